@@ -1,0 +1,5 @@
+//! Not written yet.
+fn main() {
+    eprintln!("not built yet");
+    std::process::exit(2);
+}
