@@ -1,1 +1,26 @@
-//! Not written yet.
+//! What a compiled model is, as plain data: the contract between the compiler and every proving backend.
+//!
+//! A [`Program`] is a relation: tables of cells over the Goldilocks field, row constraints, lookups, and *folds*
+//! (polynomials in a few variables whose coefficients are table cells) tied together by equations. A
+//! [`WitnessPlan`] says how an honest prover fills the tables. A [`Backend`] turns a Program into keys and proofs.
+//!
+//! Invariants: nothing in this crate knows MLIR, ONNX or a proof system; every type is serializable and has one
+//! canonical byte form, so that its digest can be absorbed by a transcript; nothing allocates by a length read from
+//! a file before that length was checked.
+pub mod backend;
+pub mod container;
+pub mod field;
+pub mod plan;
+pub mod program;
+pub mod seq;
+pub mod trace;
+pub mod validate;
+
+pub use backend::{
+    Backend, Capabilities, Cost, Prices, ProveError, SetupError, Timings, Verified, VerifyError,
+};
+pub use container::{Container, Digest, FileError, FileKind};
+pub use plan::{ContractLoop, RowOp, RowStep, Step, WitnessPlan};
+pub use program::*;
+pub use seq::{Run, Seq};
+pub use trace::{Publics, Trace};

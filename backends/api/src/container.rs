@@ -1,0 +1,247 @@
+//! The files a user sees: a magic, a format version, a kind, the digest of what the file belongs to, then sections.
+//!
+//! Layout (little endian): `TESSERA\0` · version u32 · kind u32 · parent digest 32 bytes · section count u32 ·
+//! per section {name length u32, name, body length u64} · bodies in order · BLAKE3 of everything before.
+//!
+//! Invariants: reading never panics and never allocates by a length that exceeds what the file holds; a checksum, kind or
+//! version that is not expected is an error that names both.
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// First bytes of every file.
+pub const MAGIC: [u8; 8] = *b"TESSERA\0";
+/// Format version.
+pub const FORMAT: u32 = 1;
+const MAX_SECTIONS: usize = 64;
+
+/// A BLAKE3 digest.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0[..8].iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+/// The digest of a value's canonical bytes (postcard).
+pub fn digest_of<T: Serialize>(value: &T) -> Digest {
+    struct Hash(blake3::Hasher);
+    impl std::io::Write for Hash {
+        fn write(&mut self, b: &[u8]) -> std::io::Result<usize> {
+            self.0.update(b);
+            Ok(b.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut h = Hash(blake3::Hasher::new());
+    // writing to a hasher cannot fail, and every type here has a postcard form
+    postcard::to_io(value, &mut h).expect("plain data serializes");
+    Digest(*h.0.finalize().as_bytes())
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A compiled model, `model.tess`.
+    Model = 1,
+    /// A proving key, `model.pk`.
+    ProvingKey = 2,
+    /// A verifying key, `model.vk`.
+    VerifyingKey = 3,
+    /// A proof, `*.proof`.
+    Proof = 4,
+}
+
+impl FileKind {
+    fn from_u32(k: u32) -> Option<FileKind> {
+        [FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof]
+            .into_iter()
+            .find(|x| *x as u32 == k)
+    }
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FileKind::Model => "compiled model (.tess)",
+            FileKind::ProvingKey => "proving key (.pk)",
+            FileKind::VerifyingKey => "verifying key (.vk)",
+            FileKind::Proof => "proof (.proof)",
+        })
+    }
+}
+
+/// Why a file cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// Not one of ours.
+    #[error("not a Tessera file: it does not start with the magic bytes")]
+    Magic,
+    /// Another format version.
+    #[error("format version {found}, but this program reads version {FORMAT}; compile the model again")]
+    Version {
+        /// Found in the file.
+        found: u32,
+    },
+    /// Another kind of file.
+    #[error("expected a {expected}, found a {found}")]
+    Kind {
+        /// Needed here.
+        expected: FileKind,
+        /// Found.
+        found: FileKind,
+    },
+    /// Belongs to something else.
+    #[error("this {kind} belongs to {found}, but {expected} is in use; make it again from the same model")]
+    Parent {
+        /// What the file is.
+        kind: FileKind,
+        /// Digest of what is in use.
+        expected: Digest,
+        /// Digest in the file.
+        found: Digest,
+    },
+    /// Cut short, or lengths that do not add up.
+    #[error("the file is damaged: {0}")]
+    Damaged(String),
+}
+
+/// A file in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// What it is.
+    pub kind: FileKind,
+    /// Digest of what it belongs to: the Program for keys, the verifying key for proofs, all zero for models.
+    pub parent: Digest,
+    /// Named bodies.
+    pub sections: BTreeMap<String, Vec<u8>>,
+}
+
+impl Container {
+    /// An empty file.
+    pub fn new(kind: FileKind, parent: Digest) -> Container {
+        Container { kind, parent, sections: BTreeMap::new() }
+    }
+
+    /// Adds a section as postcard.
+    pub fn put<T: Serialize>(&mut self, name: &str, value: &T) {
+        self.sections.insert(name.into(), postcard::to_allocvec(value).expect("plain data serializes"));
+    }
+
+    /// Reads a section written by [`Container::put`]; trailing bytes are an error.
+    pub fn get<T: for<'a> Deserialize<'a>>(&self, name: &str) -> Result<T, FileError> {
+        let b = self.bytes(name)?;
+        match postcard::take_from_bytes(b) {
+            Ok((v, [])) => Ok(v),
+            Ok(_) => Err(FileError::Damaged(format!("section {name:?} has trailing bytes"))),
+            Err(e) => Err(FileError::Damaged(format!("section {name:?}: {e}"))),
+        }
+    }
+
+    /// The bytes of a section.
+    pub fn bytes(&self, name: &str) -> Result<&[u8], FileError> {
+        self.sections
+            .get(name)
+            .map(Vec::as_slice)
+            .ok_or_else(|| FileError::Damaged(format!("section {name:?} is missing")))
+    }
+
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        out.extend(FORMAT.to_le_bytes());
+        out.extend((self.kind as u32).to_le_bytes());
+        out.extend(self.parent.0);
+        out.extend((self.sections.len() as u32).to_le_bytes());
+        for (name, body) in &self.sections {
+            out.extend((name.len() as u32).to_le_bytes());
+            out.extend(name.as_bytes());
+            out.extend((body.len() as u64).to_le_bytes());
+        }
+        for body in self.sections.values() {
+            out.extend(body);
+        }
+        let sum = blake3::hash(&out);
+        out.extend(sum.as_bytes());
+        out
+    }
+
+    /// Reads a file of the expected kind.
+    pub fn from_bytes(bytes: &[u8], expected: FileKind) -> Result<Container, FileError> {
+        let cut = |what: &str| FileError::Damaged(format!("it ends inside the {what}"));
+        if bytes.get(..8) != Some(&MAGIC[..]) {
+            return Err(FileError::Magic);
+        }
+        let mut at = 8usize;
+        let mut take = |n: usize, what: &str| -> Result<&[u8], FileError> {
+            let end = at.checked_add(n).filter(|e| *e <= bytes.len()).ok_or_else(|| cut(what))?;
+            let s = &bytes[at..end];
+            at = end;
+            Ok(s)
+        };
+        let u32_of = |b: &[u8]| u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+        let found = u32_of(take(4, "version")?);
+        if found != FORMAT {
+            return Err(FileError::Version { found });
+        }
+        let k = u32_of(take(4, "kind")?);
+        let kind = FileKind::from_u32(k).ok_or_else(|| FileError::Damaged(format!("unknown kind {k}")))?;
+        if kind != expected {
+            return Err(FileError::Kind { expected, found: kind });
+        }
+        let mut parent = Digest::default();
+        parent.0.copy_from_slice(take(32, "digest")?);
+        let n = u32_of(take(4, "section count")?) as usize;
+        if n > MAX_SECTIONS {
+            return Err(FileError::Damaged(format!("{n} sections, at most {MAX_SECTIONS} are possible")));
+        }
+        let mut heads = Vec::with_capacity(n);
+        for _ in 0..n {
+            let l = u32_of(take(4, "section table")?) as usize;
+            let name = std::str::from_utf8(take(l, "section name")?)
+                .map_err(|_| FileError::Damaged("a section name is not UTF-8".into()))?
+                .to_string();
+            let mut len = [0; 8];
+            len.copy_from_slice(take(8, "section table")?);
+            heads.push((name, u64::from_le_bytes(len)));
+        }
+        let mut sections = BTreeMap::new();
+        for (name, len) in heads {
+            let len = usize::try_from(len).map_err(|_| cut("sections"))?;
+            let body = take(len, "sections")?.to_vec();
+            if sections.insert(name.clone(), body).is_some() {
+                return Err(FileError::Damaged(format!("section {name:?} stands twice")));
+            }
+        }
+        let sum = take(32, "checksum")?;
+        let end = at;
+        if *blake3::hash(&bytes[..end - 32]).as_bytes() != *sum {
+            return Err(FileError::Damaged(
+                "the checksum does not match; it was changed or cut on the way".into(),
+            ));
+        }
+        if end != bytes.len() {
+            return Err(FileError::Damaged("bytes follow the end".into()));
+        }
+        Ok(Container { kind, parent, sections })
+    }
+
+    /// Errs unless the file belongs to `expected`.
+    pub fn check_parent(&self, expected: Digest) -> Result<(), FileError> {
+        if self.parent == expected {
+            Ok(())
+        } else {
+            Err(FileError::Parent { kind: self.kind, expected, found: self.parent })
+        }
+    }
+}

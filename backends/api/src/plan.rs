@@ -1,0 +1,169 @@
+//! How an honest prover computes the witness: integer steps over flat tensors, then rows of the tables.
+//!
+//! Invariants: steps run in order and read only what earlier steps wrote; all arithmetic is exact in `i64` by the compiler's
+//! intervals; an interpreter of a plan never panics on a bad one, it errs. Soundness never depends on a plan.
+use crate::seq::Seq;
+use serde::{Deserialize, Serialize};
+
+/// Index of a tensor of the plan.
+pub type TensorId = u32;
+/// A register of a row program: one `i64` per row of the step.
+pub type Reg = u32;
+
+/// Steps from public inputs to filled tables and public outputs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessPlan {
+    /// Flat tensors, zero at first: name and number of elements.
+    pub tensors: Vec<(String, u64)>,
+    /// In order.
+    pub steps: Vec<Step>,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// tensor = the public input's values.
+    Load {
+        /// Index into `Program::publics`, an input.
+        public: u32,
+        /// Where to.
+        tensor: TensorId,
+    },
+    /// dst[i] = src[index[i]], 0 where the index is −1.
+    Gather {
+        /// From.
+        src: TensorId,
+        /// To; one entry of `index` per element.
+        dst: TensorId,
+        /// Flat indices (dimension 1).
+        index: Seq,
+    },
+    /// y[Σ i·y] += x[Σ i·x] · w[Σ i·w] over all loop indices; y is zero before.
+    Contract {
+        /// Activations.
+        x: TensorId,
+        /// Weights, an index into `Program::constants`.
+        w: u32,
+        /// Result.
+        y: TensorId,
+        /// The loop nest; the order is free.
+        loops: Vec<ContractLoop>,
+    },
+    /// The same row program for consecutive rows of one table.
+    Rows(RowStep),
+    /// The public output's values = tensor.
+    Publish {
+        /// From.
+        tensor: TensorId,
+        /// Index into `Program::publics`, an output.
+        public: u32,
+    },
+}
+
+/// A loop of a contraction: how far each operand moves per turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContractLoop {
+    /// Turns.
+    pub extent: u32,
+    /// Element step in x.
+    pub x: i64,
+    /// Element step in w.
+    pub w: i64,
+    /// Element step in y.
+    pub y: i64,
+}
+
+/// A row program over rows `first_row .. first_row + rows` of a table. Cells of witness columns that no step stores, and
+/// padding rows, keep the column's padding value. Multiplicity columns are computed last, by counting lookups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowStep {
+    /// Index of the table.
+    pub table: u32,
+    /// First row.
+    pub first_row: u32,
+    /// Number of rows.
+    pub rows: u32,
+    /// Number of registers used.
+    pub registers: u32,
+    /// In order; every register is written before it is read.
+    pub ops: Vec<RowOp>,
+    /// The model's operation, for messages.
+    pub source: String,
+}
+
+/// One operation on whole registers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RowOp {
+    /// dst = tensor[index(row)], or `default` where the index is −1.
+    Gather {
+        /// From.
+        tensor: TensorId,
+        /// One flat index per row (dimension 1).
+        index: Seq,
+        /// For absent elements.
+        default: i64,
+        /// To.
+        dst: Reg,
+    },
+    /// dst = the table's fixed column on this row.
+    Fixed {
+        /// Column index.
+        column: u32,
+        /// To.
+        dst: Reg,
+    },
+    /// dst = constant + Σ coefficient·register.
+    Affine {
+        /// (coefficient, register).
+        terms: Vec<(i64, Reg)>,
+        /// Added.
+        constant: i64,
+        /// To.
+        dst: Reg,
+    },
+    /// dst = a·b.
+    Mul {
+        /// Factor.
+        a: Reg,
+        /// Factor.
+        b: Reg,
+        /// To.
+        dst: Reg,
+    },
+    /// src = hi·2^shift + lo with 0 ≤ lo < 2^shift.
+    Split {
+        /// From.
+        src: Reg,
+        /// Bits of lo.
+        shift: u32,
+        /// Upper part (arithmetic shift).
+        hi: Reg,
+        /// Lower part.
+        lo: Reg,
+    },
+    /// dst = second entry of the tuple on `bus` whose first entry is the key; an error where there is none.
+    Lookup {
+        /// Bus index.
+        bus: u32,
+        /// The first entry.
+        key: Reg,
+        /// To.
+        dst: Reg,
+    },
+    /// Witness column = src.
+    Store {
+        /// From.
+        src: Reg,
+        /// Column index.
+        column: u32,
+    },
+    /// tensor[index(row)] = src, nothing where the index is −1.
+    Scatter {
+        /// From.
+        src: Reg,
+        /// To.
+        tensor: TensorId,
+        /// One flat index per row (dimension 1).
+        index: Seq,
+    },
+}

@@ -1,0 +1,371 @@
+//! The Program: which assignments of table cells, and which public values, are allowed.
+//!
+//! # Semantics
+//! Every [`Table`] has `rows` active rows followed by padding up to `2^log_height`. A cell is a residue mod p.
+//! * A [`Constraint`] vanishes on every row, padding included.
+//! * Every [`Lookup`] tuple (on every row, padding included) occurs among the tuples [`Provide`]d on the same bus.
+//! * A [`Fold`] is, per segment of consecutive rows, the polynomial Σ mono(row, lane)·expr_lane(row) in the Program's
+//!   `variables`; padding rows never take part. A [`Term`] sums segment values with monomial weights, or sums
+//!   *products* of the segment values of two folds. An [`Equation`] says that a combination of terms and public folds
+//!   is the zero polynomial.
+//!
+//! # Correctness
+//! A backend may check an equation at one random point of the variables, drawn after every cell is bound
+//! (Schwartz–Zippel: a wrong assignment passes with probability at most total degree / size of the field). Two cells
+//! of one fold may carry the same monomial only if their sum is what is meant.
+use crate::seq::Seq;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Format version of Program and WitnessPlan.
+pub const VERSION: u32 = 1;
+
+/// A whole relation; see the module's text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Integer data shared by fixed columns and the witness plan (weights, already scaled).
+    pub constants: Vec<Arc<Vec<i64>>>,
+    /// Tables of cells.
+    pub tables: Vec<Table>,
+    /// Names of the lookup relations; a bus is an index here.
+    pub buses: Vec<String>,
+    /// Public tensors, inputs then outputs.
+    pub publics: Vec<Public>,
+    /// Names of the fold variables; monomials are exponent vectors in this order.
+    pub variables: Vec<String>,
+    /// Folds over table rows.
+    pub folds: Vec<Fold>,
+    /// What is exposed of folds.
+    pub terms: Vec<Term>,
+    /// Polynomial identities.
+    pub equations: Vec<Equation>,
+}
+
+/// Columns of equal height with row-local relations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// For people: "requantize_pool", "weights", …
+    pub name: String,
+    /// Active rows, `1..=2^log_height`.
+    pub rows: u32,
+    /// Height as a power of two.
+    pub log_height: u8,
+    /// Columns fixed at setup.
+    pub fixed: Vec<FixedColumn>,
+    /// Columns the prover fills.
+    pub witness: Vec<WitnessColumn>,
+    /// Row polynomials that vanish everywhere.
+    pub constraints: Vec<Constraint>,
+    /// Tuples that must be on their bus.
+    pub lookups: Vec<Lookup>,
+    /// Tuples put on a bus, with a prover-chosen multiplicity column.
+    pub provides: Vec<Provide>,
+}
+
+/// A column known at setup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FixedColumn {
+    /// For people.
+    pub name: String,
+    /// Values on the active rows.
+    pub values: Values,
+    /// Value on padding rows.
+    pub padding: i64,
+}
+
+/// Where a fixed column's values come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Values {
+    /// The values themselves (dimension 1).
+    Seq(Seq),
+    /// `constants[constant][index]`, or 0 where the index is −1.
+    Gather {
+        /// Which blob.
+        constant: u32,
+        /// Flat indices (dimension 1).
+        index: Seq,
+    },
+}
+
+/// A column the prover fills.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessColumn {
+    /// For people.
+    pub name: String,
+    /// Value on padding rows (a convention of the honest prover; constraints hold for it too).
+    pub padding: i64,
+}
+
+/// A cell of the current row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Cell {
+    /// Fixed column by index.
+    Fixed(u32),
+    /// Witness column by index.
+    Witness(u32),
+}
+
+/// A polynomial in the cells of one row: constant + Σ coefficient · Π factors.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Expr {
+    /// The constant term.
+    pub constant: i64,
+    /// (coefficient, factors); a term of no factors is not allowed.
+    pub terms: Vec<(i64, Vec<Cell>)>,
+}
+
+impl Expr {
+    /// A constant.
+    pub fn constant(c: i64) -> Expr {
+        Expr { constant: c, terms: vec![] }
+    }
+    /// One cell.
+    pub fn cell(c: Cell) -> Expr {
+        Expr { constant: 0, terms: vec![(1, vec![c])] }
+    }
+    /// One witness cell.
+    pub fn witness(c: u32) -> Expr {
+        Expr::cell(Cell::Witness(c))
+    }
+    /// One fixed cell.
+    pub fn fixed(c: u32) -> Expr {
+        Expr::cell(Cell::Fixed(c))
+    }
+    /// k·self.
+    pub fn scale(mut self, k: i64) -> Expr {
+        if k == 0 {
+            return Expr::default();
+        }
+        self.constant *= k;
+        self.terms.iter_mut().for_each(|t| t.0 *= k);
+        self
+    }
+    /// self + other, like terms joined.
+    pub fn plus(mut self, other: &Expr) -> Expr {
+        self.constant += other.constant;
+        for (c, f) in &other.terms {
+            match self.terms.iter_mut().find(|t| t.1 == *f) {
+                Some(t) => t.0 += c,
+                None => self.terms.push((*c, f.clone())),
+            }
+        }
+        self.terms.retain(|t| t.0 != 0);
+        self
+    }
+    /// Product, expanded.
+    pub fn times(&self, other: &Expr) -> Expr {
+        let mut out = other.clone().scale(self.constant);
+        for (c, f) in &self.terms {
+            let mut part = Expr { constant: 0, terms: vec![(c * other.constant, f.clone())] };
+            part.terms.retain(|t| t.0 != 0);
+            for (d, g) in &other.terms {
+                let mut h = [f.clone(), g.clone()].concat();
+                h.sort();
+                part = part.plus(&Expr { constant: 0, terms: vec![(c * d, h)] });
+            }
+            out = out.plus(&part);
+        }
+        out
+    }
+    /// Highest number of factors in a term.
+    pub fn degree(&self) -> usize {
+        self.terms.iter().map(|t| t.1.len()).max().unwrap_or(0)
+    }
+    /// All cells read.
+    pub fn cells(&self) -> impl Iterator<Item = Cell> + '_ {
+        self.terms.iter().flat_map(|t| t.1.iter().copied())
+    }
+}
+
+/// A row polynomial of degree at most 3 that vanishes on every row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Constraint {
+    /// The polynomial.
+    pub expr: Expr,
+    /// Which operation of the model it belongs to.
+    pub source: String,
+}
+
+/// A tuple that must be on a bus. Entries have degree at most 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lookup {
+    /// Index into `Program::buses`.
+    pub bus: u32,
+    /// Entries.
+    pub tuple: Vec<Expr>,
+    /// Which operation of the model it belongs to.
+    pub source: String,
+}
+
+/// A tuple of fixed columns put on a bus as often as the multiplicity column says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provide {
+    /// Index into `Program::buses`.
+    pub bus: u32,
+    /// Entries; fixed cells only, degree at most 1. The first entry is the key: distinct on active rows.
+    pub tuple: Vec<Expr>,
+    /// Witness column of multiplicities. It belongs to this Provide alone.
+    pub multiplicity: u32,
+}
+
+/// A public tensor of the statement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Public {
+    /// The model's name for it.
+    pub name: String,
+    /// Shape; the first axis is the batch.
+    pub shape: Vec<u32>,
+    /// Smallest value allowed.
+    pub min: i64,
+    /// Largest value allowed.
+    pub max: i64,
+    /// Input or output.
+    pub role: Role,
+}
+
+impl Public {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.shape.iter().map(|d| *d as usize).product()
+    }
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a public tensor is to the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// Given.
+    Input,
+    /// Claimed.
+    Output,
+}
+
+/// Exponents, one per Program variable. Never negative in a Program.
+pub type Mono = Vec<i64>;
+
+/// A polynomial per segment of consecutive rows of one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fold {
+    /// For people.
+    pub name: String,
+    /// Index of the table.
+    pub table: u32,
+    /// What enters of each row.
+    pub lanes: Vec<Lane>,
+    /// End row (exclusive) of each segment, strictly increasing (dimension 1); rows outside any segment, after the last end, carry no
+    /// present lane. An ordinary fold has one segment.
+    pub segments: Seq,
+    /// Number of segments.
+    pub segment_count: u32,
+}
+
+/// One cell expression (degree at most 1) with its monomial on each active row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lane {
+    /// What is folded.
+    pub expr: Expr,
+    /// Dimension `1 + variables`: a flag (1: present, 0: this cell does not take part), then the exponents. One entry per
+    /// active row.
+    pub monos: Seq,
+}
+
+/// A value exposed from folds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Term {
+    /// Σ over segments of weight · value.
+    Sum {
+        /// The fold.
+        fold: u32,
+        /// Dimension `1 + variables` (flag, exponents), one per segment.
+        weights: Seq,
+    },
+    /// Σ over segments of weight · left value · right value; both folds have equally many segments.
+    Join {
+        /// One fold.
+        left: u32,
+        /// The other, usually over another table.
+        right: u32,
+        /// Dimension `1 + variables` (flag, exponents), one per segment.
+        weights: Seq,
+    },
+}
+
+/// coefficient · monomial · operand, summed over `terms`, is the zero polynomial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Equation {
+    /// What it says, for people.
+    pub name: String,
+    /// The summands.
+    pub terms: Vec<EquationTerm>,
+}
+
+/// A summand of an equation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EquationTerm {
+    /// Integer coefficient.
+    pub coefficient: i64,
+    /// Monomial factor.
+    pub mono: Mono,
+    /// What is multiplied.
+    pub operand: Operand,
+}
+
+/// What an equation speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operand {
+    /// A term, by index.
+    Term(u32),
+    /// Σ mono(e)·value(e) over the elements of a public tensor: dimension `1 + variables` (flag, exponents), one per element.
+    Public {
+        /// Index into `Program::publics`.
+        public: u32,
+        /// Monomial of each element.
+        monos: Seq,
+    },
+}
+
+impl Program {
+    /// The canonical bytes' BLAKE3 digest.
+    pub fn digest(&self) -> crate::container::Digest {
+        crate::container::digest_of(self)
+    }
+
+    /// The values of a fixed column on its active rows. Errs where layout and data disagree.
+    pub fn fixed_values(
+        &self,
+        table: &Table,
+        column: &FixedColumn,
+    ) -> Result<Vec<i64>, crate::validate::ProgramError> {
+        use crate::validate::ProgramError;
+        let rows = table.rows as usize;
+        match &column.values {
+            Values::Seq(s) if s.dim == 1 => Ok(s.expand(rows)?),
+            Values::Gather { constant, index } if index.dim == 1 => {
+                let data = self
+                    .constants
+                    .get(*constant as usize)
+                    .ok_or_else(|| ProgramError::missing("constant", *constant))?;
+                let mut v = index.expand(rows)?;
+                for x in &mut v {
+                    *x = match *x {
+                        -1 => 0,
+                        i => *usize::try_from(i)
+                            .ok()
+                            .and_then(|i| data.get(i))
+                            .ok_or_else(|| ProgramError::missing("constant element", i))?,
+                    };
+                }
+                Ok(v)
+            }
+            _ => Err(ProgramError::Invalid(format!(
+                "column {} has a layout of the wrong dimension",
+                column.name
+            ))),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Checks that a Program means something: every index in range, every layout as long as its rows, every degree within
+//! bounds. Backends call it before anything else, so that later code may index freely.
+//!
+//! # Correctness
+//! Two rules here carry soundness: a multiplicity column belongs to one `Provide` and to nothing else, and a fold's lanes
+//! never take part outside its segments.
+use crate::program::*;
+use crate::seq::{Seq, SeqError};
+
+/// A Program that contradicts itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProgramError {
+    /// An index points nowhere.
+    #[error("{what} {index} does not exist")]
+    Missing {
+        /// Kind of thing.
+        what: String,
+        /// Its index.
+        index: i64,
+    },
+    /// A layout is malformed.
+    #[error(transparent)]
+    Layout(#[from] SeqError),
+    /// Anything else.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl ProgramError {
+    pub(crate) fn missing(what: &str, index: impl TryInto<i64>) -> ProgramError {
+        ProgramError::Missing { what: what.into(), index: index.try_into().unwrap_or(i64::MAX) }
+    }
+}
+
+/// Largest height of a table, as a power of two.
+pub const MAX_LOG_HEIGHT: u8 = 26;
+const MAX_COLUMNS: usize = 1 << 14;
+const MAX_EXPONENT: i64 = 1 << 32;
+
+fn invalid<T>(s: String) -> Result<T, ProgramError> {
+    Err(ProgramError::Invalid(s))
+}
+
+fn expr(e: &Expr, t: &Table, degree: usize, what: &str) -> Result<(), ProgramError> {
+    if e.degree() > degree {
+        return invalid(format!(
+            "{what} of table {:?} has degree {}, at most {degree} is possible",
+            t.name,
+            e.degree()
+        ));
+    }
+    if e.terms.iter().any(|x| x.1.is_empty()) {
+        return invalid(format!("{what} of table {:?} has a term without factors", t.name));
+    }
+    for c in e.cells() {
+        match c {
+            Cell::Fixed(i) if i as usize >= t.fixed.len() => {
+                return Err(ProgramError::missing("fixed column", i));
+            }
+            Cell::Witness(i) if i as usize >= t.witness.len() => {
+                return Err(ProgramError::missing("witness column", i));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Exponents in range and flags 0 or 1, entry by entry of the loop nests' extremes.
+fn monos(s: &Seq, vars: usize, expected: u64) -> Result<(), ProgramError> {
+    s.check(1 + vars, expected)?;
+    for r in &s.runs {
+        for k in 0..=vars {
+            let (lo, hi) = r.loops.iter().fold((r.start[k], r.start[k]), |(lo, hi), (c, d)| {
+                let reach = (*c as i64 - 1) * d[k];
+                (lo + reach.min(0), hi + reach.max(0))
+            });
+            let max = if k == 0 { 1 } else { MAX_EXPONENT };
+            if lo < 0 || hi > max {
+                return invalid(format!("a fold exponent or flag lies outside 0..={max}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Program {
+    /// Every index, length and degree; see the module's text.
+    pub fn validate(&self) -> Result<(), ProgramError> {
+        if self.version != VERSION {
+            return invalid(format!("Program version {}, this build reads {VERSION}", self.version));
+        }
+        let vars = self.variables.len();
+        for t in &self.tables {
+            self.validate_table(t)?;
+        }
+        for b in 0..self.buses.len() {
+            let arities: Vec<usize> =
+                self.tables
+                    .iter()
+                    .flat_map(|t| {
+                        t.lookups.iter().filter(move |l| l.bus as usize == b).map(|l| l.tuple.len()).chain(
+                            t.provides.iter().filter(move |p| p.bus as usize == b).map(|p| p.tuple.len()),
+                        )
+                    })
+                    .collect();
+            if arities.windows(2).any(|w| w[0] != w[1]) {
+                return invalid(format!("bus {:?} has tuples of different sizes", self.buses[b]));
+            }
+        }
+        for p in &self.publics {
+            let n = p.shape.iter().try_fold(1u64, |a, d| a.checked_mul(*d as u64).filter(|n| *n <= 1 << 32));
+            if n.is_none_or(|n| n == 0) || p.min > p.max || p.min < -(1 << 61) || p.max > 1 << 61 {
+                return invalid(format!("public tensor {:?} has an impossible shape or range", p.name));
+            }
+        }
+        for f in &self.folds {
+            let t =
+                self.tables.get(f.table as usize).ok_or_else(|| ProgramError::missing("table", f.table))?;
+            if f.segment_count == 0 || f.segment_count > t.rows {
+                return invalid(format!(
+                    "fold {:?} has {} segments over {} rows",
+                    f.name, f.segment_count, t.rows
+                ));
+            }
+            let ends = f.segments.expand(f.segment_count as usize)?;
+            if f.segments.dim != 1
+                || ends.windows(2).any(|w| w[0] >= w[1])
+                || ends[0] < 1
+                || ends[ends.len() - 1] > t.rows as i64
+            {
+                return invalid(format!(
+                    "fold {:?}: segment ends are not increasing within the table",
+                    f.name
+                ));
+            }
+            let last = ends[ends.len() - 1] as usize;
+            for l in &f.lanes {
+                expr(&l.expr, t, 1, "a fold lane")?;
+                monos(&l.monos, vars, t.rows as u64)?;
+                if last < t.rows as usize {
+                    let all = l.monos.expand(t.rows as usize)?;
+                    if all[last * (1 + vars)..].chunks(1 + vars).any(|m| m[0] != 0) {
+                        return invalid(format!(
+                            "fold {:?}: a lane takes part after the last segment",
+                            f.name
+                        ));
+                    }
+                }
+            }
+        }
+        for t in &self.terms {
+            let fold = |i: u32| self.folds.get(i as usize).ok_or_else(|| ProgramError::missing("fold", i));
+            match t {
+                Term::Sum { fold: f, weights } => monos(weights, vars, fold(*f)?.segment_count as u64)?,
+                Term::Join { left, right, weights } => {
+                    let (l, r) = (fold(*left)?, fold(*right)?);
+                    if l.segment_count != r.segment_count {
+                        return invalid(format!(
+                            "folds {:?} and {:?} are joined but have {} and {} segments",
+                            l.name, r.name, l.segment_count, r.segment_count
+                        ));
+                    }
+                    monos(weights, vars, l.segment_count as u64)?;
+                }
+            }
+        }
+        for e in &self.equations {
+            for x in &e.terms {
+                if x.mono.len() != vars || x.mono.iter().any(|k| !(0..=MAX_EXPONENT).contains(k)) {
+                    return invalid(format!("equation {:?} has an impossible monomial", e.name));
+                }
+                match &x.operand {
+                    Operand::Term(i) if *i as usize >= self.terms.len() => {
+                        return Err(ProgramError::missing("term", *i));
+                    }
+                    Operand::Term(_) => {}
+                    Operand::Public { public, monos: m } => {
+                        let p = self
+                            .publics
+                            .get(*public as usize)
+                            .ok_or_else(|| ProgramError::missing("public tensor", *public))?;
+                        monos(m, vars, p.len() as u64)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_table(&self, t: &Table) -> Result<(), ProgramError> {
+        if t.log_height > MAX_LOG_HEIGHT || t.rows == 0 || t.rows as u64 > 1 << t.log_height {
+            return invalid(format!("table {:?} has {} rows and height 2^{}", t.name, t.rows, t.log_height));
+        }
+        if t.fixed.len() + t.witness.len() > MAX_COLUMNS {
+            return invalid(format!("table {:?} has more than {MAX_COLUMNS} columns", t.name));
+        }
+        for c in &t.fixed {
+            match &c.values {
+                Values::Seq(s) => s.check(1, t.rows as u64)?,
+                Values::Gather { constant, index } => {
+                    index.check(1, t.rows as u64)?;
+                    if *constant as usize >= self.constants.len() {
+                        return Err(ProgramError::missing("constant", *constant));
+                    }
+                }
+            }
+        }
+        for c in &t.constraints {
+            expr(&c.expr, t, 3, "a constraint")?;
+        }
+        for l in &t.lookups {
+            if l.bus as usize >= self.buses.len() {
+                return Err(ProgramError::missing("bus", l.bus));
+            }
+            if l.tuple.is_empty() {
+                return invalid(format!("a lookup of table {:?} has no entries", t.name));
+            }
+            l.tuple.iter().try_for_each(|e| expr(e, t, 1, "a lookup entry"))?;
+        }
+        let mut multiplicities = vec![];
+        for p in &t.provides {
+            if p.bus as usize >= self.buses.len() {
+                return Err(ProgramError::missing("bus", p.bus));
+            }
+            if p.multiplicity as usize >= t.witness.len() {
+                return Err(ProgramError::missing("witness column", p.multiplicity));
+            }
+            if p.tuple.is_empty()
+                || p.tuple.iter().flat_map(Expr::cells).any(|c| matches!(c, Cell::Witness(_)))
+            {
+                return invalid(format!("table {:?} provides a tuple that is empty or not fixed", t.name));
+            }
+            p.tuple.iter().try_for_each(|e| expr(e, t, 1, "a provided entry"))?;
+            multiplicities.push(p.multiplicity);
+        }
+        let used = t.constraints.iter().map(|c| &c.expr).chain(t.lookups.iter().flat_map(|l| &l.tuple));
+        let mut used: Vec<Cell> = used.flat_map(Expr::cells).collect();
+        used.extend(multiplicities.iter().map(|m| Cell::Witness(*m)));
+        for m in &multiplicities {
+            if used.iter().filter(|c| **c == Cell::Witness(*m)).count() != 1 {
+                return invalid(format!("a multiplicity column of table {:?} is used twice", t.name));
+            }
+        }
+        Ok(())
+    }
+}
