@@ -38,12 +38,14 @@ pub enum Step {
         /// Flat indices (dimension 1).
         index: Seq,
     },
-    /// y[Σ i·y] += x[Σ i·x] · w[Σ i·w] over all loop indices; y is zero before.
+    /// y[Σ i·y] += x[Σ i·x] · w[w_offset + Σ i·w] over all loop indices; y is zero before.
     Contract {
         /// Activations.
         x: TensorId,
         /// Weights, an index into `Program::constants`.
         w: u32,
+        /// Element of that constant where these weights begin.
+        w_offset: u64,
         /// Result.
         y: TensorId,
         /// The loop nest; the order is free.
