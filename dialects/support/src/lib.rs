@@ -1,1 +1,130 @@
-//! Not written yet.
+//! What every crate on the MLIR side shares: the context, errors, parameters, attributes and types as Rust values,
+//! and the bridge by which passes written in Rust get names and options.
+//!
+//! Invariants:
+//! - One context belongs to one thread.
+//! - Nothing here knows a dialect of ours; dialects are handed in.
+//! - Whatever a user's file can reach returns an [`Error`], never a panic.
+
+pub mod attrs;
+pub mod build;
+pub mod diag;
+mod error;
+pub mod func;
+pub mod hooks;
+pub mod loc;
+pub mod params;
+pub mod pass;
+pub mod pipeline;
+pub mod rewrite;
+pub mod shape;
+pub mod types;
+
+pub use error::{Error, Place, Report, Result};
+
+use melior::{
+    Context, StringRef,
+    dialect::{DialectHandle, DialectRegistry},
+    ir::{
+        Location, Module, OperationRef,
+        operation::{OperationLike, OperationPrintingFlags},
+    },
+};
+use mlir_sys::{
+    MlirStringRef, mlirGetDialectHandle__ml_program__, mlirOperationCreateParse, mlirRegisterTransformsPasses,
+};
+use std::sync::Once;
+
+/// A registry with the upstream dialects that Tessera uses, and the given ones.
+pub fn registry(dialects: &[DialectHandle]) -> DialectRegistry {
+    register_upstream_passes();
+    let registry = DialectRegistry::new();
+    for handle in [
+        DialectHandle::func(),
+        DialectHandle::arith(),
+        DialectHandle::tensor(),
+        unsafe { DialectHandle::from_raw(mlirGetDialectHandle__ml_program__()) },
+        DialectHandle::quant(),
+    ]
+    .iter()
+    .chain(dialects)
+    {
+        handle.insert_dialect(&registry);
+    }
+    registry
+}
+
+/// A context in which the upstream dialects of [`registry`] and the given dialects are loaded. It runs on the
+/// calling thread alone: results do not depend on the machine, and one context per thread is the rule.
+pub fn context(dialects: &[DialectHandle]) -> Context {
+    let context = Context::new_with_registry(&registry(dialects), false);
+    context.load_all_available_dialects();
+    context
+}
+
+/// Registers `canonicalize`, `cse`, `symbol-dce` and the other generic passes, once per process.
+pub fn register_upstream_passes() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| unsafe { mlirRegisterTransformsPasses() });
+}
+
+/// Parses and verifies the text of a module. `file_name` is what messages and locations call the source.
+///
+/// # Errors
+/// Every diagnostic of the parser and the verifiers.
+pub fn parse<'c>(context: &'c Context, source: &str, file_name: &str) -> Result<Module<'c>> {
+    let (module, diagnostics) = diag::collect(context, || unsafe {
+        let raw = mlirOperationCreateParse(
+            context.to_raw(),
+            StringRef::new(source).to_raw(),
+            StringRef::new(file_name).to_raw(),
+        );
+        melior::ir::Operation::from_option_raw(raw).and_then(Module::from_operation)
+    });
+    module.ok_or_else(|| diagnostics.into_error(format!("{file_name}: not an MLIR module")))
+}
+
+/// Runs every verifier on a module.
+///
+/// # Errors
+/// Every diagnostic of the verifiers.
+pub fn verify(module: &Module) -> Result<()> {
+    let context = context_of(module.as_operation().location());
+    let (valid, diagnostics) = diag::collect(context, || module.as_operation().verify());
+    if valid { Ok(()) } else { Err(diagnostics.into_error("the module is not valid")) }
+}
+
+/// A module as text, without locations.
+pub fn print(module: &Module) -> String {
+    module.as_operation().to_string()
+}
+
+/// An operation as text with its locations, so that node names survive in a file.
+pub fn print_with_locations(operation: OperationRef) -> String {
+    operation
+        .to_string_with_flags(OperationPrintingFlags::new().enable_debug_info(true, false))
+        .unwrap_or_else(|error| error.to_string())
+}
+
+/// The context a location belongs to.
+pub fn context_of<'c>(location: Location<'c>) -> &'c Context {
+    // The reference is bound to 'c, for which the context is borrowed.
+    unsafe { location.context().to_ref() }
+}
+
+/// Copies a string of MLIR.
+///
+/// # Safety
+/// The string must be valid for reading.
+pub(crate) unsafe fn text(string: MlirStringRef) -> String {
+    if string.length == 0 {
+        return String::new();
+    }
+    let bytes = unsafe { std::slice::from_raw_parts(string.data.cast::<u8>(), string.length) };
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Borrows a string for a call into MLIR.
+pub(crate) fn string_ref(string: &str) -> MlirStringRef {
+    MlirStringRef { data: string.as_ptr().cast(), length: string.len() }
+}

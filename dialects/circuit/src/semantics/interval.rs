@@ -1,0 +1,189 @@
+//! Closed integer intervals: the arithmetic by which every circuit value's range is proven.
+//!
+//! Invariants: `lo <= hi`. Bounds saturate at the ends of `i128`, which is far beyond the field, so a bound that overflowed
+//! still fails every check. A value is a faithful field element where it lies within ±[`FIELD_LIMIT`].
+
+use std::fmt;
+use std::ops::{Add, Mul, Neg, Sub};
+
+/// The largest magnitude a value may have: (p-1)/2 for the Goldilocks prime p = 2^64 - 2^32 + 1. Integers of at most this
+/// magnitude are told apart by their residues mod p.
+pub const FIELD_LIMIT: i64 = i64::MAX - (1 << 31) + 1;
+
+/// All integers from `lo` to `hi`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Interval {
+    /// Smallest value.
+    pub lo: i128,
+    /// Largest value.
+    pub hi: i128,
+}
+
+impl Interval {
+    /// `[lo, hi]`, or `None` where it would be empty.
+    pub fn new(lo: impl Into<i128>, hi: impl Into<i128>) -> Option<Self> {
+        let (lo, hi) = (lo.into(), hi.into());
+        (lo <= hi).then_some(Interval { lo, hi })
+    }
+
+    /// The interval that holds `v` alone.
+    pub fn point(v: impl Into<i128>) -> Self {
+        let v = v.into();
+        Interval { lo: v, hi: v }
+    }
+
+    /// The smallest interval that holds all of `values`; `None` where there are none.
+    pub fn of(values: impl IntoIterator<Item = i64>) -> Option<Self> {
+        values.into_iter().map(Interval::point).reduce(Interval::hull)
+    }
+
+    /// Whether `v` is in the interval.
+    pub fn contains(self, v: impl Into<i128>) -> bool {
+        (self.lo..=self.hi).contains(&v.into())
+    }
+
+    /// Whether all of `other` is in the interval.
+    pub fn covers(self, other: Interval) -> bool {
+        self.lo <= other.lo && other.hi <= self.hi
+    }
+
+    /// The smallest interval that holds both.
+    pub fn hull(self, other: Interval) -> Interval {
+        Interval { lo: self.lo.min(other.lo), hi: self.hi.max(other.hi) }
+    }
+
+    /// What both hold; `None` where that is nothing.
+    pub fn intersect(self, other: Interval) -> Option<Interval> {
+        Interval::new(self.lo.max(other.lo), self.hi.min(other.hi))
+    }
+
+    /// `{c * a}`.
+    pub fn scale(self, c: impl Into<i128>) -> Interval {
+        self * Interval::point(c)
+    }
+
+    /// The largest magnitude.
+    pub fn abs_max(self) -> u128 {
+        self.lo.unsigned_abs().max(self.hi.unsigned_abs())
+    }
+
+    /// Both parts of x = hi·2^s + lo with 0 ≤ lo < 2^s, for `s` in 0..=62: the intervals of (hi, lo).
+    pub fn split(self, s: u32) -> (Interval, Interval) {
+        let hi = Interval { lo: self.lo >> s, hi: self.hi >> s };
+        let lo = if hi.lo == hi.hi {
+            Interval { lo: self.lo - (hi.lo << s), hi: self.hi - (hi.lo << s) }
+        } else {
+            Interval { lo: 0, hi: (1i128 << s) - 1 }
+        };
+        (hi, lo)
+    }
+
+    /// Whether distinct values of the interval are distinct field elements, centred on zero.
+    pub fn fits_field(self) -> bool {
+        self.abs_max() <= FIELD_LIMIT as u128
+    }
+
+    /// Both bounds as `i64`, where they fit.
+    pub fn to_i64s(self) -> Option<(i64, i64)> {
+        Some((i64::try_from(self.lo).ok()?, i64::try_from(self.hi).ok()?))
+    }
+}
+
+impl From<(i64, i64)> for Interval {
+    /// The hull of the two.
+    fn from((a, b): (i64, i64)) -> Self {
+        Interval::point(a).hull(Interval::point(b))
+    }
+}
+
+/// `{a + b}`.
+impl Add for Interval {
+    type Output = Interval;
+    fn add(self, other: Interval) -> Interval {
+        Interval { lo: self.lo.saturating_add(other.lo), hi: self.hi.saturating_add(other.hi) }
+    }
+}
+
+/// `{a - b}`.
+impl Sub for Interval {
+    type Output = Interval;
+    fn sub(self, other: Interval) -> Interval {
+        self + -other
+    }
+}
+
+/// `{-a}`.
+impl Neg for Interval {
+    type Output = Interval;
+    fn neg(self) -> Interval {
+        Interval { lo: self.hi.saturating_neg(), hi: self.lo.saturating_neg() }
+    }
+}
+
+/// `{a * b}`.
+impl Mul for Interval {
+    type Output = Interval;
+    fn mul(self, other: Interval) -> Interval {
+        let p = i128::saturating_mul;
+        let ends = [p(self.lo, other.hi), p(self.hi, other.lo), p(self.hi, other.hi)];
+        let start = Interval::point(p(self.lo, other.lo));
+        ends.into_iter().fold(start, |acc, v| acc.hull(Interval::point(v)))
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}, {}]", self.lo, self.hi)
+    }
+}
+
+/// Interval of Σ cᵢ·xᵢ + k.
+pub fn affine(terms: impl IntoIterator<Item = (i64, Interval)>, k: i64) -> Interval {
+    terms.into_iter().fold(Interval::point(k), |acc, (c, x)| acc + x.scale(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn field_limit_is_half_of_p() {
+        assert_eq!(2 * FIELD_LIMIT as u128 + 1, (1u128 << 64) - (1 << 32) + 1);
+        assert!(Interval::from((FIELD_LIMIT, -FIELD_LIMIT)).fits_field());
+        assert!(!Interval::point(FIELD_LIMIT + 1).fits_field());
+    }
+
+    /// Every operation against all pairs of values of small intervals.
+    #[test]
+    fn exact_on_small_intervals() {
+        let all = || (-4..=4).flat_map(|lo| (lo..=4).map(move |hi| Interval { lo, hi }));
+        let of = |v: Vec<i128>| v.into_iter().map(Interval::point).reduce(Interval::hull).unwrap();
+        for a in all() {
+            for b in all() {
+                let map = |f: fn(i128, i128) -> i128| {
+                    of((a.lo..=a.hi).flat_map(|x| (b.lo..=b.hi).map(move |y| f(x, y))).collect())
+                };
+                assert_eq!(a * b, map(|x, y| x * y));
+                assert_eq!(a + b, map(|x, y| x + y));
+                assert_eq!(a - b, map(|x, y| x - y));
+                assert_eq!(affine([(-3, a), (2, b)], 5), map(|x, y| 2 * y - 3 * x + 5));
+                assert_eq!(a.hull(b), of((a.lo..=a.hi).chain(b.lo..=b.hi).collect()));
+            }
+            for s in 0..3 {
+                let (hi, lo) = a.split(s);
+                assert_eq!(hi, of((a.lo..=a.hi).map(|x| x >> s).collect()));
+                assert!(
+                    (a.lo..=a.hi).all(|x| lo.contains(x - ((x >> s) << s)) && lo.lo >= 0 && lo.hi < 1 << s)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn saturates_far_beyond_the_field() {
+        let big = Interval::from((i64::MIN, i64::MAX));
+        let wide = affine([(i64::MAX, big), (i64::MAX, big), (i64::MIN, big)], 0);
+        assert!(!wide.fits_field() && wide.to_i64s().is_none());
+        assert_eq!((Interval::point(i64::MAX) + Interval::point(1)).to_i64s(), None);
+    }
+}

@@ -1,0 +1,300 @@
+//! Interval of every element of a tensor, kept short where elements along an axis share one.
+//!
+//! A value's type has one interval for all of its elements. That is too coarse between a convolution and its requantization,
+//! where bias and multiplier differ by channel and go together with the channel's accumulator: the sum of the widest
+//! accumulator and the widest bias may leave the range that every single channel keeps. So proofs of intervals go through
+//! these, and only their hull is declared.
+//!
+//! Invariants: `kept[d]` is the extent of axis d or 1, in which case the elements along d share their intervals; `values` is
+//! dense over `kept`.
+
+use super::contract::{ContractSpec, ResultIndex};
+use super::view::{View, ZERO};
+use super::{Interval, TableFunction, for_each_index, row_major};
+
+/// Intervals of a tensor's elements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ranges {
+    shape: Vec<usize>,
+    kept: Vec<usize>,
+    values: Vec<Interval>,
+}
+
+impl Ranges {
+    /// All elements share one interval.
+    pub fn uniform(shape: &[usize], interval: Interval) -> Self {
+        Ranges { shape: shape.to_vec(), kept: vec![1; shape.len()], values: vec![interval] }
+    }
+
+    /// Known elements, row-major over `shape`.
+    pub fn exact(shape: &[usize], values: &[i64]) -> Self {
+        let values = values.iter().map(|&v| Interval::point(v)).collect();
+        Ranges { shape: shape.to_vec(), kept: shape.to_vec(), values }.shorten()
+    }
+
+    /// The tensor's shape.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The smallest interval that holds every element.
+    pub fn hull(&self) -> Interval {
+        self.values.iter().copied().reduce(Interval::hull).unwrap_or(Interval::point(0))
+    }
+
+    /// The interval of one element.
+    pub fn at(&self, index: &[usize]) -> Interval {
+        let strides = self.steps();
+        self.values[index.iter().zip(&strides).map(|(i, s)| i * s).sum::<usize>()]
+    }
+
+    /// Step through `values` per axis: 0 where the axis shares.
+    fn steps(&self) -> Vec<usize> {
+        row_major(&self.kept).into_iter().zip(&self.kept).map(|(s, &k)| if k == 1 { 0 } else { s }).collect()
+    }
+
+    /// Drops axes along which nothing differs.
+    fn shorten(mut self) -> Self {
+        for d in 0..self.kept.len() {
+            let extent = self.kept[d];
+            let inner: usize = self.kept[d + 1..].iter().product();
+            let same = |v: &[Interval]| v.chunks_exact(inner).all(|c| c == &v[..inner]);
+            if extent > 1 && self.values.chunks_exact(extent * inner).all(same) {
+                self.values =
+                    self.values.chunks_exact(extent * inner).flat_map(|v| v[..inner].to_vec()).collect();
+                self.kept[d] = 1;
+            }
+        }
+        self
+    }
+
+    /// Elementwise on tensors of equal shape.
+    fn zip(xs: &[&Ranges], f: impl Fn(&[Interval]) -> Interval) -> Ranges {
+        let shape = xs[0].shape.clone();
+        let kept: Vec<usize> =
+            (0..shape.len()).map(|d| xs.iter().map(|x| x.kept[d]).max().unwrap_or(1)).collect();
+        let steps: Vec<Vec<usize>> = xs.iter().map(|x| x.steps()).collect();
+        let mut values = Vec::with_capacity(kept.iter().product());
+        let mut row = vec![Interval::point(0); xs.len()];
+        for_each_index(&kept, |at| {
+            for (i, x) in xs.iter().enumerate() {
+                row[i] = x.values[at.iter().zip(&steps[i]).map(|(a, s)| a * s).sum::<usize>()];
+            }
+            values.push(f(&row));
+        });
+        Ranges { shape, kept, values }
+    }
+
+    /// Σ cᵢ·xᵢ + k of tensors of this shape; with no terms, k everywhere.
+    pub fn affine(shape: &[usize], terms: &[(i64, &Ranges)], k: i64) -> Ranges {
+        if terms.is_empty() {
+            return Ranges::uniform(shape, Interval::point(k));
+        }
+        let xs: Vec<&Ranges> = terms.iter().map(|t| t.1).collect();
+        Ranges::zip(&xs, |row| super::interval::affine(terms.iter().map(|t| t.0).zip(row.iter().copied()), k))
+    }
+
+    /// The elementwise product.
+    pub fn mul(&self, other: &Ranges) -> Ranges {
+        Ranges::zip(&[self, other], |row| row[0] * row[1])
+    }
+
+    /// The parts (hi, lo) of x = hi·2^s + lo.
+    pub fn split(&self, s: u32) -> (Ranges, Ranges) {
+        (Ranges::zip(&[self], |row| row[0].split(s).0), Ranges::zip(&[self], |row| row[0].split(s).1))
+    }
+
+    /// f of every element.
+    ///
+    /// # Errors
+    /// The first interval that leaves the domain of `f`.
+    pub fn lookup(&self, f: &TableFunction) -> Result<Ranges, Interval> {
+        let values = self.values.iter().map(|&v| f.image(v).ok_or(v)).collect::<Result<_, _>>()?;
+        Ok(Ranges { values, ..self.clone() })
+    }
+
+    /// What is left of every element's interval within `declared`. An element that leaves nothing takes `declared`.
+    pub fn meet(&self, declared: Interval) -> Ranges {
+        Ranges::zip(&[self], |row| row[0].intersect(declared).unwrap_or(declared))
+    }
+
+    /// The viewed tensor; padding is 0.
+    pub fn view(&self, view: &View) -> Ranges {
+        if self.values.len() == 1 {
+            let value = self.values[0];
+            let padded = if view.reads_everywhere() { value } else { value.hull(Interval::point(0)) };
+            return Ranges::uniform(&view.shape, padded);
+        }
+        let strides = row_major(&self.shape);
+        let steps = self.steps();
+        let value = |flat: i64| {
+            let mut rest = flat as usize;
+            let mut at = 0;
+            for (s, step) in strides.iter().zip(&steps) {
+                at += rest / s * step;
+                rest %= s;
+            }
+            self.values[at]
+        };
+        let values = view
+            .sources()
+            .into_iter()
+            .map(|s| if s == ZERO { Interval::point(0) } else { value(s) })
+            .collect();
+        Ranges { shape: view.shape.clone(), kept: view.shape.clone(), values }.shorten()
+    }
+
+    /// The tensors one after the other along `axis`; `None` where there are none.
+    pub fn concat(xs: &[&Ranges], axis: usize) -> Option<Ranges> {
+        let mut shape = xs.first()?.shape.clone();
+        shape[axis] = xs.iter().map(|x| x.shape[axis]).sum();
+        let mut kept: Vec<usize> =
+            (0..shape.len()).map(|d| xs.iter().map(|x| x.kept[d]).max().unwrap_or(1)).collect();
+        kept[axis] = shape[axis];
+        let owner: Vec<(usize, usize)> =
+            xs.iter().enumerate().flat_map(|(i, x)| (0..x.shape[axis]).map(move |at| (i, at))).collect();
+        let steps: Vec<Vec<usize>> = xs.iter().map(|x| x.steps()).collect();
+        let mut values = Vec::with_capacity(kept.iter().product());
+        for_each_index(&kept, |at| {
+            let (i, own) = owner[at[axis]];
+            let index = at.iter().enumerate().map(|(d, &a)| if d == axis { own } else { a });
+            values.push(xs[i].values[index.zip(&steps[i]).map(|(a, s)| a * s).sum::<usize>()]);
+        });
+        Some(Ranges { shape, kept, values }.shorten())
+    }
+
+    /// A contract with operands of which only intervals are known.
+    pub fn contract(spec: &ContractSpec, x: &Ranges, w: &Ranges) -> Ranges {
+        Ranges::uniform(&spec.result_shape(), spec.bound(x.hull(), w.hull()))
+    }
+
+    /// A contract with known weights `w`, row-major over its map: one interval per output channel and group.
+    pub fn contract_known(spec: &ContractSpec, x: Interval, w: &[i64]) -> Ranges {
+        let roles = spec.roles();
+        let shape = spec.result_shape();
+        let in_w = |r: &ResultIndex| matches!(r, ResultIndex::One(i) if spec.w.contains(i));
+        let kept: Vec<usize> = spec.y.iter().zip(&shape).map(|(r, &e)| if in_w(r) { e } else { 1 }).collect();
+        let kept_strides = row_major(&kept);
+        // Per result element: the sum over taps, of each tap's sum over what is contracted. A border element misses some taps.
+        let taps: Vec<usize> = roles.sums.iter().map(|&(_, k)| k).collect();
+        let tap_shape: Vec<usize> = taps.iter().map(|&k| spec.extents[k]).collect();
+        let n_taps: usize = tap_shape.iter().product();
+        let tap_strides = row_major(&tap_shape);
+        let repeats: i128 =
+            roles.x_summed.iter().map(|&i| spec.extents[i] as i128).fold(1, i128::saturating_mul);
+        let channels: usize = kept.iter().product();
+        let mut sums = vec![Interval::point(0); channels * n_taps];
+        let w_shape: Vec<usize> = spec.w.iter().map(|&i| spec.extents[i]).collect();
+        let step = |axis: usize| -> usize {
+            let i = spec.w[axis];
+            let to_channel = spec.y.iter().position(|r| *r == ResultIndex::One(i));
+            let to_tap = taps.iter().position(|&k| k == i);
+            to_channel.map_or(0, |d| kept_strides[d] * n_taps) + to_tap.map_or(0, |d| tap_strides[d])
+        };
+        let steps: Vec<usize> = (0..spec.w.len()).map(step).collect();
+        let mut flat = 0;
+        for_each_index(&w_shape, |at| {
+            let to: usize = at.iter().zip(&steps).map(|(a, s)| a * s).sum();
+            sums[to] = sums[to] + x.scale(w[flat]).scale(repeats);
+            flat += 1;
+        });
+        let zero = Interval::point(0);
+        let of_channel = |taps: &[Interval]| match taps {
+            [one] => *one,
+            many => many.iter().fold(zero, |acc, &t| acc + t.hull(zero)),
+        };
+        Ranges { shape, kept, values: sums.chunks_exact(n_taps).map(of_channel).collect() }.shorten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ResultIndex::{One, Sum};
+
+    fn iv(lo: i64, hi: i64) -> Interval {
+        (lo, hi).into()
+    }
+
+    #[test]
+    fn shortens_where_nothing_differs() {
+        let r = Ranges::exact(&[2, 3, 2], &[1, 1, 2, 2, 3, 3, 1, 1, 2, 2, 3, 3]);
+        assert_eq!((r.kept.as_slice(), r.values.len()), ([1, 3, 1].as_slice(), 3));
+        assert_eq!((r.hull(), r.at(&[1, 2, 0])), (iv(1, 3), iv(3, 3)));
+    }
+
+    /// Bias and accumulator go together by channel: the hulls' sum would be [-110, 110].
+    #[test]
+    fn correlated_channels_stay_narrow() {
+        let acc = Ranges::exact(&[1, 2], &[100, -100]);
+        let bias = Ranges::exact(&[2], &[-10, 10]).view(&View::along(&[1, 2], 1));
+        assert_eq!(Ranges::affine(&[1, 2], &[(1, &acc), (1, &bias)], 0).hull(), iv(-90, 90));
+        assert_eq!(acc.mul(&bias).hull(), iv(-1000, -1000));
+    }
+
+    #[test]
+    fn views_follow_elements() {
+        let r = Ranges::exact(&[2, 2], &[1, 2, 3, 4]);
+        let v = View::window(&[2, 2], &[0, -1], &[1, 1], &[2, 3]);
+        let out = r.view(&v);
+        let points: Vec<i128> = (0..6).map(|i| out.at(&[i / 3, i % 3]).lo).collect();
+        assert_eq!(points, [0, 1, 2, 0, 3, 4]);
+        assert_eq!(Ranges::uniform(&[2, 2], iv(5, 6)).view(&v).hull(), iv(0, 6));
+        let b = r.view(&View::broadcast(&[2, 2], &[7, 2, 2]).unwrap());
+        assert_eq!((b.kept.as_slice(), b.at(&[6, 1, 0])), ([1, 2, 2].as_slice(), iv(3, 3)));
+    }
+
+    #[test]
+    fn concat_keeps_the_parts_apart() {
+        let (a, b) = (Ranges::uniform(&[2, 1], iv(0, 1)), Ranges::uniform(&[2, 2], iv(5, 6)));
+        let c = Ranges::concat(&[&a, &b], 1).unwrap();
+        assert_eq!((c.at(&[1, 0]), c.at(&[0, 1]), c.at(&[1, 2])), (iv(0, 1), iv(5, 6), iv(5, 6)));
+        assert_eq!(c.kept, [1, 3]);
+    }
+
+    #[test]
+    fn lookup_and_split() {
+        let f = TableFunction::Clamp { lo: 0, hi: 9, offset: 0, shift: 1, min: 0, max: 3 };
+        let r = Ranges::exact(&[2], &[3, 9]);
+        assert_eq!(r.lookup(&f).unwrap().hull(), iv(1, 3));
+        assert_eq!(Ranges::exact(&[2], &[3, 10]).lookup(&f), Err(iv(10, 10)));
+        let (hi, lo) = Ranges::uniform(&[2], iv(-5, 9)).split(2);
+        assert_eq!((hi.hull(), lo.hull()), (iv(-2, 2), iv(0, 3)));
+    }
+
+    /// The bound per channel is attained by some input, and holds for every input, border elements included.
+    #[test]
+    fn contract_bounds_hold_and_are_attained() {
+        let spec = ContractSpec::new(
+            4,
+            vec![0, 1],
+            vec![0, 2, 3],
+            vec![One(0), One(2), Sum(1, 3)],
+            &[2, 4],
+            &[2, 3, 3],
+        )
+        .unwrap();
+        let w: Vec<i64> = (0..18).map(|i| (i * 5) % 7 - 3).collect();
+        let x = iv(-2, 3);
+        let bound = Ranges::contract_known(&spec, x, &w);
+        let mut seen = vec![None; 6];
+        // Every x of one group at its extremes: 2^4 each, both groups alike.
+        for bits in 0..16 {
+            let xs: Vec<i64> = (0..8).map(|i| if bits >> (i % 4) & 1 == 1 { 3 } else { -2 }).collect();
+            let y = spec.evaluate(&xs, &w).unwrap();
+            let mut at = 0;
+            for_each_index(&[2, 3, 6], |i| {
+                let b = bound.at(i);
+                assert!(b.contains(y[at]), "{i:?}: {} not in {b}", y[at]);
+                let s = &mut seen[i[0] * 3 + i[1]];
+                *s = Some(s.map_or(Interval::point(y[at]), |h: Interval| h.hull(Interval::point(y[at]))));
+                at += 1;
+            });
+        }
+        for c in 0..6 {
+            assert_eq!(seen[c], Some(bound.at(&[c / 3, c % 3, 0])), "channel {c}");
+        }
+        let whole = Ranges::contract(&spec, &Ranges::uniform(&[2, 4], x), &Ranges::exact(&[2, 3, 3], &w));
+        assert!(whole.hull().covers(bound.hull()));
+    }
+}

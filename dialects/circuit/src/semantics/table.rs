@@ -1,0 +1,164 @@
+//! Lookup tables: what function a `circuit.table` holds.
+//!
+//! Either f(x) = clamp((x + offset) >> shift, min, max) with an arithmetic shift, or explicit values. A lookup y = f(x) also
+//! proves that x lies in the domain.
+//!
+//! Invariants of a checked table: the domain is not empty and has at most [`MAX_DOMAIN`] values; shift is 0..=62;
+//! `min <= max`; x + offset stays in `i64` on the domain.
+
+use super::Interval;
+
+/// Largest number of rows a table may have.
+pub const MAX_DOMAIN: u64 = 1 << 24;
+
+/// A function on an interval of integers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TableFunction {
+    /// f(x) = clamp((x + offset) >> shift, min, max) for lo ≤ x ≤ hi.
+    Clamp {
+        /// Smallest x.
+        lo: i64,
+        /// Largest x.
+        hi: i64,
+        /// Added before the shift.
+        offset: i64,
+        /// Arithmetic shift to the right.
+        shift: u32,
+        /// Smallest result.
+        min: i64,
+        /// Largest result.
+        max: i64,
+    },
+    /// f(lo + i) = values[i].
+    Values {
+        /// Smallest x.
+        lo: i64,
+        /// f at each value of the domain.
+        values: Vec<i64>,
+    },
+}
+
+impl TableFunction {
+    /// Where f is defined.
+    pub fn domain(&self) -> Interval {
+        match *self {
+            TableFunction::Clamp { lo, hi, .. } => Interval { lo: lo.into(), hi: hi.into() },
+            TableFunction::Values { lo, ref values } => {
+                Interval { lo: lo.into(), hi: i128::from(lo) + values.len() as i128 - 1 }
+            }
+        }
+    }
+
+    /// Checks the invariants.
+    ///
+    /// # Errors
+    /// A sentence that says what was expected and what was found.
+    pub fn check(&self) -> Result<(), String> {
+        let domain = self.domain();
+        let size = domain.hi - domain.lo + 1;
+        if size < 1 {
+            return Err(format!("the domain {domain} is empty"));
+        }
+        if size > i128::from(MAX_DOMAIN) {
+            return Err(format!("the domain {domain} has {size} values, at most {MAX_DOMAIN} are possible"));
+        }
+        if domain.to_i64s().is_none() {
+            return Err(format!("the domain {domain} is beyond 64 bits"));
+        }
+        if let TableFunction::Clamp { offset, shift, min, max, .. } = *self {
+            if shift > 62 {
+                return Err(format!("shift {shift} is not within 0..=62"));
+            }
+            if min > max {
+                return Err(format!("min {min} is above max {max}"));
+            }
+            if (domain + Interval::point(offset)).to_i64s().is_none() {
+                return Err(format!("offset {offset} takes the domain {domain} beyond 64 bits"));
+            }
+        }
+        Ok(())
+    }
+
+    /// f(x), or `None` where x is outside the domain.
+    pub fn eval(&self, x: i64) -> Option<i64> {
+        match *self {
+            TableFunction::Clamp { lo, hi, offset, shift, min, max } => {
+                let in_domain = (lo..=hi).contains(&x) && min <= max && shift < 63;
+                in_domain.then_some((x.checked_add(offset)? >> shift.min(62)).max(min).min(max))
+            }
+            TableFunction::Values { lo, ref values } => {
+                values.get(usize::try_from(x.checked_sub(lo)?).ok()?).copied()
+            }
+        }
+    }
+
+    /// The exact interval of f on `x`; `None` where `x` is not within the domain.
+    pub fn image(&self, x: Interval) -> Option<Interval> {
+        if !self.domain().covers(x) {
+            return None;
+        }
+        let (first, last) = x.to_i64s()?;
+        match self {
+            // Monotone.
+            TableFunction::Clamp { .. } => Interval::new(self.eval(first)?, self.eval(last)?),
+            TableFunction::Values { lo, values } => {
+                let (from, to) = (first.abs_diff(*lo) as usize, last.abs_diff(*lo) as usize);
+                Interval::of(values.get(from..=to)?.iter().copied())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clamp_by_hand() {
+        let t = TableFunction::Clamp { lo: 0, hi: 65535, offset: -32768, shift: 2, min: 0, max: 127 };
+        assert_eq!(t.check(), Ok(()));
+        assert_eq!(t.eval(32768 + 4 * 9 + 3), Some(9));
+        assert_eq!((t.eval(0), t.eval(65535), t.eval(65536), t.eval(-1)), (Some(0), Some(127), None, None));
+    }
+
+    #[test]
+    fn image_is_exact() {
+        let tables = [
+            TableFunction::Clamp { lo: -6, hi: 6, offset: 1, shift: 1, min: -2, max: 2 },
+            TableFunction::Values { lo: -6, values: (0..13).map(|i| (i * i * 5) % 17 - 8).collect() },
+        ];
+        for t in &tables {
+            assert_eq!(t.check(), Ok(()));
+            assert_eq!(t.domain(), Interval { lo: -6, hi: 6 });
+            for lo in -7..=6 {
+                for hi in lo..=7 {
+                    let all: Option<Vec<i64>> = (lo..=hi).map(|x| t.eval(x)).collect();
+                    assert_eq!(t.image((lo, hi).into()), all.and_then(Interval::of));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn check_names_what_is_wrong() {
+        let clamp = |lo, hi, offset, shift, max| TableFunction::Clamp { lo, hi, offset, shift, min: 0, max };
+        let errors = [
+            TableFunction::Values { lo: 0, values: vec![] },
+            clamp(0, 3, i64::MAX, 0, 1),
+            clamp(0, 3, 0, 63, 1),
+            clamp(0, 3, 0, 0, -1),
+            clamp(0, i64::MAX, 0, 0, 1),
+        ]
+        .map(|t| t.check().unwrap_err());
+        assert_eq!(
+            errors,
+            [
+                "the domain [0, -1] is empty",
+                "offset 9223372036854775807 takes the domain [0, 3] beyond 64 bits",
+                "shift 63 is not within 0..=62",
+                "min 0 is above max -1",
+                "the domain [0, 9223372036854775807] has 9223372036854775808 values, at most 16777216 are possible",
+            ]
+        );
+    }
+}

@@ -1,0 +1,128 @@
+// What the C API of MLIR lacks: diagnostics with notes, and passes with names and options whose body is Rust.
+// Invariants: no Rust type crosses but plain pointers and lengths; the Rust side never unwinds into this file.
+#include "mlir/CAPI/IR.h"
+#include "mlir/CAPI/Support.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "llvm/Support/CommandLine.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+using namespace mlir;
+
+extern "C" {
+struct TesseraNote {
+  MlirLocation location;
+  MlirStringRef message;
+};
+struct TesseraOption {
+  MlirStringRef name;
+  MlirStringRef value;
+};
+struct TesseraOptionSpec {
+  MlirStringRef name;
+  MlirStringRef help;
+  MlirStringRef initial;
+};
+// Appends text to a std::string that C++ owns.
+using TesseraSink = void (*)(void *target, MlirStringRef text);
+using TesseraRun = bool (*)(const void *pass, MlirOperation, const TesseraOption *, intptr_t);
+// Checks option values; writes the reason into the sink and returns false when they are refused.
+using TesseraCheck = bool (*)(const void *pass, const TesseraOption *, intptr_t, TesseraSink, void *target);
+}
+
+namespace {
+struct Spec {
+  std::string name, summary, anchor;
+  std::vector<std::string> optionNames, optionHelp, optionInitial;
+  const void *pass;
+  TesseraRun run;
+  TesseraCheck check;
+  TypeID id;
+};
+
+class RustPass : public Pass {
+public:
+  RustPass(std::shared_ptr<const Spec> given)
+      : Pass(given->id, given->anchor.empty() ? std::optional<StringRef>()
+                                              : std::optional<StringRef>(given->anchor)),
+        spec(std::move(given)) {
+    for (size_t i = 0; i < spec->optionNames.size(); ++i)
+      options.push_back(std::make_unique<Option<std::string>>(
+          *this, spec->optionNames[i], llvm::cl::desc(spec->optionHelp[i]),
+          llvm::cl::init(spec->optionInitial[i])));
+  }
+  // Pass::clone copies the option values after this.
+  RustPass(const RustPass &other) : RustPass(other.spec) {}
+
+  StringRef getName() const override { return spec->name; }
+  StringRef getArgument() const override { return spec->name; }
+  StringRef getDescription() const override { return spec->summary; }
+  std::unique_ptr<Pass> clonePass() const override { return std::make_unique<RustPass>(*this); }
+
+  bool canScheduleOn(RegisteredOperationName name) const override {
+    return spec->anchor.empty() || name.getStringRef() == spec->anchor;
+  }
+
+  LogicalResult initializeOptions(
+      StringRef text, llvm::function_ref<LogicalResult(const Twine &)> error) override {
+    if (failed(Pass::initializeOptions(text, error)))
+      return failure();
+    std::string reason;
+    auto values = current();
+    bool ok = spec->check(
+        spec->pass, values.data(), values.size(),
+        [](void *target, MlirStringRef text) {
+          static_cast<std::string *>(target)->append(text.data, text.length);
+        },
+        &reason);
+    return ok ? success() : error(reason);
+  }
+
+  void runOnOperation() override {
+    auto values = current();
+    if (!spec->run(spec->pass, wrap(getOperation()), values.data(), values.size()))
+      signalPassFailure();
+  }
+
+private:
+  std::vector<TesseraOption> current() const {
+    std::vector<TesseraOption> values;
+    for (size_t i = 0; i < options.size(); ++i)
+      values.push_back({wrap(StringRef(spec->optionNames[i])), wrap(StringRef(options[i]->getValue()))});
+    return values;
+  }
+
+  std::shared_ptr<const Spec> spec;
+  std::vector<std::unique_ptr<Option<std::string>>> options;
+};
+} // namespace
+
+extern "C" void tesseraEmitError(MlirLocation location, MlirStringRef message, const TesseraNote *notes,
+                                 intptr_t count) {
+  InFlightDiagnostic diagnostic = emitError(unwrap(location)) << unwrap(message);
+  for (intptr_t i = 0; i < count; ++i)
+    diagnostic.attachNote(unwrap(notes[i].location)) << unwrap(notes[i].message);
+}
+
+extern "C" void tesseraRegisterPass(MlirStringRef name, MlirStringRef summary, MlirStringRef anchor,
+                                    const TesseraOptionSpec *specs, intptr_t count, const void *pass,
+                                    TesseraRun run, TesseraCheck check) {
+  static TypeIDAllocator allocator;
+  auto spec = std::make_shared<Spec>();
+  spec->name = unwrap(name).str();
+  spec->summary = unwrap(summary).str();
+  spec->anchor = unwrap(anchor).str();
+  for (intptr_t i = 0; i < count; ++i) {
+    spec->optionNames.push_back(unwrap(specs[i].name).str());
+    spec->optionHelp.push_back(unwrap(specs[i].help).str());
+    spec->optionInitial.push_back(unwrap(specs[i].initial).str());
+  }
+  spec->pass = pass;
+  spec->run = run;
+  spec->check = check;
+  spec->id = allocator.allocate();
+  registerPass([spec]() -> std::unique_ptr<Pass> { return std::make_unique<RustPass>(spec); });
+}

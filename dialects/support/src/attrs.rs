@@ -1,0 +1,284 @@
+//! Attributes as Rust values: making them, and reading them off an op with errors that name op and attribute.
+
+use crate::{Error, Result, context_of, string_ref};
+use melior::{
+    Context,
+    ir::{
+        Attribute, AttributeLike, Identifier, OperationRef, Type,
+        attribute::{
+            BoolAttribute, DenseI64ArrayAttribute, FlatSymbolRefAttribute, FloatAttribute, IntegerAttribute,
+            StringAttribute,
+        },
+        operation::OperationLike,
+        r#type::IntegerType,
+    },
+};
+use mlir_sys::*;
+
+/// An affine map of which every result is a sum of distinct index variables, such as
+/// `(d0, d1, d2) -> (d0, d1 + d2)`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IndexMap {
+    /// How many index variables there are.
+    pub dims: usize,
+    /// For every result, the variables it is the sum of, in ascending order.
+    pub results: Vec<Vec<usize>>,
+}
+
+impl IndexMap {
+    /// A map whose results are single variables.
+    pub fn select(dims: usize, results: &[usize]) -> Self {
+        Self { dims, results: results.iter().map(|&dim| vec![dim]).collect() }
+    }
+
+    /// A map from the variables of each result.
+    pub fn new(dims: usize, results: &[&[usize]]) -> Self {
+        Self { dims, results: results.iter().map(|dims| dims.to_vec()).collect() }
+    }
+}
+
+/// A named attribute for `OperationBuilder::add_attributes`.
+pub fn named<'c>(
+    context: &'c Context,
+    name: &str,
+    value: impl Into<Attribute<'c>>,
+) -> (Identifier<'c>, Attribute<'c>) {
+    (Identifier::new(context, name), value.into())
+}
+
+/// `array<i64: ..>`
+pub fn i64s<'c>(context: &'c Context, values: &[i64]) -> Attribute<'c> {
+    DenseI64ArrayAttribute::new(context, values).into()
+}
+
+/// `array<i64: ..>` of sizes.
+pub fn usizes<'c>(context: &'c Context, values: &[usize]) -> Attribute<'c> {
+    i64s(context, &values.iter().map(|&value| value as i64).collect::<Vec<_>>())
+}
+
+/// `array<f64: ..>`
+pub fn f64s<'c>(context: &'c Context, values: &[f64]) -> Attribute<'c> {
+    unsafe {
+        Attribute::from_raw(mlirDenseF64ArrayGet(context.to_raw(), values.len() as isize, values.as_ptr()))
+    }
+}
+
+/// `value : i64`
+pub fn int<'c>(context: &'c Context, value: i64) -> Attribute<'c> {
+    IntegerAttribute::new(IntegerType::new(context, 64).into(), value).into()
+}
+
+/// `value : f32`
+pub fn float32<'c>(context: &'c Context, value: f32) -> Attribute<'c> {
+    FloatAttribute::new(context, Type::float32(context), f64::from(value)).into()
+}
+
+/// `true` or `false`
+pub fn boolean<'c>(context: &'c Context, value: bool) -> Attribute<'c> {
+    BoolAttribute::new(context, value).into()
+}
+
+/// `"value"`
+pub fn string<'c>(context: &'c Context, value: &str) -> Attribute<'c> {
+    StringAttribute::new(context, value).into()
+}
+
+/// `@name`
+pub fn symbol<'c>(context: &'c Context, name: &str) -> Attribute<'c> {
+    FlatSymbolRefAttribute::new(context, name).into()
+}
+
+/// `[affine_map<..>, ..]`
+pub fn maps<'c>(context: &'c Context, maps: &[IndexMap]) -> Attribute<'c> {
+    let raw = maps.iter().map(|map| map_to_raw(context, map)).collect::<Vec<_>>();
+    unsafe { Attribute::from_raw(mlirArrayAttrGet(context.to_raw(), raw.len() as isize, raw.as_ptr())) }
+}
+
+/// Sets an attribute of an op.
+pub fn set<'c>(op: OperationRef<'c, '_>, name: &str, value: Attribute<'c>) {
+    unsafe { mlirOperationSetAttributeByName(op.to_raw(), string_ref(name), value.to_raw()) }
+}
+
+/// Removes an attribute of an op, if it is there.
+pub fn remove(op: OperationRef, name: &str) {
+    unsafe { mlirOperationRemoveAttributeByName(op.to_raw(), string_ref(name)) };
+}
+
+/// The calibrated range of an op's first result: the discardable attribute `nn.range`.
+pub fn range(op: OperationRef) -> Option<(f64, f64)> {
+    f64_pair(op.attribute(RANGE).ok()?)
+}
+
+/// Sets the calibrated range of an op's first result.
+pub fn set_range(op: OperationRef, low: f64, high: f64) {
+    set(op, RANGE, f64s(context_of(op.location()), &[low, high]));
+}
+
+/// The name of the calibrated range, on ops and on function arguments.
+pub const RANGE: &str = "nn.range";
+
+pub(crate) fn f64_pair(attribute: Attribute) -> Option<(f64, f64)> {
+    match to_f64s(attribute)?.as_slice() {
+        &[low, high] => Some((low, high)),
+        _ => None,
+    }
+}
+
+macro_rules! readers {
+    ($($(#[$doc:meta])* $read:ident, $opt:ident, $ty:ty, $expected:literal, $decode:expr;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// When the attribute is missing or of another kind.
+        pub fn $read(op: OperationRef, name: &str) -> Result<$ty> {
+            $opt(op, name)?.ok_or_else(|| missing(op, name, $expected))
+        }
+
+        /// As the reader without `opt_`, but `None` when the attribute is missing.
+        ///
+        /// # Errors
+        /// When the attribute is of another kind.
+        pub fn $opt(op: OperationRef, name: &str) -> Result<Option<$ty>> {
+            let Ok(attribute) = op.attribute(name) else { return Ok(None) };
+            let decode: fn(Attribute) -> Option<$ty> = $decode;
+            match decode(attribute) {
+                Some(value) => Ok(Some(value)),
+                None => Err(wrong(op, name, $expected, attribute)),
+            }
+        }
+    )*};
+}
+
+readers! {
+    /// Reads `array<i64: ..>`.
+    read_i64s, opt_i64s, Vec<i64>, "array<i64: ..>", to_i64s;
+    /// Reads `array<i64: ..>` of non-negative values.
+    read_usizes, opt_usizes, Vec<usize>, "array<i64: ..> without negative values",
+        |attribute| to_i64s(attribute)?.into_iter().map(|value| usize::try_from(value).ok()).collect();
+    /// Reads `array<f64: ..>`.
+    read_f64s, opt_f64s, Vec<f64>, "array<f64: ..>", to_f64s;
+    /// Reads an integer.
+    read_int, opt_int, i64, "an integer", to_int;
+    /// Reads a non-negative integer.
+    read_usize, opt_usize, usize, "a non-negative integer", |attribute| usize::try_from(to_int(attribute)?).ok();
+    /// Reads a float.
+    read_f32, opt_f32, f32, "a float", |attribute| Some(FloatAttribute::try_from(attribute).ok()?.value() as f32);
+    /// Reads `true` or `false`.
+    read_bool, opt_bool, bool, "a boolean", |attribute| Some(BoolAttribute::try_from(attribute).ok()?.value());
+    /// Reads a string.
+    read_string, opt_string, String, "a string",
+        |attribute| Some(StringAttribute::try_from(attribute).ok()?.value().to_owned());
+    /// Reads a reference to a symbol.
+    read_symbol, opt_symbol, String, "a symbol, such as @name",
+        |attribute| Some(FlatSymbolRefAttribute::try_from(attribute).ok()?.value().to_owned());
+    /// Reads an array of affine maps.
+    read_maps, opt_maps, Vec<IndexMap>, "an array of affine maps whose results are sums of distinct dimensions",
+        to_maps;
+}
+
+fn missing(op: OperationRef, name: &str, expected: &str) -> Error {
+    Error::at(op.location(), format!("'{}' needs attribute '{name}': {expected}", crate::func::op_name(op)))
+}
+
+fn wrong(op: OperationRef, name: &str, expected: &str, found: Attribute) -> Error {
+    let op_name = crate::func::op_name(op);
+    Error::at(op.location(), format!("'{op_name}' attribute '{name}': expected {expected}, found {found}"))
+}
+
+fn to_int(attribute: Attribute) -> Option<i64> {
+    Some(IntegerAttribute::try_from(attribute).ok()?.value())
+}
+
+fn to_i64s(attribute: Attribute) -> Option<Vec<i64>> {
+    let raw = attribute.to_raw();
+    unsafe {
+        mlirAttributeIsADenseI64Array(raw).then(|| {
+            (0..mlirDenseArrayGetNumElements(raw))
+                .map(|index| mlirDenseI64ArrayGetElement(raw, index))
+                .collect()
+        })
+    }
+}
+
+fn to_f64s(attribute: Attribute) -> Option<Vec<f64>> {
+    let raw = attribute.to_raw();
+    unsafe {
+        mlirAttributeIsADenseF64Array(raw).then(|| {
+            (0..mlirDenseArrayGetNumElements(raw))
+                .map(|index| mlirDenseF64ArrayGetElement(raw, index))
+                .collect()
+        })
+    }
+}
+
+fn to_maps(attribute: Attribute) -> Option<Vec<IndexMap>> {
+    let raw = attribute.to_raw();
+    unsafe {
+        if !mlirAttributeIsAArray(raw) {
+            return None;
+        }
+        (0..mlirArrayAttrGetNumElements(raw))
+            .map(|index| {
+                let element = mlirArrayAttrGetElement(raw, index);
+                if !mlirAttributeIsAAffineMap(element) {
+                    return None;
+                }
+                map_from_raw(mlirAffineMapAttrGetValue(element))
+            })
+            .collect()
+    }
+}
+
+fn map_to_raw(context: &Context, map: &IndexMap) -> MlirAttribute {
+    unsafe {
+        let mut results = map
+            .results
+            .iter()
+            .map(|dims| {
+                dims.iter()
+                    .map(|&dim| mlirAffineDimExprGet(context.to_raw(), dim as isize))
+                    .reduce(|left, right| mlirAffineAddExprGet(left, right))
+                    .unwrap_or_else(|| mlirAffineConstantExprGet(context.to_raw(), 0))
+            })
+            .collect::<Vec<_>>();
+        mlirAffineMapAttrGet(mlirAffineMapGet(
+            context.to_raw(),
+            map.dims as isize,
+            0,
+            results.len() as isize,
+            results.as_mut_ptr(),
+        ))
+    }
+}
+
+unsafe fn map_from_raw(map: MlirAffineMap) -> Option<IndexMap> {
+    unsafe fn dims(expression: MlirAffineExpr, into: &mut Vec<usize>) -> Option<()> {
+        unsafe {
+            if mlirAffineExprIsADim(expression) {
+                into.push(mlirAffineDimExprGetPosition(expression) as usize);
+                Some(())
+            } else if mlirAffineExprIsAAdd(expression) {
+                dims(mlirAffineBinaryOpExprGetLHS(expression), into)?;
+                dims(mlirAffineBinaryOpExprGetRHS(expression), into)
+            } else {
+                None
+            }
+        }
+    }
+    unsafe {
+        if mlirAffineMapGetNumSymbols(map) != 0 {
+            return None;
+        }
+        let results = (0..mlirAffineMapGetNumResults(map))
+            .map(|index| {
+                let mut found = vec![];
+                dims(mlirAffineMapGetResult(map, index), &mut found)?;
+                found.sort_unstable();
+                let count = found.len();
+                found.dedup();
+                (found.len() == count).then_some(found)
+            })
+            .collect::<Option<_>>()?;
+        Some(IndexMap { dims: mlirAffineMapGetNumDims(map) as usize, results })
+    }
+}

@@ -1,0 +1,90 @@
+//! Diagnostics: MLIR's into Rust errors, and Rust errors into MLIR's.
+
+use crate::{Error, Place, Report, string_ref};
+use melior::{
+    Context,
+    diagnostic::{Diagnostic, DiagnosticSeverity},
+    ir::{Attribute, Location},
+};
+use mlir_sys::{MlirLocation, MlirStringRef};
+use std::{cell::RefCell, rc::Rc};
+
+/// What MLIR said while something ran.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    /// Errors, with their notes.
+    pub errors: Vec<Report>,
+    /// Warnings and remarks.
+    pub others: Vec<Report>,
+}
+
+impl Diagnostics {
+    /// The errors, or one with the given message when something failed without saying why.
+    pub fn into_error(self, otherwise: impl Into<String>) -> Error {
+        if self.errors.is_empty() { Error::new(otherwise) } else { Error { reports: self.errors } }
+    }
+}
+
+/// Runs a function and collects what MLIR says meanwhile, instead of printing it.
+pub fn collect<T>(context: &Context, function: impl FnOnce() -> T) -> (T, Diagnostics) {
+    let collected = Rc::new(RefCell::new(Diagnostics::default()));
+    let id = context.attach_diagnostic_handler({
+        let collected = collected.clone();
+        move |diagnostic| {
+            let report = report(&diagnostic);
+            let mut collected = collected.borrow_mut();
+            match diagnostic.severity() {
+                DiagnosticSeverity::Error => collected.errors.push(report),
+                _ => collected.others.push(report),
+            }
+            true
+        }
+    });
+    let value = function();
+    context.detach_diagnostic_handler(id);
+    (value, collected.take())
+}
+
+/// Emits every report of an error as an MLIR diagnostic, at `location` where a report has no place of its own.
+pub fn emit(location: Location, error: &Error) {
+    let context = crate::context_of(location);
+    let place = |report: &Report| {
+        report
+            .place
+            .as_ref()
+            .and_then(|place| Attribute::parse(context, &place.text))
+            .map_or(location, Location::from_attribute)
+            .to_raw()
+    };
+    for report in &error.reports {
+        let notes = report
+            .notes
+            .iter()
+            .map(|note| Note { location: place(note), message: string_ref(&note.message) })
+            .collect::<Vec<_>>();
+        unsafe {
+            tesseraEmitError(place(report), string_ref(&report.message), notes.as_ptr(), notes.len() as isize)
+        }
+    }
+}
+
+fn report(diagnostic: &Diagnostic) -> Report {
+    Report {
+        message: diagnostic.to_string(),
+        place: Some(Place::new(diagnostic.location())),
+        notes: (0..diagnostic.note_count())
+            .filter_map(|index| diagnostic.note(index).ok())
+            .map(|note| report(&note))
+            .collect(),
+    }
+}
+
+#[repr(C)]
+struct Note {
+    location: MlirLocation,
+    message: MlirStringRef,
+}
+
+unsafe extern "C" {
+    fn tesseraEmitError(location: MlirLocation, message: MlirStringRef, notes: *const Note, count: isize);
+}

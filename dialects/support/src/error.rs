@@ -1,0 +1,156 @@
+//! Errors of the IR crates: owned reports with the place each one is about.
+//!
+//! Invariants:
+//! - An error holds every problem found, not the first one.
+//! - A report keeps its MLIR location as text, so it outlives the context and can be emitted again as a diagnostic.
+
+use crate::loc;
+use melior::ir::Location;
+use std::fmt::{self, Display, Formatter};
+
+/// The result of an IR function.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Where in a model or a file a report is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The location in MLIR's own syntax, such as `loc("conv1")`.
+    pub text: String,
+    /// The name of the ONNX node, when the location carries one.
+    pub node: Option<String>,
+    /// File, line and column (both from 1), when the location carries them.
+    pub file: Option<(String, usize, usize)>,
+}
+
+impl Place {
+    /// Reads a location.
+    pub fn new(location: Location) -> Self {
+        Self { text: location.to_string(), node: loc::node_name(location), file: loc::file(location) }
+    }
+}
+
+impl Display for Place {
+    fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
+        match (&self.node, &self.file) {
+            (Some(node), _) => write!(formatter, "node {node:?}"),
+            (None, Some((file, line, column))) => write!(formatter, "{file}:{line}:{column}"),
+            (None, None) if self.text.contains("unknown") => write!(formatter, "unknown location"),
+            (None, None) => write!(formatter, "{}", self.text),
+        }
+    }
+}
+
+/// One problem: what was expected, what was found, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The message.
+    pub message: String,
+    /// What it is about.
+    pub place: Option<Place>,
+    /// Explanations, each possibly at another place.
+    pub notes: Vec<Report>,
+}
+
+impl Display for Report {
+    fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(formatter, "{place}: ")?;
+        }
+        write!(formatter, "{}", self.message)?;
+        for note in &self.notes {
+            write!(formatter, "\n  note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One or more problems.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// All of them, in the order found; never empty.
+    pub reports: Vec<Report>,
+}
+
+impl Error {
+    /// An error without a place.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { reports: vec![Report { message: message.into(), place: None, notes: vec![] }] }
+    }
+
+    /// An error at a location, such as `op.location()`.
+    pub fn at(location: Location, message: impl Into<String>) -> Self {
+        Self::new(message).or_at(location)
+    }
+
+    /// Adds an explanation to the last report.
+    pub fn note(mut self, message: impl Into<String>) -> Self {
+        if let Some(last) = self.reports.last_mut() {
+            last.notes.push(Report { message: message.into(), place: None, notes: vec![] });
+        }
+        self
+    }
+
+    /// Adds an explanation at another place, such as the definition of an operand, to the last report.
+    pub fn note_at(mut self, location: Location, message: impl Into<String>) -> Self {
+        if let Some(last) = self.reports.last_mut() {
+            last.notes.push(Report {
+                message: message.into(),
+                place: Some(Place::new(location)),
+                notes: vec![],
+            });
+        }
+        self
+    }
+
+    /// Gives every report that has no place this one.
+    pub fn or_at(mut self, location: Location) -> Self {
+        for report in &mut self.reports {
+            report.place.get_or_insert_with(|| Place::new(location));
+        }
+        self
+    }
+
+    /// Puts words before every message, such as the name of the op that was being read.
+    pub fn context(mut self, prefix: impl Display) -> Self {
+        for report in &mut self.reports {
+            report.message = format!("{prefix}: {}", report.message);
+        }
+        self
+    }
+
+    /// Adds the reports of another error.
+    pub fn push(&mut self, other: Self) {
+        self.reports.extend(other.reports);
+    }
+
+    /// All errors as one; fails with them, or succeeds when there is none.
+    pub fn all(errors: impl IntoIterator<Item = Self>) -> Result<()> {
+        let reports = errors.into_iter().flat_map(|error| error.reports).collect::<Vec<_>>();
+        if reports.is_empty() { Ok(()) } else { Err(Self { reports }) }
+    }
+
+    /// All errors as one.
+    pub fn join(errors: impl IntoIterator<Item = Self>) -> Self {
+        Self::all(errors).err().unwrap_or_else(|| Self::new("unknown error"))
+    }
+}
+
+impl Display for Error {
+    fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
+        for (index, report) in self.reports.iter().enumerate() {
+            if index > 0 {
+                writeln!(formatter)?;
+            }
+            write!(formatter, "{report}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<melior::Error> for Error {
+    fn from(error: melior::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}

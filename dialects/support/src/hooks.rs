@@ -1,0 +1,79 @@
+//! What dialects need to have their verifiers and folders in Rust: the C++ file of a dialect calls an
+//! `extern "C"` function, which hands its work to [`verify`] or [`fold`] here.
+//!
+//! Invariant: nothing unwinds into C++. A panic becomes a diagnostic at the op.
+
+use crate::{Error, Result, diag, func::op_name};
+use melior::ir::{OperationRef, Value, ValueLike, operation::OperationLike};
+use mlir_sys::{MlirLogicalResult, MlirOperation, MlirValue};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs a verifier. Messages without a place are put at the op, with its name in front.
+///
+/// # Safety
+/// `raw` must be a valid op.
+pub unsafe fn verify(
+    raw: MlirOperation,
+    verifier: impl FnOnce(OperationRef) -> Result<()>,
+) -> MlirLogicalResult {
+    let op = unsafe { OperationRef::from_raw(raw) };
+    let outcome =
+        catch_unwind(AssertUnwindSafe(|| verifier(op))).unwrap_or_else(|panic| Err(panicked(&*panic)));
+    if let Err(mut error) = outcome {
+        let prefix = format!("'{}' op ", op_name(op));
+        for report in &mut error.reports {
+            // Attribute readers name the op already.
+            if report.place.is_none() && !report.message.starts_with('\'') {
+                report.message.insert_str(0, &prefix);
+            }
+        }
+        diag::emit(op.location(), &error);
+        return MlirLogicalResult { value: 0 };
+    }
+    MlirLogicalResult { value: 1 }
+}
+
+/// What folding an op came to.
+pub enum Fold<'c, 'a> {
+    /// Nothing to do.
+    None,
+    /// The op was changed in place: other operands or attributes, same result.
+    InPlace,
+    /// The op's one result equals this value.
+    To(Value<'c, 'a>),
+}
+
+/// Runs a folder of an op with one result: returns 0, 1 or 2 as in [`Fold`] and writes the value for 2.
+/// An error means that the op does not decode, which is the verifier's to say: nothing is folded.
+///
+/// # Safety
+/// `raw` must be a valid op and `value` valid for writing.
+pub unsafe fn fold(
+    raw: MlirOperation,
+    value: *mut MlirValue,
+    folder: impl for<'c, 'a> FnOnce(OperationRef<'c, 'a>) -> Result<Fold<'c, 'a>>,
+) -> i32 {
+    let op = unsafe { OperationRef::from_raw(raw) };
+    match catch_unwind(AssertUnwindSafe(|| folder(op))) {
+        Ok(Ok(Fold::InPlace)) => 1,
+        Ok(Ok(Fold::To(to))) => {
+            unsafe { value.write(to.to_raw()) };
+            2
+        }
+        Ok(Ok(Fold::None) | Err(_)) => 0,
+        Err(panic) => {
+            diag::emit(op.location(), &panicked(&*panic));
+            0
+        }
+    }
+}
+
+/// The error that stands for a panic.
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    Error::new(format!("internal compiler error: {text}; please report it with the input"))
+}

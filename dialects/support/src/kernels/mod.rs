@@ -1,0 +1,75 @@
+//! Numeric kernels on dense arrays: the arithmetic that the interpreters of every tensor dialect share.
+//!
+//! Invariants:
+//! - Generic over the element ([`Num`]: `f32` for real networks, `i64` for quantized ones), so a float model and its
+//!   quantized form can differ in numbers only, never in how an index is computed.
+//! - Layouts are NCHW for images and row-major everywhere.
+//! - No kernel panics on shapes or attributes that do not fit: each checks what it needs and returns [`KernelError`].
+//! - Integer kernels do not check for overflow of `i64`. Callers keep operands small (at most 32 bits) and check the
+//!   declared width of every result, which is the tighter bound: fewer than 2^31 products of 16-bit values fit in `i64`.
+
+pub mod layout;
+pub mod linear;
+pub mod quantize;
+pub mod window;
+
+pub use layout::{broadcast, broadcast_shape, concat, pad, reshape, slice, transpose, zip_broadcast};
+pub use linear::{linear, matmul};
+pub use window::{Conv2d, Pool2d, avg_pool, conv2d, max_pool, sum_pool};
+
+use std::ops::{Add, AddAssign, Mul, Sub};
+
+/// What a kernel cannot do with the operands it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KernelError(pub String);
+
+impl std::fmt::Display for KernelError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for KernelError {}
+
+/// Result of a kernel.
+pub type Result<T> = std::result::Result<T, KernelError>;
+
+pub(crate) fn fail<T>(message: impl Into<String>) -> Result<T> {
+    Err(KernelError(message.into()))
+}
+
+/// An element type of the interpreters.
+pub trait Num:
+    Copy
+    + Send
+    + Sync
+    + PartialOrd
+    + std::fmt::Debug
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + AddAssign
+    + 'static
+{
+    /// The additive identity.
+    const ZERO: Self;
+    /// A value no element lies below.
+    const LOWEST: Self;
+}
+
+impl Num for f32 {
+    const ZERO: f32 = 0.0;
+    const LOWEST: f32 = f32::NEG_INFINITY;
+}
+
+impl Num for i64 {
+    const ZERO: i64 = 0;
+    const LOWEST: i64 = i64::MIN;
+}
+
+/// The larger of two values; a NaN in `a` or `b` is kept, so that it shows in the result.
+pub(crate) fn max<T: Num>(a: T, b: T) -> T {
+    #[allow(clippy::eq_op)]
+    let b_is_nan = b != b;
+    if b > a || b_is_nan { b } else { a }
+}

@@ -1,0 +1,64 @@
+//! Locations: ops carry the names of the ONNX nodes they came from.
+
+use crate::context_of;
+use melior::{Context, ir::Location};
+use mlir_sys::{MlirAttribute, mlirLocationFusedGet};
+use std::ptr;
+
+/// The location of an ONNX node, printed as `loc("conv1")`.
+pub fn node<'c>(context: &'c Context, name: &str) -> Location<'c> {
+    Location::name(context, name, Location::unknown(context))
+}
+
+/// The first node name found in a location, looking into fused and call-site locations.
+pub fn node_name(location: Location) -> Option<String> {
+    if location.is_name() {
+        return location.name_value().as_string_ref().as_str().ok().map(str::to_owned);
+    }
+    parts(location).into_iter().find_map(node_name)
+}
+
+/// File, line and column of a location, looking inside it.
+pub fn file(location: Location) -> Option<(String, usize, usize)> {
+    if location.is_file_line_col_range() {
+        let name = location.file_line_col_range_filename().as_string_ref().as_str().ok()?.to_owned();
+        return Some((
+            name,
+            location.file_line_col_range_start_line(),
+            location.file_line_col_range_start_column(),
+        ));
+    }
+    parts(location).into_iter().find_map(file)
+}
+
+/// How a message names a location: `node "conv1"`, `file.mlir:3:5` or `unknown location`.
+pub fn describe(location: Location) -> String {
+    crate::error::Place::new(location).to_string()
+}
+
+/// One location for an op that replaces several.
+pub fn fused<'c>(locations: &[Location<'c>]) -> Option<Location<'c>> {
+    let first = *locations.first()?;
+    if locations.iter().all(|&location| location == first) {
+        return Some(first);
+    }
+    let context = context_of(first);
+    // A fused location without metadata; melior asks for one.
+    let raw = locations.iter().map(|location| location.to_raw()).collect::<Vec<_>>();
+    let none = MlirAttribute { ptr: ptr::null() };
+    Some(unsafe {
+        Location::from_raw(mlirLocationFusedGet(context.to_raw(), raw.len() as isize, raw.as_ptr(), none))
+    })
+}
+
+fn parts(location: Location) -> Vec<Location> {
+    if location.is_name() {
+        vec![location.name_child_location()]
+    } else if location.is_call_site() {
+        vec![location.call_site_callee(), location.call_site_caller()]
+    } else if location.is_fused() {
+        (0..location.fused_num_locations()).map(|index| location.fused_location(index)).collect()
+    } else {
+        vec![]
+    }
+}

@@ -1,0 +1,349 @@
+//! Parameters: weights and biases, which stay out of the IR in a safetensors file.
+//!
+//! A module names its parameters by the attribute `tessera.params = "file.safetensors"`. The name is looked up among
+//! the parameters registered in this process first, then as a file relative to the current folder.
+//!
+//! Invariants:
+//! - A [`Param`] has as many values as its shape has elements; every reader checks it.
+//! - Registered parameters do not change: a pass that makes new ones registers them under a new name.
+
+use crate::{
+    Error, Result, attrs, func, shape,
+    types::{self, Elem},
+};
+use melior::ir::{OperationRef, attribute::StringAttribute, operation::OperationLike};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// The module attribute that names the parameters.
+pub const ATTRIBUTE: &str = "tessera.params";
+
+/// The values of one parameter, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ParamData {
+    /// Floats.
+    F32(Vec<f32>),
+    /// Quantized weights.
+    I8(Vec<i8>),
+    /// Biases.
+    I32(Vec<i32>),
+    /// Integers of a circuit.
+    I64(Vec<i64>),
+}
+
+impl ParamData {
+    /// The number of values.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::I8(values) => values.len(),
+            Self::I32(values) => values.len(),
+            Self::I64(values) => values.len(),
+        }
+    }
+
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values as floats.
+    ///
+    /// # Errors
+    /// When they are integers.
+    pub fn f32s(&self) -> Result<&[f32]> {
+        match self {
+            Self::F32(values) => Ok(values),
+            other => Err(Error::new(format!("expected f32 values, found {}", other.kind()))),
+        }
+    }
+
+    /// The values as integers.
+    ///
+    /// # Errors
+    /// When they are floats.
+    pub fn to_i64s(&self) -> Result<Vec<i64>> {
+        match self {
+            Self::F32(_) => Err(Error::new("expected integers, found f32 values")),
+            Self::I8(values) => Ok(values.iter().map(|&value| value.into()).collect()),
+            Self::I32(values) => Ok(values.iter().map(|&value| value.into()).collect()),
+            Self::I64(values) => Ok(values.clone()),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::F32(_) => "f32",
+            Self::I8(_) => "i8",
+            Self::I32(_) => "i32",
+            Self::I64(_) => "i64",
+        }
+    }
+
+    fn dtype(&self) -> Dtype {
+        match self {
+            Self::F32(_) => Dtype::F32,
+            Self::I8(_) => Dtype::I8,
+            Self::I32(_) => Dtype::I32,
+            Self::I64(_) => Dtype::I64,
+        }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Self::I8(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Self::I32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Self::I64(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        }
+    }
+
+    fn from_bytes(dtype: Dtype, bytes: &[u8]) -> Result<Self> {
+        fn split<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
+            bytes.as_chunks::<N>().0.iter().map(|&chunk| read(chunk)).collect()
+        }
+        match dtype {
+            Dtype::F32 => Ok(Self::F32(split(bytes, f32::from_le_bytes))),
+            Dtype::I8 => Ok(Self::I8(split(bytes, i8::from_le_bytes))),
+            Dtype::I32 => Ok(Self::I32(split(bytes, i32::from_le_bytes))),
+            Dtype::I64 => Ok(Self::I64(split(bytes, i64::from_le_bytes))),
+            other => Err(Error::new(format!("expected values of F32, I8, I32 or I64, found {other:?}"))),
+        }
+    }
+}
+
+/// One parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Param {
+    /// Extents, outermost first.
+    pub shape: Vec<usize>,
+    /// Values, row-major.
+    pub data: ParamData,
+}
+
+impl Param {
+    /// A parameter.
+    ///
+    /// # Errors
+    /// When there are more or fewer values than elements.
+    pub fn new(shape: impl Into<Vec<usize>>, data: ParamData) -> Result<Self> {
+        let shape = shape.into();
+        let expected = shape::elements(&shape)?;
+        if data.len() != expected {
+            return Err(Error::new(format!(
+                "a parameter of {} has {expected} elements, found {} values",
+                shape::show(&shape),
+                data.len()
+            )));
+        }
+        Ok(Self { shape, data })
+    }
+}
+
+/// Parameters by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Params(pub BTreeMap<String, Param>);
+
+impl Params {
+    /// A parameter.
+    ///
+    /// # Errors
+    /// When there is none of that name; the message says which there are.
+    pub fn get(&self, name: &str) -> Result<&Param> {
+        self.0.get(name).ok_or_else(|| {
+            let mut known = self.0.keys().take(8).cloned().collect::<Vec<_>>().join(", ");
+            if self.0.len() > 8 {
+                known.push_str(", ...");
+            }
+            Error::new(format!("no parameter {name:?} among the {} parameters ({known})", self.0.len()))
+        })
+    }
+
+    /// Adds a parameter, or replaces the one of that name.
+    pub fn insert(&mut self, name: impl Into<String>, param: Param) {
+        self.0.insert(name.into(), param);
+    }
+
+    /// The contents of a safetensors file.
+    ///
+    /// # Errors
+    /// When a parameter's length does not match its shape.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let bytes = self
+            .0
+            .iter()
+            .map(|(name, param)| (name, &param.shape, param.data.dtype(), param.data.to_bytes()))
+            .collect::<Vec<_>>();
+        let views = bytes
+            .iter()
+            .map(|(name, shape, dtype, bytes)| {
+                TensorView::new(*dtype, shape.to_vec(), bytes)
+                    .map(|view| (*name, view))
+                    .map_err(|error| Error::new(format!("parameter {name:?}: {error}")))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        safetensors::serialize(views, &None).map_err(|error| Error::new(error.to_string()))
+    }
+
+    /// Reads the contents of a safetensors file.
+    ///
+    /// # Errors
+    /// When it is not one, or has values of another type than F32, I8, I32 and I64.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|error| Error::new(format!("not a safetensors file: {error}")))?;
+        let mut params = Self::default();
+        for (name, view) in file.iter() {
+            let param = ParamData::from_bytes(view.dtype(), view.data())
+                .and_then(|data| Param::new(view.shape(), data))
+                .map_err(|error| error.context(format!("parameter {name:?}")))?;
+            params.insert(name, param);
+        }
+        Ok(params)
+    }
+
+    /// Writes a safetensors file.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        fs::write(path, self.to_bytes()?)
+            .map_err(|error| Error::new(format!("cannot write {}: {error}", path.display())))
+    }
+
+    /// Reads a safetensors file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not one.
+    pub fn load(path: &Path) -> Result<Self> {
+        let bytes =
+            fs::read(path).map_err(|error| Error::new(format!("cannot read {}: {error}", path.display())))?;
+        Self::from_bytes(&bytes).map_err(|error| error.context(path.display()))
+    }
+}
+
+static REGISTERED: Mutex<BTreeMap<String, Arc<Params>>> = Mutex::new(BTreeMap::new());
+
+/// Registers parameters in this process under a name.
+pub fn put(name: impl Into<String>, params: Params) -> Arc<Params> {
+    let params = Arc::new(params);
+    REGISTERED.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), params.clone());
+    params
+}
+
+/// Parameters by name: registered ones, else those of the file.
+///
+/// # Errors
+/// When nothing is registered under the name and there is no such safetensors file.
+pub fn get(name: &str) -> Result<Arc<Params>> {
+    if let Some(params) = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+        return Ok(params.clone());
+    }
+    Params::load(Path::new(name)).map(Arc::new)
+}
+
+/// Forgets registered parameters.
+pub fn forget(name: &str) {
+    REGISTERED.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+}
+
+/// Makes a module name its parameters.
+pub fn attach(module: OperationRef, name: &str) {
+    attrs::set(module, ATTRIBUTE, attrs::string(crate::context_of(module.location()), name));
+}
+
+/// The name of a module's parameters.
+pub fn name_of(module: OperationRef) -> Option<String> {
+    Some(StringAttribute::try_from(module.attribute(ATTRIBUTE).ok()?).ok()?.value().to_owned())
+}
+
+/// The parameters of a module; none when it declares none.
+///
+/// # Errors
+/// When the module declares parameters and they cannot be found.
+pub fn of(module: OperationRef) -> Result<Arc<Params>> {
+    match name_of(module) {
+        Some(name) => get(&name).map_err(|error| error.or_at(module.location())),
+        None if func::globals(module)?.is_empty() => Ok(Arc::default()),
+        None => Err(Error::at(
+            module.location(),
+            format!(
+                "the module declares parameters, but no attribute '{ATTRIBUTE}' says where their values are"
+            ),
+        )),
+    }
+}
+
+/// Checks that every declared parameter has values of its shape and element type.
+///
+/// # Errors
+/// Every parameter that does not.
+pub fn check(module: OperationRef) -> Result<()> {
+    let params = of(module)?;
+    let mut errors = vec![];
+    for (name, ty) in func::globals(module)? {
+        let checked = params.get(&name).and_then(|param| {
+            let expected = types::read(ty)?;
+            let kind: Cow<str> = match &expected.elem {
+                Elem::F32 => "f32".into(),
+                Elem::Int(bits) => format!("i{bits}").into(),
+                Elem::Quant(quant) => format!("i{}", quant.bits).into(),
+            };
+            if param.shape != expected.shape || param.data.kind() != kind {
+                return Err(Error::new(format!(
+                    "parameter {name:?}: expected {} values of {kind}, found {} of {}",
+                    shape::show(&expected.shape),
+                    shape::show(&param.shape),
+                    param.data.kind()
+                )));
+            }
+            Ok(())
+        });
+        errors.extend(checked.err());
+    }
+    Error::all(errors).map_err(|error| error.or_at(module.location()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Params {
+        let mut params = Params::default();
+        params.insert("w", Param::new([2, 3], ParamData::I8(vec![1, -2, 3, -4, 5, -127])).unwrap());
+        params.insert("b", Param::new([2], ParamData::I32(vec![i32::MIN, 7])).unwrap());
+        params.insert("f", Param::new([1, 2], ParamData::F32(vec![0.5, f32::MIN_POSITIVE])).unwrap());
+        params.insert("k", Param::new([], ParamData::I64(vec![i64::MAX])).unwrap());
+        params
+    }
+
+    #[test]
+    fn survive_a_file() {
+        let params = sample();
+        assert_eq!(Params::from_bytes(&params.to_bytes().unwrap()).unwrap(), params);
+    }
+
+    #[test]
+    fn damaged_files_are_errors() {
+        let bytes = sample().to_bytes().unwrap();
+        for length in 0..bytes.len() {
+            assert!(Params::from_bytes(&bytes[..length]).is_err(), "{length}");
+        }
+        let mut wide = bytes.clone();
+        wide[0..8].fill(255);
+        assert!(Params::from_bytes(&wide).is_err());
+    }
+
+    #[test]
+    fn lengths_and_names_are_checked() {
+        assert!(Param::new([2, 2], ParamData::I8(vec![1])).is_err());
+        let error = sample().get("x").unwrap_err().to_string();
+        assert!(error.contains("\"x\"") && error.contains("b, f, k, w"), "{error}");
+    }
+}
