@@ -8,6 +8,7 @@
 //! error where a sum leaves `i64`.
 
 use super::{Interval, for_each_index, row_major};
+use tessera_mlir::attrs::IndexMap;
 
 /// What a result axis runs over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,6 +118,50 @@ impl ContractSpec {
             return Err("an index has extent 0".into());
         }
         Ok(ContractSpec { extents, x, w, y })
+    }
+
+    /// From indexing maps as `circuit.contract` has them: of x, of w and of the result.
+    ///
+    /// # Errors
+    /// A sentence that says which map or index is wrong.
+    pub fn from_maps(maps: &[IndexMap; 3], x_shape: &[usize], w_shape: &[usize]) -> Result<Self, String> {
+        let [mx, mw, my] = maps;
+        if mw.dims != mx.dims || my.dims != mx.dims {
+            return Err(format!(
+                "the indexing maps have {}, {} and {} indices, expected equal numbers",
+                mx.dims, mw.dims, my.dims
+            ));
+        }
+        let operand = |name: &str, map: &IndexMap| -> Result<Vec<usize>, String> {
+            let single = |r: &Vec<usize>| match r[..] {
+                [i] => Ok(i),
+                _ => Err(format!("the {name} operand's indexing map must name one index per axis")),
+            };
+            map.results.iter().map(single).collect()
+        };
+        let (x, w) = (operand("first", mx)?, operand("second", mw)?);
+        let y = my.results.iter().map(|r| match r[..] {
+            [i] => Ok(ResultIndex::One(i)),
+            [i, k] if x.contains(&i) => Ok(ResultIndex::Sum(i, k)),
+            [i, k] => Ok(ResultIndex::Sum(k, i)),
+            _ => Err("a result axis must be one index or the sum of two".to_string()),
+        });
+        let y = y.collect::<Result<_, _>>()?;
+        ContractSpec::new(mx.dims, x, w, y, x_shape, w_shape)
+    }
+
+    /// The indexing maps of x, of w and of the result.
+    pub fn maps(&self) -> [IndexMap; 3] {
+        let dims = self.extents.len();
+        let of_result = |r: &ResultIndex| match *r {
+            ResultIndex::One(i) => vec![i],
+            ResultIndex::Sum(i, k) => vec![i.min(k), i.max(k)],
+        };
+        [
+            IndexMap::select(dims, &self.x),
+            IndexMap::select(dims, &self.w),
+            IndexMap { dims, results: self.y.iter().map(of_result).collect() },
+        ]
     }
 
     /// The result's shape.
@@ -401,6 +446,22 @@ mod tests {
             let bound = spec.bound(hull(&x), hull(&w));
             assert!(y.iter().all(|&v| bound.contains(v)), "spec {i}: {bound}");
         }
+    }
+
+    #[test]
+    fn maps_round_trip() {
+        let spec = conv2d(2, 3, 2, 5, 4, 3);
+        assert_eq!(ContractSpec::from_maps(&spec.maps(), &[2, 2, 5, 4], &[3, 2, 3, 3]), Ok(spec.clone()));
+        let [x, w, y] = spec.maps();
+        let bad =
+            |maps: [IndexMap; 3]| ContractSpec::from_maps(&maps, &[2, 2, 5, 4], &[3, 2, 3, 3]).unwrap_err();
+        assert_eq!(
+            [bad([y.clone(), w.clone(), y.clone()]), bad([x.clone(), w.clone(), IndexMap { dims: 6, ..y }])],
+            [
+                "the first operand's indexing map must name one index per axis",
+                "the indexing maps have 7, 7 and 6 indices, expected equal numbers"
+            ]
+        );
     }
 
     #[test]

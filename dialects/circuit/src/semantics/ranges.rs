@@ -99,6 +99,14 @@ impl Ranges {
         Ranges::zip(&[self, other], |row| row[0] * row[1])
     }
 
+    /// The elementwise maximum.
+    pub fn max(&self, other: &Ranges) -> Ranges {
+        Ranges::zip(&[self, other], |row| Interval {
+            lo: row[0].lo.max(row[1].lo),
+            hi: row[0].hi.max(row[1].hi),
+        })
+    }
+
     /// The parts (hi, lo) of x = hi·2^s + lo.
     pub fn split(&self, s: u32) -> (Ranges, Ranges) {
         (Ranges::zip(&[self], |row| row[0].split(s).0), Ranges::zip(&[self], |row| row[0].split(s).1))
