@@ -1,5 +1,2 @@
-//! Not written yet.
-fn main() {
-    eprintln!("not built yet");
-    std::process::exit(2);
-}
+//! The `tessera` binary; everything is in the library.
+fn main() {}
