@@ -4,3 +4,6 @@
 //! are 0, 1 for a rejected proof, 2 for wrong use or a bad file; only modules behind the feature `compiler` know MLIR.
 pub mod data;
 pub mod failure;
+pub mod measure;
+pub mod model;
+pub mod show;

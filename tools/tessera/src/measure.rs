@@ -1,0 +1,122 @@
+//! Time and memory of this process, and what machine it is.
+
+use serde::Serialize;
+use std::time::Instant;
+
+/// CPU seconds of all threads, and wall seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Time {
+    /// Of all threads of the process.
+    pub cpu_s: f64,
+    /// By the clock.
+    pub wall_s: f64,
+}
+
+/// A running measurement.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch {
+    wall: Instant,
+    cpu: f64,
+}
+
+impl Stopwatch {
+    /// Starts.
+    pub fn start() -> Stopwatch {
+        Stopwatch { wall: Instant::now(), cpu: cpu_seconds() }
+    }
+
+    /// Time since the start.
+    pub fn read(&self) -> Time {
+        Time { cpu_s: cpu_seconds() - self.cpu, wall_s: self.wall.elapsed().as_secs_f64() }
+    }
+}
+
+/// Runs and measures.
+pub fn timed<T>(f: impl FnOnce() -> T) -> (T, Time) {
+    let watch = Stopwatch::start();
+    let value = f();
+    (value, watch.read())
+}
+
+/// CPU time of all threads so far.
+fn cpu_seconds() -> f64 {
+    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a timespec of ours, and the call only writes it
+    let ok = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut t) } == 0;
+    if ok { t.tv_sec as f64 + t.tv_nsec as f64 * 1e-9 } else { 0.0 }
+}
+
+/// Largest resident memory of this process so far, in megabytes (10⁶ bytes).
+pub fn peak_rss_mb() -> f64 {
+    // SAFETY: rusage is plain integers, for which zero is a value, and the call only writes it
+    let usage = unsafe {
+        let mut u: libc::rusage = std::mem::zeroed();
+        if libc::getrusage(libc::RUSAGE_SELF, &mut u) != 0 {
+            return 0.0;
+        }
+        u
+    };
+    // Linux counts kibibytes here
+    usage.ru_maxrss as f64 * 1024.0 / 1e6
+}
+
+/// What a measurement was made on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Machine {
+    /// The processor's name.
+    pub cpu: String,
+    /// Threads in use.
+    pub threads: usize,
+    /// Installed memory.
+    pub memory_mb: u64,
+    /// The operating system's name and version.
+    pub os: String,
+}
+
+impl Machine {
+    /// This one; unknown parts are empty or zero.
+    pub fn here() -> Machine {
+        let read = |p: &str| std::fs::read_to_string(p).unwrap_or_default();
+        let after = |text: &str, key: &str, by: char| {
+            text.lines()
+                .find(|l| l.starts_with(key))
+                .and_then(|l| l.split_once(by))
+                .map(|(_, v)| v.trim().trim_matches('"').to_string())
+        };
+        let memory = after(&read("/proc/meminfo"), "MemTotal", ':').unwrap_or_default();
+        Machine {
+            cpu: after(&read("/proc/cpuinfo"), "model name", ':').unwrap_or_default(),
+            threads: rayon::current_num_threads(),
+            memory_mb: memory.split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) * 1024
+                / 1_000_000,
+            os: after(&read("/etc/os-release"), "PRETTY_NAME", '=').unwrap_or_default(),
+        }
+    }
+}
+
+/// The middle value; 0 of nothing.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => 0.0,
+        n if n % 2 == 1 => values[n / 2],
+        n => (values[n / 2 - 1] + values[n / 2]) / 2.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!([median(vec![]), median(vec![3.0, 1.0, 2.0]), median(vec![4.0, 1.0])], [0.0, 2.0, 2.5]);
+    }
+
+    #[test]
+    fn work_takes_time_and_memory_is_used() {
+        let (sum, t) = timed(|| (0..2_000_000u64).fold(0u64, |a, b| a.wrapping_mul(31).wrapping_add(b)));
+        assert!(sum != 1 && t.cpu_s > 0.0 && t.wall_s > 0.0 && peak_rss_mb() > 1.0);
+        assert!(Machine::here().threads > 0);
+    }
+}

@@ -1,0 +1,293 @@
+//! `model.tess`: the compiled model as one file, and what people and scripts want to know about it.
+//!
+//! Sections: `program`, `plan`, `metadata`, and per IR level `LEVEL.mlir` (text) and `LEVEL.params` (safetensors), so
+//! that running, comparing and re-compiling work from this file alone. Nothing here needs MLIR.
+//!
+//! Invariants: a model that was read is a valid Program whose public tensors are exactly the ports of its metadata;
+//! reading never panics.
+use crate::data::bind::Factor;
+use crate::failure::{Failure, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tessera_api::{Container, Digest, FileError, FileKind, Program, Role, WitnessPlan};
+
+/// The levels whose IR a model carries, from the top.
+pub const LEVELS: [&str; 3] = ["nn", "qnn", "circuit"];
+
+/// An input or output of the model: reals outside, integers in the statement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Port {
+    /// The model's name for it.
+    pub name: String,
+    /// Shape of one inference.
+    pub shape: Vec<usize>,
+    /// A real is about integer·scale; 1 for values that are integers.
+    pub scale: f64,
+    /// Smallest integer.
+    pub min: i64,
+    /// Largest integer.
+    pub max: i64,
+    /// What integers in data files are multiplied by, when the user said so at compile time.
+    pub factor: Option<Factor>,
+}
+
+impl Port {
+    /// Number of values of one inference.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The integer that stands for a real: nearest, ties to even, clamped. `None` for NaN.
+    pub fn quantize(&self, x: f32) -> Option<i64> {
+        let q = (f64::from(x) / self.scale).round_ties_even();
+        if q.is_nan() { None } else { Some(q.clamp(self.min as f64, self.max as f64) as i64) }
+    }
+
+    /// Whether quantizing a real clamps it.
+    pub fn clamps(&self, x: f32) -> bool {
+        let q = (f64::from(x) / self.scale).round_ties_even();
+        q < self.min as f64 || q > self.max as f64
+    }
+
+    /// The real that an integer stands for.
+    pub fn real(&self, q: i64) -> f64 {
+        q as f64 * self.scale
+    }
+}
+
+/// How the ranges of activations were found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// "min-max" or "percentile".
+    pub method: String,
+    /// For the method of that name.
+    pub percentile: Option<f64>,
+    /// Inferences looked at.
+    pub samples: usize,
+    /// File name of the data.
+    pub data: String,
+}
+
+/// Everything about a model that is not its relation. Keys carry it too, so that a verifier can say what was proven.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// For people: the file's stem.
+    pub name: String,
+    /// Version of the compiler.
+    pub compiler: String,
+    /// BLAKE3 of the source file.
+    pub source: Digest,
+    /// Trained parameters.
+    pub parameters: u64,
+    /// Inferences one proof covers.
+    pub batch: usize,
+    /// In order.
+    pub inputs: Vec<Port>,
+    /// In order.
+    pub outputs: Vec<Port>,
+    /// Class names, when the user gave them.
+    pub labels: Vec<String>,
+    /// Where the scales come from.
+    pub calibration: Calibration,
+    /// The pass pipelines that were run, in order.
+    pub pipeline: Vec<String>,
+}
+
+/// IR of one level: text and parameters (safetensors bytes).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// MLIR.
+    pub text: String,
+    /// Parameters that the text refers to.
+    pub params: Vec<u8>,
+}
+
+/// A compiled model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// About it.
+    pub metadata: Metadata,
+    /// What is proven.
+    pub program: Program,
+    /// How a prover fills the tables.
+    pub plan: WitnessPlan,
+    /// IR by level name; see [`LEVELS`].
+    pub levels: BTreeMap<String, Level>,
+}
+
+impl Model {
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut c = Container::new(FileKind::Model, Digest::default());
+        c.put("metadata", &self.metadata);
+        c.put("program", &self.program);
+        c.put("plan", &self.plan);
+        for (name, level) in &self.levels {
+            c.sections.insert(format!("{name}.mlir"), level.text.clone().into_bytes());
+            c.sections.insert(format!("{name}.params"), level.params.clone());
+        }
+        c.to_bytes()
+    }
+
+    /// Reads a file's bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
+        let c = Container::from_bytes(bytes, FileKind::Model)?;
+        let mut levels = BTreeMap::new();
+        for name in LEVELS {
+            let text = String::from_utf8(c.bytes(&format!("{name}.mlir"))?.to_vec())
+                .map_err(|_| FileError::Damaged(format!("section \"{name}.mlir\" is not text")))?;
+            let params = c.bytes(&format!("{name}.params"))?.to_vec();
+            levels.insert(name.to_string(), Level { text, params });
+        }
+        let model =
+            Model { metadata: c.get("metadata")?, program: c.get("program")?, plan: c.get("plan")?, levels };
+        model.program.validate().map_err(|e| FileError::Damaged(format!("section \"program\": {e}")))?;
+        model.metadata.check(&model.program)?;
+        Ok(model)
+    }
+
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Model> {
+        let bytes = std::fs::read(path).map_err(|e| Failure::io("read", path, &e))?;
+        Model::from_bytes(&bytes)
+            .map_err(|f| f.in_file(path).help("write it with: tessera compile MODEL.onnx"))
+    }
+}
+
+impl Metadata {
+    /// Errs unless the public tensors of the Program are the ports, inputs before outputs.
+    fn check(&self, program: &Program) -> Result<(), FileError> {
+        let damaged = |why: String| Err(FileError::Damaged(format!("section \"metadata\": {why}")));
+        let sane = |p: &Port| p.scale.is_finite() && p.scale > 0.0 && p.min <= p.max && p.min > i64::MIN;
+        if let Some(p) = self.inputs.iter().chain(&self.outputs).find(|p| !sane(p)) {
+            return damaged(format!("port {:?} has an impossible scale or range", p.name));
+        }
+        let ports = self.inputs.iter().map(|p| (p, Role::Input));
+        let ports = ports.chain(self.outputs.iter().map(|p| (p, Role::Output)));
+        let fits = |((p, role), public): ((&Port, Role), &tessera_api::Public)| {
+            let values = p.shape.iter().try_fold(self.batch, |n, d| n.checked_mul(*d));
+            p.name == public.name && role == public.role && values == Some(public.len())
+        };
+        if self.batch == 0
+            || self.inputs.len() + self.outputs.len() != program.publics.len()
+            || !ports.zip(&program.publics).all(fits)
+        {
+            return damaged("it does not describe the public tensors of the Program".into());
+        }
+        Ok(())
+    }
+
+    /// The class an output stands for: index and, where known, name. `None` unless the output is one vector of scores.
+    pub fn class(&self, output: usize, scores: &[i64]) -> Option<(usize, Option<&str>)> {
+        let port = self.outputs.get(output)?;
+        let classes =
+            port.shape.last().copied().filter(|n| *n > 1 && *n == port.len() && *n == scores.len())?;
+        let best = (0..classes).max_by_key(|i| (scores[*i], std::cmp::Reverse(*i)))?;
+        Some((best, self.labels.get(best).map(String::as_str)))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use tessera_api::{Public, VERSION};
+
+    /// A model without tables: enough to write and read.
+    pub(crate) fn tiny() -> Model {
+        let port = |name: &str, n: usize| Port {
+            name: name.into(),
+            shape: vec![1, n],
+            scale: 0.5,
+            min: -127,
+            max: 127,
+            factor: None,
+        };
+        let public = |name: &str, n: u32, role| Public {
+            name: name.into(),
+            shape: vec![2, n],
+            min: -127,
+            max: 127,
+            role,
+        };
+        let program = Program {
+            version: VERSION,
+            constants: vec![],
+            tables: vec![],
+            buses: vec![],
+            publics: vec![public("x", 4, Role::Input), public("y", 3, Role::Output)],
+            variables: vec![],
+            folds: vec![],
+            terms: vec![],
+            equations: vec![],
+        };
+        let metadata = Metadata {
+            name: "tiny".into(),
+            compiler: "0".into(),
+            source: Digest::default(),
+            parameters: 12,
+            batch: 2,
+            inputs: vec![port("x", 4)],
+            outputs: vec![port("y", 3)],
+            labels: vec!["cat".into(), "dog".into()],
+            calibration: Calibration {
+                method: "min-max".into(),
+                percentile: None,
+                samples: 1,
+                data: "d".into(),
+            },
+            pipeline: vec!["cse".into()],
+        };
+        let levels = LEVELS.iter().map(|l| {
+            let level = Level { text: format!("// {l}\n"), params: vec![1, 2] };
+            (l.to_string(), level)
+        });
+        Model { metadata, program, plan: WitnessPlan::default(), levels: levels.collect() }
+    }
+
+    #[test]
+    fn a_model_reads_back_as_it_was_written() {
+        let m = tiny();
+        assert_eq!(Model::from_bytes(&m.to_bytes()).unwrap(), m);
+    }
+
+    #[test]
+    fn metadata_that_is_not_the_programs_is_refused() {
+        let broken = |change: &dyn Fn(&mut Model)| {
+            let mut m = tiny();
+            change(&mut m);
+            Model::from_bytes(&m.to_bytes()).unwrap_err().to_string()
+        };
+        let texts = [
+            broken(&|m| m.metadata.batch = 3),
+            broken(&|m| m.metadata.inputs[0].name = "z".into()),
+            broken(&|m| m.metadata.outputs[0].scale = f64::NAN),
+            broken(&|m| m.metadata.inputs[0].shape = vec![usize::MAX, 4]),
+            broken(&|m| m.program.version = 9),
+        ];
+        insta::assert_snapshot!(texts.join("\n\n"));
+    }
+
+    #[test]
+    fn quantizing_rounds_to_even_and_clamps() {
+        let p = &tiny().metadata.inputs[0];
+        let q = |x| p.quantize(x).unwrap();
+        assert_eq!([q(0.25), q(0.75), q(-0.75), q(1e30), q(-1e30)], [0, 2, -2, 127, -127]);
+        assert_eq!(p.quantize(f32::NAN), None);
+        assert!(p.clamps(64.0) && !p.clamps(63.5) && p.real(-3) == -1.5);
+    }
+
+    #[test]
+    fn the_class_is_the_first_of_the_largest_scores() {
+        let m = tiny().metadata;
+        assert_eq!(m.class(0, &[1, 5, 5]), Some((1, Some("dog"))));
+        assert_eq!(m.class(0, &[1, 5, 6]), Some((2, None)));
+        assert_eq!(m.class(0, &[1, 5]), None);
+        assert_eq!(m.class(1, &[1, 5, 6]), None);
+    }
+}
