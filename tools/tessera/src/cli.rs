@@ -1,0 +1,284 @@
+//! The command line, as data. Help texts are the reference; examples stand where a first use would look.
+use crate::data::bind::Factor;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Everything that can be asked of `tessera`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tessera",
+    version,
+    about = "Compiles neural networks to zero-knowledge proofs",
+    after_help = "First steps:\n  \
+        tessera demo\n  \
+        tessera compile model.onnx --calibration data.npz -o model.tess\n  \
+        tessera setup model.tess\n  \
+        tessera prove model.tess --input x.npy -o out.proof\n  \
+        tessera verify out.proof --key model.vk\n\n\
+        Exit codes: 0 done or verified, 1 proof rejected, 2 wrong use or bad file."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How to say it.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every command.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Global {
+    /// Print one JSON value on stdout, for machines
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print results and errors only: no progress, no notes
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compile an ONNX model: import, quantize, lower, and write model.tess
+    Compile(Compile),
+    /// Make the proving key and the verifying key of a compiled model, beside it
+    Setup(Setup),
+    /// Run the model on an input and prove the output
+    Prove(Prove),
+    /// Check a proof
+    Verify(Verify),
+    /// Run a compiled model without proving, at any level of the compiler
+    Run(Run),
+    /// Compare the float and the quantized model on labelled data
+    Eval(Eval),
+    /// Say what is in a file: a model, key, proof, .npy or .npz
+    Inspect(Inspect),
+    /// Prove one image of clothing, from the ONNX file to "verified"
+    Demo(Demo),
+    /// Measure compiling, setting up, proving and verifying the models of the test suite
+    Bench(Bench),
+}
+
+/// How to read data files.
+#[derive(Debug, Args)]
+pub struct Data {
+    /// Multiply the arrays by this number or fraction, for example 1/255 for images stored as 0 to 255. Integer arrays
+    /// need it, here or when compiling; nothing is rescaled silently
+    #[arg(long, value_name = "FACTOR")]
+    pub scale: Option<Factor>,
+}
+
+/// How ranges of activations are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CalibrationMethod {
+    /// The whole range that occurs.
+    MinMax,
+    /// The range of that share of the values; the rest is clamped.
+    Percentile,
+}
+
+/// An output of the compiler to print instead of writing a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// Float tensors, as imported.
+    Nn,
+    /// Integer tensors.
+    Qnn,
+    /// Relations between integer tensors.
+    Circuit,
+    /// Tables, columns, constraints.
+    Program,
+}
+
+impl Level {
+    /// As the command line spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Nn => "nn",
+            Level::Qnn => "qnn",
+            Level::Circuit => "circuit",
+            Level::Program => "program",
+        }
+    }
+}
+
+/// `tessera compile`
+#[derive(Debug, Args)]
+pub struct Compile {
+    /// The ONNX model
+    pub model: PathBuf,
+    /// Representative inputs, .npy or .npz: the ranges of activations come from them
+    #[arg(long, value_name = "DATA")]
+    pub calibration: PathBuf,
+    /// Where to write the model [default: MODEL.tess]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How many inputs one proof covers
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub batch: u32,
+    /// How ranges are found in the calibration data
+    #[arg(long, value_enum, default_value = "min-max")]
+    pub calibration_method: CalibrationMethod,
+    /// Share of the values kept by the method of that name, in percent
+    #[arg(long, default_value_t = 99.9, value_name = "P")]
+    pub percentile: f64,
+    /// Use at most this many inputs of the calibration data
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    pub calibration_samples: usize,
+    /// Names of the classes: a file with one per line, or a list with commas
+    #[arg(long, value_name = "FILE|LIST")]
+    pub labels: Option<String>,
+    /// Write the IR after every pass to this directory
+    #[arg(long, value_name = "DIR")]
+    pub dump_ir: Option<PathBuf>,
+    /// Print this level's IR instead of writing a model
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub emit: Option<Level>,
+    /// Reading data
+    #[command(flatten)]
+    pub data: Data,
+}
+
+/// `tessera setup`
+#[derive(Debug, Args)]
+pub struct Setup {
+    /// The compiled model
+    pub model: PathBuf,
+    /// Bits of security
+    #[arg(long, default_value_t = 100, value_name = "BITS")]
+    pub security: u32,
+    /// Which analysis of FRI the bits are counted in: proven, or conjectured (smaller proofs; the conjecture up to
+    /// capacity was disproved, ePrint 2025/2010)
+    #[arg(long, value_enum, default_value = "proven")]
+    pub regime: Regime,
+}
+
+/// Soundness analysis of FRI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Regime {
+    /// Up to the proven bounds.
+    Proven,
+    /// Up to conjectured bounds.
+    Conjectured,
+}
+
+/// `tessera prove`
+#[derive(Debug, Args)]
+pub struct Prove {
+    /// The compiled model
+    pub model: PathBuf,
+    /// One input, or as many as the model's batch: .npy, or .npz by input name
+    #[arg(long, value_name = "DATA")]
+    pub input: PathBuf,
+    /// Where to write the proof
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The proving key [default: MODEL.pk beside the model]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Take this one input of the file, counting from 0
+    #[arg(long, value_name = "N")]
+    pub index: Option<usize>,
+    /// Reading data
+    #[command(flatten)]
+    pub data: Data,
+}
+
+/// `tessera verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The proof
+    pub proof: PathBuf,
+    /// The verifying key
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// Check, too, that the proof is about this input
+    #[arg(long, value_name = "DATA")]
+    pub input: Option<PathBuf>,
+    /// Which one of the file, counting from 0
+    #[arg(long, value_name = "N", requires = "input")]
+    pub index: Option<usize>,
+    /// Reading data
+    #[command(flatten)]
+    pub data: Data,
+}
+
+/// `tessera run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The compiled model
+    pub model: PathBuf,
+    /// Any number of inputs: .npy, or .npz by input name
+    #[arg(long, value_name = "DATA")]
+    pub input: PathBuf,
+    /// Write the outputs as .npy (one output) or .npz
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// What to run: the witness plan that proofs use, or the interpreter of a level
+    #[arg(long, value_enum, default_value = "program")]
+    pub level: Level,
+    /// Take this one input of the file, counting from 0
+    #[arg(long, value_name = "N")]
+    pub index: Option<usize>,
+    /// Reading data
+    #[command(flatten)]
+    pub data: Data,
+}
+
+/// `tessera eval`
+#[derive(Debug, Args)]
+pub struct Eval {
+    /// The compiled model
+    pub model: PathBuf,
+    /// Inputs: .npy, or .npz by input name
+    #[arg(long, value_name = "DATA")]
+    pub input: PathBuf,
+    /// Class of every input: integers, .npy, or the array "labels" or "y" of a .npz
+    #[arg(long, value_name = "DATA")]
+    pub labels: Option<PathBuf>,
+    /// Reading data
+    #[command(flatten)]
+    pub data: Data,
+}
+
+/// `tessera inspect`
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A .tess, .pk, .vk, .proof, .npy or .npz file
+    pub file: PathBuf,
+}
+
+/// `tessera demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Which of the 1000 test images
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub index: usize,
+    /// Keep the files here instead of in a directory that is removed
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+/// `tessera bench`
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Only these models
+    #[arg(long, value_name = "NAME")]
+    pub model: Vec<String>,
+    /// Measurements of each stage; the median counts
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub runs: u32,
+    /// Bits of security
+    #[arg(long, default_value_t = 100, value_name = "BITS")]
+    pub security: u32,
+    /// Which analysis of FRI the bits are counted in
+    #[arg(long, value_enum, default_value = "proven")]
+    pub regime: Regime,
+    /// Measure one stage of one model in this process (used by the command itself)
+    #[arg(long, hide = true, requires = "model")]
+    pub stage: Option<String>,
+    /// Where the stages leave files for one another
+    #[arg(long, hide = true)]
+    pub work: Option<PathBuf>,
+}

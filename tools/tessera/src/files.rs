@@ -1,0 +1,60 @@
+//! Reading and writing the files of the command: whole, or not at all.
+use crate::failure::{Failure, Result};
+use std::path::{Path, PathBuf};
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|e| Failure::io("read", path, &e))
+}
+
+/// Writes a file under another name and renames it, so that nobody ever sees half of it.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    if name.is_empty() {
+        return Err(Failure::new(format!("{} is not a file name to write to", path.display())));
+    }
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path)).map_err(|e| {
+        let _ = std::fs::remove_file(&part);
+        let f = Failure::io("write", path, &e);
+        match e.kind() {
+            std::io::ErrorKind::NotFound => {
+                Failure::new(format!("cannot write {}: its directory does not exist", path.display()))
+            }
+            _ => f,
+        }
+    })
+}
+
+/// The same file with another extension: `model.tess` and `model.vk` stand side by side.
+pub fn beside(path: &Path, extension: &str) -> PathBuf {
+    path.with_extension(extension)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_whole_and_nothing_else_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tess");
+        write(&path, b"one").unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(beside(&path, "vk"), dir.path().join("a.vk"));
+    }
+
+    #[test]
+    fn a_missing_directory_or_file_is_named() {
+        let gone = Path::new("/nonexistent/a.tess");
+        let texts = [
+            write(gone, b"").unwrap_err().to_string(),
+            read(gone).unwrap_err().to_string(),
+            write(Path::new("/"), b"").unwrap_err().to_string(),
+        ];
+        insta::assert_snapshot!(texts.join("\n\n"));
+    }
+}

@@ -1,0 +1,128 @@
+//! What a proof or a run says, in the model's own terms: outputs as integers and reals, classes with probabilities.
+use crate::model::{Metadata, Port};
+use crate::show;
+use serde::Serialize;
+use tessera_api::Publics;
+
+/// One output of some inferences.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Output {
+    /// The model's name for it.
+    pub name: String,
+    /// Shape of one inference.
+    pub shape: Vec<usize>,
+    /// A real is integer·scale.
+    pub scale: f64,
+    /// Per inference, what is proven.
+    pub integers: Vec<Vec<i64>>,
+    /// Per inference, what it stands for.
+    pub values: Vec<Vec<f64>>,
+}
+
+/// The largest score of an output that is one vector.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Class {
+    /// Position.
+    pub index: usize,
+    /// Name, where the model has names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Softmax of the scores, for people: it is no part of what is proven.
+    pub probability: f64,
+}
+
+/// What a proof or a run says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Statement {
+    /// Inferences that were asked for.
+    pub inferences: usize,
+    /// Inferences of zeros that fill the batch.
+    pub padding: usize,
+    /// In the model's order.
+    pub outputs: Vec<Output>,
+    /// Per inference, when the first output is a vector of scores.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Class>,
+}
+
+/// The first `count` inferences of flat outputs, one vector per output port.
+pub fn statement(m: &Metadata, outputs: &[Vec<i64>], count: usize, padding: usize) -> Statement {
+    let per_inference = |port: &Port, flat: &[i64]| -> Vec<Vec<i64>> {
+        flat.chunks(port.len().max(1)).take(count).map(<[i64]>::to_vec).collect()
+    };
+    let outputs: Vec<Output> = m
+        .outputs
+        .iter()
+        .zip(outputs)
+        .map(|(port, flat)| {
+            let integers = per_inference(port, flat);
+            let values = integers.iter().map(|v| v.iter().map(|q| port.real(*q)).collect()).collect();
+            Output { name: port.name.clone(), shape: port.shape.clone(), scale: port.scale, integers, values }
+        })
+        .collect();
+    let classes = outputs.first().map_or(vec![], |o| {
+        o.integers
+            .iter()
+            .zip(&o.values)
+            .filter_map(|(q, v)| {
+                let (index, label) = m.class(0, q)?;
+                let probability = show::probabilities(v)[index];
+                Some(Class { index, label: label.map(String::from), probability })
+            })
+            .collect()
+    });
+    Statement { inferences: count, padding, outputs, classes }
+}
+
+/// The outputs among the public tensors of a proof.
+pub fn outputs_of<'a>(m: &Metadata, publics: &'a Publics) -> &'a [Vec<i64>] {
+    publics.tensors.get(m.inputs.len()..).unwrap_or_default()
+}
+
+impl Statement {
+    /// For people: a line per inference, at most `limit`.
+    pub fn lines(&self, limit: usize) -> Vec<String> {
+        let mut lines: Vec<String> = (0..self.inferences.min(limit)).map(|i| self.line(i)).collect();
+        if self.inferences > limit {
+            lines.push(format!("… and {} more (--json shows all)", self.inferences - limit));
+        }
+        lines
+    }
+
+    fn line(&self, i: usize) -> String {
+        let number = if self.inferences > 1 { format!("[{i}] ") } else { String::new() };
+        if let Some(c) = self.classes.get(i) {
+            let label = c.label.as_ref().map_or(String::new(), |l| format!(" ({l})"));
+            return format!("{number}class {}{label}, {:.1} %", c.index, c.probability * 100.0);
+        }
+        let one = |o: &Output| {
+            let shown: Vec<String> = o.values[i].iter().take(8).map(|v| format!("{v:.4}")).collect();
+            let more = if o.values[i].len() > 8 { ", …" } else { "" };
+            format!("{} {:?} = [{}{more}]", o.name, o.shape, shown.join(", "))
+        };
+        number + &self.outputs.iter().map(one).collect::<Vec<_>>().join("; ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_names_classes_and_leaves_padding_out() {
+        let m = crate::model::tests::tiny().metadata;
+        let s = statement(&m, &[vec![2, 6, 4, 0, 0, 9]], 1, 1);
+        assert_eq!(s.outputs[0].values, [[1.0, 3.0, 2.0]]);
+        assert_eq!((s.classes.len(), s.classes[0].index, s.padding), (1, 1, 1));
+        assert_eq!(s.lines(5), ["class 1 (dog), 66.5 %"]);
+        let both = statement(&m, &[vec![2, 6, 4, 0, 0, 9]], 2, 0);
+        assert_eq!(both.lines(1), ["[0] class 1 (dog), 66.5 %", "… and 1 more (--json shows all)"]);
+    }
+
+    #[test]
+    fn an_output_that_is_no_vector_of_scores_is_shown_as_numbers() {
+        let mut m = crate::model::tests::tiny().metadata;
+        m.outputs[0].shape = vec![3, 1];
+        assert_eq!(statement(&m, &[vec![2, 6, 4]], 1, 0).lines(5), ["y [3, 1] = [1.0000, 3.0000, 2.0000]"]);
+    }
+}
