@@ -11,13 +11,22 @@ pub fn residue(x: i64) -> u64 {
 }
 
 /// a·b mod p for canonical residues.
+#[inline]
 pub fn mul(a: u64, b: u64) -> u64 {
-    ((a as u128 * b as u128) % MODULUS as u128) as u64
+    let x = a as u128 * b as u128;
+    // 2⁶⁴ = 2³² − 1 and 2⁹⁶ = −1 mod p: x = low + 2⁶⁴·middle + 2⁹⁶·high
+    let (low, middle, high) = (x as u64, (x >> 64) as u64 & 0xFFFF_FFFF, (x >> 96) as u64);
+    let (t, borrow) = low.overflowing_sub(high);
+    let t = if borrow { t.wrapping_add(MODULUS) } else { t };
+    let (r, carry) = t.overflowing_add((middle << 32) - middle);
+    if carry || r >= MODULUS { r.wrapping_sub(MODULUS) } else { r }
 }
 
 /// a+b mod p for canonical residues.
+#[inline]
 pub fn add(a: u64, b: u64) -> u64 {
-    ((a as u128 + b as u128) % MODULUS as u128) as u64
+    let (r, carry) = a.overflowing_add(b);
+    if carry || r >= MODULUS { r.wrapping_sub(MODULUS) } else { r }
 }
 
 /// The inverse of a non-zero residue (Fermat); zero for zero.
@@ -36,4 +45,29 @@ pub fn pow(mut a: u64, mut n: u64) -> u64 {
         n >>= 1;
     }
     r
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn agree(a: u64, b: u64) {
+        assert_eq!(mul(a, b) as u128, a as u128 * b as u128 % MODULUS as u128, "{a} · {b}");
+        assert_eq!(add(a, b) as u128, (a as u128 + b as u128) % MODULUS as u128, "{a} + {b}");
+    }
+
+    #[test]
+    fn edges_agree_with_plain_division() {
+        let edges = [0, 1, 2, 0xFFFF_FFFF, 1 << 32, 1 << 63, MODULUS - 1, MODULUS - 2, MODULUS - (1 << 32)];
+        edges.iter().for_each(|a| edges.iter().for_each(|b| agree(*a, *b)));
+    }
+
+    proptest! {
+        #[test]
+        fn products_and_sums_agree_with_plain_division(a in 0..MODULUS, b in 0..MODULUS) {
+            agree(a, b);
+            prop_assert!(a == 0 || mul(a, inv(a)) == 1);
+        }
+    }
 }

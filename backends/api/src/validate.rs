@@ -123,9 +123,9 @@ impl Program {
                     f.name, f.segment_count, t.rows
                 ));
             }
+            f.segments.check(1, f.segment_count as u64)?;
             let ends = f.segments.expand(f.segment_count as usize)?;
-            if f.segments.dim != 1
-                || ends.windows(2).any(|w| w[0] >= w[1])
+            if ends.windows(2).any(|w| w[0] >= w[1])
                 || ends[0] < 1
                 || ends[ends.len() - 1] > t.rows as i64
             {

@@ -1,1 +1,117 @@
-//! Not written yet.
+//! Circuit to Program: decides where every value lies (placement) and writes the relation that a backend proves.
+//!
+//! Stages: `read` (IR to plain graph) → `roots` (views resolved) → `placement` (contractions, clusters, widths by cost) →
+//! `emit` (tables, folds, equations, witness plan).
+//!
+//! Invariants: only `read.rs` sees MLIR; the Program returned passes `Program::validate`.
+pub mod buses;
+pub mod cluster;
+pub mod contraction;
+mod emit;
+pub mod graph;
+pub mod placement;
+mod read;
+pub mod roots;
+
+use tessera_api::{Prices, Program, WitnessPlan};
+
+/// Why a circuit cannot be placed.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// Operations this version cannot prove: (model operation, what it is), all of them.
+    #[error("{}", list(.0))]
+    Unsupported(Vec<(String, String)>),
+    /// The circuit contradicts itself.
+    #[error("invalid circuit: {0}")]
+    Invalid(String),
+    /// The IR could not be read.
+    #[error(transparent)]
+    Ir(#[from] tessera_mlir::Error),
+    /// The result contradicts itself: a defect of this stage.
+    #[error("placement produced an invalid Program (please report it): {0}")]
+    Program(#[from] tessera_api::validate::ProgramError),
+}
+
+fn list(ops: &[(String, String)]) -> String {
+    let lines: Vec<String> = ops.iter().map(|(s, w)| format!("  {s}: {w}")).collect();
+    format!("{} operation(s) cannot be proven by this version:\n{}", ops.len(), lines.join("\n"))
+}
+
+impl PlaceError {
+    pub(crate) fn unsupported(source: &str, what: &str) -> PlaceError {
+        PlaceError::Unsupported(vec![(source.into(), what.into())])
+    }
+}
+
+/// What a user may choose.
+#[derive(Clone, Debug)]
+pub struct PlaceOptions {
+    /// Inferences per proof, at least 1.
+    pub batch: usize,
+    /// What cells and lookups cost.
+    pub prices: Prices,
+    /// Activation cells per row; chosen by cost when absent.
+    pub x_width: Option<usize>,
+    /// Weight cells per row; chosen by cost when absent.
+    pub w_width: Option<usize>,
+}
+
+impl Default for PlaceOptions {
+    fn default() -> Self {
+        // The plonky3 backend's measured prices on one AVX-512 core.
+        let prices = Prices {
+            fixed_cell: 15.0,
+            witness_cell: 50.0,
+            extension_cell: 110.0,
+            lookup: 150.0,
+            column_bytes: 1600.0,
+        };
+        PlaceOptions { batch: 1, prices, x_width: None, w_width: None }
+    }
+}
+
+/// A placed circuit.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The relation.
+    pub program: Program,
+    /// How to fill it.
+    pub plan: WitnessPlan,
+    /// The placement as text.
+    pub dump: String,
+}
+
+/// Places the circuit of a module.
+///
+/// # Errors
+/// [`PlaceError::Unsupported`] lists every operation that cannot be proven.
+pub fn place(
+    module: &melior::ir::Module,
+    params: &tessera_mlir::params::Params,
+    options: &PlaceOptions,
+) -> Result<Placed, PlaceError> {
+    place_graph(&read::read(module, params)?, options)
+}
+
+/// Places a circuit given as plain data.
+///
+/// # Errors
+/// As [`place`].
+pub fn place_graph(g: &graph::Graph, options: &PlaceOptions) -> Result<Placed, PlaceError> {
+    if options.batch == 0 || options.batch > 1 << 16 {
+        return Err(PlaceError::Invalid(format!(
+            "a batch of {} is not possible; choose 1 to 65536",
+            options.batch
+        )));
+    }
+    let p = placement::place(g, options)?;
+    let (program, plan) = emit::emit(g, &p)?;
+    program.validate()?;
+    let dump = p.dump(&program);
+    Ok(Placed { program, plan, dump })
+}
+
+/// The height of a table with this many rows, as a power of two; at least 2⁴, so that rows fill packed field vectors.
+pub(crate) fn log_height(rows: usize) -> u8 {
+    rows.next_power_of_two().trailing_zeros().max(4) as u8
+}

@@ -1,0 +1,133 @@
+//! Which lookup relations the circuit needs, shared by content.
+//!
+//! Functions on one domain share a table (one key column, one column per function); a range check is a lookup of the key alone.
+//!
+//! Invariant: a bus is named by its domain and function, never by who uses it.
+use crate::PlaceError;
+use crate::graph::Graph;
+use std::collections::BTreeMap;
+use tessera_api::{Expr, FixedColumn, Provide, Seq, Table, Values, WitnessColumn};
+use tessera_circuit::semantics::table::TableFunction;
+
+/// Largest domain of a lookup table.
+pub const MAX_DOMAIN: i64 = 1 << 20;
+
+/// All buses, in the order they were first needed.
+#[derive(Default)]
+pub struct Buses {
+    names: Vec<String>,
+    /// domain → (bus of the plain range check, functions with their bus)
+    domains: BTreeMap<(i64, i64), Domain>,
+}
+
+#[derive(Default)]
+struct Domain {
+    range: Option<u32>,
+    functions: Vec<(TableFunction, String, u32)>,
+}
+
+impl Buses {
+    fn domain(&mut self, (lo, hi): (i64, i64), source: &str) -> Result<&mut Domain, PlaceError> {
+        if hi < lo || hi.saturating_sub(lo) >= MAX_DOMAIN {
+            return Err(PlaceError::unsupported(
+                source,
+                &format!(
+                    "a lookup table over [{lo}, {hi}]; at most {MAX_DOMAIN} rows are possible, split the value first"
+                ),
+            ));
+        }
+        Ok(self.domains.entry((lo, hi)).or_default())
+    }
+
+    /// The bus that holds the numbers lo..=hi.
+    pub fn range(&mut self, lo: i64, hi: i64, source: &str) -> Result<u32, PlaceError> {
+        let next = self.names.len() as u32;
+        let d = self.domain((lo, hi), source)?;
+        if let Some(b) = d.range {
+            return Ok(b);
+        }
+        d.range = Some(next);
+        self.names.push(format!("range[{lo}, {hi}]"));
+        Ok(next)
+    }
+
+    /// The bus that holds (x, f(x)).
+    pub fn function(&mut self, g: &Graph, table: &str, source: &str) -> Result<u32, PlaceError> {
+        let f = g
+            .tables
+            .get(table)
+            .ok_or_else(|| PlaceError::Invalid(format!("{source}: table @{table} does not exist")))?;
+        let (lo, hi) = domain_of(f);
+        let next = self.names.len() as u32;
+        let d = self.domain((lo, hi), source)?;
+        if let Some(x) = d.functions.iter().find(|x| x.0 == *f) {
+            return Ok(x.2);
+        }
+        d.functions.push((f.clone(), table.into(), next));
+        self.names.push(format!("@{table}"));
+        Ok(next)
+    }
+
+    /// The value a bus gives for a key.
+    pub fn eval(&self, bus: u32, key: i64) -> Option<i64> {
+        self.domains.values().flat_map(|d| &d.functions).find(|f| f.2 == bus)?.0.eval(key)
+    }
+
+    /// Bus names, by index.
+    pub fn names(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    /// One table per domain.
+    pub fn tables(&self) -> Vec<Table> {
+        self.domains.iter().map(|((lo, hi), d)| d.table(*lo, *hi)).collect()
+    }
+}
+
+/// The domain as plain integers.
+pub fn domain_of(f: &TableFunction) -> (i64, i64) {
+    f.domain().to_i64s().unwrap_or((0, -1))
+}
+
+impl Domain {
+    fn table(&self, lo: i64, hi: i64) -> Table {
+        let rows = (hi - lo + 1) as u32;
+        let mut t = Table {
+            name: format!("table[{lo}, {hi}]"),
+            rows,
+            log_height: crate::log_height(rows as usize),
+            fixed: vec![],
+            witness: vec![],
+            constraints: vec![],
+            lookups: vec![],
+            provides: vec![],
+        };
+        let mut column = |name: String, values: Vec<i64>| {
+            // padding repeats the first row, a tuple that is on the bus already
+            t.fixed.push(FixedColumn {
+                name,
+                padding: values[0],
+                values: Values::Seq(Seq::compress(1, &values)),
+            });
+            Expr::fixed(t.fixed.len() as u32 - 1)
+        };
+        let key = column("key".into(), (lo..=hi).collect());
+        let mut provide = |bus: u32, name: &str, tuple: Vec<Expr>| {
+            let multiplicity = t.witness.len() as u32;
+            t.witness.push(WitnessColumn { name: format!("multiplicity of {name}"), padding: 0 });
+            t.provides.push(Provide { bus, tuple, multiplicity });
+        };
+        let mut tuples = vec![];
+        for (f, name, bus) in &self.functions {
+            let values = (lo..=hi).map(|x| f.eval(x).unwrap_or(0)).collect();
+            tuples.push((*bus, name.clone(), vec![key.clone(), column(name.clone(), values)]));
+        }
+        if let Some(bus) = self.range {
+            provide(bus, "range", vec![key]);
+        }
+        for (bus, name, tuple) in tuples {
+            provide(bus, &name, tuple);
+        }
+        t
+    }
+}

@@ -1,0 +1,386 @@
+//! Elementwise work as row programs: operations on one index space become one row per element.
+//!
+//! A *cluster* is a connected set of elementwise operations of equal shape. Its *kernel* says what one row holds: columns,
+//! constraints, lookups, and the program by which an honest prover fills the row. Clusters with the same kernel share a
+//! table, layer after layer.
+//!
+//! What enters a cluster (a *port*) is a cell bound to its origin by a fold. Where a linear constraint determines a port from the
+//! other cells (an accumulator from the two halves it is split into), the port needs no column: its expression stands for it.
+//!
+//! # Correctness
+//! * hi and lo of a split are unique: lo is range-checked by lookup, hi by the lookup it is the key of, or by a range
+//!   lookup of its own; |hi·2^s + lo| stays under p/2, so the equation mod p is the equation over the integers.
+//! * Every port expression takes part in exactly one fold equation on every row of its cluster (see `emit.rs`).
+use crate::PlaceError;
+use crate::buses::{Buses, domain_of};
+use crate::graph::{Graph, Kind, ValueId};
+use crate::roots::Roots;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tessera_api::{Cell, Expr};
+
+/// One step of a row program. Registers are numbered by their place in `Kernel::steps`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum KernelStep {
+    /// What enters, by port index.
+    Port(usize),
+    /// Setup data, by fixed column.
+    Fixed(u32),
+    /// constant + Σ coefficient·register.
+    Affine(Vec<(i64, usize)>, i64),
+    /// Product of registers.
+    Mul(usize, usize),
+    /// Upper part of a split.
+    Hi(usize, u32),
+    /// Lower part of a split.
+    Lo(usize, u32),
+    /// Table value of a register.
+    Lookup(u32, usize),
+}
+
+/// The shape of a row. Equal kernels share a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Kernel {
+    /// The row program.
+    pub steps: Vec<KernelStep>,
+    /// Witness columns: name, register stored there.
+    pub columns: Vec<(String, usize)>,
+    /// Number of fixed columns.
+    pub fixed: u32,
+    /// Row polynomials that vanish.
+    pub constraints: Vec<Expr>,
+    /// (bus, tuple).
+    pub lookups: Vec<(u32, Vec<Expr>)>,
+    /// What stands for each port.
+    pub ports: Vec<Expr>,
+    /// What others read: expression and register.
+    pub exports: Vec<(Expr, usize)>,
+}
+
+/// A kernel with the values of one layer.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// The shape of a row.
+    pub kernel: Kernel,
+    /// Elements of the index space, one row each (per batch entry).
+    pub len: usize,
+    /// The graph value of each port.
+    pub ports: Vec<ValueId>,
+    /// Data of each fixed column, one entry per element.
+    pub fixed: Vec<Arc<Vec<i64>>>,
+    /// The graph value of each export.
+    pub exports: Vec<ValueId>,
+    /// The model's operations it stems from.
+    pub source: String,
+    /// Sources of constraints and lookups, in the kernel's order.
+    pub constraint_sources: Vec<String>,
+    /// See `constraint_sources`.
+    pub lookup_sources: Vec<String>,
+}
+
+/// Groups elementwise operations that use each other's results directly.
+///
+/// Operations of one group have the same *level*: how many contractions and views lie before them on the longest path. So no
+/// group depends on itself through something that is not elementwise, and its rows can be filled in one go.
+pub fn groups(g: &Graph, roots: &Roots) -> Vec<Vec<usize>> {
+    let definer = g.definers();
+    let mut level = vec![0usize; g.ops.len()];
+    for i in 0..g.ops.len() {
+        let elementwise = g.ops[i].kind.is_elementwise();
+        let before = g.ops[i].kind.operands().into_iter().filter(|x| roots.constant(*x).is_none());
+        level[i] = before.map(|x| level[definer[x]] + usize::from(!elementwise)).max().unwrap_or(0);
+    }
+    let mut parent: Vec<usize> = (0..g.ops.len()).collect();
+    fn find(p: &mut [usize], mut i: usize) -> usize {
+        while p[i] != i {
+            p[i] = p[p[i]];
+            i = p[i];
+        }
+        i
+    }
+    for (i, op) in g.ops.iter().enumerate().filter(|(_, op)| op.kind.is_elementwise()) {
+        for x in op.kind.operands() {
+            if roots.constant(x).is_none()
+                && g.ops[definer[x]].kind.is_elementwise()
+                && level[definer[x]] == level[i]
+            {
+                let (a, b) = (find(&mut parent, i), find(&mut parent, definer[x]));
+                parent[a.max(b)] = a.min(b);
+            }
+        }
+    }
+    let mut by_root: std::collections::BTreeMap<usize, Vec<usize>> = Default::default();
+    for i in 0..g.ops.len() {
+        if g.ops[i].kind.is_elementwise() {
+            let r = find(&mut parent, i);
+            by_root.entry(r).or_default().push(i);
+        }
+    }
+    by_root.into_values().collect()
+}
+
+/// Compiles one group. `exported` says which values others read.
+pub fn build(
+    g: &Graph,
+    roots: &Roots,
+    ops: &[usize],
+    exported: &dyn Fn(ValueId) -> bool,
+    buses: &mut Buses,
+) -> Result<Cluster, PlaceError> {
+    let mut b = Builder {
+        g,
+        roots,
+        buses,
+        k: Kernel::default(),
+        exprs: HashMap::new(),
+        regs: HashMap::new(),
+        ports: vec![],
+        fixed: vec![],
+        sources: vec![],
+        constraint_sources: vec![],
+        lookup_sources: vec![],
+        port_columns: vec![],
+        len: 0,
+    };
+    let first = &g.ops[ops[0]];
+    let shape_of = first.results.first().copied().unwrap_or_else(|| first.kind.operands()[0]);
+    b.len = g.values[shape_of].len();
+    for i in ops {
+        b.op(*i, ops)?;
+    }
+    b.eliminate_ports();
+    let mut exports = vec![];
+    for i in ops {
+        for r in &g.ops[*i].results {
+            if exported(*r) {
+                exports.push(*r);
+                b.k.exports.push((b.exprs[r].clone(), b.regs[r]));
+            }
+        }
+    }
+    b.sources.dedup();
+    let source = match b.sources.as_slice() {
+        [] => String::new(),
+        [one] => one.clone(),
+        [a, .., z] => format!("{a} … {z}"),
+    };
+    Ok(Cluster {
+        kernel: b.k,
+        len: b.len,
+        ports: b.ports,
+        fixed: b.fixed,
+        exports,
+        source,
+        constraint_sources: b.constraint_sources,
+        lookup_sources: b.lookup_sources,
+    })
+}
+
+struct Builder<'a> {
+    g: &'a Graph,
+    roots: &'a Roots,
+    buses: &'a mut Buses,
+    k: Kernel,
+    exprs: HashMap<ValueId, Expr>,
+    regs: HashMap<ValueId, usize>,
+    ports: Vec<ValueId>,
+    /// Witness column of each port.
+    port_columns: Vec<u32>,
+    fixed: Vec<Arc<Vec<i64>>>,
+    sources: Vec<String>,
+    constraint_sources: Vec<String>,
+    lookup_sources: Vec<String>,
+    len: usize,
+}
+
+impl Builder<'_> {
+    fn step(&mut self, s: KernelStep) -> usize {
+        self.k.steps.push(s);
+        self.k.steps.len() - 1
+    }
+
+    fn column(&mut self, name: &str, reg: usize) -> u32 {
+        self.k.columns.push((name.into(), reg));
+        self.k.columns.len() as u32 - 1
+    }
+
+    /// Expression and register of an operand; a port or a fixed column is made at first sight.
+    fn operand(&mut self, v: ValueId) -> Result<(Expr, usize), PlaceError> {
+        if let Some(e) = self.exprs.get(&v) {
+            return Ok((e.clone(), self.regs[&v]));
+        }
+        let (e, r) = if let Some(data) = self.roots.constant(v) {
+            if let Some(c) = data.first().filter(|c| data.iter().all(|d| d == *c)) {
+                (Expr::constant(*c), self.step(KernelStep::Affine(vec![], *c)))
+            } else {
+                // lanes of one channel share their offsets
+                let known = self.fixed.iter().position(|f| f == data);
+                let i = known.unwrap_or_else(|| {
+                    self.fixed.push(data.clone());
+                    self.k.fixed += 1;
+                    self.fixed.len() - 1
+                }) as u32;
+                (Expr::fixed(i), self.step(KernelStep::Fixed(i)))
+            }
+        } else {
+            self.ports.push(v);
+            let r = self.step(KernelStep::Port(self.ports.len() - 1));
+            let c = self.column(&format!("in{}", self.ports.len() - 1), r);
+            self.port_columns.push(c);
+            self.k.ports.push(Expr::witness(c));
+            (Expr::witness(c), r)
+        };
+        self.exprs.insert(v, e.clone());
+        self.regs.insert(v, r);
+        Ok((e, r))
+    }
+
+    fn define(&mut self, v: ValueId, e: Expr, reg: usize) {
+        self.exprs.insert(v, e);
+        self.regs.insert(v, reg);
+    }
+
+    fn op(&mut self, i: usize, group: &[usize]) -> Result<(), PlaceError> {
+        let op = &self.g.ops[i];
+        self.sources.push(op.source.clone());
+        match &op.kind {
+            Kind::Affine { terms, constant } => {
+                let mut e = Expr::constant(*constant);
+                let mut regs = vec![];
+                for (c, x) in terms {
+                    let (xe, xr) = self.operand(*x)?;
+                    e = e.plus(&xe.scale(*c));
+                    regs.push((*c, xr));
+                }
+                let r = self.step(KernelStep::Affine(regs, *constant));
+                self.define(op.results[0], e, r);
+            }
+            Kind::Mul { a, b } => {
+                let ((ae, ar), (be, br)) = (self.operand(*a)?, self.operand(*b)?);
+                let product = ae.times(&be);
+                let r = self.step(KernelStep::Mul(ar, br));
+                if product.degree() <= 1 {
+                    self.define(op.results[0], product, r);
+                } else {
+                    let c = self.column("product", r);
+                    self.k.constraints.push(product.plus(&Expr::witness(c).scale(-1)));
+                    self.constraint_sources.push(op.source.clone());
+                    self.define(op.results[0], Expr::witness(c), r);
+                }
+            }
+            Kind::Split { x, shift } => {
+                let (xe, xr) = self.operand(*x)?;
+                let (hi, lo) = (op.results[0], op.results[1]);
+                let (rh, rl) = (self.step(KernelStep::Hi(xr, *shift)), self.step(KernelStep::Lo(xr, *shift)));
+                let (ch, cl) = (self.column("hi", rh), self.column("lo", rl));
+                let whole = Expr::witness(ch).scale(1 << shift).plus(&Expr::witness(cl));
+                self.k.constraints.push(xe.plus(&whole.scale(-1)));
+                self.constraint_sources.push(op.source.clone());
+                let bus = self.buses.range(0, (1 << shift) - 1, &op.source)?;
+                self.k.lookups.push((bus, vec![Expr::witness(cl)]));
+                self.lookup_sources.push(op.source.clone());
+                // hi is in range already when it is the key of a table whose domain is small enough
+                let bound = (tessera_api::field::MODULUS >> 2) as i128 >> shift;
+                let checked = group.iter().any(|j| match &self.g.ops[*j].kind {
+                    Kind::Lookup { x, table } if *x == hi => self.g.tables.get(table).is_some_and(|f| {
+                        let (a, b) = domain_of(f);
+                        (a as i128).abs() < bound && (b as i128).abs() < bound
+                    }),
+                    _ => false,
+                });
+                if !checked {
+                    let v = &self.g.values[hi];
+                    let bus = self.buses.range(v.lo, v.hi, &op.source)?;
+                    self.k.lookups.push((bus, vec![Expr::witness(ch)]));
+                    self.lookup_sources.push(op.source.clone());
+                }
+                self.define(hi, Expr::witness(ch), rh);
+                self.define(lo, Expr::witness(cl), rl);
+            }
+            Kind::Lookup { x, table } => {
+                let (xe, xr) = self.operand(*x)?;
+                let bus = self.buses.function(self.g, table, &op.source)?;
+                let r = self.step(KernelStep::Lookup(bus, xr));
+                let c = self.column("out", r);
+                self.k.lookups.push((bus, vec![xe, Expr::witness(c)]));
+                self.lookup_sources.push(op.source.clone());
+                self.define(op.results[0], Expr::witness(c), r);
+            }
+            Kind::AssertZero { x } => {
+                let (xe, _) = self.operand(*x)?;
+                self.k.constraints.push(xe);
+                self.constraint_sources.push(op.source.clone());
+            }
+            _ => return Err(PlaceError::Invalid(format!("{}: not an elementwise operation", op.source))),
+        }
+        Ok(())
+    }
+
+    /// Removes port columns that a linear constraint determines with coefficient ±1.
+    fn eliminate_ports(&mut self) {
+        for port in 0..self.port_columns.len() {
+            let cell = Cell::Witness(self.port_columns[port]);
+            let found = self.k.constraints.iter().position(|c| {
+                c.degree() == 1 && c.terms.iter().any(|(k, f)| k.abs() == 1 && f.as_slice() == [cell])
+            });
+            let Some(at) = found else { continue };
+            let c = self.k.constraints.remove(at);
+            self.constraint_sources.remove(at);
+            let sign = c.terms.iter().find(|t| t.1.as_slice() == [cell]).map_or(1, |t| t.0);
+            // sign·port + rest = 0, so port = −sign·rest
+            let rest = c.plus(&Expr { constant: 0, terms: vec![(-sign, vec![cell])] });
+            let value = rest.scale(-sign);
+            let k = &mut self.k;
+            let all = k
+                .constraints
+                .iter_mut()
+                .chain(k.lookups.iter_mut().flat_map(|l| &mut l.1))
+                .chain(&mut k.ports)
+                .chain(self.exprs.values_mut());
+            all.for_each(|e| *e = substitute(e, cell, &value));
+        }
+        self.drop_unused_columns();
+    }
+
+    /// Renumbers witness columns after elimination.
+    fn drop_unused_columns(&mut self) {
+        let k = &mut self.k;
+        let used: std::collections::BTreeSet<u32> = k
+            .constraints
+            .iter()
+            .chain(k.lookups.iter().flat_map(|l| &l.1))
+            .chain(&k.ports)
+            .flat_map(Expr::cells)
+            .filter_map(|c| match c {
+                Cell::Witness(i) => Some(i),
+                Cell::Fixed(_) => None,
+            })
+            .collect();
+        let renumber: HashMap<u32, u32> =
+            used.iter().enumerate().map(|(new, old)| (*old, new as u32)).collect();
+        let fix = |e: &mut Expr| {
+            for f in e.terms.iter_mut().flat_map(|t| &mut t.1) {
+                if let Cell::Witness(i) = f {
+                    *i = renumber.get(i).copied().unwrap_or(*i);
+                }
+            }
+        };
+        k.constraints.iter_mut().for_each(fix);
+        k.lookups.iter_mut().flat_map(|l| &mut l.1).for_each(fix);
+        k.ports.iter_mut().for_each(fix);
+        self.exprs.values_mut().for_each(fix);
+        k.columns = used.iter().map(|i| k.columns[*i as usize].clone()).collect();
+    }
+}
+
+fn substitute(e: &Expr, cell: Cell, value: &Expr) -> Expr {
+    let mut out = Expr::constant(e.constant);
+    for (c, f) in &e.terms {
+        let mut t = Expr::constant(*c);
+        for x in f {
+            t = if *x == cell { t.times(value) } else { t.times(&Expr::cell(*x)) };
+        }
+        out = out.plus(&t);
+    }
+    out
+}

@@ -1,0 +1,337 @@
+//! Placement: which value lies in which table, in which rows, in which columns. The stage between circuit and Program, with a
+//! text form of its own.
+//!
+//! Invariants: contractions are numbered in graph order (their *id* is the exponent of the variable d in the contraction
+//! equation); every element of every contraction's result has exactly one holder: a cluster's port, an output, or a border cell.
+use crate::buses::Buses;
+use crate::cluster::{self, Cluster};
+use crate::contraction::Contraction;
+use crate::graph::{Graph, Kind, ValueId};
+use crate::roots::{Element, Roots};
+use crate::{PlaceError, PlaceOptions, log_height};
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+use tessera_api::Prices;
+
+/// Everything decided, nothing emitted.
+pub struct Placement {
+    /// Proofs per batch.
+    pub batch: usize,
+    /// In graph order.
+    pub contractions: Vec<Contraction>,
+    /// Border monomials (s, z) of each contraction, for one batch entry.
+    pub borders: Vec<Vec<(i64, i64)>>,
+    /// Grouped by kernel: each inner vector shares a table.
+    pub clusters: Vec<Vec<Cluster>>,
+    /// Lookup relations.
+    pub buses: Buses,
+    /// Activation cells per row.
+    pub x_width: usize,
+    /// Weight cells per row.
+    pub w_width: usize,
+    /// Border cells per row.
+    pub border_width: usize,
+    /// Where views lead.
+    pub roots: Roots,
+    /// (name, value, public) in graph order.
+    pub inputs: Vec<(String, ValueId)>,
+    /// (name, value) in graph order.
+    pub outputs: Vec<(String, ValueId)>,
+}
+
+/// Decides. Every unsupported operation is reported, not the first.
+pub fn place(g: &Graph, options: &PlaceOptions) -> Result<Placement, PlaceError> {
+    let roots = Roots::new(g)?;
+    refuse_unsupported(g, &roots)?;
+    let batch = options.batch;
+    let (mut inputs, mut outputs) = (vec![], vec![]);
+    for op in &g.ops {
+        match &op.kind {
+            Kind::Input { name, .. } => inputs.push((name.clone(), op.results[0])),
+            Kind::Output { x, name, .. } => outputs.push((name.clone(), *x)),
+            _ => {}
+        }
+    }
+    let groups = cluster::groups(g, &roots);
+    let exported = exported_values(g, &roots, &groups);
+    let mut buses = Buses::default();
+    let mut clusters: Vec<Vec<Cluster>> = vec![];
+    for ops in &groups {
+        let c = cluster::build(g, &roots, ops, &|v| exported.contains(&v), &mut buses)?;
+        match clusters.iter_mut().find(|t| t[0].kernel == c.kernel) {
+            Some(t) => t.push(c),
+            None => clusters.push(vec![c]),
+        }
+    }
+    let contraction_results: HashSet<ValueId> =
+        g.ops.iter().filter(|o| matches!(o.kind, Kind::Contract { .. })).map(|o| o.results[0]).collect();
+    // which elements of each contraction's result are read, and that none is read twice
+    let mut wanted: HashMap<ValueId, Vec<bool>> =
+        contraction_results.iter().map(|y| (*y, vec![false; g.values[*y].len()])).collect();
+    let readers = clusters.iter().flatten().flat_map(|c| c.ports.iter().map(|p| (*p, c.source.as_str())));
+    for (v, source) in readers.chain(outputs.iter().map(|(n, v)| (*v, n.as_str()))) {
+        if roots.constant(v).is_some() {
+            return Err(PlaceError::unsupported(source, "an output that does not depend on the input"));
+        }
+        for i in 0..g.values[v].len() {
+            if let Element::Of(r, e) = roots.element(v, i)
+                && let Some(w) = wanted.get_mut(&r)
+                && std::mem::replace(&mut w[e], true)
+            {
+                return Err(PlaceError::unsupported(
+                    source,
+                    "reading one element of a matrix product or convolution twice before it is requantized",
+                ));
+            }
+        }
+    }
+    let mut contractions = vec![];
+    let mut borders = vec![];
+    for op in &g.ops {
+        let Kind::Contract { x, w, spec } = &op.kind else { continue };
+        let y = op.results[0];
+        let c = Contraction::new(g, (y, *x, *w), spec, &wanted[&y], batch, &op.source)?;
+        borders.push(c.borders(&wanted[&y]));
+        contractions.push(c);
+    }
+    let x_width = options.x_width.unwrap_or_else(|| best_x_width(&contractions, &options.prices));
+    let w_width = options.w_width.unwrap_or_else(|| best_w_width(&contractions, &options.prices));
+    let border_width = if borders.iter().all(|b| b.is_empty()) { 0 } else { 8 };
+    Ok(Placement {
+        batch,
+        contractions,
+        borders,
+        clusters,
+        buses,
+        x_width,
+        w_width,
+        border_width,
+        roots,
+        inputs,
+        outputs,
+    })
+}
+
+/// All operations that cannot be placed, at once.
+fn refuse_unsupported(g: &Graph, roots: &Roots) -> Result<(), PlaceError> {
+    let definer = g.definers();
+    let mut bad = vec![];
+    for op in &g.ops {
+        match &op.kind {
+            Kind::Input { name, public: false } => bad.push((
+                op.source.clone(),
+                format!("the private input {name:?}: inputs are public in this version"),
+            )),
+            Kind::Output { name, public: false, .. } => bad.push((
+                op.source.clone(),
+                format!("the private output {name:?}: outputs are public in this version"),
+            )),
+            Kind::Contract { x, w, .. } => {
+                if roots.constant(*w).is_none() {
+                    bad.push((
+                        op.source.clone(),
+                        "a product of two computed tensors: the second operand must be known at setup".into(),
+                    ));
+                }
+                if roots.constant(*x).is_some() {
+                    bad.push((
+                        op.source.clone(),
+                        "a product of two constants; fold it before placement".into(),
+                    ));
+                } else {
+                    let direct = (0..g.values[*x].len()).any(|i| match roots.element(*x, i) {
+                        Element::Of(r, _) => matches!(g.ops[definer[r]].kind, Kind::Contract { .. }),
+                        Element::Zero => false,
+                    });
+                    if direct {
+                        bad.push((
+                            op.source.clone(),
+                            "a matrix product of another one's accumulators; requantize in between".into(),
+                        ));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    if bad.is_empty() { Ok(()) } else { Err(PlaceError::Unsupported(bad)) }
+}
+
+/// Values of clusters that something outside their own cluster reads.
+fn exported_values(g: &Graph, roots: &Roots, groups: &[Vec<usize>]) -> HashSet<ValueId> {
+    let mut group_of = vec![usize::MAX; g.ops.len()];
+    for (k, ops) in groups.iter().enumerate() {
+        ops.iter().for_each(|i| group_of[*i] = k);
+    }
+    let definer = g.definers();
+    let mut out = HashSet::new();
+    for (i, op) in g.ops.iter().enumerate() {
+        if matches!(op.kind, Kind::View { .. } | Kind::Concat { .. }) {
+            continue;
+        }
+        for x in op.kind.operands() {
+            if roots.constant(x).is_some() {
+                continue;
+            }
+            // a direct use inside the cluster is no export; through a view it is
+            if roots.is_root(x) && group_of[i] != usize::MAX && group_of[definer[x]] == group_of[i] {
+                continue;
+            }
+            for e in 0..g.values[x].len() {
+                if let Element::Of(r, _) = roots.element(x, e)
+                    && g.ops[definer[r]].kind.is_elementwise()
+                {
+                    out.insert(r);
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Rows of the activation table at a width.
+pub fn x_rows(c: &[Contraction], width: usize) -> usize {
+    c.iter().map(|c| c.segments * c.x_span.div_ceil(width)).sum()
+}
+
+/// Rows of the weight table at a width: per segment, one per tap and chunk of output channels.
+pub fn w_rows(c: &[Contraction], width: usize) -> usize {
+    c.iter().map(|c| c.segments * taps(c).len() * c.channels.div_ceil(width)).sum()
+}
+
+/// Distinct z exponents of a contraction's weights, descending.
+pub fn taps(c: &Contraction) -> Vec<i64> {
+    let mut t: Vec<i64> = c.w_at.iter().map(|p| p.2).collect::<HashSet<_>>().into_iter().collect();
+    t.sort_unstable_by(|a, b| b.cmp(a));
+    t
+}
+
+const X_WIDTHS: [usize; 12] = [1, 2, 4, 8, 12, 16, 20, 24, 32, 48, 64, 96];
+const W_WIDTHS: [usize; 10] = [8, 16, 24, 32, 48, 64, 96, 128, 192, 256];
+
+fn best_x_width(c: &[Contraction], p: &Prices) -> usize {
+    let cost = |w: usize| {
+        // columns beside the cells: Horner, copy, join, link, η-fold (extension) and about 16 selectors
+        let h = (1u64 << log_height(x_rows(c, w).max(1))) as f64;
+        h * (w as f64 * p.witness_cell + 5.0 * p.extension_cell + 16.0 * p.fixed_cell)
+            + p.column_bytes * w as f64 * 10.0
+    };
+    X_WIDTHS.into_iter().min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(8)
+}
+
+fn best_w_width(c: &[Contraction], p: &Prices) -> usize {
+    let cost = |w: usize| {
+        let h = (1u64 << log_height(w_rows(c, w).max(1))) as f64;
+        h * ((w as f64 + 12.0) * p.fixed_cell + 2.0 * p.extension_cell) + p.column_bytes * w as f64 * 10.0
+    };
+    W_WIDTHS.into_iter().min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(64)
+}
+
+impl Placement {
+    /// The placement as text, for people and snapshots.
+    pub fn dump(&self, program: &tessera_api::Program) -> String {
+        let mut s = String::new();
+        let _ = writeln!(
+            s,
+            "placement of {} contractions, {} clusters in {} tables, batch {}",
+            self.contractions.len(),
+            self.clusters.iter().map(Vec::len).sum::<usize>(),
+            self.clusters.len(),
+            self.batch
+        );
+        let _ = writeln!(s, "\ntables");
+        for t in &program.tables {
+            let h = 1u64 << t.log_height;
+            let _ = writeln!(
+                s,
+                "  {:<24} {:>7} of 2^{:<2} rows ({:>2}% padding), {:>3} fixed, {:>3} witness columns, {:>2} lookups a row, {} constraints",
+                t.name,
+                t.rows,
+                t.log_height,
+                (h - t.rows as u64) * 100 / h,
+                t.fixed.len(),
+                t.witness.len(),
+                t.lookups.len(),
+                t.constraints.len()
+            );
+        }
+        let _ = writeln!(s, "\ncontractions (z: positions, s: output channels)");
+        for (k, (c, b)) in self.contractions.iter().zip(&self.borders).enumerate() {
+            let _ = writeln!(
+                s,
+                "  d^{k:<2} {:<28} {:>4} segments, X {:>6} z, W {:>3} taps × {:>4} s, Y {:>6} z × {:>4} s, {:>5} border cells, batch stride {}",
+                c.source,
+                c.segments,
+                c.x_span,
+                taps(c).len(),
+                c.channels,
+                c.y_span,
+                c.s_span,
+                b.len() * self.batch,
+                c.batch_stride
+            );
+        }
+        let _ = writeln!(s, "\nrows");
+        for (k, t) in self.clusters.iter().enumerate() {
+            let kernel = &t[0].kernel;
+            let _ = writeln!(
+                s,
+                "  table elementwise{k}: {} columns, {} ports, {} lookups",
+                kernel.columns.len(),
+                kernel.ports.len(),
+                kernel.lookups.len()
+            );
+            for (i, p) in kernel.ports.iter().enumerate() {
+                let _ = writeln!(s, "    port {i} = {}", show(p, &kernel.columns));
+            }
+            for (bus, t) in &kernel.lookups {
+                let tuple: Vec<String> = t.iter().map(|e| show(e, &kernel.columns)).collect();
+                let _ = writeln!(s, "    ({}) in {}", tuple.join(", "), program.buses[*bus as usize]);
+            }
+            for e in &kernel.constraints {
+                let _ = writeln!(s, "    0 = {}", show(e, &kernel.columns));
+            }
+            for (e, _) in &kernel.exports {
+                let _ = writeln!(s, "    export {}", show(e, &kernel.columns));
+            }
+            for c in t {
+                let _ = writeln!(s, "    {} rows: {}", c.len * self.batch, c.source);
+            }
+        }
+        let _ = writeln!(s, "\nfolds");
+        for f in &program.folds {
+            let _ = writeln!(
+                s,
+                "  {:<28} table {}, {} lanes, {} segments",
+                f.name,
+                program.tables[f.table as usize].name,
+                f.lanes.len(),
+                f.segment_count
+            );
+        }
+        for e in &program.equations {
+            let _ = writeln!(s, "equation {}: {} terms", e.name, e.terms.len());
+        }
+        s
+    }
+}
+
+fn show(e: &tessera_api::Expr, columns: &[(String, usize)]) -> String {
+    let mut parts = vec![];
+    for (c, f) in &e.terms {
+        let cells: Vec<String> = f
+            .iter()
+            .map(|c| match c {
+                tessera_api::Cell::Fixed(i) => format!("fixed{i}"),
+                tessera_api::Cell::Witness(i) => {
+                    format!("{}#{i}", columns.get(*i as usize).map_or("?", |c| &c.0))
+                }
+            })
+            .collect();
+        parts.push(if *c == 1 { cells.join("·") } else { format!("{c}·{}", cells.join("·")) });
+    }
+    if e.constant != 0 || parts.is_empty() {
+        parts.push(e.constant.to_string());
+    }
+    parts.join(" + ")
+}
