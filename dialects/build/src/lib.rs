@@ -26,10 +26,15 @@ pub fn dialect(name: &str) {
     let td = format!("{name}.td");
     println!("cargo:rerun-if-changed={td}");
     let out = out_dir();
-    for (part, generator) in [("dialect", "dialect"), ("types", "typedef"), ("ops", "op")] {
+    // A .td may include upstream dialects, so the one meant is selected by name.
+    for (part, generator, select) in
+        [("dialect", "dialect", "-dialect"), ("types", "typedef", "-typedefs-dialect"), ("ops", "op", "")]
+    {
         for (suffix, kind) in [("h", "decls"), ("cpp", "defs")] {
+            let select = if select.is_empty() { vec![] } else { vec![format!("{select}={name}")] };
             tblgen(
                 &format!("-gen-{generator}-{kind}"),
+                &select,
                 Path::new(&td),
                 &out.join(format!("{name}_{part}.{suffix}.inc")),
             );
@@ -103,10 +108,11 @@ fn out_dir() -> PathBuf {
     PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts"))
 }
 
-fn tblgen(generator: &str, td: &Path, output: &Path) {
+fn tblgen(generator: &str, options: &[String], td: &Path, output: &Path) {
     let prefix = prefix();
     let status = Command::new(prefix.join("bin/mlir-tblgen"))
         .arg(generator)
+        .args(options)
         .arg(td)
         .arg("-I")
         .arg(prefix.join("include"))

@@ -1,1 +1,23 @@
-//! Not written yet.
+//! The qnn dialect: the quantized model, exactly.
+//!
+//! Invariants:
+//! - Op and attribute names are spelled in [`ops`] alone.
+//! - This crate knows no other dialect of ours.
+
+mod fold;
+pub mod ops;
+mod verify;
+
+use melior::dialect::DialectHandle;
+use mlir_sys::MlirDialectHandle;
+
+pub use ops::QnnOp;
+
+unsafe extern "C" {
+    fn mlirGetDialectHandle__qnn__() -> MlirDialectHandle;
+}
+
+/// The dialect, to be handed to [`tessera_mlir::context`].
+pub fn dialect() -> DialectHandle {
+    unsafe { DialectHandle::from_raw(mlirGetDialectHandle__qnn__()) }
+}

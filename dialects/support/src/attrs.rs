@@ -176,6 +176,29 @@ readers! {
         to_maps;
 }
 
+/// Reads `array<i64: ..>` of exactly `N` non-negative values.
+///
+/// # Errors
+/// When the attribute is of another kind or length, or missing without a default.
+pub fn read_sized<const N: usize>(
+    op: OperationRef,
+    name: &str,
+    default: Option<[usize; N]>,
+) -> Result<[usize; N]> {
+    match (opt_usizes(op, name)?, default) {
+        (Some(values), _) => values.try_into().map_err(|values: Vec<usize>| {
+            let op_name = crate::func::op_name(op);
+            let found = values.len();
+            Error::at(
+                op.location(),
+                format!("'{op_name}' attribute '{name}': expected {N} values, found {found}"),
+            )
+        }),
+        (None, Some(default)) => Ok(default),
+        (None, None) => Err(missing(op, name, "array<i64: ..>")),
+    }
+}
+
 fn missing(op: OperationRef, name: &str, expected: &str) -> Error {
     Error::at(op.location(), format!("'{}' needs attribute '{name}': {expected}", crate::func::op_name(op)))
 }

@@ -1,0 +1,304 @@
+//! The ops of the nn dialect as Rust values: builders and typed views.
+//!
+//! Invariants:
+//! - This is the only file that spells an op's name or an attribute's name of this dialect.
+//! - Builders infer result types by [`tessera_mlir::shape`], and verifiers check against the same functions.
+
+use melior::ir::{
+    Location, Operation, OperationRef, Value,
+    operation::{OperationBuilder, OperationLike},
+};
+use tessera_mlir::{
+    Error, Result, attrs, context_of,
+    func::op_name,
+    shape,
+    types::{self, Elem, TensorType},
+};
+
+pub use tessera_mlir::shape::{ConvAttrs, PoolAttrs};
+
+/// An elementwise op of two operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Binary {
+    /// Sum.
+    Add,
+    /// Difference.
+    Sub,
+    /// Product.
+    Mul,
+}
+
+/// An op of the dialect. Values come first, attributes as they mean.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "fields are named as in the op's documentation")]
+pub enum NnOp<'c, 'a> {
+    /// `nn.conv`
+    Conv { x: Value<'c, 'a>, w: Value<'c, 'a>, bias: Option<Value<'c, 'a>>, attrs: ConvAttrs },
+    /// `nn.linear`
+    Linear { x: Value<'c, 'a>, w: Value<'c, 'a>, bias: Option<Value<'c, 'a>> },
+    /// `nn.matmul`
+    MatMul { a: Value<'c, 'a>, b: Value<'c, 'a> },
+    /// `nn.relu`
+    Relu { x: Value<'c, 'a> },
+    /// `nn.add`, `nn.sub`, `nn.mul`
+    Binary { kind: Binary, a: Value<'c, 'a>, b: Value<'c, 'a> },
+    /// `nn.max_pool`
+    MaxPool { x: Value<'c, 'a>, attrs: PoolAttrs },
+    /// `nn.avg_pool`
+    AvgPool { x: Value<'c, 'a>, attrs: PoolAttrs, count_include_pad: bool },
+    /// `nn.reshape`
+    Reshape { x: Value<'c, 'a>, shape: Vec<usize> },
+    /// `nn.transpose`
+    Transpose { x: Value<'c, 'a>, perm: Vec<usize> },
+    /// `nn.concat`
+    Concat { xs: Vec<Value<'c, 'a>>, axis: usize },
+    /// `nn.pad`
+    Pad { x: Value<'c, 'a>, low: Vec<usize>, high: Vec<usize>, value: f32 },
+    /// `nn.slice`
+    Slice { x: Value<'c, 'a>, starts: Vec<usize>, sizes: Vec<usize>, strides: Vec<usize> },
+}
+
+impl<'c, 'a> NnOp<'c, 'a> {
+    /// Reads an op; `None` for ops of other dialects.
+    ///
+    /// # Errors
+    /// When it is an op of this dialect that does not decode.
+    pub fn view(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
+        let name = op_name(op);
+        let Some(mnemonic) = name.strip_prefix("nn.") else { return Ok(None) };
+        let operand =
+            |index: usize| op.operand(index).map_err(|error| Error::from(error).or_at(op.location()));
+        let x = || operand(0);
+        Ok(Some(match mnemonic {
+            "conv" => Self::Conv { x: x()?, w: operand(1)?, bias: op.operand(2).ok(), attrs: read_conv(op)? },
+            "linear" => Self::Linear { x: x()?, w: operand(1)?, bias: op.operand(2).ok() },
+            "matmul" => Self::MatMul { a: x()?, b: operand(1)? },
+            "relu" => Self::Relu { x: x()? },
+            "add" => Self::Binary { kind: Binary::Add, a: x()?, b: operand(1)? },
+            "sub" => Self::Binary { kind: Binary::Sub, a: x()?, b: operand(1)? },
+            "mul" => Self::Binary { kind: Binary::Mul, a: x()?, b: operand(1)? },
+            "max_pool" => Self::MaxPool { x: x()?, attrs: read_pool(op)? },
+            "avg_pool" => Self::AvgPool {
+                x: x()?,
+                attrs: read_pool(op)?,
+                count_include_pad: attrs::opt_bool(op, "count_include_pad")?.unwrap_or(false),
+            },
+            "reshape" => Self::Reshape { x: x()?, shape: result_type(op)?.shape },
+            "transpose" => Self::Transpose { x: x()?, perm: attrs::read_usizes(op, "perm")? },
+            "concat" => Self::Concat { xs: op.operands().collect(), axis: attrs::read_usize(op, "axis")? },
+            "pad" => Self::Pad {
+                x: x()?,
+                low: attrs::read_usizes(op, "low")?,
+                high: attrs::read_usizes(op, "high")?,
+                value: attrs::opt_f32(op, "value")?.unwrap_or(0.0),
+            },
+            "slice" => Self::Slice {
+                x: x()?,
+                starts: attrs::read_usizes(op, "starts")?,
+                sizes: attrs::read_usizes(op, "sizes")?,
+                strides: attrs::read_usizes(op, "strides")?,
+            },
+            _ => return Err(Error::at(op.location(), format!("'{name}' is not an op of the nn dialect"))),
+        }))
+    }
+
+    /// The operands, in order.
+    pub fn operands(&self) -> Vec<Value<'c, 'a>> {
+        match self {
+            Self::Conv { x, w, bias, .. } | Self::Linear { x, w, bias } => {
+                [*x, *w].into_iter().chain(*bias).collect()
+            }
+            Self::MatMul { a, b } | Self::Binary { a, b, .. } => vec![*a, *b],
+            Self::Concat { xs, .. } => xs.clone(),
+            Self::Relu { x }
+            | Self::MaxPool { x, .. }
+            | Self::AvgPool { x, .. }
+            | Self::Reshape { x, .. }
+            | Self::Transpose { x, .. }
+            | Self::Pad { x, .. }
+            | Self::Slice { x, .. } => vec![*x],
+        }
+    }
+
+    /// The shape of the result by the op's rule.
+    ///
+    /// # Errors
+    /// When operands and attributes do not fit together.
+    pub fn infer(&self) -> Result<Vec<usize>> {
+        let of = |value: &Value<'c, 'a>| types::of(*value).map(|ty| ty.shape);
+        let bias = |value: &Option<Value<'c, 'a>>| value.as_ref().map(&of).transpose();
+        match self {
+            Self::Conv { x, w, bias: b, attrs } => shape::conv(&of(x)?, &of(w)?, bias(b)?.as_deref(), attrs),
+            Self::Linear { x, w, bias: b } => shape::linear(&of(x)?, &of(w)?, bias(b)?.as_deref()),
+            Self::MatMul { a, b } => shape::matmul(&of(a)?, &of(b)?),
+            Self::Relu { x } => of(x),
+            Self::Binary { a, b, .. } => shape::broadcast(&of(a)?, &of(b)?),
+            Self::MaxPool { x, attrs } | Self::AvgPool { x, attrs, .. } => shape::pool(&of(x)?, attrs),
+            Self::Reshape { x, shape } => shape::reshape(&of(x)?, shape),
+            Self::Transpose { x, perm } => shape::transpose(&of(x)?, perm),
+            Self::Concat { xs, axis } => {
+                let shapes = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
+                shape::concat(&shapes.iter().map(Vec::as_slice).collect::<Vec<_>>(), *axis)
+            }
+            Self::Pad { x, low, high, .. } => shape::pad(&of(x)?, low, high),
+            Self::Slice { x, starts, sizes, strides } => shape::slice(&of(x)?, starts, sizes, strides),
+        }
+    }
+
+    fn mnemonic(&self) -> &'static str {
+        match self {
+            Self::Conv { .. } => "nn.conv",
+            Self::Linear { .. } => "nn.linear",
+            Self::MatMul { .. } => "nn.matmul",
+            Self::Relu { .. } => "nn.relu",
+            Self::Binary { kind: Binary::Add, .. } => "nn.add",
+            Self::Binary { kind: Binary::Sub, .. } => "nn.sub",
+            Self::Binary { kind: Binary::Mul, .. } => "nn.mul",
+            Self::MaxPool { .. } => "nn.max_pool",
+            Self::AvgPool { .. } => "nn.avg_pool",
+            Self::Reshape { .. } => "nn.reshape",
+            Self::Transpose { .. } => "nn.transpose",
+            Self::Concat { .. } => "nn.concat",
+            Self::Pad { .. } => "nn.pad",
+            Self::Slice { .. } => "nn.slice",
+        }
+    }
+
+    /// Builds the op with the inferred result type.
+    ///
+    /// # Errors
+    /// When operands and attributes do not fit together.
+    pub fn build(&self, location: Location<'c>) -> Result<Operation<'c>> {
+        let context = context_of(location);
+        let name = self.mnemonic();
+        let shape = self.infer().map_err(|error| error.context(format!("'{name}' op")).or_at(location))?;
+        let mut attributes = vec![];
+        let mut usizes = |name: &str, values: &[usize]| {
+            attributes.push(attrs::named(context, name, attrs::usizes(context, values)));
+        };
+        match self {
+            Self::Conv { attrs, .. } => {
+                usizes("strides", &attrs.strides);
+                usizes("pads", &attrs.pads);
+                usizes("dilations", &attrs.dilations);
+                attributes.push(attrs::named(context, "groups", attrs::int(context, attrs.groups as i64)));
+            }
+            Self::MaxPool { attrs, .. } => pool_attributes(attrs, usizes),
+            Self::AvgPool { attrs, count_include_pad, .. } => {
+                pool_attributes(attrs, usizes);
+                attributes.push(attrs::named(
+                    context,
+                    "count_include_pad",
+                    attrs::boolean(context, *count_include_pad),
+                ));
+            }
+            Self::Transpose { perm, .. } => usizes("perm", perm),
+            Self::Concat { axis, .. } => {
+                attributes.push(attrs::named(context, "axis", attrs::int(context, *axis as i64)));
+            }
+            Self::Pad { low, high, value, .. } => {
+                usizes("low", low);
+                usizes("high", high);
+                attributes.push(attrs::named(context, "value", attrs::float32(context, *value)));
+            }
+            Self::Slice { starts, sizes, strides, .. } => {
+                usizes("starts", starts);
+                usizes("sizes", sizes);
+                usizes("strides", strides);
+            }
+            Self::Linear { .. }
+            | Self::MatMul { .. }
+            | Self::Relu { .. }
+            | Self::Binary { .. }
+            | Self::Reshape { .. } => {}
+        }
+        Ok(OperationBuilder::new(name, location)
+            .add_operands(&self.operands())
+            .add_attributes(&attributes)
+            .add_results(&[types::tensor(context, &shape, &Elem::F32)])
+            .build()?)
+    }
+}
+
+fn pool_attributes(attrs: &PoolAttrs, mut usizes: impl FnMut(&str, &[usize])) {
+    usizes("kernel", &attrs.kernel);
+    usizes("strides", &attrs.strides);
+    usizes("pads", &attrs.pads);
+}
+
+fn read_conv(op: OperationRef) -> Result<ConvAttrs> {
+    Ok(ConvAttrs {
+        strides: attrs::read_sized(op, "strides", Some([1, 1]))?,
+        pads: attrs::read_sized(op, "pads", Some([0; 4]))?,
+        dilations: attrs::read_sized(op, "dilations", Some([1, 1]))?,
+        groups: attrs::opt_usize(op, "groups")?.unwrap_or(1),
+    })
+}
+
+fn read_pool(op: OperationRef) -> Result<PoolAttrs> {
+    Ok(PoolAttrs {
+        kernel: attrs::read_sized(op, "kernel", None)?,
+        strides: attrs::read_sized(op, "strides", Some([1, 1]))?,
+        pads: attrs::read_sized(op, "pads", Some([0; 4]))?,
+    })
+}
+
+/// The shape and element type of an op's first result.
+///
+/// # Errors
+/// When the op has no result or it is no static tensor.
+pub fn result_type(op: OperationRef) -> Result<TensorType> {
+    types::of(op.result(0)?.into()).map_err(|error| error.or_at(op.location()))
+}
+
+/// Replaces the permutation of a transpose.
+pub(crate) fn set_perm(op: OperationRef, perm: &[usize]) {
+    attrs::set(op, "perm", attrs::usizes(context_of(op.location()), perm));
+}
+
+macro_rules! builders {
+    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) = $op:expr;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// When operands and attributes do not fit together.
+        pub fn $name<'c>(location: Location<'c>, $($arg: $ty),*) -> Result<Operation<'c>> {
+            $op.build(location)
+        }
+    )*};
+}
+
+builders! {
+    /// `nn.conv`
+    fn conv(x: Value<'c, '_>, w: Value<'c, '_>, bias: Option<Value<'c, '_>>, attrs: &ConvAttrs)
+        = NnOp::Conv { x, w, bias, attrs: attrs.clone() };
+    /// `nn.linear`
+    fn linear(x: Value<'c, '_>, w: Value<'c, '_>, bias: Option<Value<'c, '_>>) = NnOp::Linear { x, w, bias };
+    /// `nn.matmul`
+    fn matmul(a: Value<'c, '_>, b: Value<'c, '_>) = NnOp::MatMul { a, b };
+    /// `nn.relu`
+    fn relu(x: Value<'c, '_>) = NnOp::Relu { x };
+    /// `nn.add`
+    fn add(a: Value<'c, '_>, b: Value<'c, '_>) = NnOp::Binary { kind: Binary::Add, a, b };
+    /// `nn.sub`
+    fn sub(a: Value<'c, '_>, b: Value<'c, '_>) = NnOp::Binary { kind: Binary::Sub, a, b };
+    /// `nn.mul`
+    fn mul(a: Value<'c, '_>, b: Value<'c, '_>) = NnOp::Binary { kind: Binary::Mul, a, b };
+    /// `nn.max_pool`
+    fn max_pool(x: Value<'c, '_>, attrs: &PoolAttrs) = NnOp::MaxPool { x, attrs: attrs.clone() };
+    /// `nn.avg_pool`
+    fn avg_pool(x: Value<'c, '_>, attrs: &PoolAttrs, count_include_pad: bool)
+        = NnOp::AvgPool { x, attrs: attrs.clone(), count_include_pad };
+    /// `nn.reshape`
+    fn reshape(x: Value<'c, '_>, shape: &[usize]) = NnOp::Reshape { x, shape: shape.to_vec() };
+    /// `nn.transpose`
+    fn transpose(x: Value<'c, '_>, perm: &[usize]) = NnOp::Transpose { x, perm: perm.to_vec() };
+    /// `nn.concat`
+    fn concat(xs: &[Value<'c, '_>], axis: usize) = NnOp::Concat { xs: xs.to_vec(), axis };
+    /// `nn.pad`
+    fn pad(x: Value<'c, '_>, low: &[usize], high: &[usize], value: f32)
+        = NnOp::Pad { x, low: low.to_vec(), high: high.to_vec(), value };
+    /// `nn.slice`
+    fn slice(x: Value<'c, '_>, starts: &[usize], sizes: &[usize], strides: &[usize])
+        = NnOp::Slice { x, starts: starts.to_vec(), sizes: sizes.to_vec(), strides: strides.to_vec() };
+}

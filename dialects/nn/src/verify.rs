@@ -1,0 +1,42 @@
+//! Verifiers of the nn dialect, called from C++ after parsing and after every pass.
+//!
+//! What holds for a verified op:
+//! - it decodes into an [`NnOp`];
+//! - its result has the shape that [`NnOp::infer`] gives;
+//! - a calibrated range has a low end not above its high end, both finite.
+
+use crate::ops::{NnOp, result_type};
+use melior::ir::{OperationRef, operation::OperationLike};
+use mlir_sys::{MlirLogicalResult, MlirOperation};
+use tessera_mlir::{Error, Result, attrs, hooks, shape};
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tessera_nn_verify(op: MlirOperation) -> MlirLogicalResult {
+    unsafe { hooks::verify(op, verify) }
+}
+
+fn verify(op: OperationRef) -> Result<()> {
+    let Some(view) = NnOp::view(op)? else {
+        return Err(Error::new("is not an op of the nn dialect"));
+    };
+    let (inferred, declared) = (view.infer()?, result_type(op)?.shape);
+    if inferred != declared {
+        return Err(Error::new(format!(
+            "result: expected the shape {} that follows from operands and attributes, found {}",
+            shape::show(&inferred),
+            shape::show(&declared)
+        )));
+    }
+    if op.has_attribute(attrs::RANGE) {
+        match attrs::range(op) {
+            Some((low, high)) if low <= high && low.is_finite() && high.is_finite() => {}
+            _ => {
+                return Err(Error::new(format!(
+                    "attribute '{}': expected array<f64: low, high> with finite low ≤ high",
+                    attrs::RANGE
+                )));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+// The qnn dialect in C++: registration alone. Verifiers and folders are in Rust (src/verify.rs, src/fold.rs).
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/CAPI/IR.h"
+#include "mlir/CAPI/Registration.h"
+#include "mlir/CAPI/Support.h"
+#include "mlir/Dialect/Quant/IR/QuantTypes.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "qnn_dialect.h.inc"
+#define GET_OP_CLASSES
+#include "qnn_ops.h.inc"
+
+#include "qnn_dialect.cpp.inc"
+#define GET_OP_CLASSES
+#include "qnn_ops.cpp.inc"
+
+using namespace mlir;
+
+extern "C" {
+MlirLogicalResult tessera_qnn_verify(MlirOperation);
+int tessera_qnn_fold(MlirOperation, MlirValue *);
+}
+
+static OpFoldResult fold(Operation *op) {
+  MlirValue value;
+  switch (tessera_qnn_fold(wrap(op), &value)) {
+  case 1:
+    return op->getResult(0);
+  case 2:
+    return unwrap(value);
+  default:
+    return {};
+  }
+}
+
+namespace tessera::qnn {
+void QNNDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "qnn_ops.cpp.inc"
+      >();
+}
+
+#define VERIFY(Op) \
+  LogicalResult Op::verify() { return unwrap(tessera_qnn_verify(wrap(getOperation()))); }
+#define FOLD(Op) \
+  OpFoldResult Op::fold(FoldAdaptor) { return ::fold(getOperation()); }
+
+VERIFY(QuantizeOp) VERIFY(DequantizeOp) VERIFY(ConvOp) VERIFY(LinearOp) VERIFY(MatMulOp) VERIFY(RequantizeOp)
+VERIFY(AddOp) VERIFY(MulOp) VERIFY(SumPoolOp) VERIFY(MaxPoolOp)
+VERIFY(ReluOp) FOLD(ReluOp)
+VERIFY(ReshapeOp) FOLD(ReshapeOp)
+VERIFY(TransposeOp) FOLD(TransposeOp)
+VERIFY(ConcatOp) FOLD(ConcatOp)
+VERIFY(PadOp) FOLD(PadOp)
+VERIFY(SliceOp) FOLD(SliceOp)
+} // namespace tessera::qnn
+
+extern "C" {
+MLIR_DEFINE_CAPI_DIALECT_REGISTRATION(QNN, qnn, tessera::qnn::QNNDialect)
+}

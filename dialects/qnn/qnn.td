@@ -1,0 +1,213 @@
+// The qnn dialect: the quantized model, exactly.
+#ifndef TESSERA_QNN_TD
+#define TESSERA_QNN_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Dialect/Quant/IR/QuantBase.td"
+
+def QNN_Dialect : Dialect {
+  let name = "qnn";
+  let cppNamespace = "::tessera::qnn";
+  let summary = "Quantized neural networks on integers";
+  let description = [{
+    The meaning of the quantized model, exact to the bit: the integer interpreter (`tessera_qnn::interp`) defines it
+    and everything below must agree with it.
+
+    Activations are `tensor<..x!quant.uniform<i8<-127:127>:f32, s>>`: a stored integer `q` stands for the real number
+    `q·s`; the zero point is 0. Weights have one scale per output channel. Convolutions and products give exact sums,
+    `tensor<..xi32>`; `qnn.requantize` brings them back to few bits by a multiplier and a shift that stand in the IR.
+    No operation rounds but `qnn.quantize` and `qnn.requantize`.
+
+    Source: Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+    Inference (2018), section 2, with zero points of 0.
+
+    Absent on purpose: asymmetric quantization, which costs a correction term per product and has no use for a
+    prover; floats other than at the borders.
+  }];
+}
+
+def QNN_Quantized : StaticShapeTensorOf<[quant_QuantizedType]> {
+  let summary = "tensor of symmetric !quant.uniform with static extents";
+}
+def QNN_Accumulator : StaticShapeTensorOf<[I32]> { let summary = "tensor of i32 with static extents"; }
+def QNN_Float : StaticShapeTensorOf<[F32]> { let summary = "tensor of f32 with static extents"; }
+
+class QNN_Op<string mnemonic, list<Trait> traits = []> : Op<QNN_Dialect, mnemonic, !listconcat([Pure], traits)> {
+  let hasVerifier = 1;
+}
+
+def QNN_QuantizeOp : QNN_Op<"quantize"> {
+  let summary = "Real numbers to stored integers";
+  let description = [{
+    `q = clamp(round(x / s), min, max)` with `s`, `min` and `max` of the result type; halves are rounded to even.
+    NaN has no stored integer and is refused where inputs are read. Source: ONNX `QuantizeLinear`.
+  }];
+  let arguments = (ins QNN_Float:$input);
+  let results = (outs QNN_Quantized:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+}
+
+def QNN_DequantizeOp : QNN_Op<"dequantize"> {
+  let summary = "Stored integers to real numbers";
+  let description = [{ `x = q·s`, in f32. Source: ONNX `DequantizeLinear`. }];
+  let arguments = (ins QNN_Quantized:$input);
+  let results = (outs QNN_Float:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+}
+
+def QNN_ConvOp : QNN_Op<"conv"> {
+  let summary = "Convolution of stored integers";
+  let description = [{
+    As `nn.conv` on stored integers, with an i32 bias at scale `s_x·s_w[o]`; the result is the exact sum. The
+    quantizer proves from the weights that it fits into 32 bits.
+  }];
+  let arguments = (ins QNN_Quantized:$input, QNN_Quantized:$weight, Optional<QNN_Accumulator>:$bias,
+    DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$strides,
+    DefaultValuedAttr<DenseI64ArrayAttr, "{0, 0, 0, 0}">:$pads,
+    DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$dilations,
+    DefaultValuedAttr<I64Attr, "1">:$groups);
+  let results = (outs QNN_Accumulator:$output);
+  let assemblyFormat = [{
+    $input `,` $weight (`bias` $bias^)? (`strides` $strides^)? (`pads` $pads^)? (`dilations` $dilations^)?
+    (`groups` $groups^)? attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def QNN_LinearOp : QNN_Op<"linear"> {
+  let summary = "Fully connected layer on stored integers";
+  let description = [{ `y[.., o] = bias[o] + Σ x[.., k] · w[o, k]`, exactly. }];
+  let arguments = (ins QNN_Quantized:$input, QNN_Quantized:$weight, Optional<QNN_Accumulator>:$bias);
+  let results = (outs QNN_Accumulator:$output);
+  let assemblyFormat = "$input `,` $weight (`bias` $bias^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def QNN_MatMulOp : QNN_Op<"matmul"> {
+  let summary = "Product of two computed matrices of stored integers";
+  let description = [{ `y[.., m, n] = Σ a[.., m, k] · b[.., k, n]`, exactly; leading axes broadcast. }];
+  let arguments = (ins QNN_Quantized:$lhs, QNN_Quantized:$rhs);
+  let results = (outs QNN_Accumulator:$output);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+}
+
+def QNN_RequantizeOp : QNN_Op<"requantize"> {
+  let summary = "Sums to stored integers of few bits";
+  let description = [{
+    `y = clamp((x·m + 2^(shift−1)) >> shift, min, max)` in 64-bit arithmetic with an arithmetic shift: multiplication
+    by `m·2^−shift`, halves rounded up. There is one multiplier, or one for each index of `axis`. `min = 0` fuses a
+    ReLU. Source: Jacob et al. (2018), section 2.2, with one rounding instead of two.
+
+    ```mlir
+    %y = qnn.requantize %x multiplier [181] shift 16 clamp [0, 127]
+      : tensor<1x10xi32> -> tensor<1x10x!quant.uniform<i8<-127:127>:f32, 5.0e-2>>
+    ```
+  }];
+  let arguments = (ins QNN_Accumulator:$input, DenseI64ArrayAttr:$multiplier,
+    DefaultValuedAttr<I64Attr, "0">:$axis, I64Attr:$shift, DenseI64ArrayAttr:$clamp);
+  let results = (outs QNN_Quantized:$output);
+  let assemblyFormat = [{
+    $input `multiplier` $multiplier (`axis` $axis^)? `shift` $shift `clamp` $clamp attr-dict
+    `:` type($input) `->` type($output)
+  }];
+}
+
+def QNN_AddOp : QNN_Op<"add"> {
+  let summary = "Weighted sum of stored integers";
+  let description = [{
+    `y = a·lhs_multiplier + b·rhs_multiplier`, exactly, with numpy broadcasting: operands of different scales are
+    brought to a common one by the multipliers. A difference has a negative multiplier.
+  }];
+  let arguments = (ins QNN_Quantized:$lhs, QNN_Quantized:$rhs, I64Attr:$lhs_multiplier, I64Attr:$rhs_multiplier);
+  let results = (outs QNN_Accumulator:$output);
+  let assemblyFormat = [{
+    $lhs `times` $lhs_multiplier `,` $rhs `times` $rhs_multiplier attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def QNN_MulOp : QNN_Op<"mul", [Commutative]> {
+  let summary = "Product of stored integers";
+  let description = [{ `y = a·b`, exactly, with numpy broadcasting. }];
+  let arguments = (ins QNN_Quantized:$lhs, QNN_Quantized:$rhs);
+  let results = (outs QNN_Accumulator:$output);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+}
+
+class QNN_Pool<string mnemonic, Type result> : QNN_Op<mnemonic> {
+  let arguments = (ins QNN_Quantized:$input, DenseI64ArrayAttr:$kernel,
+    DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$strides,
+    DefaultValuedAttr<DenseI64ArrayAttr, "{0, 0, 0, 0}">:$pads);
+  let results = (outs result:$output);
+  let assemblyFormat = [{
+    $input `kernel` $kernel (`strides` $strides^)? (`pads` $pads^)? attr-dict `:` type($input) `->` type($output)
+  }];
+}
+
+def QNN_SumPoolOp : QNN_Pool<"sum_pool", QNN_Accumulator> {
+  let summary = "Sum over windows of an image";
+  let description = [{
+    The exact sum over a window; positions in the padding are 0. An average pooling is this and a requantize that
+    divides by the size of the window.
+  }];
+}
+
+def QNN_MaxPoolOp : QNN_Pool<"max_pool", QNN_Quantized> {
+  let summary = "Maximum over windows of an image";
+  let description = [{ As `nn.max_pool`, on stored integers of one scale. }];
+}
+
+def QNN_ReluOp : QNN_Op<"relu", [SameOperandsAndResultType]> {
+  let summary = "Rectified linear unit on stored integers";
+  let description = [{ `y = max(x, 0)`: the zero point is 0. }];
+  let arguments = (ins QNN_Quantized:$input);
+  let results = (outs QNN_Quantized:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+  let hasFolder = 1;
+}
+
+class QNN_View<string mnemonic> : QNN_Op<mnemonic> {
+  let results = (outs QNN_Quantized:$output);
+  let hasFolder = 1;
+}
+
+def QNN_ReshapeOp : QNN_View<"reshape"> {
+  let summary = "The same elements under other extents";
+  let description = [{ Elements keep their row-major order and their scale. }];
+  let arguments = (ins QNN_Quantized:$input);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+}
+
+def QNN_TransposeOp : QNN_View<"transpose"> {
+  let summary = "Axes in another order";
+  let description = [{ Axis `i` of the result is axis `perm[i]` of the operand. }];
+  let arguments = (ins QNN_Quantized:$input, DenseI64ArrayAttr:$perm);
+  let assemblyFormat = "$input `perm` $perm attr-dict `:` type($input) `->` type($output)";
+}
+
+def QNN_ConcatOp : QNN_View<"concat"> {
+  let summary = "Tensors of one scale one after the other along an axis";
+  let description = [{
+    Operands have equal element types: operands of different scales are requantized to a common one first.
+  }];
+  let arguments = (ins Variadic<QNN_Quantized>:$inputs, I64Attr:$axis);
+  let assemblyFormat = "$inputs `axis` $axis attr-dict `:` functional-type(operands, results)";
+}
+
+def QNN_PadOp : QNN_View<"pad"> {
+  let summary = "A tensor with a border of zeros";
+  let description = [{ `low[i]` positions before and `high[i]` positions after axis `i` hold 0. }];
+  let arguments = (ins QNN_Quantized:$input, DenseI64ArrayAttr:$low, DenseI64ArrayAttr:$high);
+  let assemblyFormat = "$input `low` $low `high` $high attr-dict `:` type($input) `->` type($output)";
+}
+
+def QNN_SliceOp : QNN_View<"slice"> {
+  let summary = "Positions of a tensor at regular steps";
+  let description = [{ Along axis `i`, `sizes[i]` positions from `starts[i]` in steps of `strides[i]`. }];
+  let arguments = (ins QNN_Quantized:$input, DenseI64ArrayAttr:$starts, DenseI64ArrayAttr:$sizes,
+    DenseI64ArrayAttr:$strides);
+  let assemblyFormat = [{
+    $input `starts` $starts `sizes` $sizes `strides` $strides attr-dict `:` type($input) `->` type($output)
+  }];
+}
+
+#endif

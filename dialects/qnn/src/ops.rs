@@ -1,0 +1,396 @@
+//! The ops of the qnn dialect as Rust values: builders and typed views.
+//!
+//! Invariants:
+//! - This is the only file that spells an op's name or an attribute's name of this dialect.
+//! - Builders infer result types by [`QnnOp::infer`], and verifiers check against the same function.
+
+use melior::ir::{
+    Attribute, Location, Operation, OperationRef, Value,
+    operation::{OperationBuilder, OperationLike},
+};
+use tessera_mlir::{
+    Error, Result, attrs, context_of,
+    func::op_name,
+    shape,
+    types::{self, Elem, Quant, TensorType},
+};
+
+pub use tessera_mlir::shape::{ConvAttrs, PoolAttrs};
+
+/// How sums become stored integers: `clamp((x·m + 2^(shift−1)) >> shift, min, max)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequantizeAttrs {
+    /// One multiplier, or one for each index of `axis`.
+    pub multiplier: Vec<i64>,
+    /// The axis that multipliers belong to, when there are several.
+    pub axis: usize,
+    /// Bits shifted out, 1..=62.
+    pub shift: u32,
+    /// Least result.
+    pub min: i64,
+    /// Greatest result.
+    pub max: i64,
+}
+
+impl RequantizeAttrs {
+    /// The multiplier at an index of the axis.
+    pub fn multiplier_at(&self, channel: usize) -> i64 {
+        if self.multiplier.len() == 1 { self.multiplier[0] } else { self.multiplier[channel] }
+    }
+
+    /// Requantizes one sum. The product is exact; the verifier's bounds keep it within 64 bits.
+    pub fn apply(&self, sum: i64, channel: usize) -> i64 {
+        let product = i128::from(sum) * i128::from(self.multiplier_at(channel));
+        let rounded = (product + (1i128 << (self.shift - 1))) >> self.shift;
+        rounded.clamp(self.min.into(), self.max.into()) as i64
+    }
+}
+
+/// An op of the dialect. Values come first, attributes as they mean.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "fields are named as in the op's documentation")]
+pub enum QnnOp<'c, 'a> {
+    /// `qnn.quantize`
+    Quantize { x: Value<'c, 'a>, to: Quant },
+    /// `qnn.dequantize`
+    Dequantize { x: Value<'c, 'a>, from: Quant },
+    /// `qnn.conv`
+    Conv { x: Value<'c, 'a>, w: Value<'c, 'a>, bias: Option<Value<'c, 'a>>, attrs: ConvAttrs },
+    /// `qnn.linear`
+    Linear { x: Value<'c, 'a>, w: Value<'c, 'a>, bias: Option<Value<'c, 'a>> },
+    /// `qnn.matmul`
+    MatMul { a: Value<'c, 'a>, b: Value<'c, 'a> },
+    /// `qnn.requantize`
+    Requantize { x: Value<'c, 'a>, attrs: RequantizeAttrs, to: Quant },
+    /// `qnn.add`
+    Add { a: Value<'c, 'a>, b: Value<'c, 'a>, lhs_multiplier: i64, rhs_multiplier: i64 },
+    /// `qnn.mul`
+    Mul { a: Value<'c, 'a>, b: Value<'c, 'a> },
+    /// `qnn.sum_pool`
+    SumPool { x: Value<'c, 'a>, attrs: PoolAttrs },
+    /// `qnn.max_pool`
+    MaxPool { x: Value<'c, 'a>, attrs: PoolAttrs },
+    /// `qnn.relu`
+    Relu { x: Value<'c, 'a> },
+    /// `qnn.reshape`
+    Reshape { x: Value<'c, 'a>, shape: Vec<usize> },
+    /// `qnn.transpose`
+    Transpose { x: Value<'c, 'a>, perm: Vec<usize> },
+    /// `qnn.concat`
+    Concat { xs: Vec<Value<'c, 'a>>, axis: usize },
+    /// `qnn.pad`
+    Pad { x: Value<'c, 'a>, low: Vec<usize>, high: Vec<usize> },
+    /// `qnn.slice`
+    Slice { x: Value<'c, 'a>, starts: Vec<usize>, sizes: Vec<usize>, strides: Vec<usize> },
+}
+
+impl<'c, 'a> QnnOp<'c, 'a> {
+    /// Reads an op; `None` for ops of other dialects.
+    ///
+    /// # Errors
+    /// When it is an op of this dialect that does not decode.
+    pub fn view(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
+        let name = op_name(op);
+        let Some(mnemonic) = name.strip_prefix("qnn.") else { return Ok(None) };
+        let operand =
+            |index: usize| op.operand(index).map_err(|error| Error::from(error).or_at(op.location()));
+        let x = || operand(0);
+        let to = || result_type(op)?.quantization().cloned().map_err(|error| error.or_at(op.location()));
+        Ok(Some(match mnemonic {
+            "quantize" => Self::Quantize { x: x()?, to: to()? },
+            "dequantize" => Self::Dequantize { x: x()?, from: types::of(x()?)?.quantization()?.clone() },
+            "conv" => Self::Conv { x: x()?, w: operand(1)?, bias: op.operand(2).ok(), attrs: read_conv(op)? },
+            "linear" => Self::Linear { x: x()?, w: operand(1)?, bias: op.operand(2).ok() },
+            "matmul" => Self::MatMul { a: x()?, b: operand(1)? },
+            "requantize" => Self::Requantize { x: x()?, attrs: read_requantize(op)?, to: to()? },
+            "add" => Self::Add {
+                a: x()?,
+                b: operand(1)?,
+                lhs_multiplier: attrs::read_int(op, "lhs_multiplier")?,
+                rhs_multiplier: attrs::read_int(op, "rhs_multiplier")?,
+            },
+            "mul" => Self::Mul { a: x()?, b: operand(1)? },
+            "sum_pool" => Self::SumPool { x: x()?, attrs: read_pool(op)? },
+            "max_pool" => Self::MaxPool { x: x()?, attrs: read_pool(op)? },
+            "relu" => Self::Relu { x: x()? },
+            "reshape" => Self::Reshape { x: x()?, shape: result_type(op)?.shape },
+            "transpose" => Self::Transpose { x: x()?, perm: attrs::read_usizes(op, "perm")? },
+            "concat" => Self::Concat { xs: op.operands().collect(), axis: attrs::read_usize(op, "axis")? },
+            "pad" => Self::Pad {
+                x: x()?,
+                low: attrs::read_usizes(op, "low")?,
+                high: attrs::read_usizes(op, "high")?,
+            },
+            "slice" => Self::Slice {
+                x: x()?,
+                starts: attrs::read_usizes(op, "starts")?,
+                sizes: attrs::read_usizes(op, "sizes")?,
+                strides: attrs::read_usizes(op, "strides")?,
+            },
+            _ => return Err(Error::at(op.location(), format!("'{name}' is not an op of the qnn dialect"))),
+        }))
+    }
+
+    /// The operands, in order.
+    pub fn operands(&self) -> Vec<Value<'c, 'a>> {
+        match self {
+            Self::Conv { x, w, bias, .. } | Self::Linear { x, w, bias } => {
+                [*x, *w].into_iter().chain(*bias).collect()
+            }
+            Self::MatMul { a, b } | Self::Add { a, b, .. } | Self::Mul { a, b } => vec![*a, *b],
+            Self::Concat { xs, .. } => xs.clone(),
+            Self::Quantize { x, .. }
+            | Self::Dequantize { x, .. }
+            | Self::Requantize { x, .. }
+            | Self::SumPool { x, .. }
+            | Self::MaxPool { x, .. }
+            | Self::Relu { x }
+            | Self::Reshape { x, .. }
+            | Self::Transpose { x, .. }
+            | Self::Pad { x, .. }
+            | Self::Slice { x, .. } => vec![*x],
+        }
+    }
+
+    /// The type of the result by the op's rule.
+    ///
+    /// # Errors
+    /// When operands and attributes do not fit together.
+    pub fn infer(&self) -> Result<TensorType> {
+        let of = |value: &Value<'c, 'a>| types::of(*value);
+        let shape_of = |value: &Value<'c, 'a>| types::of(*value).map(|ty| ty.shape);
+        let bias = |value: &Option<Value<'c, 'a>>| value.as_ref().map(shape_of).transpose();
+        let keep = |value: &Value<'c, 'a>, rule: &dyn Fn(&[usize]) -> Result<Vec<usize>>| {
+            let ty = of(value)?;
+            Ok(TensorType { shape: rule(&ty.shape)?, elem: ty.elem })
+        };
+        match self {
+            Self::Quantize { x, to } | Self::Requantize { x, to, .. } => {
+                Ok(TensorType::quant(shape_of(x)?, to.clone()))
+            }
+            Self::Dequantize { x, .. } => Ok(TensorType::f32(shape_of(x)?)),
+            Self::Conv { x, w, bias: b, attrs } => {
+                Ok(TensorType::i32(shape::conv(&shape_of(x)?, &shape_of(w)?, bias(b)?.as_deref(), attrs)?))
+            }
+            Self::Linear { x, w, bias: b } => {
+                Ok(TensorType::i32(shape::linear(&shape_of(x)?, &shape_of(w)?, bias(b)?.as_deref())?))
+            }
+            Self::MatMul { a, b } => Ok(TensorType::i32(shape::matmul(&shape_of(a)?, &shape_of(b)?)?)),
+            Self::Add { a, b, .. } | Self::Mul { a, b } => {
+                Ok(TensorType::i32(shape::broadcast(&shape_of(a)?, &shape_of(b)?)?))
+            }
+            Self::SumPool { x, attrs } => Ok(TensorType::i32(shape::pool(&shape_of(x)?, attrs)?)),
+            Self::MaxPool { x, attrs } => keep(x, &|from| shape::pool(from, attrs)),
+            Self::Relu { x } => of(x),
+            Self::Reshape { x, shape } => keep(x, &|from| shape::reshape(from, shape)),
+            Self::Transpose { x, perm } => keep(x, &|from| shape::transpose(from, perm)),
+            Self::Pad { x, low, high } => keep(x, &|from| shape::pad(from, low, high)),
+            Self::Slice { x, starts, sizes, strides } => {
+                keep(x, &|from| shape::slice(from, starts, sizes, strides))
+            }
+            Self::Concat { xs, axis } => {
+                let types = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
+                let shapes = types.iter().map(|ty| ty.shape.as_slice()).collect::<Vec<_>>();
+                let shape = shape::concat(&shapes, *axis)?;
+                if let Some(index) = types.iter().position(|ty| ty.elem != types[0].elem) {
+                    return Err(Error::new(format!(
+                        "operand {index}: expected the element type of operand 0; requantize to one scale first"
+                    )));
+                }
+                Ok(TensorType { shape, elem: types[0].elem.clone() })
+            }
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Quantize { .. } => "qnn.quantize",
+            Self::Dequantize { .. } => "qnn.dequantize",
+            Self::Conv { .. } => "qnn.conv",
+            Self::Linear { .. } => "qnn.linear",
+            Self::MatMul { .. } => "qnn.matmul",
+            Self::Requantize { .. } => "qnn.requantize",
+            Self::Add { .. } => "qnn.add",
+            Self::Mul { .. } => "qnn.mul",
+            Self::SumPool { .. } => "qnn.sum_pool",
+            Self::MaxPool { .. } => "qnn.max_pool",
+            Self::Relu { .. } => "qnn.relu",
+            Self::Reshape { .. } => "qnn.reshape",
+            Self::Transpose { .. } => "qnn.transpose",
+            Self::Concat { .. } => "qnn.concat",
+            Self::Pad { .. } => "qnn.pad",
+            Self::Slice { .. } => "qnn.slice",
+        }
+    }
+
+    /// Builds the op with the inferred result type.
+    ///
+    /// # Errors
+    /// When operands and attributes do not fit together.
+    pub fn build(&self, location: Location<'c>) -> Result<Operation<'c>> {
+        let context = context_of(location);
+        let name = self.name();
+        let result = self.infer().map_err(|error| error.context(format!("'{name}' op")).or_at(location))?;
+        let mut attributes = vec![];
+        let mut set = |name: &str, value: Attribute<'c>| attributes.push(attrs::named(context, name, value));
+        let usizes = |values: &[usize]| attrs::usizes(context, values);
+        let int = |value: i64| attrs::int(context, value);
+        match self {
+            Self::Conv { attrs, .. } => {
+                set("strides", usizes(&attrs.strides));
+                set("pads", usizes(&attrs.pads));
+                set("dilations", usizes(&attrs.dilations));
+                set("groups", int(attrs.groups as i64));
+            }
+            Self::Requantize { attrs, .. } => {
+                set("multiplier", attrs::i64s(context, &attrs.multiplier));
+                set("axis", int(attrs.axis as i64));
+                set("shift", int(attrs.shift.into()));
+                set("clamp", attrs::i64s(context, &[attrs.min, attrs.max]));
+            }
+            Self::Add { lhs_multiplier, rhs_multiplier, .. } => {
+                set("lhs_multiplier", int(*lhs_multiplier));
+                set("rhs_multiplier", int(*rhs_multiplier));
+            }
+            Self::SumPool { attrs, .. } | Self::MaxPool { attrs, .. } => {
+                set("kernel", usizes(&attrs.kernel));
+                set("strides", usizes(&attrs.strides));
+                set("pads", usizes(&attrs.pads));
+            }
+            Self::Transpose { perm, .. } => set("perm", usizes(perm)),
+            Self::Concat { axis, .. } => set("axis", int(*axis as i64)),
+            Self::Pad { low, high, .. } => {
+                set("low", usizes(low));
+                set("high", usizes(high));
+            }
+            Self::Slice { starts, sizes, strides, .. } => {
+                set("starts", usizes(starts));
+                set("sizes", usizes(sizes));
+                set("strides", usizes(strides));
+            }
+            Self::Quantize { .. }
+            | Self::Dequantize { .. }
+            | Self::Linear { .. }
+            | Self::MatMul { .. }
+            | Self::Mul { .. }
+            | Self::Relu { .. }
+            | Self::Reshape { .. } => {}
+        }
+        Ok(OperationBuilder::new(name, location)
+            .add_operands(&self.operands())
+            .add_attributes(&attributes)
+            .add_results(&[result.to_type(context)])
+            .build()?)
+    }
+}
+
+fn read_conv(op: OperationRef) -> Result<ConvAttrs> {
+    Ok(ConvAttrs {
+        strides: attrs::read_sized(op, "strides", Some([1, 1]))?,
+        pads: attrs::read_sized(op, "pads", Some([0; 4]))?,
+        dilations: attrs::read_sized(op, "dilations", Some([1, 1]))?,
+        groups: attrs::opt_usize(op, "groups")?.unwrap_or(1),
+    })
+}
+
+fn read_pool(op: OperationRef) -> Result<PoolAttrs> {
+    Ok(PoolAttrs {
+        kernel: attrs::read_sized(op, "kernel", None)?,
+        strides: attrs::read_sized(op, "strides", Some([1, 1]))?,
+        pads: attrs::read_sized(op, "pads", Some([0; 4]))?,
+    })
+}
+
+fn read_requantize(op: OperationRef) -> Result<RequantizeAttrs> {
+    let fail = |message: String| Error::at(op.location(), format!("'qnn.requantize' {message}"));
+    let clamp = attrs::read_i64s(op, "clamp")?;
+    let &[min, max] = clamp.as_slice() else {
+        return Err(fail(format!(
+            "attribute 'clamp': expected 2 values, least and greatest, found {}",
+            clamp.len()
+        )));
+    };
+    let shift = attrs::read_int(op, "shift")?;
+    let shift = u32::try_from(shift).ok().filter(|shift| (1..=62).contains(shift)).ok_or_else(|| {
+        fail(format!("attribute 'shift': expected a number of bits in 1..=62, found {shift}"))
+    })?;
+    let multiplier = attrs::read_i64s(op, "multiplier")?;
+    Ok(RequantizeAttrs { multiplier, axis: attrs::opt_usize(op, "axis")?.unwrap_or(0), shift, min, max })
+}
+
+/// The type of an op's first result.
+///
+/// # Errors
+/// When the op has no result or it is no static tensor.
+pub fn result_type(op: OperationRef) -> Result<TensorType> {
+    types::of(op.result(0)?.into()).map_err(|error| error.or_at(op.location()))
+}
+
+/// Whether elements are quantized; for messages that tell the kinds apart.
+pub fn is_quantized(ty: &TensorType) -> bool {
+    matches!(ty.elem, Elem::Quant(_))
+}
+
+/// Replaces the permutation of a transpose.
+pub(crate) fn set_perm(op: OperationRef, perm: &[usize]) {
+    attrs::set(op, "perm", attrs::usizes(context_of(op.location()), perm));
+}
+
+macro_rules! builders {
+    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) = $op:expr;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// When operands and attributes do not fit together.
+        pub fn $name<'c>(location: Location<'c>, $($arg: $ty),*) -> Result<Operation<'c>> {
+            $op.build(location)
+        }
+    )*};
+}
+
+builders! {
+    /// `qnn.quantize`
+    fn quantize(x: Value<'c, '_>, to: &Quant) = QnnOp::Quantize { x, to: to.clone() };
+    /// `qnn.conv`
+    fn conv(x: Value<'c, '_>, w: Value<'c, '_>, bias: Option<Value<'c, '_>>, attrs: &ConvAttrs)
+        = QnnOp::Conv { x, w, bias, attrs: attrs.clone() };
+    /// `qnn.linear`
+    fn linear(x: Value<'c, '_>, w: Value<'c, '_>, bias: Option<Value<'c, '_>>) = QnnOp::Linear { x, w, bias };
+    /// `qnn.matmul`
+    fn matmul(a: Value<'c, '_>, b: Value<'c, '_>) = QnnOp::MatMul { a, b };
+    /// `qnn.requantize`
+    fn requantize(x: Value<'c, '_>, attrs: &RequantizeAttrs, to: &Quant)
+        = QnnOp::Requantize { x, attrs: attrs.clone(), to: to.clone() };
+    /// `qnn.add`
+    fn add(a: Value<'c, '_>, b: Value<'c, '_>, lhs_multiplier: i64, rhs_multiplier: i64)
+        = QnnOp::Add { a, b, lhs_multiplier, rhs_multiplier };
+    /// `qnn.mul`
+    fn mul(a: Value<'c, '_>, b: Value<'c, '_>) = QnnOp::Mul { a, b };
+    /// `qnn.sum_pool`
+    fn sum_pool(x: Value<'c, '_>, attrs: &PoolAttrs) = QnnOp::SumPool { x, attrs: attrs.clone() };
+    /// `qnn.max_pool`
+    fn max_pool(x: Value<'c, '_>, attrs: &PoolAttrs) = QnnOp::MaxPool { x, attrs: attrs.clone() };
+    /// `qnn.relu`
+    fn relu(x: Value<'c, '_>) = QnnOp::Relu { x };
+    /// `qnn.reshape`
+    fn reshape(x: Value<'c, '_>, shape: &[usize]) = QnnOp::Reshape { x, shape: shape.to_vec() };
+    /// `qnn.transpose`
+    fn transpose(x: Value<'c, '_>, perm: &[usize]) = QnnOp::Transpose { x, perm: perm.to_vec() };
+    /// `qnn.concat`
+    fn concat(xs: &[Value<'c, '_>], axis: usize) = QnnOp::Concat { xs: xs.to_vec(), axis };
+    /// `qnn.pad`
+    fn pad(x: Value<'c, '_>, low: &[usize], high: &[usize])
+        = QnnOp::Pad { x, low: low.to_vec(), high: high.to_vec() };
+    /// `qnn.slice`
+    fn slice(x: Value<'c, '_>, starts: &[usize], sizes: &[usize], strides: &[usize])
+        = QnnOp::Slice { x, starts: starts.to_vec(), sizes: sizes.to_vec(), strides: strides.to_vec() };
+}
+
+/// `qnn.dequantize`
+///
+/// # Errors
+/// When the operand is not quantized.
+pub fn dequantize<'c>(location: Location<'c>, x: Value<'c, '_>) -> Result<Operation<'c>> {
+    let from = types::of(x)?.quantization().map_err(|error| error.or_at(location))?.clone();
+    QnnOp::Dequantize { x, from }.build(location)
+}

@@ -1,0 +1,128 @@
+//! Verifiers of the qnn dialect, called from C++ after parsing and after every pass.
+//!
+//! What holds for a verified op:
+//! - it decodes into a [`QnnOp`], and its result has the type that [`QnnOp::infer`] gives;
+//! - activations have one scale; only weights of conv and linear have one per output channel (axis 0);
+//! - scales are positive and finite, one for each index of their axis;
+//! - a requantize has one multiplier, or one per channel, all at least 1 and below 2³¹, and clamps into the storage
+//!   range of its result.
+
+use crate::ops::{QnnOp, RequantizeAttrs, result_type};
+use melior::ir::{OperationRef, Value, operation::OperationLike};
+use mlir_sys::{MlirLogicalResult, MlirOperation};
+use tessera_mlir::{
+    Error, Result, hooks, loc, rewrite, shape,
+    types::{self, Elem, Quant, TensorType},
+};
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tessera_qnn_verify(op: MlirOperation) -> MlirLogicalResult {
+    unsafe { hooks::verify(op, verify) }
+}
+
+fn verify(op: OperationRef) -> Result<()> {
+    let Some(view) = QnnOp::view(op)? else {
+        return Err(Error::new("is not an op of the qnn dialect"));
+    };
+    for (index, value) in view.operands().into_iter().enumerate() {
+        let weight = index == 1 && matches!(view, QnnOp::Conv { .. } | QnnOp::Linear { .. });
+        check_elements(&types::of(value)?, weight, &format!("operand {index}"))
+            .map_err(|error| defined_at(error, value))?;
+    }
+    let declared = result_type(op)?;
+    check_elements(&declared, false, "result")?;
+    let inferred = view.infer()?;
+    if inferred.shape != declared.shape {
+        return Err(Error::new(format!(
+            "result: expected the shape {} that follows from operands and attributes, found {}",
+            shape::show(&inferred.shape),
+            shape::show(&declared.shape)
+        )));
+    }
+    if inferred.elem != declared.elem {
+        return Err(Error::new(format!(
+            "result: expected elements {}, found {}; requantize to change a scale",
+            show(&inferred.elem),
+            show(&declared.elem)
+        )));
+    }
+    if let QnnOp::Requantize { attrs, to, .. } = &view {
+        check_requantize(attrs, to, &declared.shape)?;
+    }
+    Ok(())
+}
+
+fn check_elements(ty: &TensorType, weight: bool, what: &str) -> Result<()> {
+    let Elem::Quant(quant) = &ty.elem else { return Ok(()) };
+    if !quant.scales.iter().all(|scale| scale.is_finite() && *scale > 0.0) {
+        return Err(Error::new(format!(
+            "{what}: expected scales that are positive and finite, found {:?}",
+            quant.scales
+        )));
+    }
+    match quant.axis {
+        None => Ok(()),
+        Some(0) if weight && ty.shape.first() == Some(&quant.scales.len()) => Ok(()),
+        Some(axis) if weight => Err(Error::new(format!(
+            "{what}: expected a scale for each of {} output channels (axis 0), found {} on axis {axis}",
+            ty.shape.first().unwrap_or(&0),
+            quant.scales.len()
+        ))),
+        Some(axis) => Err(Error::new(format!(
+            "{what}: expected one scale for the tensor, found scales on axis {axis}; only weights have them"
+        ))),
+    }
+}
+
+fn check_requantize(attrs: &RequantizeAttrs, to: &Quant, shape: &[usize]) -> Result<()> {
+    let mut errors = vec![];
+    if attrs.multiplier.len() != 1 {
+        match shape.get(attrs.axis) {
+            Some(&channels) if channels == attrs.multiplier.len() => {}
+            Some(channels) => errors.push(Error::new(format!(
+                "multiplier: expected 1 value, or {channels} for axis {} of {}, found {}",
+                attrs.axis,
+                shape::show(shape),
+                attrs.multiplier.len()
+            ))),
+            None => errors.push(Error::new(format!(
+                "axis: expected less than {} for several multipliers, found {}",
+                shape.len(),
+                attrs.axis
+            ))),
+        }
+    }
+    if let Some(multiplier) = attrs.multiplier.iter().find(|&&value| !(1..1 << 31).contains(&value)) {
+        errors.push(Error::new(format!("multiplier: expected values in 1..2^31, found {multiplier}")));
+    }
+    if attrs.min > attrs.max || attrs.min < to.min || attrs.max > to.max {
+        errors.push(Error::new(format!(
+            "clamp: expected a range within the result's {}..={}, found {}..={}",
+            to.min, to.max, attrs.min, attrs.max
+        )));
+    }
+    Error::all(errors)
+}
+
+fn show(elem: &Elem) -> String {
+    match elem {
+        Elem::F32 => "f32".into(),
+        Elem::Int(bits) => format!("i{bits}"),
+        Elem::Quant(Quant { bits, min, max, scales, axis: None }) => {
+            format!("i{bits} in {min}..={max} at scale {}", scales[0])
+        }
+        Elem::Quant(Quant { bits, min, max, scales, axis: Some(axis) }) => {
+            format!("i{bits} in {min}..={max} at {} scales on axis {axis}", scales.len())
+        }
+    }
+}
+
+fn defined_at(error: Error, value: Value) -> Error {
+    match rewrite::defining_op(value) {
+        Some(op) => {
+            let node = loc::node_name(op.location()).map_or(String::new(), |name| format!(" ({name:?})"));
+            error.note_at(op.location(), format!("the operand is defined here{node}"))
+        }
+        None => error,
+    }
+}
