@@ -1,0 +1,142 @@
+//! The walls between the folders: who may depend on whom, and that the code map names every room.
+//!
+//! Invariant: rules are stated over folders, not crate names, so that a new crate is judged by where it stands.
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
+use std::collections::{BTreeMap, BTreeSet};
+
+fn metadata() -> Metadata {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    MetadataCommand::new().manifest_path(manifest).exec().expect("cargo metadata runs")
+}
+
+/// Folder of a workspace member, from the root: "dialects/nn".
+fn folder(m: &Metadata, p: &Package) -> String {
+    let dir = p.manifest_path.parent().expect("a manifest stands in a directory");
+    dir.strip_prefix(&m.workspace_root).expect("a member is in the workspace").to_string()
+}
+
+/// Whether a crate in folder `from` may use one in folder `to`.
+fn allowed(from: &str, to: &str) -> bool {
+    let room = |s: &str| s.split('/').next().unwrap_or_default().to_string();
+    match &room(from)[..] {
+        // no dialect knows another
+        "dialects" => to == "dialects/support" || to == "dialects/build",
+        "passes" | "lowering" => room(to) == "dialects" || to == "backends/api",
+        // no MLIR behind the line
+        "backends" => to == "backends/api",
+        "tools" => room(to) != "tests",
+        "tests" => true,
+        _ => false,
+    }
+}
+
+#[test]
+fn who_depends_on_whom() {
+    let m = metadata();
+    let members: BTreeMap<String, String> =
+        m.workspace_packages().iter().map(|p| (p.name.to_string(), folder(&m, p))).collect();
+    let mut wrong = vec![];
+    for p in m.workspace_packages() {
+        let from = folder(&m, p);
+        for d in &p.dependencies {
+            let Some(to) = members.get(&d.name) else { continue };
+            // what only tests use may come from the same room: a backend is tested against another
+            let beside = d.kind == DependencyKind::Development && from.split('/').next() == to.split('/').next();
+            if !allowed(&from, to) && !beside {
+                wrong.push(format!("{from} depends on {to}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "docs/ARCHITECTURE.md says who may depend on whom:\n{}", wrong.join("\n"));
+}
+
+/// Everything a package needs to build, without what only tests need.
+fn needs<'a>(m: &'a Metadata, of: &PackageId) -> BTreeSet<&'a str> {
+    let resolve = m.resolve.as_ref().expect("cargo metadata resolves");
+    let nodes: BTreeMap<_, _> = resolve.nodes.iter().map(|n| (&n.id, n)).collect();
+    let (mut seen, mut todo) = (BTreeSet::new(), vec![of.clone()]);
+    while let Some(id) = todo.pop() {
+        for d in &nodes[&id].deps {
+            let real = d.dep_kinds.iter().any(|k| k.kind != DependencyKind::Development);
+            if real && seen.insert(d.pkg.clone()) {
+                todo.push(d.pkg.clone());
+            }
+        }
+    }
+    m.packages.iter().filter(|p| seen.contains(&p.id)).map(|p| p.name.as_str()).collect()
+}
+
+#[test]
+fn no_mlir_behind_the_line() {
+    let m = metadata();
+    for p in m.workspace_packages() {
+        if folder(&m, p).starts_with("backends/") {
+            let needs = needs(&m, &p.id);
+            for forbidden in ["melior", "mlir-sys", "tessera-mlir", "tract-onnx"] {
+                assert!(!needs.contains(forbidden), "{} needs {forbidden}", p.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_import_knows_tract_and_only_one_backend_knows_plonky3() {
+    let m = metadata();
+    for p in m.workspace_packages() {
+        let at = folder(&m, p);
+        for d in p.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
+            assert!(!d.name.starts_with("tract") || at == "lowering/import_onnx", "{at} depends on {}", d.name);
+            assert!(!d.name.starts_with("p3-") || at == "backends/plonky3", "{at} depends on {}", d.name);
+        }
+    }
+}
+
+#[test]
+fn the_code_map_names_every_crate() {
+    let m = metadata();
+    let map = std::fs::read_to_string(m.workspace_root.join("docs/ARCHITECTURE.md")).expect("the code map");
+    let missing: Vec<String> = m
+        .workspace_packages()
+        .iter()
+        .map(|p| folder(&m, p))
+        .filter(|f| !map.contains(&format!("`{f}`")))
+        .collect();
+    assert!(missing.is_empty(), "docs/ARCHITECTURE.md does not name: {}", missing.join(", "));
+}
+
+#[test]
+fn the_rule_itself_tells_right_from_wrong() {
+    assert!(allowed("lowering/nn_to_qnn", "dialects/nn") && allowed("passes", "backends/api"));
+    let wrong = [
+        ("dialects/nn", "dialects/qnn"),
+        ("backends/runtime", "backends/checker"),
+        ("backends/plonky3", "dialects/circuit"),
+        ("lowering/nn_to_qnn", "backends/plonky3"),
+        ("passes", "lowering/nn_to_qnn"),
+        ("tools/tessera", "tests"),
+    ];
+    assert!(wrong.iter().all(|(a, b)| !allowed(a, b)));
+}
+
+#[test]
+fn every_source_file_opens_with_what_it_is_for() {
+    let root = metadata().workspace_root;
+    let (mut todo, mut bad) = (vec![root.clone().into_std_path_buf()], vec![]);
+    while let Some(dir) = todo.pop() {
+        for entry in std::fs::read_dir(&dir).expect("a readable folder").flatten() {
+            let path = entry.path();
+            let name = entry.file_name();
+            if path.is_dir() {
+                if name != "target" && !name.to_string_lossy().starts_with('.') {
+                    todo.push(path);
+                }
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(&path).expect("a readable file");
+                if !text.starts_with("//!") {
+                    bad.push(path.display().to_string());
+                }
+            }
+        }
+    }
+    assert!(bad.is_empty(), "these do not open with //!:\n{}", bad.join("\n"));
+}
