@@ -1,0 +1,452 @@
+//! Contractions: sums of products over a strided loop nest, y[Σ i·y] += x[Σ i·x] · w[Σ i·w].
+//!
+//! How: one loop whose turns are neighbours in y becomes the vector loop. Its other operand either is x (neighbours in x,
+//! one weight for all: "rows of an image") or w (one activation for all: "output channels"; the weights are repacked so
+//! that they are neighbours, and y is turned so that its channels are). Loops that do not move y are summed in registers,
+//! and one more loop that does not move the vector operand is done four turns at a time. See [`Fast`].
+//!
+//! Arithmetic is in `f64`, which is exact while every partial sum is below 2⁵³ and is what vector units multiply best;
+//! the largest possible sum is known from the largest |x|, the largest |w| and the number of products per element. Beyond
+//! it the plain loops run in `i64`, and beyond 2⁶³ in checked `i128`.
+//!
+//! Invariant: all offsets of the nest were compared with the operands' lengths when it was made; steps are not negative.
+use crate::prepare::{Context, Refusal};
+use rayon::prelude::*;
+use std::sync::Arc;
+use tessera_api::ContractLoop;
+
+/// Doubles the compiler keeps in registers: a tile of the vector loop.
+const TILE: usize = 16;
+/// Turns of the blocked loop done together.
+const BLOCK: usize = 4;
+/// Sums of this many offsets are tabulated, not looped over.
+const MAX_SUMMED: usize = 1 << 16;
+
+/// A loop with checked, non-negative steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Turn {
+    extent: usize,
+    x: usize,
+    w: usize,
+    y: usize,
+}
+
+/// A checked contraction.
+pub(crate) struct Contract {
+    pub x: usize,
+    pub y: usize,
+    w: Arc<Vec<i64>>,
+    w_offset: usize,
+    turns: Vec<Turn>,
+    w_max: u64,
+    /// At most so many products enter one element of y.
+    depth: u128,
+    fast: Option<Fast>,
+}
+
+impl Contract {
+    pub(crate) fn new(
+        x: usize,
+        w: Arc<Vec<i64>>,
+        w_offset: u64,
+        y: usize,
+        loops: &[ContractLoop],
+        ctx: &mut Context,
+    ) -> Result<Contract, Refusal> {
+        if x == y {
+            return Err(format!("tensor {:?} is both read and written", ctx.tensors[x].name).into());
+        }
+        let mut work = 1u128;
+        for l in loops {
+            if l.extent == 0 {
+                return Err("a loop without turns".to_string().into());
+            }
+            work = work.saturating_mul(l.extent as u128);
+        }
+        ctx.budget.operations(work)?;
+        let w_len = (w.len() as u64).saturating_sub(w_offset);
+        for (what, len, step) in [
+            ("x", ctx.tensors[x].len as u64, (|l| l.x) as fn(&ContractLoop) -> i64),
+            ("w", w_len, |l| l.w),
+            ("y", ctx.tensors[y].len as u64, |l| l.y),
+        ] {
+            let turning = || loops.iter().filter(|l| l.extent > 1);
+            if turning().any(|l| step(l) < 0) {
+                return Err(format!("a step of {what} is negative").into());
+            }
+            let reach: u128 = turning().map(|l| (l.extent as u128 - 1) * step(l) as u128).sum();
+            if reach >= len as u128 {
+                return Err(format!("{what} has {len} elements, the loops reach element {reach}").into());
+            }
+        }
+        let turns: Vec<Turn> = loops
+            .iter()
+            .filter(|l| l.extent > 1)
+            .map(|l| Turn { extent: l.extent as usize, x: l.x as usize, w: l.w as usize, y: l.y as usize })
+            .collect();
+        let turns = fuse(turns);
+        let w_offset = w_offset as usize;
+        let reach: usize = turns.iter().map(|t| (t.extent - 1) * t.w).sum();
+        let used = &w[w_offset..=w_offset + reach];
+        let w_max = used.iter().map(|v| v.unsigned_abs()).max().unwrap_or(0);
+        let depth = depth(&turns);
+        let fast = if fits(1, w_max, depth, 1 << 53) { Fast::new(&turns, used, ctx)? } else { None };
+        Ok(Contract { x, y, w, w_offset, turns, w_max, depth, fast })
+    }
+
+    /// Adds the products to y. Errs with the first element of y that leaves 64 bits.
+    pub(crate) fn run(&self, x: &[i64], y: &mut [i64]) -> Result<(), usize> {
+        let most = |v: &[i64]| {
+            let (lo, hi) = crate::kernel::bounds(v);
+            lo.unsigned_abs().max(hi.unsigned_abs())
+        };
+        let (x_max, y_max) = (most(x), most(y));
+        if let Some(fast) = self.fast.as_ref().filter(|_| fits(x_max, self.w_max, self.depth, 1 << 53))
+            && y_max < 1 << 62
+        {
+            fast.run(x, y);
+            return Ok(());
+        }
+        let w = &self.w[self.w_offset..];
+        if y_max < 1 << 62 && fits(x_max, self.w_max, self.depth, 1 << 62) {
+            walk(&self.turns, x, w, 0, &mut |x, w, at| y[at] += x * w);
+            return Ok(());
+        }
+        let mut wide: Vec<i128> = y.iter().map(|v| *v as i128).collect();
+        let mut wrong = None;
+        walk(&self.turns, x, w, 0, &mut |x, w, at| match wide[at].checked_add(x as i128 * w as i128) {
+            Some(v) => wide[at] = v,
+            None => wrong = wrong.or(Some(at)),
+        });
+        if let Some(at) = wrong {
+            return Err(at);
+        }
+        for (i, (o, v)) in y.iter_mut().zip(wide).enumerate() {
+            *o = i64::try_from(v).map_err(|_| i)?;
+        }
+        Ok(())
+    }
+}
+
+fn fits(x: u64, w: u64, depth: u128, below: u128) -> bool {
+    (x as u128 * w as u128).checked_mul(depth).is_some_and(|m| m < below)
+}
+
+/// Joins loops that are one loop in all three operands.
+fn fuse(mut turns: Vec<Turn>) -> Vec<Turn> {
+    let joins = |a: &Turn, b: &Turn| {
+        // a runs inside b
+        b.x == a.x * a.extent && b.w == a.w * a.extent && b.y == a.y * a.extent
+    };
+    loop {
+        let pair = (0..turns.len())
+            .flat_map(|i| (0..turns.len()).map(move |j| (i, j)))
+            .find(|(i, j)| i != j && joins(&turns[*i], &turns[*j]));
+        let Some((i, j)) = pair else { return turns };
+        turns[i].extent *= turns[j].extent;
+        turns.remove(j);
+    }
+}
+
+/// A bound on the products that enter one element: loops whose turns all lie at different elements count once.
+fn depth(turns: &[Turn]) -> u128 {
+    let mut order: Vec<&Turn> = turns.iter().collect();
+    order.sort_by_key(|t| std::cmp::Reverse(t.extent));
+    let mut apart: Vec<&Turn> = vec![];
+    let mut depth = 1u128;
+    for t in order {
+        let mut set = apart.clone();
+        set.push(t);
+        if distinct(set) { apart.push(t) } else { depth = depth.saturating_mul(t.extent as u128) }
+    }
+    depth
+}
+
+/// Whether different turns of these loops reach different elements of y: each step exceeds what the smaller ones reach.
+fn distinct(mut set: Vec<&Turn>) -> bool {
+    set.sort_by_key(|t| t.y);
+    let mut reach = 0;
+    set.into_iter().all(|t| {
+        let ok = t.y > reach;
+        reach += (t.extent - 1) * t.y;
+        ok
+    })
+}
+
+/// Calls `f(x, w, offset in y)` for every turn.
+fn walk(turns: &[Turn], x: &[i64], w: &[i64], y: usize, f: &mut impl FnMut(i64, i64, usize)) {
+    match turns {
+        [] => f(x[0], w[0], y),
+        [t] => (0..t.extent).for_each(|i| f(x[i * t.x], w[i * t.w], y + i * t.y)),
+        [t, rest @ ..] => {
+            (0..t.extent).for_each(|i| walk(rest, &x[i * t.x..], &w[i * t.w..], y + i * t.y, f))
+        }
+    }
+}
+
+/// Steps of a loop in the vector operand, the scalar operand and the accumulators.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    extent: usize,
+    vector: usize,
+    scalar: usize,
+    y: usize,
+}
+
+/// A contraction arranged for vector units.
+///
+/// Accumulators live in their own buffer, where one axis of y (the vector loop's, when the weights are the vectors) may
+/// have been moved to the end and padded to whole tiles.
+struct Fast {
+    /// Whether x is the vector operand; else w is.
+    x_is_vector: bool,
+    /// Packed weights.
+    w: Vec<f64>,
+    /// Turns of the vector loop, padded to whole tiles when w is the vector operand.
+    lanes: usize,
+    /// Offsets (vector, scalar) that are summed.
+    summed: Vec<(u32, u32)>,
+    block: Step,
+    outer: Vec<Step>,
+    turned: Option<Turned>,
+    /// Length of the accumulator buffer.
+    len: usize,
+}
+
+/// y with the axis of `step` and `extent` moved to the end and padded to `padded`.
+#[derive(Clone, Copy, Debug)]
+struct Turned {
+    step: usize,
+    extent: usize,
+    padded: usize,
+}
+
+impl Turned {
+    /// The new step of another loop, if its steps do not cross the moved axis.
+    fn map(&self, t: &Turn) -> Option<usize> {
+        let span = self.step * self.extent;
+        if t.y == 0 {
+            Some(0)
+        } else if t.y.is_multiple_of(span) {
+            Some(t.y / self.extent * self.padded)
+        } else if t.y < self.step {
+            Some(t.y * self.padded)
+        } else {
+            None
+        }
+    }
+}
+
+impl Fast {
+    /// Chooses the vector loop and packs the weights. None where no loop suits.
+    fn new(turns: &[Turn], w: &[i64], ctx: &mut Context) -> Result<Option<Fast>, Refusal> {
+        let summed: Vec<Turn> = turns.iter().copied().filter(|t| t.y == 0).collect();
+        let count = summed.iter().try_fold(1usize, |n, t| n.checked_mul(t.extent));
+        if count.is_none_or(|n| n > MAX_SUMMED) {
+            return Ok(None);
+        }
+        // how well each candidate fills its tiles; for x, the rest of a row goes through smaller tiles
+        let mut best: Option<(f64, usize, bool, Option<Turned>)> = None;
+        for (i, t) in turns.iter().enumerate() {
+            let found = if t.x == 1 && t.w == 0 && t.y == 1 {
+                let left = t.extent % TILE;
+                let cost = (t.extent - left) + 2 * (left - left % 4) + 4 * (left % 4);
+                Some((t.extent as f64 / cost as f64, true, None))
+            } else if t.x == 0 && t.w > 0 && t.y > 0 {
+                let padded = t.extent.next_multiple_of(TILE.min(8));
+                let turned = Turned { step: t.y, extent: t.extent, padded };
+                let low: usize =
+                    turns.iter().filter(|o| o.y > 0 && o.y < t.y).map(|o| (o.extent - 1) * o.y).sum();
+                let fine =
+                    low < t.y && turns.iter().enumerate().all(|(j, o)| j == i || turned.map(o).is_some());
+                fine.then_some((t.extent as f64 / padded as f64, false, Some(turned)))
+            } else {
+                None
+            };
+            if let Some((score, is_x, turned)) = found
+                && best.as_ref().is_none_or(|b| score > b.0)
+            {
+                best = Some((score, i, is_x, turned));
+            }
+        }
+        let Some((_, chosen, x_is_vector, turned)) = best else { return Ok(None) };
+        let lane = turns[chosen];
+        let lanes = turned.map_or(lane.extent, |t| t.padded);
+        // the rest: loops that keep the vector operand can be blocked
+        let mut rest: Vec<Turn> = vec![];
+        for (i, t) in turns.iter().enumerate() {
+            if i == chosen || t.y == 0 {
+                continue;
+            }
+            let y = turned.map_or(Some(t.y), |m| m.map(t));
+            rest.push(Turn { y: y.unwrap_or(0), ..*t });
+        }
+        let keeps = |t: &Turn| if x_is_vector { t.x == 0 } else { t.w == 0 };
+        let block =
+            rest.iter().enumerate().filter(|(_, t)| keeps(t)).max_by_key(|(_, t)| t.extent).map(|b| b.0);
+        let block = block.map_or(Turn { extent: 1, x: 0, w: 0, y: 0 }, |b| rest.remove(b));
+        rest.sort_by_key(|t| std::cmp::Reverse(t.y));
+        // pack the weights in the order in which they are used
+        let inner: Vec<Turn> = if x_is_vector { vec![block] } else { vec![Turn { extent: lanes, ..lane }] };
+        let order: Vec<Turn> =
+            rest.iter().chain(&summed).chain(&inner).copied().filter(|t| t.w > 0).collect();
+        let size = order.iter().try_fold(1u64, |n, t| n.checked_mul(t.extent as u64));
+        match size {
+            // overlapping weights are not worth unrolling
+            Some(n) if n <= 16 * w.len() as u64 + 4096 => ctx.budget.elements(n)?,
+            _ => return Ok(None),
+        }
+        let mut packed = vec![];
+        pack(&order, w, 0, if x_is_vector { usize::MAX } else { lane.extent }, &mut packed);
+        let mut steps: Vec<usize> = vec![0; order.len()];
+        let mut step = 1;
+        for (s, t) in steps.iter_mut().zip(&order).rev() {
+            *s = step;
+            step *= t.extent;
+        }
+        // the packed step of each loop, in the same order
+        let mut packed_steps = steps.into_iter();
+        let mut arrange = |t: &Turn| {
+            let w = if t.w > 0 { packed_steps.next().unwrap_or(0) } else { 0 };
+            let (vector, scalar) = if x_is_vector { (t.x, w) } else { (w, t.x) };
+            Step { extent: t.extent, vector, scalar, y: t.y }
+        };
+        let outer: Vec<Step> = rest.iter().map(&mut arrange).collect();
+        let sums: Vec<Step> = summed.iter().map(&mut arrange).collect();
+        let block = if x_is_vector {
+            arrange(&block)
+        } else {
+            Step { extent: block.extent, vector: 0, scalar: block.x, y: block.y }
+        };
+        let mut offsets = vec![(0usize, 0usize)];
+        for s in &sums {
+            offsets = offsets
+                .iter()
+                .flat_map(|(v, c)| (0..s.extent).map(move |i| (v + i * s.vector, c + i * s.scalar)))
+                .collect();
+        }
+        let summed: Option<Vec<(u32, u32)>> = offsets
+            .into_iter()
+            .map(|(v, c)| Some((u32::try_from(v).ok()?, u32::try_from(c).ok()?)))
+            .collect();
+        let Some(summed) = summed else { return Ok(None) };
+        let reach: usize = outer.iter().chain([&block]).map(|s| (s.extent - 1) * s.y).sum::<usize>() + lanes;
+        ctx.budget.elements(reach as u64)?;
+        Ok(Some(Fast { x_is_vector, w: packed, lanes, summed, block, outer, turned, len: reach }))
+    }
+
+    fn run(&self, x: &[i64], y: &mut [i64]) {
+        let x: Vec<f64> = x.iter().map(|v| *v as f64).collect();
+        let mut acc = vec![0.0; self.len];
+        let (vector, scalar) = if self.x_is_vector { (&x[..], &self.w[..]) } else { (&self.w[..], &x[..]) };
+        // the outermost loop's turns are independent where they do not overlap in y
+        let inner: usize = self.outer.iter().skip(1).chain([&self.block]).map(|s| (s.extent - 1) * s.y).sum();
+        match self.outer.split_first() {
+            Some((first, rest)) if rayon::current_num_threads() > 1 && first.y >= inner + self.lanes => {
+                acc.par_chunks_mut(first.y).enumerate().take(first.extent).for_each(|(i, acc)| {
+                    self.nest(rest, &vector[i * first.vector..], &scalar[i * first.scalar..], acc);
+                });
+            }
+            _ => self.nest(&self.outer, vector, scalar, &mut acc),
+        }
+        self.add(&acc, y);
+    }
+
+    /// Adds the accumulators to y.
+    fn add(&self, acc: &[f64], y: &mut [i64]) {
+        let Some(t) = self.turned else {
+            y.iter_mut().zip(acc).for_each(|(y, a)| *y += *a as i64);
+            return;
+        };
+        let span = t.step * t.extent;
+        for (high, block) in y.chunks_mut(span).enumerate() {
+            for lane in 0..t.extent {
+                for low in 0..t.step {
+                    let from = (high * t.step + low) * t.padded + lane;
+                    if let (Some(y), Some(a)) = (block.get_mut(lane * t.step + low), acc.get(from)) {
+                        *y += *a as i64;
+                    }
+                }
+            }
+        }
+    }
+
+    /// `outer` loops, then the blocked loop and the tiles, with operands that begin at the current turn.
+    fn nest(&self, outer: &[Step], vector: &[f64], scalar: &[f64], acc: &mut [f64]) {
+        if let [first, rest @ ..] = outer {
+            for i in 0..first.extent {
+                let (v, s, y) = (i * first.vector, i * first.scalar, i * first.y);
+                self.nest(rest, &vector[v..], &scalar[s..], &mut acc[y..]);
+            }
+            return;
+        }
+        let b = &self.block;
+        let mut i = 0;
+        while i < b.extent {
+            let (scalar, acc) = (&scalar[i * b.scalar..], &mut acc[i * b.y..]);
+            if i + BLOCK <= b.extent {
+                self.lanes::<BLOCK>(vector, scalar, acc);
+                i += BLOCK;
+            } else {
+                self.lanes::<1>(vector, scalar, acc);
+                i += 1;
+            }
+        }
+    }
+
+    /// All tiles of the vector loop, `B` turns of the blocked loop at a time.
+    fn lanes<const B: usize>(&self, vector: &[f64], scalar: &[f64], acc: &mut [f64]) {
+        let mut lane = 0;
+        while lane < self.lanes {
+            let (vector, acc) = (&vector[lane..], &mut acc[lane..]);
+            match self.lanes - lane {
+                TILE.. => {
+                    self.tile::<B, TILE>(vector, scalar, acc);
+                    lane += TILE;
+                }
+                8.. => {
+                    self.tile::<B, 8>(vector, scalar, acc);
+                    lane += 8;
+                }
+                4.. => {
+                    self.tile::<B, 4>(vector, scalar, acc);
+                    lane += 4;
+                }
+                _ => {
+                    self.tile::<B, 1>(vector, scalar, acc);
+                    lane += 1;
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn tile<const B: usize, const T: usize>(&self, vector: &[f64], scalar: &[f64], acc: &mut [f64]) {
+        let mut sums = [[0.0; T]; B];
+        let step = self.block.scalar;
+        for (v, s) in &self.summed {
+            let row = &vector[*v as usize..][..T];
+            let scalar = &scalar[*s as usize..];
+            for (b, sums) in sums.iter_mut().enumerate() {
+                let k = scalar[b * step];
+                for (o, x) in sums.iter_mut().zip(row) {
+                    *o += k * x;
+                }
+            }
+        }
+        for (b, sums) in sums.iter().enumerate() {
+            for (o, x) in acc[b * self.block.y..][..T].iter_mut().zip(sums) {
+                *o += x;
+            }
+        }
+    }
+}
+
+/// Copies the weights in the order of `loops`; turns of the innermost loop from `real` on are padding.
+fn pack(loops: &[Turn], w: &[i64], at: usize, real: usize, out: &mut Vec<f64>) {
+    match loops {
+        [] => out.push(w[at] as f64),
+        [t] => out.extend((0..t.extent).map(|i| if i < real { w[at + i * t.w] as f64 } else { 0.0 })),
+        [t, rest @ ..] => (0..t.extent).for_each(|i| pack(rest, w, at + i * t.w, real, out)),
+    }
+}

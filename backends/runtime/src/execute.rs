@@ -1,0 +1,208 @@
+//! Runs a prepared plan, level by level; the steps of a level at the same time.
+//!
+//! Invariant: a step owns what it writes while it runs (the tensors are taken out, the rows are split off), so steps of
+//! a level share nothing that changes.
+use crate::error::RunError;
+use crate::prepare::{ABSENT, Kind, Prepared};
+use crate::schedule::Schedule;
+use rayon::prelude::*;
+use tessera_api::{Publics, Role, Trace};
+
+/// Called with the name and the values of a tensor after each step that wrote it.
+pub type Observer<'a> = dyn FnMut(&str, &[i64]) + 'a;
+
+/// A tensor as it is now: absent ones read as zeros.
+#[derive(Default)]
+pub(crate) struct Cells(Option<Vec<i64>>);
+
+struct Task<'a> {
+    step: usize,
+    /// In the order of the step's writes.
+    outs: Vec<Vec<i64>>,
+    rows: Option<&'a mut [i64]>,
+}
+
+impl Prepared {
+    /// Computes tables and outputs from one flat row-major vector per public input, in the Program's order.
+    ///
+    /// Errs where an input has the wrong size or a value out of range, where a value leaves 64 bits, and where a lookup
+    /// finds no entry.
+    pub fn run(&self, inputs: Vec<Vec<i64>>) -> Result<Trace, RunError> {
+        self.observe(inputs, &mut |_, _| {})
+    }
+
+    /// Computes the public outputs only: no tables, no multiplicities.
+    pub fn outputs(&self, inputs: Vec<Vec<i64>>) -> Result<Publics, RunError> {
+        let mut publics = self.inputs(inputs)?;
+        self.execute(&self.inference, &mut publics, None, &mut |_, _| {})?;
+        publics.check(&self.publics).map_err(RunError::Outputs)?;
+        Ok(publics)
+    }
+
+    /// As [`Prepared::run`], showing every tensor to `observer`.
+    pub fn observe(&self, inputs: Vec<Vec<i64>>, observer: &mut Observer) -> Result<Trace, RunError> {
+        let mut publics = self.inputs(inputs)?;
+        let mut tables: Vec<Vec<i64>> = self
+            .tables
+            .iter()
+            .map(|t| {
+                if t.padding.iter().all(|p| *p == 0) {
+                    vec![0; t.rows * t.padding.len()]
+                } else {
+                    t.padding.repeat(t.rows)
+                }
+            })
+            .collect();
+        self.execute(&self.full, &mut publics, Some(&mut tables), observer)?;
+        self.counting.run(&self.buses, &self.tables, &mut tables)?;
+        publics.check(&self.publics).map_err(RunError::Outputs)?;
+        Ok(Trace { tables, publics })
+    }
+
+    fn inputs(&self, inputs: Vec<Vec<i64>>) -> Result<Publics, RunError> {
+        let expected: Vec<_> = self.publics.iter().filter(|p| p.role == Role::Input).collect();
+        if inputs.len() != expected.len() {
+            return Err(RunError::Inputs(format!(
+                "the model takes {} inputs, {} were given",
+                expected.len(),
+                inputs.len()
+            )));
+        }
+        for (p, v) in expected.iter().zip(&inputs) {
+            if v.len() != p.len() {
+                return Err(RunError::Inputs(format!(
+                    "input {:?}: expected {} values of shape {:?}, found {}",
+                    p.name,
+                    p.len(),
+                    p.shape,
+                    v.len()
+                )));
+            }
+            if let Some((i, x)) = v.iter().enumerate().find(|(_, x)| **x < p.min || **x > p.max) {
+                return Err(RunError::Inputs(format!(
+                    "input {:?}: value {x} at {i} is outside [{}, {}]",
+                    p.name, p.min, p.max
+                )));
+            }
+        }
+        let mut inputs = inputs.into_iter();
+        let tensors = self
+            .publics
+            .iter()
+            .map(|p| match p.role {
+                Role::Input => inputs.next().unwrap_or_default(),
+                Role::Output => vec![],
+            })
+            .collect();
+        Ok(Publics { tensors })
+    }
+
+    fn execute(
+        &self,
+        schedule: &Schedule,
+        publics: &mut Publics,
+        mut tables: Option<&mut Vec<Vec<i64>>>,
+        observer: &mut Observer,
+    ) -> Result<(), RunError> {
+        let mut tensors: Vec<Cells> = self.tensors.iter().map(|_| Cells::default()).collect();
+        for (level, free) in schedule.levels.iter().zip(&schedule.free) {
+            let mut tasks: Vec<Task> = level
+                .iter()
+                .map(|s| Task { step: *s, outs: self.take(*s, &mut tensors), rows: None })
+                .collect();
+            if let Some(tables) = &mut tables {
+                self.split_rows(&mut tasks, tables);
+            }
+            // reading an absent tensor reads zeros, which must exist
+            for s in level {
+                for t in self.reads(*s) {
+                    tensors[t].0.get_or_insert_with(|| vec![0; self.tensors[t].len]);
+                }
+            }
+            if let [task] = &mut tasks[..] {
+                self.step(task, &tensors, publics)?;
+            } else {
+                tasks.par_iter_mut().try_for_each(|t| self.step(t, &tensors, publics))?;
+            }
+            let done: Vec<(usize, Vec<Vec<i64>>)> = tasks.into_iter().map(|t| (t.step, t.outs)).collect();
+            for (step, outs) in done {
+                if let Kind::Publish { tensor, public } = &self.steps[step] {
+                    publics.tensors[*public] = tensors[*tensor].0.clone().unwrap_or_default();
+                }
+                for (t, v) in self.writes(step).into_iter().zip(outs) {
+                    observer(&self.tensors[t].name, &v);
+                    tensors[t].0 = Some(v);
+                }
+            }
+            for t in free {
+                tensors[*t].0 = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn reads(&self, step: usize) -> Vec<usize> {
+        crate::schedule::Access::of(&self.steps[step]).reads
+    }
+
+    fn writes(&self, step: usize) -> Vec<usize> {
+        crate::schedule::Access::of(&self.steps[step]).writes
+    }
+
+    /// Takes out the tensors a step writes.
+    fn take(&self, step: usize, tensors: &mut [Cells]) -> Vec<Vec<i64>> {
+        let out = |t: usize| tensors[t].0.take().unwrap_or_else(|| vec![0; self.tensors[t].len]);
+        self.writes(step).into_iter().map(out).collect()
+    }
+
+    /// Gives every row step of a level its rows.
+    fn split_rows<'a>(&self, tasks: &mut [Task<'a>], tables: &'a mut [Vec<i64>]) {
+        let mut places: Vec<(usize, usize, usize, usize)> = tasks
+            .iter()
+            .enumerate()
+            .filter_map(|(i, t)| match &self.steps[t.step] {
+                Kind::Rows(r) => Some((r.table, r.first_row, r.rows, i)),
+                _ => None,
+            })
+            .collect();
+        places.sort_unstable();
+        let mut places = places.into_iter().peekable();
+        for (table, cells) in tables.iter_mut().enumerate() {
+            let width = self.tables[table].padding.len();
+            let (mut rest, mut at) = (&mut cells[..], 0);
+            while let Some((_, first, rows, task)) = places.next_if(|p| p.0 == table) {
+                let (_, tail) = rest.split_at_mut((first - at) * width);
+                let (mine, tail) = tail.split_at_mut(rows * width);
+                tasks[task].rows = Some(mine);
+                (rest, at) = (tail, first + rows);
+            }
+        }
+    }
+
+    fn step(&self, task: &mut Task, tensors: &[Cells], publics: &Publics) -> Result<(), RunError> {
+        let read = |t: usize| tensors[t].0.as_deref().unwrap_or_default();
+        match &self.steps[task.step] {
+            Kind::Load { public, .. } => task.outs[0].copy_from_slice(&publics.tensors[*public]),
+            Kind::Gather { src, index, .. } => {
+                let src = read(*src);
+                for (d, i) in task.outs[0].iter_mut().zip(index) {
+                    if *i != ABSENT {
+                        *d = src[*i as usize];
+                    }
+                }
+            }
+            Kind::Contract(c) => {
+                c.run(read(c.x), &mut task.outs[0]).map_err(|element| RunError::Accumulator {
+                    tensor: self.tensors[c.y].name.clone(),
+                    element,
+                })?;
+            }
+            Kind::Rows(r) => {
+                let table = &self.tables[r.table];
+                r.run(&read, task.rows.as_deref_mut(), &mut task.outs, &self.buses, table)?;
+            }
+            Kind::Publish { .. } => {}
+        }
+        Ok(())
+    }
+}

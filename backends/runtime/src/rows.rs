@@ -1,0 +1,391 @@
+//! Row programs: the same few operations for many consecutive rows of a table, a block of rows at a time.
+//!
+//! Registers are columns of a block, so every operation is a loop over plain slices. Each register carries bounds of its
+//! values; where they show that an operation stays within 64 bits it runs unchecked, else every element is checked.
+//!
+//! Invariants: a block's bounds contain all its values; no arithmetic wraps; rows outside the step are never touched.
+use crate::error::RunError;
+use crate::kernel;
+use crate::lookup::Buses;
+use crate::prepare::{ABSENT, Context, Refusal, TableShape, indices};
+use rayon::prelude::*;
+use std::sync::Arc;
+use tessera_api::{RowOp, RowStep};
+
+const MAX_REGISTERS: usize = 1 << 14;
+/// Elements of all registers of a block together: what stays near the core.
+const BLOCK_ELEMENTS: usize = 1 << 14;
+
+/// One checked operation.
+enum Op {
+    Gather { slot: usize, index: Box<[u32]>, default: i64, dst: usize },
+    Fixed { values: Arc<Vec<i64>>, dst: usize },
+    Affine { terms: Box<[(i64, usize)]>, constant: i64, dst: usize },
+    Mul { a: usize, b: usize, dst: usize },
+    Split { src: usize, shift: u32, hi: usize, lo: usize },
+    Lookup { bus: usize, key: usize, dst: usize },
+    Store { src: usize, column: usize },
+    Scatter { src: usize, slot: usize },
+}
+
+/// A checked row program.
+pub(crate) struct Rows {
+    pub table: usize,
+    pub first_row: usize,
+    pub rows: usize,
+    /// Tensors gathered from; a slot is a position here.
+    pub reads: Vec<usize>,
+    /// Tensors scattered to.
+    pub writes: Vec<usize>,
+    registers: usize,
+    ops: Vec<Op>,
+    /// For each op: whether a scatter depends on it.
+    feeds_scatter: Vec<bool>,
+    /// Per scatter in order: position in `writes`, and indices.
+    scatters: Vec<(usize, Box<[u32]>)>,
+    source: String,
+}
+
+impl Rows {
+    pub(crate) fn new(s: &RowStep, ctx: &mut Context) -> Result<Rows, Refusal> {
+        let (program, n) = (ctx.program, s.rows as usize);
+        let table = program
+            .tables
+            .get(s.table as usize)
+            .ok_or_else(|| format!("table {} does not exist", s.table))?;
+        if s.rows == 0 || s.first_row as u64 + s.rows as u64 > table.rows as u64 {
+            return Err(format!(
+                "rows {}..{} lie outside table {:?} of {} rows",
+                s.first_row,
+                s.first_row as u64 + s.rows as u64,
+                table.name,
+                table.rows
+            )
+            .into());
+        }
+        if s.registers as usize > MAX_REGISTERS {
+            return Err(format!("{} registers, at most {MAX_REGISTERS} are possible", s.registers).into());
+        }
+        let mut out = Rows {
+            table: s.table as usize,
+            first_row: s.first_row as usize,
+            rows: n,
+            reads: vec![],
+            writes: vec![],
+            registers: s.registers as usize,
+            ops: vec![],
+            feeds_scatter: vec![],
+            scatters: vec![],
+            source: s.source.clone(),
+        };
+        let mut written = vec![false; out.registers];
+        for op in &s.ops {
+            let dst = |written: &mut Vec<bool>, r: u32| -> Result<usize, String> {
+                *written.get_mut(r as usize).ok_or_else(|| format!("register {r} does not exist"))? = true;
+                Ok(r as usize)
+            };
+            let src = |written: &Vec<bool>, r: u32| match written.get(r as usize) {
+                Some(true) => Ok(r as usize),
+                Some(false) => Err(format!("register {r} is read before it is written")),
+                None => Err(format!("register {r} does not exist")),
+            };
+            let slot = |list: &mut Vec<usize>, t: usize| {
+                list.iter().position(|x| *x == t).unwrap_or_else(|| {
+                    list.push(t);
+                    list.len() - 1
+                })
+            };
+            let w = &mut written;
+            out.ops.push(match op {
+                RowOp::Gather { tensor, index, default, dst: d } => {
+                    let t = ctx.tensor(*tensor)?;
+                    let index = indices(index, n, ctx.tensors[t].len, ctx.budget)?;
+                    Op::Gather { slot: slot(&mut out.reads, t), index, default: *default, dst: dst(w, *d)? }
+                }
+                RowOp::Fixed { column, dst: d } => {
+                    if *column as usize >= table.fixed.len() {
+                        return Err(format!("fixed column {column} does not exist").into());
+                    }
+                    let values = ctx.columns.get(out.table, *column as usize, ctx.budget)?;
+                    Op::Fixed { values, dst: dst(w, *d)? }
+                }
+                RowOp::Affine { terms, constant, dst: d } => {
+                    let terms =
+                        terms.iter().map(|(k, r)| Ok((*k, src(w, *r)?))).collect::<Result<_, String>>()?;
+                    Op::Affine { terms, constant: *constant, dst: dst(w, *d)? }
+                }
+                RowOp::Mul { a, b, dst: d } => {
+                    let (a, b) = (src(w, *a)?, src(w, *b)?);
+                    Op::Mul { a, b, dst: dst(w, *d)? }
+                }
+                RowOp::Split { src: s, shift, hi, lo } => {
+                    if *shift > 62 {
+                        return Err(format!("a split by {shift} bits, at most 62 are possible").into());
+                    }
+                    if hi == lo {
+                        return Err(format!("a split writes both parts to register {hi}").into());
+                    }
+                    let src = src(w, *s)?;
+                    Op::Split { src, shift: *shift, hi: dst(w, *hi)?, lo: dst(w, *lo)? }
+                }
+                RowOp::Lookup { bus, key, dst: d } => {
+                    let bus = ctx.buses.function(*bus)?;
+                    Op::Lookup { bus, key: src(w, *key)?, dst: dst(w, *d)? }
+                }
+                RowOp::Store { src: s, column } => {
+                    let column = *column as usize;
+                    if column >= table.witness.len() {
+                        return Err(format!("witness column {column} does not exist").into());
+                    }
+                    if table.provides.iter().any(|p| p.multiplicity as usize == column) {
+                        return Err(format!(
+                            "witness column {column} holds multiplicities, which are counted"
+                        )
+                        .into());
+                    }
+                    Op::Store { src: src(w, *s)?, column }
+                }
+                RowOp::Scatter { src: s, tensor, index } => {
+                    let t = ctx.tensor(*tensor)?;
+                    let index = indices(index, n, ctx.tensors[t].len, ctx.budget)?;
+                    let slot = slot(&mut out.writes, t);
+                    out.scatters.push((slot, index));
+                    ctx.budget.elements(n as u64)?;
+                    Op::Scatter { src: src(w, *s)?, slot: out.scatters.len() - 1 }
+                }
+            });
+        }
+        if let Some(t) = out.reads.iter().find(|t| out.writes.contains(t)) {
+            return Err(
+                format!("tensor {:?} is both gathered from and scattered to", ctx.tensors[*t].name).into()
+            );
+        }
+        out.find_live();
+        Ok(out)
+    }
+
+    /// Marks the operations that a scatter depends on.
+    fn find_live(&mut self) {
+        let mut needed = vec![false; self.registers];
+        let mut live = vec![false; self.ops.len()];
+        for (op, l) in self.ops.iter().zip(&mut live).rev() {
+            let (dsts, srcs): (Vec<usize>, Vec<usize>) = match op {
+                Op::Gather { dst, .. } | Op::Fixed { dst, .. } => (vec![*dst], vec![]),
+                Op::Affine { terms, dst, .. } => (vec![*dst], terms.iter().map(|t| t.1).collect()),
+                Op::Mul { a, b, dst } => (vec![*dst], vec![*a, *b]),
+                Op::Split { src, hi, lo, .. } => (vec![*hi, *lo], vec![*src]),
+                Op::Lookup { key, dst, .. } => (vec![*dst], vec![*key]),
+                Op::Store { .. } => continue,
+                Op::Scatter { src, .. } => {
+                    *l = true;
+                    needed[*src] = true;
+                    continue;
+                }
+            };
+            *l = dsts.iter().any(|d| needed[*d]);
+            if *l {
+                dsts.iter().for_each(|d| needed[*d] = false);
+                srcs.iter().for_each(|s| needed[*s] = true);
+            }
+        }
+        self.feeds_scatter = live;
+    }
+
+    /// Runs all rows. `cells` are the table's rows of this step, or none when only the scattered values are wanted.
+    pub(crate) fn run<'t>(
+        &self,
+        read: &(impl Fn(usize) -> &'t [i64] + Sync),
+        cells: Option<&mut [i64]>,
+        outs: &mut [Vec<i64>],
+        buses: &Buses,
+        table: &TableShape,
+    ) -> Result<(), RunError> {
+        let reads: Vec<&[i64]> = self.reads.iter().map(|t| read(*t)).collect();
+        let bounds: Vec<(i64, i64)> = reads.iter().map(|r| kernel::bounds(r)).collect();
+        let width = table.padding.len();
+        let most = (BLOCK_ELEMENTS / self.registers.max(1)).clamp(64, 512);
+        let count = self.rows.div_ceil(most);
+        let all = cells.is_some();
+        // scattered values wait here until all rows are done, so that blocks can run at the same time
+        let mut waiting: Vec<Vec<i64>> = self.scatters.iter().map(|_| vec![0; self.rows]).collect();
+        let mut blocks: Vec<Block> = (0..count)
+            .map(|b| Block { first: b * most, rows: most.min(self.rows - b * most), ..Block::default() })
+            .collect();
+        if let Some(cells) = cells.filter(|_| width > 0) {
+            for (b, c) in blocks.iter_mut().zip(cells.chunks_mut(most * width)) {
+                b.cells = c;
+            }
+        }
+        for w in &mut waiting {
+            for (b, c) in blocks.iter_mut().zip(w.chunks_mut(most)) {
+                b.scatters.push(c);
+            }
+        }
+        let job = Job { step: self, reads: &reads, bounds: &bounds, buses, table, all };
+        if count == 1 || rayon::current_num_threads() == 1 {
+            let mut regs = Registers::new(self.registers, most);
+            blocks.iter_mut().try_for_each(|b| job.block(b, &mut regs))?;
+        } else {
+            blocks
+                .par_iter_mut()
+                .try_for_each_init(|| Registers::new(self.registers, most), |regs, b| job.block(b, regs))?;
+        }
+        drop(blocks);
+        for ((slot, index), values) in self.scatters.iter().zip(&waiting) {
+            let out = &mut outs[*slot];
+            for (i, v) in index.iter().zip(values) {
+                if *i != ABSENT {
+                    out[*i as usize] = *v;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Block<'a> {
+    first: usize,
+    rows: usize,
+    cells: &'a mut [i64],
+    scatters: Vec<&'a mut [i64]>,
+}
+
+struct Registers {
+    columns: Vec<Vec<i64>>,
+    bounds: Vec<(i64, i64)>,
+    scratch: [Vec<i64>; 2],
+}
+
+impl Registers {
+    fn new(n: usize, block: usize) -> Registers {
+        Registers {
+            columns: vec![vec![0; block]; n],
+            bounds: vec![(0, 0); n],
+            scratch: [vec![0; block], vec![0; block]],
+        }
+    }
+}
+
+struct Job<'a> {
+    step: &'a Rows,
+    reads: &'a [&'a [i64]],
+    bounds: &'a [(i64, i64)],
+    buses: &'a Buses,
+    table: &'a TableShape,
+    all: bool,
+}
+
+impl Job<'_> {
+    fn block(&self, b: &mut Block, regs: &mut Registers) -> Result<(), RunError> {
+        let (s, n) = (self.step, b.rows);
+        let width = self.table.padding.len();
+        for (op, live) in s.ops.iter().zip(&s.feeds_scatter) {
+            if !self.all && !live {
+                continue;
+            }
+            let [scratch, second] = &mut regs.scratch;
+            let (cols, ranges) = (&mut regs.columns, &mut regs.bounds);
+            match op {
+                Op::Gather { slot, index, default, dst } => {
+                    let (src, (lo, hi)) = (self.reads[*slot], self.bounds[*slot]);
+                    for (d, i) in cols[*dst][..n].iter_mut().zip(&index[b.first..b.first + n]) {
+                        *d = src.get(*i as usize).copied().unwrap_or(*default);
+                    }
+                    ranges[*dst] = (lo.min(*default), hi.max(*default));
+                }
+                Op::Fixed { values, dst } => {
+                    let from = &values[s.first_row + b.first..][..n];
+                    cols[*dst][..n].copy_from_slice(from);
+                    ranges[*dst] = kernel::bounds(from);
+                }
+                Op::Affine { terms, constant, dst } => {
+                    let range =
+                        terms.iter().fold((*constant as i128, *constant as i128), |(lo, hi), (k, r)| {
+                            let (a, b) =
+                                (*k as i128 * ranges[*r].0 as i128, *k as i128 * ranges[*r].1 as i128);
+                            (lo.saturating_add(a.min(b)), hi.saturating_add(a.max(b)))
+                        });
+                    ranges[*dst] = match narrow(range) {
+                        Some(r) => {
+                            kernel::affine(&mut scratch[..n], cols, terms, *constant);
+                            r
+                        }
+                        None => {
+                            kernel::affine_checked(&mut scratch[..n], cols, terms, *constant)
+                                .map_err(|row| self.overflow(b, row, "a weighted sum"))?;
+                            kernel::bounds(&scratch[..n])
+                        }
+                    };
+                    std::mem::swap(scratch, &mut cols[*dst]);
+                }
+                Op::Mul { a, b: f, dst } => {
+                    let ((a0, a1), (b0, b1)) = (ranges[*a], ranges[*f]);
+                    let products =
+                        [(a0, b0), (a0, b1), (a1, b0), (a1, b1)].map(|(x, y)| x as i128 * y as i128);
+                    let range =
+                        products.iter().fold((i128::MAX, i128::MIN), |(l, h), p| (l.min(*p), h.max(*p)));
+                    ranges[*dst] = match narrow(range) {
+                        Some(r) => {
+                            kernel::mul(&mut scratch[..n], &cols[*a], &cols[*f]);
+                            r
+                        }
+                        None => {
+                            kernel::mul_checked(&mut scratch[..n], &cols[*a], &cols[*f])
+                                .map_err(|row| self.overflow(b, row, "a product"))?;
+                            kernel::bounds(&scratch[..n])
+                        }
+                    };
+                    std::mem::swap(scratch, &mut cols[*dst]);
+                }
+                Op::Split { src, shift, hi, lo } => {
+                    let (from, to) = ranges[*src];
+                    let mask = (1i64 << shift) - 1;
+                    for ((h, l), x) in scratch[..n].iter_mut().zip(&mut second[..n]).zip(&cols[*src]) {
+                        *h = x >> shift;
+                        *l = x & mask;
+                    }
+                    std::mem::swap(scratch, &mut cols[*hi]);
+                    std::mem::swap(second, &mut cols[*lo]);
+                    ranges[*hi] = (from >> shift, to >> shift);
+                    ranges[*lo] = (0, mask);
+                }
+                Op::Lookup { bus, key, dst } => {
+                    ranges[*dst] =
+                        self.buses.map(*bus, &cols[*key][..n], &mut scratch[..n]).map_err(|row| {
+                            RunError::Missing {
+                                origin: s.source.clone(),
+                                table: self.table.name.clone(),
+                                row: s.first_row + b.first + row,
+                                value: cols[*key][row].to_string(),
+                                bus: self.buses.name(*bus).to_string(),
+                            }
+                        })?;
+                    std::mem::swap(scratch, &mut cols[*dst]);
+                }
+                Op::Store { src, column } => {
+                    if self.all {
+                        for (row, v) in b.cells.chunks_exact_mut(width).zip(&cols[*src][..n]) {
+                            row[*column] = *v;
+                        }
+                    }
+                }
+                Op::Scatter { src, slot } => b.scatters[*slot].copy_from_slice(&cols[*src][..n]),
+            }
+        }
+        Ok(())
+    }
+
+    fn overflow(&self, b: &Block, row: usize, value: &str) -> RunError {
+        RunError::Overflow {
+            origin: self.step.source.clone(),
+            table: self.table.name.clone(),
+            row: self.step.first_row + b.first + row,
+            value: value.into(),
+        }
+    }
+}
+
+fn narrow((lo, hi): (i128, i128)) -> Option<(i64, i64)> {
+    Some((i64::try_from(lo).ok()?, i64::try_from(hi).ok()?))
+}
