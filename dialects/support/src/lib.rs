@@ -12,6 +12,7 @@ pub mod diag;
 mod error;
 pub mod func;
 pub mod hooks;
+pub mod kernels;
 pub mod loc;
 pub mod params;
 pub mod pass;

@@ -1,21 +1,8 @@
 //! Kernels that move elements without computing, and elementwise ones with broadcasting.
 
-use super::{Num, Result, fail};
+use super::{Num, fail};
+use crate::Result;
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Slice};
-
-/// The shape two operands broadcast to (aligned at the last axis; an extent of 1 stretches).
-pub fn broadcast_shape(a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
-    let rank = a.len().max(b.len());
-    let extent = |s: &[usize], i: usize| if i + s.len() < rank { 1 } else { s[i + s.len() - rank] };
-    (0..rank)
-        .map(|i| match (extent(a, i), extent(b, i)) {
-            (x, y) if x == y => Ok(x),
-            (1, y) => Ok(y),
-            (x, 1) => Ok(x),
-            _ => fail(format!("shapes {a:?} and {b:?} do not broadcast")),
-        })
-        .collect()
-}
 
 /// A view of `x` stretched to `shape`.
 pub fn broadcast<'a, T>(x: &'a ArrayD<T>, shape: &[usize]) -> Result<ArrayViewD<'a, T>> {
@@ -28,56 +15,37 @@ pub fn broadcast<'a, T>(x: &'a ArrayD<T>, shape: &[usize]) -> Result<ArrayViewD<
 /// `f(a, b)` elementwise with broadcasting.
 pub fn zip_broadcast<T: Num, U>(a: &ArrayD<T>, b: &ArrayD<T>, f: impl FnMut(T, T) -> U) -> Result<ArrayD<U>> {
     let mut f = f;
-    let shape = broadcast_shape(a.shape(), b.shape())?;
+    let shape = crate::shape::broadcast(a.shape(), b.shape())?;
     let (a, b) = (broadcast(a, &shape)?, broadcast(b, &shape)?);
     Ok(ndarray::Zip::from(a).and(b).map_collect(|&x, &y| f(x, y)))
 }
 
 /// The same elements in row-major order under another shape.
 pub fn reshape<T: Copy>(x: &ArrayD<T>, shape: &[usize]) -> Result<ArrayD<T>> {
-    let count = shape.iter().try_fold(1usize, |p, &d| p.checked_mul(d));
-    if count != Some(x.len()) {
-        return fail(format!("cannot reshape {:?} to {shape:?}: the element counts differ", x.shape()));
-    }
+    crate::shape::reshape(x.shape(), shape)?;
     super::window::array(shape, x.iter().copied().collect())
 }
 
 /// Axis `i` of the result is axis `perm[i]` of `x`.
 pub fn transpose<T: Copy>(x: &ArrayD<T>, perm: &[usize]) -> Result<ArrayD<T>> {
-    let mut seen = vec![false; x.ndim()];
-    for &p in perm {
-        if p >= seen.len() || std::mem::replace(&mut seen[p], true) {
-            return fail(format!("{perm:?} is not a permutation of {} axes", x.ndim()));
-        }
-    }
-    if perm.len() != x.ndim() {
-        return fail(format!("{perm:?} is not a permutation of {} axes", x.ndim()));
-    }
+    crate::shape::transpose(x.shape(), perm)?;
     Ok(x.view().permuted_axes(IxDyn(perm)).as_standard_layout().into_owned())
 }
 
 /// Joins along `axis`; all other extents equal.
 pub fn concat<T: Copy>(parts: &[&ArrayD<T>], axis: usize) -> Result<ArrayD<T>> {
-    let Some(first) = parts.first() else { return fail("concat needs at least one operand") };
-    if axis >= first.ndim() {
-        return fail(format!("concat along axis {axis} of shape {:?}", first.shape()));
-    }
+    let shapes: Vec<&[usize]> = parts.iter().map(|p| p.shape()).collect();
+    crate::shape::concat(&shapes, axis)?;
     let views: Vec<_> = parts.iter().map(|p| p.view()).collect();
     match ndarray::concatenate(Axis(axis), &views) {
         Ok(a) => Ok(a.as_standard_layout().into_owned()),
-        Err(e) => {
-            let shapes: Vec<_> = parts.iter().map(|p| p.shape()).collect();
-            fail(format!("concat of {shapes:?} along axis {axis}: {e}"))
-        }
+        Err(e) => fail(format!("concat of {shapes:?} along axis {axis}: {e}")),
     }
 }
 
 /// Adds `low[i]` and `high[i]` cells of `value` before and after axis `i`.
 pub fn pad<T: Copy>(x: &ArrayD<T>, low: &[usize], high: &[usize], value: T) -> Result<ArrayD<T>> {
-    if low.len() != x.ndim() || high.len() != x.ndim() {
-        return fail(format!("padding {low:?}, {high:?} for shape {:?}", x.shape()));
-    }
-    let shape: Vec<usize> = (0..x.ndim()).map(|i| low[i] + x.shape()[i] + high[i]).collect();
+    let shape = crate::shape::pad(x.shape(), low, high)?;
     let mut out = ArrayD::from_elem(IxDyn(&shape), value);
     out.slice_each_axis_mut(|a| {
         let i = a.axis.index();
@@ -89,15 +57,7 @@ pub fn pad<T: Copy>(x: &ArrayD<T>, low: &[usize], high: &[usize], value: T) -> R
 
 /// Cells `starts[i] + k·strides[i]`, `k < sizes[i]`, of every axis `i`.
 pub fn slice<T: Copy>(x: &ArrayD<T>, starts: &[usize], sizes: &[usize], strides: &[usize]) -> Result<ArrayD<T>> {
-    let rank = x.ndim();
-    let fits = |i: usize| {
-        let last = sizes[i].checked_sub(1).and_then(|k| k.checked_mul(strides[i]))?.checked_add(starts[i])?;
-        Some(strides[i] > 0 && last < x.shape()[i])
-    };
-    let ranks_agree = starts.len() == rank && sizes.len() == rank && strides.len() == rank;
-    if !ranks_agree || !(0..rank).all(|i| fits(i) == Some(true)) {
-        return fail(format!("slice {starts:?} sizes {sizes:?} strides {strides:?} of shape {:?}", x.shape()));
-    }
+    crate::shape::slice(x.shape(), starts, sizes, strides)?;
     let view = x.slice_each_axis(|a| {
         let i = a.axis.index();
         let end = starts[i] + (sizes[i] - 1) * strides[i] + 1;
@@ -113,8 +73,7 @@ mod tests {
 
     #[test]
     fn broadcasting_follows_numpy() {
-        assert_eq!(broadcast_shape(&[3, 1, 5], &[4, 1]).unwrap(), [3, 4, 5]);
-        assert!(broadcast_shape(&[3], &[2]).is_err());
+        assert!(zip_broadcast(&array![1i64, 2].into_dyn(), &array![1i64, 2, 3].into_dyn(), |a, b| a + b).is_err());
         let y = zip_broadcast(&array![[1i64], [2]].into_dyn(), &array![10i64, 20].into_dyn(), |a, b| a + b).unwrap();
         assert_eq!(y, array![[11, 21], [12, 22]].into_dyn());
     }

@@ -1,25 +1,16 @@
 //! Matrix kernels: the fully connected layer and batched matrix products.
 
-use super::layout::{broadcast, broadcast_shape};
+use super::Num;
+use super::layout::broadcast;
 use super::window::{array, slice_of};
-use super::{Num, Result, fail};
+use crate::Result;
 use ndarray::ArrayD;
 
 /// `y[.., o] = Σ_k x[.., k]·w[o, k] + bias[o]`. `x`: ..×K, `w`: O×K, `bias`: O. Result: ..×O.
 pub fn linear<T: Num>(x: &ArrayD<T>, w: &ArrayD<T>, bias: Option<&ArrayD<T>>) -> Result<ArrayD<T>> {
-    let (Some((&k, lead)), &[o, wk]) = (x.shape().split_last(), w.shape()) else {
-        return fail(format!("linear takes x[.., K] and w[O, K], found {:?} and {:?}", x.shape(), w.shape()));
-    };
-    if k != wk {
-        return fail(format!("linear: the last axis of x is {k}, that of the weights {wk}"));
-    }
-    if let Some(b) = bias
-        && b.shape() != [o]
-    {
-        return fail(format!("the bias must have shape [{o}], found {:?}", b.shape()));
-    }
-    let shape: Vec<usize> = lead.iter().copied().chain([o]).collect();
-    let rows: usize = lead.iter().product();
+    let shape = crate::shape::linear(x.shape(), w.shape(), bias.map(|b| b.shape()))?;
+    let (o, k) = (w.shape()[0], w.shape()[1]);
+    let rows: usize = shape[..shape.len() - 1].iter().product();
     let (x, w) = (x.as_standard_layout(), w.as_standard_layout());
     let (xs, ws) = (slice_of(&x)?, slice_of(&w)?);
     let mut out = Vec::with_capacity(rows * o);
@@ -35,15 +26,11 @@ pub fn linear<T: Num>(x: &ArrayD<T>, w: &ArrayD<T>, bias: Option<&ArrayD<T>>) ->
 
 /// Batched matrix product: `a`: ..×M×K, `b`: ..×K×N, leading axes broadcast. Result: ..×M×N.
 pub fn matmul<T: Num>(a: &ArrayD<T>, b: &ArrayD<T>) -> Result<ArrayD<T>> {
-    let (ra, rb) = (a.ndim(), b.ndim());
-    if ra < 2 || rb < 2 {
-        return fail(format!("matmul takes two axes or more, found {:?} and {:?}", a.shape(), b.shape()));
-    }
-    let (m, k, kb, n) = (a.shape()[ra - 2], a.shape()[ra - 1], b.shape()[rb - 2], b.shape()[rb - 1]);
-    if k != kb {
-        return fail(format!("matmul: {:?} and {:?} disagree on the contracted axis", a.shape(), b.shape()));
-    }
-    let lead = broadcast_shape(&a.shape()[..ra - 2], &b.shape()[..rb - 2])?;
+    let shape = crate::shape::matmul(a.shape(), b.shape())?;
+    let ([lead @ .., m, n], Some(&k)) = (&shape[..], a.shape().last()) else {
+        return super::fail("matmul takes operands of two axes or more");
+    };
+    let (m, n) = (*m, *n);
     let full = |rows: usize, columns: usize| lead.iter().copied().chain([rows, columns]).collect::<Vec<_>>();
     let a = broadcast(a, &full(m, k))?;
     let mut b = broadcast(b, &full(k, n))?;

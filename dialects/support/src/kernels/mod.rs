@@ -4,7 +4,8 @@
 //! - Generic over the element ([`Num`]: `f32` for real networks, `i64` for quantized ones), so a float model and its
 //!   quantized form can differ in numbers only, never in how an index is computed.
 //! - Layouts are NCHW for images and row-major everywhere.
-//! - No kernel panics on shapes or attributes that do not fit: each checks what it needs and returns [`KernelError`].
+//! - No kernel panics on shapes or attributes that do not fit: each infers its result by
+//!   [`crate::shape`], as builders and verifiers do, and returns that error.
 //! - Integer kernels do not check for overflow of `i64`. Callers keep operands small (at most 32 bits) and check the
 //!   declared width of every result, which is the tighter bound: fewer than 2^31 products of 16-bit values fit in `i64`.
 
@@ -13,29 +14,15 @@ pub mod linear;
 pub mod quantize;
 pub mod window;
 
-pub use layout::{broadcast, broadcast_shape, concat, pad, reshape, slice, transpose, zip_broadcast};
+pub use layout::{broadcast, concat, pad, reshape, slice, transpose, zip_broadcast};
 pub use linear::{linear, matmul};
-pub use window::{Conv2d, Pool2d, avg_pool, conv2d, max_pool, sum_pool};
+pub use window::{avg_pool, conv2d, max_pool, sum_pool};
 
+use crate::{Error, Result};
 use std::ops::{Add, AddAssign, Mul, Sub};
 
-/// What a kernel cannot do with the operands it was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KernelError(pub String);
-
-impl std::fmt::Display for KernelError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for KernelError {}
-
-/// Result of a kernel.
-pub type Result<T> = std::result::Result<T, KernelError>;
-
 pub(crate) fn fail<T>(message: impl Into<String>) -> Result<T> {
-    Err(KernelError(message.into()))
+    Err(Error::new(message))
 }
 
 /// An element type of the interpreters.

@@ -4,60 +4,10 @@
 //! - Padding cells count as zero for convolution and sums; max pooling ignores them.
 //! - Every pooling window holds at least one cell of the image; attributes that would break this are errors.
 
-use super::{Num, Result, fail, max};
+use super::{Num, fail, max};
+use crate::Result;
+use crate::shape::{ConvAttrs, PoolAttrs};
 use ndarray::{ArrayD, IxDyn};
-
-/// Attributes of a 2-d convolution. `pads` is (top, left, bottom, right).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Conv2d {
-    /// Steps of the window (rows, columns), at least 1.
-    pub strides: [usize; 2],
-    /// Zero cells added at (top, left, bottom, right).
-    pub pads: [usize; 4],
-    /// Distance between kernel cells (rows, columns), at least 1.
-    pub dilations: [usize; 2],
-    /// Number of channel groups; divides input and output channels.
-    pub groups: usize,
-}
-
-impl Default for Conv2d {
-    fn default() -> Self {
-        Conv2d { strides: [1, 1], pads: [0; 4], dilations: [1, 1], groups: 1 }
-    }
-}
-
-/// Attributes of 2-d pooling. `pads` is (top, left, bottom, right).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pool2d {
-    /// Extent of the window (rows, columns).
-    pub kernel: [usize; 2],
-    /// Steps of the window (rows, columns).
-    pub strides: [usize; 2],
-    /// Cells added at (top, left, bottom, right).
-    pub pads: [usize; 4],
-}
-
-/// How often a window of `kernel` cells, `dilation` apart, fits along an axis.
-pub fn window_extent(
-    input: usize,
-    kernel: usize,
-    stride: usize,
-    (before, after): (usize, usize),
-    dilation: usize,
-) -> Result<usize> {
-    if kernel == 0 || stride == 0 || dilation == 0 {
-        return fail(format!("kernel {kernel}, stride {stride} and dilation {dilation} must all be at least 1"));
-    }
-    let field = (kernel - 1).checked_mul(dilation).and_then(|f| f.checked_add(1));
-    let padded = input.checked_add(before).and_then(|p| p.checked_add(after));
-    match (field, padded) {
-        (Some(field), Some(padded)) if field <= padded => Ok((padded - field) / stride + 1),
-        (Some(field), Some(padded)) => {
-            fail(format!("a window of {field} cells does not fit in {padded} cells (padding included)"))
-        }
-        _ => fail("window or padding too large"),
-    }
-}
 
 /// Output indices `o` for which `o*stride + offset` lies in `0..input`, as a half-open range within `0..output`.
 fn valid_range(offset: isize, stride: usize, input: usize, output: usize) -> (usize, usize) {
@@ -68,10 +18,10 @@ fn valid_range(offset: isize, stride: usize, input: usize, output: usize) -> (us
     (lo.clamp(0, hi) as usize, hi as usize)
 }
 
-fn dims4(what: &str, shape: &[usize]) -> Result<[usize; 4]> {
+fn dims4(shape: &[usize]) -> Result<[usize; 4]> {
     match *shape {
         [a, b, c, d] => Ok([a, b, c, d]),
-        _ => fail(format!("{what} must have 4 axes, found shape {shape:?}")),
+        _ => fail(format!("expected 4 axes, found shape {shape:?}")),
     }
 }
 
@@ -81,27 +31,16 @@ pub fn conv2d<T: Num>(
     x: &ArrayD<T>,
     w: &ArrayD<T>,
     bias: Option<&ArrayD<T>>,
-    attrs: &Conv2d,
+    attrs: &ConvAttrs,
 ) -> Result<ArrayD<T>> {
-    let [n, c, h, wd] = dims4("the input of a convolution", x.shape())?;
-    let [o, cg, kh, kw] = dims4("the weights of a convolution", w.shape())?;
-    let g = attrs.groups;
-    if g == 0 || c != cg * g || !o.is_multiple_of(g) {
-        return fail(format!("{c} input channels, weights {o}x{cg}x{kh}x{kw} and {g} groups do not fit together"));
-    }
-    if let Some(b) = bias
-        && b.shape() != [o]
-    {
-        return fail(format!("the bias must have shape [{o}], found {:?}", b.shape()));
-    }
-    let [top, left, bottom, right] = attrs.pads;
+    let [n, o, oh, ow] = dims4(&crate::shape::conv(x.shape(), w.shape(), bias.map(|b| b.shape()), attrs)?)?;
+    let ([_, c, h, wd], [_, cg, kh, kw]) = (dims4(x.shape())?, dims4(w.shape())?);
+    let [top, left, _, _] = attrs.pads;
     let ([sh, sw], [dh, dw]) = (attrs.strides, attrs.dilations);
-    let oh = window_extent(h, kh, sh, (top, bottom), dh)?;
-    let ow = window_extent(wd, kw, sw, (left, right), dw)?;
     let (x, w) = (x.as_standard_layout(), w.as_standard_layout());
     let (xs, ws) = (slice_of(&x)?, slice_of(&w)?);
     let mut out = vec![T::ZERO; n * o * oh * ow];
-    let og = o / g;
+    let og = o / attrs.groups;
     if oh * ow == 0 || h * wd == 0 {
         return array(&[n, o, oh, ow], out);
     }
@@ -150,18 +89,12 @@ pub fn conv2d<T: Num>(
 /// Visits every pooling window: `f(plane, rows, columns)` gives the ranges of image cells it covers.
 fn pool<T: Num>(
     x: &ArrayD<T>,
-    attrs: &Pool2d,
+    attrs: &PoolAttrs,
     f: impl Fn(&[T], usize, (usize, usize), (usize, usize)) -> T,
 ) -> Result<ArrayD<T>> {
-    let [n, c, h, w] = dims4("the input of a pooling", x.shape())?;
-    let ([kh, kw], [sh, sw], [top, left, bottom, right]) = (attrs.kernel, attrs.strides, attrs.pads);
-    let oh = window_extent(h, kh, sh, (top, bottom), 1)?;
-    let ow = window_extent(w, kw, sw, (left, right), 1)?;
-    // The first window reaches past the padding, the last begins before the image ends: none lies in padding alone.
-    let empty = |k: usize, before: usize, extent: usize, s: usize, out: usize| before >= k || (out - 1) * s >= extent + before;
-    if empty(kh, top, h, sh, oh) || empty(kw, left, w, sw, ow) {
-        return fail(format!("pooling {attrs:?} of a {h}x{w} image has a window that holds padding only"));
-    }
+    let [n, c, oh, ow] = dims4(&crate::shape::pool(x.shape(), attrs)?)?;
+    let [_, _, h, w] = dims4(x.shape())?;
+    let ([kh, kw], [sh, sw], [top, left, _, _]) = (attrs.kernel, attrs.strides, attrs.pads);
     let x = x.as_standard_layout();
     let xs = slice_of(&x)?;
     let mut out = Vec::with_capacity(n * c * oh * ow);
@@ -178,7 +111,7 @@ fn pool<T: Num>(
 }
 
 /// Largest cell of every window; padding is ignored.
-pub fn max_pool<T: Num>(x: &ArrayD<T>, attrs: &Pool2d) -> Result<ArrayD<T>> {
+pub fn max_pool<T: Num>(x: &ArrayD<T>, attrs: &PoolAttrs) -> Result<ArrayD<T>> {
     pool(x, attrs, |plane, w, rows, columns| {
         let mut m = T::LOWEST;
         for r in rows.0..rows.1 {
@@ -191,12 +124,12 @@ pub fn max_pool<T: Num>(x: &ArrayD<T>, attrs: &Pool2d) -> Result<ArrayD<T>> {
 }
 
 /// Sum of every window; padding counts as zero.
-pub fn sum_pool<T: Num>(x: &ArrayD<T>, attrs: &Pool2d) -> Result<ArrayD<T>> {
+pub fn sum_pool<T: Num>(x: &ArrayD<T>, attrs: &PoolAttrs) -> Result<ArrayD<T>> {
     pool(x, attrs, |plane, w, rows, columns| window_sum(plane, w, rows, columns))
 }
 
 /// Mean of every window, over all its cells (`count_include_pad`) or over those inside the image.
-pub fn avg_pool(x: &ArrayD<f32>, attrs: &Pool2d, count_include_pad: bool) -> Result<ArrayD<f32>> {
+pub fn avg_pool(x: &ArrayD<f32>, attrs: &PoolAttrs, count_include_pad: bool) -> Result<ArrayD<f32>> {
     let all = attrs.kernel[0] * attrs.kernel[1];
     pool(x, attrs, |plane, w, rows, columns| {
         let count = if count_include_pad { all } else { (rows.1 - rows.0) * (columns.1 - columns.0) };
@@ -235,7 +168,7 @@ mod tests {
     }
 
     /// The definition, index by index.
-    fn conv_reference(x: &ArrayD<i64>, w: &ArrayD<i64>, a: &Conv2d, out: &[usize]) -> ArrayD<i64> {
+    fn conv_reference(x: &ArrayD<i64>, w: &ArrayD<i64>, a: &ConvAttrs, out: &[usize]) -> ArrayD<i64> {
         let (h, wd) = (x.shape()[2] as isize, x.shape()[3] as isize);
         let og = w.shape()[0] / a.groups;
         ArrayD::from_shape_fn(IxDyn(out), |i| {
@@ -262,7 +195,7 @@ mod tests {
             for pads in [[0, 0, 0, 0], [1, 2, 0, 3], [4, 4, 4, 4]] {
                 for dilations in [[1, 1], [2, 1], [1, 3]] {
                     for groups in [1, 2] {
-                        let a = Conv2d { strides, pads, dilations, groups };
+                        let a = ConvAttrs { strides, pads, dilations, groups };
                         let (x, w) = (ramp(&[2, 4, 7, 9]), ramp(&[6, 4 / groups, 3, 2]));
                         let y = conv2d(&x, &w, None, &a).unwrap();
                         assert_eq!(y, conv_reference(&x, &w, &a, y.shape()), "{a:?}");
@@ -276,7 +209,7 @@ mod tests {
     fn pools_equal_their_definition() {
         for strides in [[1, 1], [2, 1], [3, 2]] {
             for pads in [[0, 0, 0, 0], [1, 0, 2, 1], [1, 1, 1, 1]] {
-                let a = Pool2d { kernel: [3, 2], strides, pads };
+                let a = PoolAttrs { kernel: [3, 2], strides, pads };
                 let x = ramp(&[1, 2, 7, 8]);
                 let (m, s) = (max_pool(&x, &a).unwrap(), sum_pool(&x, &a).unwrap());
                 for (i, _) in m.indexed_iter() {
@@ -298,17 +231,17 @@ mod tests {
     fn windows_of_padding_alone_are_refused() {
         let x = ramp(&[1, 1, 4, 4]);
         for pads in [[2, 0, 0, 0], [0, 0, 0, 3]] {
-            assert!(max_pool(&x, &Pool2d { kernel: [2, 2], strides: [1, 1], pads }).is_err(), "{pads:?}");
+            assert!(max_pool(&x, &PoolAttrs { kernel: [2, 2], strides: [1, 1], pads }).is_err(), "{pads:?}");
         }
     }
 
     #[test]
     fn shapes_that_do_not_fit_are_errors() {
         let x = ramp(&[1, 3, 4, 4]);
-        assert!(conv2d(&x, &ramp(&[2, 2, 3, 3]), None, &Conv2d::default()).is_err());
-        assert!(conv2d(&x, &ramp(&[2, 3, 5, 3]), None, &Conv2d::default()).is_err());
-        assert!(conv2d(&x, &ramp(&[2, 3, 3, 3]), Some(&ramp(&[3])), &Conv2d::default()).is_err());
-        let zero_stride = Conv2d { strides: [0, 1], ..Conv2d::default() };
+        assert!(conv2d(&x, &ramp(&[2, 2, 3, 3]), None, &ConvAttrs::default()).is_err());
+        assert!(conv2d(&x, &ramp(&[2, 3, 5, 3]), None, &ConvAttrs::default()).is_err());
+        assert!(conv2d(&x, &ramp(&[2, 3, 3, 3]), Some(&ramp(&[3])), &ConvAttrs::default()).is_err());
+        let zero_stride = ConvAttrs { strides: [0, 1], ..ConvAttrs::default() };
         assert!(conv2d(&x, &ramp(&[2, 3, 3, 3]), None, &zero_stride).is_err());
     }
 }
