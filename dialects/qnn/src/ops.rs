@@ -90,6 +90,10 @@ impl<'c, 'a> QnnOp<'c, 'a> {
     /// # Errors
     /// When it is an op of this dialect that does not decode.
     pub fn view(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
+        Self::decode(op).map_err(|error| error.or_at_op(op))
+    }
+
+    fn decode(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
         let name = op_name(op);
         let Some(mnemonic) = name.strip_prefix("qnn.") else { return Ok(None) };
         let operand =
@@ -302,18 +306,16 @@ fn read_pool(op: OperationRef) -> Result<PoolAttrs> {
 }
 
 fn read_requantize(op: OperationRef) -> Result<RequantizeAttrs> {
-    let fail = |message: String| Error::at(op.location(), format!("'qnn.requantize' {message}"));
+    let fail = Error::new::<String>;
     let clamp = attrs::read_i64s(op, "clamp")?;
     let &[min, max] = clamp.as_slice() else {
-        return Err(fail(format!(
-            "attribute 'clamp': expected 2 values, least and greatest, found {}",
-            clamp.len()
-        )));
+        return Err(fail(format!("clamp: expected 2 values, least and greatest, found {}", clamp.len())));
     };
     let shift = attrs::read_int(op, "shift")?;
-    let shift = u32::try_from(shift).ok().filter(|shift| (1..=62).contains(shift)).ok_or_else(|| {
-        fail(format!("attribute 'shift': expected a number of bits in 1..=62, found {shift}"))
-    })?;
+    let shift = u32::try_from(shift)
+        .ok()
+        .filter(|shift| (1..=62).contains(shift))
+        .ok_or_else(|| fail(format!("shift: expected a number of bits in 1..=62, found {shift}")))?;
     let multiplier = attrs::read_i64s(op, "multiplier")?;
     Ok(RequantizeAttrs { multiplier, axis: attrs::opt_usize(op, "axis")?.unwrap_or(0), shift, min, max })
 }

@@ -5,7 +5,7 @@
 //! - A report keeps its MLIR location as text, so it outlives the context and can be emitted again as a diagnostic.
 
 use crate::loc;
-use melior::ir::Location;
+use melior::ir::{Location, OperationRef, operation::OperationLike};
 use std::fmt::{self, Display, Formatter};
 
 /// The result of an IR function.
@@ -106,6 +106,17 @@ impl Error {
     pub fn or_at(mut self, location: Location) -> Self {
         for report in &mut self.reports {
             report.place.get_or_insert_with(|| Place::new(location));
+        }
+        self
+    }
+
+    /// Gives every report that has no place this op's, and puts the op's name in front, as in `'nn.conv' op pads: ..`.
+    pub fn or_at_op(mut self, op: OperationRef) -> Self {
+        for report in &mut self.reports {
+            if report.place.is_none() {
+                report.message.insert_str(0, &format!("'{}' op ", crate::func::op_name(op)));
+                report.place = Some(Place::new(op.location()));
+            }
         }
         self
     }

@@ -3,7 +3,7 @@
 //!
 //! Invariant: nothing unwinds into C++. A panic becomes a diagnostic at the op.
 
-use crate::{Error, Result, diag, func::op_name};
+use crate::{Error, Result, diag};
 use melior::ir::{OperationRef, Value, ValueLike, operation::OperationLike};
 use mlir_sys::{MlirLogicalResult, MlirOperation, MlirValue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,15 +19,8 @@ pub unsafe fn verify(
     let op = unsafe { OperationRef::from_raw(raw) };
     let outcome =
         catch_unwind(AssertUnwindSafe(|| verifier(op))).unwrap_or_else(|panic| Err(panicked(&*panic)));
-    if let Err(mut error) = outcome {
-        let prefix = format!("'{}' op ", op_name(op));
-        for report in &mut error.reports {
-            // Attribute readers name the op already.
-            if report.place.is_none() && !report.message.starts_with('\'') {
-                report.message.insert_str(0, &prefix);
-            }
-        }
-        diag::emit(op.location(), &error);
+    if let Err(error) = outcome {
+        diag::emit(op.location(), &error.or_at_op(op));
         return MlirLogicalResult { value: 0 };
     }
     MlirLogicalResult { value: 1 }

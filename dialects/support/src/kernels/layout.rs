@@ -56,7 +56,12 @@ pub fn pad<T: Copy>(x: &ArrayD<T>, low: &[usize], high: &[usize], value: T) -> R
 }
 
 /// Cells `starts[i] + k·strides[i]`, `k < sizes[i]`, of every axis `i`.
-pub fn slice<T: Copy>(x: &ArrayD<T>, starts: &[usize], sizes: &[usize], strides: &[usize]) -> Result<ArrayD<T>> {
+pub fn slice<T: Copy>(
+    x: &ArrayD<T>,
+    starts: &[usize],
+    sizes: &[usize],
+    strides: &[usize],
+) -> Result<ArrayD<T>> {
     crate::shape::slice(x.shape(), starts, sizes, strides)?;
     let view = x.slice_each_axis(|a| {
         let i = a.axis.index();
@@ -73,8 +78,11 @@ mod tests {
 
     #[test]
     fn broadcasting_follows_numpy() {
-        assert!(zip_broadcast(&array![1i64, 2].into_dyn(), &array![1i64, 2, 3].into_dyn(), |a, b| a + b).is_err());
-        let y = zip_broadcast(&array![[1i64], [2]].into_dyn(), &array![10i64, 20].into_dyn(), |a, b| a + b).unwrap();
+        assert!(
+            zip_broadcast(&array![1i64, 2].into_dyn(), &array![1i64, 2, 3].into_dyn(), |a, b| a + b).is_err()
+        );
+        let y = zip_broadcast(&array![[1i64], [2]].into_dyn(), &array![10i64, 20].into_dyn(), |a, b| a + b)
+            .unwrap();
         assert_eq!(y, array![[11, 21], [12, 22]].into_dyn());
     }
 
@@ -84,7 +92,10 @@ mod tests {
         assert_eq!(reshape(&x, &[3, 2]).unwrap(), array![[1, 2], [3, 4], [5, 6]].into_dyn());
         assert_eq!(transpose(&x, &[1, 0]).unwrap(), array![[1, 4], [2, 5], [3, 6]].into_dyn());
         assert_eq!(slice(&x, &[0, 0], &[2, 2], &[1, 2]).unwrap(), array![[1, 3], [4, 6]].into_dyn());
-        assert_eq!(pad(&x, &[0, 1], &[1, 0], 9).unwrap(), array![[9, 1, 2, 3], [9, 4, 5, 6], [9, 9, 9, 9]].into_dyn());
+        assert_eq!(
+            pad(&x, &[0, 1], &[1, 0], 9).unwrap(),
+            array![[9, 1, 2, 3], [9, 4, 5, 6], [9, 9, 9, 9]].into_dyn()
+        );
         assert_eq!(concat(&[&x, &x], 1).unwrap(), array![[1, 2, 3, 1, 2, 3], [4, 5, 6, 4, 5, 6]].into_dyn());
     }
 
