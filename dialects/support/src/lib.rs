@@ -17,6 +17,7 @@ pub mod loc;
 pub mod params;
 pub mod pass;
 pub mod pipeline;
+pub mod plan;
 pub mod rewrite;
 pub mod shape;
 pub mod types;
@@ -32,9 +33,10 @@ use melior::{
     },
 };
 use mlir_sys::{
-    MlirStringRef, mlirGetDialectHandle__ml_program__, mlirOperationCreateParse, mlirRegisterTransformsPasses,
+    MlirContext, MlirStringRef, mlirGetDialectHandle__ml_program__, mlirLocationGetContext, mlirOperationCreateParse,
+    mlirRegisterTransformsPasses,
 };
-use std::sync::Once;
+use std::{cell::RefCell, sync::Once};
 
 /// A registry with the upstream dialects that Tessera uses, and the given ones.
 pub fn registry(dialects: &[DialectHandle]) -> DialectRegistry {
@@ -108,9 +110,31 @@ pub fn print_with_locations(operation: OperationRef) -> String {
 }
 
 /// The context a location belongs to.
+///
+/// melior's `ContextRef::to_ref` points into the `ContextRef` itself, so what it returns dangles as soon as that
+/// temporary is gone. This points to a cell that stays.
 pub fn context_of<'c>(location: Location<'c>) -> &'c Context {
-    // The reference is bound to 'c, for which the context is borrowed.
-    unsafe { location.context().to_ref() }
+    context_from_raw(unsafe { mlirLocationGetContext(location.to_raw()) })
+}
+
+pub(crate) fn context_from_raw<'c>(raw: MlirContext) -> &'c Context {
+    // A Context is a struct of this one field; it is never dropped through the cell.
+    const { assert!(size_of::<Context>() == size_of::<MlirContext>()) };
+    thread_local! {
+        static CELLS: RefCell<Vec<&'static MlirContext>> = const { RefCell::new(vec![]) };
+    }
+    let cell: &'static MlirContext = CELLS.with_borrow_mut(|cells| {
+        match cells.iter().find(|cell| cell.ptr == raw.ptr) {
+            Some(cell) => cell,
+            None => {
+                // One word for each context of the thread, reused when an address comes back.
+                let cell: &'static MlirContext = Box::leak(Box::new(raw));
+                cells.push(cell);
+                cell
+            }
+        }
+    });
+    unsafe { &*std::ptr::from_ref(cell).cast::<Context>() }
 }
 
 /// Copies a string of MLIR.

@@ -1,0 +1,320 @@
+//! The reference interpreter of qnn: exact integers, and thereby *the* meaning of a quantized model.
+//!
+//! Invariants:
+//! - Every value lies in the range its type declares; one that would not is an error at its op. Nothing wraps.
+//! - Operands have at most 32 bits, so sums of fewer than 2^31 products of two 16-bit values are exact in `i64`.
+
+use crate::ops::{ConvAttrs, PoolAttrs, QnnOp, RequantizeAttrs};
+use melior::ir::{OperationRef, operation::OperationLike};
+use ndarray::ArrayD;
+use rayon::prelude::*;
+use tessera_mlir::func::{Func, op_name};
+use tessera_mlir::kernels::{self, quantize};
+use tessera_mlir::params::{Param, Params};
+use tessera_mlir::plan::{self, Step};
+use tessera_mlir::types::{Elem, Quant, TensorType};
+use tessera_mlir::{Error, Result};
+
+/// A decoded op.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "fields are named as in the op's documentation")]
+pub enum Kernel {
+    Quantize(Quant),
+    Dequantize(Quant),
+    Conv(ConvAttrs),
+    Linear,
+    MatMul,
+    Requantize(RequantizeAttrs),
+    Add { lhs_multiplier: i64, rhs_multiplier: i64 },
+    Mul,
+    SumPool(PoolAttrs),
+    MaxPool(PoolAttrs),
+    Relu,
+    Reshape(Vec<usize>),
+    Transpose(Vec<usize>),
+    Concat(usize),
+    Pad { low: Vec<usize>, high: Vec<usize> },
+    Slice { starts: Vec<usize>, sizes: Vec<usize>, strides: Vec<usize> },
+}
+
+/// A value: integers of a quantized or integer tensor, or real numbers before `quantize` and after `dequantize`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tensor {
+    /// Stored integers.
+    Int(ArrayD<i64>),
+    /// Real numbers.
+    Real(ArrayD<f32>),
+}
+
+impl Tensor {
+    /// The integers.
+    ///
+    /// # Errors
+    /// When the value is real.
+    pub fn int(&self) -> Result<&ArrayD<i64>> {
+        match self {
+            Tensor::Int(a) => Ok(a),
+            Tensor::Real(_) => Err(Error::new("expected integers, found real numbers")),
+        }
+    }
+
+    fn real(&self) -> Result<&ArrayD<f32>> {
+        match self {
+            Tensor::Real(a) => Ok(a),
+            Tensor::Int(_) => Err(Error::new("expected real numbers, found integers")),
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        match self {
+            Tensor::Int(a) => a.shape(),
+            Tensor::Real(a) => a.shape(),
+        }
+    }
+}
+
+/// Least and greatest integer of a type; `None` for real numbers.
+pub fn integer_range(ty: &TensorType) -> Option<(i64, i64)> {
+    match &ty.elem {
+        Elem::F32 => None,
+        Elem::Int(bits) => {
+            let half = 1i64 << (bits.clamp(&1, &63) - 1);
+            Some((-half, half - 1))
+        }
+        Elem::Quant(q) => Some((q.min, q.max)),
+    }
+}
+
+/// A function of qnn ops ready to run; free of MLIR, so it may be shared between threads.
+#[derive(Clone, Debug)]
+pub struct Plan(plan::Plan<Tensor, Kernel>);
+
+struct Decoder;
+
+impl plan::Decode<Tensor, Kernel> for Decoder {
+    fn op(&mut self, op: OperationRef) -> Result<Kernel> {
+        let Some(view) = QnnOp::view(op)? else {
+            return Err(Error::at(op.location(), format!("{} is not an op of the qnn dialect", op_name(op))));
+        };
+        Ok(match view {
+            QnnOp::Quantize { to, .. } => Kernel::Quantize(to),
+            QnnOp::Dequantize { from, .. } => Kernel::Dequantize(from),
+            QnnOp::Conv { attrs, .. } => Kernel::Conv(attrs),
+            QnnOp::Linear { .. } => Kernel::Linear,
+            QnnOp::MatMul { .. } => Kernel::MatMul,
+            QnnOp::Requantize { attrs, .. } => Kernel::Requantize(attrs),
+            QnnOp::Add { lhs_multiplier, rhs_multiplier, .. } => Kernel::Add { lhs_multiplier, rhs_multiplier },
+            QnnOp::Mul { .. } => Kernel::Mul,
+            QnnOp::SumPool { attrs, .. } => Kernel::SumPool(attrs),
+            QnnOp::MaxPool { attrs, .. } => Kernel::MaxPool(attrs),
+            QnnOp::Relu { .. } => Kernel::Relu,
+            QnnOp::Reshape { shape, .. } => Kernel::Reshape(shape),
+            QnnOp::Transpose { perm, .. } => Kernel::Transpose(perm),
+            QnnOp::Concat { axis, .. } => Kernel::Concat(axis),
+            QnnOp::Pad { low, high, .. } => Kernel::Pad { low, high },
+            QnnOp::Slice { starts, sizes, strides, .. } => Kernel::Slice { starts, sizes, strides },
+        })
+    }
+
+    fn parameter(&mut self, param: &Param, ty: &TensorType) -> Result<Tensor> {
+        let data = param.data.to_i64s()?;
+        let array = ArrayD::from_shape_vec(ty.shape.clone(), data);
+        let value = Tensor::Int(array.map_err(|e| Error::new(format!("parameter: {e}")))?);
+        check(&value, ty)?;
+        Ok(value)
+    }
+}
+
+/// That a value has its type's shape, and integers its type's range.
+fn check(value: &Tensor, ty: &TensorType) -> Result<()> {
+    if value.shape() != ty.shape {
+        return Err(Error::new(format!("expected shape {:?}, found {:?}", ty.shape, value.shape())));
+    }
+    match (value, integer_range(ty)) {
+        (Tensor::Int(a), Some((lo, hi))) => match a.iter().position(|v| !(lo..=hi).contains(v)) {
+            Some(i) => {
+                let found = a.iter().nth(i).copied().unwrap_or_default();
+                Err(Error::new(format!("element {i} is {found}, outside of the range {lo}..={hi} of its type")))
+            }
+            None => Ok(()),
+        },
+        (Tensor::Real(a), None) => match a.iter().position(|v| !v.is_finite()) {
+            Some(i) => Err(Error::new(format!("element {i} is not a finite number"))),
+            None => Ok(()),
+        },
+        _ => Err(Error::new(format!("expected elements of type {:?}", ty.elem))),
+    }
+}
+
+fn eval(step: &Step<Kernel>, operands: &[&Tensor]) -> Result<Tensor> {
+    let overflow = || Error::new("an intermediate sum leaves 64 bits");
+    let value = match &step.kernel {
+        Kernel::Quantize(q) => Tensor::Int(quantize_array(operands[0].real()?, q)?),
+        Kernel::Dequantize(q) => Tensor::Real(dequantize_array(operands[0].int()?, q)),
+        kernel => {
+            let x: Vec<&ArrayD<i64>> = operands.iter().map(|o| o.int()).collect::<Result<_>>()?;
+            let bias = x.get(2).copied();
+            Tensor::Int(match kernel {
+                Kernel::Conv(attrs) => kernels::conv2d(x[0], x[1], bias, attrs)?,
+                Kernel::Linear => kernels::linear(x[0], x[1], bias)?,
+                Kernel::MatMul => kernels::matmul(x[0], x[1])?,
+                Kernel::Requantize(attrs) => requantize_array(x[0], attrs),
+                Kernel::Add { lhs_multiplier, rhs_multiplier } => {
+                    let term = |v: i64, m: &i64| v.checked_mul(*m);
+                    kernels::zip_broadcast(x[0], x[1], |a, b| {
+                        term(a, lhs_multiplier)?.checked_add(term(b, rhs_multiplier)?)
+                    })
+                    .and_then(|sums| all(sums).ok_or_else(overflow))?
+                }
+                Kernel::Mul => kernels::zip_broadcast(x[0], x[1], |a, b| a.checked_mul(b))
+                    .and_then(|products| all(products).ok_or_else(overflow))?,
+                Kernel::SumPool(attrs) => kernels::sum_pool(x[0], attrs)?,
+                Kernel::MaxPool(attrs) => kernels::max_pool(x[0], attrs)?,
+                Kernel::Relu => x[0].mapv(|v| v.max(0)),
+                Kernel::Reshape(shape) => kernels::reshape(x[0], shape)?,
+                Kernel::Transpose(perm) => kernels::transpose(x[0], perm)?,
+                Kernel::Concat(axis) => kernels::concat(&x, *axis)?,
+                Kernel::Pad { low, high } => kernels::pad(x[0], low, high, 0)?,
+                Kernel::Slice { starts, sizes, strides } => kernels::slice(x[0], starts, sizes, strides)?,
+                Kernel::Quantize(_) | Kernel::Dequantize(_) => return Err(Error::new("unreachable")),
+            })
+        }
+    };
+    check(&value, &step.ty)?;
+    Ok(value)
+}
+
+/// The array of values, if there is one everywhere.
+fn all(a: ArrayD<Option<i64>>) -> Option<ArrayD<i64>> {
+    if a.iter().any(Option::is_none) { None } else { Some(a.mapv(Option::unwrap_or_default)) }
+}
+
+/// Stored integers of real numbers: nearest multiple of the scale (ties to even), clamped to the storage range.
+///
+/// # Errors
+/// For NaN, and for types with a scale per channel (activations have one scale).
+pub fn quantize_array(x: &ArrayD<f32>, q: &Quant) -> Result<ArrayD<i64>> {
+    let Some(scale) = q.scale() else { return Err(Error::new("expected one scale for the whole tensor")) };
+    let mut bad = None;
+    let out = ArrayD::from_shape_vec(
+        x.shape(),
+        x.iter()
+            .enumerate()
+            .map(|(i, &v)| {
+                quantize::quantize(v, scale, q.min, q.max).unwrap_or_else(|| {
+                    bad.get_or_insert(i);
+                    0
+                })
+            })
+            .collect(),
+    );
+    match (bad, out) {
+        (None, Ok(out)) => Ok(out),
+        (Some(i), _) => Err(Error::new(format!("element {i} is not a number"))),
+        (_, Err(e)) => Err(Error::new(e.to_string())),
+    }
+}
+
+/// The real numbers that stored integers stand for.
+pub fn dequantize_array(x: &ArrayD<i64>, q: &Quant) -> ArrayD<f32> {
+    let inner: usize = q.axis.map_or(1, |axis| x.shape().iter().skip(axis + 1).product());
+    let channels = q.scales.len().max(1);
+    let mut out = ArrayD::zeros(x.shape());
+    for (i, (o, &v)) in out.iter_mut().zip(x.iter()).enumerate() {
+        *o = (v as f64 * q.scale_at(i / inner.max(1) % channels)) as f32;
+    }
+    out
+}
+
+/// Requantizes every sum; with one multiplier per channel of `attrs.axis` where there are several.
+pub fn requantize_array(x: &ArrayD<i64>, attrs: &RequantizeAttrs) -> ArrayD<i64> {
+    let inner: usize = x.shape().iter().skip(attrs.axis + 1).product();
+    let channels = attrs.multiplier.len().max(1);
+    let mut out = x.as_standard_layout().into_owned();
+    for (i, v) in out.iter_mut().enumerate() {
+        *v = attrs.apply(*v, i / inner.max(1) % channels);
+    }
+    out
+}
+
+impl Plan {
+    /// Decodes a function with its weights.
+    ///
+    /// # Errors
+    /// Every op that is not a qnn op, and parameters that are missing, of another type or outside its range.
+    pub fn new(function: &Func, params: &Params) -> Result<Self> {
+        plan::Plan::new(function, params, &mut Decoder).map(Plan)
+    }
+
+    /// Names and types of the inputs.
+    pub fn inputs(&self) -> &[plan::Input] {
+        &self.0.inputs
+    }
+
+    /// Names of the outputs.
+    pub fn outputs(&self) -> &[String] {
+        &self.0.outputs
+    }
+
+    /// The ops, in order.
+    pub fn steps(&self) -> &[Step<Kernel>] {
+        &self.0.steps
+    }
+
+    /// Runs one inference on tensors of either kind; `observe` sees the result of every op.
+    ///
+    /// # Errors
+    /// When inputs do not fit their types, or a value leaves its type's range: with the op's place.
+    pub fn run_tensors(
+        &self,
+        inputs: &[Tensor],
+        observe: impl FnMut(&Step<Kernel>, &Tensor),
+    ) -> Result<Vec<Tensor>> {
+        for (declared, x) in self.0.inputs.iter().zip(inputs) {
+            check(x, &declared.ty).map_err(|e| e.context(format!("input {:?}", declared.name)))?;
+        }
+        self.0.run(inputs, eval, observe)
+    }
+
+    /// Runs one inference on stored integers.
+    ///
+    /// # Errors
+    /// As [`Plan::run_tensors`]; when an output is real.
+    pub fn run(&self, inputs: &[ArrayD<i64>]) -> Result<Vec<ArrayD<i64>>> {
+        self.run_observed(inputs, |_, _| ())
+    }
+
+    /// Runs one inference on stored integers; `observe` sees the integers of every op.
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub fn run_observed(
+        &self,
+        inputs: &[ArrayD<i64>],
+        mut observe: impl FnMut(&Step<Kernel>, &ArrayD<i64>),
+    ) -> Result<Vec<ArrayD<i64>>> {
+        let inputs: Vec<Tensor> = inputs.iter().map(|x| Tensor::Int(x.clone())).collect();
+        let outputs = self.run_tensors(&inputs, |step, value| {
+            if let Tensor::Int(a) = value {
+                observe(step, a);
+            }
+        })?;
+        outputs.iter().map(|t| t.int().cloned()).collect()
+    }
+
+    /// Runs many inferences on all cores; results in the order of the inputs.
+    ///
+    /// # Errors
+    /// As [`Plan::run`], for the first input that fails.
+    pub fn run_many(&self, batch: &[Vec<ArrayD<i64>>]) -> Result<Vec<Vec<ArrayD<i64>>>> {
+        batch.par_iter().map(|inputs| self.run(inputs)).collect()
+    }
+}
+
+/// Runs `@main` of a module once.
+///
+/// # Errors
+/// As [`Plan::new`] and [`Plan::run`].
+pub fn run(module: OperationRef, inputs: &[ArrayD<i64>], params: &Params) -> Result<Vec<ArrayD<i64>>> {
+    Plan::new(&Func::main(module)?, params)?.run(inputs)
+}

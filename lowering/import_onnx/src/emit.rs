@@ -1,0 +1,131 @@
+//! From the plain graph to IR: a module with one `func.func @main` of nn ops, and the weights beside it.
+//!
+//! Invariants:
+//! - Every op has the name of its ONNX node as location.
+//! - Every constant becomes one `ml_program.global`, declared in order of first use, its data in [`Params`].
+
+use crate::error::ImportError;
+use crate::graph::{Graph, Op, Value as GraphValue};
+use melior::{
+    Context,
+    ir::{Location, Module, Value},
+};
+use std::collections::BTreeSet;
+use tessera_mlir::func::{self, FuncBuilder, Port};
+use tessera_mlir::loc;
+use tessera_mlir::params::{self, Param, ParamData, Params};
+use tessera_mlir::types::TensorType;
+use tessera_nn::ops;
+
+/// Builds and verifies the module. With a name for the weights, registers and attaches them.
+pub(crate) fn emit<'c>(
+    context: &'c Context,
+    graph: &Graph,
+    weights: Option<&str>,
+) -> Result<(Module<'c>, Params), ImportError> {
+    let (module, params) = build(context, graph).map_err(|e| ImportError::Build(e.to_string()))?;
+    if let Some(name) = weights {
+        params::put(name, params.clone());
+        params::attach(module.as_operation(), name);
+    }
+    Ok((module, params))
+}
+
+fn build<'c>(context: &'c Context, graph: &Graph) -> tessera_mlir::Result<(Module<'c>, Params)> {
+    let module = Module::new(Location::unknown(context));
+    let names = unique_names(graph);
+    let mut params = Params::default();
+    for (name, constant) in names.iter().zip(&graph.constants) {
+        let shape = constant.data.shape().to_vec();
+        let data = ParamData::F32(constant.data.iter().copied().collect());
+        let ty = TensorType::f32(shape.clone()).to_type(context);
+        func::declare_global(module.body(), loc::node(context, name), name, ty)?;
+        params.insert(name, Param::new(shape, data)?);
+    }
+    let ports: Vec<Port> = graph
+        .inputs
+        .iter()
+        .map(|(name, shape)| Port {
+            name: name.clone(),
+            ty: TensorType::f32(shape.clone()).to_type(context),
+            range: None,
+        })
+        .collect();
+    let function = FuncBuilder::new(module.body(), Location::unknown(context), "main", &ports)?;
+    let cursor = function.cursor();
+    let mut constants: Vec<Option<Value>> = vec![None; graph.constants.len()];
+    let mut results: Vec<Value> = Vec::with_capacity(graph.nodes.len());
+    for node in &graph.nodes {
+        let location = loc::node(context, &node.name);
+        let mut operands = Vec::with_capacity(node.operands.len());
+        for &v in &node.operands {
+            operands.push(match v {
+                GraphValue::Input(i) => function.argument(i)?,
+                GraphValue::Node(i) => results[i],
+                GraphValue::Const(i) => match constants[i] {
+                    Some(value) => value,
+                    None => {
+                        let ty = TensorType::f32(graph.constants[i].data.shape().to_vec()).to_type(context);
+                        let load = func::load_global(loc::node(context, &names[i]), &names[i], ty);
+                        *constants[i].insert(cursor.value(load)?)
+                    }
+                },
+            });
+        }
+        let bias = operands.get(2).copied();
+        let operand = |i: usize| {
+            operands.get(i).copied().ok_or_else(|| tessera_mlir::Error::at(location, format!("operand {i} is missing")))
+        };
+        let x = operand(0)?;
+        results.push(cursor.value(match &node.op {
+            Op::Conv(attrs) => ops::conv(location, x, operand(1)?, bias, attrs),
+            Op::Linear => ops::linear(location, x, operand(1)?, bias),
+            Op::MatMul => ops::matmul(location, x, operand(1)?),
+            Op::Relu => ops::relu(location, x),
+            Op::Add => ops::add(location, x, operand(1)?),
+            Op::Sub => ops::sub(location, x, operand(1)?),
+            Op::Mul => ops::mul(location, x, operand(1)?),
+            Op::MaxPool(attrs) => ops::max_pool(location, x, attrs),
+            Op::AvgPool(attrs, include) => ops::avg_pool(location, x, attrs, *include),
+            Op::Reshape(shape) => ops::reshape(location, x, shape),
+            Op::Transpose(perm) => ops::transpose(location, x, perm),
+            Op::Concat(axis) => ops::concat(location, &operands, *axis),
+            Op::Pad { low, high, value } => ops::pad(location, x, low, high, *value),
+            Op::Slice { starts, sizes, strides } => ops::slice(location, x, starts, sizes, strides),
+        })?);
+    }
+    let mut returned = Vec::new();
+    for (name, v) in &graph.outputs {
+        returned.push(match v {
+            GraphValue::Input(i) => function.argument(*i)?,
+            GraphValue::Node(i) => results[*i],
+            GraphValue::Const(_) => {
+                return Err(tessera_mlir::Error::new(format!("the output \"{name}\" does not depend on the input")));
+            }
+        });
+    }
+    let outputs: Vec<&str> = graph.outputs.iter().map(|(name, _)| name.as_str()).collect();
+    function.finish(&returned, &outputs)?;
+    tessera_mlir::verify(&module)?;
+    Ok((module, params))
+}
+
+/// One symbol per constant: its name without a leading slash, numbered where two constants share it.
+fn unique_names(graph: &Graph) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    graph
+        .constants
+        .iter()
+        .map(|c| {
+            let base = c.name.trim_start_matches('/').to_owned();
+            let base = if base.is_empty() { "constant".to_owned() } else { base };
+            let mut name = base.clone();
+            let mut number = 1;
+            while !taken.insert(name.clone()) {
+                number += 1;
+                name = format!("{base}.{number}");
+            }
+            name
+        })
+        .collect()
+}

@@ -1,0 +1,339 @@
+//! Reads an ONNX file into its protobuf form and makes it safe to hand on: sizes checked, external weights read,
+//! symbolic dimensions replaced by numbers.
+//!
+//! Invariants of what [`load`] returns:
+//! - Every tensor's data has the length its shape and element type ask for, and all floating-point data are finite.
+//! - Every graph input that is no initializer has a float32 tensor type with a known shape.
+//! - No tensor refers to another file, and no shape annotation inside the graph is left for the reader to trust.
+
+use crate::ImportOptions;
+use crate::error::ImportError;
+use crate::graph::{MAX_ELEMENTS, element_count};
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Component, Path, PathBuf};
+use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
+use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Dim};
+use tract_onnx::pb::type_proto::Value as TypeValue;
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto};
+use tract_onnx::prelude::tract_itertools::Itertools;
+use tract_onnx::tract_hir::internal::Framework;
+
+/// The largest magnitude accepted for an integer attribute or a shape operand.
+const MAX_INTEGER: i64 = 1 << 28;
+
+/// Reads and checks a model. `directory` is where external weights lie; `None` refuses them.
+pub(crate) fn load(
+    bytes: &[u8],
+    directory: Option<&Path>,
+    options: &ImportOptions,
+) -> Result<ModelProto, ImportError> {
+    let mut reader = bytes;
+    let mut model = tract_onnx::onnx()
+        .proto_model_for_read(&mut reader)
+        .map_err(|e| ImportError::NotOnnx(format!("{e:#}")))?;
+    let Some(mut graph) = model.graph.take() else {
+        return Err(ImportError::NotOnnx("the file holds no graph (is it an .onnx file?)".into()));
+    };
+    let unsupported = crate::accept::census(&graph);
+    if !unsupported.is_empty() {
+        return Err(ImportError::Unsupported(unsupported));
+    }
+    let mut problems = Vec::new();
+    if graph.output.is_empty() {
+        problems.push("the graph has no outputs".to_owned());
+    }
+    read_external(&mut graph, directory, &mut problems)?;
+    check_tensors(&graph, &mut problems);
+    check_attributes(&graph, &mut problems);
+    check_wiring(&graph, &mut problems);
+    if !problems.is_empty() {
+        return Err(ImportError::Invalid(problems));
+    }
+    check_constant_shapes(&graph)?;
+    fix_inputs(&mut graph, options)?;
+    graph.value_info.clear();
+    for output in &mut graph.output {
+        output.r#type = None;
+    }
+    model.graph = Some(graph);
+    Ok(model)
+}
+
+/// All tensors of the graph: initializers and tensor attributes (of `Constant`, mostly), with a name for messages.
+fn tensors(graph: &GraphProto) -> impl Iterator<Item = (String, &TensorProto)> {
+    let initializers = graph.initializer.iter().map(|t| (format!("tensor \"{}\"", t.name), t));
+    let attributes = graph.node.iter().flat_map(|n| {
+        n.attribute.iter().filter_map(move |a| {
+            let name = format!("attribute \"{}\" of node \"{}\"", a.name, crate::accept::node_name(n));
+            a.t.as_ref().map(|t| (name, t))
+        })
+    });
+    initializers.chain(attributes)
+}
+
+fn tensors_mut(graph: &mut GraphProto) -> impl Iterator<Item = &mut TensorProto> {
+    let attributes = graph.node.iter_mut().flat_map(|n| n.attribute.iter_mut().filter_map(|a| a.t.as_mut()));
+    graph.initializer.iter_mut().chain(attributes)
+}
+
+fn is_external(t: &TensorProto) -> bool {
+    t.data_location == Some(DataLocation::External as i32)
+}
+
+/// Replaces references to files of external weights by their contents.
+fn read_external(
+    graph: &mut GraphProto,
+    directory: Option<&Path>,
+    problems: &mut Vec<String>,
+) -> Result<(), ImportError> {
+    let mut files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+    for tensor in tensors_mut(graph).filter(|t| is_external(t)) {
+        let name = tensor.name.clone();
+        let get = |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
+        let Some(directory) = directory else {
+            problems.push(format!("tensor \"{name}\" lies in another file; import the model by its path"));
+            continue;
+        };
+        let location = Path::new(get("location").unwrap_or(""));
+        let inside = location.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+        if location.as_os_str().is_empty() || !inside {
+            problems.push(format!(
+                "tensor \"{name}\" lies in \"{}\", which is not a file in the model's directory",
+                location.display()
+            ));
+            continue;
+        }
+        let path = directory.join(location);
+        if !files.contains_key(&path) {
+            let data =
+                std::fs::read(&path).map_err(|source| ImportError::Io { path: path.clone(), source })?;
+            files.insert(path.clone(), data);
+        }
+        let data = &files[&path];
+        let number = |key: &str| get(key).map(|v| v.parse::<usize>()).transpose();
+        let range = match (number("offset"), number("length")) {
+            (Ok(offset), Ok(length)) => {
+                let start = offset.unwrap_or(0);
+                let length = length.unwrap_or(data.len().saturating_sub(start));
+                start.checked_add(length).and_then(|end| data.get(start..end))
+            }
+            _ => None,
+        };
+        match range {
+            Some(bytes) => {
+                tensor.raw_data = bytes.to_vec();
+                tensor.data_location = None;
+                tensor.external_data.clear();
+            }
+            None => problems.push(format!("tensor \"{name}\" reaches past the end of {}", path.display())),
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of one element in `raw_data`; `None` for types that never reach the import.
+fn element_size(t: DataType) -> Option<usize> {
+    match t {
+        DataType::Bool | DataType::Int8 | DataType::Uint8 => Some(1),
+        DataType::Int16 | DataType::Uint16 | DataType::Float16 => Some(2),
+        DataType::Int32 | DataType::Uint32 | DataType::Float => Some(4),
+        DataType::Int64 | DataType::Uint64 | DataType::Double => Some(8),
+        _ => None,
+    }
+}
+
+fn check_tensors(graph: &GraphProto, problems: &mut Vec<String>) {
+    for (name, t) in tensors(graph) {
+        if let Err(problem) = check_tensor(t) {
+            problems.push(format!("{name}: {problem}"));
+        }
+    }
+    if !graph.sparse_initializer.is_empty() {
+        problems.push("sparse weights are not supported".to_owned());
+    }
+}
+
+fn check_tensor(t: &TensorProto) -> Result<(), String> {
+    if is_external(t) {
+        return Ok(()); // Reported already.
+    }
+    let data_type = DataType::try_from(t.data_type).map_err(|_| format!("unknown element type {}", t.data_type))?;
+    let Some(size) = element_size(data_type) else {
+        return Err(format!("element type {data_type:?} is not supported"));
+    };
+    let count = t
+        .dims
+        .iter()
+        .try_fold(1usize, |p, &d| p.checked_mul(usize::try_from(d).ok()?))
+        .filter(|&n| n <= MAX_ELEMENTS)
+        .ok_or_else(|| format!("shape {:?} is not acceptable (at most {MAX_ELEMENTS} elements)", t.dims))?;
+    let (found, unit) = if !t.raw_data.is_empty() {
+        (t.raw_data.len(), size)
+    } else {
+        let typed = match data_type {
+            DataType::Float => t.float_data.len(),
+            DataType::Double => t.double_data.len(),
+            DataType::Int64 => t.int64_data.len(),
+            DataType::Uint32 | DataType::Uint64 => t.uint64_data.len(),
+            _ => t.int32_data.len(),
+        };
+        (typed, 1)
+    };
+    if found != count * unit {
+        return Err(format!("shape {:?} asks for {} units of data, found {found}", t.dims, count * unit));
+    }
+    let bad = match data_type {
+        DataType::Float if !t.raw_data.is_empty() => {
+            t.raw_data.chunks_exact(4).position(|b| !f32::from_le_bytes([b[0], b[1], b[2], b[3]]).is_finite())
+        }
+        DataType::Float => t.float_data.iter().position(|v| !v.is_finite()),
+        DataType::Double if !t.raw_data.is_empty() => t.raw_data.chunks_exact(8).position(|b| {
+            !f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]).is_finite()
+        }),
+        DataType::Double => t.double_data.iter().position(|v| !v.is_finite()),
+        _ => None,
+    };
+    match bad {
+        Some(index) => Err(format!("element {index} is not a finite number (NaN or infinity)")),
+        None => Ok(()),
+    }
+}
+
+/// Integer attributes are extents, steps, axes and paddings: none has a use for huge values.
+fn check_attributes(graph: &GraphProto, problems: &mut Vec<String>) {
+    for node in &graph.node {
+        // Slices mark "to the end" by a huge number.
+        if node.op_type == "Slice" {
+            continue;
+        }
+        for a in &node.attribute {
+            if a.name == "seed" {
+                continue;
+            }
+            if let Some(v) = a.ints.iter().chain([&a.i]).find(|v| v.unsigned_abs() > MAX_INTEGER as u64) {
+                let name = crate::accept::node_name(node);
+                problems.push(format!("attribute \"{}\" of node \"{name}\" is {v}: out of range", a.name));
+            }
+        }
+    }
+}
+
+/// Values are defined once and before they are used; outputs exist.
+fn check_wiring(graph: &GraphProto, problems: &mut Vec<String>) {
+    let mut defined: HashSet<&str> = HashSet::new();
+    let outer = graph.input.iter().map(|i| i.name.as_str()).chain(graph.initializer.iter().map(|t| t.name.as_str()));
+    defined.extend(outer);
+    for node in &graph.node {
+        let name = || crate::accept::node_name(node);
+        for i in node.input.iter().filter(|i| !i.is_empty() && !defined.contains(i.as_str())) {
+            problems.push(format!("node \"{}\" reads \"{i}\", which nothing before it defines", name()));
+        }
+        for o in node.output.iter().filter(|o| !o.is_empty()) {
+            if !defined.insert(o) {
+                problems.push(format!("node \"{}\" defines \"{o}\" a second time", name()));
+            }
+        }
+    }
+    for o in graph.output.iter().filter(|o| !defined.contains(o.name.as_str())) {
+        problems.push(format!("the output \"{}\" is defined by no node", o.name));
+    }
+}
+
+/// Integers of a constant, where they are given in the file.
+fn integers(graph: &GraphProto, name: &str) -> Option<Vec<i64>> {
+    let attribute = || {
+        let node = graph.node.iter().find(|n| n.op_type == "Constant" && n.output.iter().any(|o| o == name))?;
+        node.attribute.iter().find_map(|a| a.t.as_ref())
+    };
+    let t = graph.initializer.iter().find(|t| t.name == name).or_else(attribute)?;
+    if t.data_type != DataType::Int64 as i32 {
+        return None;
+    }
+    let raw = t.raw_data.chunks_exact(8).map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]));
+    Some(raw.chain(t.int64_data.iter().copied()).collect_vec())
+}
+
+/// Operators that make tensors of a given size must not be asked for absurd ones: the reader evaluates them.
+fn check_constant_shapes(graph: &GraphProto) -> Result<(), ImportError> {
+    let mut problems = Vec::new();
+    for node in &graph.node {
+        let operand = |n: &NodeProto, i: usize| n.input.get(i).and_then(|name| integers(graph, name));
+        let (values, product) = match node.op_type.as_str() {
+            "ConstantOfShape" => (operand(node, 0), true),
+            "Expand" | "Tile" | "Reshape" => (operand(node, 1), true),
+            "Pad" => (operand(node, 1), false),
+            _ => (None, false),
+        };
+        let Some(values) = values else { continue };
+        let huge = values.iter().any(|v| v.unsigned_abs() > MAX_INTEGER as u64);
+        let positive: Vec<usize> = values.iter().filter_map(|&v| usize::try_from(v).ok()).filter(|&v| v > 0).collect();
+        if huge || (product && element_count(&positive).is_err()) {
+            let name = crate::accept::node_name(node);
+            problems.push(format!("node \"{name}\" ({}) is asked for extents {values:?}", node.op_type));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(ImportError::Invalid(problems)) }
+}
+
+/// Gives every input a concrete shape. Symbols that stand for the first axis of an input are the batch: 1.
+fn fix_inputs(graph: &mut GraphProto, options: &ImportOptions) -> Result<(), ImportError> {
+    let initializers: HashSet<String> = graph.initializer.iter().map(|t| t.name.clone()).collect();
+    let mut symbols: BTreeMap<String, usize> = options.dims.clone();
+    let symbolic = |d: &Dimension| match &d.value {
+        Some(Dim::DimParam(p)) if !p.is_empty() => Some(p.clone()),
+        _ => None,
+    };
+    for input in graph.input.iter().filter(|i| !initializers.contains(&i.name)) {
+        if let Some(TypeValue::TensorType(t)) = input.r#type.as_ref().and_then(|t| t.value.as_ref())
+            && let Some(first) = t.shape.as_ref().and_then(|s| s.dim.first())
+            && let Some(symbol) = symbolic(first)
+        {
+            symbols.entry(symbol).or_insert(1);
+        }
+    }
+    let (mut problems, mut unknown) = (Vec::new(), Vec::new());
+    for input in graph.input.iter_mut().filter(|i| !initializers.contains(&i.name)) {
+        let name = input.name.clone();
+        let Some(TypeValue::TensorType(t)) = input.r#type.as_mut().and_then(|t| t.value.as_mut()) else {
+            problems.push(format!("the input \"{name}\" has no tensor type"));
+            continue;
+        };
+        if t.elem_type != DataType::Float as i32 {
+            let found = DataType::try_from(t.elem_type).map_or("unknown".to_owned(), |d| format!("{d:?}"));
+            problems.push(format!("the input \"{name}\" has elements of type {found}; only float32 is supported"));
+            continue;
+        }
+        if let Some(shape) = options.shapes.get(&name) {
+            let dim = |&d: &usize| Dimension { denotation: String::new(), value: Some(Dim::DimValue(d as i64)) };
+            t.shape = Some(TensorShapeProto { dim: shape.iter().map(dim).collect() });
+        }
+        let Some(shape) = t.shape.as_mut() else {
+            unknown.push(format!("the shape of input \"{name}\", which the file does not give"));
+            continue;
+        };
+        let mut extents = Vec::new();
+        for (axis, d) in shape.dim.iter_mut().enumerate() {
+            let value = match (&d.value, symbolic(d)) {
+                (_, Some(symbol)) => symbols.get(&symbol).copied().ok_or(format!("\"{symbol}\"")),
+                (Some(Dim::DimValue(v)), _) if *v > 0 => Ok(*v as usize),
+                _ if axis == 0 => Ok(1),
+                _ => Err("an unnamed dimension".to_owned()),
+            };
+            match value {
+                Ok(v) => {
+                    d.value = Some(Dim::DimValue(v as i64));
+                    extents.push(v);
+                }
+                Err(what) => unknown.push(format!("{what} (axis {axis} of input \"{name}\")")),
+            }
+        }
+        if let Err(e) = element_count(&extents) {
+            problems.push(format!("the input \"{name}\": {e}"));
+        }
+    }
+    match (problems.is_empty(), unknown.is_empty()) {
+        (false, _) => Err(ImportError::Invalid(problems)),
+        (_, false) => Err(ImportError::UnknownShape(unknown)),
+        _ => Ok(()),
+    }
+}

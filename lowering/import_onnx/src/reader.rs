@@ -1,0 +1,59 @@
+//! The one place that runs the ONNX reader (tract), on a thread of its own so that its defects end as errors.
+
+use crate::error::ImportError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::*;
+
+const THREAD: &str = "onnx-reader";
+/// Graphs are walked recursively in places.
+const STACK_BYTES: usize = 256 << 20;
+
+/// A panic on the reader's thread is reported as an error of the import, so it is not printed as well.
+fn quiet_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if std::thread::current().name() != Some(THREAD) {
+                previous(info);
+            }
+        }));
+    });
+}
+
+/// Runs `f` where a panic becomes [`ImportError::Crash`].
+pub(crate) fn guarded<T: Send>(
+    stage: &'static str,
+    f: impl FnOnce() -> Result<T, ImportError> + Send,
+) -> Result<T, ImportError> {
+    quiet_panics();
+    let crash = |payload: Box<dyn std::any::Any + Send>| {
+        let text = payload.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+        Err(ImportError::Crash { stage, message: text.unwrap_or_else(|| "no message".into()) })
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name(THREAD.into()).stack_size(STACK_BYTES);
+        match thread.spawn_scoped(scope, || catch_unwind(AssertUnwindSafe(f))) {
+            Ok(handle) => match handle.join() {
+                Ok(Ok(result)) => result,
+                Ok(Err(payload)) | Err(payload) => crash(payload),
+            },
+            Err(e) => Err(ImportError::Reader { stage, message: format!("cannot start a thread: {e}") }),
+        }
+    })
+}
+
+/// Reads a checked model and brings it to the reader's canonical ("decluttered") form.
+pub(crate) fn decluttered(proto: &ModelProto) -> Result<TypedModel, ImportError> {
+    let reader = |stage| move |e: TractError| ImportError::Reader { stage, message: format!("{e:#}") };
+    tract_onnx::onnx()
+        .model_for_proto_model(proto)
+        .map_err(reader("reading the graph"))?
+        .into_typed()
+        .map_err(reader("inferring shapes"))?
+        .into_decluttered()
+        .map_err(reader("simplifying the graph"))
+}

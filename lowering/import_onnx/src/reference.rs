@@ -1,0 +1,42 @@
+//! Runs a model by the ONNX reader itself: the independent answer that tests compare the import with.
+
+use crate::error::ImportError;
+use crate::{ImportOptions, Source, reader, with_proto};
+use ndarray::{ArrayD, IxDyn};
+use tract_onnx::prelude::*;
+
+/// Outputs of the model for each of `batches` (one array per model input), computed by tract's optimized runtime.
+///
+/// # Errors
+/// As the import, and where tract fails to run the model.
+pub fn run(
+    source: Source,
+    options: &ImportOptions,
+    batches: &[Vec<ArrayD<f32>>],
+) -> Result<Vec<Vec<ArrayD<f32>>>, ImportError> {
+    with_proto(source, options, |proto| {
+        reader::guarded("running the model", || {
+            let failed = |e: String| ImportError::Reader { stage: "running the model", message: e };
+            let model = reader::decluttered(proto)?.into_optimized().map_err(|e| failed(format!("{e:#}")))?;
+            let plan = model.into_runnable().map_err(|e| failed(format!("{e:#}")))?;
+            let mut results = Vec::new();
+            for batch in batches {
+                let mut inputs: TVec<TValue> = tvec!();
+                for x in batch {
+                    let data: Vec<f32> = x.iter().copied().collect();
+                    inputs.push(Tensor::from_shape(x.shape(), &data).map_err(|e| failed(e.to_string()))?.into());
+                }
+                let outputs = plan.run(inputs).map_err(|e| failed(format!("{e:#}")))?;
+                let mut arrays = Vec::new();
+                for o in &outputs {
+                    let view = o.to_plain_array_view::<f32>().map_err(|e| failed(e.to_string()))?;
+                    let data = view.iter().copied().collect();
+                    let array = ArrayD::from_shape_vec(IxDyn(view.shape()), data);
+                    arrays.push(array.map_err(|e| failed(e.to_string()))?);
+                }
+                results.push(arrays);
+            }
+            Ok(results)
+        })
+    })
+}
