@@ -3,7 +3,7 @@
 //! How: one loop whose turns are neighbours in y becomes the vector loop. Its other operand either is x (neighbours in x,
 //! one weight for all: "rows of an image") or w (one activation for all: "output channels"; the weights are repacked so
 //! that they are neighbours, and y is turned so that its channels are). Loops that do not move y are summed in registers,
-//! and one more loop that does not move the vector operand is done four turns at a time. See [`Fast`].
+//! and of the loops that do not move the vector operand four turns are done at a time. See [`Fast`].
 //!
 //! Arithmetic is in `f64`, which is exact while every partial sum is below 2⁵³ and is what vector units multiply best;
 //! the largest possible sum is known from the largest |x|, the largest |w| and the number of products per element. Beyond
@@ -17,8 +17,8 @@ use tessera_api::ContractLoop;
 
 /// Doubles the compiler keeps in registers: a tile of the vector loop.
 const TILE: usize = 16;
-/// Turns of the blocked loop done together.
-const BLOCK: usize = 4;
+/// Turns of the loops that keep the vector operand tabulated at most, so that their accumulators stay near the core.
+const MAX_KEPT: usize = 1 << 12;
 /// Sums of this many offsets are tabulated, not looped over.
 const MAX_SUMMED: usize = 1 << 16;
 
@@ -206,7 +206,8 @@ struct Fast {
     lanes: usize,
     /// Offsets (vector, scalar) that are summed.
     summed: Vec<(u32, u32)>,
-    block: Step,
+    /// Offsets (scalar, accumulator) that share a vector operand.
+    kept: Vec<(u32, u32)>,
     outer: Vec<Step>,
     turned: Option<Turned>,
     /// Length of the accumulator buffer.
@@ -272,7 +273,6 @@ impl Fast {
         let Some((_, chosen, x_is_vector, turned)) = best else { return Ok(None) };
         let lane = turns[chosen];
         let lanes = turned.map_or(lane.extent, |t| t.padded);
-        // the rest: loops that keep the vector operand can be blocked
         let mut rest: Vec<Turn> = vec![];
         for (i, t) in turns.iter().enumerate() {
             if i == chosen || t.y == 0 {
@@ -282,12 +282,23 @@ impl Fast {
             rest.push(Turn { y: y.unwrap_or(0), ..*t });
         }
         let keeps = |t: &Turn| if x_is_vector { t.x == 0 } else { t.w == 0 };
-        let block =
-            rest.iter().enumerate().filter(|(_, t)| keeps(t)).max_by_key(|(_, t)| t.extent).map(|b| b.0);
-        let block = block.map_or(Turn { extent: 1, x: 0, w: 0, y: 0 }, |b| rest.remove(b));
+        let (mut kept, mut rest): (Vec<Turn>, Vec<Turn>) = rest.into_iter().partition(keeps);
+        // innermost, and therefore last: turns that fill blocks of four, whose accumulators are apart but near
+        kept.sort_by_key(|t| {
+            let n = t.extent;
+            let passes = n / 4 + n % 4 / 2 + n % 2;
+            (n * 12 / passes, t.y >= lanes, std::cmp::Reverse(t.y))
+        });
+        // from the innermost outwards as many as the table may hold; the others are looped over
+        let (mut split, mut size) = (kept.len(), 1);
+        while split > 0 && size * kept[split - 1].extent <= MAX_KEPT {
+            split -= 1;
+            size *= kept[split].extent;
+        }
+        rest.extend(kept.drain(..split));
         rest.sort_by_key(|t| std::cmp::Reverse(t.y));
         // pack the weights in the order in which they are used
-        let inner: Vec<Turn> = if x_is_vector { vec![block] } else { vec![Turn { extent: lanes, ..lane }] };
+        let inner: Vec<Turn> = if x_is_vector { kept.clone() } else { vec![Turn { extent: lanes, ..lane }] };
         let order: Vec<Turn> =
             rest.iter().chain(&summed).chain(&inner).copied().filter(|t| t.w > 0).collect();
         let size = order.iter().try_fold(1u64, |n, t| n.checked_mul(t.extent as u64));
@@ -313,26 +324,14 @@ impl Fast {
         };
         let outer: Vec<Step> = rest.iter().map(&mut arrange).collect();
         let sums: Vec<Step> = summed.iter().map(&mut arrange).collect();
-        let block = if x_is_vector {
-            arrange(&block)
-        } else {
-            Step { extent: block.extent, vector: 0, scalar: block.x, y: block.y }
-        };
-        let mut offsets = vec![(0usize, 0usize)];
-        for s in &sums {
-            offsets = offsets
-                .iter()
-                .flat_map(|(v, c)| (0..s.extent).map(move |i| (v + i * s.vector, c + i * s.scalar)))
-                .collect();
-        }
-        let summed: Option<Vec<(u32, u32)>> = offsets
-            .into_iter()
-            .map(|(v, c)| Some((u32::try_from(v).ok()?, u32::try_from(c).ok()?)))
-            .collect();
-        let Some(summed) = summed else { return Ok(None) };
-        let reach: usize = outer.iter().chain([&block]).map(|s| (s.extent - 1) * s.y).sum::<usize>() + lanes;
+        let kept: Vec<Step> = kept.iter().map(&mut arrange).collect();
+        let summed = table(&sums, |s| (s.vector, s.scalar));
+        let kept_reach: usize = kept.iter().map(|s| (s.extent - 1) * s.y).sum();
+        let kept = table(&kept, |s| (s.scalar, s.y));
+        let (Some(summed), Some(kept)) = (summed, kept) else { return Ok(None) };
+        let reach = outer.iter().map(|s| (s.extent - 1) * s.y).sum::<usize>() + kept_reach + lanes;
         ctx.budget.elements(reach as u64)?;
-        Ok(Some(Fast { x_is_vector, w: packed, lanes, summed, block, outer, turned, len: reach }))
+        Ok(Some(Fast { x_is_vector, w: packed, lanes, summed, kept, outer, turned, len: reach }))
     }
 
     fn run(&self, x: &[i64], y: &mut [i64]) {
@@ -340,7 +339,8 @@ impl Fast {
         let mut acc = vec![0.0; self.len];
         let (vector, scalar) = if self.x_is_vector { (&x[..], &self.w[..]) } else { (&self.w[..], &x[..]) };
         // the outermost loop's turns are independent where they do not overlap in y
-        let inner: usize = self.outer.iter().skip(1).chain([&self.block]).map(|s| (s.extent - 1) * s.y).sum();
+        let kept = self.kept.iter().map(|k| k.1 as usize).max().unwrap_or(0);
+        let inner = self.outer.iter().skip(1).map(|s| (s.extent - 1) * s.y).sum::<usize>() + kept;
         match self.outer.split_first() {
             Some((first, rest)) if rayon::current_num_threads() > 1 && first.y >= inner + self.lanes => {
                 acc.par_chunks_mut(first.y).enumerate().take(first.extent).for_each(|(i, acc)| {
@@ -371,7 +371,7 @@ impl Fast {
         }
     }
 
-    /// `outer` loops, then the blocked loop and the tiles, with operands that begin at the current turn.
+    /// `outer` loops, then blocks of kept turns and tiles, with operands that begin at the current turn.
     fn nest(&self, outer: &[Step], vector: &[f64], scalar: &[f64], acc: &mut [f64]) {
         if let [first, rest @ ..] = outer {
             for i in 0..first.extent {
@@ -380,40 +380,43 @@ impl Fast {
             }
             return;
         }
-        let b = &self.block;
-        let mut i = 0;
-        while i < b.extent {
-            let (scalar, acc) = (&scalar[i * b.scalar..], &mut acc[i * b.y..]);
-            if i + BLOCK <= b.extent {
-                self.lanes::<BLOCK>(vector, scalar, acc);
-                i += BLOCK;
-            } else {
-                self.lanes::<1>(vector, scalar, acc);
-                i += 1;
-            }
+        let mut kept = &self.kept[..];
+        loop {
+            kept = match kept {
+                [a, b, c, d, rest @ ..] => {
+                    self.lanes([*a, *b, *c, *d], vector, scalar, acc);
+                    rest
+                }
+                [a, b, rest @ ..] => {
+                    self.lanes([*a, *b], vector, scalar, acc);
+                    rest
+                }
+                [a] => return self.lanes([*a], vector, scalar, acc),
+                [] => return,
+            };
         }
     }
 
-    /// All tiles of the vector loop, `B` turns of the blocked loop at a time.
-    fn lanes<const B: usize>(&self, vector: &[f64], scalar: &[f64], acc: &mut [f64]) {
+    /// All tiles of the vector loop for `B` kept turns.
+    fn lanes<const B: usize>(&self, kept: [(u32, u32); B], vector: &[f64], scalar: &[f64], acc: &mut [f64]) {
         let mut lane = 0;
         while lane < self.lanes {
             let (vector, acc) = (&vector[lane..], &mut acc[lane..]);
             match self.lanes - lane {
                 TILE.. => {
-                    self.tile::<B, TILE>(vector, scalar, acc);
+                    self.tile::<B, TILE>(kept, vector, scalar, acc);
                     lane += TILE;
                 }
                 8.. => {
-                    self.tile::<B, 8>(vector, scalar, acc);
+                    self.tile::<B, 8>(kept, vector, scalar, acc);
                     lane += 8;
                 }
                 4.. => {
-                    self.tile::<B, 4>(vector, scalar, acc);
+                    self.tile::<B, 4>(kept, vector, scalar, acc);
                     lane += 4;
                 }
                 _ => {
-                    self.tile::<B, 1>(vector, scalar, acc);
+                    self.tile::<B, 1>(kept, vector, scalar, acc);
                     lane += 1;
                 }
             }
@@ -421,25 +424,47 @@ impl Fast {
     }
 
     #[inline(always)]
-    fn tile<const B: usize, const T: usize>(&self, vector: &[f64], scalar: &[f64], acc: &mut [f64]) {
+    fn tile<const B: usize, const T: usize>(
+        &self,
+        kept: [(u32, u32); B],
+        vector: &[f64],
+        scalar: &[f64],
+        acc: &mut [f64],
+    ) {
         let mut sums = [[0.0; T]; B];
-        let step = self.block.scalar;
         for (v, s) in &self.summed {
             let row = &vector[*v as usize..][..T];
             let scalar = &scalar[*s as usize..];
-            for (b, sums) in sums.iter_mut().enumerate() {
-                let k = scalar[b * step];
+            for (sums, k) in sums.iter_mut().zip(&kept) {
+                let k = scalar[k.0 as usize];
                 for (o, x) in sums.iter_mut().zip(row) {
                     *o += k * x;
                 }
             }
         }
-        for (b, sums) in sums.iter().enumerate() {
-            for (o, x) in acc[b * self.block.y..][..T].iter_mut().zip(sums) {
+        for (sums, k) in sums.iter().zip(&kept) {
+            for (o, x) in acc[k.1 as usize..][..T].iter_mut().zip(sums) {
                 *o += x;
             }
         }
     }
+}
+
+/// The offsets of all turns of a nest, the last loop innermost. None where they exceed 32 bits.
+fn table(loops: &[Step], offsets: impl Fn(&Step) -> (usize, usize)) -> Option<Vec<(u32, u32)>> {
+    let mut out = vec![(0u32, 0u32)];
+    for s in loops {
+        let (a, b) = offsets(s);
+        let mut next = Vec::with_capacity(out.len() * s.extent);
+        for (x, y) in out {
+            for i in 0..s.extent {
+                let x = u32::try_from(x as usize + i * a).ok()?;
+                next.push((x, u32::try_from(y as usize + i * b).ok()?));
+            }
+        }
+        out = next;
+    }
+    Some(out)
 }
 
 /// Copies the weights in the order of `loops`; turns of the innermost loop from `real` on are padding.
