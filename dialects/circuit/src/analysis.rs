@@ -8,16 +8,21 @@
 //! after the ops that define its operands.
 
 use crate::interp::{key, spread};
-use crate::ops::{CircuitOp, CircuitType, tables};
-use crate::semantics::{ContractSpec, Interval, Ranges, TableFunction, View};
+use crate::ops::{CircuitOp, CircuitType, Maximum, maximum, tables};
+use crate::semantics::{ContractSpec, Interval, Ranges, TableFunction};
 use melior::ir::{
-    OperationRef, Value,
+    OperationRef, Value, ValueLike,
     operation::{OperationLike, OperationResult},
 };
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
-use tessera_mlir::{Error, Result, func::op_name, params, params::{Param, Params}, rewrite};
+use tessera_mlir::{
+    Error, Result, context_of,
+    func::op_name,
+    params,
+    params::{Param, Params},
+};
 
 /// Above this many elements, a weight's intervals are kept as their hull; its values are still known exactly.
 const MOST_EXACT: usize = 1 << 16;
@@ -45,7 +50,7 @@ impl Known {
         let ranges = if values.len() <= MOST_EXACT {
             Ranges::exact(shape, &values)
         } else {
-            Ranges::uniform(shape, Interval::of(values.iter().copied()).unwrap_or(Interval::point(0)))
+            Ranges::uniform(shape, Interval::around(values.iter().copied()).unwrap_or(Interval::point(0)))
         };
         Known { ranges: Rc::new(ranges), exact: Some(Rc::new(values)) }
     }
@@ -112,27 +117,48 @@ impl Analysis {
         self.known.get(&key(value))?.exact.clone()
     }
 
-    /// Visits an op and gives its results the tightest types that are proven.
+    /// Visits an op and gives its results the tightest types that are proven and that the verifier can follow: per channel
+    /// for contracts, affine forms and products, by the operands' types for others.
     ///
     /// # Errors
-    /// As [`Analysis::visit`], or where a value would leave the field.
-    pub fn tighten<'c>(&mut self, op: OperationRef<'c, '_>) -> Result<()> {
-        use melior::ir::ValueLike;
+    /// As [`Analysis::visit`], or where a value could leave the field.
+    pub fn tighten(&mut self, op: OperationRef) -> Result<()> {
         self.visit(op)?;
-        for result in op.results() {
-            let value: Value = result.into();
-            let ty = CircuitType::of(value)?;
-            let hull = self.hull(value)?;
-            if !hull.fits_field() {
-                return Err(Error::at(
-                    op.location(),
-                    format!("'{}': values within {hull} do not fit the field", op_name(op)),
-                ));
+        let Some(view) = CircuitOp::view(op)? else { return Ok(()) };
+        let place = |error: Error| error.context(format!("'{}' op", op_name(op))).or_at(op.location());
+        let types = match view {
+            CircuitOp::Contract { .. } | CircuitOp::Affine { .. } | CircuitOp::Mul { .. } => {
+                let value = OperationResult::into(op.result(0)?);
+                vec![
+                    CircuitType::with_interval(CircuitType::of(value)?.shape, self.hull(value)?)
+                        .map_err(place)?,
+                ]
             }
-            let Some((lo, hi)) = hull.to_i64s() else { continue };
-            value.set_type(CircuitType::new(ty.shape, lo, hi).to_type(tessera_mlir::context_of(op.location())));
+            CircuitOp::Weight { .. } | CircuitOp::Lookup { .. } => {
+                let value = OperationResult::into(op.result(0)?);
+                vec![
+                    CircuitType::with_interval(CircuitType::of(value)?.shape, self.type_hull(&view, value)?)
+                        .map_err(place)?,
+                ]
+            }
+            CircuitOp::Input { .. } => return Ok(()),
+            _ => view.infer().map_err(place)?,
+        };
+        for (result, ty) in op.results().zip(types) {
+            let ty = ty.to_type(context_of(op.location())).map_err(place)?;
+            Value::from(result).set_type(ty);
         }
         Ok(())
+    }
+
+    /// What a weight's values or a table's values on the operand's type are.
+    fn type_hull(&self, view: &CircuitOp, value: Value) -> Result<Interval> {
+        let CircuitOp::Lookup { x, table, .. } = view else { return self.hull(value) };
+        let keys = CircuitType::of(*x)?.interval();
+        self.tables
+            .get(table)
+            .and_then(|f| f.image(keys))
+            .ok_or_else(|| Error::new(format!("no table @{table} whose domain holds {keys}")))
     }
 
     /// Works out what is known about the results of an op from what is known about its operands. Declared intervals of
@@ -143,7 +169,7 @@ impl Analysis {
     pub fn visit(&mut self, op: OperationRef) -> Result<()> {
         let results = self
             .transfer(op)
-            .map_err(|error| error.context(format!("'{}'", op_name(op))).or_at(op.location()))?;
+            .map_err(|error| error.context(format!("'{}' op", op_name(op))).or_at(op.location()))?;
         for (result, known) in op.results().zip(results) {
             self.known.insert(key(result.into()), known);
         }
@@ -171,8 +197,8 @@ impl Analysis {
                 }
                 Known::exact(&ty.shape, values)
             }
-            CircuitOp::Constant { values } => Known::exact(&ty.shape, spread(values, ty.len())?),
-            CircuitOp::Contract { x, w, maps } => {
+            CircuitOp::Constant { values, .. } => Known::exact(&ty.shape, spread(values, ty.len())?),
+            CircuitOp::Contract { x, w, maps, .. } => {
                 let (rx, rw) = (self.ranges(x)?, self.ranges(w)?);
                 let spec = ContractSpec::from_maps(&maps, rx.shape(), rw.shape()).map_err(Error::new)?;
                 match self.exact(w) {
@@ -194,7 +220,7 @@ impl Analysis {
                 let (hi, lo) = self.ranges(x)?.split(shift);
                 return Ok(vec![Known::ranges(hi), Known::ranges(lo)]);
             }
-            CircuitOp::Lookup { x, table } => {
+            CircuitOp::Lookup { x, table, .. } => {
                 let f = self.tables.get(&table).ok_or_else(|| Error::new(format!("no table @{table}")))?;
                 Known::ranges(self.ranges(x)?.lookup(f).map_err(|keys| {
                     Error::new(format!(
@@ -203,19 +229,20 @@ impl Analysis {
                     ))
                 })?)
             }
-            CircuitOp::View { x, view } => {
-                let view = View::of(&view, &ty.shape);
-                match self.exact(x) {
-                    Some(x) => Known::exact(&ty.shape, view.apply(&x, 0)),
-                    None => Known::ranges(self.ranges(x)?.view(&view)),
-                }
-            }
+            CircuitOp::View { x, view } => match self.exact(x) {
+                Some(x) => Known::exact(&ty.shape, view.apply(&x, 0)),
+                None => Known::ranges(self.ranges(x)?.view(&view)),
+            },
             CircuitOp::Concat { xs, axis } => {
                 let parts = xs.iter().map(|&x| self.ranges(x)).collect::<Result<Vec<_>>>()?;
                 let parts: Vec<&Ranges> = parts.iter().map(|part| &**part).collect();
-                Known::ranges(Ranges::concat(&parts, axis).ok_or_else(|| Error::new("nothing to concatenate"))?)
+                Known::ranges(
+                    Ranges::concat(&parts, axis).ok_or_else(|| Error::new("nothing to concatenate"))?,
+                )
             }
-            CircuitOp::Output { .. } | CircuitOp::Table { .. } | CircuitOp::AssertZero { .. } => return Ok(vec![]),
+            CircuitOp::Output { .. } | CircuitOp::Table { .. } | CircuitOp::AssertZero { .. } => {
+                return Ok(vec![]);
+            }
         };
         Ok(vec![known])
     }
@@ -233,25 +260,9 @@ impl Analysis {
 
     /// max(a, b) = b + relu(a - b), where the terms are b and a lookup of relu on a - b.
     fn maximum(&self, terms: &[(i64, Value)], constant: i64) -> Result<Option<Ranges>> {
-        let &[(1, one), (1, other)] = terms else { return Ok(None) };
-        if constant != 0 {
-            return Ok(None);
-        }
-        for (b, relu) in [(one, other), (other, one)] {
-            let Some(lookup) = rewrite::defining_op(relu) else { continue };
-            let Some(CircuitOp::Lookup { x, table }) = CircuitOp::view(lookup)? else { continue };
-            let Some(difference) = rewrite::defining_op(x) else { continue };
-            let Some(CircuitOp::Affine { terms, constant: 0 }) = CircuitOp::view(difference)? else { continue };
-            let a = match terms[..] {
-                [(1, a), (-1, c)] if c == b => a,
-                [(-1, c), (1, a)] if c == b => a,
-                _ => continue,
-            };
-            if self.tables.get(&table).is_some_and(|f| is_relu_on(f, self.hull(x).ok())) {
-                return Ok(Some(self.ranges(a)?.max(&*self.ranges(b)?)));
-            }
-        }
-        Ok(None)
+        let Some(Maximum { a, b, difference, table }) = maximum(terms, constant)? else { return Ok(None) };
+        let is_relu = self.tables.get(&table).is_some_and(|f| is_relu_on(f, self.hull(difference).ok()));
+        if is_relu { Ok(Some(self.ranges(a)?.max(&*self.ranges(b)?))) } else { Ok(None) }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a fold keeps the type of the result, interval included, and what the interpreter computes.
 
-use crate::ops::{CircuitOp, CircuitType, result_type, set_affine, set_view};
+use crate::ops::{CircuitOp, CircuitType, maximum, result_type, set_affine, set_view};
 use melior::ir::{OperationRef, Value};
 use mlir_sys::{MlirOperation, MlirValue};
 use tessera_mlir::{
@@ -25,16 +25,15 @@ fn fold<'c, 'a>(op: OperationRef<'c, 'a>) -> Result<Fold<'c, 'a>> {
     let same_type = |x: Value<'c, 'a>| Ok::<_, tessera_mlir::Error>(CircuitType::of(x)? == declared);
     Ok(match view {
         // view(x, identity) = x
-        CircuitOp::View { x, view, shape } => {
-            let from = CircuitType::of(x)?;
-            if view.is_identity(&from.shape, &shape) && same_type(x)? {
+        CircuitOp::View { x, view } => {
+            if view.is_identity(&CircuitType::of(x)?.shape) && same_type(x)? {
                 return Ok(Fold::To(x));
             }
             // view(view(x, v), w) = view(x, w∘v)
-            if let Some(CircuitOp::View { x: inner, view: first, shape: between }) = producer(x)?
-                && let Some(both) = view.after(&first, &between)
+            if let Some(CircuitOp::View { x: inner, view: first }) = producer(x)?
+                && let Some(both) = view.after(&first)
             {
-                set_view(op, inner, &both, &shape);
+                set_view(op, inner, &both);
                 return Ok(Fold::InPlace);
             }
             Fold::None
@@ -83,9 +82,12 @@ fn simplify<'c: 'a, 'a>(terms: &Terms<'c, 'a>, constant: i64) -> Result<Option<(
             Some(CircuitOp::Constant { values, .. }) if values.len() == 1 && others > 0 => {
                 sum.add_constant(coefficient, values[0])
             }
-            // c·(Σ cᵢ·xᵢ + k) = Σ c·cᵢ·xᵢ + ck, when nothing else needs the inner sum
+            // c·(Σ cᵢ·xᵢ + k) = Σ c·cᵢ·xᵢ + ck, when nothing else needs the inner sum. A maximum stays in one piece:
+            // taken apart, its interval could not be proven any more.
             Some(CircuitOp::Affine { terms: inner, constant })
-                if has_one_use(x) && inner.len() + others <= MAX_TERMS =>
+                if has_one_use(x)
+                    && inner.len() + others <= MAX_TERMS
+                    && maximum(&inner, constant)?.is_none() =>
             {
                 sum.add_all(coefficient, &inner, constant)
             }

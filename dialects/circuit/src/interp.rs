@@ -7,7 +7,7 @@
 //! inputs or parameters that do not fit, they are errors.
 
 use crate::ops::{CircuitOp, CircuitType, tables};
-use crate::semantics::{ContractSpec, Interval, TableFunction, View};
+use crate::semantics::{ContractSpec, Interval, TableFunction};
 use melior::ir::{
     OperationRef, Value, ValueLike,
     operation::{OperationLike, OperationResult},
@@ -37,11 +37,17 @@ pub fn run_observed<'c, 'a>(
     mut observe: impl FnMut(OperationRef<'c, 'a>, &[ArrayD<i64>]),
 ) -> Result<Vec<ArrayD<i64>>> {
     let main = Func::main(module)?;
-    let mut run = Run { tables: tables(module)?, params, inputs: inputs.iter(), values: HashMap::new(), outputs: vec![] };
+    let mut run = Run {
+        tables: tables(module)?,
+        params,
+        inputs: inputs.iter(),
+        values: HashMap::new(),
+        outputs: vec![],
+    };
     for op in main.ops() {
         let results = run
             .step(op)
-            .map_err(|error| error.context(format!("'{}'", op_name(op))).or_at(op.location()))?;
+            .map_err(|error| error.context(format!("'{}' op", op_name(op))).or_at(op.location()))?;
         observe(op, &results);
         for (result, array) in op.results().zip(results) {
             run.values.insert(key(result.into()), Rc::new(array));
@@ -86,7 +92,10 @@ impl Run<'_> {
             op.results().map(|r: OperationResult| CircuitType::of(r.into())).collect::<Result<Vec<_>>>()?;
         let flat: Vec<Vec<i64>> = match view {
             CircuitOp::Input { name, .. } => {
-                let input = self.inputs.next().ok_or_else(|| Error::new(format!("no value given for input {name:?}")))?;
+                let input = self
+                    .inputs
+                    .next()
+                    .ok_or_else(|| Error::new(format!("no value given for input {name:?}")))?;
                 if input.shape() != types[0].shape {
                     return Err(Error::new(format!(
                         "input {name:?}: expected {}, found {}",
@@ -111,8 +120,8 @@ impl Run<'_> {
                 }
                 vec![param.data.to_i64s()?]
             }
-            CircuitOp::Constant { values } => vec![spread(values, types[0].len())?],
-            CircuitOp::Contract { x, w, maps } => {
+            CircuitOp::Constant { values, .. } => vec![spread(values, types[0].len())?],
+            CircuitOp::Contract { x, w, maps, .. } => {
                 let (x, w) = (self.get(x)?, self.get(w)?);
                 let spec = ContractSpec::from_maps(&maps, x.shape(), w.shape()).map_err(Error::new)?;
                 vec![spec.evaluate(&elements(&x), &elements(&w)).map_err(Error::new)?]
@@ -141,8 +150,10 @@ impl Run<'_> {
                 let lo = x.iter().zip(&hi).map(|(v, h)| v - (h << shift)).collect();
                 vec![hi, lo]
             }
-            CircuitOp::Table { .. } => return Err(Error::new("a table belongs into the module, not a function")),
-            CircuitOp::Lookup { x, table } => {
+            CircuitOp::Table { .. } => {
+                return Err(Error::new("a table belongs into the module, not a function"));
+            }
+            CircuitOp::Lookup { x, table, .. } => {
                 let f = self.tables.get(&table).ok_or_else(|| Error::new(format!("no table @{table}")))?;
                 let value = |&v: &i64| {
                     f.eval(v).ok_or_else(|| {
@@ -153,7 +164,6 @@ impl Run<'_> {
             }
             CircuitOp::View { x, view } => {
                 let x = self.get(x)?;
-                let view = View::of(&view, &types[0].shape);
                 view.check(x.len()).map_err(Error::new)?;
                 vec![view.apply(&elements(&x), 0)]
             }
@@ -204,7 +214,7 @@ pub(crate) fn spread(values: Vec<i64>, len: usize) -> Result<Vec<i64>> {
 /// Values of a declared type, every one within its interval.
 fn checked(values: Vec<i64>, ty: &CircuitType) -> Result<ArrayD<i64>> {
     let interval: Interval = ty.interval();
-    if let Some((at, v)) = values.iter().enumerate().find(|(_, v)| !interval.contains(**v)) {
+    if let Some((at, v)) = values.iter().enumerate().find(|(_, v)| !interval.holds(**v)) {
         return Err(Error::new(format!("element {at} is {v}, outside the declared interval {interval}")));
     }
     ArrayD::from_shape_vec(IxDyn(&ty.shape), values).map_err(|error| Error::new(error.to_string()))

@@ -1,17 +1,19 @@
 //! The circuit dialect: relations between integer tensors with proven intervals.
 //!
 //! Invariants:
-//! - Op and attribute names are spelled in [`ops`] alone.
+//! - Op and attribute names are spelled in [`ops`] alone, those of discardable attributes in [`ports`].
+//! - What an op means is written once, in [`semantics`], and everything else calls it.
 //! - This crate knows no other dialect of ours.
 
-mod contract;
+pub mod analysis;
 mod fold;
-mod interval;
+pub mod interp;
 pub mod ops;
-mod table;
+pub mod ports;
+pub mod publish;
+pub mod semantics;
 pub mod types;
 mod verify;
-mod view;
 
 use melior::dialect::DialectHandle;
 use mlir_sys::MlirDialectHandle;

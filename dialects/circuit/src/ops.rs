@@ -14,16 +14,13 @@ use tessera_mlir::{
     attrs::{self, IndexMap},
     context_of,
     func::op_name,
-    rewrite::all_ops,
+    rewrite::{all_ops, defining_op},
     shape,
 };
 
 pub use crate::{
-    contract::{contract_extents, contract_interval, contract_shape},
-    interval::Interval,
-    table::TableFunction,
+    semantics::{ContractSpec, Interval, TableFunction, View},
     types::CircuitType,
-    view::ViewAttrs,
 };
 
 /// Who sees an input or output.
@@ -95,7 +92,7 @@ pub enum CircuitOp<'c, 'a> {
     /// `circuit.lookup`
     Lookup { x: Value<'c, 'a>, table: String, ty: CircuitType },
     /// `circuit.view`
-    View { x: Value<'c, 'a>, view: ViewAttrs, shape: Vec<usize> },
+    View { x: Value<'c, 'a>, view: View },
     /// `circuit.concat`
     Concat { xs: Vec<Value<'c, 'a>>, axis: usize },
     /// `circuit.assert_zero`
@@ -172,18 +169,21 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
             "view" => {
                 let shape = result_type(op)?.shape;
                 let all =
-                    ViewAttrs::full(attrs::read_int(op, "offset")?, attrs::read_i64s(op, "strides")?, &shape);
-                let view = ViewAttrs {
+                    View::dense(shape, attrs::read_int(op, "offset")?, attrs::read_i64s(op, "strides")?);
+                let view = View {
                     valid_low: attrs::opt_i64s(op, "valid_low")?.unwrap_or_else(|| all.valid_low.clone()),
                     valid_high: attrs::opt_i64s(op, "valid_high")?.unwrap_or_else(|| all.valid_high.clone()),
                     ..all
                 };
-                Self::View { x: x()?, view, shape }
+                Self::View { x: x()?, view }
             }
             "concat" => Self::Concat { xs: op.operands().collect(), axis: attrs::read_usize(op, "axis")? },
             "assert_zero" => Self::AssertZero { x: x()? },
             _ => {
-                return Err(Error::at(op.location(), format!("'{name}' is not an op of the circuit dialect")));
+                return Err(Error::at(
+                    op.location(),
+                    format!("'{name}' is not an op of the circuit dialect"),
+                ));
             }
         }))
     }
@@ -220,9 +220,9 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
             }
             Self::Contract { x, w, maps, ty } => {
                 let (x, w) = (of(x)?, of(w)?);
-                let shape = contract_shape(&x.shape, &w.shape, maps)?;
-                let interval = contract_interval(&x, &w, maps)?;
-                let inferred = CircuitType::with_interval(shape, interval)?;
+                let spec = contract_spec(&x, &w, maps)?;
+                let interval = spec.bound(x.interval(), w.interval());
+                let inferred = CircuitType::with_interval(spec.result_shape(), interval)?;
                 ty.clone().unwrap_or(inferred)
             }
             Self::Affine { terms, constant } => {
@@ -235,9 +235,9 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
                 for (index, (_, x)) in rest.iter().enumerate() {
                     same_shape(&shape, &of(x)?.shape, index + 1)?;
                 }
-                let mut interval = Interval::point((*constant).into());
+                let mut interval = Interval::point(*constant);
                 for (coefficient, x) in terms {
-                    interval = interval + of(x)?.interval().scale((*coefficient).into());
+                    interval = interval + of(x)?.interval().scale(*coefficient);
                 }
                 CircuitType::with_interval(shape, interval)?
             }
@@ -254,12 +254,12 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
                 let high = CircuitType::new(x.shape.clone(), x.lo >> shift, x.hi >> shift);
                 return Ok(vec![high, CircuitType::new(x.shape, 0, (1i64 << shift) - 1)]);
             }
-            Self::View { x, view, shape } => {
+            Self::View { x, view } => {
                 let x = of(x)?;
-                view.check(x.len(), shape)?;
+                view.check(x.len()).map_err(Error::new)?;
                 let zero = Interval::point(0);
-                let interval = if view.has_padding(shape) { x.interval().hull(zero) } else { x.interval() };
-                CircuitType::with_interval(shape.clone(), interval)?
+                let interval = if view.reads_everywhere() { x.interval() } else { x.interval().hull(zero) };
+                CircuitType::with_interval(view.shape.clone(), interval)?
             }
             Self::Concat { xs, axis } => {
                 let types = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
@@ -343,10 +343,10 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
                 }
             }
             Self::Lookup { table, .. } => set("table", attrs::symbol(context, table)),
-            Self::View { view, shape, .. } => {
+            Self::View { view, .. } => {
                 set("offset", int(view.offset));
                 set("strides", attrs::i64s(context, &view.strides));
-                if view.has_padding(shape) {
+                if !view.reads_everywhere() {
                     set("valid_low", attrs::i64s(context, &view.valid_low));
                     set("valid_high", attrs::i64s(context, &view.valid_high));
                 }
@@ -360,6 +360,11 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
             .add_results(&results)
             .build()?)
     }
+}
+
+/// What a contraction of operands of these types sums.
+pub(crate) fn contract_spec(x: &CircuitType, w: &CircuitType, maps: &[IndexMap; 3]) -> Result<ContractSpec> {
+    ContractSpec::from_maps(maps, &x.shape, &w.shape).map_err(Error::new)
 }
 
 fn same_shape(expected: &[usize], found: &[usize], operand: usize) -> Result<()> {
@@ -469,8 +474,7 @@ builders! {
     fn table(name: &str, function: &TableFunction)
         = CircuitOp::Table { name: name.into(), function: function.clone() };
     /// `circuit.view`
-    fn view(x: Value<'c, '_>, view: &ViewAttrs, shape: &[usize])
-        = CircuitOp::View { x, view: view.clone(), shape: shape.to_vec() };
+    fn view(x: Value<'c, '_>, view: &View) = CircuitOp::View { x, view: view.clone() };
     /// `circuit.concat`
     fn concat(xs: &[Value<'c, '_>], axis: usize) = CircuitOp::Concat { xs: xs.to_vec(), axis };
     /// `circuit.assert_zero`
@@ -492,9 +496,9 @@ pub fn contract<'c>(
     let ty = match interval {
         None => None,
         Some((lo, hi)) => {
-            let shape = contract_shape(&CircuitType::of(x)?.shape, &CircuitType::of(w)?.shape, maps)
+            let spec = contract_spec(&CircuitType::of(x)?, &CircuitType::of(w)?, maps)
                 .map_err(|error| error.context("'circuit.contract' op").or_at(location))?;
-            Some(CircuitType::new(shape, lo, hi))
+            Some(CircuitType::new(spec.result_shape(), lo, hi))
         }
     };
     CircuitOp::Contract { x, w, maps: maps.clone(), ty }.build(location)
@@ -525,6 +529,39 @@ pub fn lookup<'c>(
     CircuitOp::Lookup { x, table: table.into(), ty }.build(location)
 }
 
+/// An affine form that is the sum in max(a, b) = b + f(a - b), where f is looked up in a table that may hold max(x, 0).
+pub struct Maximum<'c, 'a> {
+    /// One side.
+    pub a: Value<'c, 'a>,
+    /// The other.
+    pub b: Value<'c, 'a>,
+    /// a - b.
+    pub difference: Value<'c, 'a>,
+    /// The table that f is looked up in.
+    pub table: String,
+}
+
+/// Reads an affine form as the sum in a maximum; `None` where it is none.
+///
+/// # Errors
+/// When an op does not decode.
+pub fn maximum<'c: 'a, 'a>(terms: &[(i64, Value<'c, 'a>)], constant: i64) -> Result<Option<Maximum<'c, 'a>>> {
+    let (&[(1, one), (1, other)], 0) = (terms, constant) else { return Ok(None) };
+    for (b, f) in [(one, other), (other, one)] {
+        let Some(lookup) = defining_op(f) else { continue };
+        let Some(CircuitOp::Lookup { x: difference, table, .. }) = CircuitOp::view(lookup)? else { continue };
+        let Some(op) = defining_op(difference) else { continue };
+        let Some(CircuitOp::Affine { terms, constant: 0 }) = CircuitOp::view(op)? else { continue };
+        match terms[..] {
+            [(1, a), (-1, c)] | [(-1, c), (1, a)] if c == b => {
+                return Ok(Some(Maximum { a, b, difference, table }));
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
 /// Replaces the terms and the constant of an affine.
 pub(crate) fn set_affine<'c>(op: OperationRef<'c, '_>, terms: &[(i64, Value<'c, '_>)], constant: i64) {
     let context = context_of(op.location());
@@ -536,12 +573,12 @@ pub(crate) fn set_affine<'c>(op: OperationRef<'c, '_>, terms: &[(i64, Value<'c, 
 }
 
 /// Replaces the operand and the attributes of a view.
-pub(crate) fn set_view<'c>(op: OperationRef<'c, '_>, x: Value<'c, '_>, view: &ViewAttrs, shape: &[usize]) {
+pub(crate) fn set_view<'c>(op: OperationRef<'c, '_>, x: Value<'c, '_>, view: &View) {
     let context = context_of(op.location());
     tessera_mlir::rewrite::set_operands(op, &[x]);
     attrs::set(op, "offset", attrs::int(context, view.offset));
     attrs::set(op, "strides", attrs::i64s(context, &view.strides));
-    if view.has_padding(shape) {
+    if !view.reads_everywhere() {
         attrs::set(op, "valid_low", attrs::i64s(context, &view.valid_low));
         attrs::set(op, "valid_high", attrs::i64s(context, &view.valid_high));
     } else {

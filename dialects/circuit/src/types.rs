@@ -1,6 +1,6 @@
 //! The type of circuit values as a Rust value.
 
-use crate::interval::Interval;
+use crate::semantics::{FIELD_LIMIT, Interval};
 use melior::{
     Context,
     ir::{Type, TypeLike, Value, ValueLike},
@@ -33,7 +33,7 @@ impl CircuitType {
         if !interval.fits_field() {
             return Err(Error::new(format!(
                 "the interval {interval} leaves half the field (±{}): the value could wrap",
-                crate::interval::BOUND
+                FIELD_LIMIT
             )));
         }
         Ok(Self::new(shape, interval.lo as i64, interval.hi as i64))

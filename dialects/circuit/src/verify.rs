@@ -2,19 +2,16 @@
 //!
 //! What holds for a verified op:
 //! - it decodes into a [`CircuitOp`], and its results have the shapes that [`CircuitOp::infer`] gives;
-//! - a result's declared interval contains the inferred one, so that intervals stay true whatever is edited; only a
-//!   contraction may declare a tighter one, because its weights are known, and even then the inferred interval lies
-//!   within half the field;
+//! - a result's declared interval contains the inferred one, so that intervals stay true whatever is edited. Only
+//!   contractions, affine forms and products may declare a tighter one that meets the inferred one: their operands go
+//!   together (weights and biases by channel, the two sides of a maximum) in ways that types do not say.
+//!   `circuit-intervals` proves such intervals; even so the inferred one must lie within half the field;
 //! - a split's low part is exactly `[0, 2^shift)`, and putting the parts together again cannot wrap the field;
 //! - a lookup's operand lies in the table's domain, and its result contains the table's values there;
 //! - a view reads inside its operand;
 //! - a weight's parameter has integers of the same extents.
 
-use crate::{
-    contract::contract_interval,
-    interval::Interval,
-    ops::{CircuitOp, CircuitType, result_type},
-};
+use crate::ops::{CircuitOp, CircuitType, contract_spec, result_type};
 use melior::ir::{AttributeLike, OperationRef, Type, operation::OperationLike};
 use mlir_sys::{MlirLogicalResult, MlirOperation, mlirTypeAttrGetValue};
 use tessera_mlir::{
@@ -53,19 +50,11 @@ fn verify(op: OperationRef) -> Result<()> {
             )));
         }
         CircuitOp::Contract { x, w, maps, .. } => {
-            // `infer` took the declared type; the shape must follow from the maps, and the interval must be possible.
+            // `infer` took the declared type; here it is what follows from the operands.
             let (x, w) = (CircuitType::of(*x)?, CircuitType::of(*w)?);
-            let possible = contract_interval(&x, &w, maps)?;
-            inferred = vec![CircuitType {
-                shape: crate::contract::contract_shape(&x.shape, &w.shape, maps)?,
-                ..declared[0].clone()
-            }];
-            if !possible.meets(declared[0].interval()) {
-                return Err(Error::new(format!(
-                    "result: expected an interval that meets {possible}, which follows from the operands, found {}",
-                    declared[0].interval()
-                )));
-            }
+            let spec = contract_spec(&x, &w, maps)?;
+            let interval = spec.bound(x.interval(), w.interval());
+            inferred = vec![CircuitType::with_interval(spec.result_shape(), interval)?];
         }
         CircuitOp::Split { shift, .. } => {
             let (high, low) = (declared[0].interval(), declared[1].interval());
@@ -75,7 +64,7 @@ fn verify(op: OperationRef) -> Result<()> {
                     inferred[1].interval()
                 )));
             }
-            let together = high.scale(1 << shift) + low;
+            let together = high.scale(1i128 << shift) + low;
             if !together.fits_field() {
                 return Err(Error::new(format!(
                     "high part: {high} shifted by {shift} bits reaches {together}, outside half the field: the split \
@@ -83,13 +72,13 @@ fn verify(op: OperationRef) -> Result<()> {
                 )));
             }
         }
-        CircuitOp::Table { function, .. } => function.check()?,
+        CircuitOp::Table { function, .. } => function.check().map_err(Error::new)?,
         CircuitOp::Output { name, .. } | CircuitOp::Input { name, .. } if name.is_empty() => {
             return Err(Error::new("name: expected a name, found an empty one"));
         }
         CircuitOp::AssertZero { x } => {
             let interval = CircuitType::of(*x)?.interval();
-            if !interval.contains(Interval::point(0)) {
+            if !interval.holds(0) {
                 return Err(Error::new(format!(
                     "the operand lies in {interval} and is never 0: nothing satisfies this"
                 )));
@@ -97,6 +86,8 @@ fn verify(op: OperationRef) -> Result<()> {
         }
         _ => {}
     }
+    let correlated =
+        matches!(view, CircuitOp::Contract { .. } | CircuitOp::Affine { .. } | CircuitOp::Mul { .. });
     let mut errors = vec![];
     for (index, (inferred, declared)) in inferred.iter().zip(&declared).enumerate() {
         if inferred.shape != declared.shape {
@@ -105,7 +96,13 @@ fn verify(op: OperationRef) -> Result<()> {
                 shape::show(&inferred.shape),
                 shape::show(&declared.shape)
             )));
-        } else if !declared.interval().contains(inferred.interval()) {
+        } else if correlated && !inferred.interval().meets(declared.interval()) {
+            errors.push(Error::new(format!(
+                "result {index}: expected an interval that meets {}, which follows from the operands, found {}",
+                inferred.interval(),
+                declared.interval()
+            )));
+        } else if !correlated && !declared.interval().contains(inferred.interval()) {
             errors.push(Error::new(format!(
                 "result {index}: expected an interval that contains {}, which follows from the operands, found {}",
                 inferred.interval(),

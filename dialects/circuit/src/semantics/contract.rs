@@ -9,6 +9,7 @@
 
 use super::{Interval, for_each_index, row_major};
 use tessera_mlir::attrs::IndexMap;
+use tessera_mlir::shape::{elements, show};
 
 /// What a result axis runs over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,59 +66,65 @@ impl ContractSpec {
         w_shape: &[usize],
     ) -> Result<Self, String> {
         let mut extents: Vec<Option<usize>> = vec![None; indices];
-        for (name, map, shape) in [("first", &x, x_shape), ("second", &w, w_shape)] {
+        for (operand, (map, shape)) in [(&x, x_shape), (&w, w_shape)].into_iter().enumerate() {
             if map.len() != shape.len() {
                 return Err(format!(
-                    "the {name} indexing map has {} results, its operand has rank {}",
-                    map.len(),
-                    shape.len()
+                    "maps: expected {} results for operand {operand} of {}, found {}",
+                    shape.len(),
+                    show(shape),
+                    map.len()
                 ));
             }
             let mut seen = vec![false; indices];
             for (&i, &e) in map.iter().zip(shape) {
                 if i >= indices {
-                    return Err(format!("the {name} indexing map names index {i} of {indices}"));
+                    return Err(format!(
+                        "maps: index variable d{i} of operand {operand} is not one of {indices}"
+                    ));
                 }
                 if std::mem::replace(&mut seen[i], true) {
-                    return Err(format!("the {name} indexing map names index {i} twice"));
+                    return Err(format!("maps: index variable d{i} stands on two axes of operand {operand}"));
                 }
                 if let Some(other) = extents[i].replace(e)
                     && other != e
                 {
                     return Err(format!(
-                        "index {i} has extent {other} in the first operand and {e} in the second"
+                        "index variable d{i} has extent {other} in operand 0 and {e} in operand 1"
                     ));
                 }
             }
         }
         let (in_x, in_w) = (|i: &usize| x.contains(i), |i: &usize| w.contains(i));
         let mut seen = vec![false; indices];
-        for r in &y {
+        for (axis, r) in y.iter().enumerate() {
             let named = match r {
                 ResultIndex::One(i) => vec![*i],
                 ResultIndex::Sum(i, k) => vec![*i, *k],
             };
             for &i in &named {
-                if i >= indices || std::mem::replace(&mut seen[i], true) {
-                    return Err(format!("the result's indexing map names index {i} twice or out of range"));
+                if i >= indices {
+                    return Err(format!("maps: index variable d{i} of the result is not one of {indices}"));
+                }
+                if std::mem::replace(&mut seen[i], true) {
+                    return Err(format!("maps: index variable d{i} stands on two axes of the result"));
                 }
             }
             if let ResultIndex::Sum(i, k) = r
                 && !(in_x(i) && !in_w(i) && in_w(k) && !in_x(k))
             {
-                return Err(format!(
-                    "the sum of indices {i} and {k} must take one that only the first operand has and one that only the second has"
-                ));
+                return Err(one_or_sum(axis));
             }
         }
-        let extents: Option<Vec<usize>> = extents.into_iter().collect();
-        let Some(extents) = extents else {
-            return Err("an index occurs in neither operand".into());
-        };
-        if extents.contains(&0) {
-            return Err("an index has extent 0".into());
+        if let Some(i) = extents.iter().position(Option::is_none) {
+            return Err(format!("maps: index variable d{i} stands in no operand"));
         }
-        Ok(ContractSpec { extents, x, w, y })
+        let extents: Vec<usize> = extents.into_iter().flatten().collect();
+        if extents.contains(&0) {
+            return Err("an index variable has extent 0".into());
+        }
+        let spec = ContractSpec { extents, x, w, y };
+        elements(&spec.result_shape()).map_err(|error| error.to_string())?;
+        Ok(spec)
     }
 
     /// From indexing maps as `circuit.contract` has them: of x, of w and of the result.
@@ -128,23 +135,26 @@ impl ContractSpec {
         let [mx, mw, my] = maps;
         if mw.dims != mx.dims || my.dims != mx.dims {
             return Err(format!(
-                "the indexing maps have {}, {} and {} indices, expected equal numbers",
+                "maps: expected the same number of index variables, found {}, {} and {}",
                 mx.dims, mw.dims, my.dims
             ));
         }
-        let operand = |name: &str, map: &IndexMap| -> Result<Vec<usize>, String> {
-            let single = |r: &Vec<usize>| match r[..] {
+        let operand = |number: usize, map: &IndexMap| -> Result<Vec<usize>, String> {
+            let single = |(axis, r): (usize, &Vec<usize>)| match r[..] {
                 [i] => Ok(i),
-                _ => Err(format!("the {name} operand's indexing map must name one index per axis")),
+                _ => Err(format!(
+                    "maps: expected one index variable on axis {axis} of operand {number}, found a sum; only the \
+                     result may have sums"
+                )),
             };
-            map.results.iter().map(single).collect()
+            map.results.iter().enumerate().map(single).collect()
         };
-        let (x, w) = (operand("first", mx)?, operand("second", mw)?);
-        let y = my.results.iter().map(|r| match r[..] {
+        let (x, w) = (operand(0, mx)?, operand(1, mw)?);
+        let y = my.results.iter().enumerate().map(|(axis, r)| match r[..] {
             [i] => Ok(ResultIndex::One(i)),
             [i, k] if x.contains(&i) => Ok(ResultIndex::Sum(i, k)),
             [i, k] => Ok(ResultIndex::Sum(k, i)),
-            _ => Err("a result axis must be one index or the sum of two".to_string()),
+            _ => Err(one_or_sum(axis)),
         });
         let y = y.collect::<Result<_, _>>()?;
         ContractSpec::new(mx.dims, x, w, y, x_shape, w_shape)
@@ -327,6 +337,12 @@ impl ContractSpec {
     }
 }
 
+fn one_or_sum(axis: usize) -> String {
+    format!(
+        "maps: expected on axis {axis} of the result one index variable, or the sum of one of each operand"
+    )
+}
+
 fn overflow(v: i128) -> String {
     format!("an element of the result is {v}, beyond 64 bits")
 }
@@ -442,9 +458,9 @@ mod tests {
             let y = spec.evaluate(&x, &w).unwrap();
             assert_eq!(y, spec.evaluate_by_definition(&x, &w).unwrap(), "spec {i}");
             assert_eq!(y.len(), spec.result_shape().iter().product::<usize>());
-            let hull = |v: &[i64]| Interval::of(v.iter().copied()).unwrap();
+            let hull = |v: &[i64]| Interval::around(v.iter().copied()).unwrap();
             let bound = spec.bound(hull(&x), hull(&w));
-            assert!(y.iter().all(|&v| bound.contains(v)), "spec {i}: {bound}");
+            assert!(y.iter().all(|&v| bound.holds(v)), "spec {i}: {bound}");
         }
     }
 
@@ -458,8 +474,8 @@ mod tests {
         assert_eq!(
             [bad([y.clone(), w.clone(), y.clone()]), bad([x.clone(), w.clone(), IndexMap { dims: 6, ..y }])],
             [
-                "the first operand's indexing map must name one index per axis",
-                "the indexing maps have 7, 7 and 6 indices, expected equal numbers"
+                "maps: expected one index variable on axis 2 of operand 0, found a sum; only the result may have sums",
+                "maps: expected the same number of index variables, found 7, 7 and 6"
             ]
         );
     }
@@ -506,13 +522,13 @@ mod tests {
         assert_eq!(
             cases,
             [
-                "the first indexing map has 1 results, its operand has rank 2",
-                "the first indexing map names index 0 twice",
-                "index 1 has extent 3 in the first operand and 4 in the second",
-                "an index occurs in neither operand",
-                "the sum of indices 0 and 1 must take one that only the first operand has and one that only the second has",
-                "the result's indexing map names index 0 twice or out of range",
-                "the first indexing map names index 1 of 1",
+                "maps: expected 2 results for operand 0 of 2x3, found 1",
+                "maps: index variable d0 stands on two axes of operand 0",
+                "index variable d1 has extent 3 in operand 0 and 4 in operand 1",
+                "maps: index variable d2 stands in no operand",
+                "maps: expected on axis 0 of the result one index variable, or the sum of one of each operand",
+                "maps: index variable d0 stands on two axes of the result",
+                "maps: index variable d1 of operand 0 is not one of 1",
             ]
         );
     }

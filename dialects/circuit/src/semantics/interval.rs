@@ -6,24 +6,26 @@
 use std::fmt;
 use std::ops::{Add, Mul, Neg, Sub};
 
-/// The largest magnitude a value may have: (p-1)/2 for the Goldilocks prime p = 2^64 - 2^32 + 1. Integers of at most this
-/// magnitude are told apart by their residues mod p.
-pub const FIELD_LIMIT: i64 = i64::MAX - (1 << 31) + 1;
+/// The order of the Goldilocks field, 2⁶⁴ − 2³² + 1.
+pub const FIELD: i128 = 0xFFFF_FFFF_0000_0001;
+/// The largest magnitude a value may have: the greatest integer below p/2. Integers of at most this magnitude are told apart
+/// by their residues mod p.
+pub const FIELD_LIMIT: i128 = FIELD / 2;
 
 /// All integers from `lo` to `hi`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Interval {
     /// Smallest value.
     pub lo: i128,
-    /// Largest value.
+    /// Largest value; not below `lo`.
     pub hi: i128,
 }
 
 impl Interval {
-    /// `[lo, hi]`, or `None` where it would be empty.
-    pub fn new(lo: impl Into<i128>, hi: impl Into<i128>) -> Option<Self> {
-        let (lo, hi) = (lo.into(), hi.into());
-        (lo <= hi).then_some(Interval { lo, hi })
+    /// From the ends, in either order.
+    pub fn new(a: impl Into<i128>, b: impl Into<i128>) -> Self {
+        let (a, b) = (a.into(), b.into());
+        Interval { lo: a.min(b), hi: a.max(b) }
     }
 
     /// The interval that holds `v` alone.
@@ -33,17 +35,17 @@ impl Interval {
     }
 
     /// The smallest interval that holds all of `values`; `None` where there are none.
-    pub fn of(values: impl IntoIterator<Item = i64>) -> Option<Self> {
+    pub fn around(values: impl IntoIterator<Item = i64>) -> Option<Self> {
         values.into_iter().map(Interval::point).reduce(Interval::hull)
     }
 
     /// Whether `v` is in the interval.
-    pub fn contains(self, v: impl Into<i128>) -> bool {
+    pub fn holds(self, v: impl Into<i128>) -> bool {
         (self.lo..=self.hi).contains(&v.into())
     }
 
     /// Whether all of `other` is in the interval.
-    pub fn covers(self, other: Interval) -> bool {
+    pub fn contains(self, other: Interval) -> bool {
         self.lo <= other.lo && other.hi <= self.hi
     }
 
@@ -54,17 +56,24 @@ impl Interval {
 
     /// What both hold; `None` where that is nothing.
     pub fn intersect(self, other: Interval) -> Option<Interval> {
-        Interval::new(self.lo.max(other.lo), self.hi.min(other.hi))
+        let (lo, hi) = (self.lo.max(other.lo), self.hi.min(other.hi));
+        (lo <= hi).then_some(Interval { lo, hi })
+    }
+
+    /// Whether the two have an element in common.
+    pub fn meets(self, other: Interval) -> bool {
+        self.intersect(other).is_some()
     }
 
     /// `{c * a}`.
     pub fn scale(self, c: impl Into<i128>) -> Interval {
-        self * Interval::point(c)
+        let c = c.into();
+        Interval::new(self.lo.saturating_mul(c), self.hi.saturating_mul(c))
     }
 
     /// The largest magnitude.
-    pub fn abs_max(self) -> u128 {
-        self.lo.unsigned_abs().max(self.hi.unsigned_abs())
+    pub fn abs_max(self) -> i128 {
+        self.lo.saturating_abs().max(self.hi.saturating_abs())
     }
 
     /// Both parts of x = hi·2^s + lo with 0 ≤ lo < 2^s, for `s` in 0..=62: the intervals of (hi, lo).
@@ -78,9 +87,9 @@ impl Interval {
         (hi, lo)
     }
 
-    /// Whether distinct values of the interval are distinct field elements, centred on zero.
+    /// Whether integer and field arithmetic agree on it.
     pub fn fits_field(self) -> bool {
-        self.abs_max() <= FIELD_LIMIT as u128
+        self.abs_max() <= FIELD_LIMIT
     }
 
     /// Both bounds as `i64`, where they fit.
@@ -90,9 +99,9 @@ impl Interval {
 }
 
 impl From<(i64, i64)> for Interval {
-    /// The hull of the two.
+    /// From the ends, in either order.
     fn from((a, b): (i64, i64)) -> Self {
-        Interval::point(a).hull(Interval::point(b))
+        Interval::new(a, b)
     }
 }
 
@@ -124,10 +133,7 @@ impl Neg for Interval {
 impl Mul for Interval {
     type Output = Interval;
     fn mul(self, other: Interval) -> Interval {
-        let p = i128::saturating_mul;
-        let ends = [p(self.lo, other.hi), p(self.hi, other.lo), p(self.hi, other.hi)];
-        let start = Interval::point(p(self.lo, other.lo));
-        ends.into_iter().fold(start, |acc, v| acc.hull(Interval::point(v)))
+        self.scale(other.lo).hull(self.scale(other.hi))
     }
 }
 
@@ -148,8 +154,8 @@ mod tests {
 
     #[test]
     fn field_limit_is_half_of_p() {
-        assert_eq!(2 * FIELD_LIMIT as u128 + 1, (1u128 << 64) - (1 << 32) + 1);
-        assert!(Interval::from((FIELD_LIMIT, -FIELD_LIMIT)).fits_field());
+        assert_eq!(2 * FIELD_LIMIT + 1, (1 << 64) - (1 << 32) + 1);
+        assert!(Interval::new(FIELD_LIMIT, -FIELD_LIMIT).fits_field());
         assert!(!Interval::point(FIELD_LIMIT + 1).fits_field());
     }
 
@@ -172,9 +178,7 @@ mod tests {
             for s in 0..3 {
                 let (hi, lo) = a.split(s);
                 assert_eq!(hi, of((a.lo..=a.hi).map(|x| x >> s).collect()));
-                assert!(
-                    (a.lo..=a.hi).all(|x| lo.contains(x - ((x >> s) << s)) && lo.lo >= 0 && lo.hi < 1 << s)
-                );
+                assert!((a.lo..=a.hi).all(|x| lo.holds(x - ((x >> s) << s)) && lo.lo >= 0 && lo.hi < 1 << s));
             }
         }
     }

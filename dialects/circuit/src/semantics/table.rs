@@ -4,7 +4,7 @@
 //! proves that x lies in the domain.
 //!
 //! Invariants of a checked table: the domain is not empty and has at most [`MAX_DOMAIN`] values; shift is 0..=62;
-//! `min <= max`; x + offset stays in `i64` on the domain.
+//! `min <= max`; x + offset stays in `i64` on the domain; keys and values lie within half the field.
 
 use super::Interval;
 
@@ -57,24 +57,32 @@ impl TableFunction {
         let domain = self.domain();
         let size = domain.hi - domain.lo + 1;
         if size < 1 {
-            return Err(format!("the domain {domain} is empty"));
+            return Err("values: expected at least one".into());
         }
         if size > i128::from(MAX_DOMAIN) {
-            return Err(format!("the domain {domain} has {size} values, at most {MAX_DOMAIN} are possible"));
+            return Err(format!(
+                "domain: expected at most {MAX_DOMAIN} rows, found {size} in {domain}; split the value first"
+            ));
         }
-        if domain.to_i64s().is_none() {
-            return Err(format!("the domain {domain} is beyond 64 bits"));
-        }
-        if let TableFunction::Clamp { offset, shift, min, max, .. } = *self {
-            if shift > 62 {
-                return Err(format!("shift {shift} is not within 0..=62"));
+        let values = match *self {
+            TableFunction::Clamp { offset, shift, min, max, .. } => {
+                if shift > 62 {
+                    return Err(format!("shift: expected 0..=62, found {shift}"));
+                }
+                if min > max {
+                    return Err(format!("min, max: expected min ≤ max, found {min} and {max}"));
+                }
+                if (domain + Interval::point(offset)).to_i64s().is_none() {
+                    return Err(format!("offset: {offset} takes the domain {domain} beyond 64 bits"));
+                }
+                Interval::new(min, max)
             }
-            if min > max {
-                return Err(format!("min {min} is above max {max}"));
+            TableFunction::Values { ref values, .. } => {
+                Interval::around(values.iter().copied()).unwrap_or(Interval::point(0))
             }
-            if (domain + Interval::point(offset)).to_i64s().is_none() {
-                return Err(format!("offset {offset} takes the domain {domain} beyond 64 bits"));
-            }
+        };
+        if !domain.fits_field() || !values.fits_field() {
+            return Err(format!("domain {domain} and values {values}: expected both within half the field"));
         }
         Ok(())
     }
@@ -94,16 +102,16 @@ impl TableFunction {
 
     /// The exact interval of f on `x`; `None` where `x` is not within the domain.
     pub fn image(&self, x: Interval) -> Option<Interval> {
-        if !self.domain().covers(x) {
+        if !self.domain().contains(x) {
             return None;
         }
         let (first, last) = x.to_i64s()?;
         match self {
             // Monotone.
-            TableFunction::Clamp { .. } => Interval::new(self.eval(first)?, self.eval(last)?),
+            TableFunction::Clamp { .. } => Some(Interval::new(self.eval(first)?, self.eval(last)?)),
             TableFunction::Values { lo, values } => {
                 let (from, to) = (first.abs_diff(*lo) as usize, last.abs_diff(*lo) as usize);
-                Interval::of(values.get(from..=to)?.iter().copied())
+                Interval::around(values.get(from..=to)?.iter().copied())
             }
         }
     }
@@ -133,7 +141,7 @@ mod tests {
             for lo in -7..=6 {
                 for hi in lo..=7 {
                     let all: Option<Vec<i64>> = (lo..=hi).map(|x| t.eval(x)).collect();
-                    assert_eq!(t.image((lo, hi).into()), all.and_then(Interval::of));
+                    assert_eq!(t.image((lo, hi).into()), all.and_then(Interval::around));
                 }
             }
         }
@@ -153,11 +161,11 @@ mod tests {
         assert_eq!(
             errors,
             [
-                "the domain [0, -1] is empty",
-                "offset 9223372036854775807 takes the domain [0, 3] beyond 64 bits",
-                "shift 63 is not within 0..=62",
-                "min 0 is above max -1",
-                "the domain [0, 9223372036854775807] has 9223372036854775808 values, at most 16777216 are possible",
+                "values: expected at least one",
+                "offset: 9223372036854775807 takes the domain [0, 3] beyond 64 bits",
+                "shift: expected 0..=62, found 63",
+                "min, max: expected min ≤ max, found 0 and -1",
+                "domain: expected at most 16777216 rows, found 9223372036854775808 in [0, 9223372036854775807]; split the value first",
             ]
         );
     }

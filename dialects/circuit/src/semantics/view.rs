@@ -6,7 +6,7 @@
 //! Invariants of a checked view: all four lists have the rank of the result; every box lies within its extent; every source
 //! read lies in the tensor viewed.
 
-use super::{for_each_index, row_major};
+use super::{Interval, for_each_index, row_major};
 
 /// An affine re-indexing, with the shape of its result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -111,27 +111,30 @@ impl View {
     pub fn check(&self, source_len: usize) -> Result<(), String> {
         let rank = self.shape.len();
         for (name, list) in
-            [("strides", &self.strides), ("valid_low", &self.valid_low), ("valid_high", &self.valid_high)]
+            [("strides", &self.strides), ("valid", &self.valid_low), ("valid end", &self.valid_high)]
         {
             if list.len() != rank {
-                return Err(format!("{name} has {} entries, the result has rank {rank}", list.len()));
+                return Err(format!(
+                    "{name}: expected one value for each of {rank} axes, found {}",
+                    list.len()
+                ));
             }
         }
-        let (mut least, mut most) = (i128::from(self.offset), i128::from(self.offset));
+        let mut reach = Interval::point(self.offset);
         let mut empty = false;
-        for (d, &extent) in self.shape.iter().enumerate() {
-            let (low, high) = (self.valid_low[d], self.valid_high[d]);
+        for (axis, &extent) in self.shape.iter().enumerate() {
+            let (low, high) = (self.valid_low[axis], self.valid_high[axis]);
             if low < 0 || high < low || high > extent as i64 {
-                return Err(format!("on axis {d} the valid range {low}..{high} is not within 0..{extent}"));
+                return Err(format!(
+                    "valid: expected a range within 0..{extent} on axis {axis}, found {low}..{high}"
+                ));
             }
             empty |= low == high;
-            let ends = [low, high - 1].map(|r| i128::from(r) * i128::from(self.strides[d]));
-            least += ends[0].min(ends[1]);
-            most += ends[0].max(ends[1]);
+            reach = reach + Interval::new(low, high - 1).scale(self.strides[axis]);
         }
-        if !empty && (least < 0 || most >= source_len as i128) {
+        if !empty && (reach.lo < 0 || reach.hi >= source_len as i128) {
             return Err(format!(
-                "reads source elements {least}..={most} of a tensor of {source_len} elements"
+                "valid positions read the flat indices {reach}, but the operand has {source_len} elements"
             ));
         }
         Ok(())
@@ -275,14 +278,17 @@ mod tests {
     fn check_names_what_is_wrong() {
         let v = View::dense(vec![2, 2], 0, vec![2, 1]);
         assert_eq!(v.check(4), Ok(()));
-        assert_eq!(v.check(3).unwrap_err(), "reads source elements 0..=3 of a tensor of 3 elements");
+        assert_eq!(
+            v.check(3).unwrap_err(),
+            "valid positions read the flat indices [0, 3], but the operand has 3 elements"
+        );
         assert_eq!(
             View { strides: vec![1], ..v.clone() }.check(4).unwrap_err(),
-            "strides has 1 entries, the result has rank 2"
+            "strides: expected one value for each of 2 axes, found 1"
         );
         assert_eq!(
             View { valid_high: vec![2, 3], ..v.clone() }.check(4).unwrap_err(),
-            "on axis 1 the valid range 0..3 is not within 0..2"
+            "valid: expected a range within 0..2 on axis 1, found 0..3"
         );
         assert!(View { offset: -1, ..v }.check(4).is_err());
     }
