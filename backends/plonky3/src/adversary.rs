@@ -1,0 +1,26 @@
+//! A dishonest prover for tests: hooks that may change what is committed, claimed or sent, at every phase.
+//!
+//! Invariant: without the feature `adversary` nothing outside this crate can reach them, and the honest prover's are empty.
+pub use crate::columns::Columns;
+use crate::keys::Proof;
+use crate::p3::{E, Mat};
+
+/// What may be changed, in the order of the protocol.
+pub trait Tamper {
+    /// The witness columns on physical rows, before they are committed.
+    fn witness(&mut self, _groups: &mut [Mat]) {}
+    /// Folds, copies, sums, fractions, before they are committed.
+    fn round2(&mut self, _groups: &mut [Columns]) {}
+    /// η-folds, before they are committed.
+    fn round3(&mut self, _groups: &mut [Columns]) {}
+    /// Exposed values, before they are absorbed.
+    fn terminals(&mut self, _values: &mut [E]) {}
+    /// The quotient's values on the extension, before it is committed.
+    fn quotients(&mut self, _groups: &mut [Vec<E>]) {}
+    /// The finished proof.
+    fn proof(&mut self, _proof: &mut Proof) {}
+}
+
+/// Changes nothing.
+pub struct Honest;
+impl Tamper for Honest {}

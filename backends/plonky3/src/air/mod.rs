@@ -1,0 +1,249 @@
+//! The compiled relation: what a verifier needs of a Program, and nothing whose size grows with the number of rows.
+//!
+//! Tables of equal height are laid side by side into a [`Group`]: one matrix per round and group. Active row r of a table
+//! stands at physical row `height − rows + r`, so that padding comes first. Folds become Horner columns
+//! X(next) = ratio·X + Σ lanes, sums over segments become running sums, lookups become LogUp (Haböck, ePrint 2022/1530);
+//! every constraint is cyclic in the rows and of degree at most 3.
+//!
+//! # Correctness
+//! * A Horner column is reset (ratio 0) at the first active row and at the first row of each segment, so neither padding
+//!   nor the cyclic step from the last row to the first carries anything into it.
+//! * A running sum is reset at the first segment end that counts; it adds nothing on padding.
+//! * The value of a column at physical row 0 is bound by a [`Node::Terminal`]; a LogUp sum spreads its terminal over all
+//!   rows, so that the cyclic sum closes exactly if the terminal is the sum of all fractions.
+//! * Two tables that join carry the same list of segment values: a copy column in one of them, bound by equal η-folds.
+pub mod basis;
+pub mod compile;
+pub mod measure;
+pub mod nodes;
+pub mod rows;
+pub mod symbol;
+pub mod validate;
+
+use self::symbol::{Exponents, Poly};
+use serde::{Deserialize, Serialize};
+use tessera_api::{Public, Seq};
+
+/// Challenge variables beyond the Program's own: LogUp's α and β, and η that binds copied segment values.
+pub const EXTRA_VARIABLES: u32 = 3;
+
+/// A whole compiled relation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Air {
+    /// Number of the Program's fold variables; α, β, η follow.
+    pub variables: u32,
+    /// All monomials, exponents over `variables + EXTRA_VARIABLES`.
+    pub monos: Vec<Exponents>,
+    /// Groups of tables, tallest first, heights distinct.
+    pub groups: Vec<Group>,
+    /// Number of exposed values.
+    pub terminals: u32,
+    /// Exposed LogUp sums; together they are zero.
+    pub lookup_terminals: Vec<u32>,
+    /// Pairs of exposed η-folds that are equal.
+    pub links: Vec<(u32, u32)>,
+    /// Identities at the challenge point.
+    pub equations: Vec<Equation>,
+    /// The statement.
+    pub publics: Vec<Public>,
+    /// Counts that soundness depends on.
+    pub measure: measure::Measure,
+}
+
+/// Tables of one height, side by side.
+///
+/// A row's base cells are the committed fixed columns, then the sparse ones, then the witness columns; its extension cells are
+/// those of round 2, then those of round 3.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Height as a power of two.
+    pub log_height: u8,
+    /// For people.
+    pub tables: Vec<String>,
+    /// Fixed columns committed in the key.
+    pub fixed: u32,
+    /// Fixed columns that are 1 on the few physical rows listed and 0 elsewhere: never committed, the verifier evaluates them.
+    pub sparse: Vec<Vec<u32>>,
+    /// Columns of the witness.
+    pub witness: u32,
+    /// Extension columns committed after the fold challenges.
+    pub round2: u32,
+    /// Extension columns committed after η.
+    pub round3: u32,
+    /// All constraints.
+    pub nodes: Vec<Node>,
+}
+
+impl Group {
+    /// Base cells of a row.
+    pub fn base_width(&self) -> usize {
+        self.fixed as usize + self.sparse.len() + self.witness as usize
+    }
+    /// Number of rows.
+    pub fn height(&self) -> usize {
+        1 << self.log_height
+    }
+}
+
+impl Node {
+    /// Number of constraints of (extension, base) kind.
+    pub fn constraints(&self) -> (usize, usize) {
+        match self {
+            Node::Base { .. } => (0, 1),
+            Node::Horner { .. } | Node::Sum { .. } | Node::Terminal { .. } => (1, 0),
+            Node::Lookups { pairs, .. } => (pairs.len(), 0),
+        }
+    }
+}
+
+impl Air {
+    /// The counts that follow from the groups alone; the others are zero.
+    pub fn count(&self) -> measure::Measure {
+        let per_group = |g: &Group| {
+            let nodes = g.nodes.iter().map(|n| n.constraints().0 + n.constraints().1);
+            let once = u64::from(g.fixed + g.witness);
+            // extension columns are two base columns each at two points, the quotient two chunks of two base columns
+            let openings = once + 4 * u64::from(g.round2 + g.round3) + 4;
+            (nodes.sum::<usize>() as u64, openings)
+        };
+        self.groups.iter().map(per_group).fold(measure::Measure::default(), |mut m, (c, o)| {
+            m.constraints += c;
+            m.openings += o;
+            m
+        })
+    }
+}
+
+/// constant + Σ weight · base cell, with weights that depend on the challenges.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dot {
+    /// Added.
+    pub constant: Poly,
+    /// (column, weight), columns strictly increasing.
+    pub cells: Vec<(u32, Poly)>,
+}
+
+/// A product of base cells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    /// Balanced residue.
+    pub coefficient: i64,
+    /// Columns, at most 3.
+    pub factors: Vec<u32>,
+}
+
+/// Something of an extension column that a running sum takes up at a segment end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Factor {
+    /// The column on this row.
+    Current(u32),
+    /// The column on the next row: the value of a Horner column after this row.
+    Next(u32),
+}
+
+/// One half of a LogUp pair: numerator over denominator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fraction {
+    /// The column whose negation is the numerator (a multiplicity); 1 if none.
+    pub multiplicity: Option<u32>,
+    /// α + Σ βⁱ·entryᵢ + β^W·(bus + 1).
+    pub denominator: Dot,
+}
+
+/// A constraint, or several that belong together. All hold on every row, the row after the last being the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Node {
+    /// A base polynomial vanishes.
+    Base {
+        /// Balanced residue.
+        constant: i64,
+        /// The monomials.
+        products: Vec<Product>,
+    },
+    /// column(next) = ratio · column + Σ gate · dot.
+    Horner {
+        /// Extension column.
+        column: u32,
+        /// A combination of selectors.
+        ratio: Dot,
+        /// (gating column, what is added); ungated if none.
+        parts: Vec<(Option<u32>, Dot)>,
+    },
+    /// column(next) = ratio · column + end · Π factors.
+    Sum {
+        /// Extension column.
+        column: u32,
+        /// A combination of selectors.
+        ratio: Dot,
+        /// 1 where a segment that counts ends, 0 elsewhere.
+        end: Dot,
+        /// One or two.
+        factors: Vec<Factor>,
+    },
+    /// first · (column − terminal) = 0.
+    Terminal {
+        /// Extension column.
+        column: u32,
+        /// Base column that is 1 on physical row 0 alone.
+        first: u32,
+        /// Index of the exposed value.
+        terminal: u32,
+    },
+    /// LogUp: with φᵢ the columns after `column`, φᵢ·dᵢ·dᵢ′ = nᵢ·dᵢ′ + nᵢ′·dᵢ for all pairs but the last; the last pair takes
+    /// column(next) − column + terminal/height − Σ φᵢ for its φ.
+    Lookups {
+        /// The running sum; the fractions' columns follow.
+        column: u32,
+        /// Index of the exposed total.
+        terminal: u32,
+        /// One or two fractions each.
+        pairs: Vec<Vec<Fraction>>,
+    },
+}
+
+/// Where the values of a segment end are copied to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copy {
+    /// Group and extension column (round 2) of the copy.
+    pub to: (u32, u32),
+    /// 1 on the rows that hold the copied values.
+    pub to_end: Dot,
+    /// Group and Horner column copied.
+    pub from: (u32, u32),
+    /// 1 on the rows after which the Horner column holds the values.
+    pub from_end: Dot,
+}
+
+/// Σ coefficient · monomial · operand = 0 at the challenge point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Equation {
+    /// For people.
+    pub name: String,
+    /// The summands.
+    pub terms: Vec<EquationTerm>,
+}
+
+/// A summand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EquationTerm {
+    /// Balanced residue.
+    pub coefficient: i64,
+    /// Index of a monomial.
+    pub mono: u32,
+    /// What is multiplied.
+    pub operand: Operand,
+}
+
+/// What a summand speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operand {
+    /// A product of exposed values, one or two.
+    Terminals(Vec<u32>),
+    /// A fold of public values, computed by the verifier.
+    Public {
+        /// Index of the public tensor.
+        public: u32,
+        /// (flag, exponents) of each element, over the Program's variables.
+        monos: Seq,
+    },
+}

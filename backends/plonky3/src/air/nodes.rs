@@ -1,0 +1,165 @@
+//! Builders for weighted sums and the constraints of one table: folds, sums, lookups.
+use super::basis::{Combination, Selector};
+use super::rows::{Ratio, Walk};
+use super::symbol::{Monomials, Poly, balanced};
+use super::{Dot, Fraction, Node, Product};
+use crate::p3::{F, PrimeCharacteristicRing, signed};
+use std::collections::BTreeMap;
+use tessera_api::{Cell, Constraint, Expr, Table};
+
+/// Where the columns of a table lie in its group's rows.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// Index of the group.
+    pub group: usize,
+    /// Physical row of active row 0.
+    pub pad: u32,
+    /// First of the Program's fixed columns.
+    pub fixed: u32,
+    /// First of the table's committed selectors.
+    pub dense: u32,
+    /// Column of each sparse selector.
+    pub sparse: Vec<u32>,
+    /// First witness column, counted from the group's first witness column.
+    pub witness: u32,
+    /// Where the group's witness columns start in a row.
+    pub witness_base: u32,
+    /// The group's column that is 1 on physical row 0.
+    pub first: u32,
+}
+
+impl Place {
+    /// The row's column of a cell.
+    pub fn cell(&self, c: Cell) -> u32 {
+        match c {
+            Cell::Fixed(i) => self.fixed + i,
+            Cell::Witness(i) => self.witness_base + self.witness + i,
+        }
+    }
+    fn selector(&self, s: Selector) -> u32 {
+        match s {
+            Selector::Dense(i) => self.dense + i,
+            Selector::Sparse(i) => self.sparse[i as usize],
+        }
+    }
+}
+
+/// A weighted sum under construction.
+#[derive(Clone, Default)]
+pub struct Sum {
+    constant: Poly,
+    cells: BTreeMap<u32, Poly>,
+}
+
+impl Sum {
+    /// Adds scale · monomial · expr.
+    pub fn expr(&mut self, place: &Place, scale: F, mono: u32, e: &Expr) {
+        self.constant.add(scale * signed(e.constant), mono);
+        for (c, factors) in &e.terms {
+            // degree 1 by validation
+            if let Some(cell) = factors.first() {
+                self.cells.entry(place.cell(*cell)).or_default().add(scale * signed(*c), mono);
+            }
+        }
+    }
+    /// Adds monomial · indicator.
+    pub fn indicator(&mut self, place: &Place, mono: u32, c: &Combination) {
+        self.constant.add(c.constant, mono);
+        for (s, k) in &c.terms {
+            self.cells.entry(place.selector(*s)).or_default().add(*k, mono);
+        }
+    }
+    /// Adds scale · other.
+    pub fn add_scaled(&mut self, scale: F, other: &Sum) {
+        self.constant.add_scaled(scale, &other.constant);
+        for (c, p) in &other.cells {
+            self.cells.entry(*c).or_default().add_scaled(scale, p);
+        }
+    }
+    /// The finished sum.
+    pub fn dot(self) -> Dot {
+        Dot {
+            constant: self.constant,
+            cells: self.cells.into_iter().filter(|(_, p)| !p.0.is_empty()).collect(),
+        }
+    }
+}
+
+/// ratio and lanes of a fold: Σ over patterns of indicator · Σ over lanes of relative monomial · expression, sorted by selector.
+pub fn horner(
+    place: &Place,
+    column: u32,
+    walk: &Walk,
+    lanes: &[&Expr],
+    answers: (&[Combination], &[Combination]),
+    monos: &mut Monomials,
+) -> Node {
+    let extend = |e: &[i64]| [e, &[0; 3]].concat();
+    let (ratio_answers, pattern_answers) = answers;
+    let mut ratio = Sum::default();
+    for (r, c) in walk.ratios.iter().zip(ratio_answers) {
+        if let Ratio::Mono(e) = r {
+            ratio.indicator(place, monos.id(&extend(e)), c);
+        }
+    }
+    let mut parts: BTreeMap<Option<u32>, Sum> = BTreeMap::new();
+    for (pattern, c) in walk.patterns.iter().zip(pattern_answers) {
+        let mut lane_sum = Sum::default();
+        for (e, weight) in lanes.iter().zip(pattern) {
+            if let Some(w) = weight {
+                lane_sum.expr(place, F::ONE, monos.id(&extend(w)), e);
+            }
+        }
+        if c.constant != F::ZERO {
+            parts.entry(None).or_default().add_scaled(c.constant, &lane_sum);
+        }
+        for (s, k) in &c.terms {
+            parts.entry(Some(place.selector(*s))).or_default().add_scaled(*k, &lane_sum);
+        }
+    }
+    let parts = parts
+        .into_iter()
+        .map(|(g, s)| (g, s.dot()))
+        .filter(|(_, d)| !d.cells.is_empty() || !d.constant.0.is_empty())
+        .collect();
+    Node::Horner { column, ratio: ratio.dot(), parts }
+}
+
+/// A Program constraint.
+pub fn base(place: &Place, c: &Constraint) -> Node {
+    let products = c.expr.terms.iter().map(|(k, f)| Product {
+        coefficient: balanced(signed(*k)),
+        factors: f.iter().map(|x| place.cell(*x)).collect(),
+    });
+    Node::Base { constant: balanced(signed(c.expr.constant)), products: products.collect() }
+}
+
+/// All lookups and provides of a table, two by two.
+pub fn pairs(
+    place: &Place,
+    table: &Table,
+    variables: usize,
+    width: usize,
+    monos: &mut Monomials,
+) -> Vec<Vec<Fraction>> {
+    let n = variables;
+    let mut power = |alpha: i64, beta: i64| {
+        let mut e = vec![0; n + 3];
+        e[n] = alpha;
+        e[n + 1] = beta;
+        monos.id(&e)
+    };
+    let mut fraction = |bus: u32, tuple: &[Expr], multiplicity: Option<u32>| {
+        let mut d = Sum::default();
+        d.constant.add(F::ONE, power(1, 0));
+        d.constant.add(F::from_u64(bus as u64 + 1), power(0, width as i64));
+        for (i, e) in tuple.iter().enumerate() {
+            d.expr(place, F::ONE, power(0, i as i64), e);
+        }
+        Fraction { multiplicity: multiplicity.map(|m| place.cell(Cell::Witness(m))), denominator: d.dot() }
+    };
+    let lookups: Vec<Fraction> = table.lookups.iter().map(|l| fraction(l.bus, &l.tuple, None)).collect();
+    let provides = table.provides.iter().map(|p| fraction(p.bus, &p.tuple, Some(p.multiplicity)));
+    let all: Vec<Fraction> = lookups.into_iter().chain(provides).collect();
+    all.chunks(2).map(<[_]>::to_vec).collect()
+}

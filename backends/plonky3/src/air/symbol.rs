@@ -1,0 +1,90 @@
+//! Polynomials in the challenges: what a weight is before the challenges are drawn.
+//!
+//! Invariants: coefficients are balanced residues, |c| ≤ (p−1)/2; a monomial stands once in a table; exponents may be
+//! negative (ratios of challenges), so a value exists where no challenge is zero.
+use crate::p3::{E, F, Field, PrimeCharacteristicRing, PrimeField64, signed};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// Exponents, one per challenge variable.
+pub type Exponents = Vec<i64>;
+
+/// Σ coefficient · monomial, monomials by index into a [`Monomials`] table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Poly(pub Vec<(i64, u32)>);
+
+/// The residue of `x` that lies in −(p−1)/2 ..= (p−1)/2.
+pub fn balanced(x: F) -> i64 {
+    let v = x.as_canonical_u64();
+    if v <= F::ORDER_U64 / 2 { v as i64 } else { -((F::ORDER_U64 - v) as i64) }
+}
+
+/// Whether `c` is a balanced residue.
+pub fn is_balanced(c: i64) -> bool {
+    c.unsigned_abs() <= F::ORDER_U64 / 2
+}
+
+impl Poly {
+    /// Adds coefficient · monomial.
+    pub fn add(&mut self, coefficient: F, mono: u32) {
+        match self.0.iter().position(|t| t.1 == mono) {
+            Some(i) => {
+                let c = signed(self.0[i].0) + coefficient;
+                if c == F::ZERO {
+                    self.0.remove(i);
+                } else {
+                    self.0[i].0 = balanced(c);
+                }
+            }
+            None if coefficient != F::ZERO => self.0.push((balanced(coefficient), mono)),
+            None => {}
+        }
+    }
+    /// Adds scale · other.
+    pub fn add_scaled(&mut self, scale: F, other: &Poly) {
+        other.0.iter().for_each(|(c, m)| self.add(scale * signed(*c), *m));
+    }
+    /// The value, given the monomials' values.
+    pub fn value(&self, monos: &[E]) -> E {
+        self.0.iter().map(|(c, m)| monos[*m as usize] * signed(*c)).sum()
+    }
+}
+
+/// Interned monomials.
+#[derive(Default)]
+pub struct Monomials {
+    index: HashMap<Exponents, u32>,
+    /// All of them, in order of first use.
+    pub list: Vec<Exponents>,
+}
+
+impl Monomials {
+    /// The index of a monomial.
+    pub fn id(&mut self, m: &[i64]) -> u32 {
+        if let Some(i) = self.index.get(m) {
+            return *i;
+        }
+        let i = self.list.len() as u32;
+        self.list.push(m.to_vec());
+        self.index.insert(m.to_vec(), i);
+        i
+    }
+}
+
+/// The values of all monomials at a point.
+pub fn evaluate(monos: &[Exponents], point: &[E]) -> Vec<E> {
+    let inverse: Vec<E> = point.iter().map(|x| x.try_inverse().unwrap_or(E::ZERO)).collect();
+    let mut powers: Vec<HashMap<i64, E>> = vec![HashMap::new(); point.len()];
+    monos
+        .iter()
+        .map(|m| {
+            m.iter().enumerate().filter(|(_, e)| **e != 0).fold(E::ONE, |acc, (v, e)| {
+                let p = *powers[v].entry(*e).or_insert_with(|| {
+                    let base = if *e < 0 { inverse[v] } else { point[v] };
+                    base.exp_u64(e.unsigned_abs())
+                });
+                acc * p
+            })
+        })
+        .collect()
+}

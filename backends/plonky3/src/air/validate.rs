@@ -1,0 +1,150 @@
+//! Checks that a compiled relation means something: later code may index freely.
+//!
+//! A verifying key is trusted for what it says, but its bytes may come from anywhere: nothing here or after it may panic or
+//! allocate beyond the bytes that were read.
+use super::symbol::is_balanced;
+use super::{Air, Dot, EXTRA_VARIABLES, Factor, Group, Node, Operand, Poly};
+
+const MAX_LOG_HEIGHT: u8 = 26;
+const MAX_WIDTH: usize = 1 << 16;
+const MAX_EXPONENT: u64 = 1 << 40;
+const MAX_SPARSE: usize = 1 << 12;
+
+type Check = Result<(), String>;
+
+fn ensure(ok: bool, what: impl FnOnce() -> String) -> Check {
+    if ok { Ok(()) } else { Err(what()) }
+}
+
+fn below(what: &str, index: u32, bound: usize) -> Check {
+    ensure((index as usize) < bound, || format!("{what} {index} does not exist"))
+}
+
+impl Air {
+    /// Every index, width and degree.
+    pub fn validate(&self) -> Check {
+        let dim = self.variables.saturating_add(EXTRA_VARIABLES) as usize;
+        ensure(dim <= 64, || format!("{dim} variables"))?;
+        for m in &self.monos {
+            let ok = m.len() == dim && m.iter().all(|e| e.unsigned_abs() <= MAX_EXPONENT);
+            ensure(ok, || "a monomial has impossible exponents".into())?;
+        }
+        ensure(!self.groups.is_empty(), || "no tables".into())?;
+        let falling = self.groups.windows(2).all(|w| w[0].log_height > w[1].log_height);
+        ensure(falling, || "the groups' heights do not fall".into())?;
+        self.groups.iter().try_for_each(|g| self.group(g))?;
+        let committed = self.groups.iter().any(|g| g.fixed + g.witness > 0);
+        ensure(committed, || "no columns".into())?;
+        let terminals = self.terminals as usize;
+        self.lookup_terminals.iter().try_for_each(|t| below("terminal", *t, terminals))?;
+        for (a, b) in &self.links {
+            below("terminal", *a, terminals)?;
+            below("terminal", *b, terminals)?;
+        }
+        let third = self.groups.iter().any(|g| g.round3 > 0);
+        ensure(third == !self.links.is_empty(), || "round 3 without links, or links without it".into())?;
+        for p in &self.publics {
+            let n = p.shape.iter().try_fold(1u64, |a, d| a.checked_mul(*d as u64).filter(|n| *n <= 1 << 32));
+            let range = p.min <= p.max && p.min >= -(1 << 61) && p.max <= 1 << 61;
+            ensure(range && n.is_some_and(|n| n > 0), || format!("public tensor {:?}", p.name))?;
+        }
+        for t in self.equations.iter().flat_map(|e| &e.terms) {
+            ensure(is_balanced(t.coefficient), || "a coefficient is not a balanced residue".into())?;
+            below("monomial", t.mono, self.monos.len())?;
+            match &t.operand {
+                Operand::Terminals(list) => {
+                    ensure((1..=2).contains(&list.len()), || "an operand of no or many values".into())?;
+                    list.iter().try_for_each(|t| below("terminal", *t, terminals))?;
+                }
+                Operand::Public { public, monos } => {
+                    below("public tensor", *public, self.publics.len())?;
+                    let p = &self.publics[*public as usize];
+                    monos
+                        .check(1 + self.variables as usize, p.len() as u64)
+                        .map_err(|e| format!("public tensor {:?}: {e}", p.name))?;
+                }
+            }
+        }
+        let counted = self.count();
+        let m = &self.measure;
+        ensure((m.constraints, m.openings) == (counted.constraints, counted.openings), || {
+            "the counts do not fit the constraints".into()
+        })
+    }
+
+    fn poly(&self, p: &Poly) -> Check {
+        p.0.iter().try_for_each(|(c, m)| {
+            ensure(is_balanced(*c), || "a coefficient is not a balanced residue".into())?;
+            below("monomial", *m, self.monos.len())
+        })
+    }
+
+    fn dot(&self, d: &Dot, width: usize) -> Check {
+        self.poly(&d.constant)?;
+        ensure(d.cells.windows(2).all(|w| w[0].0 < w[1].0), || "columns out of order".into())?;
+        d.cells.iter().try_for_each(|(c, p)| {
+            below("column", *c, width)?;
+            self.poly(p)
+        })
+    }
+
+    fn group(&self, g: &Group) -> Check {
+        ensure(g.log_height <= MAX_LOG_HEIGHT, || format!("a table of 2^{} rows", g.log_height))?;
+        let wide = [g.fixed, g.witness, g.round2, g.round3].iter().any(|w| *w as usize > MAX_WIDTH);
+        let sparse: usize = g.sparse.iter().map(Vec::len).sum();
+        ensure(!wide && g.sparse.len() + sparse <= MAX_SPARSE, || "too many columns".into())?;
+        for r in g.sparse.iter().flatten() {
+            below("row", *r, g.height())?;
+        }
+        let (width, extension) = (g.base_width(), (g.round2 + g.round3) as usize);
+        let terminals = self.terminals as usize;
+        for n in &g.nodes {
+            match n {
+                Node::Base { constant, products } => {
+                    ensure(is_balanced(*constant), || "a coefficient is not a balanced residue".into())?;
+                    for p in products {
+                        let ok = is_balanced(p.coefficient) && (1..=3).contains(&p.factors.len());
+                        ensure(ok, || "an impossible product".into())?;
+                        p.factors.iter().try_for_each(|c| below("column", *c, width))?;
+                    }
+                }
+                Node::Horner { column, ratio, parts } => {
+                    below("extension column", *column, extension)?;
+                    self.dot(ratio, width)?;
+                    for (gate, d) in parts {
+                        gate.iter().try_for_each(|c| below("column", *c, width))?;
+                        self.dot(d, width)?;
+                    }
+                }
+                Node::Sum { column, ratio, end, factors } => {
+                    below("extension column", *column, extension)?;
+                    self.dot(ratio, width)?;
+                    self.dot(end, width)?;
+                    ensure((1..=2).contains(&factors.len()), || "a sum of no or many factors".into())?;
+                    for f in factors {
+                        let (Factor::Current(c) | Factor::Next(c)) = f;
+                        below("extension column", *c, extension)?;
+                    }
+                }
+                Node::Terminal { column, first, terminal } => {
+                    below("extension column", *column, extension)?;
+                    below("column", *first, width)?;
+                    below("terminal", *terminal, terminals)?;
+                }
+                Node::Lookups { column, terminal, pairs } => {
+                    let last = (*column as usize).saturating_add(pairs.len());
+                    ensure(!pairs.is_empty() && last <= extension, || "a lookup without columns".into())?;
+                    below("terminal", *terminal, terminals)?;
+                    for f in pairs.iter().flatten() {
+                        f.multiplicity.iter().try_for_each(|c| below("column", *c, width))?;
+                        self.dot(&f.denominator, width)?;
+                    }
+                    ensure(pairs.iter().all(|p| (1..=2).contains(&p.len())), || {
+                        "a pair that is none".into()
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,382 @@
+//! Constraints at a point: one evaluator for the prover (many rows in a machine vector) and the verifier (one point of the
+//! extension).
+//!
+//! A group's nodes are prepared once per proof: every weight becomes a constant, every weighted sum a list of columns with two
+//! vectors of base coefficients. Evaluation then walks a flat list; nothing is allocated per row.
+//!
+//! # Correctness
+//! Prover and verifier run the same code in the same order, so the i-th constraint gets the same power of α on both sides:
+//! extension constraints first, by Horner, then base constraints as one weighted sum.
+use crate::air::symbol::Poly;
+use crate::air::{Dot, Factor, Group, Node};
+use crate::p3::{
+    BasedVectorSpace, E, F, Field, PE, PF, PackedFieldExtension, PackedValue, PrimeCharacteristicRing,
+    coordinates, signed,
+};
+use p3_field::Algebra;
+
+/// What constraints are computed over.
+pub trait Arithmetic {
+    /// Cells of base columns.
+    type B: PrimeCharacteristicRing + Copy + Send + Sync;
+    /// Cells of extension columns.
+    type X: PrimeCharacteristicRing + Copy + Send + Sync;
+    /// Rows evaluated at once.
+    const LANES: usize;
+    /// A base constant.
+    fn base(f: F) -> Self::B;
+    /// An extension constant.
+    fn constant(e: E) -> Self::X;
+    /// x·b.
+    fn scale(x: Self::X, b: Self::B) -> Self::X;
+    /// The weighted sum over a row.
+    fn dot(d: &Weights, row: &[Self::B]) -> Self::X;
+    /// From one value per lane.
+    fn pack_base(f: impl Fn(usize) -> F) -> Self::B;
+    /// From one value per lane.
+    fn pack(f: impl Fn(usize) -> E) -> Self::X;
+    /// The value of a lane.
+    fn lane(x: &Self::X, lane: usize) -> E;
+    /// Inverses, 0 of 0.
+    fn invert(x: &mut [Self::X], scratch: &mut Vec<PF>);
+}
+
+/// Many rows at once.
+pub struct Packed;
+/// One row.
+pub struct Single;
+/// One point outside the domain: base columns take extension values there.
+pub struct Point;
+
+impl Arithmetic for Packed {
+    type B = PF;
+    type X = PE;
+    const LANES: usize = PF::WIDTH;
+    #[inline]
+    fn base(f: F) -> PF {
+        PF::from(f)
+    }
+    #[inline]
+    fn constant(e: E) -> PE {
+        PE::from(e)
+    }
+    #[inline]
+    fn scale(x: PE, b: PF) -> PE {
+        x * b
+    }
+    #[inline]
+    fn dot(d: &Weights, row: &[PF]) -> PE {
+        let mut acc = [d.coordinates[0], d.coordinates[1]].map(PF::from);
+        let mut chunks = d.columns.chunks_exact(8);
+        let mut at = 0;
+        for c in &mut chunks {
+            let v: [PF; 8] = core::array::from_fn(|i| row[c[i] as usize]);
+            for (k, a) in acc.iter_mut().enumerate() {
+                // chunks_exact gives eight of them
+                if let Some(w) = d.weights[k][at..].first_chunk::<8>() {
+                    *a += PF::mixed_dot_product(&v, w);
+                }
+            }
+            at += 8;
+        }
+        for c in chunks.remainder() {
+            let v = row[*c as usize];
+            for (k, a) in acc.iter_mut().enumerate() {
+                *a += v * d.weights[k][at];
+            }
+            at += 1;
+        }
+        PE::from_basis_coefficients_fn(|i| acc[i])
+    }
+    #[inline]
+    fn pack_base(f: impl Fn(usize) -> F) -> PF {
+        PF::from_fn(f)
+    }
+    #[inline]
+    fn pack(f: impl Fn(usize) -> E) -> PE {
+        PE::from_ext_fn(f)
+    }
+    #[inline]
+    fn lane(x: &PE, lane: usize) -> E {
+        x.extract(lane)
+    }
+    fn invert(x: &mut [PE], scratch: &mut Vec<PF>) {
+        crate::p3::invert_all(x, scratch);
+    }
+}
+
+fn slow_dot<B: Copy>(d: &Weights, row: &[B], times: impl Fn(E, B) -> E) -> E {
+    d.columns.iter().zip(&d.full).fold(d.constant, |a, (c, w)| a + times(*w, row[*c as usize]))
+}
+
+impl Arithmetic for Single {
+    type B = F;
+    type X = E;
+    const LANES: usize = 1;
+    fn base(f: F) -> F {
+        f
+    }
+    fn constant(e: E) -> E {
+        e
+    }
+    fn scale(x: E, b: F) -> E {
+        x * b
+    }
+    fn dot(d: &Weights, row: &[F]) -> E {
+        slow_dot(d, row, |w, v| w * v)
+    }
+    fn pack_base(f: impl Fn(usize) -> F) -> F {
+        f(0)
+    }
+    fn pack(f: impl Fn(usize) -> E) -> E {
+        f(0)
+    }
+    fn lane(x: &E, _: usize) -> E {
+        *x
+    }
+    fn invert(x: &mut [E], _: &mut Vec<PF>) {
+        x.iter_mut().for_each(|v| *v = v.try_inverse().unwrap_or(E::ZERO));
+    }
+}
+
+impl Arithmetic for Point {
+    type B = E;
+    type X = E;
+    const LANES: usize = 1;
+    fn base(f: F) -> E {
+        E::from(f)
+    }
+    fn constant(e: E) -> E {
+        e
+    }
+    fn scale(x: E, b: E) -> E {
+        x * b
+    }
+    fn dot(d: &Weights, row: &[E]) -> E {
+        slow_dot(d, row, |w, v| w * v)
+    }
+    fn pack_base(f: impl Fn(usize) -> F) -> E {
+        E::from(f(0))
+    }
+    fn pack(f: impl Fn(usize) -> E) -> E {
+        f(0)
+    }
+    fn lane(x: &E, _: usize) -> E {
+        *x
+    }
+    fn invert(x: &mut [E], _: &mut Vec<PF>) {
+        x.iter_mut().for_each(|v| *v = v.try_inverse().unwrap_or(E::ZERO));
+    }
+}
+
+/// A weighted sum with its weights at the challenge point.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    /// Added.
+    pub constant: E,
+    /// Columns read.
+    pub columns: Vec<u32>,
+    /// Their weights.
+    pub full: Vec<E>,
+    coordinates: [F; 2],
+    weights: [Vec<F>; 2],
+}
+
+impl Weights {
+    /// From weights as extension elements.
+    pub fn new(constant: E, columns: Vec<u32>, full: Vec<E>) -> Weights {
+        let weights = [0, 1].map(|k| full.iter().map(|w| coordinates(*w)[k]).collect());
+        Weights { coordinates: coordinates(constant), constant, columns, full, weights }
+    }
+    /// The sum's weights, given the monomials' values.
+    pub fn of(d: &Dot, monos: &[E]) -> Weights {
+        let value = |p: &Poly| p.value(monos);
+        Weights::new(
+            value(&d.constant),
+            d.cells.iter().map(|c| c.0).collect(),
+            d.cells.iter().map(|c| value(&c.1)).collect(),
+        )
+    }
+}
+
+/// A node with its constants.
+pub enum Ready {
+    /// See [`Node::Base`].
+    Base(F, Vec<(F, Vec<u32>)>),
+    /// See [`Node::Horner`].
+    Horner { column: usize, ratio: Weights, parts: Vec<(Option<u32>, Weights)> },
+    /// See [`Node::Sum`].
+    Sum { column: usize, ratio: Weights, end: Weights, factors: Vec<Factor> },
+    /// See [`Node::Terminal`].
+    Terminal { column: usize, first: usize, terminal: usize },
+    /// See [`Node::Lookups`]; the constant is 1/height.
+    Lookups { column: usize, terminal: usize, share: E, pairs: Vec<Vec<(Option<u32>, Weights)>> },
+}
+
+/// Prepares all nodes of a group.
+pub fn prepare(g: &Group, monos: &[E]) -> Vec<Ready> {
+    let w = |d: &Dot| Weights::of(d, monos);
+    let node = |n: &Node| match n {
+        Node::Base { constant, products } => Ready::Base(
+            signed(*constant),
+            products.iter().map(|p| (signed(p.coefficient), p.factors.clone())).collect(),
+        ),
+        Node::Horner { column, ratio, parts } => Ready::Horner {
+            column: *column as usize,
+            ratio: w(ratio),
+            parts: parts.iter().map(|(g, d)| (*g, w(d))).collect(),
+        },
+        Node::Sum { column, ratio, end, factors } => {
+            Ready::Sum { column: *column as usize, ratio: w(ratio), end: w(end), factors: factors.clone() }
+        }
+        Node::Terminal { column, first, terminal } => {
+            Ready::Terminal { column: *column as usize, first: *first as usize, terminal: *terminal as usize }
+        }
+        Node::Lookups { column, terminal, pairs } => Ready::Lookups {
+            column: *column as usize,
+            terminal: *terminal as usize,
+            share: E::from(F::from_u64(1 << g.log_height).inverse()),
+            pairs: pairs
+                .iter()
+                .map(|p| p.iter().map(|f| (f.multiplicity, w(&f.denominator))).collect())
+                .collect(),
+        },
+    };
+    g.nodes.iter().map(node).collect()
+}
+
+/// The lanes of a Horner node on a row.
+#[inline]
+pub fn lanes<A: Arithmetic>(parts: &[(Option<u32>, Weights)], row: &[A::B]) -> A::X {
+    parts.iter().fold(A::X::ZERO, |acc, (gate, d)| {
+        let v = A::dot(d, row);
+        acc + gate.map_or(v, |g| A::scale(v, row[g as usize]))
+    })
+}
+
+/// (numerator, denominator) of a pair of fractions.
+#[inline]
+pub fn pair<A: Arithmetic>(p: &[(Option<u32>, Weights)], row: &[A::B]) -> (A::X, A::X) {
+    // n/d with n = 1 or −multiplicity
+    let over = |x: A::X, multiplicity: Option<u32>| multiplicity.map_or(x, |m| -A::scale(x, row[m as usize]));
+    match p {
+        [(n, d)] => (over(A::X::ONE, *n), A::dot(d, row)),
+        [(n0, d0), (n1, d1)] => {
+            let (a, b) = (A::dot(d0, row), A::dot(d1, row));
+            (over(b, *n0) + over(a, *n1), a * b)
+        }
+        _ => (A::X::ZERO, A::X::ONE),
+    }
+}
+
+/// The factors of a running sum on a row.
+#[inline]
+fn factor<X: Copy>(f: Factor, current: &[X], next: &[X]) -> X {
+    match f {
+        Factor::Current(c) => current[c as usize],
+        Factor::Next(c) => next[c as usize],
+    }
+}
+
+/// What a running sum takes up on a row.
+#[inline]
+pub fn product<X: PrimeCharacteristicRing + Copy>(factors: &[Factor], current: &[X], next: &[X]) -> X {
+    factors.iter().fold(X::ONE, |a, f| a * factor(*f, current, next))
+}
+
+/// A row and its successor.
+pub struct Row<'a, A: Arithmetic> {
+    /// Base cells.
+    pub base: &'a [A::B],
+    /// Extension cells.
+    pub current: &'a [A::X],
+    /// Extension cells of the next row.
+    pub next: &'a [A::X],
+}
+
+/// Powers of α for the constraints of a group.
+pub struct Combiner {
+    alpha: E,
+    /// α^n of the base constraints, then their powers from the highest down.
+    shift: E,
+    base: Weights,
+}
+
+impl Combiner {
+    /// For a group with these nodes.
+    pub fn new(nodes: &[Ready], alpha: E) -> Combiner {
+        let n = nodes.iter().filter(|r| matches!(r, Ready::Base(..))).count();
+        let mut powers = vec![E::ONE; n];
+        for i in (0..n.saturating_sub(1)).rev() {
+            powers[i] = powers[i + 1] * alpha;
+        }
+        Combiner {
+            alpha,
+            shift: alpha.exp_u64(n as u64),
+            base: Weights::new(E::ZERO, (0..n as u32).collect(), powers),
+        }
+    }
+}
+
+/// Σ αⁱ·constraintᵢ on a row. `scratch` is overwritten.
+#[inline]
+pub fn combine<A: Arithmetic>(
+    nodes: &[Ready],
+    c: &Combiner,
+    row: &Row<'_, A>,
+    terminals: &[A::X],
+    scratch: &mut Vec<A::B>,
+) -> A::X {
+    let alpha = A::constant(c.alpha);
+    let mut acc = A::X::ZERO;
+    scratch.clear();
+    for n in nodes {
+        let mut push = |x: A::X| acc = acc * alpha + x;
+        match n {
+            Ready::Base(constant, products) => {
+                let mut sum = A::base(*constant);
+                for (k, factors) in products {
+                    let mut v = A::base(*k);
+                    for f in factors {
+                        v *= row.base[*f as usize];
+                    }
+                    sum += v;
+                }
+                scratch.push(sum);
+            }
+            Ready::Horner { column, ratio, parts } => {
+                push(
+                    row.next[*column]
+                        - A::dot(ratio, row.base) * row.current[*column]
+                        - lanes::<A>(parts, row.base),
+                );
+            }
+            Ready::Sum { column, ratio, end, factors } => {
+                push(
+                    row.next[*column]
+                        - A::dot(ratio, row.base) * row.current[*column]
+                        - A::dot(end, row.base) * product(factors, row.current, row.next),
+                );
+            }
+            Ready::Terminal { column, first, terminal } => {
+                push(A::scale(row.current[*column] - terminals[*terminal], row.base[*first]));
+            }
+            Ready::Lookups { column, terminal, share, pairs } => {
+                let mut last =
+                    row.next[*column] - row.current[*column] + terminals[*terminal] * A::constant(*share);
+                for (i, p) in pairs.iter().enumerate() {
+                    let (n, d) = pair::<A>(p, row.base);
+                    let phi = if i + 1 < pairs.len() {
+                        let phi = row.current[*column + 1 + i];
+                        last -= phi;
+                        phi
+                    } else {
+                        last
+                    };
+                    push(phi * d - n);
+                }
+            }
+        }
+    }
+    acc * A::constant(c.shift) + A::dot(&c.base, scratch)
+}

@@ -1,0 +1,166 @@
+//! Proving keys, verifying keys, proofs.
+//!
+//! Invariants: a verifying key holds nothing whose size grows with the number of rows; its digest covers everything in it; a
+//! proving key can be made again from its Program and security parameters, and refuses to be used with another digest.
+use crate::air::compile::{Compiled, compile};
+use crate::air::{Air, Group};
+use crate::p3::{Commitment, Committed, E, F, FriProof, LOG_BLOWUP, Mat, Opened, PrimeCharacteristicRing};
+use crate::p3::{Scheme, extend};
+use crate::security::{SecurityParams, SecurityTarget, choose};
+use serde::{Deserialize, Serialize};
+use tessera_api::container::digest_of;
+use tessera_api::{Digest, Program, SetupError};
+
+/// What the verifier keeps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VerifyingKey {
+    /// Digest of the Program.
+    pub program: Digest,
+    /// The compiled relation.
+    pub air: Air,
+    /// Commitment to all fixed columns, if there are any.
+    pub fixed: Option<Commitment>,
+    /// Parameters.
+    pub security: SecurityParams,
+}
+
+impl VerifyingKey {
+    /// Digest of everything in the key; the parent of its proofs.
+    pub fn digest(&self) -> Digest {
+        digest_of(self)
+    }
+}
+
+/// What the prover keeps.
+pub struct ProvingKey {
+    /// The relation.
+    pub program: Program,
+    /// The verifier's part.
+    pub vk: VerifyingKey,
+    /// Its digest.
+    pub digest: Digest,
+    pub(crate) compiled: Compiled,
+    pub(crate) scheme: Scheme,
+    pub(crate) fixed: Vec<Mat>,
+    pub(crate) sparse: Vec<Mat>,
+    pub(crate) sparse_extended: Vec<Mat>,
+    pub(crate) committed: Option<Committed>,
+}
+
+/// A proof, without the public values.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Proof {
+    /// Of the witness, round 2, round 3 (those that exist), the quotient.
+    pub commitments: Vec<Commitment>,
+    /// Exposed values.
+    pub terminals: Vec<E>,
+    /// Grinding outside FRI.
+    pub witnesses: Vec<F>,
+    /// Values at ζ and ζω.
+    pub opened: Opened,
+    /// That they are right.
+    pub fri: FriProof,
+}
+
+/// A commitment of the protocol: which matrices it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// Fixed columns, in the key.
+    Fixed,
+    /// The witness.
+    Witness,
+    /// Folds, copies, sums, lookups.
+    Second,
+    /// η-folds.
+    Third,
+    /// Quotients, two matrices a group.
+    Quotient,
+}
+
+/// One committed matrix.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Group.
+    pub group: usize,
+    /// Height as a power of two.
+    pub log_height: u8,
+    /// Base columns.
+    pub width: usize,
+}
+
+impl Round {
+    /// In the order of commitment.
+    pub const ALL: [Round; 5] = [Round::Fixed, Round::Witness, Round::Second, Round::Third, Round::Quotient];
+
+    /// Base columns of a group in this round.
+    pub fn width(self, g: &Group) -> usize {
+        match self {
+            Round::Fixed => g.fixed as usize,
+            Round::Witness => g.witness as usize,
+            Round::Second => 2 * g.round2 as usize,
+            Round::Third => 2 * g.round3 as usize,
+            Round::Quotient => 2,
+        }
+    }
+
+    /// Points each matrix is opened at: ζ, or ζ and ζω.
+    pub fn points(self) -> usize {
+        match self {
+            Round::Second | Round::Third => 2,
+            _ => 1,
+        }
+    }
+
+    /// The committed matrices, empty ones left out.
+    pub fn shapes(self, air: &Air) -> Vec<Shape> {
+        let per_group = |(group, g): (usize, &Group)| {
+            let n = match self {
+                Round::Quotient => 2,
+                _ => usize::from(self.width(g) > 0),
+            };
+            std::iter::repeat_n(Shape { group, log_height: g.log_height, width: self.width(g) }, n)
+        };
+        air.groups.iter().enumerate().flat_map(per_group).collect()
+    }
+}
+
+/// Keys of a Program.
+pub fn setup(program: &Program, target: SecurityTarget) -> Result<ProvingKey, SetupError> {
+    build(program, |air| choose(target, air).map_err(|reason| unsupported(&reason)))
+}
+
+fn unsupported(reason: &str) -> SetupError {
+    SetupError::Unsupported { backend: crate::NAME.into(), reason: reason.into() }
+}
+
+/// Keys with parameters that depend on the compiled relation.
+pub fn build(
+    program: &Program,
+    parameters: impl FnOnce(&Air) -> Result<SecurityParams, SetupError>,
+) -> Result<ProvingKey, SetupError> {
+    let compiled = compile(program)?;
+    compiled.air.validate().map_err(|e| unsupported(&e))?;
+    let security = parameters(&compiled.air)?;
+    let scheme = Scheme::new(&security.fri);
+    let fixed = compiled.fixed(program)?;
+    let (commitment, committed) =
+        scheme.commit(fixed.iter().filter(|m| m.width > 0).cloned().collect()).unzip();
+    let sparse: Vec<Mat> = compiled.air.groups.iter().map(sparse).collect();
+    let sparse_extended = sparse.iter().cloned().map(extend).collect();
+    let vk =
+        VerifyingKey { program: program.digest(), air: compiled.air.clone(), fixed: commitment, security };
+    let digest = vk.digest();
+    let program = program.clone();
+    Ok(ProvingKey { program, vk, digest, compiled, scheme, fixed, sparse, sparse_extended, committed })
+}
+
+fn sparse(g: &Group) -> Mat {
+    let w = g.sparse.len();
+    let mut m = Mat::new(F::zero_vec(g.height() * w), w);
+    for (c, rows) in g.sparse.iter().enumerate() {
+        rows.iter().for_each(|r| m.values[*r as usize * w + c] = F::ONE);
+    }
+    m
+}
+
+const _: () = assert!(LOG_BLOWUP == 1, "constraints have degree 3 and the quotient two chunks");

@@ -1,0 +1,314 @@
+//! The one place that names the hash, the field, its extension, the transform and the polynomial commitment.
+//!
+//! Goldilocks with its quadratic extension, BLAKE3 Merkle trees, FRI over two-adic cosets (ePrint 2018/046 ICALP, batched
+//! as DEEP-FRI). Everything else in this crate speaks of `F`, `E`, matrices, commitments and openings.
+//!
+//! Invariants: nothing here reads a length from a proof before comparing it with what the key demands; no function's
+//! result depends on the number of threads.
+use p3_commit::{ExtensionMmcs, Mmcs as _, Pcs as _, PolynomialSpace, UnivariateStarkPcs};
+use p3_dft::{Radix2DFTSmallBatch, TwoAdicSubgroupDft};
+use p3_field::extension::{BinomialExtensionField, BinomiallyExtendable};
+pub use p3_field::{
+    BasedVectorSpace, ExtensionField, Field, PackedFieldExtension, PackedValue, PrimeCharacteristicRing,
+    PrimeField64, TwoAdicField,
+};
+use p3_fri::{FriParameters, TwoAdicFriPcs};
+use p3_goldilocks::Goldilocks;
+use p3_matrix::Matrix as _;
+use p3_matrix::bitrev::BitReversibleMatrix;
+use p3_matrix::dense::RowMajorMatrix;
+use p3_merkle_tree::MerkleTreeMmcs;
+use p3_symmetric::{CompressionFunctionFromHasher, MerkleCap, SerializingHasher};
+use serde::{Deserialize, Serialize};
+pub use sponge::Sponge;
+use std::sync::OnceLock;
+
+mod sponge;
+
+/// The base field.
+pub type F = Goldilocks;
+/// The challenge field, of degree 2.
+pub type E = BinomialExtensionField<F, 2>;
+/// A machine vector of base elements.
+pub type PF = <F as Field>::Packing;
+/// A machine vector of extension elements.
+pub type PE = <E as ExtensionField<F>>::ExtensionPacking;
+/// Rows of base elements.
+pub type Mat = RowMajorMatrix<F>;
+/// log₂ of the size of `E`, rounded down: what soundness is counted in.
+pub const EXTENSION_BITS: usize = 127;
+/// Collision resistance of the hash, in bits.
+pub const COLLISION_BITS: usize = 128;
+/// log₂ of the inverse rate: constraints have degree at most 3 because of it.
+pub const LOG_BLOWUP: usize = 1;
+
+type Blake3 = p3_blake3::Blake3;
+type LeafHash = SerializingHasher<Blake3>;
+type NodeHash = CompressionFunctionFromHasher<Blake3, 2, 32>;
+type BaseMmcs = MerkleTreeMmcs<F, u8, LeafHash, NodeHash, 2, 32>;
+type FriMmcs = ExtensionMmcs<F, E, BaseMmcs>;
+type Dft = Radix2DFTSmallBatch<F>;
+type Pcs = TwoAdicFriPcs<F, Dft, BaseMmcs, FriMmcs>;
+/// A subgroup or coset on which polynomials are given.
+pub type Domain = <Pcs as p3_commit::Pcs<E, Sponge>>::Domain;
+/// A Merkle root.
+pub type Commitment = MerkleCap<F, [u8; 32]>;
+/// Low-degree extensions and their tree.
+pub type Committed = <Pcs as p3_commit::Pcs<E, Sponge>>::ProverData;
+/// FRI's part of a proof.
+pub type FriProof = <Pcs as p3_commit::Pcs<E, Sponge>>::Proof;
+/// Opened values by commitment, matrix, point, column.
+pub type Opened = p3_commit::OpenedValues<E>;
+/// Claims to check: per commitment the domain of each matrix with its points and values.
+pub type Claims = Vec<(Commitment, Vec<(Domain, Vec<(E, Vec<E>)>)>)>;
+
+/// What FRI is run with. Part of every key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FriConfig {
+    /// Number of queries.
+    pub queries: u32,
+    /// Grinding before the queries are drawn, in bits.
+    pub query_pow: u8,
+    /// Grinding before each folding challenge.
+    pub commit_pow: u8,
+    /// Grinding before the challenge that batches the openings.
+    pub batch_pow: u8,
+    /// Largest folding arity as a power of two.
+    pub log_arity: u8,
+}
+
+/// The transform, with its cached twiddles.
+fn dft() -> &'static Dft {
+    static DFT: OnceLock<Dft> = OnceLock::new();
+    DFT.get_or_init(Dft::default)
+}
+
+fn base_mmcs() -> BaseMmcs {
+    BaseMmcs::new(LeafHash::new(Blake3 {}), NodeHash::new(Blake3 {}), 0)
+}
+
+/// Evaluations on the subgroup to evaluations on the coset that is committed, rows in bit-reversed order.
+pub fn extend(m: Mat) -> Mat {
+    dft().coset_lde_batch(m, LOG_BLOWUP, F::GENERATOR).bit_reverse_rows().to_row_major_matrix()
+}
+
+/// The commitment scheme at fixed parameters.
+pub struct Scheme {
+    pcs: Pcs,
+    mmcs: BaseMmcs,
+}
+
+impl Scheme {
+    /// The scheme with these FRI parameters.
+    pub fn new(c: &FriConfig) -> Scheme {
+        let fri = FriParameters {
+            log_blowup: LOG_BLOWUP,
+            log_final_poly_len: 0,
+            max_log_arity: c.log_arity as usize,
+            num_queries: c.queries as usize,
+            batch_proof_of_work_bits: c.batch_pow as usize,
+            commit_proof_of_work_bits: c.commit_pow as usize,
+            query_proof_of_work_bits: c.query_pow as usize,
+            mmcs: FriMmcs::new(base_mmcs()),
+        };
+        Scheme { pcs: Pcs::new(dft().clone(), base_mmcs(), fri), mmcs: base_mmcs() }
+    }
+
+    /// Commits to matrices of the given log heights; none if there is no matrix.
+    pub fn commit(&self, matrices: Vec<Mat>) -> Option<(Commitment, Committed)> {
+        (!matrices.is_empty()).then(|| self.mmcs.commit(matrices.into_iter().map(extend).collect()))
+    }
+
+    /// Commits to the quotients: `chunks[k]` holds both halves of one height, evaluations in natural order of their cosets.
+    pub fn commit_quotients(&self, chunks: Vec<(u8, [Mat; 2])>) -> (Commitment, Committed) {
+        let ldes = chunks.into_iter().flat_map(|(log_height, halves)| {
+            let domains = quotient_domains(log_height);
+            let with = domains.into_iter().zip(halves);
+            // FRI's own transform cannot fail for a scheme without hiding
+            <Pcs as UnivariateStarkPcs<E, Sponge>>::get_quotient_ldes(&self.pcs, with, 2)
+                .expect("transform of a quotient")
+        });
+        self.mmcs.commit(ldes.collect())
+    }
+
+    /// The committed low-degree extensions.
+    pub fn matrices<'a>(&self, data: &'a Committed) -> Vec<&'a Mat> {
+        self.mmcs.get_matrices(data)
+    }
+
+    /// Opens every matrix of every commitment at its points.
+    pub fn open(
+        &self,
+        rounds: Vec<(&Committed, Vec<Vec<E>>)>,
+        sponge: &mut Sponge,
+    ) -> Result<(Opened, FriProof), String> {
+        self.pcs
+            .open(rounds.into_iter().map(Into::into).collect(), sponge)
+            .map_err(|e| format!("the openings cannot be proven: {e}"))
+    }
+
+    /// Checks claimed openings.
+    ///
+    /// # Correctness
+    /// p3 absorbs every claimed value before it draws the batching challenge; [`check_fri_shape`] has to run before.
+    pub fn verify(&self, claims: Claims, proof: &FriProof, sponge: &mut Sponge) -> Result<(), String> {
+        let claims = claims.into_iter().map(Into::into).collect();
+        self.pcs.verify(claims, proof, sponge).map_err(|e| e.to_string())
+    }
+}
+
+/// The subgroup of 2^log_height points.
+pub fn domain(log_height: u8) -> Domain {
+    Domain::new(F::ONE, log_height as usize).expect("heights are bounded by the key's validation")
+}
+
+/// The two cosets on which the quotient of this height is split.
+pub fn quotient_domains(log_height: u8) -> [Domain; 2] {
+    let whole = domain(log_height).create_disjoint_domain(2 << log_height);
+    let halves = whole.split_domains(2);
+    [halves[0], halves[1]]
+}
+
+/// ω·x for the subgroup of 2^log_height points.
+pub fn next_point(log_height: u8, x: E) -> E {
+    x * F::two_adic_generator(log_height as usize)
+}
+
+/// x^(2^log_height) − 1.
+pub fn vanishing(log_height: u8, x: E) -> E {
+    x.exp_power_of_2(log_height as usize) - E::ONE
+}
+
+/// q(x) from the two halves' values at x.
+pub fn recompose_quotient(log_height: u8, halves: [E; 2], x: E) -> E {
+    let d = quotient_domains(log_height);
+    (0..2)
+        .map(|c| {
+            let other = d[1 - c];
+            halves[c]
+                * other.vanishing_poly_at_point(x)
+                * other.vanishing_poly_at_point(d[c].first_point()).inverse()
+        })
+        .sum()
+}
+
+/// Compares every length in FRI's part of a proof with what the parameters and the committed shapes demand.
+///
+/// `rounds[k]` lists (log height, width) of the matrices of commitment k.
+pub fn check_fri_shape(c: &FriConfig, rounds: &[Vec<(u8, usize)>], p: &FriProof) -> Result<(), String> {
+    let mut heights: Vec<usize> = rounds.iter().flatten().map(|m| m.0 as usize + LOG_BLOWUP).collect();
+    heights.sort_unstable_by(|a, b| b.cmp(a));
+    heights.dedup();
+    let schedule = p3_fri::fold_schedule(&heights, LOG_BLOWUP, c.log_arity as usize);
+    let q = c.queries as usize;
+    let want = |what: &str, expected: usize, found: usize| {
+        if expected == found { Ok(()) } else { Err(format!("{what}: expected {expected}, found {found}")) }
+    };
+    want("folding commitments", schedule.len(), p.commit_phase_commits.len())?;
+    for cap in &p.commit_phase_commits {
+        want("roots of a folding commitment", 1, cap.num_roots())?;
+    }
+    want("folding proofs of work", schedule.len(), p.commit_pow_witnesses.len())?;
+    want("folding openings", schedule.len(), p.commit_phase_openings.len())?;
+    want("coefficients of the final polynomial", 1, p.final_poly.len())?;
+    for (step, arity) in p.commit_phase_openings.iter().zip(&schedule) {
+        want("queries of a folding opening", q, step.sibling_values.len())?;
+        for s in &step.sibling_values {
+            want("siblings of a folding opening", (1 << arity) - 1, s.len())?;
+        }
+    }
+    want("opened commitments", rounds.len(), p.input_openings.len())?;
+    for (opening, round) in p.input_openings.iter().zip(rounds) {
+        want("queries of an opening", q, opening.opened_values.len())?;
+        for row in &opening.opened_values {
+            want("matrices of an opening", round.len(), row.len())?;
+            for (values, m) in row.iter().zip(round) {
+                want("columns of an opening", m.1, values.len())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The residue of a signed integer.
+pub fn signed(x: i64) -> F {
+    if x < 0 { -F::from_u64(x.unsigned_abs()) } else { F::from_u64(x as u64) }
+}
+
+/// The coordinates of an extension element.
+pub fn coordinates(x: E) -> [F; 2] {
+    let c: &[F] = x.as_basis_coefficients_slice();
+    [c[0], c[1]]
+}
+
+/// The extension element whose two coordinate polynomials take these values: v₀ + v₁·X for X the extension's generator.
+pub fn combine(v: [E; 2]) -> E {
+    v[0] + v[1] * E::from_basis_coefficients_fn(|i| if i == 1 { F::ONE } else { F::ZERO })
+}
+
+/// Base columns (two per extension column) of a row-major extension matrix.
+pub fn flatten(values: Vec<E>, width: usize) -> Mat {
+    Mat::new(E::flatten_to_base(values), 2 * width)
+}
+
+/// Inverses of all entries, zero where an entry is zero: x⁻¹ = x̄ / N(x) with the norm N(a + bX) = a² − W·b² in the base field,
+/// where Montgomery's trick costs three base products an entry. `scratch` is overwritten.
+pub fn invert_all(x: &mut [PE], scratch: &mut Vec<PF>) {
+    let w = PF::from(<F as BinomiallyExtendable<2>>::W);
+    let norm = |x: &PE| {
+        let c: &[PF] = x.as_basis_coefficients_slice();
+        c[0] * c[0] - w * c[1] * c[1]
+    };
+    scratch.clear();
+    let mut product = PF::ONE;
+    for v in x.iter() {
+        scratch.push(product);
+        product *= norm(v);
+    }
+    if product.as_slice().contains(&F::ZERO) {
+        for v in x.iter_mut() {
+            let old = *v;
+            *v = PE::from_ext_fn(|lane| {
+                let x: E = old.extract(lane);
+                x.try_inverse().unwrap_or(E::ZERO)
+            });
+        }
+        return;
+    }
+    let mut inverse = PF::from_fn(|lane| product.as_slice()[lane].inverse());
+    for (v, before) in x.iter_mut().zip(scratch.iter()).rev() {
+        let n = norm(v);
+        let scale = inverse * *before;
+        inverse *= n;
+        let c: [PF; 2] = [v.as_basis_coefficients_slice()[0], v.as_basis_coefficients_slice()[1]];
+        *v = PE::from_basis_coefficients_fn(|i| if i == 0 { c[0] * scale } else { -(c[1] * scale) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inverses_are_inverses_and_zero_stays() {
+        let mut sponge = Sponge::new(b"test");
+        let mut v: Vec<PE> = (0..9).map(|_| PE::from_ext_fn(|_| E::from_u64(3))).collect();
+        for x in &mut v {
+            let lanes: Vec<E> = (0..PF::WIDTH).map(|_| sponge.draw()).collect();
+            *x = PE::from_ext_slice(&lanes);
+        }
+        for zero in [false, true] {
+            if zero {
+                v[4] = PE::from_ext_fn(|l| if l == 0 { E::ZERO } else { E::from_u64(l as u64) });
+            }
+            let mut w = v.clone();
+            invert_all(&mut w, &mut vec![]);
+            for (a, b) in v.iter().zip(&w) {
+                for l in 0..PF::WIDTH {
+                    let (a, b): (E, E) = (a.extract(l), b.extract(l));
+                    assert_eq!(a * b, if a == E::ZERO { E::ZERO } else { E::ONE });
+                }
+            }
+        }
+    }
+}

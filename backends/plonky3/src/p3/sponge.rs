@@ -1,0 +1,108 @@
+//! The transcript's sponge: p3's chain of BLAKE3 digests, with a grinding search whose result does not depend on threads.
+//!
+//! Invariants: what is absorbed between two draws has a length that the verifying key fixes; `grind` returns the smallest
+//! witness; a difficulty of zero leaves the state untouched and pins the witness to zero.
+use super::{Blake3, Commitment, E, F, PrimeCharacteristicRing, PrimeField64};
+use p3_challenger::{
+    CanObserve, CanSample, CanSampleBits, FieldChallenger, GrindingChallenger, HashChallenger,
+};
+use p3_maybe_rayon::prelude::*;
+
+/// Fiat–Shamir by a chain of BLAKE3 digests (p3's hash challenger), with grinding that finds the smallest witness.
+#[derive(Clone)]
+pub struct Sponge(HashChallenger<u8, Blake3, 32>);
+
+impl Sponge {
+    /// A fresh transcript that starts with `label`.
+    pub fn new(label: &[u8]) -> Sponge {
+        Sponge(HashChallenger::new(label.to_vec(), Blake3 {}))
+    }
+    /// Absorbs bytes. The caller keeps lengths fixed or absorbs them first.
+    pub fn bytes(&mut self, b: &[u8]) {
+        self.0.observe_slice(b);
+    }
+    /// Absorbs extension elements.
+    pub fn elements(&mut self, v: &[E]) {
+        v.iter().for_each(|x| self.observe_algebra_element(*x));
+    }
+    /// Absorbs a commitment.
+    pub fn commitment(&mut self, c: &Commitment) {
+        self.observe(c.clone());
+    }
+    /// Draws an extension element.
+    pub fn draw(&mut self) -> E {
+        self.sample_algebra_element()
+    }
+}
+
+impl CanObserve<F> for Sponge {
+    fn observe(&mut self, value: F) {
+        self.0.observe_slice(&value.as_canonical_u64().to_le_bytes());
+    }
+}
+
+impl CanObserve<Commitment> for Sponge {
+    fn observe(&mut self, value: Commitment) {
+        value.roots().iter().for_each(|r| self.0.observe_slice(r));
+    }
+}
+
+impl CanSample<F> for Sponge {
+    fn sample(&mut self) -> F {
+        loop {
+            let x = u64::from_le_bytes(self.0.sample_array());
+            if x < F::ORDER_U64 {
+                return F::from_u64(x);
+            }
+        }
+    }
+}
+
+impl CanSampleBits<usize> for Sponge {
+    fn sample_bits(&mut self, bits: usize) -> usize {
+        (u64::from_le_bytes(self.0.sample_array()) & ((1 << bits) - 1)) as usize
+    }
+}
+
+impl FieldChallenger<F> for Sponge {}
+
+impl GrindingChallenger for Sponge {
+    type Witness = F;
+
+    /// The smallest witness, whatever the number of threads.
+    fn grind(&mut self, bits: usize) -> F {
+        if bits == 0 {
+            return F::ZERO;
+        }
+        // The digest that every candidate is appended to: the sponge pops a digest from its end.
+        let mut digest: [u8; 32] = self.clone().0.sample_array();
+        digest.reverse();
+        let mask = (1u64 << bits) - 1;
+        let passes = |w: u64| {
+            let mut message = [0; 40];
+            message[..32].copy_from_slice(&digest);
+            message[32..].copy_from_slice(&w.to_le_bytes());
+            let mut word = [0; 8];
+            word.copy_from_slice(&blake3::hash(&message).as_bytes()[24..]);
+            u64::from_be_bytes(word) & mask == 0
+        };
+        const BLOCK: u64 = 1 << 12;
+        let found = (0u64..).find_map(|b| {
+            let at = (0..BLOCK as usize).into_par_iter().with_min_len(256);
+            at.position_first(|i| passes(b * BLOCK + i as u64)).map(|i| b * BLOCK + i as u64)
+        });
+        let witness = F::from_u64(found.unwrap_or_default());
+        // the shortcut above must say what the verifier will compute
+        assert!(self.check_witness(bits, witness), "a proof of work that the transcript accepts");
+        witness
+    }
+
+    fn check_witness(&mut self, bits: usize, witness: F) -> bool {
+        if bits == 0 {
+            return true;
+        }
+        let _: u8 = self.0.sample();
+        self.observe(witness);
+        self.sample_bits(bits) == 0
+    }
+}

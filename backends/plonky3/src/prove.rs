@@ -1,0 +1,119 @@
+//! The prover.
+//!
+//! Invariants: a witness that violates the relation is not refused: it yields a proof that does not verify. The proof does
+//! not depend on the number of threads.
+use crate::adversary::Tamper;
+use crate::air::symbol;
+use crate::clock::Clock;
+use crate::columns;
+use crate::eval::prepare;
+use crate::keys::{Proof, ProvingKey, Round};
+use crate::p3::{Committed, E, Mat, PrimeCharacteristicRing, flatten, next_point};
+use crate::quotient;
+use crate::transcript::{Find, Transcript};
+use p3_maybe_rayon::prelude::*;
+use tessera_api::{ProveError, Timings, Trace};
+
+/// Proves that `trace` satisfies the key's Program; `tamper` may change anything on the way.
+pub fn prove(
+    key: &ProvingKey,
+    trace: Trace,
+    tamper: &mut dyn Tamper,
+) -> Result<(Proof, Timings), ProveError> {
+    let mut clock = Clock::new();
+    let (air, p) = (&key.vk.air, &key.vk.security);
+    trace.publics.check(&air.publics).map_err(ProveError::Publics)?;
+    let mut witness = columns::witness(&key.program, &key.compiled, &trace)?;
+    let publics = trace.publics;
+    drop(trace.tables);
+    tamper.witness(&mut witness);
+    clock.lap("fill columns");
+
+    let commit = |matrices: Vec<Mat>| key.scheme.commit(matrices).unzip();
+    let (c1, d1) = commit(witness.iter().filter(|m| m.width > 0).cloned().collect());
+    clock.lap("commit witness");
+
+    let refused = || ProveError::Internal("the transcript refused its own proof of work".into());
+    let mut transcript = Transcript::new(key.digest, &publics, Find::default());
+    let mut challenges = transcript.challenges(c1.as_ref(), air, p).ok_or_else(refused)?;
+    let base: Vec<Vec<&Mat>> =
+        (0..air.groups.len()).map(|g| vec![&key.fixed[g], &key.sparse[g], &witness[g]]).collect();
+    let mut monos = symbol::evaluate(&air.monos, &challenges.0);
+    let mut terminals = E::zero_vec(air.terminals as usize);
+    let mut second = columns::round2(air, &key.compiled, &base, &monos, &mut terminals);
+    tamper.round2(&mut second);
+    clock.lap("round-2 columns");
+
+    let flat = |all: &[columns::Columns]| -> Vec<Mat> {
+        all.iter().filter(|c| c.width > 0).map(|c| flatten(c.values.clone(), c.width)).collect()
+    };
+    let (c2, d2) = commit(flat(&second));
+    transcript.round2(c2.as_ref());
+    clock.lap("commit round 2");
+
+    let (mut c3, mut d3) = (None, None);
+    if !air.links.is_empty() {
+        transcript.eta(&mut challenges, p).ok_or_else(refused)?;
+        monos = symbol::evaluate(&air.monos, &challenges.0);
+        let mut third = columns::round3(air, &base, &second, &monos, &mut terminals);
+        tamper.round3(&mut third);
+        (c3, d3) = commit(flat(&third));
+        transcript.round3(c3.as_ref());
+        clock.lap("round 3");
+    }
+    drop(base);
+    drop(witness);
+    drop(second);
+    tamper.terminals(&mut terminals);
+    let alpha = transcript.alpha(&terminals, p).ok_or_else(refused)?;
+
+    let sources: [Option<&Committed>; 4] = [key.committed.as_ref(), d1.as_ref(), d2.as_ref(), d3.as_ref()];
+    let of = |round: Round, g: usize| -> Option<&Mat> {
+        let at = round.shapes(air).iter().position(|s| s.group == g)?;
+        let k = Round::ALL.iter().position(|r| *r == round)?;
+        Some(key.scheme.matrices(sources[k]?)[at])
+    };
+    let mut quotients: Vec<Vec<E>> = (0..air.groups.len())
+        .into_par_iter()
+        .map(|g| {
+            let group = &air.groups[g];
+            let sparse = Some(&key.sparse_extended[g]);
+            quotient::evaluate(&quotient::Input {
+                log_height: group.log_height,
+                base: [of(Round::Fixed, g), sparse, of(Round::Witness, g)].into_iter().flatten().collect(),
+                extension: [of(Round::Second, g), of(Round::Third, g)].into_iter().flatten().collect(),
+                nodes: &prepare(group, &monos),
+                terminals: &terminals,
+                alpha,
+            })
+        })
+        .collect();
+    tamper.quotients(&mut quotients);
+    clock.lap("quotient");
+
+    let halves = air.groups.iter().zip(&quotients).map(|(g, q)| {
+        let l = g.log_height;
+        (l, quotient::halves(q, l))
+    });
+    let (c4, d4) = key.scheme.commit_quotients(halves.collect());
+    drop(quotients);
+    let zeta = transcript.zeta(&c4, p).ok_or_else(refused)?;
+    clock.lap("commit quotient");
+
+    let (mut sponge, found) = transcript.finish();
+    let data = [sources[0], sources[1], sources[2], sources[3], Some(&d4)];
+    let rounds = Round::ALL.iter().zip(data).filter_map(|(round, d)| {
+        let points = round.shapes(air).into_iter().map(|s| match round.points() {
+            1 => vec![zeta],
+            _ => vec![zeta, next_point(s.log_height, zeta)],
+        });
+        Some((d?, points.collect()))
+    });
+    let (opened, fri) = key.scheme.open(rounds.collect(), &mut sponge).map_err(ProveError::Internal)?;
+    clock.lap("open");
+
+    let commitments = [c1, c2, c3, Some(c4)].into_iter().flatten().collect();
+    let mut proof = Proof { commitments, terminals, witnesses: found.0, opened, fri };
+    tamper.proof(&mut proof);
+    Ok((proof, clock.finish()))
+}

@@ -1,0 +1,83 @@
+//! The quotient of a group: Σ αⁱ·constraintᵢ divided by the vanishing polynomial of its rows, on the committed extension.
+//!
+//! Invariant: constraints have degree at most 3 in columns of degree below n, so the quotient has degree below 2n and its two
+//! halves have degree below n.
+use crate::eval::{Arithmetic, Combiner, Packed, Ready, Row, Single, combine};
+use crate::p3::{BasedVectorSpace, E, F, Field, LOG_BLOWUP, Mat, PF, PackedValue, PrimeCharacteristicRing};
+use crate::rows::{BaseColumns, load_extension, next_position};
+use p3_maybe_rayon::prelude::*;
+use p3_util::reverse_bits_len;
+
+const BLOCK: usize = 512;
+
+/// A group's low-degree extensions and constants.
+pub struct Input<'a> {
+    /// Height of the trace as a power of two.
+    pub log_height: u8,
+    /// Fixed, sparse and witness columns.
+    pub base: Vec<&'a Mat>,
+    /// Round 2 and round 3.
+    pub extension: Vec<&'a Mat>,
+    /// Constraints.
+    pub nodes: &'a [Ready],
+    /// Exposed values.
+    pub terminals: &'a [E],
+    /// The challenge that combines constraints.
+    pub alpha: E,
+}
+
+/// Values of the quotient on the extension, in bit-reversed order.
+pub fn evaluate(input: &Input) -> Vec<E> {
+    if (2usize << input.log_height).is_multiple_of(PF::WIDTH) {
+        rows::<Packed>(input)
+    } else {
+        rows::<Single>(input)
+    }
+}
+
+fn rows<A: Arithmetic>(input: &Input) -> Vec<E> {
+    let size = 1usize << (input.log_height as usize + LOG_BLOWUP);
+    // xⁿ − 1 takes two values on the coset: natural even rows come first in bit-reversed order
+    let gn = F::GENERATOR.exp_power_of_2(input.log_height as usize);
+    let inverse = [(gn - F::ONE).inverse(), (-gn - F::ONE).inverse()];
+    let columns = BaseColumns::new(&input.base, |_| true);
+    let combiner = Combiner::new(input.nodes, input.alpha);
+    let terminals: Vec<A::X> = input.terminals.iter().map(|t| A::constant(*t)).collect();
+    let mut out = E::zero_vec(size);
+    out.par_chunks_mut(BLOCK).enumerate().for_each(|(b, out)| {
+        let mut row = columns.buffer::<A>();
+        let (mut current, mut next, mut scratch) = (vec![], vec![], vec![]);
+        let mut at = vec![0; A::LANES];
+        let mut after = vec![0; A::LANES];
+        for i in (0..out.len()).step_by(A::LANES) {
+            let first = b * BLOCK + i;
+            for l in 0..A::LANES {
+                at[l] = first + l;
+                after[l] = next_position(first + l, input.log_height);
+            }
+            columns.load::<A>(&at, &mut row);
+            load_extension::<A>(&input.extension, &at, &mut current);
+            load_extension::<A>(&input.extension, &after, &mut next);
+            let r = Row::<A> { base: &row, current: &current, next: &next };
+            let v = combine::<A>(input.nodes, &combiner, &r, &terminals, &mut scratch);
+            // a machine vector may span both halves of a tiny domain
+            let v = A::scale(v, A::pack_base(|l| inverse[usize::from(first + l >= size / 2)]));
+            (0..A::LANES).for_each(|l| out[i + l] = A::lane(&v, l));
+        }
+    });
+    out
+}
+
+/// The two halves of a quotient, each as evaluations on its coset in natural order, two base columns.
+pub fn halves(values: &[E], log_height: u8) -> [Mat; 2] {
+    let n = 1usize << log_height;
+    [0, 1].map(|c| {
+        let mut v = Vec::with_capacity(2 * n);
+        for i in 0..n {
+            let x: &[F] =
+                values[c * n + reverse_bits_len(i, log_height as usize)].as_basis_coefficients_slice();
+            v.extend_from_slice(x);
+        }
+        Mat::new(v, 2)
+    })
+}

@@ -1,0 +1,44 @@
+//! Completeness: honest proofs of every family verify.
+use super::join::{join, shape};
+use super::*;
+use crate::Plonky3;
+
+/// All families with one seed.
+#[allow(dead_code)]
+pub fn all(seed: u64) -> Vec<Case> {
+    vec![lookups(seed), constraints(seed), folds(seed), join(seed, shape(seed))]
+}
+
+/// A cheap target: tests of the relation do not need many queries.
+pub fn quick() -> Plonky3 {
+    Plonky3 { target: crate::SecurityTarget { bits: 20, grinding: 2, ..Default::default() } }
+}
+
+fn check(c: &Case) {
+    let b = quick();
+    let (pk, vk) = b.setup(&c.program).unwrap_or_else(|e| panic!("{}: {e}", c.name));
+    let (proof, _) = b.prove(&pk, c.trace.clone()).unwrap_or_else(|e| panic!("{}: {e}", c.name));
+    if let Err(e) = b.verify(&vk, &c.trace.publics, &proof) {
+        panic!("{}: {e}", c.name);
+    }
+}
+
+#[test]
+fn lookups_verify() {
+    (0..20).for_each(|s| check(&lookups(s)));
+}
+
+#[test]
+fn constraints_verify() {
+    (0..10).for_each(|s| check(&constraints(s)));
+}
+
+#[test]
+fn folds_verify() {
+    (0..40).for_each(|s| check(&folds(s)));
+}
+
+#[test]
+fn joins_verify() {
+    (0..200).for_each(|s| check(&join(s, shape(s))));
+}

@@ -1,0 +1,226 @@
+//! The verifier.
+//!
+//! # Correctness
+//! Everything that is compared stands in the key or is computed here: heights, widths, the number of points, queries and
+//! terminals; the folds of public values; sparse selectors. Lengths are compared before anything indexes by them.
+use crate::air::symbol;
+use crate::air::{Air, Equation, Group, Operand};
+use crate::eval::{Combiner, Point, Row, combine, prepare};
+use crate::keys::{Proof, Round, VerifyingKey};
+use crate::p3::{
+    Claims, E, F, Field, PrimeCharacteristicRing, Scheme, TwoAdicField, check_fri_shape,
+    combine as extension, domain, next_point, quotient_domains, recompose_quotient, signed, vanishing,
+};
+use crate::security;
+use crate::transcript::{Check, Transcript, witnesses};
+use tessera_api::{Digest, Publics, Run, Seq, Verified, VerifyError};
+
+/// Checks a proof of a statement. Never panics.
+pub fn verify(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> Result<Verified, VerifyError> {
+    let run = std::panic::AssertUnwindSafe(|| checked(key, publics, proof));
+    // shapes are compared before p3 sees anything; should it still find a reason to panic, that is a rejection
+    std::panic::catch_unwind(run)
+        .unwrap_or_else(|_| Err(VerifyError::Shape("the proof broke the verifier's arithmetic".into())))
+}
+
+fn shape(what: &str, expected: usize, found: usize) -> Result<(), VerifyError> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(VerifyError::Shape(format!("{what}: expected {expected}, found {found}")))
+    }
+}
+
+fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> Result<Verified, VerifyError> {
+    let (air, p) = (&key.air, &key.security);
+    air.validate().map_err(|e| VerifyError::Shape(format!("the verifying key is invalid: {e}")))?;
+    security::check(p, air).map_err(|e| VerifyError::Shape(format!("the verifying key is too weak: {e}")))?;
+    publics.check(&air.publics).map_err(VerifyError::Publics)?;
+    let rounds: Vec<Round> =
+        Round::ALL.into_iter().filter(|r| *r == Round::Quotient || !r.shapes(air).is_empty()).collect();
+    check_shapes(key, &rounds, proof)?;
+
+    // commitments by round; the first may be the key's
+    let mut given = proof.commitments.iter();
+    let mut commitment = |r: Round| match r {
+        Round::Fixed => key.fixed.as_ref(),
+        _ if rounds.contains(&r) => given.next(),
+        _ => None,
+    };
+    let all = Round::ALL.map(&mut commitment);
+    let [_, c1, c2, c3, Some(c4)] = all else {
+        return Err(VerifyError::Shape("the quotient's commitment is missing".into()));
+    };
+    let weak = || VerifyError::Opening("a proof of work is missing or wrong".into());
+    let digest: Digest = key.digest();
+    let mut transcript = Transcript::new(digest, publics, Check(proof.witnesses.iter()));
+    let mut challenges = transcript.challenges(c1, air, p).ok_or_else(weak)?;
+    transcript.round2(c2);
+    if !air.links.is_empty() {
+        transcript.eta(&mut challenges, p).ok_or_else(weak)?;
+        transcript.round3(c3);
+    }
+    let alpha = transcript.alpha(&proof.terminals, p).ok_or_else(weak)?;
+    let zeta = transcript.zeta(c4, p).ok_or_else(weak)?;
+    let (mut sponge, _) = transcript.finish();
+
+    let mut claims: Claims = vec![];
+    for (round, opened) in rounds.iter().zip(&proof.opened) {
+        let k = Round::ALL.iter().position(|r| r == round).unwrap_or(0);
+        let Some(c) = all[k] else {
+            return Err(VerifyError::Shape("a commitment is missing".into()));
+        };
+        let mut matrices = vec![];
+        for (i, (s, points)) in round.shapes(air).iter().zip(opened).enumerate() {
+            let d = match round {
+                Round::Quotient => quotient_domains(s.log_height)[i % 2],
+                _ => domain(s.log_height),
+            };
+            let at = [zeta, next_point(s.log_height, zeta)];
+            matrices.push((d, at.into_iter().zip(points.iter().cloned()).collect()));
+        }
+        claims.push((c.clone(), matrices));
+    }
+    Scheme::new(&p.fri).verify(claims, &proof.fri, &mut sponge).map_err(VerifyError::Opening)?;
+
+    let monos = symbol::evaluate(&air.monos, &challenges.0);
+    for (g, group) in air.groups.iter().enumerate() {
+        let at = |r: Round, point: usize, half: usize| -> &[E] {
+            let k = rounds.iter().position(|x| *x == r);
+            let i = r.shapes(air).iter().position(|s| s.group == g).map(|i| i + half);
+            match (k, i) {
+                (Some(k), Some(i)) => &proof.opened[k][i][point],
+                _ => &[],
+            }
+        };
+        let pairs = |v: &[E]| -> Vec<E> { v.chunks_exact(2).map(|c| extension([c[0], c[1]])).collect() };
+        let base = [at(Round::Fixed, 0, 0), &sparse(group, zeta), at(Round::Witness, 0, 0)].concat();
+        let ext = |point| [at(Round::Second, point, 0), at(Round::Third, point, 0)].concat();
+        let (current, next) = (pairs(&ext(0)), pairs(&ext(1)));
+        let nodes = prepare(group, &monos);
+        let row = Row::<Point> { base: &base, current: &current, next: &next };
+        let combiner = Combiner::new(&nodes, alpha);
+        let value = combine::<Point>(&nodes, &combiner, &row, &proof.terminals, &mut vec![]);
+        let half = |i| pairs(at(Round::Quotient, 0, i)).first().copied().unwrap_or_default();
+        let q = recompose_quotient(group.log_height, [half(0), half(1)], zeta);
+        if value != q * vanishing(group.log_height, zeta) {
+            return Err(VerifyError::Constraints(group.tables.join(", ")));
+        }
+    }
+    terminals(air, &proof.terminals, &monos, &challenges.0, publics)?;
+    let r = security::report(p, air);
+    Ok(Verified { security_bits: r.bits, regime: r.regime, limited_by: r.limited_by })
+}
+
+/// Every length of the proof.
+fn check_shapes(key: &VerifyingKey, rounds: &[Round], proof: &Proof) -> Result<(), VerifyError> {
+    let air = &key.air;
+    let committed = rounds.iter().filter(|r| **r != Round::Fixed).count();
+    shape("commitments", committed, proof.commitments.len())?;
+    for c in proof.commitments.iter().chain(&key.fixed) {
+        shape("roots of a commitment", 1, c.num_roots())?;
+    }
+    shape(
+        "commitment to fixed columns",
+        usize::from(rounds.contains(&Round::Fixed)),
+        key.fixed.iter().count(),
+    )?;
+    shape("terminals", air.terminals as usize, proof.terminals.len())?;
+    shape("proofs of work", witnesses(&key.security, air), proof.witnesses.len())?;
+    shape("opened rounds", rounds.len(), proof.opened.len())?;
+    let mut widths = vec![];
+    for (r, opened) in rounds.iter().zip(&proof.opened) {
+        let shapes = r.shapes(air);
+        shape("opened matrices", shapes.len(), opened.len())?;
+        for (s, points) in shapes.iter().zip(opened) {
+            shape("opened points", r.points(), points.len())?;
+            for values in points {
+                shape("opened columns", s.width, values.len())?;
+            }
+        }
+        widths.push(shapes.iter().map(|s| (s.log_height, s.width)).collect());
+    }
+    check_fri_shape(&key.security.fri, &widths, &proof.fri).map_err(VerifyError::Shape)
+}
+
+/// Sparse selectors at ζ: Σ over rows r of the Lagrange polynomial of ωʳ, (ζⁿ − 1)/n · ωʳ/(ζ − ωʳ).
+fn sparse(g: &Group, zeta: E) -> Vec<E> {
+    let omega = F::two_adic_generator(g.log_height as usize);
+    let scale = vanishing(g.log_height, zeta) * F::from_u64(1 << g.log_height).inverse();
+    let lagrange = |r: &u32| {
+        let x = omega.exp_u64(*r as u64);
+        (zeta - x).try_inverse().unwrap_or_default() * x
+    };
+    g.sparse.iter().map(|rows| scale * rows.iter().map(lagrange).sum::<E>()).collect()
+}
+
+/// Lookups balance, copies agree, equations hold.
+fn terminals(
+    air: &Air,
+    values: &[E],
+    monos: &[E],
+    point: &[E],
+    publics: &Publics,
+) -> Result<(), VerifyError> {
+    let lookups: E = air.lookup_terminals.iter().map(|t| values[*t as usize]).sum();
+    if lookups != E::ZERO {
+        return Err(VerifyError::Lookups);
+    }
+    for (a, b) in &air.links {
+        if values[*a as usize] != values[*b as usize] {
+            return Err(VerifyError::Equation("copied segment values".into()));
+        }
+    }
+    for e in &air.equations {
+        if equation(e, values, monos, point, publics) != E::ZERO {
+            return Err(VerifyError::Equation(e.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn equation(e: &Equation, values: &[E], monos: &[E], point: &[E], publics: &Publics) -> E {
+    let term = |t: &crate::air::EquationTerm| {
+        let operand = match &t.operand {
+            Operand::Terminals(list) => list.iter().map(|i| values[*i as usize]).product(),
+            Operand::Public { public, monos } => {
+                public_fold(monos, &publics.tensors[*public as usize], point)
+            }
+        };
+        operand * monos[t.mono as usize] * signed(t.coefficient)
+    };
+    e.terms.iter().map(term).sum()
+}
+
+/// Σ monomial(e)·value(e) over the elements of a public tensor, one product by a loop's step per element.
+fn public_fold(layout: &Seq, values: &[i64], point: &[E]) -> E {
+    let mono = |exponents: &[i64]| -> E {
+        let power = |(x, e): (&E, &i64)| {
+            let base = if *e < 0 { x.try_inverse().unwrap_or_default() } else { *x };
+            base.exp_u64(e.unsigned_abs())
+        };
+        point.iter().zip(exponents).filter(|(_, e)| **e != 0).map(power).product()
+    };
+    let mut values = values.iter();
+    layout.runs.iter().map(|r| run(r, &mono, &mut values)).sum()
+}
+
+fn run<'a>(r: &Run, mono: &impl Fn(&[i64]) -> E, values: &mut impl Iterator<Item = &'a i64>) -> E {
+    let steps: Vec<(u32, i64, E)> = r.loops.iter().map(|(n, d)| (*n, d[0], mono(&d[1..]))).collect();
+    nest(&steps, r.start[0], mono(&r.start[1..]), values)
+}
+
+/// A loop nest, the outermost loop last; `flag` says whether the element takes part.
+fn nest<'a>(loops: &[(u32, i64, E)], flag: i64, weight: E, values: &mut impl Iterator<Item = &'a i64>) -> E {
+    let Some(((count, step, factor), inner)) = loops.split_last() else {
+        let v = values.next().copied().unwrap_or_default();
+        return if flag != 0 { weight * signed(v) } else { E::ZERO };
+    };
+    let (mut flag, mut weight, mut sum) = (flag, weight, E::ZERO);
+    for _ in 0..*count {
+        sum += nest(inner, flag, weight, values);
+        flag += step;
+        weight *= *factor;
+    }
+    sum
+}
