@@ -306,7 +306,7 @@ fn read_pool(op: OperationRef) -> Result<PoolAttrs> {
 }
 
 fn read_requantize(op: OperationRef) -> Result<RequantizeAttrs> {
-    let fail = Error::new::<String>;
+    let fail = |message: String| Error::new(message);
     let clamp = attrs::read_i64s(op, "clamp")?;
     let &[min, max] = clamp.as_slice() else {
         return Err(fail(format!("clamp: expected 2 values, least and greatest, found {}", clamp.len())));

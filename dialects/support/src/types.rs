@@ -143,7 +143,7 @@ impl Elem {
         if let Some(quant) = Quant::read(ty) {
             return quant.map(Self::Quant);
         }
-        if ty == Type::float32(unsafe { ty.context().to_ref() }) {
+        if unsafe { mlirTypeIsAF32(ty.to_raw()) } {
             return Ok(Self::F32);
         }
         match IntegerType::try_from(ty) {

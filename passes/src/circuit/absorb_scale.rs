@@ -1,0 +1,362 @@
+//! `circuit-absorb-scale`: moves constant factors into weights, so that requantizing a contract multiplies nothing.
+//!
+//! Equations, for known factors c, known weights w and an elementwise affine form:
+//!
+//! - (Σ x·w[o])·c[o] = Σ x·(w[o]·c[o]): the weights of output channel o take the channel's factor;
+//! - v(y)·c = v(y·c'), where c' gives each element of y the factor of the elements that view it;
+//! - (Σ aᵢ·xᵢ + k)·c = Σ aᵢ·(xᵢ·c) + k·c;
+//! - a·(Σ bⱼ·xⱼ + k) + .. = Σ (a·bⱼ)·xⱼ + a·k + ..: affine forms of affine forms are one;
+//! - a·t + k = t' + k, where t is known and t' = a·t; and a·t + k = (a·t₀ + k), where t is t₀ everywhere.
+//!
+//! Factors move only where the value they leave has no other use; max(a, b) = b + relu(a - b) is left in one piece, since its
+//! interval is proven from that form.
+
+use super::clean::{erase_dead, erase_unused, view_of};
+use melior::ir::{Operation, OperationRef, Value, operation::OperationLike};
+use tessera_circuit::analysis::Analysis;
+use tessera_circuit::ops::{self, CircuitOp, CircuitType, Stage};
+use tessera_circuit::publish;
+use tessera_circuit::semantics::{
+    ContractSpec, Interval, ResultIndex, View, for_each_index, row_major, view::ZERO,
+};
+use tessera_mlir::build::Cursor;
+use tessera_mlir::func::Func;
+use tessera_mlir::pass::{Options, Pass, PassInfo};
+use tessera_mlir::{Error, Result, rewrite};
+
+/// The pass; its [`PassInfo`] describes it.
+pub struct AbsorbScale;
+
+impl Pass for AbsorbScale {
+    fn info(&self) -> PassInfo {
+        PassInfo {
+            name: "circuit-absorb-scale",
+            summary: "Move constant factors into the weights of contracts and merge affine forms of affine forms.",
+            expects: "a circuit whose parameters are at hand.",
+            guarantees: "the same circuit; a contract whose result is only multiplied by known factors per output channel has them \
+                         in its weights; a bias takes its channel's factor; new parameters under a new name; no unused ops or \
+                         parameters.",
+            rejects: "a product that leaves the field.",
+            options: &[],
+            example: EXAMPLE,
+        }
+    }
+
+    fn run(&self, module: OperationRef, _: &Options) -> Result<()> {
+        let main = Func::main(module)?;
+        let mut analysis = Analysis::of(module)?;
+        for op in main.ops() {
+            analysis.visit(op)?;
+            let mut absorb = Absorb { analysis: &mut analysis, cursor: Cursor::before(op) };
+            absorb.rewrite(op).map_err(|error| error.or_at(op.location()))?;
+        }
+        erase_unused(main)?;
+        publish::publish(module, analysis.params())
+    }
+}
+
+/// Known factors of a tensor's elements.
+#[derive(Clone)]
+enum Factors {
+    /// The same for all.
+    Uniform(i64),
+    /// One each; `None` for elements whose factor does not matter.
+    Each(Vec<Option<i64>>),
+}
+
+impl Factors {
+    fn at(&self, index: usize) -> Option<i64> {
+        match self {
+            Factors::Uniform(c) => Some(*c),
+            Factors::Each(factors) => factors[index],
+        }
+    }
+}
+
+/// Rewrites one op; what it writes stands before the op.
+struct Absorb<'r, 'c, 'a> {
+    analysis: &'r mut Analysis,
+    cursor: Cursor<'c, 'a>,
+}
+
+impl<'c, 'a> Absorb<'_, 'c, 'a> {
+    fn rewrite(&mut self, op: OperationRef<'c, 'a>) -> Result<()> {
+        let new = match CircuitOp::view(op)? {
+            Some(CircuitOp::Mul { a, b }) => match self.product(a, b)? {
+                Some(product) => Some(product),
+                None => self.product(b, a)?,
+            },
+            Some(CircuitOp::Affine { terms, constant }) if !self.analysis.is_maximum(op)? => {
+                self.merged(op, terms, constant)?
+            }
+            _ => None,
+        };
+        if let Some(new) = new {
+            let operands: Vec<Value> = op.operands().collect();
+            rewrite::replace(op, &[new]);
+            for operand in operands {
+                erase_dead(operand)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// x·c without a multiplication, where c is known.
+    fn product(&mut self, x: Value<'c, 'a>, c: Value<'c, 'a>) -> Result<Option<Value<'c, 'a>>> {
+        let Some(c) = self.analysis.exact(c) else { return Ok(None) };
+        let factors = match c.first() {
+            Some(&first) if c.iter().all(|&v| v == first) => Factors::Uniform(first),
+            _ => Factors::Each(c.iter().map(|&v| Some(v)).collect()),
+        };
+        self.scaled(x, &factors)
+    }
+
+    /// The affine form with its affine operands merged into it and its coefficients absorbed.
+    fn merged(
+        &mut self,
+        op: OperationRef<'c, 'a>,
+        terms: Vec<(i64, Value<'c, 'a>)>,
+        constant: i64,
+    ) -> Result<Option<Value<'c, 'a>>> {
+        let Some((flat, mut k)) = self.flatten(&terms, constant)? else { return Ok(None) };
+        let mut merged: Vec<(i64, Value<'c, 'a>)> = vec![];
+        for (c, x) in flat {
+            let known = self.analysis.exact(x);
+            if let Some(first) = known.as_ref().and_then(|v| v.first().copied())
+                && known.is_some_and(|v| v.iter().all(|&e| e == first))
+                && let Some(sum) = c.checked_mul(first).and_then(|v| v.checked_add(k))
+            {
+                k = sum;
+                continue;
+            }
+            let scaled = if c == 1 { None } else { self.scaled(x, &Factors::Uniform(c))? };
+            let (c, x) = scaled.map_or((c, x), |scaled| (1, scaled));
+            match merged.iter_mut().find(|(_, other)| *other == x) {
+                Some((sum, _)) => {
+                    *sum = sum.checked_add(c).ok_or_else(|| Error::new("a coefficient is beyond 64 bits"))?;
+                }
+                None => merged.push((c, x)),
+            }
+        }
+        if merged.is_empty() || (merged == terms && k == constant) {
+            return Ok(None);
+        }
+        if merged[..] == [(1, merged[0].1)] && k == 0 {
+            return Ok(Some(merged[0].1));
+        }
+        self.write(ops::affine(op.location(), &merged, k)).map(Some)
+    }
+
+    /// The terms with those of affine operands that nothing else uses in their place; `None` where a coefficient leaves 64 bits.
+    fn flatten(
+        &mut self,
+        terms: &[(i64, Value<'c, 'a>)],
+        constant: i64,
+    ) -> Result<Option<(Vec<(i64, Value<'c, 'a>)>, i64)>> {
+        let (mut flat, mut k) = (vec![], constant);
+        for &(c, x) in terms {
+            let inner = match rewrite::defining_op(x) {
+                Some(op) if rewrite::has_one_use(x) && !self.analysis.is_maximum(op)? => CircuitOp::view(op)?,
+                _ => None,
+            };
+            let Some(CircuitOp::Affine { terms, constant }) = inner else {
+                flat.push((c, x));
+                continue;
+            };
+            let Some((inner, inner_k)) = self.flatten(&terms, constant)? else { return Ok(None) };
+            let Some(sum) = c.checked_mul(inner_k).and_then(|v| v.checked_add(k)) else { return Ok(None) };
+            k = sum;
+            for (b, x) in inner {
+                let Some(product) = c.checked_mul(b) else { return Ok(None) };
+                flat.push((product, x));
+            }
+        }
+        Ok(Some((flat, k)))
+    }
+
+    /// A value whose elements are those of x times their factors, where no multiplication is needed for it.
+    fn scaled(&mut self, x: Value<'c, 'a>, factors: &Factors) -> Result<Option<Value<'c, 'a>>> {
+        let Some(op) = rewrite::defining_op(x) else { return Ok(None) };
+        let known = self.analysis.exact(x).is_some();
+        if !known && !rewrite::has_one_use(x) {
+            return Ok(None);
+        }
+        if let Some((y, view)) = view_of(op)? {
+            let len = CircuitType::of(y)?.len();
+            if let Some(pulled) = pull_back(&view, factors, len)
+                && let Some(y) = self.scaled(y, &pulled)?
+            {
+                return self.write(ops::view(op.location(), y, &view.attrs(), &view.shape)).map(Some);
+            }
+        }
+        if known {
+            return self.scaled_known(op, x, factors);
+        }
+        match CircuitOp::view(op)? {
+            Some(CircuitOp::Contract { x, w, maps }) => self.scaled_contract(op, (x, w), &maps, factors),
+            Some(CircuitOp::Affine { terms, constant }) if !self.analysis.is_maximum(op)? => {
+                let k = match *factors {
+                    _ if constant == 0 => Some(0),
+                    Factors::Uniform(c) => constant.checked_mul(c),
+                    Factors::Each(_) => None,
+                };
+                let Some(k) = k else { return Ok(None) };
+                let mut scaled = vec![];
+                for (c, x) in terms {
+                    let Some(x) = self.scaled(x, factors)? else { return Ok(None) };
+                    scaled.push((c, x));
+                }
+                self.write(ops::affine(op.location(), &scaled, k)).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// New weights for a contract, where the factors depend on nothing but indices of the weights.
+    fn scaled_contract(
+        &mut self,
+        op: OperationRef<'c, 'a>,
+        (x, w): (Value<'c, 'a>, Value<'c, 'a>),
+        maps: &[tessera_mlir::attrs::IndexMap; 3],
+        factors: &Factors,
+    ) -> Result<Option<Value<'c, 'a>>> {
+        let Some(weights) = self.analysis.exact(w) else { return Ok(None) };
+        let (x_shape, w_shape) = (CircuitType::of(x)?.shape, CircuitType::of(w)?.shape);
+        let spec = ContractSpec::from_maps(maps, &x_shape, &w_shape).map_err(Error::new)?;
+        let Some(channels) = by_channel(&spec, factors) else { return Ok(None) };
+        let Some(scaled) = scale(&weights, &channels) else { return Ok(None) };
+        let w = self.weight(w, &w_shape, &scaled)?;
+        self.write(ops::contract(op.location(), x, w, &spec.maps(), None)).map(Some)
+    }
+
+    /// A known value times its factors.
+    fn scaled_known(
+        &mut self,
+        op: OperationRef<'c, 'a>,
+        x: Value<'c, 'a>,
+        factors: &Factors,
+    ) -> Result<Option<Value<'c, 'a>>> {
+        let Some(values) = self.analysis.exact(x) else { return Ok(None) };
+        let factors: Vec<i64> = (0..values.len()).map(|i| factors.at(i).unwrap_or(1)).collect();
+        let Some(scaled) = scale(&values, &factors) else { return Ok(None) };
+        let shape = CircuitType::of(x)?.shape;
+        match CircuitOp::view(op)? {
+            Some(CircuitOp::Constant { .. }) => {
+                let ty = known_type(&shape, &scaled)?;
+                self.write(ops::constant(op.location(), scaled, &ty)).map(Some)
+            }
+            _ => self.weight(x, &shape, &scaled).map(Some),
+        }
+    }
+
+    /// A parameter that takes the place of `old`.
+    fn weight(&mut self, old: Value<'c, 'a>, shape: &[usize], values: &[i64]) -> Result<Value<'c, 'a>> {
+        let base = format!("{}.scaled", source_name(old)?);
+        let ty = known_type(shape, values)?;
+        let name = publish::fresh_name(&base, |name| self.analysis.params().0.contains_key(name));
+        self.analysis.add_param(&name, publish::param(shape, values)?);
+        let location = rewrite::defining_op(old).map_or(old.location(), |op| op.location());
+        self.write(ops::weight(location, &name, Stage::Fixed, &ty))
+    }
+
+    fn write(&mut self, op: Result<Operation<'c>>) -> Result<Value<'c, 'a>> {
+        let op = self.cursor.insert(op?);
+        self.analysis.tighten(op)?;
+        Ok(op.result(0)?.into())
+    }
+}
+
+/// The factors of what `view` views, given those of the view; `None` where an element would need two.
+fn pull_back(view: &View, factors: &Factors, len: usize) -> Option<Factors> {
+    let Factors::Each(each) = factors else { return Some(factors.clone()) };
+    let mut pulled = vec![None; len];
+    for (source, factor) in view.sources().into_iter().zip(each) {
+        if source == ZERO || factor.is_none() {
+            continue;
+        }
+        let slot = &mut pulled[source as usize];
+        if slot.is_some() && slot != factor {
+            return None;
+        }
+        *slot = *factor;
+    }
+    Some(Factors::Each(pulled))
+}
+
+/// The factor of every element of a contract's weights; `None` where an output channel would need two.
+fn by_channel(spec: &ContractSpec, factors: &Factors) -> Option<Vec<i64>> {
+    let shape = spec.result_shape();
+    // The result's axes that are an index of w, and their strides among the channels.
+    let axes: Vec<(usize, usize)> = spec
+        .y
+        .iter()
+        .enumerate()
+        .filter_map(|(d, r)| match r {
+            ResultIndex::One(i) if spec.w.contains(i) => Some((d, *i)),
+            _ => None,
+        })
+        .collect();
+    let extents: Vec<usize> = axes.iter().map(|&(d, _)| shape[d]).collect();
+    let strides = row_major(&extents);
+    let mut channels: Vec<Option<i64>> = vec![None; extents.iter().product()];
+    let (mut flat, mut consistent) = (0, true);
+    for_each_index(&shape, |at| {
+        let channel: usize = axes.iter().zip(&strides).map(|(&(d, _), s)| at[d] * s).sum();
+        if let Some(factor) = factors.at(flat) {
+            consistent &= channels[channel].is_none_or(|known| known == factor);
+            channels[channel] = Some(factor);
+        }
+        flat += 1;
+    });
+    if !consistent {
+        return None;
+    }
+    let w_shape: Vec<usize> = spec.w.iter().map(|&i| spec.extents[i]).collect();
+    let steps: Vec<usize> = spec
+        .w
+        .iter()
+        .map(|i| axes.iter().position(|(_, index)| index == i).map_or(0, |at| strides[at]))
+        .collect();
+    let mut out = Vec::with_capacity(w_shape.iter().product());
+    for_each_index(&w_shape, |at| {
+        let channel: usize = at.iter().zip(&steps).map(|(a, s)| a * s).sum();
+        out.push(channels[channel].unwrap_or(1));
+    });
+    Some(out)
+}
+
+/// Elementwise products; `None` where one leaves 64 bits.
+fn scale(values: &[i64], factors: &[i64]) -> Option<Vec<i64>> {
+    values.iter().zip(factors).map(|(v, c)| v.checked_mul(*c)).collect()
+}
+
+fn known_type(shape: &[usize], values: &[i64]) -> Result<CircuitType> {
+    let hull = Interval::around(values.iter().copied()).unwrap_or(Interval::point(0));
+    let (lo, hi) = hull.to_i64s().ok_or_else(|| Error::new("values beyond 64 bits"))?;
+    Ok(CircuitType::new(shape, lo, hi))
+}
+
+/// The parameter that a known value comes from; `constant` where it comes from none.
+fn source_name(value: Value) -> Result<String> {
+    let Some(op) = rewrite::defining_op(value) else { return Ok("constant".into()) };
+    match CircuitOp::view(op)? {
+        Some(CircuitOp::Weight { global, .. }) => {
+            Ok(global.strip_suffix(".scaled").map_or(global.clone(), str::to_owned))
+        }
+        Some(CircuitOp::View { x, .. }) => source_name(x),
+        _ => Ok("constant".into()),
+    }
+}
+
+const EXAMPLE: &str = r#"func.func @main() {
+  %x = circuit.input "x" public : !circuit.tensor<1x2, [0, 10]>
+  %w = circuit.constant [3, -1, 2, 0] : !circuit.tensor<2x2, [-1, 3]>
+  %c = circuit.constant [5, 7] : !circuit.tensor<2, [5, 7]>
+  %y = circuit.contract %x, %w maps [affine_map<(n, o, c) -> (n, c)>, affine_map<(n, o, c) -> (o, c)>, affine_map<(n, o, c) -> (n, o)>]
+    : (!circuit.tensor<1x2, [0, 10]>, !circuit.tensor<2x2, [-1, 3]>) -> !circuit.tensor<1x2, [-10, 30]>
+  %cs = circuit.view %c offset 0 strides [0, 1] : !circuit.tensor<2, [5, 7]> -> !circuit.tensor<1x2, [5, 7]>
+  %z = circuit.mul %y, %cs
+    : (!circuit.tensor<1x2, [-10, 30]>, !circuit.tensor<1x2, [5, 7]>) -> !circuit.tensor<1x2, [-70, 210]>
+  circuit.output %z "z" public : !circuit.tensor<1x2, [-70, 210]>
+  return
+}"#;

@@ -1,0 +1,202 @@
+//! `circuit-hoist-views`: does elementwise work on the lanes of a pooling instead of on the whole tensor.
+//!
+//! Equations, for an elementwise f and a view v that pads nowhere (so that v reads f's results only):
+//!
+//! - v(f(x, y, ..)) = f(v(x), v(y), ..), for affine forms, products, splits and lookups;
+//! - v(u(x)) = (v∘u)(x), where the composition is a single view.
+//!
+//! The first is applied where every use of f's results is a view and those views together read no element twice: then no
+//! elementwise work is done twice, and work on elements that no lane reads is not done at all. A single view that merely
+//! reorders stays where it is: there is nothing to gain.
+
+use super::clean::{compose, erase_unused, view_of};
+use melior::ir::{
+    Operation, OperationRef, Value, ValueLike,
+    operation::{OperationLike, OperationResult},
+};
+use tessera_circuit::ops::{self, CircuitOp, CircuitType};
+use tessera_circuit::semantics::{TableFunction, View, view::partition};
+use tessera_mlir::build::Cursor;
+use tessera_mlir::func::Func;
+use tessera_mlir::pass::{Options, Pass, PassInfo};
+use tessera_mlir::{Error, Result, context_of, rewrite};
+
+use std::collections::BTreeMap;
+
+/// The pass; its [`PassInfo`] describes it.
+pub struct HoistViews;
+
+impl Pass for HoistViews {
+    fn info(&self) -> PassInfo {
+        PassInfo {
+            name: "circuit-hoist-views",
+            summary: "Move views that partition a value above the elementwise ops that compute it, and merge views of views.",
+            expects: "a circuit.",
+            guarantees: "the same circuit; the elementwise work of a layer with disjoint pooling windows is done lane by lane, on the \
+                         pooled index space; no view of a view that a single view can say; no unused ops.",
+            rejects: "nothing.",
+            options: &[],
+            example: EXAMPLE,
+        }
+    }
+
+    fn run(&self, module: OperationRef, _: &Options) -> Result<()> {
+        let main = Func::main(module)?;
+        let tables = ops::tables(module)?;
+        loop {
+            let mut changed = false;
+            // Users first, so that one sweep carries a view up a whole chain.
+            for op in main.ops().into_iter().rev() {
+                let moved = if view_of(op)?.is_some() { merge(op) } else { hoist(op, &tables) };
+                changed |= moved.map_err(|error| error.or_at(op.location()))?;
+            }
+            if !changed {
+                return erase_unused(main);
+            }
+        }
+    }
+}
+
+/// Replaces a view of a view by one view, and a view that changes nothing by what it views.
+fn merge(op: OperationRef) -> Result<bool> {
+    let Some((x, view)) = view_of(op)? else { return Ok(false) };
+    if rewrite::is_unused(op) {
+        rewrite::erase(op);
+        return Ok(true);
+    }
+    let (source, whole) = compose(x, &view)?;
+    let result: Value = op.result(0)?.into();
+    if whole.is_identity(&CircuitType::of(source)?.shape) {
+        // The view may declare a tighter interval than its source; then it says something and stays.
+        if source.r#type() == result.r#type() {
+            rewrite::replace(op, &[source]);
+            return Ok(true);
+        }
+        return Ok(false);
+    }
+    if source == x {
+        return Ok(false);
+    }
+    let merged = Cursor::before(op).value(ops::view(op.location(), source, &whole.attrs(), &whole.shape))?;
+    merged.set_type(result.r#type());
+    rewrite::replace(op, &[merged]);
+    Ok(true)
+}
+
+/// An elementwise op without its operands.
+enum Elementwise {
+    Affine { coefficients: Vec<i64>, constant: i64 },
+    Mul,
+    Split { shift: u32 },
+    Lookup { table: String, function: TableFunction },
+}
+
+impl Elementwise {
+    fn read<'c, 'a>(
+        op: OperationRef<'c, 'a>,
+        tables: &BTreeMap<String, TableFunction>,
+    ) -> Result<Option<(Self, Vec<Value<'c, 'a>>)>> {
+        Ok(Some(match CircuitOp::view(op)? {
+            Some(CircuitOp::Affine { terms, constant }) => {
+                let (coefficients, xs) = terms.into_iter().unzip();
+                (Self::Affine { coefficients, constant }, xs)
+            }
+            Some(CircuitOp::Mul { a, b }) => (Self::Mul, vec![a, b]),
+            Some(CircuitOp::Split { x, shift }) => (Self::Split { shift }, vec![x]),
+            Some(CircuitOp::Lookup { x, table }) => {
+                let function = tables
+                    .get(&table)
+                    .cloned()
+                    .ok_or_else(|| Error::new(format!("no table @{table} in the module")))?;
+                (Self::Lookup { table, function }, vec![x])
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn build<'c>(&self, like: OperationRef<'c, '_>, xs: &[Value<'c, '_>]) -> Result<Operation<'c>> {
+        let location = like.location();
+        match (self, xs) {
+            (Self::Affine { coefficients, constant }, _) => {
+                let terms: Vec<_> = coefficients.iter().copied().zip(xs.iter().copied()).collect();
+                ops::affine(location, &terms, *constant)
+            }
+            (Self::Mul, &[a, b]) => ops::mul(location, a, b),
+            (Self::Split { shift }, &[x]) => ops::split(location, x, *shift),
+            (Self::Lookup { table, function }, &[x]) => ops::lookup(location, x, table, function),
+            _ => Err(Error::new("an elementwise op with other operands than it has")),
+        }
+    }
+}
+
+/// A view of an op's results that is to be computed on its own.
+struct Lane<'c, 'a> {
+    view: View,
+    /// The result viewed, the op that views it.
+    uses: Vec<(usize, OperationRef<'c, 'a>)>,
+}
+
+fn hoist(op: OperationRef, tables: &BTreeMap<String, TableFunction>) -> Result<bool> {
+    let Some((elementwise, operands)) = Elementwise::read(op, tables)? else { return Ok(false) };
+    if operands.is_empty() {
+        return Ok(false);
+    }
+    let results: Vec<Value> = op.results().map(OperationResult::into).collect();
+    let mut lanes: Vec<Lane> = vec![];
+    for (index, &result) in results.iter().enumerate() {
+        for (user, _) in rewrite::users(result) {
+            let Some((_, view)) = view_of(user)? else { return Ok(false) };
+            match lanes.iter_mut().find(|lane| lane.view == view) {
+                Some(lane) => lane.uses.push((index, user)),
+                None => lanes.push(Lane { view, uses: vec![(index, user)] }),
+            }
+        }
+    }
+    let source = CircuitType::of(results[0])?;
+    let read: usize = lanes.iter().map(|lane| lane.view.len()).sum();
+    let gains = lanes.len() > 1 || read < source.len();
+    if lanes.is_empty() || !gains || !partition(lanes.iter().map(|lane| &lane.view), source.len()) {
+        return Ok(false);
+    }
+    // Uses are listed latest first; lanes in program order read better.
+    lanes.reverse();
+    let cursor = Cursor::before(op);
+    for lane in &lanes {
+        let viewed = operands
+            .iter()
+            .map(|&x| {
+                let (x, view) = compose(x, &lane.view)?;
+                cursor.value(ops::view(op.location(), x, &view.attrs(), &view.shape))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let copy = cursor.insert(elementwise.build(op, &viewed)?);
+        for (index, new) in copy.results().enumerate() {
+            let new: Value = new.into();
+            let declared = CircuitType::of(results[index])?;
+            let ty = CircuitType::new(lane.view.shape.clone(), declared.lo, declared.hi);
+            new.set_type(ty.to_type(context_of(op.location())));
+        }
+        for &(index, user) in &lane.uses {
+            let old: Value = user.result(0)?.into();
+            rewrite::replace_all_uses(old, copy.result(index)?.into());
+        }
+    }
+    // At once: as long as they stand, they use values whose own views may now be hoisted.
+    for (_, user) in lanes.iter().flat_map(|lane| &lane.uses) {
+        rewrite::erase(*user);
+    }
+    rewrite::erase(op);
+    Ok(true)
+}
+
+const EXAMPLE: &str = r#"circuit.table @relu domain [-255, 255] clamp offset 0 shift 0 min 0 max 255
+func.func @main() {
+  %x = circuit.input "x" public : !circuit.tensor<4, [-100, 100]>
+  %y = circuit.lookup @relu %x : !circuit.tensor<4, [-100, 100]> -> !circuit.tensor<4, [0, 100]>
+  %a = circuit.view %y offset 0 strides [2] : !circuit.tensor<4, [0, 100]> -> !circuit.tensor<2, [0, 100]>
+  %b = circuit.view %y offset 1 strides [2] : !circuit.tensor<4, [0, 100]> -> !circuit.tensor<2, [0, 100]>
+  %s = circuit.affine [1 * %a, 1 * %b] + 0
+    : (!circuit.tensor<2, [0, 100]>, !circuit.tensor<2, [0, 100]>) -> !circuit.tensor<2, [0, 200]>
+  circuit.output %s "s" public : !circuit.tensor<2, [0, 200]>
+  return
+}"#;

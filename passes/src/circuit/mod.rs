@@ -1,0 +1,16 @@
+//! Passes over the circuit dialect.
+//!
+//! Invariants: each keeps what the circuit computes, bit for bit; each leaves IR that the verifier accepts, whose declared
+//! intervals are proven.
+
+mod absorb_scale;
+mod clean;
+mod hoist_views;
+mod intervals;
+
+pub use absorb_scale::AbsorbScale;
+pub use hoist_views::HoistViews;
+pub use intervals::Intervals;
+
+/// The passes of this folder.
+pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = &[&AbsorbScale, &HoistViews, &Intervals];

@@ -1,0 +1,10 @@
+// MlirOptMain behind a C name.
+#include "mlir/CAPI/IR.h"
+#include "mlir/CAPI/Registration.h"
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+
+extern "C" int zkOptMain(int argc, char **argv, MlirDialectRegistry registry) {
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "Tessera's optimizer driver\n", *unwrap(registry)));
+}
