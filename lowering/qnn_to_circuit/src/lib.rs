@@ -1,1 +1,24 @@
-//! Not written yet.
+//! qnn → circuit: the quantized model, exactly, as relations between integers with proven intervals.
+//!
+//! One op family a file. [`polyphase`] and [`windows`] are the arithmetic, free of IR; the others write the ops; [`lower`]
+//! walks the function.
+//!
+//! Invariants: a circuit's outputs equal those of the qnn interpreter bit for bit on every input; every interval declared is
+//! proven from the actual weights; nothing here knows a backend.
+
+mod arithmetic;
+mod boundary;
+mod conv;
+mod emit;
+mod layout;
+mod linear;
+mod lower;
+pub mod polyphase;
+mod pool;
+mod requantize;
+pub mod windows;
+
+pub use lower::{ConvertQnnToCircuit, lower_module};
+
+/// The passes of this crate.
+pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = &[&ConvertQnnToCircuit];

@@ -5,14 +5,13 @@
 //! - (Σ x·w[o])·c[o] = Σ x·(w[o]·c[o]): the weights of output channel o take the channel's factor;
 //! - v(y)·c = v(y·c'), where c' gives each element of y the factor of the elements that view it;
 //! - (Σ aᵢ·xᵢ + k)·c = Σ aᵢ·(xᵢ·c) + k·c;
-//! - a·(Σ bⱼ·xⱼ + k) + .. = Σ (a·bⱼ)·xⱼ + a·k + ..: affine forms of affine forms are one;
-//! - a·t + k = t' + k, where t is known and t' = a·t; and a·t + k = (a·t₀ + k), where t is t₀ everywhere.
+//! - a·t + .. = 1·(a·t) + .., where t is known or leads to a contract; and a·t + k = (a·t₀ + k), where t is t₀ everywhere.
 //!
 //! Factors move only where the value they leave has no other use; max(a, b) = b + relu(a - b) is left in one piece, since its
-//! interval is proven from that form.
+//! interval is proven from that form. `canonicalize` makes affine forms of affine forms one.
 
 use super::clean::{erase_dead, erase_unused, view_of};
-use melior::ir::{Operation, OperationRef, Value, operation::OperationLike};
+use melior::ir::{Operation, OperationRef, Value, ValueLike, operation::OperationLike};
 use tessera_circuit::analysis::Analysis;
 use tessera_circuit::ops::{self, CircuitOp, CircuitType, Stage};
 use tessera_circuit::publish;
@@ -31,7 +30,7 @@ impl Pass for AbsorbScale {
     fn info(&self) -> PassInfo {
         PassInfo {
             name: "circuit-absorb-scale",
-            summary: "Move constant factors into the weights of contracts and merge affine forms of affine forms.",
+            summary: "Move constant factors into the weights of contracts.",
             expects: "a circuit whose parameters are at hand.",
             guarantees: "the same circuit; a contract whose result is only multiplied by known factors per output channel has them \
                          in its weights; a bias takes its channel's factor; new parameters under a new name; no unused ops or \
@@ -87,7 +86,7 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
                 None => self.product(b, a)?,
             },
             Some(CircuitOp::Affine { terms, constant }) if !self.analysis.is_maximum(op)? => {
-                self.merged(op, terms, constant)?
+                self.absorbed(op, &terms, constant)?
             }
             _ => None,
         };
@@ -104,74 +103,36 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
     /// x·c without a multiplication, where c is known.
     fn product(&mut self, x: Value<'c, 'a>, c: Value<'c, 'a>) -> Result<Option<Value<'c, 'a>>> {
         let Some(c) = self.analysis.exact(c) else { return Ok(None) };
-        let factors = match c.first() {
-            Some(&first) if c.iter().all(|&v| v == first) => Factors::Uniform(first),
-            _ => Factors::Each(c.iter().map(|&v| Some(v)).collect()),
+        let factors = match same(&c) {
+            Some(value) => Factors::Uniform(value),
+            None => Factors::Each(c.iter().map(|&v| Some(v)).collect()),
         };
         self.scaled(x, &factors)
     }
 
-    /// The affine form with its affine operands merged into it and its coefficients absorbed.
-    fn merged(
+    /// The affine form with its coefficients absorbed.
+    fn absorbed(
         &mut self,
         op: OperationRef<'c, 'a>,
-        terms: Vec<(i64, Value<'c, 'a>)>,
+        terms: &[(i64, Value<'c, 'a>)],
         constant: i64,
     ) -> Result<Option<Value<'c, 'a>>> {
-        let Some((flat, mut k)) = self.flatten(&terms, constant)? else { return Ok(None) };
-        let mut merged: Vec<(i64, Value<'c, 'a>)> = vec![];
-        for (c, x) in flat {
-            let known = self.analysis.exact(x);
-            if let Some(first) = known.as_ref().and_then(|v| v.first().copied())
-                && known.is_some_and(|v| v.iter().all(|&e| e == first))
-                && let Some(sum) = c.checked_mul(first).and_then(|v| v.checked_add(k))
+        let (mut kept, mut k) = (vec![], constant);
+        for &(c, x) in terms {
+            if let Some(value) = self.analysis.exact(x).and_then(|values| same(&values))
+                && let Some(sum) = c.checked_mul(value).and_then(|v| v.checked_add(k))
             {
                 k = sum;
                 continue;
             }
             let scaled = if c == 1 { None } else { self.scaled(x, &Factors::Uniform(c))? };
-            let (c, x) = scaled.map_or((c, x), |scaled| (1, scaled));
-            match merged.iter_mut().find(|(_, other)| *other == x) {
-                Some((sum, _)) => {
-                    *sum = sum.checked_add(c).ok_or_else(|| Error::new("a coefficient is beyond 64 bits"))?;
-                }
-                None => merged.push((c, x)),
-            }
+            kept.push(scaled.map_or((c, x), |scaled| (1, scaled)));
         }
-        if merged.is_empty() || (merged == terms && k == constant) {
+        // An affine form takes its shape from a term.
+        if kept.is_empty() || (kept == terms && k == constant) {
             return Ok(None);
         }
-        if merged[..] == [(1, merged[0].1)] && k == 0 {
-            return Ok(Some(merged[0].1));
-        }
-        self.write(ops::affine(op.location(), &merged, k)).map(Some)
-    }
-
-    /// The terms with those of affine operands that nothing else uses in their place; `None` where a coefficient leaves 64 bits.
-    fn flatten(
-        &mut self,
-        terms: &[(i64, Value<'c, 'a>)],
-        constant: i64,
-    ) -> Result<Option<(Vec<(i64, Value<'c, 'a>)>, i64)>> {
-        let (mut flat, mut k) = (vec![], constant);
-        for &(c, x) in terms {
-            let inner = match rewrite::defining_op(x) {
-                Some(op) if rewrite::has_one_use(x) && !self.analysis.is_maximum(op)? => CircuitOp::view(op)?,
-                _ => None,
-            };
-            let Some(CircuitOp::Affine { terms, constant }) = inner else {
-                flat.push((c, x));
-                continue;
-            };
-            let Some((inner, inner_k)) = self.flatten(&terms, constant)? else { return Ok(None) };
-            let Some(sum) = c.checked_mul(inner_k).and_then(|v| v.checked_add(k)) else { return Ok(None) };
-            k = sum;
-            for (b, x) in inner {
-                let Some(product) = c.checked_mul(b) else { return Ok(None) };
-                flat.push((product, x));
-            }
-        }
-        Ok(Some((flat, k)))
+        self.write(ops::affine(op.location(), &kept, k)).map(Some)
     }
 
     /// A value whose elements are those of x times their factors, where no multiplication is needed for it.
@@ -186,14 +147,14 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
             if let Some(pulled) = pull_back(&view, factors, len)
                 && let Some(y) = self.scaled(y, &pulled)?
             {
-                return self.write(ops::view(op.location(), y, &view.attrs(), &view.shape)).map(Some);
+                return self.write(ops::view(op.location(), y, &view)).map(Some);
             }
         }
         if known {
             return self.scaled_known(op, x, factors);
         }
         match CircuitOp::view(op)? {
-            Some(CircuitOp::Contract { x, w, maps }) => self.scaled_contract(op, (x, w), &maps, factors),
+            Some(CircuitOp::Contract { x, w, maps, .. }) => self.scaled_contract(op, (x, w), &maps, factors),
             Some(CircuitOp::Affine { terms, constant }) if !self.analysis.is_maximum(op)? => {
                 let k = match *factors {
                     _ if constant == 0 => Some(0),
@@ -323,6 +284,12 @@ fn by_channel(spec: &ContractSpec, factors: &Factors) -> Option<Vec<i64>> {
         out.push(channels[channel].unwrap_or(1));
     });
     Some(out)
+}
+
+/// The value that all are; `None` where they differ.
+fn same(values: &[i64]) -> Option<i64> {
+    let first = *values.first()?;
+    values.iter().all(|&v| v == first).then_some(first)
 }
 
 /// Elementwise products; `None` where one leaves 64 bits.

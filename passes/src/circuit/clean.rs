@@ -1,7 +1,7 @@
 //! What several circuit passes need: dropping ops that a rewrite left unused, and views of views as one.
 
 use melior::ir::{OperationRef, Value, operation::OperationLike};
-use tessera_circuit::ops::{CircuitOp, CircuitType};
+use tessera_circuit::ops::CircuitOp;
 use tessera_circuit::semantics::View;
 use tessera_mlir::{Result, func::Func, rewrite};
 
@@ -9,7 +9,8 @@ use tessera_mlir::{Result, func::Func, rewrite};
 pub(super) fn erase_unused(main: Func) -> Result<()> {
     for op in main.ops().into_iter().rev() {
         let keeps = match CircuitOp::view(op)? {
-            Some(CircuitOp::Input { .. } | CircuitOp::Output { .. } | CircuitOp::AssertZero { .. }) | None => true,
+            Some(CircuitOp::Input { .. } | CircuitOp::Output { .. } | CircuitOp::AssertZero { .. })
+            | None => true,
             Some(_) => !rewrite::is_unused(op),
         };
         if !keeps {
@@ -34,13 +35,14 @@ pub(super) fn erase_dead(value: Value) -> Result<()> {
 
 /// The view an op is, with what it views.
 pub(super) fn view_of<'c, 'a>(op: OperationRef<'c, 'a>) -> Result<Option<(Value<'c, 'a>, View)>> {
-    let Some(CircuitOp::View { x, view }) = CircuitOp::view(op)? else { return Ok(None) };
-    let shape = CircuitType::of(op.result(0)?.into())?.shape;
-    Ok(Some((x, View::of(&view, &shape))))
+    match CircuitOp::view(op)? {
+        Some(CircuitOp::View { x, view }) => Ok(Some((x, view))),
+        _ => Ok(None),
+    }
 }
 
 /// `view` of `x` as a view of something further up, as far as views of views are single views.
-pub(super) fn compose<'c, 'a>(x: Value<'c, 'a>, view: &View) -> Result<(Value<'c, 'a>, View)> {
+pub(super) fn compose<'c: 'a, 'a>(x: Value<'c, 'a>, view: &View) -> Result<(Value<'c, 'a>, View)> {
     let (mut x, mut view) = (x, view.clone());
     while let Some(op) = rewrite::defining_op(x)
         && let Some((inner_x, inner)) = view_of(op)?

@@ -11,17 +11,15 @@
 
 use super::clean::{compose, erase_unused, view_of};
 use melior::ir::{
-    Operation, OperationRef, Value, ValueLike,
+    OperationRef, Value, ValueLike,
     operation::{OperationLike, OperationResult},
 };
 use tessera_circuit::ops::{self, CircuitOp, CircuitType};
-use tessera_circuit::semantics::{TableFunction, View, view::partition};
+use tessera_circuit::semantics::{View, view::partition};
 use tessera_mlir::build::Cursor;
 use tessera_mlir::func::Func;
 use tessera_mlir::pass::{Options, Pass, PassInfo};
-use tessera_mlir::{Error, Result, context_of, rewrite};
-
-use std::collections::BTreeMap;
+use tessera_mlir::{Result, context_of, rewrite};
 
 /// The pass; its [`PassInfo`] describes it.
 pub struct HoistViews;
@@ -42,12 +40,11 @@ impl Pass for HoistViews {
 
     fn run(&self, module: OperationRef, _: &Options) -> Result<()> {
         let main = Func::main(module)?;
-        let tables = ops::tables(module)?;
         loop {
             let mut changed = false;
             // Users first, so that one sweep carries a view up a whole chain.
             for op in main.ops().into_iter().rev() {
-                let moved = if view_of(op)?.is_some() { merge(op) } else { hoist(op, &tables) };
+                let moved = if view_of(op)?.is_some() { merge(op) } else { hoist(op) };
                 changed |= moved.map_err(|error| error.or_at(op.location()))?;
             }
             if !changed {
@@ -77,56 +74,30 @@ fn merge(op: OperationRef) -> Result<bool> {
     if source == x {
         return Ok(false);
     }
-    let merged = Cursor::before(op).value(ops::view(op.location(), source, &whole.attrs(), &whole.shape))?;
+    let merged = Cursor::before(op).value(ops::view(op.location(), source, &whole))?;
     merged.set_type(result.r#type());
     rewrite::replace(op, &[merged]);
     Ok(true)
 }
 
-/// An elementwise op without its operands.
-enum Elementwise {
-    Affine { coefficients: Vec<i64>, constant: i64 },
-    Mul,
-    Split { shift: u32 },
-    Lookup { table: String, function: TableFunction },
-}
-
-impl Elementwise {
-    fn read<'c, 'a>(
-        op: OperationRef<'c, 'a>,
-        tables: &BTreeMap<String, TableFunction>,
-    ) -> Result<Option<(Self, Vec<Value<'c, 'a>>)>> {
-        Ok(Some(match CircuitOp::view(op)? {
-            Some(CircuitOp::Affine { terms, constant }) => {
-                let (coefficients, xs) = terms.into_iter().unzip();
-                (Self::Affine { coefficients, constant }, xs)
-            }
-            Some(CircuitOp::Mul { a, b }) => (Self::Mul, vec![a, b]),
-            Some(CircuitOp::Split { x, shift }) => (Self::Split { shift }, vec![x]),
-            Some(CircuitOp::Lookup { x, table }) => {
-                let function = tables
-                    .get(&table)
-                    .cloned()
-                    .ok_or_else(|| Error::new(format!("no table @{table} in the module")))?;
-                (Self::Lookup { table, function }, vec![x])
-            }
-            _ => return Ok(None),
-        }))
-    }
-
-    fn build<'c>(&self, like: OperationRef<'c, '_>, xs: &[Value<'c, '_>]) -> Result<Operation<'c>> {
-        let location = like.location();
-        match (self, xs) {
-            (Self::Affine { coefficients, constant }, _) => {
-                let terms: Vec<_> = coefficients.iter().copied().zip(xs.iter().copied()).collect();
-                ops::affine(location, &terms, *constant)
-            }
-            (Self::Mul, &[a, b]) => ops::mul(location, a, b),
-            (Self::Split { shift }, &[x]) => ops::split(location, x, *shift),
-            (Self::Lookup { table, function }, &[x]) => ops::lookup(location, x, table, function),
-            _ => Err(Error::new("an elementwise op with other operands than it has")),
+/// An elementwise op on other operands, of `shape`; `None` for other ops.
+fn elementwise<'c, 'a>(
+    op: &CircuitOp<'c, 'a>,
+    xs: &[Value<'c, 'a>],
+    shape: &[usize],
+) -> Option<CircuitOp<'c, 'a>> {
+    Some(match (op, xs) {
+        (CircuitOp::Affine { terms, constant }, _) => {
+            let terms = terms.iter().map(|&(c, _)| c).zip(xs.iter().copied()).collect();
+            CircuitOp::Affine { terms, constant: *constant }
         }
-    }
+        (CircuitOp::Mul { .. }, &[a, b]) => CircuitOp::Mul { a, b },
+        (CircuitOp::Split { shift, .. }, &[x]) => CircuitOp::Split { x, shift: *shift },
+        (CircuitOp::Lookup { table, ty, .. }, &[x]) => {
+            CircuitOp::Lookup { x, table: table.clone(), ty: CircuitType::new(shape, ty.lo, ty.hi) }
+        }
+        _ => return None,
+    })
 }
 
 /// A view of an op's results that is to be computed on its own.
@@ -136,9 +107,10 @@ struct Lane<'c, 'a> {
     uses: Vec<(usize, OperationRef<'c, 'a>)>,
 }
 
-fn hoist(op: OperationRef, tables: &BTreeMap<String, TableFunction>) -> Result<bool> {
-    let Some((elementwise, operands)) = Elementwise::read(op, tables)? else { return Ok(false) };
-    if operands.is_empty() {
+fn hoist(op: OperationRef) -> Result<bool> {
+    let Some(decoded) = CircuitOp::view(op)? else { return Ok(false) };
+    let operands = decoded.operands();
+    if elementwise(&decoded, &operands, &[]).is_none() {
         return Ok(false);
     }
     let results: Vec<Value> = op.results().map(OperationResult::into).collect();
@@ -166,15 +138,16 @@ fn hoist(op: OperationRef, tables: &BTreeMap<String, TableFunction>) -> Result<b
             .iter()
             .map(|&x| {
                 let (x, view) = compose(x, &lane.view)?;
-                cursor.value(ops::view(op.location(), x, &view.attrs(), &view.shape))
+                cursor.value(ops::view(op.location(), x, &view))
             })
             .collect::<Result<Vec<_>>>()?;
-        let copy = cursor.insert(elementwise.build(op, &viewed)?);
+        let Some(copy) = elementwise(&decoded, &viewed, &lane.view.shape) else { return Ok(false) };
+        let copy = cursor.insert(copy.build(op.location())?);
         for (index, new) in copy.results().enumerate() {
             let new: Value = new.into();
             let declared = CircuitType::of(results[index])?;
             let ty = CircuitType::new(lane.view.shape.clone(), declared.lo, declared.hi);
-            new.set_type(ty.to_type(context_of(op.location())));
+            new.set_type(ty.to_type(context_of(op.location()))?);
         }
         for &(index, user) in &lane.uses {
             let old: Value = user.result(0)?.into();

@@ -1,0 +1,300 @@
+//! The pass `convert-qnn-to-circuit`: walks the qnn function in order and writes the circuit beside it.
+//!
+//! Invariants: the qnn function stays untouched until the circuit is complete; every op that cannot be lowered is reported,
+//! not only the first.
+
+use crate::emit::Emit;
+use crate::{arithmetic, boundary, conv, layout, linear, pool, requantize};
+use melior::ir::{BlockRef, OperationRef, RegionLike, Value, ValueLike, operation::OperationLike};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use tessera_circuit::semantics::View;
+use tessera_mlir::func::{self, Func, FuncBuilder};
+use tessera_mlir::params::{self, Params};
+use tessera_mlir::pass::{Options, Pass, PassInfo};
+use tessera_mlir::types;
+use tessera_mlir::{Error, Result};
+use tessera_qnn::QnnOp;
+
+/// The pass; its [`PassInfo`] describes it.
+pub struct ConvertQnnToCircuit;
+
+impl Pass for ConvertQnnToCircuit {
+    fn info(&self) -> PassInfo {
+        PassInfo {
+            name: "convert-qnn-to-circuit",
+            summary: "Lower the quantized model to a circuit: the same integers, as relations with proven intervals.",
+            expects: "@main over qnn ops and ml_program parameters; inputs quantized once, before anything else; \
+                      accumulators that times their multiplier fit 32 bits.",
+            guarantees: "@main over circuit ops alone, without arguments and results; circuit.input and circuit.output carry names, \
+                         scales and storage ranges; equal to the qnn interpreter bit for bit; every interval proven from the \
+                         actual weights; new parameters under a new name.",
+            rejects: "ops of other dialects, real numbers inside the model, convolutions whose weights are computed, \
+                      requantizations beyond 32 bits: each with the node it stems from, all of them at once.",
+            options: &[],
+            example: EXAMPLE,
+        }
+    }
+
+    fn run(&self, module: OperationRef, _: &Options) -> Result<()> {
+        lower_module(module)
+    }
+}
+
+const EXAMPLE: &str = r#"!q = !quant.uniform<i8<-127:127>:f32, 5.000000e-01>
+func.func @main(%x: tensor<1x2x4x4xf32> {nn.name = "x"}) -> (tensor<1x2x2x2xf32> {nn.name = "y"}) {
+  %0 = qnn.quantize %x : tensor<1x2x4x4xf32> -> tensor<1x2x4x4x!q>
+  %1 = qnn.max_pool %0 {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>} : tensor<1x2x4x4x!q> -> tensor<1x2x2x2x!q>
+  %2 = qnn.dequantize %1 : tensor<1x2x2x2x!q> -> tensor<1x2x2x2xf32>
+  return %2 : tensor<1x2x2x2xf32>
+}"#;
+
+/// A parameter of the model whose values are needed as they are.
+pub(crate) struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Extents.
+    pub shape: Vec<usize>,
+    /// Values, row-major.
+    pub values: Rc<Vec<i64>>,
+}
+
+/// What a qnn value has become.
+#[derive(Clone)]
+enum Lowered<'c, 'a> {
+    /// A value of the circuit.
+    Value(Value<'c, 'a>),
+    /// A parameter that is written where it is first used.
+    Parameter(Rc<Parameter>),
+    /// A real number; only a result may be one.
+    Real,
+    /// The op that computes it was rejected.
+    Rejected,
+}
+
+/// Lowers the function `@main` of a module and replaces it.
+///
+/// # Errors
+/// Everything the pass rejects.
+pub fn lower_module(module: OperationRef) -> Result<()> {
+    let main = Func::main(module)?;
+    params::check(module)?;
+    let body = module_body(module)?;
+    let builder = FuncBuilder::new(body, main.op.location(), "main", &[])?;
+    let emit = Emit::new(builder.cursor(), main.op.location());
+    let mut lowering = Lowering { emit, values: HashMap::new(), params: params::of(module)?, errors: vec![] };
+    lowering.function(main);
+    let Lowering { emit, errors, .. } = lowering;
+    let circuit = builder.finish(&[], &[] as &[&str])?;
+    if let Err(error) = Error::all(errors) {
+        circuit.erase();
+        return Err(error);
+    }
+    main.erase();
+    for (name, _) in func::globals(module)? {
+        func::erase_global(module, &name);
+    }
+    emit.finish(module, circuit)
+}
+
+fn module_body<'c, 'a>(module: OperationRef<'c, 'a>) -> Result<BlockRef<'c, 'a>> {
+    let block = module.region(0).ok().and_then(|region| region.first_block());
+    block.ok_or_else(|| Error::at(module.location(), "expected a module with a body"))
+}
+
+struct Lowering<'c, 'a> {
+    emit: Emit<'c, 'a>,
+    values: HashMap<usize, Lowered<'c, 'a>>,
+    params: Arc<Params>,
+    errors: Vec<Error>,
+}
+
+fn key(value: Value) -> usize {
+    value.to_raw().ptr as usize
+}
+
+impl<'c, 'a> Lowering<'c, 'a> {
+    fn function(&mut self, main: Func<'c, 'a>) {
+        for (index, argument) in main.arguments().into_iter().enumerate() {
+            let lowered = match boundary::input(&mut self.emit, argument, &main.argument_name(index)) {
+                Ok(Some(value)) => Lowered::Value(value),
+                Ok(None) => Lowered::Real,
+                Err(error) => self.reject(error.or_at(main.op.location())),
+            };
+            self.values.insert(key(argument), lowered);
+        }
+        for op in main.ops() {
+            self.emit.location = op.location();
+            let lowered = match self.op(op) {
+                Ok(lowered) => lowered,
+                Err(error) => self.reject(error.or_at(op.location())),
+            };
+            for result in op.results() {
+                self.values.insert(key(result.into()), lowered.clone());
+            }
+        }
+        self.emit.location = main.op.location();
+        match main.returns() {
+            Ok(returns) => {
+                for (index, value) in returns.into_iter().enumerate() {
+                    if let Err(error) = self.output(value, &main.result_name(index)) {
+                        self.reject(error.or_at(value.location()));
+                    }
+                }
+            }
+            Err(error) => drop(self.reject(error)),
+        }
+    }
+
+    fn reject(&mut self, error: Error) -> Lowered<'c, 'a> {
+        self.errors.push(error);
+        Lowered::Rejected
+    }
+
+    fn lowered(&self, value: Value) -> Result<Lowered<'c, 'a>> {
+        self.values
+            .get(&key(value))
+            .cloned()
+            .ok_or_else(|| Error::new("an operand is not the result of an op of this function"))
+    }
+
+    /// The circuit's value of a qnn value that holds integers.
+    fn value(&mut self, value: Value) -> Result<Value<'c, 'a>> {
+        match self.lowered(value)? {
+            Lowered::Value(value) => Ok(value),
+            Lowered::Parameter(p) => {
+                let lowered = self.emit.weight(&p.name, &p.shape, &p.values)?;
+                self.values.insert(key(value), Lowered::Value(lowered));
+                Ok(lowered)
+            }
+            Lowered::Real => Err(Error::new(
+                "computes with real numbers: only inputs and results of the model may be real",
+            )),
+            Lowered::Rejected => Err(Error::new("an operand was rejected")),
+        }
+    }
+
+    /// The values of a qnn value that is a parameter, under a name.
+    fn parameter(&mut self, value: Value, what: &str) -> Result<Rc<Parameter>> {
+        if let Lowered::Parameter(parameter) = self.lowered(value)? {
+            return Ok(parameter);
+        }
+        let value = self.value(value)?;
+        match self.emit.exact(value) {
+            Some(values) => {
+                Ok(Rc::new(Parameter { name: "weights".into(), shape: self.emit.shape(value)?, values }))
+            }
+            None => Err(Error::new(format!("expected {what} that are parameters, found computed ones"))),
+        }
+    }
+
+    fn op(&mut self, op: OperationRef<'c, 'a>) -> Result<Lowered<'c, 'a>> {
+        if let Some(name) = func::loaded_global(op) {
+            let param = self.params.get(&name)?;
+            let values = Rc::new(param.data.to_i64s()?);
+            return Ok(Lowered::Parameter(Rc::new(Parameter { name, shape: param.shape.clone(), values })));
+        }
+        let Some(view) = QnnOp::view(op)? else {
+            let name = func::op_name(op);
+            return Err(Error::new(format!(
+                "'{name}' has no lowering to a circuit: expected an op of the qnn dialect"
+            )));
+        };
+        for operand in view.operands() {
+            if matches!(self.lowered(operand)?, Lowered::Rejected) {
+                return Ok(Lowered::Rejected);
+            }
+        }
+        let value = match view {
+            // The argument has become the quantized input.
+            QnnOp::Quantize { x, .. } if x.is_block_argument() => self.value(x)?,
+            QnnOp::Quantize { .. } => {
+                return Err(Error::new(
+                    "quantizes inside the model: only inputs may be real, requantize instead",
+                ));
+            }
+            QnnOp::Dequantize { .. } => return Ok(Lowered::Real),
+            QnnOp::Conv { x, w, bias, attrs } => {
+                let (x, w) = (self.value(x)?, self.parameter(w, "weights")?);
+                let bias = bias.map(|bias| self.value(bias)).transpose()?;
+                conv::conv(&mut self.emit, x, &w, bias, &attrs)?
+            }
+            QnnOp::Linear { x, w, bias } => {
+                let (x, w) = (self.value(x)?, self.value(w)?);
+                let bias = bias.map(|bias| self.value(bias)).transpose()?;
+                linear::linear(&mut self.emit, x, w, bias)?
+            }
+            QnnOp::MatMul { a, b } => {
+                let (a, b) = (self.value(a)?, self.value(b)?);
+                linear::matmul(&mut self.emit, a, b)?
+            }
+            QnnOp::Requantize { x, attrs, .. } => {
+                let x = self.value(x)?;
+                requantize::requantize(&mut self.emit, x, &attrs)?
+            }
+            QnnOp::Add { a, b, lhs_multiplier, rhs_multiplier } => {
+                let (a, b) = (self.value(a)?, self.value(b)?);
+                arithmetic::add(&mut self.emit, (a, lhs_multiplier), (b, rhs_multiplier))?
+            }
+            QnnOp::Mul { a, b } => {
+                let (a, b) = (self.value(a)?, self.value(b)?);
+                arithmetic::mul(&mut self.emit, a, b)?
+            }
+            QnnOp::SumPool { x, attrs } => {
+                let x = self.value(x)?;
+                pool::sum_pool(&mut self.emit, x, &attrs)?
+            }
+            QnnOp::MaxPool { x, attrs } => {
+                let x = self.value(x)?;
+                pool::max_pool(&mut self.emit, x, &attrs)?
+            }
+            QnnOp::Relu { x } => {
+                let x = self.value(x)?;
+                self.emit.relu(x)?
+            }
+            QnnOp::Reshape { x, shape } => {
+                let x = self.value(x)?;
+                self.emit.view(x, &View::reshape(shape))?
+            }
+            QnnOp::Transpose { x, perm } => {
+                let x = self.value(x)?;
+                let shape = self.emit.shape(x)?;
+                self.emit.view(x, &View::transpose(&shape, &perm))?
+            }
+            QnnOp::Concat { xs, axis } => {
+                let xs = xs.into_iter().map(|x| self.value(x)).collect::<Result<Vec<_>>>()?;
+                self.emit.concat(&xs, axis)?
+            }
+            QnnOp::Pad { x, low, high } => {
+                let x = self.value(x)?;
+                layout::pad(&mut self.emit, x, &low, &high)?
+            }
+            QnnOp::Slice { x, starts, sizes, strides } => {
+                let x = self.value(x)?;
+                layout::slice(&mut self.emit, x, &starts, &sizes, &strides)?
+            }
+        };
+        Ok(Lowered::Value(value))
+    }
+
+    fn output(&mut self, value: Value<'c, 'a>, name: &str) -> Result<()> {
+        let (source, quant) = match self.lowered(value)? {
+            Lowered::Rejected => return Ok(()),
+            Lowered::Real => match tessera_mlir::rewrite::defining_op(value).map(QnnOp::view).transpose()? {
+                Some(Some(QnnOp::Dequantize { x, from })) => (x, Some(from)),
+                _ => {
+                    return Err(Error::new(format!(
+                        "result {name:?} is an input as real numbers: quantize and dequantize it"
+                    )));
+                }
+            },
+            _ => (value, types::of(value)?.quantization().ok().cloned()),
+        };
+        if matches!(self.lowered(source)?, Lowered::Rejected) {
+            return Ok(());
+        }
+        let lowered = self.value(source)?;
+        boundary::output(&mut self.emit, lowered, quant.as_ref(), name)
+    }
+}

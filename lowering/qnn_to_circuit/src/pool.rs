@@ -1,0 +1,115 @@
+//! `qnn.max_pool` and `qnn.sum_pool`.
+//!
+//! The lane t of a pooling is a strided view that reads position t of every window ([`windows`]). The maximum is a balanced
+//! tree over the lanes of max(a, b) = b + relu(a - b); the sum is one affine form of them, or a contract with ones:
+//!
+//! - few lanes of disjoint windows: y = Σ_t lane_t. Elementwise work can follow the lanes (`circuit-hoist-views`).
+//! - many lanes of disjoint windows: y[n,c,u,v] = Σ_kl x[n,c,u,v,k,l]·1 over the unfolded windows.
+//! - overlapping or padded windows: the full convolution with a kernel of ones, each channel by itself.
+
+use crate::conv::four;
+use crate::emit::Emit;
+use crate::polyphase::Polyphase;
+use crate::windows;
+use melior::ir::Value;
+use tessera_circuit::semantics::{ContractSpec, ResultIndex};
+use tessera_mlir::shape::{self, ConvAttrs, PoolAttrs};
+use tessera_mlir::{Error, Result};
+
+/// Up to this many lanes, a sum over disjoint windows is an affine form.
+const FEW_LANES: usize = 16;
+
+/// Lowers the maximum over windows of x[N, C, H, W]. Padding is never the maximum.
+pub(crate) fn max_pool<'c, 'a>(
+    emit: &mut Emit<'c, 'a>,
+    x: Value<'c, 'a>,
+    attrs: &PoolAttrs,
+) -> Result<Value<'c, 'a>> {
+    let shape = four(&emit.shape(x)?)?;
+    // Where windows overlap, rows and columns one after the other need fewer maxima:
+    // max over KH x KW = max over KH x 1 of max over 1 x KW.
+    let [kh, kw] = attrs.kernel;
+    if kh > 1 && kw > 1 && !windows::disjoint(attrs) {
+        let [top, left, bottom, right] = attrs.pads;
+        let columns =
+            PoolAttrs { kernel: [1, kw], strides: [1, attrs.strides[1]], pads: [0, left, 0, right] };
+        let rows = PoolAttrs { kernel: [kh, 1], strides: [attrs.strides[0], 1], pads: [top, 0, bottom, 0] };
+        let narrowed = max_pool(emit, x, &columns)?;
+        return max_pool(emit, narrowed, &rows);
+    }
+    let y = four(&shape::pool(&shape, attrs)?)?;
+    // A padded lane reads zero, which must not win: shift the values to start at zero, and back at the end.
+    let low = emit.hull(x)?.lo;
+    let shift = match i64::try_from(low) {
+        Ok(low) if windows::padded(attrs) && low < 0 => low,
+        _ => 0,
+    };
+    let x = emit.affine(&[(1, x)], -shift)?;
+    let mut lanes =
+        windows::lanes(shape, attrs, y).iter().map(|lane| emit.view(x, lane)).collect::<Result<Vec<_>>>()?;
+    while lanes.len() > 1 {
+        lanes = lanes
+            .chunks(2)
+            .map(|pair| match *pair {
+                [a, b] => emit.max(a, b),
+                _ => Ok(pair[0]),
+            })
+            .collect::<Result<_>>()?;
+    }
+    emit.affine(&[(1, lanes[0])], shift)
+}
+
+/// Lowers the sum over windows of x[N, C, H, W] to accumulators.
+pub(crate) fn sum_pool<'c, 'a>(
+    emit: &mut Emit<'c, 'a>,
+    x: Value<'c, 'a>,
+    attrs: &PoolAttrs,
+) -> Result<Value<'c, 'a>> {
+    let shape = four(&emit.shape(x)?)?;
+    let y = four(&shape::pool(&shape, attrs)?)?;
+    let [kh, kw] = attrs.kernel;
+    if !windows::disjoint(attrs) || windows::padded(attrs) {
+        return by_convolution(emit, x, shape, attrs);
+    }
+    if kh * kw <= FEW_LANES {
+        let lanes = windows::lanes(shape, attrs, y)
+            .iter()
+            .map(|lane| Ok((1, emit.view(x, lane)?)))
+            .collect::<Result<Vec<_>>>()?;
+        return emit.affine(&lanes, 0);
+    }
+    let unfolded = emit.view(x, &windows::unfolded(shape, attrs, y))?;
+    let ones = emit.weight("ones", &[kh, kw], &vec![1; kh * kw])?;
+    let spec = ContractSpec::new(
+        6,
+        vec![0, 1, 2, 3, 4, 5],
+        vec![4, 5],
+        (0..4).map(ResultIndex::One).collect(),
+        &emit.shape(unfolded)?,
+        &[kh, kw],
+    )
+    .map_err(Error::new)?;
+    emit.contract(unfolded, ones, &spec)
+}
+
+/// Every channel by itself is an image of its own: N·C images of one channel.
+fn by_convolution<'c, 'a>(
+    emit: &mut Emit<'c, 'a>,
+    x: Value<'c, 'a>,
+    [n, c, h, w]: [usize; 4],
+    attrs: &PoolAttrs,
+) -> Result<Value<'c, 'a>> {
+    let [kh, kw] = attrs.kernel;
+    let conv = ConvAttrs { strides: attrs.strides, pads: attrs.pads, dilations: [1, 1], groups: 1 };
+    let plan = Polyphase::new([n * c, 1, h, w], [1, 1, kh, kw], &conv).map_err(Error::new)?;
+    let images = tessera_circuit::semantics::View::reshape(vec![n * c, 1, h, w]);
+    let mut operand = emit.view(x, &images)?;
+    for view in &plan.x_views {
+        operand = emit.view(operand, view)?;
+    }
+    let ones = emit.weight("ones", &plan.w_shape, &plan.weights(&vec![1; kh * kw], 0))?;
+    let full = emit.contract(operand, ones, &plan.spec)?;
+    let y = emit.view(full, &plan.crop)?;
+    let [_, _, u, v] = four(&plan.crop.shape)?;
+    emit.view(y, &tessera_circuit::semantics::View::reshape(vec![n, c, u, v]))
+}
