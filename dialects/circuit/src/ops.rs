@@ -13,7 +13,7 @@ use tessera_mlir::{
     Error, Result,
     attrs::{self, IndexMap},
     context_of,
-    func::op_name,
+    func::{self, op_name},
     rewrite::{all_ops, defining_op},
     shape,
 };
@@ -111,8 +111,7 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
     fn decode(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
         let name = op_name(op);
         let Some(mnemonic) = name.strip_prefix("circuit.") else { return Ok(None) };
-        let operand =
-            |index: usize| op.operand(index).map_err(|error| Error::from(error).or_at(op.location()));
+        let operand = |index: usize| func::need_operand(op, index);
         let x = || operand(0);
         Ok(Some(match mnemonic {
             "input" => Self::Input {
@@ -422,7 +421,7 @@ fn read_table(op: OperationRef) -> Result<TableFunction> {
 /// # Errors
 /// When the op has no result or it is no circuit tensor.
 pub fn result_type(op: OperationRef) -> Result<CircuitType> {
-    CircuitType::of(op.result(0)?.into()).map_err(|error| error.or_at(op.location()))
+    CircuitType::of(func::first_result(op)?).map_err(|error| error.or_at(op.location()))
 }
 
 /// The tables of a module, by name.

@@ -10,7 +10,7 @@ use melior::ir::{
 };
 use tessera_mlir::{
     Error, Result, attrs, context_of,
-    func::op_name,
+    func::{self, op_name},
     shape,
     types::{self, Elem, TensorType},
 };
@@ -66,12 +66,11 @@ impl<'c, 'a> NnOp<'c, 'a> {
     pub fn view(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
         let name = op_name(op);
         let Some(mnemonic) = name.strip_prefix("nn.") else { return Ok(None) };
-        let operand =
-            |index: usize| op.operand(index).map_err(|error| Error::from(error).or_at(op.location()));
+        let operand = |index: usize| func::need_operand(op, index);
         let x = || operand(0);
         Ok(Some(match mnemonic {
-            "conv" => Self::Conv { x: x()?, w: operand(1)?, bias: op.operand(2).ok(), attrs: read_conv(op)? },
-            "linear" => Self::Linear { x: x()?, w: operand(1)?, bias: op.operand(2).ok() },
+            "conv" => Self::Conv { x: x()?, w: operand(1)?, bias: func::operand(op, 2), attrs: read_conv(op)? },
+            "linear" => Self::Linear { x: x()?, w: operand(1)?, bias: func::operand(op, 2) },
             "matmul" => Self::MatMul { a: x()?, b: operand(1)? },
             "relu" => Self::Relu { x: x()? },
             "add" => Self::Binary { kind: Binary::Add, a: x()?, b: operand(1)? },
@@ -248,7 +247,7 @@ fn read_pool(op: OperationRef) -> Result<PoolAttrs> {
 /// # Errors
 /// When the op has no result or it is no static tensor.
 pub fn result_type(op: OperationRef) -> Result<TensorType> {
-    types::of(op.result(0)?.into()).map_err(|error| error.or_at(op.location()))
+    types::of(func::first_result(op)?).map_err(|error| error.or_at(op.location()))
 }
 
 /// Replaces the permutation of a transpose.

@@ -10,7 +10,7 @@ use melior::ir::{
 };
 use tessera_mlir::{
     Error, Result, attrs, context_of,
-    func::op_name,
+    func::{self, op_name},
     shape,
     types::{self, Elem, Quant, TensorType},
 };
@@ -96,15 +96,14 @@ impl<'c, 'a> QnnOp<'c, 'a> {
     fn decode(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
         let name = op_name(op);
         let Some(mnemonic) = name.strip_prefix("qnn.") else { return Ok(None) };
-        let operand =
-            |index: usize| op.operand(index).map_err(|error| Error::from(error).or_at(op.location()));
+        let operand = |index: usize| func::need_operand(op, index);
         let x = || operand(0);
         let to = || result_type(op)?.quantization().cloned().map_err(|error| error.or_at(op.location()));
         Ok(Some(match mnemonic {
             "quantize" => Self::Quantize { x: x()?, to: to()? },
             "dequantize" => Self::Dequantize { x: x()?, from: types::of(x()?)?.quantization()?.clone() },
-            "conv" => Self::Conv { x: x()?, w: operand(1)?, bias: op.operand(2).ok(), attrs: read_conv(op)? },
-            "linear" => Self::Linear { x: x()?, w: operand(1)?, bias: op.operand(2).ok() },
+            "conv" => Self::Conv { x: x()?, w: operand(1)?, bias: func::operand(op, 2), attrs: read_conv(op)? },
+            "linear" => Self::Linear { x: x()?, w: operand(1)?, bias: func::operand(op, 2) },
             "matmul" => Self::MatMul { a: x()?, b: operand(1)? },
             "requantize" => Self::Requantize { x: x()?, attrs: read_requantize(op)?, to: to()? },
             "add" => Self::Add {
@@ -325,7 +324,7 @@ fn read_requantize(op: OperationRef) -> Result<RequantizeAttrs> {
 /// # Errors
 /// When the op has no result or it is no static tensor.
 pub fn result_type(op: OperationRef) -> Result<TensorType> {
-    types::of(op.result(0)?.into()).map_err(|error| error.or_at(op.location()))
+    types::of(func::first_result(op)?).map_err(|error| error.or_at(op.location()))
 }
 
 /// Whether elements are quantized; for messages that tell the kinds apart.

@@ -30,6 +30,31 @@ pub fn op_name(op: OperationRef) -> String {
     op.name().as_string_ref().as_str().unwrap_or("?").to_owned()
 }
 
+/// An operand of an op, if there is one. melior's own getter prints the op into its error, and printing verifies:
+/// inside a verifier that does not end.
+pub fn operand<'c, 'a>(op: OperationRef<'c, 'a>, index: usize) -> Option<Value<'c, 'a>> {
+    if index < op.operand_count() { op.operand(index).ok() } else { None }
+}
+
+/// An operand that an op must have.
+///
+/// # Errors
+/// When the op has fewer operands.
+pub fn need_operand<'c, 'a>(op: OperationRef<'c, 'a>, index: usize) -> Result<Value<'c, 'a>> {
+    operand(op, index).ok_or_else(|| Error::new(format!("operand {index} is missing")).or_at_op(op))
+}
+
+/// The first result of an op.
+///
+/// # Errors
+/// When the op has no result.
+pub fn first_result<'c, 'a>(op: OperationRef<'c, 'a>) -> Result<Value<'c, 'a>> {
+    if op.result_count() == 0 {
+        return Err(Error::new("expected a result, found none").or_at_op(op));
+    }
+    Ok(op.result(0)?.into())
+}
+
 /// An input of a function.
 #[derive(Clone, Debug)]
 pub struct Port<'c> {

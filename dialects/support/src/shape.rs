@@ -173,9 +173,8 @@ pub fn pool(x: &[usize], attrs: &PoolAttrs) -> Result<Vec<usize>> {
     let [top, left, bottom, right] = attrs.pads;
     if top.max(bottom) >= attrs.kernel[0] || left.max(right) >= attrs.kernel[1] {
         return fail(format!(
-            "pads: expected less than the window {}, found {}",
-            show(&attrs.kernel),
-            show(&attrs.pads)
+            "pads: expected less than the window {:?} on every side, found {:?}",
+            attrs.kernel, attrs.pads
         ));
     }
     checked(vec![
@@ -206,7 +205,7 @@ pub fn transpose(x: &[usize], perm: &[usize]) -> Result<Vec<usize>> {
     let mut sorted = perm.to_vec();
     sorted.sort_unstable();
     if sorted.iter().copied().ne(0..x.len()) {
-        return fail(format!("perm: expected a permutation of {} axes, found {}", x.len(), show(perm)));
+        return fail(format!("perm: expected a permutation of {} axes, found {perm:?}", x.len()));
     }
     Ok(perm.iter().map(|&axis| x[axis]).collect())
 }
