@@ -6,10 +6,11 @@ use crate::air::compile::{Compiled, compile};
 use crate::air::{Air, Group};
 use crate::p3::{Commitment, Committed, E, F, FriProof, LOG_BLOWUP, Mat, Opened, PrimeCharacteristicRing};
 use crate::p3::{Scheme, extend};
-use crate::security::{SecurityParams, SecurityTarget, choose};
+use crate::security::{Report, SecurityParams, SecurityTarget, choose, report};
+use crate::unsupported;
 use serde::{Deserialize, Serialize};
 use tessera_api::container::digest_of;
-use tessera_api::{Digest, Program, SetupError};
+use tessera_api::{Digest, Program, Public, SetupError};
 
 /// What the verifier keeps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,16 @@ impl VerifyingKey {
     /// Digest of everything in the key; the parent of its proofs.
     pub fn digest(&self) -> Digest {
         digest_of(self)
+    }
+
+    /// The public tensors a proof speaks about.
+    pub fn statement(&self) -> &[Public] {
+        &self.air.publics
+    }
+
+    /// What its proofs are worth, term by term.
+    pub fn security_report(&self) -> Report {
+        report(&self.security, &self.air)
     }
 }
 
@@ -127,10 +138,6 @@ impl Round {
 /// Keys of a Program.
 pub fn setup(program: &Program, target: SecurityTarget) -> Result<ProvingKey, SetupError> {
     build(program, |air| choose(target, air).map_err(|reason| unsupported(&reason)))
-}
-
-fn unsupported(reason: &str) -> SetupError {
-    SetupError::Unsupported { backend: crate::NAME.into(), reason: reason.into() }
 }
 
 /// Keys with parameters that depend on the compiled relation.

@@ -13,6 +13,7 @@ pub mod air;
 mod clock;
 mod columns;
 mod eval;
+mod files;
 pub mod keys;
 pub mod p3;
 mod prove;
@@ -34,6 +35,10 @@ use tessera_api::{
 
 /// The backend's name.
 pub const NAME: &str = "plonky3";
+
+fn unsupported(reason: &str) -> SetupError {
+    SetupError::Unsupported { backend: NAME.into(), reason: reason.into() }
+}
 
 /// The backend, at a security target.
 #[derive(Clone, Copy, Debug, Default)]

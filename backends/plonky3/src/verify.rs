@@ -31,7 +31,8 @@ fn shape(what: &str, expected: usize, found: usize) -> Result<(), VerifyError> {
     }
 }
 
-fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> Result<Verified, VerifyError> {
+/// [`verify`] without the net that turns a panic into a rejection.
+pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> Result<Verified, VerifyError> {
     let (air, p) = (&key.air, &key.security);
     air.validate().map_err(|e| VerifyError::Shape(format!("the verifying key is invalid: {e}")))?;
     security::check(p, air).map_err(|e| VerifyError::Shape(format!("the verifying key is too weak: {e}")))?;

@@ -25,8 +25,11 @@ pub struct Compiled {
     pub dense: Vec<Vec<Vec<bool>>>,
 }
 
+/// More committed cells than this are refused: their extension would not fit any memory.
+const MAX_CELLS: u64 = 1 << 33;
+
 fn unsupported(reason: String) -> SetupError {
-    SetupError::Unsupported { backend: crate::NAME.into(), reason }
+    crate::unsupported(&reason)
 }
 
 /// A running sum over segment ends, before its columns exist.
@@ -89,6 +92,10 @@ pub fn compile(program: &Program) -> Result<Compiled, SetupError> {
     };
     let values = c.plan()?;
     let (groups, places, dense) = c.layout();
+    let cells: u64 = groups.iter().map(|g| ((g.fixed + g.witness) as u64) << g.log_height).sum();
+    if cells > MAX_CELLS {
+        return Err(unsupported(format!("{cells} committed cells; at most {MAX_CELLS} are possible")));
+    }
     c.write(groups, places, dense, values)
 }
 

@@ -5,6 +5,7 @@
 //!
 //! Invariant: an honest proof of every case verifies, and every witness cell of a case matters (changing it makes the case false),
 //! except where the case says otherwise.
+mod files;
 mod join;
 mod soundness;
 mod suite;

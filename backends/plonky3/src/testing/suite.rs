@@ -4,7 +4,6 @@ use super::*;
 use crate::Plonky3;
 
 /// All families with one seed.
-#[allow(dead_code)]
 pub fn all(seed: u64) -> Vec<Case> {
     vec![lookups(seed), constraints(seed), folds(seed), join(seed, shape(seed))]
 }

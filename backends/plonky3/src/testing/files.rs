@@ -1,0 +1,169 @@
+//! Files: round trips, and thousands of damaged keys and proofs of which none panics and none is accepted.
+use super::join::{Shape, join};
+use super::suite::{all, quick};
+use super::*;
+use crate::verify::checked;
+use crate::{Proof, ProvingKey, VerifyingKey};
+use proptest::prelude::*;
+use std::sync::LazyLock;
+
+struct Files {
+    case: Case,
+    vk: VerifyingKey,
+    proof: Proof,
+    key_file: Vec<u8>,
+    proof_file: Vec<u8>,
+}
+
+fn files(case: Case) -> Files {
+    let (pk, vk) = quick().setup(&case.program).unwrap();
+    let (proof, _) = quick().prove(&pk, case.trace.clone()).unwrap();
+    let (key_file, proof_file) = (vk.to_container().to_bytes(), proof.to_container(vk.digest()).to_bytes());
+    Files { case, vk, proof, key_file, proof_file }
+}
+
+static FILES: LazyLock<Vec<Files>> = LazyLock::new(|| {
+    let s = Shape {
+        layers: 1,
+        channels: 3,
+        positions: 3,
+        outputs: 2,
+        taps: 2,
+        fixed: true,
+        lanes: (2, 2),
+        together: false,
+    };
+    vec![files(join(1, s)), files(lookups(1)), files(folds(1))]
+});
+
+#[test]
+fn files_round_trip() {
+    for case in all(9) {
+        let (pk, vk) = quick().setup(&case.program).unwrap();
+        let read = |b: Vec<u8>, k| Container::from_bytes(&b, k).unwrap();
+        let c = read(pk.to_container().to_bytes(), FileKind::ProvingKey);
+        let pk2 = ProvingKey::from_container(&c).unwrap();
+        assert_eq!((&pk2.vk, pk2.digest), (&vk, vk.digest()));
+        let c = read(vk.to_container().to_bytes(), FileKind::VerifyingKey);
+        let vk2 = VerifyingKey::from_container(&c).unwrap();
+        assert_eq!(vk2, vk);
+        let (proof, _) = quick().prove(&pk2, case.trace.clone()).unwrap();
+        let c = read(proof.to_container(vk.digest()).to_bytes(), FileKind::Proof);
+        let proof = Proof::from_container(&c, &vk2).unwrap();
+        quick().verify(&vk2, &case.trace.publics, &proof).unwrap();
+    }
+}
+
+#[test]
+fn files_name_what_they_belong_to() {
+    let f = &FILES[0];
+    let other = &FILES[2];
+    let c = Container::from_bytes(&f.proof_file, FileKind::Proof).unwrap();
+    assert!(matches!(Proof::from_container(&c, &other.vk), Err(FileError::Parent { .. })));
+    assert!(matches!(VerifyingKey::from_container(&c), Err(FileError::Kind { .. })));
+    let mut c = Container::from_bytes(&f.key_file, FileKind::VerifyingKey).unwrap();
+    c.parent = other.vk.program;
+    assert!(matches!(VerifyingKey::from_container(&c), Err(FileError::Parent { .. })));
+}
+
+#[test]
+fn proofs_are_the_same_whatever_the_number_of_threads() {
+    let case = join(6, Shape { ..super::join::shape(6) });
+    let (pk, _) = quick().setup(&case.program).unwrap();
+    let bytes = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let proof = pool.install(|| quick().prove(&pk, case.trace.clone()).unwrap().0);
+        postcard::to_allocvec(&proof).unwrap()
+    };
+    assert_eq!(bytes(1), bytes(3));
+}
+
+/// How a section is damaged.
+#[derive(Clone, Debug)]
+enum Damage {
+    Flip { at: usize, bit: u8 },
+    Set { at: usize, to: u8 },
+    Cut(usize),
+    Insert { at: usize, byte: u8 },
+    Remove(usize),
+    Copy { from: usize, to: usize, len: usize },
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    prop_oneof![
+        4 => (any::<usize>(), 0..8u8).prop_map(|(at, bit)| Damage::Flip { at, bit }),
+        2 => (any::<usize>(), prop_oneof![Just(0u8), Just(0xff), any::<u8>()])
+            .prop_map(|(at, to)| Damage::Set { at, to }),
+        1 => any::<usize>().prop_map(Damage::Cut),
+        1 => (any::<usize>(), any::<u8>()).prop_map(|(at, byte)| Damage::Insert { at, byte }),
+        1 => any::<usize>().prop_map(Damage::Remove),
+        1 => (any::<usize>(), any::<usize>(), 1..64usize)
+            .prop_map(|(from, to, len)| Damage::Copy { from, to, len }),
+    ]
+}
+
+/// Damages bytes; prefers the front, where the structure is, every other time.
+fn apply(b: &mut Vec<u8>, d: &Damage, front: bool) {
+    let n = if front { b.len().min(600) } else { b.len() };
+    match *d {
+        Damage::Flip { at, bit } => b[at % n] ^= 1 << bit,
+        Damage::Set { at, to } => b[at % n] = to,
+        Damage::Cut(at) => b.truncate(at % n),
+        Damage::Insert { at, byte } => b.insert(at % n, byte),
+        Damage::Remove(at) => {
+            b.remove(at % n);
+        }
+        Damage::Copy { from, to, len } => {
+            let len = len.min(n);
+            let (from, to) = (from % (n - len + 1), to % (n - len + 1));
+            b.copy_within(from..from + len, to);
+        }
+    }
+}
+
+/// A file with one section damaged and its checksum made right again, read back.
+fn damaged(file: &[u8], kind: FileKind, section: &str, d: &Damage, front: bool) -> Option<Container> {
+    let mut c = Container::from_bytes(file, kind).unwrap();
+    let body = c.sections.get_mut(section).unwrap();
+    let before = body.clone();
+    apply(body, d, front);
+    (*body != before).then(|| Container::from_bytes(&c.to_bytes(), kind).unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_damaged_proof_is_never_accepted(k in 0..3usize, d in damage(), front: bool) {
+        let f = &FILES[k];
+        if let Some(c) = damaged(&f.proof_file, FileKind::Proof, "proof", &d, front)
+            && let Ok(proof) = Proof::from_container(&c, &f.vk)
+        {
+            prop_assert!(checked(&f.vk, &f.case.trace.publics, &proof).is_err());
+        }
+    }
+
+    #[test]
+    fn a_damaged_key_never_accepts(k in 0..3usize, d in damage(), front: bool) {
+        let f = &FILES[k];
+        if let Some(c) = damaged(&f.key_file, FileKind::VerifyingKey, "key", &d, front)
+            && let Ok(vk) = VerifyingKey::from_container(&c)
+        {
+            prop_assert!(checked(&vk, &f.case.trace.publics, &f.proof).is_err());
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error(k in 0..3usize, d in damage(), front: bool, proof: bool) {
+        let f = &FILES[k];
+        let (file, kind) = if proof {
+            (&f.proof_file, FileKind::Proof)
+        } else {
+            (&f.key_file, FileKind::VerifyingKey)
+        };
+        let mut bytes = file.clone();
+        apply(&mut bytes, &d, front);
+        prop_assume!(bytes != *file);
+        prop_assert!(Container::from_bytes(&bytes, kind).is_err());
+    }
+}
