@@ -40,6 +40,9 @@ def Circuit_TensorType : TypeDef<Circuit_Dialect, "Tensor"> {
   let genVerifyDecl = 1;
 }
 
+// Operands and results are constrained by a predicate, so that the assembly spells types in full.
+def Circuit_Value : Type<CPred<"::llvm::isa<::tessera::circuit::TensorType>($_self)">, "integer tensor with an interval">;
+
 class Circuit_Op<string mnemonic, list<Trait> traits = []> : Op<Circuit_Dialect, mnemonic, traits> {
   let hasVerifier = 1;
 }
@@ -59,14 +62,14 @@ def Circuit_InputOp : Circuit_Op<"input"> {
     ```
   }];
   let arguments = (ins StrAttr:$name, StrAttr:$visibility);
-  let results = (outs Circuit_TensorType:$output);
+  let results = (outs Circuit_Value:$output);
   let assemblyFormat = "$name custom<Visibility>($visibility) attr-dict `:` type($output)";
 }
 
 def Circuit_OutputOp : Circuit_Op<"output"> {
   let summary = "A named output of the statement";
   let description = [{ A public output is part of the statement; a private one is only computed. }];
-  let arguments = (ins Circuit_TensorType:$input, StrAttr:$name, StrAttr:$visibility);
+  let arguments = (ins Circuit_Value:$input, StrAttr:$name, StrAttr:$visibility);
   let assemblyFormat = "$input $name custom<Visibility>($visibility) attr-dict `:` type($input)";
 }
 
@@ -82,7 +85,7 @@ def Circuit_WeightOp : Circuit_PureOp<"weight", [DeclareOpInterfaceMethods<Symbo
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$global, StrAttr:$stage);
-  let results = (outs Circuit_TensorType:$output);
+  let results = (outs Circuit_Value:$output);
   let assemblyFormat = "$global custom<Stage>($stage) attr-dict `:` type($output)";
 }
 
@@ -96,7 +99,7 @@ def Circuit_ConstantOp : Circuit_PureOp<"constant", [ConstantLike]> {
     ```
   }];
   let arguments = (ins DenseI64ArrayAttr:$values);
-  let results = (outs Circuit_TensorType:$output);
+  let results = (outs Circuit_Value:$output);
   let assemblyFormat = "$values attr-dict `:` type($output)";
   let hasFolder = 1;
 }
@@ -121,8 +124,8 @@ def Circuit_ContractOp : Circuit_PureOp<"contract"> {
       : (!circuit.tensor<2x8, [-3, 3]>, !circuit.tensor<4x2x3, [-1, 1]>) -> !circuit.tensor<4x10, [-18, 18]>
     ```
   }];
-  let arguments = (ins Circuit_TensorType:$lhs, Circuit_TensorType:$rhs, AffineMapArrayAttr:$maps);
-  let results = (outs Circuit_TensorType:$output);
+  let arguments = (ins Circuit_Value:$lhs, Circuit_Value:$rhs, AffineMapArrayAttr:$maps);
+  let results = (outs Circuit_Value:$output);
   let assemblyFormat = "$lhs `,` $rhs `maps` $maps attr-dict `:` functional-type(operands, results)";
 }
 
@@ -137,8 +140,8 @@ def Circuit_AffineOp : Circuit_PureOp<"affine"> {
       : (!circuit.tensor<4, [0, 3]>, !circuit.tensor<4, [0, 1]>) -> !circuit.tensor<4, [4, 11]>
     ```
   }];
-  let arguments = (ins Variadic<Circuit_TensorType>:$terms, DenseI64ArrayAttr:$coefficients, I64Attr:$constant);
-  let results = (outs Circuit_TensorType:$output);
+  let arguments = (ins Variadic<Circuit_Value>:$terms, DenseI64ArrayAttr:$coefficients, I64Attr:$constant);
+  let results = (outs Circuit_Value:$output);
   let assemblyFormat = [{
     custom<Terms>($terms, $coefficients) `+` $constant attr-dict `:` functional-type(operands, results)
   }];
@@ -148,8 +151,8 @@ def Circuit_AffineOp : Circuit_PureOp<"affine"> {
 def Circuit_MulOp : Circuit_PureOp<"mul", [Commutative]> {
   let summary = "Product of two tensors, elementwise";
   let description = [{ `y = a·b` on tensors of equal shape. }];
-  let arguments = (ins Circuit_TensorType:$lhs, Circuit_TensorType:$rhs);
-  let results = (outs Circuit_TensorType:$output);
+  let arguments = (ins Circuit_Value:$lhs, Circuit_Value:$rhs);
+  let results = (outs Circuit_Value:$output);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
 }
@@ -165,8 +168,8 @@ def Circuit_SplitOp : Circuit_PureOp<"split"> {
       : !circuit.tensor<10, [0, 4294967295]> -> !circuit.tensor<10, [0, 65535]>, !circuit.tensor<10, [0, 65535]>
     ```
   }];
-  let arguments = (ins Circuit_TensorType:$input, I64Attr:$shift);
-  let results = (outs Circuit_TensorType:$high, Circuit_TensorType:$low);
+  let arguments = (ins Circuit_Value:$input, I64Attr:$shift);
+  let results = (outs Circuit_Value:$high, Circuit_Value:$low);
   let assemblyFormat = "$input `by` $shift attr-dict `:` type($input) `->` type($high) `,` type($low)";
 }
 
@@ -200,8 +203,8 @@ def Circuit_LookupOp : Circuit_PureOp<"lookup", [DeclareOpInterfaceMethods<Symbo
     %y = circuit.lookup @relu %x : !circuit.tensor<10, [-255, 255]> -> !circuit.tensor<10, [0, 255]>
     ```
   }];
-  let arguments = (ins FlatSymbolRefAttr:$table, Circuit_TensorType:$input);
-  let results = (outs Circuit_TensorType:$output);
+  let arguments = (ins FlatSymbolRefAttr:$table, Circuit_Value:$input);
+  let results = (outs Circuit_Value:$output);
   let assemblyFormat = "$table $input attr-dict `:` type($input) `->` type($output)";
 }
 
@@ -220,9 +223,9 @@ def Circuit_ViewOp : Circuit_PureOp<"view"> {
       : !circuit.tensor<3, [2, 9]> -> !circuit.tensor<5, [0, 9]>
     ```
   }];
-  let arguments = (ins Circuit_TensorType:$input, I64Attr:$offset, DenseI64ArrayAttr:$strides,
+  let arguments = (ins Circuit_Value:$input, I64Attr:$offset, DenseI64ArrayAttr:$strides,
     OptionalAttr<DenseI64ArrayAttr>:$valid_low, OptionalAttr<DenseI64ArrayAttr>:$valid_high);
-  let results = (outs Circuit_TensorType:$output);
+  let results = (outs Circuit_Value:$output);
   let assemblyFormat = [{
     $input `offset` $offset `strides` $strides (`valid` $valid_low^ `to` $valid_high)? attr-dict
     `:` type($input) `->` type($output)
@@ -233,8 +236,8 @@ def Circuit_ViewOp : Circuit_PureOp<"view"> {
 def Circuit_ConcatOp : Circuit_PureOp<"concat"> {
   let summary = "Tensors one after the other along an axis";
   let description = [{ Extents agree on every other axis; the interval covers those of the operands. }];
-  let arguments = (ins Variadic<Circuit_TensorType>:$inputs, I64Attr:$axis);
-  let results = (outs Circuit_TensorType:$output);
+  let arguments = (ins Variadic<Circuit_Value>:$inputs, I64Attr:$axis);
+  let results = (outs Circuit_Value:$output);
   let assemblyFormat = "$inputs `axis` $axis attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
 }
@@ -242,7 +245,7 @@ def Circuit_ConcatOp : Circuit_PureOp<"concat"> {
 def Circuit_AssertZeroOp : Circuit_Op<"assert_zero"> {
   let summary = "Every element is zero";
   let description = [{ An assignment in which an element is not zero is not allowed. }];
-  let arguments = (ins Circuit_TensorType:$input);
+  let arguments = (ins Circuit_Value:$input);
   let assemblyFormat = "$input attr-dict `:` type($input)";
 }
 

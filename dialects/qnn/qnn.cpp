@@ -41,8 +41,26 @@ static OpFoldResult fold(Operation *op) {
   }
 }
 
+namespace {
+// Names quantized types at the top of a printed file, so that ops fit a line: !q8 for activations of 8 bits, !w8 for
+// weights with a scale per channel; numbers are added where there are several.
+struct Aliases : public OpAsmDialectInterface {
+  using OpAsmDialectInterface::OpAsmDialectInterface;
+  AliasResult getAlias(Type type, raw_ostream &os) const override {
+    if (auto quantized = dyn_cast<quant::UniformQuantizedType>(type))
+      os << 'q' << quantized.getStorageTypeIntegralWidth();
+    else if (auto quantized = dyn_cast<quant::UniformQuantizedPerAxisType>(type))
+      os << 'w' << quantized.getStorageTypeIntegralWidth();
+    else
+      return AliasResult::NoAlias;
+    return AliasResult::OverridableAlias;
+  }
+};
+} // namespace
+
 namespace tessera::qnn {
 void QNNDialect::initialize() {
+  addInterfaces<Aliases>();
   addOperations<
 #define GET_OP_LIST
 #include "qnn_ops.cpp.inc"

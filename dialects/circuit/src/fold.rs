@@ -58,15 +58,22 @@ fn fold<'c, 'a>(op: OperationRef<'c, 'a>) -> Result<Fold<'c, 'a>> {
                 return Ok(Fold::To(x));
             }
             match simplify(&terms, constant)? {
-                Some((terms, constant)) => {
+                // Terms may have been known more tightly together than they are one by one.
+                Some((terms, constant)) if is_valid(&terms, constant, &declared) => {
                     set_affine(op, &terms, constant);
                     Fold::InPlace
                 }
-                None => Fold::None,
+                _ => Fold::None,
             }
         }
         _ => Fold::None,
     })
+}
+
+/// Whether the verifier accepts the sum under the declared type.
+fn is_valid<'c: 'a, 'a>(terms: &Terms<'c, 'a>, constant: i64, declared: &CircuitType) -> bool {
+    let inferred = CircuitOp::Affine { terms: terms.clone(), constant }.infer();
+    inferred.is_ok_and(|types| types[0].interval().meets(declared.interval()))
 }
 
 type Terms<'c, 'a> = Vec<(i64, Value<'c, 'a>)>;

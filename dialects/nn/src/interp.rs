@@ -129,10 +129,16 @@ impl Plan {
         for (declared, x) in self.0.inputs.iter().zip(inputs) {
             if declared.ty.shape != x.shape() {
                 let (name, expected) = (&declared.name, &declared.ty.shape);
-                return Err(Error::new(format!("input {name:?}: expected shape {expected:?}, found {:?}", x.shape())));
+                return Err(Error::new(format!(
+                    "input {name:?}: expected shape {expected:?}, found {:?}",
+                    x.shape()
+                )));
             }
             if let Some(i) = x.iter().position(|v| !v.is_finite()) {
-                return Err(Error::new(format!("input {:?}: element {i} is not a finite number", declared.name)));
+                return Err(Error::new(format!(
+                    "input {:?}: element {i} is not a finite number",
+                    declared.name
+                )));
             }
         }
         self.0.run(inputs, eval, observe)

@@ -69,7 +69,9 @@ impl<'c, 'a> NnOp<'c, 'a> {
         let operand = |index: usize| func::need_operand(op, index);
         let x = || operand(0);
         Ok(Some(match mnemonic {
-            "conv" => Self::Conv { x: x()?, w: operand(1)?, bias: func::operand(op, 2), attrs: read_conv(op)? },
+            "conv" => {
+                Self::Conv { x: x()?, w: operand(1)?, bias: func::operand(op, 2), attrs: read_conv(op)? }
+            }
             "linear" => Self::Linear { x: x()?, w: operand(1)?, bias: func::operand(op, 2) },
             "matmul" => Self::MatMul { a: x()?, b: operand(1)? },
             "relu" => Self::Relu { x: x()? },

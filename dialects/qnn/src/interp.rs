@@ -103,7 +103,9 @@ impl plan::Decode<Tensor, Kernel> for Decoder {
             QnnOp::Linear { .. } => Kernel::Linear,
             QnnOp::MatMul { .. } => Kernel::MatMul,
             QnnOp::Requantize { attrs, .. } => Kernel::Requantize(attrs),
-            QnnOp::Add { lhs_multiplier, rhs_multiplier, .. } => Kernel::Add { lhs_multiplier, rhs_multiplier },
+            QnnOp::Add { lhs_multiplier, rhs_multiplier, .. } => {
+                Kernel::Add { lhs_multiplier, rhs_multiplier }
+            }
             QnnOp::Mul { .. } => Kernel::Mul,
             QnnOp::SumPool { attrs, .. } => Kernel::SumPool(attrs),
             QnnOp::MaxPool { attrs, .. } => Kernel::MaxPool(attrs),
@@ -134,7 +136,9 @@ fn check(value: &Tensor, ty: &TensorType) -> Result<()> {
         (Tensor::Int(a), Some((lo, hi))) => match a.iter().position(|v| !(lo..=hi).contains(v)) {
             Some(i) => {
                 let found = a.iter().nth(i).copied().unwrap_or_default();
-                Err(Error::new(format!("element {i} is {found}, outside of the range {lo}..={hi} of its type")))
+                Err(Error::new(format!(
+                    "element {i} is {found}, outside of the range {lo}..={hi} of its type"
+                )))
             }
             None => Ok(()),
         },

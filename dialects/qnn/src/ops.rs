@@ -102,7 +102,9 @@ impl<'c, 'a> QnnOp<'c, 'a> {
         Ok(Some(match mnemonic {
             "quantize" => Self::Quantize { x: x()?, to: to()? },
             "dequantize" => Self::Dequantize { x: x()?, from: types::of(x()?)?.quantization()?.clone() },
-            "conv" => Self::Conv { x: x()?, w: operand(1)?, bias: func::operand(op, 2), attrs: read_conv(op)? },
+            "conv" => {
+                Self::Conv { x: x()?, w: operand(1)?, bias: func::operand(op, 2), attrs: read_conv(op)? }
+            }
             "linear" => Self::Linear { x: x()?, w: operand(1)?, bias: func::operand(op, 2) },
             "matmul" => Self::MatMul { a: x()?, b: operand(1)? },
             "requantize" => Self::Requantize { x: x()?, attrs: read_requantize(op)?, to: to()? },

@@ -8,7 +8,7 @@
 //!   range of its result.
 
 use crate::ops::{QnnOp, RequantizeAttrs, result_type};
-use melior::ir::{OperationRef, Value, operation::OperationLike};
+use melior::ir::{OperationRef, Value, ValueLike, operation::OperationLike};
 use mlir_sys::{MlirLogicalResult, MlirOperation};
 use tessera_mlir::{
     Error, Result, hooks, loc, rewrite, shape,
@@ -26,7 +26,10 @@ fn verify(op: OperationRef) -> Result<()> {
     };
     for (index, value) in view.operands().into_iter().enumerate() {
         let weight = index == 1 && matches!(view, QnnOp::Conv { .. } | QnnOp::Linear { .. });
-        check_elements(&types::of(value)?, weight, &format!("operand {index}"))
+        let what = format!("operand {index}");
+        types::read(value.r#type())
+            .map_err(|error| error.context(&what))
+            .and_then(|ty| check_elements(&ty, weight, &what))
             .map_err(|error| defined_at(error, value))?;
     }
     let declared = result_type(op)?;

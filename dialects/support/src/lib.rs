@@ -33,8 +33,8 @@ use melior::{
     },
 };
 use mlir_sys::{
-    MlirContext, MlirStringRef, mlirGetDialectHandle__ml_program__, mlirLocationGetContext, mlirOperationCreateParse,
-    mlirRegisterTransformsPasses,
+    MlirContext, MlirStringRef, mlirGetDialectHandle__ml_program__, mlirLocationGetContext,
+    mlirOperationCreateParse, mlirRegisterTransformsPasses,
 };
 use std::{cell::RefCell, sync::Once};
 

@@ -110,7 +110,10 @@ impl<V: Clone, K> Plan<V, K> {
                     if param.shape == ty.shape {
                         decode.parameter(param, &ty)
                     } else {
-                        Err(Error::new(format!("parameter {name:?} has shape {:?}, not {:?}", param.shape, ty.shape)))
+                        Err(Error::new(format!(
+                            "parameter {name:?} has shape {:?}, not {:?}",
+                            param.shape, ty.shape
+                        )))
                     }
                 });
                 match read {
@@ -132,7 +135,9 @@ impl<V: Clone, K> Plan<V, K> {
                     dead: vec![],
                 }),
                 (Err(e), _) => errors.push(e.or_at(op.location())),
-                (_, None) => errors.push(Error::at(op.location(), "an operand is defined outside of the function")),
+                (_, None) => {
+                    errors.push(Error::at(op.location(), "an operand is defined outside of the function"))
+                }
             }
         }
         Error::all(errors)?;
@@ -140,7 +145,12 @@ impl<V: Clone, K> Plan<V, K> {
             plan.outputs.push(function.result_name(i));
             match position.get(&(value.to_raw().ptr as *const _)) {
                 Some(&slot) => plan.results.push(slot),
-                None => return Err(Error::at(function.op.location(), "a result is defined outside of the function")),
+                None => {
+                    return Err(Error::at(
+                        function.op.location(),
+                        "a result is defined outside of the function",
+                    ));
+                }
             }
         }
         plan.find_last_uses();
@@ -197,9 +207,6 @@ impl<V: Clone, K> Plan<V, K> {
             values[result] = Some(std::borrow::Cow::Owned(value));
             step.dead.iter().for_each(|&slot| values[slot] = None);
         }
-        self.results
-            .iter()
-            .map(|&r| values[r].as_deref().cloned().ok_or_else(missing))
-            .collect()
+        self.results.iter().map(|&r| values[r].as_deref().cloned().ok_or_else(missing)).collect()
     }
 }

@@ -1,0 +1,81 @@
+// RUN: zk-opt --verify-roundtrip
+// Every op of the dialect, in its shortest and its longest spelling.
+
+!q = !quant.uniform<i8<-127:127>:f32, 5.0e-02>
+!wide = !quant.uniform<i16:f32, 1.25e-03>
+
+func.func @borders(%x: tensor<1x4xf32>) -> (tensor<1x4xf32>, tensor<1x4xf32>) {
+  %0 = qnn.quantize %x : tensor<1x4xf32> -> tensor<1x4x!q>
+  %1 = qnn.quantize %x : tensor<1x4xf32> -> tensor<1x4x!wide>
+  %2 = qnn.dequantize %0 : tensor<1x4x!q> -> tensor<1x4xf32>
+  %3 = qnn.dequantize %1 : tensor<1x4x!wide> -> tensor<1x4xf32>
+  return %2, %3 : tensor<1x4xf32>, tensor<1x4xf32>
+}
+
+// -----
+
+!q = !quant.uniform<i8<-127:127>:f32, 5.0e-02>
+!w = !quant.uniform<i8<-127:127>:f32:0, {1.0e-02, 2.0e-02}>
+!y = !quant.uniform<i8<-127:127>:f32, 1.0e-01>
+
+module attributes {tessera.params = "net.q.safetensors"} {
+  ml_program.global private @conv.weight(#ml_program.extern<tensor<2x3x3x3x!w>>) : tensor<2x3x3x3x!w>
+  ml_program.global private @conv.bias(#ml_program.extern<tensor<2xi32>>) : tensor<2xi32>
+  func.func @main(%x: tensor<1x3x8x8x!q> {nn.name = "image"}) -> tensor<1x2x4x4x!y> {
+    %w = ml_program.global_load_const @conv.weight : tensor<2x3x3x3x!w>
+    %b = ml_program.global_load_const @conv.bias : tensor<2xi32>
+    %0 = qnn.conv %x, %w bias %b strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 1
+      : (tensor<1x3x8x8x!q>, tensor<2x3x3x3x!w>, tensor<2xi32>) -> tensor<1x2x4x4xi32>
+    %1 = qnn.requantize %0 multiplier [181, 362] axis 1 shift 16 clamp [0, 127] : tensor<1x2x4x4xi32> -> tensor<1x2x4x4x!y>
+    return %1 : tensor<1x2x4x4x!y>
+  }
+}
+
+// -----
+
+!q = !quant.uniform<i8<-127:127>:f32, 5.0e-02>
+!wide = !quant.uniform<i16:f32, 1.25e-03>
+
+func.func @products(%x: tensor<2x4x!q>, %w: tensor<3x4x!q>, %b: tensor<3xi32>, %c: tensor<3x2x!q>) -> (tensor<2x3xi32>, tensor<2x2x!wide>) {
+  %0 = qnn.linear %x, %w bias %b : (tensor<2x4x!q>, tensor<3x4x!q>, tensor<3xi32>) -> tensor<2x3xi32>
+  %1 = qnn.requantize %0 multiplier [7] shift 17 clamp [-127, 127] : tensor<2x3xi32> -> tensor<2x3x!q>
+  %2 = qnn.matmul %1, %c : (tensor<2x3x!q>, tensor<3x2x!q>) -> tensor<2x2xi32>
+  %3 = qnn.requantize %2 multiplier [40000] shift 16 clamp [-32768, 32767] : tensor<2x2xi32> -> tensor<2x2x!wide>
+  %4 = qnn.linear %x, %w : (tensor<2x4x!q>, tensor<3x4x!q>) -> tensor<2x3xi32>
+  return %4, %3 : tensor<2x3xi32>, tensor<2x2x!wide>
+}
+
+// -----
+
+!q = !quant.uniform<i8<-127:127>:f32, 5.0e-02>
+!r = !quant.uniform<i8<-127:127>:f32, 2.5e-02>
+
+func.func @elementwise(%x: tensor<2x4x!q>, %y: tensor<4x!r>) -> (tensor<2x4xi32>, tensor<2x4xi32>, tensor<2x4x!q>) {
+  %0 = qnn.add %x times 2, %y times -1 : (tensor<2x4x!q>, tensor<4x!r>) -> tensor<2x4xi32>
+  %1 = qnn.mul %x, %y : (tensor<2x4x!q>, tensor<4x!r>) -> tensor<2x4xi32>
+  %2 = qnn.relu %x : tensor<2x4x!q>
+  return %0, %1, %2 : tensor<2x4xi32>, tensor<2x4xi32>, tensor<2x4x!q>
+}
+
+// -----
+
+!q = !quant.uniform<i8<-127:127>:f32, 5.0e-02>
+
+func.func @pools(%x: tensor<1x2x6x6x!q>) -> (tensor<1x2x3x3xi32>, tensor<1x2x5x5x!q>) {
+  %0 = qnn.sum_pool %x kernel [2, 2] strides [2, 2] : tensor<1x2x6x6x!q> -> tensor<1x2x3x3xi32>
+  %1 = qnn.max_pool %x kernel [3, 3] pads [1, 1, 0, 0] : tensor<1x2x6x6x!q> -> tensor<1x2x5x5x!q>
+  return %0, %1 : tensor<1x2x3x3xi32>, tensor<1x2x5x5x!q>
+}
+
+// -----
+
+!q = !quant.uniform<i8<-127:127>:f32, 5.0e-02>
+
+func.func @views(%x: tensor<2x3x!q>) -> tensor<2x6x!q> {
+  %0 = qnn.concat %x, %x axis 0 : (tensor<2x3x!q>, tensor<2x3x!q>) -> tensor<4x3x!q>
+  %1 = qnn.pad %0 low [1, 0] high [0, 1] : tensor<4x3x!q> -> tensor<5x4x!q>
+  %2 = qnn.slice %1 starts [1, 1] sizes [4, 3] strides [1, 1] : tensor<5x4x!q> -> tensor<4x3x!q>
+  %3 = qnn.transpose %2 perm [1, 0] : tensor<4x3x!q> -> tensor<3x4x!q>
+  %4 = qnn.reshape %3 : tensor<3x4x!q> -> tensor<2x6x!q>
+  return %4 : tensor<2x6x!q>
+}
