@@ -25,6 +25,9 @@ pub struct Run {
     pub loops: Vec<(u32, Vec<i64>)>,
 }
 
+/// Loops a nest may have: more than any length below 2⁴⁰ needs.
+const MAX_LOOPS: usize = 64;
+
 /// A sequence whose parts disagree, or whose length is not the expected one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SeqError {
@@ -44,7 +47,7 @@ pub enum SeqError {
         /// The vector's.
         found: usize,
     },
-    /// Counts multiply beyond 2⁴⁰, or a loop has no turns.
+    /// Counts multiply beyond 2⁴⁰, a loop has no turns, or a nest has more than 64 loops.
     #[error("a layout's loop counts are out of range")]
     Count,
     /// Values leave the 64-bit range.
@@ -54,6 +57,10 @@ pub enum SeqError {
 
 impl Run {
     fn len(&self) -> Result<u64, SeqError> {
+        // readers walk a nest by recursion
+        if self.loops.len() > MAX_LOOPS {
+            return Err(SeqError::Count);
+        }
         self.loops.iter().try_fold(1u64, |n, (c, _)| {
             if *c == 0 {
                 return Err(SeqError::Count);
@@ -158,26 +165,39 @@ impl Seq {
         self.runs.iter().try_for_each(|r| r.check(self.dim))
     }
 
+    /// Calls `f` with the position of each vector and the vector, without keeping them all. Errs, before the first call,
+    /// unless there are exactly `expected`.
+    pub fn visit(&self, expected: usize, f: &mut impl FnMut(usize, &[i64])) -> Result<(), SeqError> {
+        self.check(self.dim as usize, expected as u64)?;
+        let mut at = 0;
+        for r in &self.runs {
+            nest(&r.loops, &mut r.start.clone(), &mut |v| {
+                f(at, v);
+                at += 1;
+            });
+        }
+        Ok(())
+    }
+
     /// All vectors, row-major. Errs, before allocating, unless there are exactly `expected`.
     pub fn expand(&self, expected: usize) -> Result<Vec<i64>, SeqError> {
         self.check(self.dim as usize, expected as u64)?;
         let mut out = Vec::with_capacity(expected * self.dim as usize);
         for r in &self.runs {
-            nest(&r.loops, &mut r.start.clone(), &mut out);
+            nest(&r.loops, &mut r.start.clone(), &mut |v| out.extend_from_slice(v));
         }
         Ok(out)
     }
 }
 
-/// Writes the vectors of a loop nest, the outermost loop last in `loops`.
-fn nest(loops: &[(u32, Vec<i64>)], v: &mut [i64], out: &mut Vec<i64>) {
+/// Shows the vectors of a loop nest, the outermost loop last in `loops`.
+fn nest(loops: &[(u32, Vec<i64>)], v: &mut [i64], f: &mut impl FnMut(&[i64])) {
     let Some(((count, step), inner)) = loops.split_last() else {
-        out.extend_from_slice(v);
-        return;
+        return f(v);
     };
     let mut w = v.to_vec();
     for _ in 0..*count {
-        nest(inner, &mut w, out);
+        nest(inner, &mut w, f);
         for (a, d) in w.iter_mut().zip(step) {
             *a += d;
         }
@@ -243,6 +263,8 @@ mod tests {
         assert!(matches!(s.expand(10), Err(SeqError::Length { expected: 10, .. })));
         let huge = Seq { dim: 1, runs: vec![Run { start: vec![0], loops: vec![(u32::MAX, vec![0]); 4] }] };
         assert_eq!(huge.len(), Err(SeqError::Count));
+        let deep = Seq { dim: 1, runs: vec![Run { start: vec![0], loops: vec![(1, vec![0]); 1 << 20] }] };
+        assert_eq!(deep.expand(1), Err(SeqError::Count));
     }
 
     proptest! {

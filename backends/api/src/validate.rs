@@ -139,8 +139,9 @@ impl Program {
                 expr(&l.expr, t, 1, "a fold lane")?;
                 monos(&l.monos, vars, t.rows as u64)?;
                 if last < t.rows as usize {
-                    let all = l.monos.expand(t.rows as usize)?;
-                    if all[last * (1 + vars)..].chunks(1 + vars).any(|m| m[0] != 0) {
+                    let mut late = false;
+                    l.monos.visit(t.rows as usize, &mut |row, m| late |= row >= last && m[0] != 0)?;
+                    if late {
                         return invalid(format!(
                             "fold {:?}: a lane takes part after the last segment",
                             f.name

@@ -105,8 +105,10 @@ pub struct Mismatch {
     pub coefficient: i128,
     /// What adds up to it, the first few.
     pub contributions: Vec<Contribution>,
-    /// Contributions not listed.
+    /// Contributions not listed that are not zero.
     pub more: u64,
+    /// What those add up to.
+    pub rest: i128,
 }
 
 /// A summand of a coefficient: coefficient times one value or the product of two.
@@ -244,7 +246,7 @@ impl fmt::Display for Failure {
                         write!(f, "\n    {c}")?;
                     }
                     if m.more > 0 {
-                        write!(f, "\n    and {} more products", m.more)?;
+                        write!(f, "\n    and {} more that add up to {}", m.more, m.rest)?;
                     }
                 }
                 Ok(())

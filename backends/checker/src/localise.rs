@@ -8,7 +8,7 @@
 use crate::failure::{Contribution, Failure, Mismatch, Origin};
 use crate::table::{View, signed};
 use std::collections::{BTreeMap, HashMap};
-use tessera_api::field::{MODULUS, add, mul, pow, residue};
+use tessera_api::field::{add, mul, pow, residue};
 use tessera_api::{Cell, Equation, Expr, Operand, Program, Seq, Table, Term, Trace};
 
 /// Folded cells of an equation that are expanded.
@@ -17,8 +17,10 @@ const MOST_CELLS: u64 = 1 << 25;
 const MOST_PRODUCTS: u64 = 1 << 27;
 /// Monomials reported.
 const MOST_MONOMIALS: usize = 3;
-/// Contributions reported per monomial.
-const MOST_CONTRIBUTIONS: usize = 6;
+/// Cells that enter a reported monomial alone.
+const MOST_SINGLES: usize = 4;
+/// Products that enter a reported monomial.
+const MOST_PRODUCTS_LISTED: usize = 3;
 
 /// A summand of the equation, expanded.
 struct Part<'a> {
@@ -280,27 +282,17 @@ impl<'a> Search<'a> {
 
     /// The coefficient of a monomial and what adds up to it.
     fn mismatch(&self, monomial: &[i64]) -> Mismatch {
-        let (mut sum, mut contributions, mut more) = (0, vec![], 0);
-        let mut put = |coefficient: i64, value: u64, of: &dyn Fn() -> Vec<Origin>| {
-            sum = add(sum, mul(residue(coefficient), value));
-            if contributions.len() < MOST_CONTRIBUTIONS {
-                contributions.push(Contribution { coefficient, of: of() });
-            } else {
-                more += 1;
-            }
-        };
+        let mut sum = Summands::default();
         for p in &self.parts {
             let target: Vec<i64> = monomial.iter().zip(p.mono).map(|(a, b)| a - b).collect();
             match &p.operand {
                 Expanded::Public { public, cells } => {
                     for i in (0..cells.values.len()).filter(|i| *cells.exponents(*i, self.vars) == target[..])
                     {
-                        put(p.coefficient, cells.values[i], &|| {
-                            vec![Origin::Public {
-                                name: self.program.publics[*public].name.clone(),
-                                element: cells.place[i].0 as usize,
-                                value: signed(cells.values[i]),
-                            }]
+                        sum.single(p.coefficient, cells.values[i], || Origin::Public {
+                            name: self.program.publics[*public].name.clone(),
+                            element: cells.place[i].0 as usize,
+                            value: signed(cells.values[i]),
                         });
                     }
                 }
@@ -310,7 +302,7 @@ impl<'a> Search<'a> {
                         for i in range {
                             let e = fold.exponents(i, self.vars);
                             if target.iter().enumerate().all(|(j, t)| e[j] + w[j] == *t) {
-                                put(p.coefficient, fold.values[i], &|| vec![self.origin(fold, i)]);
+                                sum.single(p.coefficient, fold.values[i], || self.origin(fold, i));
                             }
                         }
                     }
@@ -327,7 +319,8 @@ impl<'a> Search<'a> {
                             let e = left.exponents(i, self.vars);
                             let other: Vec<i64> = (0..self.vars).map(|j| target[j] - w[j] - e[j]).collect();
                             for k in by.get(&other[..]).into_iter().flatten() {
-                                put(p.coefficient, mul(left.values[i], right.values[*k]), &|| {
+                                let value = mul(left.values[i], right.values[*k]);
+                                sum.product(p.coefficient, value, || {
                                     vec![self.origin(left, i), self.origin(right, *k)]
                                 });
                             }
@@ -336,8 +329,15 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        debug_assert!(sum < MODULUS);
-        Mismatch { monomial: self.show(monomial), coefficient: signed(sum), contributions, more }
+        let Summands { total, mut singles, products, more, rest } = sum;
+        singles.extend(products);
+        Mismatch {
+            monomial: self.show(monomial),
+            coefficient: signed(total),
+            contributions: singles,
+            more,
+            rest: signed(rest),
+        }
     }
 
     fn show(&self, monomial: &[i64]) -> String {
@@ -364,6 +364,48 @@ impl<'a> Search<'a> {
             source: source(view.table, expr),
             value: signed(cells.values[i]),
         }
+    }
+}
+
+/// What adds up to a coefficient: cells that stand alone are told before products, products that are zero not at all.
+#[derive(Default)]
+struct Summands {
+    total: u64,
+    singles: Vec<Contribution>,
+    products: Vec<Contribution>,
+    more: u64,
+    rest: u64,
+}
+
+impl Summands {
+    fn single(&mut self, coefficient: i64, value: u64, of: impl FnOnce() -> Origin) {
+        let value = self.add(coefficient, value);
+        if self.singles.len() < MOST_SINGLES {
+            self.singles.push(Contribution { coefficient, of: vec![of()] });
+        } else {
+            self.unlisted(value);
+        }
+    }
+
+    fn product(&mut self, coefficient: i64, value: u64, of: impl FnOnce() -> Vec<Origin>) {
+        let value = self.add(coefficient, value);
+        if value == 0 {
+        } else if self.products.len() < MOST_PRODUCTS_LISTED {
+            self.products.push(Contribution { coefficient, of: of() });
+        } else {
+            self.unlisted(value);
+        }
+    }
+
+    fn add(&mut self, coefficient: i64, value: u64) -> u64 {
+        let value = mul(residue(coefficient), value);
+        self.total = add(self.total, value);
+        value
+    }
+
+    fn unlisted(&mut self, value: u64) {
+        self.more += 1;
+        self.rest = add(self.rest, value);
     }
 }
 

@@ -300,13 +300,12 @@ impl Job<'_> {
                     ranges[*dst] = kernel::bounds(from);
                 }
                 Op::Affine { terms, constant, dst } => {
-                    let range =
-                        terms.iter().fold((*constant as i128, *constant as i128), |(lo, hi), (k, r)| {
-                            let (a, b) =
-                                (*k as i128 * ranges[*r].0 as i128, *k as i128 * ranges[*r].1 as i128);
-                            (lo.saturating_add(a.min(b)), hi.saturating_add(a.max(b)))
-                        });
-                    ranges[*dst] = match narrow(range) {
+                    let start = (*constant as i128, *constant as i128);
+                    let range = terms.iter().try_fold(start, |(lo, hi), (k, r)| {
+                        let (a, b) = (*k as i128 * ranges[*r].0 as i128, *k as i128 * ranges[*r].1 as i128);
+                        Some((lo.checked_add(a.min(b))?, hi.checked_add(a.max(b))?))
+                    });
+                    ranges[*dst] = match range.and_then(narrow) {
                         Some(r) => {
                             kernel::affine(&mut scratch[..n], cols, terms, *constant);
                             r
