@@ -16,16 +16,26 @@ pub fn read(
     index: Option<usize>,
     screen: &Screen,
 ) -> Result<Inputs> {
-    let file = DataFile::read(path)?;
+    bind(m, &DataFile::read(path)?, factor, index, screen)
+}
+
+/// As [`read`], from a file in memory.
+pub fn bind(
+    m: &Metadata,
+    file: &DataFile,
+    factor: Option<Factor>,
+    index: Option<usize>,
+    screen: &Screen,
+) -> Result<Inputs> {
     let wanted: Vec<Wanted> =
         m.inputs.iter().map(|p| Wanted { name: &p.name, shape: &p.shape, factor: p.factor }).collect();
-    let mut inputs = bind::inputs(&file, &wanted, factor)?;
+    let mut inputs = bind::inputs(file, &wanted, factor)?;
     inputs.notes.iter().for_each(|n| screen.note(n));
     if let Some(i) = index {
         if i >= inputs.count {
             return Err(Failure::new(format!("there is no input {i} in the file"))
                 .expected(format!("--index 0 to {}", inputs.count - 1))
-                .in_file(path));
+                .in_file(&file.path));
         }
         inputs.tensors = (0..inputs.tensors.len()).map(|t| inputs.one(t, i).to_vec()).collect();
         inputs.count = 1;

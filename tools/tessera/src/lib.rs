@@ -3,12 +3,43 @@
 //! Invariants: results go to stdout and everything else to stderr; `--json` makes stdout one JSON value; exit codes
 //! are 0, 1 for a rejected proof, 2 for wrong use or a bad file; only modules behind the feature `compiler` know MLIR.
 pub mod cli;
+pub mod commands;
 pub mod data;
 pub mod failure;
 pub mod files;
+#[cfg(feature = "compiler")]
+pub mod fixtures;
 pub mod infer;
+#[cfg(feature = "compiler")]
+pub mod levels;
 pub mod measure;
 pub mod model;
+#[cfg(feature = "compiler")]
+pub mod pipeline;
+pub mod prover;
 pub mod screen;
 pub mod show;
 pub mod statement;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// The whole command: reads the arguments of this process, does what they say, and gives the exit code.
+pub fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // help and version are no errors; clap says so by its exit code
+            let _ = e.print();
+            return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
+        }
+    };
+    let screen = screen::Screen::new(cli.global);
+    match commands::run(&cli.command, &screen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            screen.fail(&failure);
+            ExitCode::from(failure.code)
+        }
+    }
+}

@@ -1,2 +1,4 @@
 //! The `tessera` binary; everything is in the library.
-fn main() {}
+fn main() -> std::process::ExitCode {
+    tessera::main()
+}

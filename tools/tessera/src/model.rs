@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use tessera_api::{Container, Digest, FileError, FileKind, Program, Role, WitnessPlan};
+use tessera_api::{Container, Digest, FileError, FileKind, Program, Public, Role, WitnessPlan};
 
 /// The levels whose IR a model carries, from the top.
 pub const LEVELS: [&str; 3] = ["nn", "qnn", "circuit"];
@@ -148,7 +148,7 @@ impl Model {
         let model =
             Model { metadata: c.get("metadata")?, program: c.get("program")?, plan: c.get("plan")?, levels };
         model.program.validate().map_err(|e| FileError::Damaged(format!("section \"program\": {e}")))?;
-        model.metadata.check(&model.program)?;
+        model.metadata.check(&model.program.publics)?;
         Ok(model)
     }
 
@@ -161,8 +161,8 @@ impl Model {
 }
 
 impl Metadata {
-    /// Errs unless the public tensors of the Program are the ports, inputs before outputs.
-    fn check(&self, program: &Program) -> Result<(), FileError> {
+    /// Errs unless the public tensors are the ports, inputs before outputs.
+    pub fn check(&self, publics: &[Public]) -> Result<(), FileError> {
         let damaged = |why: String| Err(FileError::Damaged(format!("section \"metadata\": {why}")));
         let sane = |p: &Port| p.scale.is_finite() && p.scale > 0.0 && p.min <= p.max && p.min > i64::MIN;
         if let Some(p) = self.inputs.iter().chain(&self.outputs).find(|p| !sane(p)) {
@@ -170,13 +170,13 @@ impl Metadata {
         }
         let ports = self.inputs.iter().map(|p| (p, Role::Input));
         let ports = ports.chain(self.outputs.iter().map(|p| (p, Role::Output)));
-        let fits = |((p, role), public): ((&Port, Role), &tessera_api::Public)| {
+        let fits = |((p, role), public): ((&Port, Role), &Public)| {
             let values = p.shape.iter().try_fold(self.batch, |n, d| n.checked_mul(*d));
             p.name == public.name && role == public.role && values == Some(public.len())
         };
         if self.batch == 0
-            || self.inputs.len() + self.outputs.len() != program.publics.len()
-            || !ports.zip(&program.publics).all(fits)
+            || self.inputs.len() + self.outputs.len() != publics.len()
+            || !ports.zip(publics).all(fits)
         {
             return damaged("it does not describe the public tensors of the Program".into());
         }
@@ -184,11 +184,11 @@ impl Metadata {
     }
 
     /// The class an output stands for: index and, where known, name. `None` unless the output is one vector of scores.
-    pub fn class(&self, output: usize, scores: &[i64]) -> Option<(usize, Option<&str>)> {
+    pub fn class(&self, output: usize, scores: &[f64]) -> Option<(usize, Option<&str>)> {
         let port = self.outputs.get(output)?;
         let classes =
             port.shape.last().copied().filter(|n| *n > 1 && *n == port.len() && *n == scores.len())?;
-        let best = (0..classes).max_by_key(|i| (scores[*i], std::cmp::Reverse(*i)))?;
+        let best = (1..classes).fold(0, |best, i| if scores[i] > scores[best] { i } else { best });
         Some((best, self.labels.get(best).map(String::as_str)))
     }
 }
@@ -196,7 +196,7 @@ impl Metadata {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use tessera_api::{Public, VERSION};
+    use tessera_api::VERSION;
 
     /// A model without tables: enough to write and read.
     pub(crate) fn tiny() -> Model {
@@ -285,9 +285,9 @@ pub(crate) mod tests {
     #[test]
     fn the_class_is_the_first_of_the_largest_scores() {
         let m = tiny().metadata;
-        assert_eq!(m.class(0, &[1, 5, 5]), Some((1, Some("dog"))));
-        assert_eq!(m.class(0, &[1, 5, 6]), Some((2, None)));
-        assert_eq!(m.class(0, &[1, 5]), None);
-        assert_eq!(m.class(1, &[1, 5, 6]), None);
+        assert_eq!(m.class(0, &[1.0, 5.0, 5.0]), Some((1, Some("dog"))));
+        assert_eq!(m.class(0, &[1.0, 5.0, 6.0]), Some((2, None)));
+        assert_eq!(m.class(0, &[1.0, 5.0]), None);
+        assert_eq!(m.class(1, &[1.0, 5.0, 6.0]), None);
     }
 }

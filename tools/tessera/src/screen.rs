@@ -25,7 +25,7 @@ impl Screen {
         Screen { global, style, progress: Progress::new(!global.json && !global.quiet) }
     }
 
-    /// The same, saying nothing but errors: for commands that call others.
+    /// The same, without notes and progress: for commands that call others.
     pub fn silent(self) -> Screen {
         let global = Global { json: true, quiet: true };
         Screen { global, progress: Progress::new(false), ..self }

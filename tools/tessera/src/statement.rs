@@ -13,7 +13,8 @@ pub struct Output {
     pub shape: Vec<usize>,
     /// A real is integer·scale.
     pub scale: f64,
-    /// Per inference, what is proven.
+    /// Per inference, what is proven; none for the float model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub integers: Vec<Vec<i64>>,
     /// Per inference, what it stands for.
     pub values: Vec<Vec<f64>>,
@@ -45,33 +46,48 @@ pub struct Statement {
     pub classes: Vec<Class>,
 }
 
-/// The first `count` inferences of flat outputs, one vector per output port.
+/// The first `count` inferences of flat integer outputs, one vector per output port.
 pub fn statement(m: &Metadata, outputs: &[Vec<i64>], count: usize, padding: usize) -> Statement {
-    let per_inference = |port: &Port, flat: &[i64]| -> Vec<Vec<i64>> {
-        flat.chunks(port.len().max(1)).take(count).map(<[i64]>::to_vec).collect()
-    };
+    let mut s = of_reals(m, &reals(m, outputs), count);
+    s.padding = padding;
+    for ((o, port), flat) in s.outputs.iter_mut().zip(&m.outputs).zip(outputs) {
+        o.integers = per_inference(port, flat, count);
+    }
+    s
+}
+
+/// What integers of the output ports stand for.
+pub fn reals(m: &Metadata, integers: &[Vec<i64>]) -> Vec<Vec<f64>> {
+    m.outputs.iter().zip(integers).map(|(p, v)| v.iter().map(|q| p.real(*q)).collect()).collect()
+}
+
+/// The first `count` inferences of flat real outputs, as the float model has them.
+pub fn of_reals(m: &Metadata, outputs: &[Vec<f64>], count: usize) -> Statement {
     let outputs: Vec<Output> = m
         .outputs
         .iter()
         .zip(outputs)
-        .map(|(port, flat)| {
-            let integers = per_inference(port, flat);
-            let values = integers.iter().map(|v| v.iter().map(|q| port.real(*q)).collect()).collect();
-            Output { name: port.name.clone(), shape: port.shape.clone(), scale: port.scale, integers, values }
+        .map(|(port, flat)| Output {
+            name: port.name.clone(),
+            shape: port.shape.clone(),
+            scale: port.scale,
+            integers: vec![],
+            values: per_inference(port, flat, count),
         })
         .collect();
     let classes = outputs.first().map_or(vec![], |o| {
-        o.integers
-            .iter()
-            .zip(&o.values)
-            .filter_map(|(q, v)| {
-                let (index, label) = m.class(0, q)?;
-                let probability = show::probabilities(v)[index];
-                Some(Class { index, label: label.map(String::from), probability })
-            })
-            .collect()
+        let class = |scores: &Vec<f64>| {
+            let (index, label) = m.class(0, scores)?;
+            let probability = show::probabilities(scores)[index];
+            Some(Class { index, label: label.map(String::from), probability })
+        };
+        o.values.iter().filter_map(class).collect()
     });
-    Statement { inferences: count, padding, outputs, classes }
+    Statement { inferences: count, padding: 0, outputs, classes }
+}
+
+fn per_inference<T: Clone>(port: &Port, flat: &[T], count: usize) -> Vec<Vec<T>> {
+    flat.chunks(port.len().max(1)).take(count).map(<[T]>::to_vec).collect()
 }
 
 /// The outputs among the public tensors of a proof.
@@ -114,7 +130,11 @@ mod tests {
         let s = statement(&m, &[vec![2, 6, 4, 0, 0, 9]], 1, 1);
         assert_eq!(s.outputs[0].values, [[1.0, 3.0, 2.0]]);
         assert_eq!((s.classes.len(), s.classes[0].index, s.padding), (1, 1, 1));
+        assert_eq!(s.outputs[0].integers, [[2, 6, 4]]);
         assert_eq!(s.lines(5), ["class 1 (dog), 66.5 %"]);
+        let real = of_reals(&m, &[vec![1.0, 3.0, 2.0]], 1);
+        assert_eq!((&real.classes, &real.outputs[0].values), (&s.classes, &s.outputs[0].values));
+        assert!(real.outputs[0].integers.is_empty());
         let both = statement(&m, &[vec![2, 6, 4, 0, 0, 9]], 2, 0);
         assert_eq!(both.lines(1), ["[0] class 1 (dog), 66.5 %", "… and 1 more (--json shows all)"]);
     }

@@ -3,6 +3,7 @@
 //! Invariant: pure text from plain data; whether the terminal understands colours or wide characters is asked once,
 //! in [`Style::detect`].
 pub mod image;
+pub mod program;
 pub mod progress;
 
 /// What the terminal understands.

@@ -1,0 +1,265 @@
+//! `tessera bench`: what compiling, setting up, proving and verifying cost.
+//!
+//! Invariant: every stage of every model runs in a process of its own, so that its peak memory is its own; within it,
+//! medians over equal runs, reading files left out.
+use super::{compile, prove};
+use crate::cli::{Bench, CalibrationMethod, Regime};
+use crate::failure::{Failure, Result};
+use crate::fixtures::{ALL, Fixture};
+use crate::measure::{Machine, Time, median, peak_rss_mb, timed};
+use crate::model::Model;
+use crate::prover::{self, ProofFile, ProvingKey, Security, VerifyingKey};
+use crate::screen::Screen;
+use crate::show::{self, program::columns};
+use crate::{files, infer};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+
+const STAGES: [&str; 4] = ["compile", "setup", "prove", "verify"];
+
+/// Runs the command.
+pub fn run(o: &Bench, screen: &Screen) -> Result<()> {
+    let chosen: Vec<Fixture> = if o.model.is_empty() {
+        ALL.to_vec()
+    } else {
+        let find = |n: &String| {
+            Fixture::find(n).ok_or_else(|| {
+                let names: Vec<&str> = ALL.iter().map(|f| f.name).collect();
+                Failure::new(format!("there is no benchmark {n:?}")).expected(names.join(", "))
+            })
+        };
+        o.model.iter().map(find).collect::<Result<_>>()?
+    };
+    if let Some(stage) = &o.stage {
+        let dir = o.work.clone().ok_or_else(|| Failure::new("--stage needs --work"))?;
+        let value = measure(o, &chosen[0], stage, &dir, screen)?;
+        screen.json(&value);
+        return Ok(());
+    }
+
+    let dir = std::env::temp_dir().join(format!("tessera-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).map_err(|e| Failure::io("make the directory", &dir, &e))?;
+    let bar = screen.progress.counted("measuring", chosen.len() * STAGES.len());
+    let models: Result<Vec<Value>> = chosen
+        .iter()
+        .map(|f| {
+            let mut all = json!({ "model": f.name, "batch": f.batch });
+            for stage in STAGES {
+                bar.set_message(format!("{} {stage}", f.name));
+                let part = in_own_process(o, f, stage, &dir)?;
+                if let (Some(all), Value::Object(part)) = (all.as_object_mut(), part) {
+                    all.extend(part);
+                }
+                bar.inc(1);
+            }
+            all["peak_rss_mb"] = all["prove"]["peak_rss_mb"].clone();
+            Ok(all)
+        })
+        .collect();
+    bar.finish_and_clear();
+    let _ = std::fs::remove_dir_all(&dir);
+    let models = models?;
+
+    let machine = Machine::here();
+    let commit = std::env::var("TESSERA_COMMIT").unwrap_or_else(|_| "unknown".into());
+    screen.json(&json!({
+        "machine": machine,
+        "commit": commit,
+        "runs": o.runs,
+        "security": { "bits": o.security, "regime": regime(o.regime) },
+        "models": models,
+    }));
+    table(&models, screen);
+    screen.line("");
+    screen.line(format!(
+        "medians of {} runs; {}, {} threads; {} bits, {} regime; commit {commit}",
+        o.runs,
+        if machine.cpu.is_empty() { "unknown processor" } else { &machine.cpu },
+        machine.threads,
+        o.security,
+        regime(o.regime)
+    ));
+    Ok(())
+}
+
+fn regime(r: Regime) -> &'static str {
+    match r {
+        Regime::Proven => "proven",
+        Regime::Conjectured => "conjectured",
+    }
+}
+
+/// Runs a stage in a child of this very program.
+fn in_own_process(o: &Bench, f: &Fixture, stage: &str, dir: &Path) -> Result<Value> {
+    let me = std::env::current_exe().map_err(|e| Failure::new(format!("cannot find this program: {e}")))?;
+    let out = Command::new(me)
+        .args(["bench", "--json", "--model", f.name, "--stage", stage, "--regime", regime(o.regime)])
+        .args(["--runs", &o.runs.to_string(), "--security", &o.security.to_string(), "--work"])
+        .arg(dir)
+        .output()
+        .map_err(|e| Failure::new(format!("cannot start this program again: {e}")))?;
+    if !out.status.success() {
+        let said = String::from_utf8_lossy(&out.stderr);
+        return Err(Failure::new(format!("measuring {stage} of {} failed", f.name)).found(said.trim()));
+    }
+    serde_json::from_slice(&out.stdout)
+        .map_err(|e| Failure::new(format!("measuring {stage} of {} gave no numbers: {e}", f.name)))
+}
+
+/// Medians of some runs of one thing.
+#[derive(Serialize)]
+struct Medians {
+    #[serde(flatten)]
+    time: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_rss_mb: Option<f64>,
+}
+
+fn medians(times: &[Time], peak_rss_mb: Option<f64>) -> Medians {
+    let of = |f: fn(&Time) -> f64| median(times.iter().map(f).collect());
+    Medians { time: Time { cpu_s: of(|t| t.cpu_s), wall_s: of(|t| t.wall_s) }, peak_rss_mb }
+}
+
+/// Does something as often as asked, and keeps what it made last.
+fn repeat<T>(runs: u32, mut f: impl FnMut() -> Result<T>) -> Result<(T, Vec<Time>)> {
+    let mut times = vec![];
+    let mut last = None;
+    for _ in 0..runs.max(1) {
+        let (value, time) = timed(&mut f);
+        last = Some(value?);
+        times.push(time);
+    }
+    last.map(|l| (l, times)).ok_or_else(|| Failure::new("nothing was measured"))
+}
+
+/// One stage of one model, in this process.
+fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> Result<Value> {
+    let file = |extension: &str| dir.join(format!("{}.{extension}", f.name));
+    let security = Security { bits: o.security, regime: o.regime };
+    match stage {
+        "compile" => {
+            let (images, factor) = f.images()?;
+            let request = compile::Request {
+                name: f.name.into(),
+                onnx: f.onnx,
+                file: None,
+                data: &images,
+                factor: Some(factor),
+                batch: f.batch,
+                method: CalibrationMethod::MinMax,
+                percentile: 99.9,
+                samples: 256,
+                labels: vec![],
+                dump_ir: None,
+                import: compile::Import::default(),
+            };
+            let (compiled, times) = repeat(o.runs, || compile::compile(&request))?;
+            let m = medians(&times, Some(peak_rss_mb()));
+            let bytes = compiled.model.to_bytes();
+            files::write(&file("tess"), &bytes)?;
+            Ok(json!({ "compile": m, "model_bytes": bytes.len() }))
+        }
+        "setup" => {
+            let model = Model::read(&file("tess"))?;
+            let (keys, times) = repeat(o.runs, || prover::keys(&model, security))?;
+            let m = medians(&times, Some(peak_rss_mb()));
+            files::write(&file("pk"), &keys.proving)?;
+            files::write(&file("vk"), &keys.verifying)?;
+            Ok(json!({
+                "setup": m,
+                "key_bytes": keys.proving.len(),
+                "verifying_key_bytes": keys.verifying.len(),
+            }))
+        }
+        "prove" => {
+            let model = Model::read(&file("tess"))?;
+            let (key, load) = timed(|| ProvingKey::read(&file("pk"), &model));
+            let key = key?;
+            let (images, _) = f.images()?;
+            let inputs = infer::bind(&model.metadata, &images, None, None, &screen.silent())?;
+            let batch = infer::batches(&model.metadata, &inputs).remove(0);
+            let plan = prove::prepare(&model)?;
+            let (mut witness, mut times, mut last) = (vec![], vec![], None);
+            for _ in 0..o.runs.max(1) {
+                let (trace, t) = timed(|| prove::fill(&plan, batch.inputs.clone()));
+                witness.push(t);
+                let trace = trace?;
+                let publics = trace.publics.clone();
+                let (proved, t) = timed(|| key.prove(trace));
+                times.push(t);
+                let (proof, timings) = proved?;
+                last = Some((publics, proof, timings));
+            }
+            let m = medians(&times, Some(peak_rss_mb()));
+            let (publics, proof, timings) = last.ok_or_else(|| Failure::new("nothing was measured"))?;
+            let bytes = ProofFile { publics, used: batch.used, proof }.to_bytes(&key);
+            files::write(&file("proof"), &bytes)?;
+            let phases: Vec<Value> = timings
+                .phases
+                .iter()
+                .map(|(name, cpu_s, wall_s)| json!({ "name": name, "cpu_s": cpu_s, "wall_s": wall_s }))
+                .collect();
+            Ok(json!({
+                "load_key": load,
+                "witness": medians(&witness, None),
+                "prove": m,
+                "prove_phases": phases,
+                "proof_bytes": bytes.len(),
+            }))
+        }
+        "verify" => {
+            let key = VerifyingKey::read(&file("vk"))?;
+            let bytes = files::read(&file("proof"))?;
+            let proof = ProofFile::from_bytes(&bytes, &key)?;
+            let (verified, times) = repeat(o.runs, || key.verify(&proof))?;
+            Ok(json!({ "verify": medians(&times, Some(peak_rss_mb())), "security": verified }))
+        }
+        other => Err(Failure::new(format!("there is no stage {other:?}")).expected(STAGES.join(", "))),
+    }
+}
+
+fn table(models: &[Value], screen: &Screen) {
+    let head =
+        ["", "compile", "setup", "witness", "prove CPU", "prove", "verify", "proof", "key", "memory"].map(String::from);
+    let rows = models.iter().map(|m| {
+        let wall = |stage: &str| show::seconds(m[stage]["wall_s"].as_f64().unwrap_or(0.0));
+        let size = |what: &str| show::bytes(m[what].as_u64().unwrap_or(0));
+        [
+            m["model"].as_str().unwrap_or_default().to_string(),
+            wall("compile"),
+            wall("setup"),
+            wall("witness"),
+            show::seconds(m["prove"]["cpu_s"].as_f64().unwrap_or(0.0)),
+            wall("prove"),
+            wall("verify"),
+            size("proof_bytes"),
+            size("key_bytes"),
+            format!("{:.0} MB", m["peak_rss_mb"].as_f64().unwrap_or(0.0)),
+        ]
+    });
+    columns(std::iter::once(head).chain(rows).collect()).iter().for_each(|l| screen.line(l));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_are_taken_apart_for_cpu_and_wall() {
+        let t = |cpu_s, wall_s| Time { cpu_s, wall_s };
+        let m = medians(&[t(1.0, 9.0), t(3.0, 7.0), t(2.0, 8.0)], None);
+        assert_eq!((m.time.cpu_s, m.time.wall_s), (2.0, 8.0));
+    }
+
+    #[test]
+    fn repeating_stops_at_the_first_error() {
+        let mut n = 0;
+        let r = repeat(5, || {
+            n += 1;
+            if n < 3 { Ok(n) } else { Err(Failure::new("stop")) }
+        });
+        assert!(r.is_err() && n == 3);
+    }
+}

@@ -1,0 +1,154 @@
+//! `tessera inspect`: what is in a file, whichever of ours (or of NumPy's) it is.
+use crate::cli::Inspect;
+use crate::data::DataFile;
+use crate::failure::{Failure, Result};
+use crate::model::{Metadata, Model, Port};
+use crate::prover;
+use crate::screen::Screen;
+use crate::show::program::{ProgramSummary, columns, summary};
+use crate::{files, show};
+use serde::Serialize;
+use tessera_api::{Container, FileError, FileKind, container::MAGIC};
+
+/// A section of a file and its size.
+#[derive(Serialize)]
+struct Section {
+    name: String,
+    bytes: u64,
+}
+
+/// Runs the command.
+pub fn run(o: &Inspect, screen: &Screen) -> Result<()> {
+    let bytes = files::read(&o.file)?;
+    if bytes.starts_with(b"\x93NUMPY") || bytes.starts_with(b"PK") {
+        let data = DataFile::parse(&bytes, &o.file).map_err(|f| f.in_file(&o.file))?;
+        return arrays(&data, screen);
+    }
+    if !bytes.starts_with(&MAGIC) {
+        return Err(Failure::from(FileError::Magic)
+            .in_file(&o.file)
+            .expected("a .tess, .pk, .vk or .proof file, or NumPy's .npy or .npz"));
+    }
+    container(&bytes, screen).map_err(|f| f.in_file(&o.file))
+}
+
+fn arrays(data: &DataFile, screen: &Screen) -> Result<()> {
+    #[derive(Serialize)]
+    struct Entry<'a> {
+        name: Option<&'a str>,
+        dtype: &'a str,
+        shape: &'a [usize],
+    }
+    let entries: Vec<Entry> = data
+        .arrays
+        .iter()
+        .map(|(n, a)| Entry { name: n.as_deref(), dtype: a.numbers.dtype(), shape: &a.shape })
+        .collect();
+    screen.json(&serde_json::json!({ "kind": "arrays", "arrays": entries }));
+    for e in &entries {
+        screen.line(format!("{}  {} {:?}", e.name.unwrap_or("one array"), e.dtype, e.shape));
+    }
+    for (name, f) in &data.unreadable {
+        screen.note(format!("array {name:?} is not readable: {}", f.problems[0].message));
+    }
+    Ok(())
+}
+
+/// One of our files.
+fn container(bytes: &[u8], screen: &Screen) -> Result<()> {
+    let file = match Container::from_bytes(bytes, FileKind::Model) {
+        Err(FileError::Kind { found, .. }) => Container::from_bytes(bytes, found)?,
+        other => other?,
+    };
+    let sections: Vec<Section> =
+        file.sections.iter().map(|(n, b)| Section { name: n.clone(), bytes: b.len() as u64 }).collect();
+    screen.line(format!("{}, {}", file.kind, show::bytes(bytes.len() as u64)));
+    if file.kind == FileKind::Model {
+        return model(&Model::from_bytes(bytes)?, &sections, bytes.len(), screen);
+    }
+    let metadata = file.sections.contains_key("metadata").then(|| file.get::<Metadata>("metadata")).transpose()?;
+    screen.json(&serde_json::json!({
+        "kind": kind(file.kind),
+        "bytes": bytes.len(),
+        "belongs_to": file.parent.to_string(),
+        "sections": sections,
+        "model": metadata,
+    }));
+    let owner = if file.kind == FileKind::Proof { "verifying key" } else { "program" };
+    screen.line(format!("belongs to {owner} {}", file.parent));
+    if let Some(m) = &metadata {
+        describe(m, screen);
+    }
+    section_lines(&sections, screen);
+    Ok(())
+}
+
+fn kind(k: FileKind) -> &'static str {
+    match k {
+        FileKind::Model => "model",
+        FileKind::ProvingKey => "proving key",
+        FileKind::VerifyingKey => "verifying key",
+        FileKind::Proof => "proof",
+    }
+}
+
+fn model(model: &Model, sections: &[Section], bytes: usize, screen: &Screen) -> Result<()> {
+    let m = &model.metadata;
+    let program: ProgramSummary = summary(&model.program);
+    let prediction = prover::predict(&model.program)?;
+    screen.json(&serde_json::json!({
+        "kind": kind(FileKind::Model),
+        "bytes": bytes,
+        "model": m,
+        "program": program,
+        "prediction": prediction,
+        "sections": sections,
+    }));
+    describe(m, screen);
+    screen.line(format!("program {}", program.digest));
+    program.lines().iter().for_each(|l| screen.line(format!("  {l}")));
+    screen.line("expected, for one proof");
+    let c = &prediction.cost;
+    let rows = [
+        ["proving".into(), format!("{} of one core", show::seconds(prediction.prove_cpu_s))],
+        ["proof".into(), show::bytes(prediction.proof_bytes)],
+        ["memory".into(), show::bytes(prediction.memory_bytes)],
+        ["cells".into(), format!(
+            "{} fixed, {} witness, {} extension",
+            show::count(c.fixed_cells),
+            show::count(c.witness_cells),
+            show::count(c.extension_cells)
+        )],
+        ["lookups".into(), show::count(c.lookups)],
+    ];
+    for [name, value] in rows {
+        screen.line(format!("  {name:<12}{value}"));
+    }
+    section_lines(sections, screen);
+    Ok(())
+}
+
+fn describe(m: &Metadata, screen: &Screen) {
+    screen.line(format!(
+        "{}: {} parameters, one proof covers {}",
+        m.name,
+        show::count(m.parameters),
+        show::plural(m.batch, "inference")
+    ));
+    let port = |role: &str, p: &Port| {
+        let factor = p.factor.map_or(String::new(), |f| format!(", integers in files times {f}"));
+        format!("  {role} {} {:?}: [{}, {}] · {:.6}{factor}", p.name, p.shape, p.min, p.max, p.scale)
+    };
+    m.inputs.iter().for_each(|p| screen.line(port("input ", p)));
+    m.outputs.iter().for_each(|p| screen.line(port("output", p)));
+    let c = &m.calibration;
+    let method = c.percentile.map_or(c.method.clone(), |p| format!("{} {p}", c.method));
+    screen.line(format!("  ranges from {} of {} ({method})", show::plural(c.samples, "inference"), c.data));
+    screen.line(format!("  compiled by tessera {} from a file with BLAKE3 {}", m.compiler, m.source));
+}
+
+fn section_lines(sections: &[Section], screen: &Screen) {
+    screen.line("sections");
+    let rows = sections.iter().map(|s| [s.name.clone(), show::bytes(s.bytes)]).collect();
+    columns(rows).iter().for_each(|l| screen.line(format!("  {l}")));
+}

@@ -1,0 +1,46 @@
+//! The commands, one file each, and what several of them do.
+use crate::cli::Command;
+use crate::failure::{Failure, Result};
+use crate::screen::Screen;
+
+#[cfg(feature = "compiler")]
+pub mod bench;
+#[cfg(feature = "compiler")]
+pub mod compile;
+#[cfg(feature = "compiler")]
+pub mod demo;
+#[cfg(feature = "compiler")]
+pub mod eval;
+pub mod inspect;
+pub mod prove;
+pub mod run;
+pub mod setup;
+pub mod verify;
+
+/// Runs one command.
+pub fn run(command: &Command, screen: &Screen) -> Result<()> {
+    match command {
+        Command::Setup(o) => setup::run(o, screen),
+        Command::Prove(o) => prove::run(o, screen),
+        Command::Verify(o) => verify::run(o, screen),
+        Command::Run(o) => run::run(o, screen),
+        Command::Inspect(o) => inspect::run(o, screen),
+        #[cfg(feature = "compiler")]
+        Command::Compile(o) => compile::run(o, screen),
+        #[cfg(feature = "compiler")]
+        Command::Eval(o) => eval::run(o, screen),
+        #[cfg(feature = "compiler")]
+        Command::Demo(o) => demo::run(o, screen),
+        #[cfg(feature = "compiler")]
+        Command::Bench(o) => bench::run(o, screen),
+        #[cfg(not(feature = "compiler"))]
+        _ => Err(without_compiler()),
+    }
+}
+
+/// For builds that set up, prove and verify only.
+#[cfg_attr(feature = "compiler", allow(dead_code))]
+fn without_compiler() -> Failure {
+    Failure::new("this build of tessera has no compiler in it")
+        .help("build it with the default features; that needs LLVM and MLIR 22")
+}

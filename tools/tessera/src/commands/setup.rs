@@ -1,0 +1,50 @@
+//! `tessera setup`: the keys of a compiled model, beside it.
+use crate::cli::Setup;
+use crate::failure::Result;
+use crate::measure::{Time, timed};
+use crate::model::Model;
+use crate::prover;
+use crate::screen::Screen;
+use crate::{files, show};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    program: String,
+    proving_key: String,
+    proving_key_bytes: u64,
+    verifying_key: String,
+    verifying_key_bytes: u64,
+    security: prover::Offer,
+    time: Time,
+}
+
+/// Runs the command.
+pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
+    let model = Model::read(&o.model)?;
+    let bar = screen.progress.phase("making the keys", None);
+    let (keys, time) = timed(|| prover::keys(&model, prover::Security { bits: o.security, regime: o.regime }));
+    bar.finish_and_clear();
+    let keys = keys.map_err(|f| f.in_file(&o.model))?;
+    let (pk, vk) = (files::beside(&o.model, "pk"), files::beside(&o.model, "vk"));
+    files::write(&pk, &keys.proving)?;
+    files::write(&vk, &keys.verifying)?;
+
+    let report = Report {
+        model: model.metadata.name.clone(),
+        program: model.program.digest().to_string(),
+        proving_key: pk.display().to_string(),
+        proving_key_bytes: keys.proving.len() as u64,
+        verifying_key: vk.display().to_string(),
+        verifying_key_bytes: keys.verifying.len() as u64,
+        security: keys.offer,
+        time,
+    };
+    screen.json(&report);
+    screen.line(format!("keys for {} (program {}) in {}", report.model, report.program, show::seconds(time.wall_s)));
+    screen.line(format!("  {}  {}, for proving", report.proving_key, show::bytes(report.proving_key_bytes)));
+    screen.line(format!("  {}  {}, for verifying", report.verifying_key, show::bytes(report.verifying_key_bytes)));
+    screen.line(format!("  {}", report.security.text()));
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! `tessera verify`: whether a proof holds, and what it says. Knows nothing of the compiler.
+use crate::cli::Verify;
+use crate::failure::{Failure, Result};
+use crate::infer;
+use crate::measure::{Time, timed};
+use crate::model::Metadata;
+use crate::prover::{ProofFile, VerifyingKey};
+use crate::screen::Screen;
+use crate::statement::{Statement, outputs_of, statement};
+use crate::{files, show};
+use serde::Serialize;
+use tessera_api::{Publics, Verified};
+
+#[derive(Serialize)]
+struct Report<'a> {
+    verified: bool,
+    model: &'a str,
+    program: String,
+    source: String,
+    #[serde(flatten)]
+    statement: Statement,
+    inputs: Vec<Input<'a>>,
+    security: Verified,
+    time: Time,
+}
+
+/// An input as the statement has it.
+#[derive(Serialize)]
+struct Input<'a> {
+    name: &'a str,
+    shape: &'a [usize],
+    scale: f64,
+    integers: Vec<&'a [i64]>,
+}
+
+/// Runs the command.
+pub fn run(o: &Verify, screen: &Screen) -> Result<()> {
+    let key = VerifyingKey::read(&o.key)?;
+    let proof = ProofFile::read(&o.proof, &key)?;
+    let (verified, time) = timed(|| key.verify(&proof));
+    let verified = verified.map_err(|f| f.in_file(&o.proof))?;
+    let m = &key.metadata;
+    if let Some(path) = &o.input {
+        let inputs = infer::read(m, path, o.data.scale, o.index, screen)?;
+        about_this(m, &proof.publics, &infer::single(m, &inputs, path)?).map_err(|f| f.in_file(&o.proof))?;
+    }
+
+    let used = proof.used;
+    let statement = statement(m, outputs_of(m, &proof.publics), used, m.batch - used);
+    let inputs = m.inputs.iter().zip(&proof.publics.tensors).map(|(p, flat)| Input {
+        name: &p.name,
+        shape: &p.shape,
+        scale: p.scale,
+        integers: flat.chunks(p.len().max(1)).take(used).collect(),
+    });
+    let report = Report {
+        verified: true,
+        model: &m.name,
+        program: key.program().to_string(),
+        source: m.source.to_string(),
+        inputs: inputs.collect(),
+        statement,
+        security: verified,
+        time,
+    };
+    screen.json(&report);
+    explain(&report, m, o, screen);
+    Ok(())
+}
+
+/// Errs unless the proof's public inputs are these.
+fn about_this(m: &Metadata, publics: &Publics, batch: &infer::Batch) -> Result<()> {
+    for ((port, proven), given) in m.inputs.iter().zip(&publics.tensors).zip(&batch.inputs) {
+        let n = batch.used * port.len();
+        if proven.get(..n) != given.get(..n) {
+            let differ = proven.iter().zip(&given[..n]).filter(|(a, b)| a != b).count();
+            return Err(Failure::rejected("the proof holds, but it is about another input")
+                .expected(format!("the given input {:?}", port.name))
+                .found(format!("{differ} of {n} values differ after quantization")));
+        }
+    }
+    Ok(())
+}
+
+fn explain(r: &Report, m: &Metadata, o: &Verify, screen: &Screen) {
+    let s = &r.statement;
+    screen.line(format!("{} {}", screen.style.good("verified"), o.proof.display()));
+    let ports = |ports: &[crate::model::Port]| {
+        let one = |p: &crate::model::Port| format!("{} {:?}", p.name, p.shape);
+        ports.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    let about = if o.input.is_some() { "exactly the given input" } else { "the public input in the proof" };
+    screen.line(format!(
+        "  statement  the quantized model {} (program {}), run on {about} ({}), gives ({}):",
+        r.model,
+        r.program,
+        ports(&m.inputs),
+        ports(&m.outputs)
+    ));
+    s.lines(10).iter().for_each(|l| screen.line(format!("             {l}")));
+    if s.padding > 0 {
+        screen.line(format!("             and {} that only fill the batch", show::plural(s.padding, "inference")));
+    }
+    let v = &r.security;
+    screen.line(format!(
+        "  security   {:.1} bits ({} regime), limited by {}",
+        v.security_bits, v.regime, v.limited_by
+    ));
+    screen.line(format!("  time       {}", show::seconds(r.time.wall_s)));
+}
+
+/// The size of a proof and its statement, for other commands.
+pub fn statement_of(key: &VerifyingKey, proof: &ProofFile) -> Statement {
+    let m = &key.metadata;
+    statement(m, outputs_of(m, &proof.publics), proof.used, m.batch.saturating_sub(proof.used))
+}
+
+/// Reads and checks a proof, for other commands.
+pub fn check(proof: &std::path::Path, key: &std::path::Path) -> Result<(Statement, Verified, Time)> {
+    let key_file = VerifyingKey::read(key)?;
+    let bytes = files::read(proof)?;
+    let proof = ProofFile::from_bytes(&bytes, &key_file)?;
+    let (verified, time) = timed(|| key_file.verify(&proof));
+    Ok((statement_of(&key_file, &proof), verified?, time))
+}

@@ -1,0 +1,212 @@
+//! The proving backend, and the files of keys and proofs. The one module that names a backend.
+//!
+//! Files: `model.pk` and `model.vk` are the backend's containers with the section `metadata` added, so that a verifier can
+//! say what was proven; a `.proof` is the backend's with `publics` (the statement) and `used` (how many inferences of the
+//! batch were asked for; the rest is padding, which is the prover's word and part of no proof).
+//!
+//! Invariant: a verifier takes shapes, ranges and the relation from its key, and only values from the proof.
+use crate::cli::Regime;
+use crate::failure::{Failure, Result};
+use crate::files;
+use crate::model::{Metadata, Model};
+use crate::show::program::Prediction;
+use serde::Serialize;
+use std::path::Path;
+use tessera_api::{Backend, Container, Digest, FileError, FileKind, Program, Publics, Timings, Trace, Verified};
+use tessera_plonky3::{Plonky3, Proof, SecurityTarget};
+
+/// What a user asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Security {
+    /// Bits.
+    pub bits: u32,
+    /// Of which analysis.
+    pub regime: Regime,
+}
+
+impl Security {
+    fn backend(self) -> Plonky3 {
+        let regime = match self.regime {
+            Regime::Proven => tessera_plonky3::Regime::Proven,
+            Regime::Conjectured => tessera_plonky3::Regime::Conjectured,
+        };
+        Plonky3 { target: SecurityTarget { bits: self.bits, regime, ..SecurityTarget::default() } }
+    }
+}
+
+/// What keys offer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Offer {
+    /// Bits of security.
+    pub bits: f64,
+    /// "proven" or "conjectured".
+    pub regime: String,
+    /// The term of the analysis that limits.
+    pub limited_by: String,
+    /// All terms.
+    pub terms: Vec<(String, f64)>,
+}
+
+impl Offer {
+    /// For people.
+    pub fn text(&self) -> String {
+        format!("{:.1} bits of security ({} regime), limited by {}", self.bits, self.regime, self.limited_by)
+    }
+}
+
+/// Both keys as files.
+pub struct Keys {
+    /// `model.pk`
+    pub proving: Vec<u8>,
+    /// `model.vk`
+    pub verifying: Vec<u8>,
+    /// What proofs will be worth.
+    pub offer: Offer,
+}
+
+/// Makes the keys of a model.
+pub fn keys(model: &Model, security: Security) -> Result<Keys> {
+    let (pk, vk) = security.backend().setup(&model.program)?;
+    let file = |mut c: Container| {
+        c.put("metadata", &model.metadata);
+        c.to_bytes()
+    };
+    Ok(Keys { proving: file(pk.to_container()), verifying: file(vk.to_container()), offer: offer(&vk) })
+}
+
+fn offer(vk: &tessera_plonky3::VerifyingKey) -> Offer {
+    let r = vk.security_report();
+    Offer { bits: r.bits, regime: r.regime, limited_by: r.limited_by, terms: r.terms }
+}
+
+/// What a proof of this Program will cost, by the backend's prices.
+pub fn predict(program: &Program) -> Result<Prediction> {
+    let backend = Plonky3::default();
+    let cost = backend.cost(program)?;
+    let prices = backend.prices();
+    // a cell is eight bytes, committed at twice the height, with about as much again in trees and quotients
+    let cells = cost.fixed_cells + cost.witness_cells + 2 * cost.extension_cells;
+    Ok(Prediction {
+        cost,
+        prove_cpu_s: prices.seconds(&cost),
+        proof_bytes: (prices.column_bytes * cost.opened_columns as f64) as u64,
+        memory_bytes: cells * 8 * 4,
+    })
+}
+
+/// A proving key that was read.
+pub struct ProvingKey {
+    key: tessera_plonky3::ProvingKey,
+}
+
+impl ProvingKey {
+    /// Reads the key of a model. Errs when it is another model's.
+    pub fn read(path: &Path, model: &Model) -> Result<ProvingKey> {
+        let read = || -> Result<ProvingKey> {
+            let c = Container::from_bytes(&files::read(path)?, FileKind::ProvingKey)?;
+            c.check_parent(model.program.digest()).map_err(|e| {
+                Failure::from(e).help("make the keys of this model with: tessera setup MODEL.tess")
+            })?;
+            Ok(ProvingKey { key: tessera_plonky3::ProvingKey::from_container(&c)? })
+        };
+        read().map_err(|f| f.in_file(path))
+    }
+
+    /// Proves a trace.
+    pub fn prove(&self, trace: Trace) -> Result<(Proof, Timings)> {
+        Ok(Plonky3 { target: self.key.vk.security.target }.prove(&self.key, trace)?)
+    }
+
+    /// How long a proof will take, in seconds.
+    pub fn estimate(&self, program: &Program) -> Option<f64> {
+        let predicted = predict(program).ok()?.prove_cpu_s;
+        Some(predicted / rayon::current_num_threads().max(1) as f64)
+    }
+
+    fn digest(&self) -> Digest {
+        self.key.digest
+    }
+}
+
+/// A verifying key that was read.
+pub struct VerifyingKey {
+    key: tessera_plonky3::VerifyingKey,
+    /// About the model.
+    pub metadata: Metadata,
+}
+
+impl VerifyingKey {
+    /// Reads a key.
+    pub fn read(path: &Path) -> Result<VerifyingKey> {
+        let bytes = files::read(path)?;
+        VerifyingKey::from_bytes(&bytes).map_err(|f| f.in_file(path))
+    }
+
+    /// Reads a key's bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<VerifyingKey> {
+        let c = Container::from_bytes(bytes, FileKind::VerifyingKey)?;
+        let key = tessera_plonky3::VerifyingKey::from_container(&c)?;
+        let metadata: Metadata = c.get("metadata")?;
+        metadata.check(key.statement())?;
+        Ok(VerifyingKey { key, metadata })
+    }
+
+    /// Digest of the Program it is for.
+    pub fn program(&self) -> Digest {
+        self.key.program
+    }
+
+    /// Checks a proof.
+    ///
+    /// # Correctness
+    /// Exit code 0 of `tessera verify` rests on this call and on nothing else.
+    pub fn verify(&self, proof: &ProofFile) -> Result<Verified> {
+        Ok(Plonky3 { target: self.key.security.target }.verify(&self.key, &proof.publics, &proof.proof)?)
+    }
+}
+
+/// A proof with its statement.
+pub struct ProofFile {
+    /// All public values.
+    pub publics: Publics,
+    /// Inferences that were asked for, at most the model's batch.
+    pub used: usize,
+    /// The backend's proof.
+    pub proof: Proof,
+}
+
+impl ProofFile {
+    /// The file's bytes.
+    pub fn to_bytes(&self, key: &ProvingKey) -> Vec<u8> {
+        let mut c = self.proof.to_container(key.digest());
+        c.put("publics", &self.publics);
+        c.put("used", &self.used);
+        c.to_bytes()
+    }
+
+    /// Reads a file. Errs, as rejected, when it is a proof for another key.
+    pub fn read(path: &Path, key: &VerifyingKey) -> Result<ProofFile> {
+        ProofFile::from_bytes(&files::read(path)?, key).map_err(|f| f.in_file(path))
+    }
+
+    /// Reads a file's bytes.
+    pub fn from_bytes(bytes: &[u8], key: &VerifyingKey) -> Result<ProofFile> {
+        let c = Container::from_bytes(bytes, FileKind::Proof)?;
+        let proof = Proof::from_container(&c, &key.key).map_err(|e| match e {
+            FileError::Parent { expected, found, .. } => {
+                Failure::rejected("this proof was made for another verifying key")
+                    .expected(format!("a proof for key {expected}, of {}", key.metadata.name))
+                    .found(format!("a proof for key {found}"))
+                    .help("give the .vk that was made together with the prover's .pk; every setup of the same model with the same options gives the same key")
+            }
+            other => other.into(),
+        })?;
+        let publics: Publics = c.get("publics")?;
+        let used: usize = c.get("used")?;
+        if used == 0 || used > key.metadata.batch {
+            let why = format!("it claims {used} inferences of a batch of {}", key.metadata.batch);
+            return Err(FileError::Damaged(why).into());
+        }
+        Ok(ProofFile { publics, used, proof })
+    }
+}
