@@ -1,0 +1,165 @@
+//! Programs and plans from hostile files: errors, never a panic, and never much memory.
+//!
+//! Bytes are flipped in the canonical form, and numbers are replaced in a readable form, which reaches deeper: most changed
+//! bytes are refused while reading already.
+use proptest::prelude::*;
+use serde_json::Value;
+use tessera_api::{Program, Trace, WitnessPlan};
+use tessera_checker::check;
+use tessera_checker::testing::{Case, Family, case};
+use tessera_runtime::{Limits, Prepared};
+
+/// Everything a user's files can reach. What it answers is of no interest here.
+fn use_files(program: &Program, plan: &WitnessPlan, inputs: &[Vec<i64>], honest: &Trace) {
+    let limits = Limits { elements: 1 << 22, operations: 1 << 22 };
+    if let Ok(p) = Prepared::with_limits(program, plan, limits) {
+        let _ = p.outputs(inputs.to_vec());
+        if let Ok(t) = p.run(inputs.to_vec()) {
+            let _ = check(program, &t);
+        }
+    }
+    // a trace of the right shape, as far as the tables still have one that is affordable
+    let cells = |t: &tessera_api::Table| t.rows as usize * t.witness.len();
+    if program.tables.iter().map(|t| cells(t).saturating_add(t.rows as usize)).fold(0, usize::saturating_add)
+        < 1 << 20
+    {
+        let mut t = honest.clone();
+        t.tables.resize(program.tables.len(), vec![]);
+        t.tables.iter_mut().zip(&program.tables).for_each(|(v, t)| v.resize(cells(t), 1));
+        if let Err(failures) = check(program, &t) {
+            failures.iter().for_each(|f| assert!(!f.to_string().is_empty()));
+        }
+    }
+}
+
+fn honest(family: Family, seed: u64) -> (Case, Trace) {
+    let c = case(family, seed);
+    let t = tessera_runtime::run(&c.program, &c.plan, c.inputs.clone()).unwrap();
+    (c, t)
+}
+
+fn family() -> impl Strategy<Value = Family> {
+    prop::sample::select(Family::ALL.to_vec())
+}
+
+/// The `pick`-th number of a tree.
+fn number<'a>(v: &'a mut Value, pick: &mut usize) -> Option<&'a mut Value> {
+    match v {
+        Value::Number(_) if *pick == 0 => Some(v),
+        Value::Number(_) => {
+            *pick -= 1;
+            None
+        }
+        Value::Array(a) => a.iter_mut().find_map(|v| number(v, pick)),
+        Value::Object(o) => o.values_mut().find_map(|v| number(v, pick)),
+        _ => None,
+    }
+}
+
+fn count(v: &Value) -> usize {
+    match v {
+        Value::Number(_) => 1,
+        Value::Array(a) => a.iter().map(count).sum(),
+        Value::Object(o) => o.values().map(count).sum(),
+        _ => 0,
+    }
+}
+
+fn replace(v: &mut Value, changes: &[(usize, i64)]) {
+    let n = count(v);
+    for (at, to) in changes.iter().filter(|_| n > 0) {
+        if let Some(v) = number(v, &mut (at % n)) {
+            *v = match to {
+                // small steps away from what is there
+                1000..1010 => Value::from(v.as_i64().unwrap_or(0).wrapping_add(to - 1005)),
+                to => Value::from(*to),
+            };
+        }
+    }
+}
+
+fn numbers() -> impl Strategy<Value = Vec<(usize, i64)>> {
+    let odd = prop::sample::select(vec![
+        -2,
+        -1,
+        0,
+        1,
+        2,
+        3,
+        64,
+        1 << 16,
+        1 << 20,
+        1 << 26,
+        u32::MAX as i64,
+        1 << 32,
+        1 << 40,
+        1 << 61,
+        1 << 62,
+        i64::MAX,
+        i64::MIN,
+        i64::MIN + 1,
+        1001,
+        1002,
+        1003,
+        1004,
+        1006,
+        1007,
+        1008,
+    ]);
+    prop::collection::vec((any::<usize>(), odd), 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn flipped_bytes(f in family(), seed in 0u64..50, which: bool, flips in prop::collection::vec((any::<usize>(), 1u8..), 1..4)) {
+        let (c, trace) = honest(f, seed);
+        let mut bytes = if which { postcard::to_allocvec(&c.program) } else { postcard::to_allocvec(&c.plan) }.unwrap();
+        for (at, x) in flips {
+            let n = bytes.len();
+            bytes[at % n] ^= x;
+        }
+        if which {
+            if let Ok(p) = postcard::from_bytes::<Program>(&bytes) {
+                use_files(&p, &c.plan, &c.inputs, &trace);
+            }
+        } else if let Ok(p) = postcard::from_bytes::<WitnessPlan>(&bytes) {
+            use_files(&c.program, &p, &c.inputs, &trace);
+        }
+    }
+
+    #[test]
+    fn odd_numbers_in_a_program(f in family(), seed in 0u64..50, changes in numbers()) {
+        let (c, trace) = honest(f, seed);
+        let mut v = serde_json::to_value(&c.program).unwrap();
+        replace(&mut v, &changes);
+        if let Ok(p) = serde_json::from_value::<Program>(v) {
+            use_files(&p, &c.plan, &c.inputs, &trace);
+        }
+    }
+
+    #[test]
+    fn odd_numbers_in_a_plan(f in family(), seed in 0u64..50, changes in numbers()) {
+        let (c, trace) = honest(f, seed);
+        let mut v = serde_json::to_value(&c.plan).unwrap();
+        replace(&mut v, &changes);
+        if let Ok(p) = serde_json::from_value::<WitnessPlan>(v) {
+            use_files(&c.program, &p, &c.inputs, &trace);
+        }
+    }
+
+    #[test]
+    fn odd_cells(f in family(), seed in 0u64..50, changes in prop::collection::vec((any::<usize>(), any::<usize>(), any::<i64>()), 1..30)) {
+        let (c, mut t) = honest(f, seed);
+        for (table, cell, v) in changes {
+            let n = t.tables.len();
+            let cells = &mut t.tables[table % n];
+            if !cells.is_empty() {
+                let n = cells.len();
+                cells[cell % n] = v;
+            }
+        }
+        let _ = check(&c.program, &t);
+    }
+}
