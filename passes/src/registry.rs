@@ -1,5 +1,6 @@
 //! The one list of passes, the dialects together, and the pass reference.
 
+use crate::{circuit, generic};
 use melior::{
     Context,
     dialect::{DialectHandle, DialectRegistry},
@@ -7,7 +8,7 @@ use melior::{
 use tessera_mlir::pass::{self, Pass};
 
 /// Every pass of this crate. Lowering crates have lists of their own, named `PASSES` as well.
-pub const PASSES: &[&dyn Pass] = &[];
+pub const PASSES: &[&dyn Pass] = &[&generic::CheckParams, &circuit::AbsorbScale, &circuit::HoistViews, &circuit::Intervals];
 
 /// The dialects of Tessera.
 pub fn dialects() -> [DialectHandle; 3] {

@@ -1,0 +1,2 @@
+// RUN: zk-opt --pass-pipeline=builtin.module(check-params{nope=1})
+module {}
