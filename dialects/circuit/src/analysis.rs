@@ -8,7 +8,7 @@
 //! after the ops that define its operands.
 
 use crate::interp::{key, spread};
-use crate::ops::{CircuitOp, CircuitType, Maximum, maximum, tables};
+use crate::ops::{CircuitOp, CircuitType, maximum, same_elements, tables};
 use crate::semantics::{ContractSpec, Interval, Ranges, TableFunction};
 use melior::ir::{
     OperationRef, Value, ValueLike,
@@ -208,13 +208,9 @@ impl Analysis {
             }
             CircuitOp::Affine { terms, constant } => match self.maximum(&terms, constant)? {
                 Some(max) => Known::ranges(max),
-                None => {
-                    let xs =
-                        terms.iter().map(|&(c, x)| Ok((c, self.ranges(x)?))).collect::<Result<Vec<_>>>()?;
-                    let xs: Vec<(i64, &Ranges)> = xs.iter().map(|(c, x)| (*c, &**x)).collect();
-                    Known::ranges(Ranges::affine(&ty.shape, &xs, constant))
-                }
+                None => Known::ranges(self.affine(&terms, constant, op.result(0)?.into())?),
             },
+            CircuitOp::Mul { a, b } if same_elements(a, b)? => Known::ranges(self.ranges(a)?.square()),
             CircuitOp::Mul { a, b } => Known::ranges(self.ranges(a)?.mul(&*self.ranges(b)?)),
             CircuitOp::Split { x, shift } => {
                 let (hi, lo) = self.ranges(x)?.split(shift);
@@ -258,17 +254,28 @@ impl Analysis {
         }
     }
 
-    /// max(a, b) = b + relu(a - b), where the terms are b and a lookup of relu on a - b.
+    /// max(a, b) + k = b + relu(a - b) + k, where the terms are b and a lookup of relu on a - b.
     fn maximum(&self, terms: &[(i64, Value)], constant: i64) -> Result<Option<Ranges>> {
-        let Some(Maximum { a, b, difference, table }) = maximum(terms, constant)? else { return Ok(None) };
-        let is_relu = self.tables.get(&table).is_some_and(|f| is_relu_on(f, self.hull(difference).ok()));
-        if is_relu { Ok(Some(self.ranges(a)?.max(&*self.ranges(b)?))) } else { Ok(None) }
+        let Some(max) = maximum(terms, constant)? else { return Ok(None) };
+        let Some(table) = self.tables.get(&max.table) else { return Ok(None) };
+        if !is_relu_on(table, self.hull(max.difference)?) {
+            return Ok(None);
+        }
+        let (a, b) = (self.affine(&max.a, max.a_constant, max.b)?, self.ranges(max.b)?);
+        Ok(Some(Ranges::affine(b.shape(), &[(1, &a.max(&b))], max.constant)))
+    }
+
+    /// An affine form of values like `like`.
+    fn affine(&self, terms: &[(i64, Value)], constant: i64, like: Value) -> Result<Ranges> {
+        let xs = terms.iter().map(|&(c, x)| Ok((c, self.ranges(x)?))).collect::<Result<Vec<_>>>()?;
+        let xs: Vec<(i64, &Ranges)> = xs.iter().map(|(c, x)| (*c, &**x)).collect();
+        Ok(Ranges::affine(&CircuitType::of(like)?.shape, &xs, constant))
     }
 }
 
 /// Whether f(x) = max(x, 0) for every x in `keys`.
-fn is_relu_on(f: &TableFunction, keys: Option<Interval>) -> bool {
-    let Some((lo, hi)) = keys.and_then(Interval::to_i64s) else { return false };
+fn is_relu_on(f: &TableFunction, keys: Interval) -> bool {
+    let Some((lo, hi)) = keys.to_i64s() else { return false };
     match *f {
         TableFunction::Clamp { offset: 0, shift: 0, min: 0, max, .. } => hi <= max,
         TableFunction::Clamp { .. } => false,

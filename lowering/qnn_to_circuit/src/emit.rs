@@ -177,6 +177,10 @@ impl<'c, 'a> Emit<'c, 'a> {
     /// The elementwise maximum: max(a, b) = b + relu(a - b).
     pub fn max(&mut self, a: Value<'c, 'a>, b: Value<'c, 'a>) -> Result<Value<'c, 'a>> {
         let difference = self.affine(&[(1, a), (-1, b)], 0)?;
+        let sign = self.hull(difference)?;
+        if sign.lo >= 0 || sign.hi <= 0 {
+            return Ok(if sign.lo >= 0 { a } else { b });
+        }
         let excess = self.relu(difference)?;
         self.affine(&[(1, b), (1, excess)], 0)
     }

@@ -99,6 +99,18 @@ impl Ranges {
         Ranges::zip(&[self, other], |row| row[0] * row[1])
     }
 
+    /// The elementwise square.
+    pub fn square(&self) -> Ranges {
+        Ranges::zip(&[self], |row| {
+            let product = row[0] * row[0];
+            if row[0].holds(0) {
+                Interval { lo: 0, ..product }
+            } else {
+                Interval { lo: product.lo.max(0), ..product }
+            }
+        })
+    }
+
     /// The elementwise maximum.
     pub fn max(&self, other: &Ranges) -> Ranges {
         Ranges::zip(&[self, other], |row| Interval {
@@ -128,10 +140,8 @@ impl Ranges {
 
     /// The viewed tensor; padding is 0.
     pub fn view(&self, view: &View) -> Ranges {
-        if self.values.len() == 1 {
-            let value = self.values[0];
-            let padded = if view.reads_everywhere() { value } else { value.hull(Interval::point(0)) };
-            return Ranges::uniform(&view.shape, padded);
+        if self.values.len() == 1 && view.reads_everywhere() {
+            return Ranges::uniform(&view.shape, self.values[0]);
         }
         let strides = row_major(&self.shape);
         let steps = self.steps();
@@ -247,7 +257,8 @@ mod tests {
         let out = r.view(&v);
         let points: Vec<i128> = (0..6).map(|i| out.at(&[i / 3, i % 3]).lo).collect();
         assert_eq!(points, [0, 1, 2, 0, 3, 4]);
-        assert_eq!(Ranges::uniform(&[2, 2], iv(5, 6)).view(&v).hull(), iv(0, 6));
+        let padded = Ranges::uniform(&[2, 2], iv(5, 6)).view(&v);
+        assert_eq!((padded.at(&[1, 0]), padded.at(&[1, 1])), (iv(0, 0), iv(5, 6)));
         let b = r.view(&View::broadcast(&[2, 2], &[7, 2, 2]).unwrap());
         assert_eq!((b.kept.as_slice(), b.at(&[6, 1, 0])), ([1, 2, 2].as_slice(), iv(3, 3)));
     }

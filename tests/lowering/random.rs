@@ -1,0 +1,413 @@
+//! Random small quantized models: every op of the qnn dialect with every combination of attributes, from a tape of choices.
+//!
+//! Invariants: the same tape gives the same model; a tape that ends early goes on as zeros, so that shrinking a tape shrinks
+//! the model; every requantization keeps the quantizer's rule, accumulator times multiplier within 32 bits.
+
+use melior::Context;
+use melior::ir::{Location, Module, Value};
+use tessera_mlir::build::Cursor;
+use tessera_mlir::func::{self, FuncBuilder, Port};
+use tessera_mlir::params::{Param, ParamData, Params};
+use tessera_mlir::types::{Quant, TensorType};
+use tessera_mlir::{Result, shape};
+use tessera_qnn::ops::{self, ConvAttrs, PoolAttrs, RequantizeAttrs};
+
+/// The one scale of all activations, so that any two values may be joined.
+pub const SCALE: f64 = 0.5;
+/// No value grows beyond this many elements.
+const MOST: usize = 400;
+
+/// Choices, one after the other.
+pub struct Tape<'t> {
+    choices: &'t [u16],
+    at: usize,
+}
+
+impl<'t> Tape<'t> {
+    pub fn new(choices: &'t [u16]) -> Self {
+        Tape { choices, at: 0 }
+    }
+
+    /// A number below `n`.
+    pub fn below(&mut self, n: usize) -> usize {
+        let choice = self.choices.get(self.at).copied().unwrap_or(0);
+        self.at += 1;
+        usize::from(choice) % n.max(1)
+    }
+
+    /// A number of `range`, both ends included.
+    fn within(&mut self, low: usize, high: usize) -> usize {
+        low + self.below(high - low + 1)
+    }
+
+    /// Integers within ±`most`, made from one choice.
+    pub fn integers(&mut self, n: usize, most: i64) -> Vec<i64> {
+        let mut state = self.below(1 << 16) as u64 + 1;
+        (0..n)
+            .map(|_| {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                (state >> 33) as i64 % (2 * most + 1) - most
+            })
+            .collect()
+    }
+}
+
+#[derive(Clone)]
+struct Node<'c, 'a> {
+    value: Value<'c, 'a>,
+    shape: Vec<usize>,
+}
+
+/// A model, with what its inputs look like.
+pub struct Model<'c> {
+    pub module: Module<'c>,
+    pub params: Params,
+    pub inputs: Vec<Vec<usize>>,
+    /// How many ops of each kind it has.
+    pub ops: Vec<&'static str>,
+}
+
+struct Writer<'c, 'a, 't, 'm> {
+    location: Location<'c>,
+    cursor: Cursor<'c, 'a>,
+    tape: &'m mut Tape<'t>,
+    params: Params,
+    globals: Vec<(String, TensorType)>,
+    nodes: Vec<Node<'c, 'a>>,
+    ops: Vec<&'static str>,
+}
+
+/// A sum that must be requantized: its largest magnitude.
+struct Sums<'c, 'a> {
+    value: Value<'c, 'a>,
+    shape: Vec<usize>,
+    most: i64,
+}
+
+pub fn model<'c>(context: &'c Context, tape: &mut Tape) -> Result<Model<'c>> {
+    let location = Location::unknown(context);
+    let module = Module::new(location);
+    let inputs: Vec<Vec<usize>> = (0..tape.within(1, 2))
+        .map(|_| vec![tape.within(1, 2), tape.within(1, 4), tape.within(2, 7), tape.within(2, 7)])
+        .collect();
+    let ports: Vec<Port> = inputs
+        .iter()
+        .enumerate()
+        .map(|(i, shape)| Port::new(format!("x{i}"), TensorType::f32(shape.clone()).to_type(context)))
+        .collect();
+    let builder = FuncBuilder::new(module.body(), location, "main", &ports)?;
+    let mut writer = Writer {
+        location,
+        cursor: builder.cursor(),
+        tape,
+        params: Params::default(),
+        globals: vec![],
+        nodes: vec![],
+        ops: vec![],
+    };
+    for (i, shape) in inputs.iter().enumerate() {
+        let x = ops::quantize(location, builder.argument(i)?, &Quant::i8(SCALE));
+        let value = writer.cursor.value(x)?;
+        writer.nodes.push(Node { value, shape: shape.clone() });
+    }
+    for _ in 0..writer.tape.within(1, 6) {
+        writer.step()?;
+    }
+    let Writer { tape, params, globals, nodes, ops: kinds, cursor, .. } = writer;
+    // Return the last value, and sometimes an earlier one, stored or real.
+    let mut results = vec![nodes[nodes.len() - 1].value];
+    if tape.below(4) == 0 {
+        results.push(nodes[tape.below(nodes.len())].value);
+    }
+    for result in &mut results {
+        if tape.below(2) == 0 {
+            *result = cursor.value(ops::dequantize(location, *result))?;
+        }
+    }
+    let names: Vec<String> = (0..results.len()).map(|i| format!("y{i}")).collect();
+    builder.finish(&results, &names)?;
+    for (name, ty) in &globals {
+        func::declare_global(module.body(), location, name, ty.to_type(context))?;
+    }
+    Ok(Model { module, params, inputs, ops: kinds })
+}
+
+impl<'c, 'a> Writer<'c, 'a, '_, '_> {
+    fn parameter(&mut self, ty: TensorType, data: ParamData) -> Result<Value<'c, 'a>> {
+        let name = format!("p{}", self.globals.len());
+        self.params.insert(name.as_str(), Param::new(ty.shape.clone(), data)?);
+        let load = func::load_global(self.location, &name, ty.to_type(self.cursor.context()));
+        self.globals.push((name, ty));
+        self.cursor.value(load)
+    }
+
+    /// Weights with a scale per output channel.
+    fn weights(&mut self, shape: &[usize]) -> Result<(Value<'c, 'a>, i64)> {
+        let most = [127, 127, 3, 0][self.tape.below(4)];
+        let values = self.tape.integers(shape.iter().product(), most);
+        let quant = Quant::per_channel_i8((0..shape[0]).map(|o| 0.25 + o as f64).collect(), 0);
+        let data = ParamData::I8(values.iter().map(|&v| v as i8).collect());
+        Ok((self.parameter(TensorType::quant(shape, quant), data)?, most))
+    }
+
+    /// An activation that is a parameter.
+    fn constant(&mut self, shape: &[usize]) -> Result<Value<'c, 'a>> {
+        let values = self.tape.integers(shape.iter().product(), 127);
+        let data = ParamData::I8(values.iter().map(|&v| v as i8).collect());
+        self.parameter(TensorType::quant(shape, Quant::i8(SCALE)), data)
+    }
+
+    fn bias(&mut self, channels: usize) -> Result<(Option<Value<'c, 'a>>, i64)> {
+        if self.tape.below(2) == 0 {
+            return Ok((None, 0));
+        }
+        let values = self.tape.integers(channels, 9000);
+        let data = ParamData::I32(values.iter().map(|&v| v as i32).collect());
+        Ok((Some(self.parameter(TensorType::i32([channels]), data)?), 9000))
+    }
+
+    fn step(&mut self) -> Result<()> {
+        let node = self.nodes[self.tape.below(self.nodes.len())].clone();
+        // The most recent value more often than not.
+        let node = if self.tape.below(3) == 0 { node } else { self.nodes[self.nodes.len() - 1].clone() };
+        let kind = self.tape.below(13);
+        let written = match kind {
+            0 | 1 => self.conv(&node)?.map(|sums| ("conv", self.requantize(sums))),
+            2 => self.linear(&node)?.map(|sums| ("linear", self.requantize(sums))),
+            3 => self.matmul(&node)?.map(|sums| ("matmul", self.requantize(sums))),
+            4 => self.add(&node)?.map(|sums| ("add", self.requantize(sums))),
+            5 => self.mul(&node)?.map(|sums| ("mul", self.requantize(sums))),
+            6 => self.sum_pool(&node)?.map(|sums| ("sum_pool", self.requantize(sums))),
+            7 | 8 => self.max_pool(&node)?.map(|node| ("max_pool", Ok(node))),
+            _ => {
+                let (name, op, shape) = self.layout(&node)?;
+                let value = self.cursor.value(op)?;
+                Some((name, Ok(Node { value, shape })))
+            }
+        };
+        if let Some((name, node)) = written {
+            self.ops.push(name);
+            self.nodes.push(node?);
+        }
+        Ok(())
+    }
+
+    fn conv(&mut self, x: &Node<'c, 'a>) -> Result<Option<Sums<'c, 'a>>> {
+        let &[_, c, h, w] = x.shape.as_slice() else { return Ok(None) };
+        let divisors: Vec<usize> = (1..=c).filter(|g| c % g == 0).collect();
+        let groups = divisors[self.tape.below(divisors.len())];
+        let attrs = ConvAttrs {
+            strides: [self.tape.within(1, 3), self.tape.within(1, 2)],
+            pads: std::array::from_fn(|_| self.tape.below(3)),
+            dilations: [self.tape.within(1, 2), self.tape.within(1, 3)],
+            groups,
+        };
+        let o = groups * self.tape.within(1, 3);
+        let kernel = [o, c / groups, self.tape.within(1, 3.min(h)), self.tape.within(1, 3.min(w))];
+        let Ok(out) = shape::conv(&x.shape, &kernel, None, &attrs) else { return Ok(None) };
+        if out.iter().product::<usize>() > MOST {
+            return Ok(None);
+        }
+        let (weights, most) = self.weights(&kernel)?;
+        let (bias, most_bias) = self.bias(o)?;
+        let value = self.cursor.value(ops::conv(self.location, x.value, weights, bias, &attrs))?;
+        let terms = kernel[1..].iter().product::<usize>() as i64;
+        Ok(Some(Sums { value, shape: out, most: terms * 127 * most + most_bias }))
+    }
+
+    fn linear(&mut self, x: &Node<'c, 'a>) -> Result<Option<Sums<'c, 'a>>> {
+        let Some(&k) = x.shape.last() else { return Ok(None) };
+        let o = self.tape.within(1, 5);
+        let (weights, most) = self.weights(&[o, k])?;
+        let (bias, most_bias) = self.bias(o)?;
+        let value = self.cursor.value(ops::linear(self.location, x.value, weights, bias))?;
+        Ok(self.small(value)?.map(|shape| Sums { value, shape, most: k as i64 * 127 * most + most_bias }))
+    }
+
+    /// x·b or a·x, where the other side is a parameter, or x·xᵀ; leading axes may broadcast.
+    fn matmul(&mut self, x: &Node<'c, 'a>) -> Result<Option<Sums<'c, 'a>>> {
+        let rank = x.shape.len();
+        if rank < 2 {
+            return Ok(None);
+        }
+        let (m, k) = (x.shape[rank - 2], x.shape[rank - 1]);
+        let extent = self.tape.within(1, 4);
+        let lead: Vec<usize> = match self.tape.below(3) {
+            0 => vec![],
+            1 => x.shape[..rank - 2].to_vec(),
+            _ => x.shape[..rank - 2].iter().map(|&e| if self.tape.below(2) == 0 { 1 } else { e }).collect(),
+        };
+        let (a, b, terms) = match self.tape.below(3) {
+            0 => {
+                let b = self.constant(&[lead, vec![k, extent]].concat())?;
+                (x.value, b, k)
+            }
+            1 => {
+                let a = self.constant(&[lead, vec![extent, m]].concat())?;
+                (a, x.value, m)
+            }
+            _ => {
+                let mut perm: Vec<usize> = (0..rank).collect();
+                perm.swap(rank - 2, rank - 1);
+                let t = self.cursor.value(ops::transpose(self.location, x.value, &perm))?;
+                (x.value, t, k)
+            }
+        };
+        let value = self.cursor.value(ops::matmul(self.location, a, b))?;
+        Ok(self.small(value)?.map(|shape| Sums { value, shape, most: terms as i64 * 127 * 127 }))
+    }
+
+    /// The shape of a value, unless it is too large to go on with.
+    fn small(&self, value: Value) -> Result<Option<Vec<usize>>> {
+        let shape = tessera_mlir::types::of(value)?.shape;
+        Ok((shape.iter().product::<usize>() <= MOST).then_some(shape))
+    }
+
+    /// Another value or a parameter that broadcasts with x.
+    fn partner(&mut self, x: &Node<'c, 'a>) -> Result<Value<'c, 'a>> {
+        let fits: Vec<Value<'c, 'a>> = self
+            .nodes
+            .iter()
+            .filter(|n| {
+                shape::broadcast(&x.shape, &n.shape).is_ok_and(|s| s.iter().product::<usize>() <= MOST)
+            })
+            .map(|n| n.value)
+            .collect();
+        if self.tape.below(2) == 0 {
+            return Ok(fits[self.tape.below(fits.len())]);
+        }
+        let skip = self.tape.below(x.shape.len() + 1);
+        let shape: Vec<usize> =
+            x.shape[skip..].iter().map(|&e| if self.tape.below(2) == 0 { 1 } else { e }).collect();
+        self.constant(&shape)
+    }
+
+    fn add(&mut self, x: &Node<'c, 'a>) -> Result<Option<Sums<'c, 'a>>> {
+        let other = self.partner(x)?;
+        let m = [1, -1, 300, 7][self.tape.below(4)];
+        let n = [1, -5, 1000][self.tape.below(3)];
+        let value = self.cursor.value(ops::add(self.location, x.value, other, m, n))?;
+        let shape = tessera_mlir::types::of(value)?.shape;
+        Ok(Some(Sums { value, shape, most: 127 * (m.abs() + n.abs()) }))
+    }
+
+    fn mul(&mut self, x: &Node<'c, 'a>) -> Result<Option<Sums<'c, 'a>>> {
+        let other = self.partner(x)?;
+        let value = self.cursor.value(ops::mul(self.location, x.value, other))?;
+        let shape = tessera_mlir::types::of(value)?.shape;
+        Ok(Some(Sums { value, shape, most: 127 * 127 }))
+    }
+
+    fn pool_attrs(&mut self, x: &Node) -> Option<(PoolAttrs, Vec<usize>)> {
+        let &[_, _, h, w] = x.shape.as_slice() else { return None };
+        let kernel = [self.tape.within(1, 5.min(h)), self.tape.within(1, 5.min(w))];
+        let strides = match self.tape.below(3) {
+            0 => kernel,
+            _ => [self.tape.within(1, 3), self.tape.within(1, 3)],
+        };
+        let pads = match self.tape.below(2) {
+            0 => [0; 4],
+            _ => std::array::from_fn(|i| self.tape.below(kernel[i % 2])),
+        };
+        let attrs = PoolAttrs { kernel, strides, pads };
+        let out = shape::pool(&x.shape, &attrs).ok()?;
+        (out.iter().product::<usize>() <= MOST).then_some((attrs, out))
+    }
+
+    fn sum_pool(&mut self, x: &Node<'c, 'a>) -> Result<Option<Sums<'c, 'a>>> {
+        let Some((attrs, shape)) = self.pool_attrs(x) else { return Ok(None) };
+        let value = self.cursor.value(ops::sum_pool(self.location, x.value, &attrs))?;
+        Ok(Some(Sums { value, shape, most: 127 * (attrs.kernel[0] * attrs.kernel[1]) as i64 }))
+    }
+
+    fn max_pool(&mut self, x: &Node<'c, 'a>) -> Result<Option<Node<'c, 'a>>> {
+        let Some((attrs, shape)) = self.pool_attrs(x) else { return Ok(None) };
+        let value = self.cursor.value(ops::max_pool(self.location, x.value, &attrs))?;
+        Ok(Some(Node { value, shape }))
+    }
+
+    fn layout(
+        &mut self,
+        x: &Node<'c, 'a>,
+    ) -> Result<(&'static str, Result<melior::ir::Operation<'c>>, Vec<usize>)> {
+        let rank = x.shape.len();
+        let location = self.location;
+        Ok(match self.tape.below(6) {
+            0 => ("relu", ops::relu(location, x.value), x.shape.clone()),
+            1 => {
+                let split = self.tape.below(rank + 1);
+                let shape = match self.tape.below(3) {
+                    0 => vec![x.shape[..split].iter().product(), x.shape[split..].iter().product()],
+                    1 => vec![x.shape.iter().product()],
+                    _ => [vec![1], x.shape.clone(), vec![1]].concat(),
+                };
+                ("reshape", ops::reshape(location, x.value, &shape), shape)
+            }
+            2 => {
+                let mut perm: Vec<usize> = (0..rank).collect();
+                for i in (1..rank).rev() {
+                    perm.swap(i, self.tape.below(i + 1));
+                }
+                ("transpose", ops::transpose(location, x.value, &perm), shape::transpose(&x.shape, &perm)?)
+            }
+            3 => {
+                let axis = self.tape.below(rank);
+                let same = |n: &Node| {
+                    n.shape.len() == rank && (0..rank).all(|d| d == axis || n.shape[d] == x.shape[d])
+                };
+                let fits: Vec<Node> = self.nodes.iter().filter(|n| same(n)).cloned().collect();
+                let other = fits[self.tape.below(fits.len())].clone();
+                let shape = shape::concat(&[&x.shape, &other.shape], axis)?;
+                if shape.iter().product::<usize>() > MOST {
+                    ("relu", ops::relu(location, x.value), x.shape.clone())
+                } else {
+                    ("concat", ops::concat(location, &[x.value, other.value], axis), shape)
+                }
+            }
+            4 => {
+                let low: Vec<usize> = (0..rank).map(|_| self.tape.below(2)).collect();
+                let high: Vec<usize> = (0..rank).map(|_| self.tape.below(2)).collect();
+                let shape = shape::pad(&x.shape, &low, &high)?;
+                if shape.iter().product::<usize>() > MOST {
+                    ("relu", ops::relu(location, x.value), x.shape.clone())
+                } else {
+                    ("pad", ops::pad(location, x.value, &low, &high), shape)
+                }
+            }
+            _ => {
+                let starts: Vec<usize> = x.shape.iter().map(|&e| self.tape.below(e)).collect();
+                let strides: Vec<usize> = (0..rank).map(|_| self.tape.within(1, 3)).collect();
+                let sizes: Vec<usize> = (0..rank)
+                    .map(|d| self.tape.within(1, (x.shape[d] - 1 - starts[d]) / strides[d] + 1))
+                    .collect();
+                ("slice", ops::slice(location, x.value, &starts, &sizes, &strides), sizes)
+            }
+        })
+    }
+
+    /// By the quantizer's rule: the largest sum times the multiplier, rounded, fits 32 bits.
+    fn requantize(&mut self, sums: Sums<'c, 'a>) -> Result<Node<'c, 'a>> {
+        let shift = [16, 17, 20, 24, 5, 1][self.tape.below(6)] as u32;
+        // A shift below 16 is as one of 16 with the multiplier scaled up.
+        let lift = 16u32.saturating_sub(shift);
+        let room = ((1i64 << 31) - (1 << (shift.max(16) - 1)) - 1) >> lift;
+        let largest = (room / sums.most.max(1)).clamp(1, (1 << 31) - 1);
+        let axis = self.tape.below(sums.shape.len());
+        let count = if self.tape.below(2) == 0 { 1 } else { sums.shape[axis] };
+        let multiplier: Vec<i64> = (0..count)
+            .map(|_| match self.tape.below(3) {
+                0 => largest,
+                1 => 1 + self.tape.below(1 << 16) as i64 * largest / (1 << 16),
+                _ => (1i64 << shift).min(largest),
+            })
+            .collect();
+        let (min, max) = [(-127, 127), (0, 127), (-5, 90)][self.tape.below(3)];
+        if largest * sums.most > room {
+            // Not even a multiplier of 1 fits this shift: the sum itself would not.
+            return Err(tessera_mlir::Error::new("a sum is too large for the generator"));
+        }
+        let attrs = RequantizeAttrs { multiplier, axis, shift, min, max };
+        let op = ops::requantize(self.location, sums.value, &attrs, &Quant::i8(SCALE));
+        Ok(Node { value: self.cursor.value(op)?, shape: sums.shape })
+    }
+}
