@@ -11,7 +11,7 @@ use crate::eval::{Arithmetic, Packed, Ready, Single, Weights, lanes, pair, prepa
 use crate::p3::{E, F, Mat, PF, PackedValue, PrimeCharacteristicRing, signed};
 use crate::rows::BaseColumns;
 use p3_maybe_rayon::prelude::*;
-use tessera_api::{Program, ProveError, Trace};
+use tessera_api::{Program, ProveError};
 
 /// Rows handed to one task.
 const BLOCK: usize = 256;
@@ -31,10 +31,14 @@ impl Columns {
     }
 }
 
-/// The witness on physical rows, one matrix per group.
-pub fn witness(program: &Program, compiled: &Compiled, trace: &Trace) -> Result<Vec<Mat>, ProveError> {
-    if trace.tables.len() != program.tables.len() {
-        let (e, f) = (program.tables.len(), trace.tables.len());
+/// The witness on physical rows, one matrix per group. `program` is the Program as the trace's maker knows it.
+pub fn witness(
+    program: &Program,
+    compiled: &Compiled,
+    tables: Vec<Vec<i64>>,
+) -> Result<Vec<Mat>, ProveError> {
+    if tables.len() != program.tables.len() {
+        let (e, f) = (program.tables.len(), tables.len());
         return Err(ProveError::Shape(format!("expected {e} tables, found {f}")));
     }
     let mut out: Vec<Mat> = compiled
@@ -43,9 +47,9 @@ pub fn witness(program: &Program, compiled: &Compiled, trace: &Trace) -> Result<
         .iter()
         .map(|g| Mat::new(F::zero_vec(g.height() * g.witness as usize), g.witness as usize))
         .collect();
-    for ((t, cells), place) in program.tables.iter().zip(&trace.tables).zip(&compiled.places) {
-        let width = t.witness.len();
-        let expected = width * t.rows as usize;
+    for (i, mut cells) in tables.into_iter().enumerate() {
+        let (given, t, place) = (&program.tables[i], &compiled.program.tables[i], &compiled.places[i]);
+        let expected = given.witness.len() * given.rows as usize;
         if cells.len() != expected {
             let found = cells.len();
             return Err(ProveError::Shape(format!(
@@ -53,9 +57,20 @@ pub fn witness(program: &Program, compiled: &Compiled, trace: &Trace) -> Result<
                 t.name
             )));
         }
+        let width = t.witness.len();
         if width == 0 {
             continue;
         }
+        // a wide row is several rows of the trace, one after the other
+        cells.extend(
+            t.witness
+                .iter()
+                .map(|c| c.padding)
+                .cycle()
+                .take(width)
+                .skip(expected % width)
+                .take((width * t.rows as usize).saturating_sub(expected)),
+        );
         let m = &mut out[place.group];
         let (pad, at) = (place.pad as usize, place.witness as usize);
         m.values.par_chunks_mut(m.width * BLOCK).enumerate().for_each(|(b, rows)| {

@@ -3,6 +3,7 @@
 //! Invariants: what is read is validated before it is handed out; an encoding that is not the one this crate writes is
 //! refused, so a file cannot be changed without changing what it says; a file that belongs to something else is an error
 //! that names both.
+use crate::air::reshape::Limits;
 use crate::keys::{Proof, ProvingKey, VerifyingKey, build};
 use crate::security;
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,7 @@ impl ProvingKey {
         let program: Program = c.get("program")?;
         let vk: VerifyingKey = strict(c, "key")?;
         c.check_parent(program.digest())?;
-        let key = build(&program, |air| {
+        let key = build(&program, Limits::default(), |air| {
             security::check(&vk.security, air)
                 .map(|()| vk.security)
                 .map_err(|reason| crate::unsupported(&reason))

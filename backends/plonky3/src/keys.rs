@@ -3,6 +3,7 @@
 //! Invariants: a verifying key holds nothing whose size grows with the number of rows; its digest covers everything in it; a
 //! proving key can be made again from its Program and security parameters, and refuses to be used with another digest.
 use crate::air::compile::{Compiled, compile};
+use crate::air::reshape::Limits;
 use crate::air::{Air, Group};
 use crate::p3::{Commitment, Committed, E, F, FriProof, LOG_BLOWUP, Mat, Opened, PrimeCharacteristicRing};
 use crate::p3::{Scheme, extend};
@@ -137,19 +138,20 @@ impl Round {
 
 /// Keys of a Program.
 pub fn setup(program: &Program, target: SecurityTarget) -> Result<ProvingKey, SetupError> {
-    build(program, |air| choose(target, air).map_err(|reason| unsupported(&reason)))
+    build(program, Limits::default(), |air| choose(target, air).map_err(|reason| unsupported(&reason)))
 }
 
 /// Keys with parameters that depend on the compiled relation.
 pub fn build(
     program: &Program,
+    limits: Limits,
     parameters: impl FnOnce(&Air) -> Result<SecurityParams, SetupError>,
 ) -> Result<ProvingKey, SetupError> {
-    let compiled = compile(program)?;
+    let compiled = compile(program, limits)?;
     compiled.air.validate().map_err(|e| unsupported(&e))?;
     let security = parameters(&compiled.air)?;
     let scheme = Scheme::new(&security.fri);
-    let fixed = compiled.fixed(program)?;
+    let fixed = compiled.fixed()?;
     let (commitment, committed) =
         scheme.commit(fixed.iter().filter(|m| m.width > 0).cloned().collect()).unzip();
     let sparse: Vec<Mat> = compiled.air.groups.iter().map(sparse).collect();

@@ -71,14 +71,20 @@ impl Backend for Plonky3 {
     }
 
     fn cost(&self, program: &Program) -> Result<Cost, SetupError> {
-        let air = air::compile::compile(program)?.air;
+        let compiled = air::compile::compile(program, Default::default())?;
+        let air = &compiled.air;
         let sum = |f: &dyn Fn(&air::Group) -> u64| air.groups.iter().map(f).sum::<u64>();
         Ok(Cost {
             fixed_cells: sum(&|g| (g.fixed as u64) << g.log_height),
             witness_cells: sum(&|g| (g.witness as u64) << g.log_height),
             extension_cells: sum(&|g| ((g.round2 + g.round3) as u64) << g.log_height),
             lookups: air.measure.fractions,
-            padding_rows: program.tables.iter().map(|t| (1u64 << t.log_height) - t.rows as u64).sum(),
+            padding_rows: compiled
+                .program
+                .tables
+                .iter()
+                .map(|t| (1u64 << t.log_height) - t.rows as u64)
+                .sum(),
             opened_columns: sum(&|g| (g.fixed + g.witness + 2 * (g.round2 + g.round3)) as u64),
         })
     }

@@ -23,9 +23,8 @@ pub fn prove(
     let mut clock = Clock::new();
     let (air, p) = (&key.vk.air, &key.vk.security);
     trace.publics.check(&air.publics).map_err(ProveError::Publics)?;
-    let mut witness = columns::witness(&key.program, &key.compiled, &trace)?;
+    let mut witness = columns::witness(&key.program, &key.compiled, trace.tables)?;
     let publics = trace.publics;
-    drop(trace.tables);
     tamper.witness(&mut witness);
     clock.lap("fill columns");
 

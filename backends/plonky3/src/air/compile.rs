@@ -5,6 +5,7 @@
 //! text, not of its tables.
 use super::basis::{Combination, Request, Selectors, selectors};
 use super::nodes::{self, Place, Sum};
+use super::reshape::{Limits, Reshaped, reshape};
 use super::rows::{Walk, intern, minus, plus};
 use super::symbol::{Exponents, Monomials, balanced};
 use super::{Air, Copy, Dot, EXTRA_VARIABLES, Equation, EquationTerm, Factor, Group, Node, Operand};
@@ -15,6 +16,10 @@ use tessera_api::{Program, SetupError, Term};
 
 /// A compiled Program.
 pub struct Compiled {
+    /// The Program, its tables reshaped.
+    pub program: Program,
+    /// How many rows of each of the Program's tables became one.
+    pub factors: Vec<u32>,
     /// What the verifier keeps.
     pub air: Air,
     /// How copy columns are filled.
@@ -78,10 +83,11 @@ struct Compiler<'a> {
 }
 
 /// Compiles a validated Program.
-pub fn compile(program: &Program) -> Result<Compiled, SetupError> {
+pub fn compile(program: &Program, limits: Limits) -> Result<Compiled, SetupError> {
     program.validate()?;
+    let Reshaped { program, factors } = reshape(program, limits)?;
     let mut c = Compiler {
-        program,
+        program: &program,
         walks: BTreeMap::new(),
         requests: program.tables.iter().map(|_| vec![]).collect(),
         fold_requests: BTreeMap::new(),
@@ -96,7 +102,8 @@ pub fn compile(program: &Program) -> Result<Compiled, SetupError> {
     if cells > MAX_CELLS {
         return Err(unsupported(format!("{cells} committed cells; at most {MAX_CELLS} are possible")));
     }
-    c.write(groups, places, dense, values)
+    let (air, copies, dense) = c.write(groups, &places, dense, values)?;
+    Ok(Compiled { program, factors, air, copies, places, dense })
 }
 
 impl Compiler<'_> {
@@ -304,10 +311,10 @@ impl Compiler<'_> {
     fn write(
         &self,
         mut groups: Vec<Group>,
-        places: Vec<Place>,
+        places: &[Place],
         selectors: Vec<Selectors>,
         values: Vec<Value>,
-    ) -> Result<Compiled, SetupError> {
+    ) -> Result<(Air, Vec<Copy>, Vec<Vec<Vec<bool>>>), SetupError> {
         let program = self.program;
         let v = self.variables();
         let mut monos = Monomials::default();
@@ -352,7 +359,7 @@ impl Compiler<'_> {
             .max()
             .unwrap_or(0);
         let mut fractions = 0u64;
-        for (t, place) in program.tables.iter().zip(&places) {
+        for (t, place) in program.tables.iter().zip(places) {
             let group = &mut groups[place.group];
             for c in &t.constraints {
                 group.nodes.push(nodes::base(place, c));
@@ -458,7 +465,7 @@ impl Compiler<'_> {
             ..air.count()
         };
         let dense = selectors.into_iter().map(|s| s.dense).collect();
-        Ok(Compiled { air, copies, places, dense })
+        Ok((air, copies, dense))
     }
 
     /// Ratio and end of a running sum: no end → 1 and 0; first end → 0 and 1; further ends → ratio and 1.
@@ -530,7 +537,8 @@ fn reach(s: &tessera_api::Seq) -> u64 {
 
 impl Compiled {
     /// The fixed columns of all groups, selectors included, on physical rows.
-    pub fn fixed(&self, program: &Program) -> Result<Vec<Mat>, SetupError> {
+    pub fn fixed(&self) -> Result<Vec<Mat>, SetupError> {
+        let program = &self.program;
         let mut out: Vec<Mat> = self
             .air
             .groups

@@ -16,6 +16,7 @@ pub mod basis;
 pub mod compile;
 pub mod measure;
 pub mod nodes;
+pub mod reshape;
 pub mod rows;
 pub mod symbol;
 pub mod validate;

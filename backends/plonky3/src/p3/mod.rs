@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use sponge::Sponge;
 use std::sync::OnceLock;
 
+mod hash;
 mod sponge;
 
 /// The base field.
@@ -43,7 +44,7 @@ pub const COLLISION_BITS: usize = 128;
 pub const LOG_BLOWUP: usize = 1;
 
 type Blake3 = p3_blake3::Blake3;
-type LeafHash = SerializingHasher<Blake3>;
+type LeafHash = SerializingHasher<hash::RowHash>;
 type NodeHash = CompressionFunctionFromHasher<Blake3, 2, 32>;
 type BaseMmcs = MerkleTreeMmcs<F, u8, LeafHash, NodeHash, 2, 32>;
 type FriMmcs = ExtensionMmcs<F, E, BaseMmcs>;
@@ -84,7 +85,7 @@ fn dft() -> &'static Dft {
 }
 
 fn base_mmcs() -> BaseMmcs {
-    BaseMmcs::new(LeafHash::new(Blake3 {}), NodeHash::new(Blake3 {}), 0)
+    BaseMmcs::new(LeafHash::new(hash::RowHash), NodeHash::new(Blake3 {}), 0)
 }
 
 /// Evaluations on the subgroup to evaluations on the coset that is committed, rows in bit-reversed order.

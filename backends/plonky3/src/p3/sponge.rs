@@ -7,6 +7,7 @@ use p3_challenger::{
     CanObserve, CanSample, CanSampleBits, FieldChallenger, GrindingChallenger, HashChallenger,
 };
 use p3_maybe_rayon::prelude::*;
+use p3_symmetric::CryptographicHasher;
 
 /// Fiat–Shamir by a chain of BLAKE3 digests (p3's hash challenger), with grinding that finds the smallest witness.
 #[derive(Clone)]
@@ -78,18 +79,29 @@ impl GrindingChallenger for Sponge {
         let mut digest: [u8; 32] = self.clone().0.sample_array();
         digest.reverse();
         let mask = (1u64 << bits) - 1;
-        let passes = |w: u64| {
-            let mut message = [0; 40];
-            message[..32].copy_from_slice(&digest);
-            message[32..].copy_from_slice(&w.to_le_bytes());
-            let mut word = [0; 8];
-            word.copy_from_slice(&blake3::hash(&message).as_bytes()[24..]);
-            u64::from_be_bytes(word) & mask == 0
-        };
         const BLOCK: u64 = 1 << 12;
+        const BATCH: u64 = 64;
+        // the smallest of a batch that passes; whole 64-byte messages are hashed side by side
+        let search = |first: u64| {
+            let mut messages = [[0u8; 64]; BATCH as usize];
+            let mut digests = [[0u8; 32]; BATCH as usize];
+            for (m, w) in messages.iter_mut().zip(first..) {
+                m[..32].copy_from_slice(&digest);
+                m[32..40].copy_from_slice(&w.to_le_bytes());
+            }
+            Blake3 {}.hash_many(messages.as_flattened(), &mut digests);
+            let passes = |d: &[u8; 32]| {
+                let mut word = [0; 8];
+                word.copy_from_slice(&d[24..]);
+                u64::from_be_bytes(word) & mask == 0
+            };
+            digests.iter().position(passes).map(|i| first + i as u64)
+        };
         let found = (0u64..).find_map(|b| {
-            let at = (0..BLOCK as usize).into_par_iter().with_min_len(256);
-            at.position_first(|i| passes(b * BLOCK + i as u64)).map(|i| b * BLOCK + i as u64)
+            (0..(BLOCK / BATCH) as usize)
+                .into_par_iter()
+                .with_min_len(4)
+                .find_map_first(|i| search(b * BLOCK + i as u64 * BATCH))
         });
         let witness = F::from_u64(found.unwrap_or_default());
         // the shortcut above must say what the verifier will compute
@@ -103,6 +115,8 @@ impl GrindingChallenger for Sponge {
         }
         let _: u8 = self.0.sample();
         self.observe(witness);
+        // up to a whole block, so that candidates can be hashed side by side
+        self.0.observe_slice(&[0; 24]);
         self.sample_bits(bits) == 0
     }
 }

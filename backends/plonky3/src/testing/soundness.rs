@@ -79,7 +79,7 @@ fn a_changed_cell_of_any_column_is_rejected() {
             for row in [h - 1, 0] {
                 for col in 0..wide {
                     let change = Change::Witness { group: g, cell: row * wide + col };
-                    if row == h - 1 && binding(&c, g, col, &key) {
+                    if row == h - 1 && binding(g, col, &key) {
                         rejected(&key, &c, &c.trace.publics, &mut { change }, &format!("{change:?}"));
                     }
                 }
@@ -109,9 +109,9 @@ fn a_changed_cell_of_any_column_is_rejected() {
 }
 
 /// Whether the cell in the last row of a group's witness column takes part in anything.
-fn binding(c: &Case, group: usize, column: usize, key: &ProvingKey) -> bool {
-    let (t, place) = c
-        .program
+fn binding(group: usize, column: usize, key: &ProvingKey) -> bool {
+    let program = &key.compiled.program;
+    let (t, place) = program
         .tables
         .iter()
         .zip(&key.compiled.places)
@@ -120,14 +120,14 @@ fn binding(c: &Case, group: usize, column: usize, key: &ProvingKey) -> bool {
             p.group == group && (at..at + t.witness.len()).contains(&column)
         })
         .unwrap();
-    let index = c.program.tables.iter().position(|x| std::ptr::eq(x, t)).unwrap();
+    let index = program.tables.iter().position(|x| std::ptr::eq(x, t)).unwrap();
     let cell = Cell::Witness(column as u32 - place.witness);
     if !t.constraints.is_empty() || !t.lookups.is_empty() || !t.provides.is_empty() {
         return true;
     }
     let last = t.rows as usize - 1;
-    let vars = c.program.variables.len();
-    c.program.folds.iter().filter(|f| f.table as usize == index).flat_map(|f| &f.lanes).any(|l| {
+    let vars = program.variables.len();
+    program.folds.iter().filter(|f| f.table as usize == index).flat_map(|f| &f.lanes).any(|l| {
         let present = l.monos.expand(last + 1).unwrap()[last * (1 + vars)] != 0;
         present && l.expr.cells().any(|x| x == cell)
     })

@@ -1,0 +1,118 @@
+//! Tall narrow tables made wide: k consecutive rows become one row with k times the columns.
+//!
+//! Whatever relates cells of one row alone (constraints, lookups, provides) does not care on which row it stands, and a
+//! row-major trace has the same bytes in both shapes. What changes is the price: every row of a committed matrix costs a
+//! leaf hash and a share of FRI whatever its width, so 2^16 rows of three columns cost several times 2^13 rows of 24.
+//!
+//! # Correctness
+//! The tuples looked up and provided, and the constraints imposed, are the same multiset before and after, padding rows
+//! included: a table has k·2^(h−log k) = 2^h rows' worth of cells in both shapes, and rows that the last wide row lacks are
+//! filled with the columns' padding.
+use tessera_api::validate::ProgramError;
+use tessera_api::{
+    Cell, Constraint, Expr, FixedColumn, Lookup, Program, Provide, Seq, Table, Values, WitnessColumn,
+};
+
+/// How far tables are widened. Part of the protocol: prover and verifier's key must come from the same limits.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Tables are widened while they are taller than this power of two,
+    pub log_height: u8,
+    /// and their columns, extension columns counted twice, are no more than this afterwards.
+    pub width: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { log_height: 12, width: 160 }
+    }
+}
+
+/// The same relation in other shapes.
+pub struct Reshaped {
+    /// The relation.
+    pub program: Program,
+    /// How many rows of each table became one.
+    pub factors: Vec<u32>,
+}
+
+/// Base columns a table will have in all rounds.
+fn width(t: &Table) -> usize {
+    let fractions = t.lookups.len() + t.provides.len();
+    t.fixed.len() + t.witness.len() + 2 * fractions.div_ceil(2)
+}
+
+/// Widens what gains by it.
+pub fn reshape(program: &Program, limits: Limits) -> Result<Reshaped, ProgramError> {
+    let mut out = program.clone();
+    let mut factors = vec![];
+    for (i, t) in program.tables.iter().enumerate() {
+        let folded = program.folds.iter().any(|f| f.table as usize == i);
+        let mut log = 0;
+        while !folded && t.log_height - log > limits.log_height && (width(t) << (log + 1)) <= limits.width {
+            log += 1;
+        }
+        if log > 0 {
+            out.tables[i] = widen(program, t, log)?;
+        }
+        factors.push(1 << log);
+    }
+    Ok(Reshaped { program: out, factors })
+}
+
+fn widen(program: &Program, t: &Table, log: u8) -> Result<Table, ProgramError> {
+    let k = 1u32 << log;
+    let rows = t.rows.div_ceil(k);
+    let (nf, nw) = (t.fixed.len() as u32, t.witness.len() as u32);
+    let mut fixed: Vec<FixedColumn> = vec![];
+    let values: Vec<Vec<i64>> =
+        t.fixed.iter().map(|c| program.fixed_values(t, c)).collect::<Result<_, _>>()?;
+    for i in 0..k {
+        for (c, v) in t.fixed.iter().zip(&values) {
+            let at = |r: u32| v.get((r * k + i) as usize).copied().unwrap_or(c.padding);
+            let column: Vec<i64> = (0..rows).map(at).collect();
+            fixed.push(FixedColumn {
+                name: format!("{}/{i}", c.name),
+                values: Values::Seq(Seq::compress(1, &column)),
+                padding: c.padding,
+            });
+        }
+    }
+    let copies = 0..k;
+    let witness = copies.clone().flat_map(|i| {
+        t.witness.iter().map(move |c| WitnessColumn { name: format!("{}/{i}", c.name), padding: c.padding })
+    });
+    let cell = |i: u32, c: &Cell| match c {
+        Cell::Fixed(f) => Cell::Fixed(i * nf + f),
+        Cell::Witness(w) => Cell::Witness(i * nw + w),
+    };
+    let moved = |i: u32, e: &Expr| Expr {
+        constant: e.constant,
+        terms: e.terms.iter().map(|(c, f)| (*c, f.iter().map(|x| cell(i, x)).collect())).collect(),
+    };
+    let all = |i: u32, list: &[Expr]| list.iter().map(|e| moved(i, e)).collect::<Vec<_>>();
+    let constraint = |i, c: &Constraint| Constraint { expr: moved(i, &c.expr), source: c.source.clone() };
+    let lookup = |i, l: &Lookup| Lookup { bus: l.bus, tuple: all(i, &l.tuple), source: l.source.clone() };
+    let provide = |i, p: &Provide| Provide {
+        bus: p.bus,
+        tuple: all(i, &p.tuple),
+        multiplicity: i * nw + p.multiplicity,
+    };
+    let each = |i: u32| (t.constraints.iter(), t.lookups.iter(), t.provides.iter(), i);
+    let (mut constraints, mut lookups, mut provides) = (vec![], vec![], vec![]);
+    for (c, l, p, i) in copies.map(each) {
+        constraints.extend(c.map(|c| constraint(i, c)));
+        lookups.extend(l.map(|l| lookup(i, l)));
+        provides.extend(p.map(|p| provide(i, p)));
+    }
+    Ok(Table {
+        name: t.name.clone(),
+        rows,
+        log_height: t.log_height - log,
+        witness: witness.collect(),
+        fixed,
+        constraints,
+        lookups,
+        provides,
+    })
+}
