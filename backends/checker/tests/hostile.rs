@@ -163,3 +163,29 @@ proptest! {
         let _ = check(&c.program, &t);
     }
 }
+/// The changes above must reach beyond the first check, or they test nothing.
+#[test]
+fn changed_numbers_reach_deep() {
+    let (mut refused, mut failed, mut wrong, mut same) = (0, 0, 0, 0);
+    for seed in 0..600u64 {
+        let (c, honest) = honest(Family::ALL[seed as usize % 6], seed);
+        let mut v = serde_json::to_value(&c.plan).unwrap();
+        let to = [0, 1, 2, 1004, 1006, 7][seed as usize / 6 % 6];
+        replace(&mut v, &[(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) as usize >> 8, to)]);
+        let Ok(plan) = serde_json::from_value::<WitnessPlan>(v) else { continue };
+        match Prepared::new(&c.program, &plan).map(|p| p.run(c.inputs.clone())) {
+            Err(_) => refused += 1,
+            Ok(Err(_)) => failed += 1,
+            Ok(Ok(t)) => match check(&c.program, &t) {
+                Err(_) => wrong += 1,
+                Ok(()) => {
+                    // a change that changes nothing that is proven
+                    assert_eq!(t, honest);
+                    same += 1;
+                }
+            },
+        }
+    }
+    let all = [refused, failed, wrong, same];
+    assert!(all.iter().all(|n| *n >= 10), "refused, failed, wrong, same: {all:?}");
+}

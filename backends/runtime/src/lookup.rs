@@ -246,6 +246,9 @@ pub(crate) fn prepare(
             buses.providers.push(Provider { table: t, multiplicity, index, entries, bounds });
         }
     }
+    for table in &program.tables {
+        check_provided_padding(program, table, &buses)?;
+    }
     let mut padding: Vec<Vec<u64>> = vec![];
     for p in &buses.providers {
         budget.elements(p.entries[0].len() as u64)?;
@@ -295,6 +298,31 @@ pub(crate) fn prepare(
         lookups.push(of_table);
     }
     Ok((buses, Counting { lookups, padding }))
+}
+
+/// Refuses tables that provide a tuple on padding rows alone. A prover is free in the multiplicities of padding rows, so
+/// such a tuple would be an entry of the function that nobody meant.
+fn check_provided_padding(program: &Program, table: &Table, buses: &Buses) -> Result<(), PlanError> {
+    if 1u64 << table.log_height == table.rows as u64 {
+        return Ok(());
+    }
+    for p in &table.provides {
+        let value = |c: Cell| match c {
+            Cell::Fixed(c) => table.fixed[c as usize].padding,
+            Cell::Witness(_) => 0,
+        };
+        let tuple: Option<Vec<i64>> = p.tuple.iter().map(|e| evaluate(e, value)).collect();
+        let known = tuple.as_ref().is_some_and(|v| buses.find(p.bus as usize, |k| v[k]).is_some());
+        if !known {
+            return Err(PlanError::Lookup(format!(
+                "the padding rows of table {:?} provide {} on {:?}, which no active row provides",
+                table.name,
+                tuple.map_or("a value beyond 64 bits".into(), |v| show(&v)),
+                program.buses[p.bus as usize]
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// A provided entry on every active row.

@@ -61,12 +61,17 @@ pub(crate) fn indices(
 ) -> Result<Box<[u32]>, String> {
     seq.check(1, entries as u64).map_err(|e| e.to_string())?;
     budget.elements(entries as u64).map_err(|e| e.to_string())?;
-    let index = |i: i64| match i {
-        -1 => Ok(ABSENT),
-        i if i >= 0 && (i as u64) < len as u64 => Ok(i as u32),
-        i => Err(format!("index {i} lies outside a tensor of {len} elements")),
-    };
-    seq.expand(entries).map_err(|e| e.to_string())?.into_iter().map(index).collect()
+    let (mut out, mut wrong) = (Vec::with_capacity(entries), None);
+    seq.visit(entries, &mut |_, v| match v[0] {
+        -1 => out.push(ABSENT),
+        i if i >= 0 && (i as u64) < len as u64 => out.push(i as u32),
+        i => wrong = wrong.or(Some(i)),
+    })
+    .map_err(|e| e.to_string())?;
+    match wrong {
+        None => Ok(out.into_boxed_slice()),
+        Some(i) => Err(format!("index {i} lies outside a tensor of {len} elements")),
+    }
 }
 
 /// A tensor's place.

@@ -119,6 +119,13 @@ fn plans() {
             c.program.tables[1].witness[0].padding = 1000;
         }),
     );
+    show(
+        "an entry on padding rows alone",
+        after(Family::Lookups, |c| {
+            c.program.tables[0].log_height += 1;
+            c.program.tables[0].fixed[1].padding = 1000;
+        }),
+    );
     insta::assert_snapshot!(all.join("\n"));
 }
 
