@@ -2,10 +2,11 @@
 //! bounds. Backends call it before anything else, so that later code may index freely.
 //!
 //! # Correctness
-//! Two rules here carry soundness: a multiplicity column belongs to one `Provide` and to nothing else, and a fold's lanes
-//! never take part outside its segments.
+//! Three rules here carry soundness: a multiplicity column belongs to one `Provide` and to nothing else, padding provides no
+//! tuple of its own, and a fold's lanes never take part outside its segments.
 use crate::program::*;
 use crate::seq::{Seq, SeqError};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A Program that contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,10 +126,7 @@ impl Program {
             }
             f.segments.check(1, f.segment_count as u64)?;
             let ends = f.segments.expand(f.segment_count as usize)?;
-            if ends.windows(2).any(|w| w[0] >= w[1])
-                || ends[0] < 1
-                || ends[ends.len() - 1] > t.rows as i64
-            {
+            if ends.windows(2).any(|w| w[0] >= w[1]) || ends[0] < 1 || ends[ends.len() - 1] > t.rows as i64 {
                 return invalid(format!(
                     "fold {:?}: segment ends are not increasing within the table",
                     f.name
@@ -233,6 +231,7 @@ impl Program {
                 return invalid(format!("table {:?} provides a tuple that is empty or not fixed", t.name));
             }
             p.tuple.iter().try_for_each(|e| expr(e, t, 1, "a provided entry"))?;
+            self.validate_padding(t, p)?;
             multiplicities.push(p.multiplicity);
         }
         let used = t.constraints.iter().map(|c| &c.expr).chain(t.lookups.iter().flat_map(|l| &l.tuple));
@@ -244,5 +243,80 @@ impl Program {
             }
         }
         Ok(())
+    }
+
+    /// Multiplicities of padding rows are the prover's to choose, so padding may only repeat a tuple that an active row provides.
+    fn validate_padding(&self, t: &Table, p: &Provide) -> Result<(), ProgramError> {
+        use crate::field::{add, mul, residue};
+        if t.rows as u64 == 1 << t.log_height {
+            return Ok(());
+        }
+        let read: BTreeSet<u32> = (p.tuple.iter().flat_map(Expr::cells))
+            .filter_map(|c| match c {
+                Cell::Fixed(i) => Some(i),
+                Cell::Witness(_) => None,
+            })
+            .collect();
+        let mut columns = BTreeMap::new();
+        for i in read {
+            let c = &t.fixed[i as usize];
+            columns.insert(i, (self.fixed_values(t, c)?, c.padding));
+        }
+        // the tuple on an active row, or on padding
+        let tuple = |row: Option<usize>| -> Vec<u64> {
+            let cell = |c: &Cell| match c {
+                Cell::Fixed(i) => columns.get(i).map_or(0, |(v, pad)| residue(row.map_or(*pad, |r| v[r]))),
+                Cell::Witness(_) => 0,
+            };
+            let term = |(k, f): &(i64, Vec<Cell>)| f.iter().fold(residue(*k), |a, c| mul(a, cell(c)));
+            p.tuple.iter().map(|e| e.terms.iter().map(term).fold(residue(e.constant), add)).collect()
+        };
+        let padding = tuple(None);
+        if (0..t.rows as usize).any(|r| tuple(Some(r)) == padding) {
+            return Ok(());
+        }
+        invalid(format!(
+            "padding of table {:?} provides a tuple on bus {:?} that no active row does",
+            t.name, self.buses[p.bus as usize]
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seq::Seq;
+
+    /// A range table 0..=2 of height 4 whose padding row says `padding`.
+    fn range(padding: i64) -> Program {
+        let key = FixedColumn { name: "key".into(), values: Values::Seq(Seq::compress(1, &[0, 1, 2])), padding };
+        let table = Table {
+            name: "range".into(),
+            rows: 3,
+            log_height: 2,
+            fixed: vec![key],
+            witness: vec![WitnessColumn { name: "m".into(), padding: 0 }],
+            constraints: vec![],
+            lookups: vec![],
+            provides: vec![Provide { bus: 0, tuple: vec![Expr::fixed(0)], multiplicity: 0 }],
+        };
+        Program {
+            version: VERSION,
+            constants: vec![],
+            tables: vec![table],
+            buses: vec!["range".into()],
+            publics: vec![],
+            variables: vec![],
+            folds: vec![],
+            terms: vec![],
+            equations: vec![],
+        }
+    }
+
+    #[test]
+    fn padding_provides_nothing_new() {
+        assert_eq!(range(2).validate(), Ok(()));
+        let e = range(3).validate().unwrap_err().to_string();
+        assert_eq!(e, "padding of table \"range\" provides a tuple on bus \"range\" that no active row does");
     }
 }

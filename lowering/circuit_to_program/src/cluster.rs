@@ -369,7 +369,11 @@ impl Builder<'_> {
         k.lookups.iter_mut().flat_map(|l| &mut l.1).for_each(fix);
         k.ports.iter_mut().for_each(fix);
         self.exprs.values_mut().for_each(fix);
-        k.columns = used.iter().map(|i| k.columns[*i as usize].clone()).collect();
+        let named = |(new, old): (usize, &u32)| {
+            let (name, reg) = &k.columns[*old as usize];
+            (format!("{name}.{new}"), *reg)
+        };
+        k.columns = used.iter().enumerate().map(named).collect();
     }
 }
 
