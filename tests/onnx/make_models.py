@@ -3,8 +3,9 @@
 Run it by hand when a model is added (`pip install onnx numpy`, then `python make_models.py`); the files are kept in
 the repository, so tests need neither Python nor the onnx package.
 
-  models/   accepted: the nn interpreter must agree with tract's own run
-  refused/  each must give a clear error
+  models/       accepted: the nn interpreter must agree with tract's own run and with expected.npz
+  expected.npz  an input and its outputs for each of them, by the evaluator of the onnx package
+  refused/      each must give a clear error
 """
 
 import os
@@ -13,9 +14,11 @@ import sys
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 rng = np.random.default_rng(20240607)
+EXPECTED = {}
 
 
 class Model:
@@ -53,6 +56,18 @@ class Model:
             del model.graph.value_info[:]
             onnx.checker.check_model(model)
         onnx.save(model, os.path.join(HERE, path + ".onnx"))
+        if check and path.startswith("models/"):
+            self.record(path.removeprefix("models/"), model)
+
+    def record(self, name, model):
+        """Inputs and outputs by the onnx package's own evaluator, which shares no code with tract."""
+        feeds = {}
+        for i, value in enumerate(self.inputs):
+            shape = [d.dim_value or 1 for d in value.type.tensor_type.shape.dim]
+            feeds[value.name] = np.round(rng.standard_normal(shape), 3).astype(np.float32)
+            EXPECTED[f"{name}.in{i}"] = feeds[value.name]
+        for i, y in enumerate(ReferenceEvaluator(model).run(None, feeds)):
+            EXPECTED[f"{name}.out{i}"] = y.astype(np.float32)
 
 
 def conv(name, x, w, bias=True, **attributes):
@@ -280,5 +295,6 @@ if __name__ == "__main__":
     os.makedirs(os.path.join(HERE, "refused"), exist_ok=True)
     accepted()
     refused()
+    np.savez_compressed(os.path.join(HERE, "expected.npz"), **EXPECTED)
     total = sum(os.path.getsize(os.path.join(HERE, d, f)) for d in ("models", "refused") for f in os.listdir(os.path.join(HERE, d)))
     print(f"{total} bytes", file=sys.stderr)

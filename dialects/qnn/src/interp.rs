@@ -322,3 +322,68 @@ impl Plan {
 pub fn run(module: OperationRef, inputs: &[ArrayD<i64>], params: &Params) -> Result<Vec<ArrayD<i64>>> {
     Plan::new(&Func::main(module)?, params)?.run(inputs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    /// `floor(acc·m / 2^shift + 1/2)` by division of big integers, then the clamp.
+    fn reference(acc: i64, m: i64, attrs: &RequantizeAttrs) -> i128 {
+        let (numerator, denominator) = (2 * i128::from(acc) * i128::from(m), 2i128 << attrs.shift);
+        let floor = (numerator + (1i128 << attrs.shift)).div_euclid(denominator);
+        floor.clamp(attrs.min.into(), attrs.max.into())
+    }
+
+    #[test]
+    fn requantize_is_the_rounded_quotient_exactly() {
+        let mut state = 7u64;
+        let mut next = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            state
+        };
+        for round in 0..4000 {
+            let multiplier: Vec<i64> = (0..3).map(|_| (next() >> (33 + round % 20)) as i64 + 1).collect();
+            let shift = 1 + (next() >> 32) as u32 % 40;
+            let (min, max) = if round % 2 == 0 { (0, 127) } else { (-32768, 32767) };
+            let attrs = RequantizeAttrs { multiplier: multiplier.clone(), axis: 1, shift, min, max };
+            // Sums around a tie, and anywhere.
+            let tie = ((1i128 << (shift - 1)) / i128::from(multiplier[0])).min(1 << 30) as i64;
+            let sums = [tie - 1, tie, tie + 1, -tie, (next() >> 32) as i32 as i64, i64::from(i32::MIN)];
+            let x = ArrayD::from_shape_fn(vec![2, 3, 6], |i| sums[i[2]]);
+            for (i, &y) in requantize_array(&x, &attrs).indexed_iter() {
+                assert_eq!(i128::from(y), reference(sums[i[2]], multiplier[i[1]], &attrs), "{} {attrs:?}", sums[i[2]]);
+            }
+        }
+    }
+
+    fn run_text(source: &str, inputs: &[ArrayD<i64>]) -> Result<Vec<ArrayD<i64>>> {
+        let context = tessera_mlir::context(&[crate::dialect()]);
+        let module = tessera_mlir::parse(&context, source, "test.mlir").unwrap_or_else(|e| panic!("{e}"));
+        run(module.as_operation(), inputs, &Params::default())
+    }
+
+    const ADD: &str = r#"
+        !q = !quant.uniform<i8<-127:127>:f32, 0.5>
+        func.func @main(%a: tensor<2x!q>, %b: tensor<2x!q>) -> tensor<2xi32> {
+          %s = qnn.add %a times 20000000, %b times -3 : (tensor<2x!q>, tensor<2x!q>) -> tensor<2xi32> loc("sum")
+          return %s : tensor<2xi32>
+        }"#;
+
+    #[test]
+    fn a_sum_that_leaves_its_type_is_an_error_at_its_op() {
+        let b = array![1i64, 2].into_dyn();
+        assert_eq!(run_text(ADD, &[array![3i64, -4].into_dyn(), b.clone()]).unwrap(), [array![59999997i64, -80000006].into_dyn()]);
+        let error = run_text(ADD, &[array![3i64, 127].into_dyn(), b]).unwrap_err().to_string();
+        assert!(error.contains("node \"sum\"") && error.contains("2539999994"), "{error}");
+    }
+
+    #[test]
+    fn inputs_outside_of_their_type_are_errors() {
+        let ok = array![1i64, 2].into_dyn();
+        let error = |x: ArrayD<i64>| run_text(ADD, &[ok.clone(), x]).unwrap_err().to_string();
+        assert!(error(array![0i64, -128].into_dyn()).contains("-128"));
+        assert!(error(array![0i64, 1, 2].into_dyn()).contains("expected shape [2]"));
+        assert!(run_text(ADD, &[ok.clone()]).is_err());
+    }
+}

@@ -20,6 +20,8 @@ use tract_onnx::tract_hir::internal::Framework;
 
 /// The largest magnitude accepted for an integer attribute or a shape operand.
 const MAX_INTEGER: i64 = 1 << 28;
+/// The largest tensor that an operator with a given result shape may make: the reader evaluates it.
+const MAX_FILLED: usize = 1 << 24;
 
 /// Reads and checks a model. `directory` is where external weights lie; `None` refuses them.
 pub(crate) fn load(
@@ -267,7 +269,8 @@ fn check_constant_shapes(graph: &GraphProto) -> Result<(), ImportError> {
         let Some(values) = values else { continue };
         let huge = values.iter().any(|v| v.unsigned_abs() > MAX_INTEGER as u64);
         let positive: Vec<usize> = values.iter().filter_map(|&v| usize::try_from(v).ok()).filter(|&v| v > 0).collect();
-        if huge || (product && element_count(&positive).is_err()) {
+        let too_many = product && element_count(&positive).map_or(true, |n| n > MAX_FILLED);
+        if huge || too_many {
             let name = crate::accept::node_name(node);
             problems.push(format!("node \"{name}\" ({}) is asked for extents {values:?}", node.op_type));
         }

@@ -1,1 +1,26 @@
-//! Not written yet.
+//! Quantizes networks: from nn (float tensors) to qnn (integers), and says how well it went.
+//!
+//! ```text
+//! nn ─calibrate─▶ nn with ranges ─convert-nn-to-qnn─▶ qnn ─evaluate─▶ accuracy, agreement, worst layer
+//! ```
+//!
+//! Invariants:
+//! - Quantization is static and symmetric: real = stored·scale, zero is exact.
+//! - Scales are numbers of seven digits, so that a module survives being printed and read again.
+//! - The sums of every layer are bounded from its actual weights; what could overflow is an error here, not a wrong
+//!   proof later.
+
+pub mod calibrate;
+pub mod evaluate;
+mod families;
+mod histogram;
+mod model;
+mod quantize;
+mod scales;
+
+pub use calibrate::{Method, calibrate};
+pub use evaluate::{Evaluation, evaluate};
+pub use quantize::{ConvertNnToQnn, quantize, quantized_name};
+
+/// The passes of this crate.
+pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = &[&ConvertNnToQnn];

@@ -1,0 +1,202 @@
+//! What the quantizer knows about a function of nn ops before it writes anything.
+//!
+//! Invariants:
+//! - Values are numbered: arguments, then parameters and results in the order of the function.
+//! - An op either *accumulates* (its sums are requantized to a scale of its own) or *preserves* (its result has the
+//!   scale of its operands). There is no third kind.
+//! - A ReLU that alone reads an accumulating op is fused into it: its clamp starts at zero.
+
+use melior::ir::{OperationRef, Value, ValueLike, operation::OperationLike};
+use std::collections::HashMap;
+use tessera_mlir::func::{self, Func};
+use tessera_mlir::params::{Param, Params};
+use tessera_mlir::{Error, Result, attrs, types};
+use tessera_nn::NnOp;
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Source {
+    Argument(usize),
+    Parameter(String),
+    Op(usize),
+}
+
+pub(crate) struct ValueInfo {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) source: Source,
+    /// Ops that read it, once per operand.
+    pub(crate) users: Vec<usize>,
+    pub(crate) returned: bool,
+}
+
+pub(crate) struct OpInfo<'c, 'a> {
+    pub(crate) op: OperationRef<'c, 'a>,
+    pub(crate) view: NnOp<'c, 'a>,
+    pub(crate) operands: Vec<usize>,
+    pub(crate) result: usize,
+    /// The ReLU fused into this op.
+    pub(crate) relu: Option<usize>,
+    /// The op that this ReLU is fused into.
+    pub(crate) fused_into: Option<usize>,
+}
+
+impl OpInfo<'_, '_> {
+    pub(crate) fn accumulates(&self) -> bool {
+        match self.view {
+            NnOp::Conv { .. } | NnOp::Linear { .. } | NnOp::MatMul { .. } => true,
+            NnOp::Binary { .. } | NnOp::AvgPool { .. } => true,
+            NnOp::Relu { .. } | NnOp::MaxPool { .. } | NnOp::Reshape { .. } | NnOp::Transpose { .. } => false,
+            NnOp::Concat { .. } | NnOp::Pad { .. } | NnOp::Slice { .. } => false,
+        }
+    }
+
+    /// Moves elements only, so it works on integers of any width.
+    pub(crate) fn is_layout(&self) -> bool {
+        !self.accumulates() && !matches!(self.view, NnOp::Relu { .. } | NnOp::MaxPool { .. })
+    }
+
+    /// Operands that are activations; weights and biases of conv and linear are not.
+    pub(crate) fn activations(&self) -> &[usize] {
+        match self.view {
+            NnOp::Conv { .. } | NnOp::Linear { .. } => &self.operands[..1],
+            _ => &self.operands,
+        }
+    }
+}
+
+pub(crate) struct Model<'c, 'a, 'p> {
+    pub(crate) function: Func<'c, 'a>,
+    pub(crate) params: &'p Params,
+    pub(crate) values: Vec<ValueInfo>,
+    pub(crate) ops: Vec<OpInfo<'c, 'a>>,
+    pub(crate) returns: Vec<usize>,
+}
+
+impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
+    /// Reads a function.
+    ///
+    /// # Errors
+    /// Every op that is not an nn op or cannot be quantized.
+    pub(crate) fn read(function: Func<'c, 'a>, params: &'p Params) -> Result<Self> {
+        let mut model = Model { function, params, values: vec![], ops: vec![], returns: vec![] };
+        let mut numbers: HashMap<_, usize> = HashMap::new();
+        let mut errors = Vec::new();
+        let key = |value: Value| value.to_raw().ptr;
+        for (i, value) in function.arguments().into_iter().enumerate() {
+            numbers.insert(key(value), model.values.len());
+            model.add_value(value, Source::Argument(i))?;
+        }
+        for op in function.ops() {
+            let result: Value = op.result(0)?.into();
+            let number = model.values.len();
+            if let Some(name) = func::loaded_global(op) {
+                if let Err(e) = params.get(&name).and_then(|p| p.data.f32s().map(|_| ())) {
+                    errors.push(e.or_at(op.location()));
+                }
+                numbers.insert(key(result), number);
+                model.add_value(result, Source::Parameter(name))?;
+                continue;
+            }
+            let view = match NnOp::view(op) {
+                Ok(Some(view)) => view,
+                Ok(None) => {
+                    let name = func::op_name(op);
+                    errors.push(Error::at(op.location(), format!("{name} is not an op of the nn dialect")));
+                    continue;
+                }
+                Err(e) => {
+                    errors.push(e.or_at(op.location()));
+                    continue;
+                }
+            };
+            let operands: Option<Vec<usize>> = op.operands().map(|o| numbers.get(&key(o)).copied()).collect();
+            // An operand of an op that was refused above.
+            let Some(operands) = operands else { continue };
+            let index = model.ops.len();
+            numbers.insert(key(result), number);
+            operands.iter().for_each(|&o| model.values[o].users.push(index));
+            model.add_value(result, Source::Op(index))?;
+            model.ops.push(OpInfo { op, view, operands, result: number, relu: None, fused_into: None });
+        }
+        for value in function.returns()? {
+            match numbers.get(&key(value)) {
+                Some(&number) => {
+                    model.values[number].returned = true;
+                    model.returns.push(number);
+                }
+                None if errors.is_empty() => {
+                    return Err(Error::at(function.op.location(), "a result is defined outside of the function"));
+                }
+                None => {}
+            }
+        }
+        for index in 0..model.ops.len() {
+            if let Err(e) = crate::families::check(&model, index) {
+                errors.push(e.or_at(model.ops[index].op.location()));
+            }
+        }
+        Error::all(errors)?;
+        model.fuse_relus();
+        Ok(model)
+    }
+
+    fn add_value(&mut self, value: Value, source: Source) -> Result<()> {
+        let shape = types::of(value)?.shape;
+        self.values.push(ValueInfo { shape, source, users: vec![], returned: false });
+        Ok(())
+    }
+
+    fn fuse_relus(&mut self) {
+        for relu in 0..self.ops.len() {
+            if !matches!(self.ops[relu].view, NnOp::Relu { .. }) {
+                continue;
+            }
+            let operand = &self.values[self.ops[relu].operands[0]];
+            if let Source::Op(producer) = operand.source
+                && self.ops[producer].accumulates()
+                && operand.users.len() == 1
+                && !operand.returned
+            {
+                self.ops[producer].relu = Some(relu);
+                self.ops[relu].fused_into = Some(producer);
+            }
+        }
+    }
+
+    /// The value an accumulating op gives after its fused ReLU.
+    pub(crate) fn outcome(&self, op: usize) -> usize {
+        match self.ops[op].relu {
+            Some(relu) => self.ops[relu].result,
+            None => self.ops[op].result,
+        }
+    }
+
+    /// The accumulating op behind a value, if it is the outcome of one.
+    pub(crate) fn accumulator(&self, value: usize) -> Option<usize> {
+        let Source::Op(op) = self.values[value].source else { return None };
+        let op = self.ops[op].fused_into.unwrap_or(op);
+        (self.ops[op].accumulates() && self.outcome(op) == value).then_some(op)
+    }
+
+    /// The parameter behind a value.
+    pub(crate) fn parameter(&self, value: usize) -> Option<(&str, &Param)> {
+        let Source::Parameter(name) = &self.values[value].source else { return None };
+        self.params.get(name).ok().map(|p| (name.as_str(), p))
+    }
+
+    /// The elements of the parameter behind a value.
+    pub(crate) fn floats(&self, value: usize) -> Option<&[f32]> {
+        self.parameter(value).and_then(|(_, p)| p.data.f32s().ok())
+    }
+
+    /// The calibrated range of an argument or an op's result; the exact one of a parameter.
+    pub(crate) fn range(&self, value: usize) -> Option<(f64, f64)> {
+        match &self.values[value].source {
+            Source::Argument(i) => self.function.argument_range(*i),
+            Source::Op(op) => attrs::range(self.ops[*op].op),
+            Source::Parameter(_) => self.floats(value).map(|data| {
+                data.iter().fold((0.0, 0.0), |(lo, hi): (f64, f64), &v| (lo.min(v.into()), hi.max(v.into())))
+            }),
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Chooses the scale of every value, and the shift of every requantization.
+//!
+//! Values joined by ops that preserve scales form a group with one scale. A group's scale comes from the calibrated
+//! ranges of what enters it, made larger where that is needed for the sums proven from the actual weights to satisfy
+//!
+//! ```text
+//! 0 <= sum·multiplier + 2^(shift-1) + 2^31 < 2^32
+//! ```
+//!
+//! which lets a proof split a rescaled sum into two 16-bit limbs. Groups that only leave the model are *wide*: 16 bits,
+//! with a scale that holds every possible sum, so that outputs are never clamped.
+
+use crate::families;
+use crate::model::{Model, Source};
+use melior::ir::operation::OperationLike;
+use tessera_mlir::{Error, Result};
+use tessera_nn::NnOp;
+
+/// Greatest stored magnitude of an activation.
+pub(crate) const ACT_MAX: f64 = 127.0;
+/// Smallest shift: requantization looks at the upper 16 of 32 bits.
+pub(crate) const MIN_SHIFT: u32 = 16;
+const MAX_SHIFT: u32 = 30;
+/// Multipliers from here on lose less than half a percent by being integers.
+const GOOD_MULTIPLIER: f64 = 128.0;
+/// Room for rounding weights and scales, checked exactly afterwards.
+const MARGIN: f64 = 1.001;
+
+/// What a group of values has in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) scale: f64,
+    pub(crate) wide: bool,
+}
+
+pub(crate) struct Scales {
+    group_of: Vec<usize>,
+    groups: Vec<Group>,
+    /// Stored integers lie in this interval, whatever the scales are.
+    intervals: Vec<(i64, i64)>,
+    /// Scale of a second, wide copy for accumulating ops that are returned and read besides.
+    copies: Vec<Option<f64>>,
+    shifts: Vec<u32>,
+}
+
+/// A scale that survives printing: MLIR prints seven digits. Rounded upwards, so that nothing is clamped by it.
+pub(crate) fn printable(scale: f64) -> f64 {
+    let up = scale.abs().clamp(1e-30, 1e30) * (1.0 + 5.1e-7);
+    format!("{up:.6e}").parse().unwrap_or(up)
+}
+
+impl Scales {
+    pub(crate) fn group(&self, value: usize) -> &Group {
+        &self.groups[self.group_of[value]]
+    }
+
+    /// The scale of a value.
+    pub(crate) fn scale(&self, value: usize) -> f64 {
+        self.group(value).scale
+    }
+
+    /// Interval of the stored integers of a value.
+    pub(crate) fn interval(&self, value: usize) -> (i64, i64) {
+        self.intervals[value]
+    }
+
+    /// Interval of the real numbers a value stands for.
+    pub(crate) fn reals(&self, value: usize) -> (f64, f64) {
+        let ((lo, hi), scale) = (self.intervals[value], self.scale(value));
+        (lo as f64 * scale, hi as f64 * scale)
+    }
+
+    /// The scale of the wide copy an accumulating op also gives.
+    pub(crate) fn copy(&self, op: usize) -> Option<f64> {
+        self.copies[op]
+    }
+
+    /// Bits shifted out when an accumulating op is requantized.
+    pub(crate) fn shift(&self, op: usize) -> u32 {
+        self.shifts[op]
+    }
+
+    /// Chooses all scales and shifts.
+    ///
+    /// # Errors
+    /// Every value that enters a group without a calibrated range.
+    pub(crate) fn choose(model: &Model) -> Result<Self> {
+        let (group_of, count) = join(model);
+        let mut groups = vec![Group { scale: 0.0, wide: true }; count];
+        let mut returned = vec![false; count];
+        for (v, info) in model.values.iter().enumerate().filter(|(v, _)| is_real_value(model, *v)) {
+            let g = group_of[v];
+            returned[g] |= info.returned;
+            let from_sums = matches!(info.source, Source::Op(_));
+            let kept = info.users.iter().all(|&u| model.ops[u].is_layout());
+            groups[g].wide &= from_sums && kept;
+        }
+        groups.iter_mut().zip(&returned).for_each(|(g, &r)| g.wide &= r);
+        let mut errors = Vec::new();
+        for v in (0..model.values.len()).filter(|&v| enters(model, v)) {
+            let group = &mut groups[group_of[v]];
+            match model.range(v) {
+                Some((lo, hi)) if lo.is_finite() && hi.is_finite() => {
+                    let reach = lo.abs().max(hi.abs());
+                    group.scale = group.scale.max(if reach > 0.0 { reach / ACT_MAX } else { 1.0 / ACT_MAX });
+                }
+                _ if group.wide => {}
+                _ => errors.push(no_range(model, v)),
+            }
+        }
+        Error::all(errors)?;
+        groups.iter_mut().for_each(|g| g.scale = printable(g.scale));
+        let intervals = intervals(model, &group_of, &groups);
+        let ops = model.ops.len();
+        let mut scales = Scales { group_of, groups, intervals, copies: vec![None; ops], shifts: vec![MIN_SHIFT; ops] };
+        scales.make_room(model);
+        scales.choose_shifts(model);
+        Ok(scales)
+    }
+
+    /// Enlarges scales until all sums fit at the smallest shift. Larger scales make later sums larger, so this repeats;
+    /// it ends because a pass over the ops in order settles all groups that no later op feeds.
+    fn make_room(&mut self, model: &Model) {
+        for _ in 0..=model.ops.len() {
+            let mut changed = false;
+            for op in (0..model.ops.len()).filter(|&op| model.ops[op].accumulates()) {
+                let group = self.group_of[model.outcome(op)];
+                let bound = families::bound(model, self, op) * MARGIN;
+                let needed = printable(bound / 32766.0);
+                let returned = model.values[model.outcome(op)].returned;
+                if !self.groups[group].wide && returned {
+                    self.copies[op] = Some(needed);
+                }
+                if self.groups[group].wide && self.groups[group].scale < needed {
+                    self.groups[group].scale = needed;
+                    changed = true;
+                } else if self.groups[group].scale < needed {
+                    // Half of 2^16 stored steps is what 32 bits leave above the smallest shift.
+                    self.groups[group].scale = needed;
+                    changed = true;
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    /// One shift for as many layers as possible, since each kind of requantization costs a lookup table.
+    fn choose_shifts(&mut self, model: &Model) {
+        struct Site {
+            op: usize,
+            least: u32,
+            most: u32,
+        }
+        let mut sites = Vec::new();
+        for op in (0..model.ops.len()).filter(|&op| model.ops[op].accumulates()) {
+            let out = model.outcome(op);
+            if self.group(out).wide || self.copies[op].is_some() {
+                continue;
+            }
+            let scale = self.scale(out);
+            let steps = families::bound(model, self, op) * MARGIN / scale + 1.0;
+            let most = (31.0 - steps.log2()).floor().clamp(f64::from(MIN_SHIFT), f64::from(MAX_SHIFT)) as u32;
+            let multiplier = families::multiplier(model, self, op) / scale;
+            let good = |s: u32| multiplier * 2f64.powi(s as i32) >= GOOD_MULTIPLIER;
+            let least = (MIN_SHIFT..=most).find(|&s| good(s)).unwrap_or(most);
+            sites.push(Site { op, least, most });
+        }
+        let mut used: Vec<u32> = Vec::new();
+        // The shift that suits most; the smaller one among equals.
+        while !sites.is_empty() {
+            let suits = |s: u32| sites.iter().filter(|site| (site.least..=site.most).contains(&s)).count();
+            let best = (MIN_SHIFT..=MAX_SHIFT).max_by_key(|&s| (suits(s), std::cmp::Reverse(s))).unwrap_or(MIN_SHIFT);
+            used.push(best);
+            sites.retain(|site| {
+                let fits = (site.least..=site.most).contains(&best);
+                if fits {
+                    self.shifts[site.op] = best;
+                }
+                !fits
+            });
+        }
+    }
+}
+
+fn no_range(model: &Model, v: usize) -> Error {
+    match &model.values[v].source {
+        Source::Argument(i) => {
+            let name = model.function.argument_name(*i);
+            Error::new(format!("the input {name:?} has no calibrated range (nn.range); calibrate the model first"))
+        }
+        Source::Op(op) => Error::at(
+            model.ops[*op].op.location(),
+            "has no calibrated range (nn.range); calibrate the model first",
+        ),
+        Source::Parameter(name) => Error::new(format!("the parameter {name:?} has no finite range")),
+    }
+}
+
+/// Not weights of a conv or linear, and not sums before a fused ReLU.
+fn is_real_value(model: &Model, v: usize) -> bool {
+    let info = &model.values[v];
+    match &info.source {
+        Source::Argument(_) => true,
+        Source::Parameter(_) => info.users.iter().any(|&u| model.ops[u].activations().contains(&v)),
+        Source::Op(op) => model.ops[*op].relu.is_none(),
+    }
+}
+
+/// Values whose range counts for their group: those that are not made by a scale-preserving op within it.
+fn enters(model: &Model, v: usize) -> bool {
+    is_real_value(model, v)
+        && match &model.values[v].source {
+            Source::Op(_) => model.accumulator(v).is_some(),
+            _ => true,
+        }
+}
+
+/// Joins values that must have one scale. Gives each value's group and the number of groups.
+fn join(model: &Model) -> (Vec<usize>, usize) {
+    let mut parent: Vec<usize> = (0..model.values.len()).collect();
+    fn root(parent: &mut [usize], v: usize) -> usize {
+        let mut r = v;
+        while parent[r] != r {
+            parent[r] = parent[parent[r]];
+            r = parent[r];
+        }
+        r
+    }
+    for op in model.ops.iter().filter(|op| !op.accumulates() && op.fused_into.is_none()) {
+        for &operand in &op.operands {
+            let (a, b) = (root(&mut parent, operand), root(&mut parent, op.result));
+            parent[a.max(b)] = a.min(b);
+        }
+    }
+    let mut numbers = std::collections::BTreeMap::new();
+    let groups = (0..model.values.len())
+        .map(|v| {
+            let next = numbers.len();
+            *numbers.entry(root(&mut parent, v)).or_insert(next)
+        })
+        .collect();
+    (groups, numbers.len())
+}
+
+/// Intervals of stored integers, by interval arithmetic over the preserving ops.
+fn intervals(model: &Model, group_of: &[usize], groups: &[Group]) -> Vec<(i64, i64)> {
+    let full = |v: usize| if groups[group_of[v]].wide { (-32768, 32767) } else { (-127, 127) };
+    let mut out: Vec<(i64, i64)> = (0..model.values.len()).map(full).collect();
+    for (index, op) in model.ops.iter().enumerate() {
+        if op.accumulates() {
+            continue;
+        }
+        let hull = op.operands.iter().map(|&o| out[o]).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let (lo, hi) = hull.unwrap_or_else(|| full(op.result));
+        out[op.result] = match op.view {
+            NnOp::Relu { .. } if op.fused_into.is_some() => (0, full(op.result).1),
+            NnOp::Relu { .. } => (lo.max(0), hi.max(0)),
+            NnOp::Pad { .. } => (lo.min(0), hi.max(0)),
+            _ => (lo, hi),
+        };
+        debug_assert_eq!(model.values[op.result].source, Source::Op(index));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn printable_scales_survive_printing_and_never_shrink() {
+        for s in [0.1, 1.0 / 127.0, 3.3e-9, 123456.789, 1.0] {
+            let p = printable(s);
+            assert!(p >= s && p <= s * (1.0 + 2e-6), "{s} {p}");
+            assert_eq!(format!("{p:.6e}").parse::<f64>().unwrap(), p);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Quantization of the trained models: the accuracy that is promised, and errors that say what to do.
+
+use crate::{context, here, import};
+use melior::{Context, ir::Module};
+use ndarray::{Array1, Array2, Array3, ArrayD, IxDyn};
+use ndarray_npy::NpzReader;
+use std::fs::File;
+use tessera_mlir::func::Func;
+use tessera_mlir::params;
+use tessera_nn::interp::Plan as FloatPlan;
+use tessera_nn_to_qnn::{Evaluation, Method};
+use tessera_qnn::interp::Plan as QuantizedPlan;
+
+type Samples = Vec<Vec<ArrayD<f32>>>;
+
+fn fashion() -> (Samples, Vec<usize>, Array2<f32>) {
+    let mut data = NpzReader::new(File::open(here().join("../models/fmnist_lenet_test1000.npz")).unwrap()).unwrap();
+    let images: Array3<u8> = data.by_name("images_u8").unwrap();
+    let labels: Array1<u8> = data.by_name("labels").unwrap();
+    let sample = |image: ndarray::ArrayView2<u8>| {
+        let pixels = image.iter().map(|&p| f32::from(p) / 255.0).collect();
+        vec![ArrayD::from_shape_vec(IxDyn(&[1, 1, 28, 28]), pixels).unwrap()]
+    };
+    let samples = images.outer_iter().map(sample).collect();
+    (samples, labels.iter().map(|&l| l.into()).collect(), data.by_name("logits_f32").unwrap())
+}
+
+/// Calibrates on the first samples, quantizes, and compares on all of them.
+fn quantize<'c>(
+    context: &'c Context,
+    model: &str,
+    samples: &Samples,
+    labels: &[usize],
+    method: Method,
+) -> (Module<'c>, QuantizedPlan, Evaluation) {
+    let (module, weights) = import(context, &here().join("../models").join(model));
+    let float = FloatPlan::new(&Func::main(module.as_operation()).unwrap(), &weights).unwrap();
+    tessera_nn_to_qnn::calibrate(module.as_operation(), &weights, &samples[..100], method).unwrap();
+    let name = format!("{model}.{method:?}.test.safetensors");
+    let quantized = tessera_nn_to_qnn::quantize(module.as_operation(), &weights, &name).unwrap();
+    tessera_mlir::verify(&module).unwrap();
+    params::check(module.as_operation()).unwrap();
+    let plan = QuantizedPlan::new(&Func::main(module.as_operation()).unwrap(), &quantized).unwrap();
+    let evaluation = tessera_nn_to_qnn::evaluate(&float, &plan, samples, Some(labels)).unwrap();
+    (module, plan, evaluation)
+}
+
+#[test]
+fn lenet_keeps_its_accuracy_from_both_exporters() {
+    let (samples, labels, logits) = fashion();
+    let context = context();
+    let (module, weights) = import(&context, &here().join("../models/fmnist_lenet.onnx"));
+    let float = FloatPlan::new(&Func::main(module.as_operation()).unwrap(), &weights).unwrap();
+    for (found, expected) in float.run_many(&samples).unwrap().iter().zip(logits.outer_iter()) {
+        for (a, b) in found[0].iter().zip(&expected) {
+            assert!((a - b).abs() < 1e-4, "{a} {b}");
+        }
+    }
+    for model in ["fmnist_lenet.onnx", "fmnist_lenet.dynamo.onnx"] {
+        for method in [Method::default(), Method::MinMax] {
+            let (_, _, evaluation) = quantize(&context, model, &samples, &labels, method);
+            assert_eq!(evaluation.float.accuracy, Some(0.902), "{model}");
+            assert!(evaluation.quantized.accuracy >= Some(0.900), "{model} {method:?}: {evaluation:?}");
+            assert!(evaluation.agreement >= 0.98, "{model} {method:?}: {evaluation:?}");
+            assert!(evaluation.cosine.worst > 0.95, "{model} {method:?}: {evaluation:?}");
+        }
+    }
+}
+
+#[test]
+fn the_quantized_module_survives_being_printed() {
+    let (samples, labels, _) = fashion();
+    let context = context();
+    let (module, plan, _) = quantize(&context, "fmnist_lenet.onnx", &samples, &labels, Method::Percentile(99.9));
+    let text = tessera_mlir::print_with_locations(module.as_operation());
+    let read = tessera_mlir::parse(&context, &text, "lenet.mlir").unwrap();
+    assert_eq!(tessera_mlir::print(&read), tessera_mlir::print(&module));
+    let weights = params::of(read.as_operation()).unwrap();
+    let again = QuantizedPlan::new(&Func::main(read.as_operation()).unwrap(), &weights).unwrap();
+    let types = tessera_nn_to_qnn::evaluate::input_types(&again).unwrap();
+    for sample in &samples[..10] {
+        let x = vec![tessera_qnn::interp::quantize_array(&sample[0], &types[0]).unwrap()];
+        assert_eq!(plan.run(&x).unwrap(), again.run(&x).unwrap());
+    }
+}
+
+#[test]
+fn digits_keep_their_accuracy() {
+    let mut data = NpzReader::new(File::open(here().join("../models/digits_test.npz")).unwrap()).unwrap();
+    let images: Array2<u8> = data.by_name("images_u8").unwrap();
+    let labels: Array1<u8> = data.by_name("labels").unwrap();
+    let sample = |image: ndarray::ArrayView1<u8>| {
+        let pixels = image.iter().map(|&p| f32::from(p) / 16.0).collect();
+        vec![ArrayD::from_shape_vec(IxDyn(&[1, 64]), pixels).unwrap()]
+    };
+    let images: Samples = images.outer_iter().map(sample).collect();
+    let labels: Vec<usize> = labels.iter().map(|&l| l.into()).collect();
+    let context = context();
+    let (_, _, evaluation) = quantize(&context, "digits_mlp.onnx", &images, &labels, Method::default());
+    assert!(evaluation.float.accuracy >= Some(0.98), "{evaluation:?}");
+    assert!(evaluation.quantized.accuracy >= evaluation.float.accuracy.map(|a| a - 0.005), "{evaluation:?}");
+}
+
+#[test]
+fn what_cannot_be_quantized_is_listed_before_anything_changes() {
+    let context = context();
+    let source = r#"
+      func.func @main(%x: tensor<1x3x4x4xf32> {nn.name = "x"}, %w: tensor<2x4xf32> {nn.name = "w"}) -> (tensor<1x3x3x2xf32> {nn.name = "y"}) {
+        %p = nn.pad %x low [0, 0, 0, 0] high [0, 0, 0, 0] value 1.000000e+00 : tensor<1x3x4x4xf32> -> tensor<1x3x4x4xf32> loc("pad")
+        %a = nn.avg_pool %p kernel [2, 2] strides [2, 1] pads [1, 0, 0, 1] : tensor<1x3x4x4xf32> -> tensor<1x3x3x4xf32> loc("pool")
+        %y = nn.linear %a, %w : (tensor<1x3x3x4xf32>, tensor<2x4xf32>) -> tensor<1x3x3x2xf32> loc("linear")
+        return %y : tensor<1x3x3x2xf32>
+      }"#;
+    let module = tessera_mlir::parse(&context, source, "test.mlir").unwrap_or_else(|e| panic!("{e}"));
+    let before = tessera_mlir::print(&module);
+    let error = tessera_nn_to_qnn::quantize(module.as_operation(), &params::Params::default(), "none").unwrap_err();
+    assert_eq!(tessera_mlir::print(&module), before);
+    insta::assert_snapshot!(error);
+}
