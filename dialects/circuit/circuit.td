@@ -21,6 +21,11 @@ def Circuit_Dialect : Dialect {
     interval within (−p/2, p/2) makes field arithmetic agree with integer arithmetic, so an op whose result could
     wrap is an error at that op and not a wrong proof later.
 
+    A result's interval contains what follows from the operands' intervals. `circuit.contract`, `circuit.affine` and
+    `circuit.mul` may declare a tighter one: operands go together in ways that types do not say, such as a channel's
+    weights and its bias, or the two sides of a maximum. The pass `circuit-intervals` proves such intervals from the
+    values of the weights; what follows from the types alone must lie within half the field even so.
+
     Absent on purpose: anything about tables, columns and rows, which the placement decides, and anything about a
     backend.
   }];

@@ -8,7 +8,8 @@ use melior::{
 use tessera_mlir::pass::{self, Pass};
 
 /// Every pass of this crate. Lowering crates have lists of their own, named `PASSES` as well.
-pub const PASSES: &[&dyn Pass] = &[&generic::CheckParams, &circuit::AbsorbScale, &circuit::HoistViews, &circuit::Intervals];
+pub const PASSES: &[&dyn Pass] =
+    &[&generic::CheckParams, &circuit::AbsorbScale, &circuit::HoistViews, &circuit::Intervals];
 
 /// The dialects of Tessera.
 pub fn dialects() -> [DialectHandle; 3] {

@@ -2,7 +2,10 @@
 // Invariants: no Rust type crosses but plain pointers and lengths; the Rust side never unwinds into this file.
 #include "mlir/CAPI/IR.h"
 #include "mlir/CAPI/Support.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "llvm/Support/CommandLine.h"
@@ -99,6 +102,13 @@ private:
   std::vector<std::unique_ptr<Option<std::string>>> options;
 };
 } // namespace
+
+// The C API either names the source or wraps bare ops into a module; this does both.
+extern "C" MlirModule tesseraParseModule(MlirContext context, MlirStringRef source, MlirStringRef name) {
+  OwningOpRef<ModuleOp> module =
+      parseSourceString<ModuleOp>(unwrap(source), ParserConfig(unwrap(context)), unwrap(name));
+  return MlirModule{module ? module.release().getOperation() : nullptr};
+}
 
 extern "C" void tesseraEmitError(MlirLocation location, MlirStringRef message, const TesseraNote *notes,
                                  intptr_t count) {

@@ -18,7 +18,7 @@ pub struct Place {
     pub text: String,
     /// The name of the ONNX node, when the location carries one.
     pub node: Option<String>,
-    /// File, line and column (both from 1), when the location carries them.
+    /// File, line and column (both from 1; 0 for the file as a whole), when the location carries them.
     pub file: Option<(String, usize, usize)>,
 }
 
@@ -33,6 +33,7 @@ impl Display for Place {
     fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
         match (&self.node, &self.file) {
             (Some(node), _) => write!(formatter, "node {node:?}"),
+            (None, Some((file, 0, _))) => write!(formatter, "{file}"),
             (None, Some((file, line, column))) => write!(formatter, "{file}:{line}:{column}"),
             (None, None) if self.text.contains("unknown") => write!(formatter, "unknown location"),
             (None, None) => write!(formatter, "{}", self.text),

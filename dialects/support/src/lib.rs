@@ -25,7 +25,7 @@ pub mod types;
 pub use error::{Error, Place, Report, Result};
 
 use melior::{
-    Context, StringRef,
+    Context,
     dialect::{DialectHandle, DialectRegistry},
     ir::{
         Location, Module, OperationRef,
@@ -33,8 +33,8 @@ use melior::{
     },
 };
 use mlir_sys::{
-    MlirContext, MlirStringRef, mlirGetDialectHandle__ml_program__, mlirLocationGetContext,
-    mlirOperationCreateParse, mlirRegisterTransformsPasses,
+    MlirContext, MlirModule, MlirStringRef, mlirGetDialectHandle__ml_program__, mlirLocationGetContext,
+    mlirRegisterTransformsPasses,
 };
 use std::{cell::RefCell, sync::Once};
 
@@ -77,12 +77,11 @@ pub fn register_upstream_passes() {
 /// Every diagnostic of the parser and the verifiers.
 pub fn parse<'c>(context: &'c Context, source: &str, file_name: &str) -> Result<Module<'c>> {
     let (module, diagnostics) = diag::collect(context, || unsafe {
-        let raw = mlirOperationCreateParse(
+        Module::from_option_raw(tesseraParseModule(
             context.to_raw(),
-            StringRef::new(source).to_raw(),
-            StringRef::new(file_name).to_raw(),
-        );
-        melior::ir::Operation::from_option_raw(raw).and_then(Module::from_operation)
+            string_ref(source),
+            string_ref(file_name),
+        ))
     });
     module.ok_or_else(|| diagnostics.into_error(format!("{file_name}: not an MLIR module")))
 }
@@ -152,4 +151,8 @@ pub(crate) unsafe fn text(string: MlirStringRef) -> String {
 /// Borrows a string for a call into MLIR.
 pub(crate) fn string_ref(string: &str) -> MlirStringRef {
     MlirStringRef { data: string.as_ptr().cast(), length: string.len() }
+}
+
+unsafe extern "C" {
+    fn tesseraParseModule(context: MlirContext, source: MlirStringRef, name: MlirStringRef) -> MlirModule;
 }

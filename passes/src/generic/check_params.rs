@@ -22,7 +22,12 @@ impl Pass for CheckParams {
             options: const {
                 &[
                     OptionSpec::int("most", "how many parameters a module may declare", 1 << 20, 0, 1 << 20),
-                    OptionSpec::choice("unused", "what to do about values that no parameter reads", "allow", &["allow", "reject"]),
+                    OptionSpec::choice(
+                        "unused",
+                        "what to do about values that no parameter reads",
+                        "allow",
+                        &["allow", "reject"],
+                    ),
                 ]
             },
             example: "module {\n  func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {\n    return %x : tensor<4xf32>\n  }\n}",
@@ -38,9 +43,11 @@ impl Pass for CheckParams {
         params::check(module)?;
         if options.choice("unused") == "reject" {
             let names = declared.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
-            return Error::all(params::of(module)?.0.keys().filter(|name| !names.contains(&name.as_str())).map(
-                |name| Error::new(format!("the values of {name:?} belong to no parameter of the module")),
-            ));
+            return Error::all(
+                params::of(module)?.0.keys().filter(|name| !names.contains(&name.as_str())).map(|name| {
+                    Error::new(format!("the values of {name:?} belong to no parameter of the module"))
+                }),
+            );
         }
         Ok(())
     }
