@@ -1,7 +1,7 @@
 //! Times of a Program with the shape of a LeNet's: weights 1024 × 120 fixed, activations 1024 × 16, requantization of 2048 rows of
 //! 15 columns, a table of 2^16 rows with three provides, a small one. The numbers in it are arbitrary but satisfy it.
 //!
-//! cargo run --release -p tessera-plonky3 --example lenet -- [repetitions]
+//! cargo run --release -p tessera-plonky3 --example lenet -- [repetitions [images [phase to repeat]]]
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::time::Instant;
@@ -12,7 +12,8 @@ const CHANNELS: usize = 256;
 const W_ROWS: usize = 4; // rows per channel
 const W_LANES: usize = 120;
 const X_LANES: usize = 16;
-const R_ROWS: usize = 2048;
+/// Output cells of a channel whose weights are not zero.
+const OUTPUTS: usize = 40;
 
 fn witness(names: &[&str]) -> Vec<WitnessColumn> {
     names.iter().map(|n| WitnessColumn { name: n.to_string(), padding: 0 }).collect()
@@ -58,7 +59,10 @@ fn fold(
 }
 
 /// The Program and a satisfying trace.
-fn lenet() -> (Program, Trace) {
+fn lenet(images: usize) -> (Program, Trace) {
+    let log_images = images.next_power_of_two().trailing_zeros() as u8;
+    let r_rows = 2048 * images;
+    let x_rows = W_ROWS * images; // per channel
     let mut r = SmallRng::seed_from_u64(1);
     let mut p = Program {
         version: VERSION,
@@ -75,8 +79,14 @@ fn lenet() -> (Program, Trace) {
     let rows = CHANNELS * W_ROWS;
     // weights: per channel the output cells o = 120·k + lane
     let mut w = table("weights", rows, 10);
-    let weights: Vec<Vec<i64>> =
-        (0..W_LANES).map(|_| (0..rows).map(|_| r.random_range(-127..128)).collect()).collect();
+    let weights: Vec<Vec<i64>> = (0..W_LANES)
+        .map(|l| {
+            let weight = |row: usize, r: &mut SmallRng| {
+                if row % W_ROWS * W_LANES + l < OUTPUTS { r.random_range(-127..128) } else { 0 }
+            };
+            (0..rows).map(|row| weight(row, &mut r)).collect()
+        })
+        .collect();
     p.constants = vec![std::sync::Arc::new(weights.concat())];
     for l in 0..W_LANES {
         let index: Vec<i64> = (0..rows as i64).map(|r| l as i64 * rows as i64 + r).collect();
@@ -84,15 +94,15 @@ fn lenet() -> (Program, Trace) {
         w.fixed.push(FixedColumn { name: format!("w{l}"), values, padding: 0 });
     }
     // activations
-    let mut x = table("activations", rows, 10);
+    let mut x = table("activations", CHANNELS * x_rows, 10 + log_images);
     x.witness = (0..X_LANES).flat_map(|_| witness(&["x"])).collect();
-    let xs: Vec<i64> = (0..rows * X_LANES).map(|_| r.random_range(0..128)).collect();
+    let xs: Vec<i64> = (0..CHANNELS * x_rows * X_LANES).map(|_| r.random_range(0..128)).collect();
     // requantization: hi, lo, y of 4 lanes, 3 of relu
-    let mut q = table("requantize", R_ROWS, 11);
+    let mut q = table("requantize", r_rows, 11 + log_images);
     q.witness = witness(&["hi", "hi", "hi", "hi", "lo", "lo", "lo", "lo", "y", "y", "y", "y", "r", "r", "r"]);
     let act = |hi: i64| ((hi - 32768) >> 2).clamp(0, 127);
     let mut qs = vec![];
-    for _ in 0..R_ROWS {
+    for _ in 0..r_rows {
         let hi: [i64; 4] = [0; 4].map(|_| r.random_range(0..65536));
         let lo: [i64; 4] = [0; 4].map(|_| r.random_range(0..65536));
         let y = hi.map(act);
@@ -151,26 +161,31 @@ fn lenet() -> (Program, Trace) {
         }
     }
     // contraction over channels of Σ_p z^p X · Σ_o s^o W
-    let ends: Vec<i64> = (1..=CHANNELS as i64).map(|c| c * W_ROWS as i64).collect();
-    let layer = |r: usize| (r / 512) as i64;
-    p.folds.push(fold("X", 1, rows, (0..X_LANES).map(cell).collect(), &ends, |r, l| {
-        [((r % W_ROWS) * X_LANES + l) as i64, 0, 0, 0]
+    let ends = |n: usize| -> Vec<i64> { (1..=CHANNELS as i64).map(|c| c * n as i64).collect() };
+    let layer = |c: usize| (c / 128) as i64;
+    p.folds.push(fold("X", 1, CHANNELS * x_rows, (0..X_LANES).map(cell).collect(), &ends(x_rows), |r, l| {
+        [((r % x_rows) * X_LANES + l) as i64, 0, 0, 0]
     }));
-    p.folds.push(fold("W", 0, rows, (0..W_LANES as u32).map(Expr::fixed).collect(), &ends, |r, l| {
-        [0, ((r % W_ROWS) * W_LANES + l) as i64, 0, 0]
-    }));
-    let joined: Vec<i64> = (0..CHANNELS).flat_map(|c| [1, 0, 0, layer(c * W_ROWS), 0]).collect();
+    p.folds.push(fold(
+        "W",
+        0,
+        rows,
+        (0..W_LANES as u32).map(Expr::fixed).collect(),
+        &ends(W_ROWS),
+        |r, l| [0, ((r % W_ROWS) * W_LANES + l) as i64, 0, 0],
+    ));
+    let joined: Vec<i64> = (0..CHANNELS).flat_map(|c| [1, 0, 0, layer(c), 0]).collect();
     p.terms.push(Term::Join { left: 0, right: 1, weights: Seq::compress(5, &joined) });
     let linked: Vec<i64> = (0..CHANNELS as i64).flat_map(|c| [1, 0, 0, 0, c]).collect();
     p.terms.push(Term::Sum { fold: 0, weights: Seq::compress(5, &linked) });
     // the accumulators, folded like a pooled layer, and the activations
     let acc = |i: usize| cell(i).scale(65536).plus(&cell(4 + i)).plus(&Expr::constant(-(1 << 31)));
-    p.folds.push(fold("acc", 2, R_ROWS, (0..4).map(acc).collect(), &[R_ROWS as i64], |r, l| {
+    p.folds.push(fold("acc", 2, r_rows, (0..4).map(acc).collect(), &[r_rows as i64], |r, l| {
         let (o, e) = (r / 64, r % 64);
-        [(2 * e + (l & 1) + 16 * (l >> 1)) as i64, o as i64, (r / 1024) as i64, 0]
+        [(2 * e + (l & 1) + 16 * (l >> 1)) as i64, o as i64, (r / (r_rows / 2)) as i64, 0]
     }));
     let out = |_| cell(11).plus(&cell(13)).plus(&cell(14));
-    p.folds.push(fold("y", 2, R_ROWS, (0..1).map(out).collect(), &[R_ROWS as i64], |r, _| {
+    p.folds.push(fold("y", 2, r_rows, (0..1).map(out).collect(), &[r_rows as i64], |r, _| {
         [(r % 64) as i64, 0, 0, (r / 64) as i64]
     }));
     for f in [2, 3] {
@@ -178,31 +193,23 @@ fn lenet() -> (Program, Trace) {
     }
     // the product's coefficients, in a table as wide as borders are
     let one = vec![0i64; 4];
-    let mut product = std::collections::BTreeMap::new();
+    let mut product = vec![0i64; 2 * x_rows * X_LANES * OUTPUTS];
     for c in 0..CHANNELS {
-        let d = layer(c * W_ROWS);
-        for pos in 0..W_ROWS * X_LANES {
-            let xv = xs[(c * W_ROWS + pos / X_LANES) * X_LANES + pos % X_LANES];
-            for o in 0..W_ROWS * W_LANES {
-                let wv = weights[o % W_LANES][c * W_ROWS + o / W_LANES];
-                *product.entry([d, pos as i64, o as i64]).or_insert(0) += xv * wv;
+        for pos in 0..x_rows * X_LANES {
+            let xv = xs[c * x_rows * X_LANES + pos];
+            let at = (layer(c) as usize * x_rows * X_LANES + pos) * OUTPUTS;
+            for o in 0..OUTPUTS {
+                product[at + o] += xv * weights[o % W_LANES][c * W_ROWS + o / W_LANES];
             }
         }
     }
-    let ys: Vec<i64> = product.values().copied().collect();
-    let mut y = table("borders", ys.len() / W_LANES, 9);
-    y.witness = (0..W_LANES).flat_map(|_| witness(&["y"])).collect();
-    p.folds.push(fold(
-        "Y",
-        5,
-        ys.len() / W_LANES,
-        (0..W_LANES).map(cell).collect(),
-        &[(ys.len() / W_LANES) as i64],
-        |r, l| {
-            let (o, pos) = (r % W_ROWS * W_LANES + l, r / W_ROWS);
-            [(pos % (W_ROWS * X_LANES)) as i64, o as i64, (pos / (W_ROWS * X_LANES)) as i64, 0]
-        },
-    ));
+    let y_rows = product.len() / OUTPUTS;
+    let mut y = table("borders", y_rows, 7 + log_images);
+    y.witness = (0..OUTPUTS).flat_map(|_| witness(&["y"])).collect();
+    p.folds.push(fold("Y", 5, y_rows, (0..OUTPUTS).map(cell).collect(), &[y_rows as i64], |r, l| {
+        let n = x_rows * X_LANES;
+        [(r % n) as i64, l as i64, (r / n) as i64, 0]
+    }));
     p.terms.push(Term::Sum { fold: 4, weights: Seq::compress(5, &[1, 0, 0, 0, 0]) });
     let image: Vec<i64> = (0..784).map(|i| i % 256).collect();
     let monos: Vec<i64> = (0..784).flat_map(|i| [1, i, 0, 0, 0]).collect();
@@ -228,13 +235,14 @@ fn lenet() -> (Program, Trace) {
     }
     let publics = vec![image.clone(), image];
     p.tables = vec![w, x, q, t, s, y];
-    let tables = vec![vec![], xs, qs, tm, sm, ys];
+    let tables = vec![vec![], xs, qs, tm, sm, product];
     (p, Trace { tables, publics: Publics { tensors: publics } })
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let reps: usize = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(5);
-    let (program, trace) = lenet();
+    let images: usize = std::env::args().nth(2).and_then(|a| a.parse().ok()).unwrap_or(1);
+    let (program, trace) = lenet(images);
     let backend = Plonky3::default();
     println!("{:?}", backend.cost(&program)?);
     let t = Instant::now();
@@ -283,7 +291,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = pk.to_container().to_bytes();
     let proof = backend.prove(&pk, trace.clone())?.0;
     // a phase named on the command line is repeated, for a profiler
-    let only = std::env::args().nth(2);
+    let only = std::env::args().nth(3);
     let time = |what: &str, f: &dyn Fn() -> bool| {
         let (c, n) = (cpu_seconds(), if only.as_deref() == Some(what) { 500 } else { 20 });
         let ok = (0..n).all(|_| f());

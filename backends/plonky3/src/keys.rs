@@ -151,7 +151,7 @@ pub fn build(
     compiled.air.validate().map_err(|e| unsupported(&e))?;
     let security = parameters(&compiled.air)?;
     let scheme = Scheme::new(&security.fri);
-    let fixed = compiled.fixed()?;
+    let fixed = compiled.fixed(program)?;
     let (commitment, committed) =
         scheme.commit(fixed.iter().filter(|m| m.width > 0).cloned().collect()).unzip();
     let sparse: Vec<Mat> = compiled.air.groups.iter().map(sparse).collect();

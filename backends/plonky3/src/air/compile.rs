@@ -85,7 +85,7 @@ struct Compiler<'a> {
 /// Compiles a validated Program.
 pub fn compile(program: &Program, limits: Limits) -> Result<Compiled, SetupError> {
     program.validate()?;
-    let Reshaped { program, factors } = reshape(program, limits)?;
+    let Reshaped { program, factors } = reshape(program, limits);
     let mut c = Compiler {
         program: &program,
         walks: BTreeMap::new(),
@@ -536,28 +536,34 @@ fn reach(s: &tessera_api::Seq) -> u64 {
 }
 
 impl Compiled {
-    /// The fixed columns of all groups, selectors included, on physical rows.
-    pub fn fixed(&self) -> Result<Vec<Mat>, SetupError> {
-        let program = &self.program;
+    /// The fixed columns of all groups, selectors included, on physical rows. `program` is the Program before reshaping.
+    pub fn fixed(&self, program: &Program) -> Result<Vec<Mat>, SetupError> {
         let mut out: Vec<Mat> = self
             .air
             .groups
             .iter()
             .map(|g| Mat::new(F::zero_vec(g.height() * g.fixed as usize), g.fixed as usize))
             .collect();
-        for ((t, p), dense) in program.tables.iter().zip(&self.places).zip(&self.dense) {
+        for (i, (t, p)) in program.tables.iter().zip(&self.places).enumerate() {
             let m = &mut out[p.group];
-            let width = m.width;
-            let mut put = |column: u32, row: usize, x: F| m.values[row * width + column as usize] = x;
-            for (i, c) in t.fixed.iter().enumerate() {
-                let values = program.fixed_values(t, c)?;
-                let column = p.fixed + i as u32;
-                (0..p.pad as usize).for_each(|r| put(column, r, signed(c.padding)));
-                values.iter().enumerate().for_each(|(r, x)| put(column, r + p.pad as usize, signed(*x)));
+            let (width, pad) = (m.width, p.pad as usize);
+            let log = self.factors[i].trailing_zeros() as usize;
+            let columns = t.fixed.len();
+            for (c, column) in t.fixed.iter().enumerate() {
+                let values = program.fixed_values(t, column)?;
+                let padding = signed(column.padding);
+                // k rows of the table stand side by side
+                let mut put = |r: usize, x: F| {
+                    let at = p.fixed as usize + (r & ((1 << log) - 1)) * columns + c;
+                    m.values[(r >> log) * width + at] = x;
+                };
+                let (first, last) = (pad << log, (pad << log) + values.len());
+                (0..first).chain(last..1 << t.log_height).for_each(|r| put(r, padding));
+                values.iter().enumerate().for_each(|(r, x)| put(first + r, signed(*x)));
             }
-            for (i, c) in dense.iter().enumerate() {
-                for (r, x) in c.iter().enumerate() {
-                    put(p.dense + i as u32, r + p.pad as usize, F::from_bool(*x));
+            for (c, column) in self.dense[i].iter().enumerate() {
+                for (r, x) in column.iter().enumerate() {
+                    m.values[(r + pad) * width + p.dense as usize + c] = F::from_bool(*x);
                 }
             }
         }

@@ -8,7 +8,6 @@
 //! The tuples looked up and provided, and the constraints imposed, are the same multiset before and after, padding rows
 //! included: a table has k·2^(h−log k) = 2^h rows' worth of cells in both shapes, and rows that the last wide row lacks are
 //! filled with the columns' padding.
-use tessera_api::validate::ProgramError;
 use tessera_api::{
     Cell, Constraint, Expr, FixedColumn, Lookup, Program, Provide, Seq, Table, Values, WitnessColumn,
 };
@@ -30,7 +29,7 @@ impl Default for Limits {
 
 /// The same relation in other shapes.
 pub struct Reshaped {
-    /// The relation.
+    /// The relation; a widened table's fixed columns are named, but their values stand in the original.
     pub program: Program,
     /// How many rows of each table became one.
     pub factors: Vec<u32>,
@@ -43,7 +42,7 @@ fn width(t: &Table) -> usize {
 }
 
 /// Widens what gains by it.
-pub fn reshape(program: &Program, limits: Limits) -> Result<Reshaped, ProgramError> {
+pub fn reshape(program: &Program, limits: Limits) -> Reshaped {
     let mut out = program.clone();
     let mut factors = vec![];
     for (i, t) in program.tables.iter().enumerate() {
@@ -53,31 +52,26 @@ pub fn reshape(program: &Program, limits: Limits) -> Result<Reshaped, ProgramErr
             log += 1;
         }
         if log > 0 {
-            out.tables[i] = widen(program, t, log)?;
+            out.tables[i] = widen(t, log);
         }
         factors.push(1 << log);
     }
-    Ok(Reshaped { program: out, factors })
+    Reshaped { program: out, factors }
 }
 
-fn widen(program: &Program, t: &Table, log: u8) -> Result<Table, ProgramError> {
+fn widen(t: &Table, log: u8) -> Table {
     let k = 1u32 << log;
     let rows = t.rows.div_ceil(k);
     let (nf, nw) = (t.fixed.len() as u32, t.witness.len() as u32);
-    let mut fixed: Vec<FixedColumn> = vec![];
-    let values: Vec<Vec<i64>> =
-        t.fixed.iter().map(|c| program.fixed_values(t, c)).collect::<Result<_, _>>()?;
-    for i in 0..k {
-        for (c, v) in t.fixed.iter().zip(&values) {
-            let at = |r: u32| v.get((r * k + i) as usize).copied().unwrap_or(c.padding);
-            let column: Vec<i64> = (0..rows).map(at).collect();
-            fixed.push(FixedColumn {
-                name: format!("{}/{i}", c.name),
-                values: Values::Seq(Seq::compress(1, &column)),
-                padding: c.padding,
-            });
-        }
-    }
+    let fixed = (0..k).flat_map(|i| {
+        t.fixed.iter().map(move |c| FixedColumn {
+            name: format!("{}/{i}", c.name),
+            // values are read from the Program's own table
+            values: Values::Seq(Seq::empty(1)),
+            padding: c.padding,
+        })
+    });
+    let fixed = fixed.collect();
     let copies = 0..k;
     let witness = copies.clone().flat_map(|i| {
         t.witness.iter().map(move |c| WitnessColumn { name: format!("{}/{i}", c.name), padding: c.padding })
@@ -105,7 +99,7 @@ fn widen(program: &Program, t: &Table, log: u8) -> Result<Table, ProgramError> {
         lookups.extend(l.map(|l| lookup(i, l)));
         provides.extend(p.map(|p| provide(i, p)));
     }
-    Ok(Table {
+    Table {
         name: t.name.clone(),
         rows,
         log_height: t.log_height - log,
@@ -114,5 +108,5 @@ fn widen(program: &Program, t: &Table, log: u8) -> Result<Table, ProgramError> {
         constraints,
         lookups,
         provides,
-    })
+    }
 }
