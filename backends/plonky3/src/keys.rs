@@ -85,7 +85,7 @@ pub enum Round {
     Second,
     /// η-folds.
     Third,
-    /// Quotients, two matrices a group.
+    /// Quotients, two halves of two base columns a group.
     Quotient,
 }
 
@@ -111,7 +111,7 @@ impl Round {
             Round::Witness => g.witness as usize,
             Round::Second => 2 * g.round2 as usize,
             Round::Third => 2 * g.round3 as usize,
-            Round::Quotient => 2,
+            Round::Quotient => 4,
         }
     }
 
@@ -125,14 +125,11 @@ impl Round {
 
     /// The committed matrices, empty ones left out.
     pub fn shapes(self, air: &Air) -> Vec<Shape> {
-        let per_group = |(group, g): (usize, &Group)| {
-            let n = match self {
-                Round::Quotient => 2,
-                _ => usize::from(self.width(g) > 0),
-            };
-            std::iter::repeat_n(Shape { group, log_height: g.log_height, width: self.width(g) }, n)
+        let shape = |(group, g): (usize, &Group)| {
+            let width = self.width(g);
+            (width > 0).then_some(Shape { group, log_height: g.log_height, width })
         };
-        air.groups.iter().enumerate().flat_map(per_group).collect()
+        air.groups.iter().enumerate().filter_map(shape).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::eval::{Combiner, Point, Row, combine, prepare};
 use crate::keys::{Proof, Round, VerifyingKey};
 use crate::p3::{
     Claims, E, F, Field, PrimeCharacteristicRing, Scheme, TwoAdicField, check_fri_shape,
-    combine as extension, domain, next_point, quotient_domains, recompose_quotient, signed, vanishing,
+    combine as extension, domain, next_point, recompose_quotient, signed, vanishing,
 };
 use crate::security;
 use crate::transcript::{Check, Transcript, witnesses};
@@ -72,13 +72,9 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
             return Err(VerifyError::Shape("a commitment is missing".into()));
         };
         let mut matrices = vec![];
-        for (i, (s, points)) in round.shapes(air).iter().zip(opened).enumerate() {
-            let d = match round {
-                Round::Quotient => quotient_domains(s.log_height)[i % 2],
-                _ => domain(s.log_height),
-            };
+        for (s, points) in round.shapes(air).iter().zip(opened) {
             let at = [zeta, next_point(s.log_height, zeta)];
-            matrices.push((d, at.into_iter().zip(points.iter().cloned()).collect()));
+            matrices.push((domain(s.log_height), at.into_iter().zip(points.iter().cloned()).collect()));
         }
         claims.push((c.clone(), matrices));
     }
@@ -86,23 +82,24 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
 
     let monos = symbol::evaluate(&air.monos, &challenges.0);
     for (g, group) in air.groups.iter().enumerate() {
-        let at = |r: Round, point: usize, half: usize| -> &[E] {
+        let at = |r: Round, point: usize| -> &[E] {
             let k = rounds.iter().position(|x| *x == r);
-            let i = r.shapes(air).iter().position(|s| s.group == g).map(|i| i + half);
+            let i = r.shapes(air).iter().position(|s| s.group == g);
             match (k, i) {
                 (Some(k), Some(i)) => &proof.opened[k][i][point],
                 _ => &[],
             }
         };
         let pairs = |v: &[E]| -> Vec<E> { v.chunks_exact(2).map(|c| extension([c[0], c[1]])).collect() };
-        let base = [at(Round::Fixed, 0, 0), &sparse(group, zeta), at(Round::Witness, 0, 0)].concat();
-        let ext = |point| [at(Round::Second, point, 0), at(Round::Third, point, 0)].concat();
+        let base = [at(Round::Fixed, 0), &sparse(group, zeta), at(Round::Witness, 0)].concat();
+        let ext = |point| [at(Round::Second, point), at(Round::Third, point)].concat();
         let (current, next) = (pairs(&ext(0)), pairs(&ext(1)));
         let nodes = prepare(group, &monos);
         let row = Row::<Point> { base: &base, current: &current, next: &next };
         let combiner = Combiner::new(&nodes, alpha);
         let value = combine::<Point>(&nodes, &combiner, &row, &proof.terminals, &mut vec![]);
-        let half = |i| pairs(at(Round::Quotient, 0, i)).first().copied().unwrap_or_default();
+        let halves = pairs(at(Round::Quotient, 0));
+        let half = |i: usize| halves.get(i).copied().unwrap_or_default();
         let q = recompose_quotient(group.log_height, [half(0), half(1)], zeta);
         if value != q * vanishing(group.log_height, zeta) {
             return Err(VerifyError::Constraints(group.tables.join(", ")));

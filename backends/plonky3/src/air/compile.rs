@@ -72,6 +72,10 @@ struct CopyPlan {
 }
 
 struct Compiler<'a> {
+    /// As given: what depends on rows is read from it.
+    original: &'a Program,
+    factors: &'a [u32],
+    /// Reshaped.
     program: &'a Program,
     walks: BTreeMap<usize, Walk>,
     requests: Vec<Vec<Request>>,
@@ -85,8 +89,11 @@ struct Compiler<'a> {
 /// Compiles a validated Program.
 pub fn compile(program: &Program, limits: Limits) -> Result<Compiled, SetupError> {
     program.validate()?;
-    let Reshaped { program, factors } = reshape(program, limits);
+    let original = program;
+    let Reshaped { program, factors } = reshape(program, limits)?;
     let mut c = Compiler {
+        original,
+        factors: &factors,
         program: &program,
         walks: BTreeMap::new(),
         requests: program.tables.iter().map(|_| vec![]).collect(),
@@ -117,8 +124,9 @@ impl Compiler<'_> {
         }
         let f = &self.program.folds[fold];
         let table = f.table as usize;
-        let rows = self.program.tables[table].rows as usize;
-        let w = Walk::new(f, rows, self.variables())?.map_err(unsupported)?;
+        let rows = self.original.tables[table].rows as usize;
+        let log = self.factors[table].trailing_zeros() as u8;
+        let w = Walk::new(&self.original.folds[fold], rows, self.variables(), log)?.map_err(unsupported)?;
         let r = &mut self.requests[table];
         self.fold_requests.insert(fold, (r.len(), r.len() + 1));
         r.push(Request { class_of: w.ratio_of.clone(), classes: w.ratios.len(), default: None });

@@ -101,20 +101,71 @@ fn leaders(lanes: &[Lane], rows: usize) -> Result<Leaders, ProgramError> {
     Ok(Leaders { expanded, of })
 }
 
-impl Walk {
-    /// Walks the rows of a validated fold. Err(text) where a limit of this backend is passed.
-    pub fn new(fold: &Fold, rows: usize, variables: usize) -> Result<Result<Walk, String>, ProgramError> {
-        let lead = leaders(&fold.lanes, rows)?;
-        let n = lead.expanded.len();
-        let ends: Vec<u32> =
-            fold.segments.expand(fold.segment_count as usize)?.iter().map(|e| *e as u32).collect();
-        let dim = 1 + variables;
-        let mono = |l: usize, r: usize| &lead.expanded[l][r * dim + 1..(r + 1) * dim];
-        let flag = |l: usize, r: usize| lead.expanded[l][r * dim] != 0;
+/// Layouts of a fold's lanes over wide rows: lane (i, l) of wide row R is lane l of row k·R + i.
+struct Layout<'a> {
+    lead: Leaders,
+    rows: usize,
+    log: u8,
+    dim: usize,
+    lanes: &'a [Lane],
+}
 
-        // relative monomials of the leaders; a later row may fill in what an earlier one left open
-        let mut offsets: Vec<Vec<Option<Exponents>>> = vec![];
-        let mut current = 0usize;
+impl Layout<'_> {
+    /// Number of leading lanes of a wide row.
+    fn width(&self) -> usize {
+        self.lead.expanded.len() << self.log
+    }
+    /// (flag, exponents) of a leading lane; none beyond the last row.
+    fn entry(&self, lane: usize, row: usize) -> Option<&[i64]> {
+        let n = self.lead.expanded.len();
+        let at = (row << self.log) + lane / n;
+        let e = self.lead.expanded[lane % n].get(at * self.dim..(at + 1) * self.dim)?;
+        (at < self.rows && e[0] != 0).then_some(&e[1..])
+    }
+    /// The leading lane and shift of every lane of a wide row.
+    fn all(&self) -> impl Iterator<Item = (usize, &Exponents)> {
+        let n = self.lead.expanded.len();
+        (0..1usize << self.log)
+            .flat_map(move |i| self.lead.of.iter().map(move |(l, d)| (i * n + l, d)))
+            .take(self.lanes.len() << self.log)
+    }
+}
+
+/// Relative monomials of leading lanes; a later row may fill in what an earlier one left open.
+type Offsets = Vec<Option<Exponents>>;
+
+/// The base with which a row's lanes have these relative monomials.
+fn base_of(row: &[Option<&[i64]>], offsets: &Offsets) -> Option<Exponents> {
+    let first = row.iter().position(Option::is_some)?;
+    let base = minus(row[first]?, offsets[first].as_ref()?);
+    let fits = row.iter().zip(offsets).all(|(m, o)| match (m, o) {
+        (Some(m), Some(o)) => m.iter().zip(&base).zip(o).all(|((m, b), o)| m - b == *o),
+        _ => true,
+    });
+    fits.then_some(base)
+}
+
+impl Walk {
+    /// Walks a validated fold, 2^log rows of its table at a time. Err(text) where a limit of this backend is passed.
+    pub fn new(
+        fold: &Fold,
+        rows: usize,
+        variables: usize,
+        log: u8,
+    ) -> Result<Result<Walk, String>, ProgramError> {
+        let layout =
+            Layout { lead: leaders(&fold.lanes, rows)?, rows, log, dim: 1 + variables, lanes: &fold.lanes };
+        let ends = fold.segments.expand(fold.segment_count as usize)?;
+        let last_end = ends.len() - 1;
+        let inside = |(s, e): (usize, &i64)| s == last_end || e.trailing_zeros() >= log as u32;
+        if !ends.iter().enumerate().all(inside) {
+            return Ok(Err(format!("segments of fold {:?} end inside wide rows", fold.name)));
+        }
+        let ends: Vec<u32> = ends.iter().map(|e| (*e as u32).div_ceil(1 << log)).collect();
+        let rows = rows.div_ceil(1 << log);
+
+        let mut offsets: Vec<Offsets> = vec![];
+        // (offsets, lanes present) of each pattern; no offsets where no lane is present
         let mut masks: Vec<(usize, Vec<bool>)> = vec![];
         let mut mask_index = HashMap::new();
         let (mut ratios, mut ratio_index) = (vec![], HashMap::new());
@@ -127,70 +178,74 @@ impl Walk {
             end_base: vec![],
             degree: 0,
         };
-        let mut segment = 0;
-        let mut start = 0;
+        let zero = vec![0; variables];
+        let mut current = 0;
+        let (mut segment, mut start) = (0, 0);
         let mut previous: Option<Exponents> = None;
+        // most rows are of the kind of the row before
+        let mut last_mask: Option<(usize, Vec<bool>, u32)> = None;
+        let mut last_ratio: Option<(Ratio, u32)> = None;
+        let mut row: Vec<Option<&[i64]>> = vec![];
+        let mut present = vec![];
         for r in 0..rows {
             if segment == walk.ends.len() {
                 // after the last segment nothing is read from the running value of a segmented fold; an ordinary one carries on
-                let class = if walk.ends.len() == 1 {
-                    intern(&mut ratio_index, &mut ratios, Ratio::Mono(vec![0; variables]))
-                } else {
-                    ANY
+                let ordinary = walk.ends.len() == 1;
+                let carry = |ratios: &mut Vec<Ratio>, index: &mut HashMap<Ratio, u32>| {
+                    intern(index, ratios, Ratio::Mono(zero.clone()))
                 };
-                walk.ratio_of.push(class);
-                let none = (usize::MAX, vec![false; n]);
-                walk.pattern_of.push(if class == ANY {
-                    ANY
-                } else {
-                    intern(&mut mask_index, &mut masks, none)
-                });
+                let none = (usize::MAX, vec![false; layout.width()]);
+                walk.ratio_of.push(if ordinary { carry(&mut ratios, &mut ratio_index) } else { ANY });
+                walk.pattern_of.push(if ordinary { intern(&mut mask_index, &mut masks, none) } else { ANY });
                 continue;
             }
-            let present: Vec<bool> = (0..n).map(|l| flag(l, r)).collect();
-            let first = present.iter().position(|p| *p);
-            let base = first.map(|first| {
-                let fits = |o: &Vec<Option<Exponents>>| {
-                    let base = minus(mono(first, r), o[first].as_ref()?);
-                    let ok = (0..n).filter(|l| present[*l]).all(|l| match &o[l] {
-                        Some(d) => mono(l, r).iter().zip(&base).zip(d).all(|((m, b), d)| m - b == *d),
-                        None => true,
-                    });
-                    ok.then_some(base)
-                };
-                let order = offsets.len();
-                let found = (0..order)
-                    .map(|k| (current + order - k) % order)
-                    .find_map(|k| fits(&offsets[k]).map(|b| (k, b)));
+            row.clear();
+            row.extend((0..layout.width()).map(|l| layout.entry(l, r)));
+            present.clear();
+            present.extend(row.iter().map(Option::is_some));
+            let base = present.contains(&true).then(|| {
+                let n = offsets.len();
+                let found = (0..n)
+                    .map(|k| (current + n - k) % n)
+                    .find_map(|k| base_of(&row, &offsets[k]).map(|b| (k, b)));
                 let (k, base) = found.unwrap_or_else(|| {
-                    offsets.push(vec![None; n]);
-                    (offsets.len() - 1, mono(first, r).to_vec())
+                    offsets.push(vec![None; layout.width()]);
+                    let first = row.iter().flatten().next().map_or(zero.clone(), |m| m.to_vec());
+                    (offsets.len() - 1, first)
                 });
                 current = k;
-                for l in (0..n).filter(|l| present[*l]) {
-                    if offsets[k][l].is_none() {
-                        offsets[k][l] = Some(minus(mono(l, r), &base));
+                for (o, m) in offsets[k].iter_mut().zip(&row) {
+                    if let (None, Some(m)) = (&o, m) {
+                        *o = Some(minus(m, &base));
                     }
                 }
                 base
             });
-            let key = if base.is_some() { (current, present.clone()) } else { (usize::MAX, present.clone()) };
-            walk.pattern_of.push(intern(&mut mask_index, &mut masks, key));
-            let ratio = if r == start {
-                Some(Ratio::Reset)
-            } else {
-                match (&previous, &base) {
-                    (Some(p), Some(b)) => Some(Ratio::Mono(minus(p, b))),
-                    (Some(_), None) => Some(Ratio::Mono(vec![0; variables])),
-                    // the running value is 0 here whatever it is multiplied by
-                    (None, _) => None,
-                }
+            let with = if base.is_some() { current } else { usize::MAX };
+            let pattern = match &last_mask {
+                Some((k, p, id)) if *k == with && *p == present => *id,
+                _ => intern(&mut mask_index, &mut masks, (with, present.clone())),
             };
-            walk.ratio_of.push(ratio.map_or(ANY, |x| intern(&mut ratio_index, &mut ratios, x)));
-            for l in (0..n).filter(|l| present[*l]) {
-                // the followers' shifts are bounded below
-                walk.degree = walk.degree.max(mono(l, r).iter().map(|e| *e as u64).sum());
-            }
+            last_mask = Some((with, std::mem::take(&mut present), pattern));
+            walk.pattern_of.push(pattern);
+            let ratio = match (&previous, &base) {
+                _ if r == start => Some(Ratio::Reset),
+                (Some(p), Some(b)) => Some(Ratio::Mono(minus(p, b))),
+                (Some(_), None) => Some(Ratio::Mono(zero.clone())),
+                // the running value is 0 here whatever it is multiplied by
+                (None, _) => None,
+            };
+            walk.ratio_of.push(match (ratio, &last_ratio) {
+                (None, _) => ANY,
+                (Some(x), Some((y, id))) if x == *y => *id,
+                (Some(x), _) => {
+                    let id = intern(&mut ratio_index, &mut ratios, x.clone());
+                    last_ratio = Some((x, id));
+                    id
+                }
+            });
+            let top = row.iter().flatten().map(|m| m.iter().map(|e| *e as u64).sum()).max();
+            walk.degree = walk.degree.max(top.unwrap_or(0));
             if base.is_some() {
                 previous = base;
             }
@@ -206,20 +261,23 @@ impl Walk {
                 )));
             }
         }
-        walk.degree += lead.of.iter().map(|f| f.1.iter().map(|e| e.unsigned_abs()).sum()).max().unwrap_or(0);
+        // lanes that follow a leader exceed it by their shift
+        let shifts = layout.lead.of.iter().map(|f| f.1.iter().map(|e| e.unsigned_abs()).sum::<u64>());
+        walk.degree += shifts.max().unwrap_or(0);
         walk.ratios = ratios;
-        walk.patterns = masks
-            .iter()
-            .map(|(k, mask)| {
-                lead.of
-                    .iter()
-                    .map(|(l, d)| match offsets.get(*k) {
-                        Some(o) if mask[*l] => o[*l].as_ref().map(|m| plus(m, d)),
-                        _ => None,
-                    })
-                    .collect()
-            })
-            .collect();
+        let pattern = |(k, mask): &(usize, Vec<bool>)| {
+            let weight = |(l, d): (usize, &Exponents)| match offsets.get(*k) {
+                Some(o) if mask[l] => o[l].as_ref().map(|m| plus(m, d)),
+                _ => None,
+            };
+            layout.all().map(weight).collect()
+        };
+        walk.patterns = masks.iter().map(pattern).collect();
         Ok(Ok(walk))
+    }
+
+    /// Distinct kinds of rows that need telling apart.
+    pub fn classes(&self) -> usize {
+        self.patterns.len() + self.ratios.len()
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! Invariants: nothing here reads a length from a proof before comparing it with what the key demands; no function's
 //! result depends on the number of threads.
-use p3_commit::{ExtensionMmcs, Mmcs as _, Pcs as _, PolynomialSpace, UnivariateStarkPcs};
+use p3_commit::{ExtensionMmcs, Mmcs as _, Pcs as _, PolynomialSpace};
 use p3_dft::{Radix2DFTSmallBatch, TwoAdicSubgroupDft};
 use p3_field::extension::{BinomialExtensionField, BinomiallyExtendable};
 pub use p3_field::{
@@ -120,16 +120,21 @@ impl Scheme {
         (!matrices.is_empty()).then(|| self.mmcs.commit(matrices.into_iter().map(extend).collect()))
     }
 
-    /// Commits to the quotients: `chunks[k]` holds both halves of one height, evaluations in natural order of their cosets.
+    /// Commits to the quotients: `chunks[k]` holds both halves of one height, evaluations in natural order of their cosets. The
+    /// halves of a height stand side by side in one matrix.
     pub fn commit_quotients(&self, chunks: Vec<(u8, [Mat; 2])>) -> (Commitment, Committed) {
-        let ldes = chunks.into_iter().flat_map(|(log_height, halves)| {
-            let domains = quotient_domains(log_height);
-            let with = domains.into_iter().zip(halves);
-            // FRI's own transform cannot fail for a scheme without hiding
-            <Pcs as UnivariateStarkPcs<E, Sponge>>::get_quotient_ldes(&self.pcs, with, 2)
-                .expect("transform of a quotient")
-        });
-        self.mmcs.commit(ldes.collect())
+        let matrix = |(log_height, halves): (u8, [Mat; 2])| {
+            let with = quotient_domains(log_height).into_iter().zip(halves);
+            let extended = with.map(|(d, m)| {
+                let shift = F::GENERATOR * d.first_point().inverse();
+                dft().coset_lde_batch(m, LOG_BLOWUP, shift).bit_reverse_rows().to_row_major_matrix()
+            });
+            let halves: Vec<Mat> = extended.collect();
+            let rows = halves[0].values.chunks_exact(halves[0].width);
+            let both = rows.zip(halves[1].values.chunks_exact(halves[1].width));
+            Mat::new(both.flat_map(|(a, b)| [a, b].concat()).collect(), halves[0].width + halves[1].width)
+        };
+        self.mmcs.commit(chunks.into_iter().map(matrix).collect())
     }
 
     /// The committed low-degree extensions.

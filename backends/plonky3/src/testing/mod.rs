@@ -215,7 +215,7 @@ pub fn lookup_table(
         values: Values::Seq(Seq::compress(1, v)),
         padding,
     };
-    t.fixed = vec![fixed("key", &k, -1000), fixed("value", &v, 0)];
+    t.fixed = vec![fixed("key", &k, k[0]), fixed("value", &v, v[0])];
     t.witness = vec![column("multiplicity")];
     t.provides = vec![Provide { bus, tuple: vec![Expr::fixed(0), Expr::fixed(1)], multiplicity: 0 }];
     p.tables.push(t);
