@@ -1,7 +1,9 @@
 //! The command line, as data. Help texts are the reference; examples stand where a first use would look.
 use crate::data::bind::Factor;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::fmt::Display;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Everything that can be asked of `tessera`.
 #[derive(Debug, Parser)]
@@ -58,6 +60,36 @@ pub enum Command {
     Demo(Demo),
     /// Measure compiling, setting up, proving and verifying the models of the test suite
     Bench(Bench),
+}
+
+/// A value with a name, as NAME=VALUE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named<T> {
+    /// Before the last `=`.
+    pub name: String,
+    /// After it.
+    pub value: T,
+}
+
+impl<T: FromStr<Err: Display>> FromStr for Named<T> {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        let (name, value) = s.rsplit_once('=').ok_or("expected NAME=VALUE")?;
+        Ok(Named { name: name.into(), value: value.parse().map_err(|e: T::Err| e.to_string())? })
+    }
+}
+
+/// A shape: positive extents with commas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extents(pub Vec<usize>);
+
+impl FromStr for Extents {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        let extent = |d: &str| d.trim().parse().ok().filter(|n| *n > 0);
+        let all: Option<Vec<usize>> = s.split(',').map(extent).collect();
+        all.map(Extents).ok_or_else(|| "expected extents with commas, like 1,3,32,32".into())
+    }
 }
 
 /// How to read data files.
@@ -132,6 +164,12 @@ pub struct Compile {
     /// Write the IR after every pass to this directory
     #[arg(long, value_name = "DIR")]
     pub dump_ir: Option<PathBuf>,
+    /// Value of a dimension that the model leaves open, as NAME=VALUE
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub dim: Vec<Named<usize>>,
+    /// Shape of an input, as NAME=1,3,32,32
+    #[arg(long, value_name = "NAME=SHAPE")]
+    pub shape: Vec<Named<Extents>>,
     /// Print this level's IR instead of writing a model
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub emit: Option<Level>,
@@ -281,4 +319,22 @@ pub struct Bench {
     /// Where the stages leave files for one another
     #[arg(long, hide = true)]
     pub work: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn names_and_shapes_are_read() {
+        let shape: Named<Extents> = "a=b=1, 3,32".parse().unwrap();
+        assert_eq!((&shape.name[..], shape.value.0), ("a=b", vec![1, 3, 32]));
+        assert!("x=1,0".parse::<Named<Extents>>().is_err() && "x".parse::<Named<usize>>().is_err());
+    }
 }

@@ -35,6 +35,9 @@ pub struct Problem {
     /// File, array, node or operation.
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// Explanations.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
@@ -123,9 +126,10 @@ impl fmt::Display for Failure {
                 writeln!(f)?;
             }
             write!(f, "{word}: {}", p.message)?;
-            let rows =
-                [("expected", &p.expected), ("found", &p.found), ("where", &p.place), ("help", &p.help)];
-            for (name, text) in rows {
+            let notes = p.notes.iter().map(|n| ("note", Some(n)));
+            let rows = [("expected", &p.expected), ("found", &p.found), ("where", &p.place)];
+            let rows = rows.map(|(name, text)| (name, text.as_ref())).into_iter().chain(notes);
+            for (name, text) in rows.chain([("help", p.help.as_ref())]) {
                 if let Some(text) = text {
                     write!(f, "\n  {name:<9}{}", text.replace('\n', "\n           "))?;
                 }

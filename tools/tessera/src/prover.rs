@@ -12,7 +12,9 @@ use crate::model::{Metadata, Model};
 use crate::show::program::Prediction;
 use serde::Serialize;
 use std::path::Path;
-use tessera_api::{Backend, Container, Digest, FileError, FileKind, Program, Publics, Timings, Trace, Verified};
+use tessera_api::{
+    Backend, Container, Digest, FileError, FileKind, Program, Publics, Timings, Trace, Verified,
+};
 use tessera_plonky3::{Plonky3, Proof, SecurityTarget};
 
 /// What a user asks for.
@@ -102,14 +104,17 @@ pub struct ProvingKey {
 impl ProvingKey {
     /// Reads the key of a model. Errs when it is another model's.
     pub fn read(path: &Path, model: &Model) -> Result<ProvingKey> {
-        let read = || -> Result<ProvingKey> {
-            let c = Container::from_bytes(&files::read(path)?, FileKind::ProvingKey)?;
-            c.check_parent(model.program.digest()).map_err(|e| {
-                Failure::from(e).help("make the keys of this model with: tessera setup MODEL.tess")
-            })?;
-            Ok(ProvingKey { key: tessera_plonky3::ProvingKey::from_container(&c)? })
-        };
-        read().map_err(|f| f.in_file(path))
+        let bytes = files::read(path)?;
+        ProvingKey::from_bytes(&bytes, model).map_err(|f| f.in_file(path))
+    }
+
+    /// Reads a key's bytes.
+    pub fn from_bytes(bytes: &[u8], model: &Model) -> Result<ProvingKey> {
+        let c = Container::from_bytes(bytes, FileKind::ProvingKey)?;
+        c.check_parent(model.program.digest()).map_err(|e| {
+            Failure::from(e).help("make the keys of this model with: tessera setup MODEL.tess")
+        })?;
+        Ok(ProvingKey { key: tessera_plonky3::ProvingKey::from_container(&c)? })
     }
 
     /// Proves a trace.

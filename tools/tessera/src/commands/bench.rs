@@ -221,8 +221,8 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> 
 }
 
 fn table(models: &[Value], screen: &Screen) {
-    let head =
-        ["", "compile", "setup", "witness", "prove CPU", "prove", "verify", "proof", "key", "memory"].map(String::from);
+    let head = ["", "compile", "setup", "witness", "prove CPU", "prove", "verify", "proof", "key", "memory"]
+        .map(String::from);
     let rows = models.iter().map(|m| {
         let wall = |stage: &str| show::seconds(m[stage]["wall_s"].as_f64().unwrap_or(0.0));
         let size = |what: &str| show::bytes(m[what].as_u64().unwrap_or(0));

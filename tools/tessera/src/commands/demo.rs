@@ -137,7 +137,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
     files::write(&proof_path, &bytes)?;
     step(4, "prove", Some(prove_time.wall_s));
     more(&format!(
-        "the quantized network runs on the image; every step of that run is proven ({})",
+        "the quantized network runs on the image, and every step of that run is proven ({})",
         show::bytes(bytes.len() as u64)
     ));
     more("");
@@ -166,22 +166,29 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
     step(6, "cheat", None);
     more("the same proof, claiming a higher score for another class:");
     match cheat {
-        Some(f) => more(&format!("{}: {}", style.bad("rejected"), f.problems[0].message)),
+        Some(f) => more(&format!("{}: {}", style.bad("rejected"), reason(&f))),
         None => more(&style.bad("accepted: this must not happen; please report it")),
     }
     more("");
 
     let total = watch.read();
     screen.line(style.bold("What was proven"));
-    more("The network whose weights the verifying key commits to, quantized to 8-bit integers, gives exactly");
-    more("these ten scores for exactly this image. Whoever checks needs the proof and the key, not the network.");
+    more(
+        "The network whose weights the verifying key commits to, quantized to 8-bit integers, gives exactly",
+    );
+    more(
+        "these ten scores for exactly this image. Whoever checks needs the proof and the key, not the network.",
+    );
     more(&format!(
-        "Security: {:.0} bits in the {} regime, limited by {}; hash functions are assumed to behave like random ones.",
+        "Security: {:.0} bits in the {} regime, limited by {}; BLAKE3 is assumed",
         verified.security_bits.floor(),
         verified.regime,
         verified.limited_by
     ));
-    more("Not proven: that the network is right, or that integers and floats agree (tessera eval measures that).");
+    more("to behave like a random function.");
+    more(
+        "Not proven: that the network is right, or that integers and floats agree (tessera eval measures that).",
+    );
     more("Not hidden: the image and the scores are part of the proof.");
     more("");
     more(&style.dim(&format!(
@@ -208,6 +215,12 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
         total,
     });
     if rejected { Ok(()) } else { Err(Failure::new("a false proof was accepted")) }
+}
+
+/// Why a proof was rejected, without the sentence that every rejection begins with.
+fn reason(f: &Failure) -> &str {
+    let message = &f.problems[0].message;
+    message.strip_prefix("the proof does not hold: ").unwrap_or(message)
 }
 
 /// What the data set says the image is.

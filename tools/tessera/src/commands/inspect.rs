@@ -66,7 +66,8 @@ fn container(bytes: &[u8], screen: &Screen) -> Result<()> {
     if file.kind == FileKind::Model {
         return model(&Model::from_bytes(bytes)?, &sections, bytes.len(), screen);
     }
-    let metadata = file.sections.contains_key("metadata").then(|| file.get::<Metadata>("metadata")).transpose()?;
+    let metadata =
+        file.sections.contains_key("metadata").then(|| file.get::<Metadata>("metadata")).transpose()?;
     screen.json(&serde_json::json!({
         "kind": kind(file.kind),
         "bytes": bytes.len(),
@@ -113,12 +114,15 @@ fn model(model: &Model, sections: &[Section], bytes: usize, screen: &Screen) -> 
         ["proving".into(), format!("{} of one core", show::seconds(prediction.prove_cpu_s))],
         ["proof".into(), show::bytes(prediction.proof_bytes)],
         ["memory".into(), show::bytes(prediction.memory_bytes)],
-        ["cells".into(), format!(
-            "{} fixed, {} witness, {} extension",
-            show::count(c.fixed_cells),
-            show::count(c.witness_cells),
-            show::count(c.extension_cells)
-        )],
+        [
+            "cells".into(),
+            format!(
+                "{} fixed, {} witness, {} extension",
+                show::count(c.fixed_cells),
+                show::count(c.witness_cells),
+                show::count(c.extension_cells)
+            ),
+        ],
         ["lookups".into(), show::count(c.lookups)],
     ];
     for [name, value] in rows {

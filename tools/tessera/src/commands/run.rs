@@ -95,7 +95,8 @@ fn save(m: &Metadata, outputs: &Outputs, count: usize, path: &Path) -> Result<()
         let shape = std::iter::once(count).chain(rest.iter().copied()).collect();
         npy::write(&Array { shape, numbers: Numbers::F32(v.iter().map(|x| *x as f32).collect()) })
     };
-    let arrays: Vec<_> = m.outputs.iter().zip(&outputs.values).map(|(p, v)| (p.name.clone(), array(p, v))).collect();
+    let arrays: Vec<_> =
+        m.outputs.iter().zip(&outputs.values).map(|(p, v)| (p.name.clone(), array(p, v))).collect();
     match &arrays[..] {
         [(_, bytes)] if path.extension().is_none_or(|e| e != "npz") => files::write(path, bytes),
         _ => files::write(path, &npz(&arrays)?),

@@ -24,7 +24,8 @@ struct Report {
 pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
     let model = Model::read(&o.model)?;
     let bar = screen.progress.phase("making the keys", None);
-    let (keys, time) = timed(|| prover::keys(&model, prover::Security { bits: o.security, regime: o.regime }));
+    let (keys, time) =
+        timed(|| prover::keys(&model, prover::Security { bits: o.security, regime: o.regime }));
     bar.finish_and_clear();
     let keys = keys.map_err(|f| f.in_file(&o.model))?;
     let (pk, vk) = (files::beside(&o.model, "pk"), files::beside(&o.model, "vk"));
@@ -42,9 +43,18 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
         time,
     };
     screen.json(&report);
-    screen.line(format!("keys for {} (program {}) in {}", report.model, report.program, show::seconds(time.wall_s)));
+    screen.line(format!(
+        "keys for {} (program {}) in {}",
+        report.model,
+        report.program,
+        show::seconds(time.wall_s)
+    ));
     screen.line(format!("  {}  {}, for proving", report.proving_key, show::bytes(report.proving_key_bytes)));
-    screen.line(format!("  {}  {}, for verifying", report.verifying_key, show::bytes(report.verifying_key_bytes)));
+    screen.line(format!(
+        "  {}  {}, for verifying",
+        report.verifying_key,
+        show::bytes(report.verifying_key_bytes)
+    ));
     screen.line(format!("  {}", report.security.text()));
     Ok(())
 }

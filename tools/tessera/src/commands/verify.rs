@@ -99,7 +99,10 @@ fn explain(r: &Report, m: &Metadata, o: &Verify, screen: &Screen) {
     ));
     s.lines(10).iter().for_each(|l| screen.line(format!("             {l}")));
     if s.padding > 0 {
-        screen.line(format!("             and {} that only fill the batch", show::plural(s.padding, "inference")));
+        screen.line(format!(
+            "             and {} that only fill the batch",
+            show::plural(s.padding, "inference")
+        ));
     }
     let v = &r.security;
     screen.line(format!(

@@ -62,7 +62,7 @@ pub struct Inputs {
     pub count: usize,
     /// Per input of the model, all inferences one after the other.
     pub tensors: Vec<Vec<f32>>,
-    /// The factor that was applied to integers, per input.
+    /// The factor that was applied, for inputs that were integers in the file.
     pub factors: Vec<Option<Factor>>,
     /// What a person should know about how the file was read.
     pub notes: Vec<String>,
@@ -212,7 +212,7 @@ fn convert(array: &Array, w: &Wanted, given: Option<Factor>) -> Result<(usize, V
             ))
             .help("a model's answer to NaN means nothing; mend the data"));
     }
-    Ok((count, values, factor))
+    Ok((count, values, factor.filter(|_| array.numbers.is_integer())))
 }
 
 /// Index along every axis of a flat index.

@@ -3,18 +3,19 @@ use super::Style;
 
 const RAMP: &[u8] = b" .:-=+*#%@";
 
-/// Rows of text for a row-major grey image, 0 dark to 1 light.
+/// Rows of text for a row-major grey image, 0 dark to 1 light. In letters, blank rows above and below are left out.
 pub fn render(pixels: &[f32], width: usize, style: Style) -> Vec<String> {
     let rows: Vec<&[f32]> = pixels.chunks(width.max(1)).collect();
     if style.colour && style.unicode {
         return rows.chunks(2).map(|pair| half_blocks(pair[0], pair.get(1).copied())).collect();
     }
-    rows.iter()
-        .map(|row| {
-            let line: String = row.iter().flat_map(|p| [letter(*p); 2]).collect();
-            line.trim_end().to_string()
-        })
-        .collect()
+    let line = |row: &&[f32]| {
+        let line: String = row.iter().flat_map(|p| [letter(*p); 2]).collect();
+        line.trim_end().to_string()
+    };
+    let mut lines: Vec<String> = rows.iter().map(line).skip_while(String::is_empty).collect();
+    lines.truncate(lines.iter().rposition(|l| !l.is_empty()).map_or(0, |last| last + 1));
+    lines
 }
 
 fn half_blocks(top: &[f32], bottom: Option<&[f32]>) -> String {
@@ -48,6 +49,8 @@ mod tests {
     fn dark_is_blank_and_light_is_dense() {
         let lines = render(&[0.0, 0.5, 1.0, 1.0, f32::NAN, 0.0], 3, Style::PLAIN);
         assert_eq!(lines, ["  ++@@", "@@"]);
+        let framed = render(&[0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0], 2, Style::PLAIN);
+        assert_eq!(framed, ["  @@", "", "@@"]);
     }
 
     #[test]

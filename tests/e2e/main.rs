@@ -1,0 +1,4 @@
+//! From an ONNX file to a verified proof, through the command that users run.
+mod errors;
+mod models;
+mod support;

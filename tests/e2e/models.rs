@@ -1,0 +1,211 @@
+//! What the models of the tests have to reach, and that a proof says exactly what the quantized model computes.
+use crate::support::*;
+use serde_json::Value;
+use std::path::Path;
+use tessera::data::bind::Factor;
+
+fn integers(report: &Value) -> Vec<Vec<i64>> {
+    let outputs = report["outputs"][0]["integers"].as_array().expect("integers of the first output");
+    let row =
+        |r: &Value| r.as_array().expect("a row").iter().map(|x| x.as_i64().expect("an integer")).collect();
+    outputs.iter().map(row).collect()
+}
+
+/// Compile, setup, prove, verify; the proof's output is the interpreter's.
+fn end_to_end(onnx: &str, shape: &[usize]) {
+    let m = compiled(onnx, 1);
+    let dir = tempfile::tempdir().expect("a directory");
+    let (all, n) = images(onnx);
+    let x = npy(dir.path(), "x.npy", shape, all[7 * n..8 * n].to_vec());
+    let (tess, vk) = (m.file("tess"), m.file("vk"));
+    let (x, tess, vk) = (x.to_string_lossy(), tess.to_string_lossy(), vk.to_string_lossy());
+    let proved = ok(dir.path(), &["prove", &tess, "--input", &x, "-o", "out.proof"]);
+    let verified = ok(dir.path(), &["verify", "out.proof", "--key", &vk, "--input", &x]);
+    assert_eq!(verified["verified"], true);
+    assert_eq!(integers(&proved), integers(&verified));
+    assert!(verified["security"]["security_bits"].as_f64().expect("bits") >= 100.0);
+    assert_eq!(verified["security"]["regime"], "proven");
+    for level in ["qnn", "circuit", "program"] {
+        let ran = ok(dir.path(), &["run", &tess, "--input", &x, "--level", level]);
+        assert_eq!(integers(&ran), integers(&proved), "level {level}");
+    }
+
+    // the same proof is not about another image
+    let other = npy(dir.path(), "other.npy", shape, all[8 * n..9 * n].to_vec());
+    let ran = tessera_in(
+        dir.path(),
+        &["verify", "out.proof", "--key", &vk, "--input", &other.to_string_lossy(), "--json"],
+    );
+    assert_eq!((ran.code, &ran.json()["verified"]), (Some(1), &Value::Bool(false)), "{}", ran.err);
+}
+
+#[test]
+fn lenet_from_onnx_to_verified() {
+    end_to_end("fmnist_lenet", &[1, 1, 28, 28]);
+}
+
+#[test]
+fn lenet_of_the_dynamo_exporter_from_onnx_to_verified() {
+    end_to_end("fmnist_lenet.dynamo", &[1, 28, 28]);
+}
+
+#[test]
+fn digits_from_onnx_to_verified() {
+    end_to_end("digits_mlp", &[1, 64]);
+}
+
+fn accuracy(onnx: &str, float: f64, quantized: f64) {
+    let m = compiled(onnx, 1);
+    let data = calibration(onnx).0;
+    let data = data.to_string_lossy();
+    let images = format!("{data}:images_u8");
+    let tess = m.file("tess");
+    let r = ok(&m.dir, &["eval", &tess.to_string_lossy(), "--input", &images, "--labels", &data]);
+    let number =
+        |part: &str, what: &str| r[part][what].as_f64().unwrap_or_else(|| panic!("{part}.{what}: {r}"));
+    assert!(number("float", "accuracy") >= float, "{r}");
+    assert!(number("quantized", "accuracy") >= quantized, "{r}");
+    assert!(r["agreement"].as_f64().expect("agreement") >= 0.97, "{r}");
+    assert!(number("cosine", "mean") >= 0.99 && number("cosine", "min") <= number("cosine", "mean"), "{r}");
+    assert!(r["worst_layer"]["name"].is_string(), "{r}");
+}
+
+#[test]
+fn quantized_lenet_is_as_good_as_asked() {
+    accuracy("fmnist_lenet", 0.902, 0.900);
+}
+
+#[test]
+fn quantized_lenet_of_the_dynamo_exporter_is_as_good_as_asked() {
+    accuracy("fmnist_lenet.dynamo", 0.902, 0.900);
+}
+
+#[test]
+fn quantized_digits_are_as_good_as_asked() {
+    accuracy("digits_mlp", 0.98, 0.98);
+}
+
+#[test]
+fn twenty_proofs_say_what_the_integer_interpreter_says() {
+    let m = compiled("fmnist_lenet", 1);
+    let dir = tempfile::tempdir().expect("a directory");
+    let (all, n) = images("fmnist_lenet");
+    let picked = pick(20, all.len() / n);
+    let values: Vec<f32> = picked.iter().flat_map(|i| all[i * n..(i + 1) * n].to_vec()).collect();
+    let x = npy(dir.path(), "x.npy", &[20, 1, 28, 28], values);
+    let (tess, vk, x) = (m.file("tess"), m.file("vk"), x.to_string_lossy().into_owned());
+    let (tess, vk) = (tess.to_string_lossy(), vk.to_string_lossy());
+    let expected = integers(&ok(dir.path(), &["run", &tess, "--input", &x, "--level", "qnn"]));
+    assert_eq!(expected.len(), 20);
+    for (i, row) in expected.iter().enumerate() {
+        let index = i.to_string();
+        let proved = ok(dir.path(), &["prove", &tess, "--input", &x, "--index", &index, "-o", "one.proof"]);
+        let verified =
+            ok(dir.path(), &["verify", "one.proof", "--key", &vk, "--input", &x, "--index", &index]);
+        assert_eq!(integers(&proved), [row.clone()], "image {}", picked[i]);
+        assert_eq!(integers(&verified), [row.clone()], "image {}", picked[i]);
+    }
+}
+
+#[test]
+fn one_proof_covers_a_batch_and_fills_it_up() {
+    let m = compiled("fmnist_lenet", 20);
+    let dir = tempfile::tempdir().expect("a directory");
+    let (all, n) = images("fmnist_lenet");
+    let x = npy(dir.path(), "x.npy", &[17, 28, 28], all[..17 * n].to_vec());
+    let (tess, vk, x) = (m.file("tess"), m.file("vk"), x.to_string_lossy().into_owned());
+    let (tess, vk) = (tess.to_string_lossy(), vk.to_string_lossy());
+    let proved = ok(dir.path(), &["prove", &tess, "--input", &x, "-o", "b.proof"]);
+    let verified = ok(dir.path(), &["verify", "b.proof", "--key", &vk, "--input", &x]);
+    let ran = ok(dir.path(), &["run", &tess, "--input", &x, "--level", "qnn"]);
+    assert_eq!((&proved["inferences"], &proved["padding"]), (&17.into(), &3.into()));
+    assert_eq!(integers(&proved), integers(&ran));
+    assert_eq!(integers(&verified), integers(&ran));
+}
+
+#[test]
+fn integers_are_scaled_as_the_model_was_compiled() {
+    let m = compiled("fmnist_lenet", 1);
+    let dir = tempfile::tempdir().expect("a directory");
+    let images_u8 = format!("{}:images_u8", calibration("fmnist_lenet").0.display());
+    let (all, n) = images("fmnist_lenet");
+    let x = npy(dir.path(), "x.npy", &[1, 28, 28], all[3 * n..4 * n].to_vec());
+    let tess = m.file("tess");
+    let tess = tess.to_string_lossy();
+    let bytes = ok(dir.path(), &["run", &tess, "--input", &images_u8, "--index", "3"]);
+    let floats = ok(dir.path(), &["run", &tess, "--input", &x.to_string_lossy()]);
+    assert_eq!(integers(&bytes), integers(&floats));
+    assert!("1/255".parse::<Factor>().is_ok());
+}
+
+#[test]
+fn compiling_twice_gives_the_same_bytes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let model = models().join("digits_mlp.onnx");
+    let (data, scale) = calibration("digits_mlp");
+    let compile = |out: &str| {
+        let args =
+            ["compile", &model.to_string_lossy(), "--calibration", &data.to_string_lossy(), "--scale", scale];
+        ok(dir.path(), &[&args[..], &["-o", out]].concat());
+        std::fs::read(dir.path().join(out)).expect("a model")
+    };
+    assert!(compile("a.tess") == compile("b.tess"), "the same model compiled to different bytes");
+}
+
+#[test]
+fn every_level_can_be_printed_and_every_pass_leaves_its_ir() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let model = models().join("digits_mlp.onnx");
+    let (data, scale) = calibration("digits_mlp");
+    let args =
+        ["compile", &model.to_string_lossy(), "--calibration", &data.to_string_lossy(), "--scale", scale];
+    for (level, says) in [("nn", "nn.linear"), ("qnn", "qnn.requantize"), ("circuit", "circuit.contract")] {
+        let ran = tessera_in(dir.path(), &[&args[..], &["--emit", level]].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert!(ran.out.contains(says), "{level}: {}", ran.out);
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).expect("the directory").count(), 0, "--emit writes nothing");
+    ok(dir.path(), &[&args[..], &["-o", "d.tess", "--dump-ir", "ir"]].concat());
+    for level in ["nn", "qnn", "circuit"] {
+        assert!(files_below(&dir.path().join("ir").join(level)) > 0, "no IR of {level}");
+    }
+    assert!(dir.path().join("ir/program.txt").exists());
+}
+
+fn files_below(dir: &Path) -> usize {
+    std::fs::read_dir(dir).map_or(0, |entries| {
+        entries.flatten().map(|e| if e.path().is_dir() { files_below(&e.path()) } else { 1 }).sum()
+    })
+}
+
+#[test]
+fn inspect_describes_each_file() {
+    let m = compiled("digits_mlp", 1);
+    let dir = tempfile::tempdir().expect("a directory");
+    let (all, n) = images("digits_mlp");
+    let x = npy(dir.path(), "x.npy", &[1, 64], all[..n].to_vec());
+    let tess = m.file("tess");
+    ok(dir.path(), &["prove", &tess.to_string_lossy(), "--input", &x.to_string_lossy(), "-o", "d.proof"]);
+    let kind = |path: &Path| ok(dir.path(), &["inspect", &path.to_string_lossy()])["kind"].clone();
+    assert_eq!(kind(&tess), "model");
+    assert_eq!(kind(&m.file("pk")), "proving key");
+    assert_eq!(kind(&m.file("vk")), "verifying key");
+    assert_eq!(kind(&dir.path().join("d.proof")), "proof");
+    assert_eq!(kind(&x), "arrays");
+    let r = ok(dir.path(), &["inspect", &tess.to_string_lossy()]);
+    assert_eq!(r["model"]["batch"], 1);
+    assert!(r["program"]["tables"].as_array().is_some_and(|t| !t.is_empty()), "{r}");
+    assert!(r["prediction"]["prove_cpu_s"].as_f64().is_some_and(|s| s > 0.0), "{r}");
+}
+
+#[test]
+fn the_demo_says_verified() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let ran = tessera_in(dir.path(), &["demo", "--index", "1", "--keep", "kept"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    for word in ["verified", "rejected", "Pullover", "What was proven", "@@"] {
+        assert!(ran.out.contains(word), "the demo does not show {word:?}:\n{}", ran.out);
+    }
+    assert!(dir.path().join("kept/image.proof").exists());
+    assert_eq!(ok(dir.path(), &["demo"])["verified"], true);
+}

@@ -1,0 +1,133 @@
+//! Damaged files of all four kinds: errors, never a panic, and never a proof that holds all the same.
+use crate::lenet::lenet;
+use proptest::prelude::*;
+use std::sync::OnceLock;
+use tessera::model::Model;
+use tessera::prover::{ProofFile, ProvingKey, VerifyingKey};
+use tessera_api::{Container, FileKind};
+
+/// The four files of one inference.
+struct Files {
+    tess: Vec<u8>,
+    pk: Vec<u8>,
+    vk: Vec<u8>,
+    proof: Vec<u8>,
+}
+
+fn files() -> &'static Files {
+    static ONE: OnceLock<Files> = OnceLock::new();
+    ONE.get_or_init(|| {
+        let l = lenet();
+        let read = |extension: &str| std::fs::read(l.files.file(extension)).expect("a file");
+        let key = ProvingKey::read(&l.files.file("pk"), &l.model).expect("the proving key");
+        let proof = ProofFile { publics: l.trace.publics.clone(), used: 1, proof: l.proof.clone() };
+        let f = Files { tess: read("tess"), pk: read("pk"), vk: read("vk"), proof: proof.to_bytes(&key) };
+        assert!(reads(FileKind::Model, &f.tess) && reads(FileKind::ProvingKey, &f.pk));
+        assert!(reads(FileKind::VerifyingKey, &f.vk) && reads(FileKind::Proof, &f.proof));
+        f
+    })
+}
+
+fn of(kind: FileKind) -> &'static [u8] {
+    let f = files();
+    match kind {
+        FileKind::Model => &f.tess,
+        FileKind::ProvingKey => &f.pk,
+        FileKind::VerifyingKey => &f.vk,
+        FileKind::Proof => &f.proof,
+    }
+}
+
+/// Whether a file is taken: read in full and, for a proof, verified.
+fn reads(kind: FileKind, bytes: &[u8]) -> bool {
+    match kind {
+        FileKind::Model => Model::from_bytes(bytes).is_ok(),
+        FileKind::ProvingKey => ProvingKey::from_bytes(bytes, &lenet().model).is_ok(),
+        FileKind::VerifyingKey => VerifyingKey::from_bytes(bytes).is_ok(),
+        FileKind::Proof => {
+            let Ok(key) = VerifyingKey::from_bytes(of(FileKind::VerifyingKey)) else { return false };
+            ProofFile::from_bytes(bytes, &key).is_ok_and(|p| key.verify(&p).is_ok())
+        }
+    }
+}
+
+fn kinds() -> impl Strategy<Value = FileKind> {
+    prop::sample::select(vec![FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// As a broken disk or line would: the checksum does not fit.
+    #[test]
+    fn a_flipped_bit_or_a_cut_is_an_error(kind in kinds(), at in any::<prop::sample::Index>(), bit in 0u8..8, cut in any::<bool>()) {
+        let mut b = of(kind).to_vec();
+        let i = at.index(b.len());
+        if cut { b.truncate(i) } else { b[i] ^= 1 << bit }
+        prop_assert!(!reads(kind, &b), "a damaged {kind} is taken");
+    }
+}
+
+/// Sections whose every change must be noticed, because they are what is proven or what a verifier trusts.
+fn binding(kind: FileKind, section: &str) -> bool {
+    match kind {
+        FileKind::Proof => section == "proof" || section == "publics",
+        FileKind::ProvingKey => section == "program" || section == "key",
+        // a changed key is another key: it may be read, but must not accept the proof
+        FileKind::VerifyingKey | FileKind::Model => false,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// As a forger would: the change is inside a section, and the checksum is made anew.
+    #[test]
+    fn a_changed_section_under_a_right_checksum_never_panics(
+        kind in kinds(),
+        section in any::<prop::sample::Index>(),
+        places in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut c = Container::from_bytes(of(kind), kind).expect("the honest file");
+        let names: Vec<String> = c.sections.keys().cloned().collect();
+        let name = section.get(&names).clone();
+        let body = c.sections.get_mut(&name).expect("a section");
+        let before = body.clone();
+        for (at, to) in places {
+            if !body.is_empty() {
+                let i = at.index(body.len());
+                body[i] = to;
+            }
+        }
+        let changed = *body != before;
+        let taken = reads(kind, &c.to_bytes());
+        if changed && binding(kind, &name) {
+            prop_assert!(!taken, "a {kind} with a changed section {name} is taken");
+        }
+        if changed && kind == FileKind::VerifyingKey && name == "key" {
+            if let Ok(key) = VerifyingKey::from_bytes(&c.to_bytes()) {
+                let accepted = ProofFile::from_bytes(of(FileKind::Proof), &key).is_ok_and(|p| key.verify(&p).is_ok());
+                prop_assert!(!accepted, "a changed key accepts the proof");
+            }
+        }
+        if kind == FileKind::Model && taken {
+            // what can be read can be run or refused
+            if let Ok(model) = Model::from_bytes(&c.to_bytes()) {
+                let input = lenet().trace.publics.tensors[0].clone();
+                if let Ok(plan) = tessera_runtime::Prepared::new(&model.program, &model.plan) {
+                    let _ = plan.run(vec![input]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_wrong_kind_of_file_is_named() {
+    let kinds = [FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof];
+    for expected in kinds {
+        for found in kinds {
+            assert_eq!(reads(expected, of(found)), expected == found, "a {found} as a {expected}");
+        }
+    }
+}

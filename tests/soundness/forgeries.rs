@@ -1,0 +1,311 @@
+//! A forger changes one thing, at any phase, and goes on as the protocol says.
+use crate::lenet::{Lenet, lenet};
+use crate::support::pick;
+use std::sync::Arc;
+use tessera_api::{Backend, Container, FileKind, Publics, Trace};
+use tessera_plonky3::adversary::{Columns, Honest, Tamper};
+use tessera_plonky3::p3::{E, Mat, PrimeCharacteristicRing};
+use tessera_plonky3::{Plonky3, Proof, prove_with};
+
+/// The proof that a forger makes of the honest trace.
+fn forged(l: &Lenet, tamper: &mut dyn Tamper) -> Proof {
+    prove_with(&l.pk, l.trace.clone(), tamper).expect("the forger's prover runs").0
+}
+
+/// Changes cells of witness columns; both the checker and the verifier must say no.
+fn changed_cells(table: &str, rows: usize) {
+    let l = lenet();
+    let t = l.table(table);
+    let (rows_of, width) = (l.model.program.tables[t].rows as usize, l.model.program.tables[t].witness.len());
+    assert!(width > 0, "table {table} has no witness columns");
+    for (k, row) in pick(rows * width, rows_of).into_iter().enumerate() {
+        let column = k % width;
+        let mut trace = l.trace.clone();
+        trace.tables[t][row * width + column] += if k % 2 == 0 { 1 } else { -1 };
+        let what = format!("table {table}, row {row}, column {column}");
+        assert!(tessera_checker::check(&l.model.program, &trace).is_err(), "the checker accepts {what}");
+        assert!(!l.proves(&trace), "the verifier accepts {what}");
+    }
+}
+
+#[test]
+fn a_changed_activation() {
+    changed_cells("activations", 3);
+}
+
+#[test]
+fn a_changed_accumulator_or_its_parts() {
+    changed_cells("elementwise0", 3);
+    changed_cells("elementwise1", 3);
+    changed_cells("elementwise2", 3);
+}
+
+#[test]
+fn a_changed_sum_on_the_border_of_a_convolution() {
+    changed_cells("borders", 3);
+}
+
+#[test]
+fn a_changed_lookup_multiplicity() {
+    let l = lenet();
+    let tables = &l.model.program.tables;
+    let providers: Vec<&str> =
+        tables.iter().filter(|t| !t.provides.is_empty()).map(|t| &t.name[..]).collect();
+    assert!(!providers.is_empty());
+    for name in providers {
+        changed_cells(name, 4);
+    }
+}
+
+#[test]
+fn the_checker_names_the_operation_that_a_forger_changed() {
+    let l = lenet();
+    let t = l.table("elementwise0");
+    let mut trace = l.trace.clone();
+    trace.tables[t][0] += 1;
+    let failures = tessera_checker::check(&l.model.program, &trace).expect_err("a false trace");
+    let said: String = failures.iter().map(|f| format!("{f}\n")).collect();
+    assert!(said.contains("elementwise0") && said.contains("row 0"), "{said}");
+}
+
+/// Makes the same statement false in one value, before or after proving.
+fn changed_public(tensor: usize) {
+    let l = lenet();
+    let n = l.trace.publics.tensors[tensor].len();
+    for (k, i) in pick(8, n).into_iter().enumerate() {
+        let mut publics = l.trace.publics.clone();
+        let p = &l.model.program.publics[tensor];
+        let x = &mut publics.tensors[tensor][i];
+        *x = if *x < p.max { *x + 1 } else { *x - 1 };
+        assert!(!l.verifies(&publics, &l.proof), "another statement for the same proof, value {i}");
+        if k < 3 {
+            let trace = Trace { publics, ..l.trace.clone() };
+            assert!(tessera_checker::check(&l.model.program, &trace).is_err(), "the checker, value {i}");
+            assert!(!l.proves(&trace), "a proof made for the false statement, value {i}");
+        }
+    }
+}
+
+#[test]
+fn a_changed_input() {
+    changed_public(0);
+}
+
+#[test]
+fn a_changed_output() {
+    changed_public(1);
+}
+
+#[test]
+fn public_values_of_another_shape_or_range() {
+    let l = lenet();
+    let change = |f: &dyn Fn(&mut Publics)| {
+        let mut p = l.trace.publics.clone();
+        f(&mut p);
+        assert!(!l.verifies(&p, &l.proof));
+    };
+    change(&|p| p.tensors[0][0] = 1 << 40);
+    change(&|p| p.tensors[1][0] = i64::MIN);
+    change(&|p| p.tensors[0].push(0));
+    change(&|p| {
+        p.tensors[1].pop();
+    });
+    change(&|p| p.tensors.reverse());
+    change(&|p| p.tensors.clear());
+    // a value that is the same residue of the field, but not the same integer
+    change(&|p| p.tensors[1][0] -= tessera_api::field::MODULUS as i64);
+}
+
+/// Changes one value that the prover commits to or sends in a later round.
+enum Change {
+    Second { group: usize, column: usize },
+    Third { group: usize, column: usize },
+    Terminal(usize),
+    Quotient { group: usize, cell: usize },
+}
+
+fn last_row(g: &mut [Columns], group: usize, column: usize) {
+    let g = &mut g[group];
+    let at = g.values.len() - g.width + column;
+    g.values[at] += E::ONE;
+}
+
+impl Tamper for Change {
+    fn round2(&mut self, g: &mut [Columns]) {
+        if let Change::Second { group, column } = *self {
+            last_row(g, group, column);
+        }
+    }
+    fn round3(&mut self, g: &mut [Columns]) {
+        if let Change::Third { group, column } = *self {
+            last_row(g, group, column);
+        }
+    }
+    fn terminals(&mut self, v: &mut [E]) {
+        if let Change::Terminal(i) = *self {
+            v[i] += E::ONE;
+        }
+    }
+    fn quotients(&mut self, g: &mut [Vec<E>]) {
+        if let Change::Quotient { group, cell } = *self {
+            g[group][cell] += E::ONE;
+        }
+    }
+}
+
+#[test]
+fn a_changed_fold_or_lookup_sum() {
+    let l = lenet();
+    let mut tried = 0;
+    for (group, g) in l.vk.air.groups.iter().enumerate() {
+        for column in 0..g.round2 as usize {
+            let proof = forged(l, &mut Change::Second { group, column });
+            assert!(!l.verifies(&l.trace.publics, &proof), "round 2, group {group}, column {column}");
+            tried += 1;
+        }
+        for column in 0..g.round3 as usize {
+            let proof = forged(l, &mut Change::Third { group, column });
+            assert!(!l.verifies(&l.trace.publics, &proof), "round 3, group {group}, column {column}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 0);
+}
+
+#[test]
+fn a_changed_terminal() {
+    let l = lenet();
+    assert!(l.vk.air.terminals > 0);
+    for i in 0..l.vk.air.terminals as usize {
+        let proof = forged(l, &mut Change::Terminal(i));
+        assert!(!l.verifies(&l.trace.publics, &proof), "terminal {i} as committed");
+        let mut proof = l.proof.clone();
+        proof.terminals[i] += E::ONE;
+        assert!(!l.verifies(&l.trace.publics, &proof), "terminal {i} as sent");
+    }
+}
+
+#[test]
+fn a_changed_quotient() {
+    let l = lenet();
+    for group in 0..l.vk.air.groups.len() {
+        let proof = forged(l, &mut Change::Quotient { group, cell: 1 });
+        assert!(!l.verifies(&l.trace.publics, &proof), "quotient of group {group}");
+    }
+}
+
+#[test]
+fn a_changed_commitment() {
+    let l = lenet();
+    let other = forged(l, &mut Witness);
+    assert_eq!(l.proof.commitments.len(), other.commitments.len());
+    for i in 0..l.proof.commitments.len() {
+        let mut proof = l.proof.clone();
+        proof.commitments[i] = other.commitments[i].clone();
+        assert!(!l.verifies(&l.trace.publics, &proof), "commitment {i}");
+    }
+}
+
+/// One witness cell.
+struct Witness;
+
+impl Tamper for Witness {
+    fn witness(&mut self, g: &mut [Mat]) {
+        if let Some(cell) = g.iter_mut().find_map(|m| m.values.first_mut()) {
+            *cell += tessera_plonky3::p3::F::ONE;
+        }
+    }
+}
+
+#[test]
+fn a_changed_opened_value() {
+    let l = lenet();
+    let places: Vec<(usize, usize, usize)> = l
+        .proof
+        .opened
+        .iter()
+        .enumerate()
+        .flat_map(|(r, round)| {
+            round.iter().enumerate().flat_map(move |(m, matrix)| (0..matrix.len()).map(move |p| (r, m, p)))
+        })
+        .collect();
+    assert!(!places.is_empty());
+    for (r, m, p) in places {
+        for column in 0..l.proof.opened[r][m][p].len() {
+            let mut proof = l.proof.clone();
+            proof.opened[r][m][p][column] += E::ONE;
+            assert!(
+                !l.verifies(&l.trace.publics, &proof),
+                "round {r}, matrix {m}, point {p}, column {column}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_changed_weight() {
+    let l = lenet();
+    let mut program = l.model.program.clone();
+    let mut changed = 0;
+    for c in &mut program.constants {
+        if let Some(w) = Arc::make_mut(c).iter_mut().find(|w| **w != 0) {
+            *w += 1;
+            changed += 1;
+        }
+    }
+    assert!(changed > 0);
+    let (pk, vk) = Plonky3::default().setup(&program).expect("keys of the other model");
+    let trace = tessera_runtime::run(&program, &l.model.plan, vec![l.trace.publics.tensors[0].clone()]);
+    let trace = trace.expect("the other model runs");
+    let (proof, _) = Plonky3::default().prove(&pk, trace.clone()).expect("a proof");
+    assert!(Plonky3::default().verify(&vk, &trace.publics, &proof).is_ok(), "honest for its own key");
+    assert!(!l.verifies(&trace.publics, &proof), "a proof of another model");
+    assert!(!l.verifies(&l.trace.publics, &proof), "and for the statement of this one");
+    // with the digest of the right key written over its own
+    let c = proof.to_container(l.vk.digest());
+    let proof = Proof::from_container(&c, &l.vk).expect("the container says it belongs");
+    assert!(!l.verifies(&trace.publics, &proof));
+}
+
+#[test]
+fn a_changed_program_or_key() {
+    let l = lenet();
+    // weaker relations: a constraint, a lookup, an equation less
+    type Weaken = fn(&mut tessera_api::Program) -> bool;
+    let weaker: [Weaken; 4] = [
+        |p| p.tables.iter_mut().any(|t| t.constraints.pop().is_some()),
+        |p| p.tables.iter_mut().any(|t| t.lookups.pop().is_some()),
+        |p| p.equations.pop().is_some(),
+        |p| {
+            p.publics[0].max += 1;
+            true
+        },
+    ];
+    let mut tried = 0;
+    for weaken in weaker {
+        let mut program = l.model.program.clone();
+        if !weaken(&mut program) {
+            continue;
+        }
+        tried += 1;
+        let (pk, vk) = Plonky3::default().setup(&program).expect("keys of the weaker relation");
+        assert_ne!(vk.digest(), l.vk.digest());
+        let (proof, _) =
+            prove_with(&pk, l.trace.clone(), &mut Honest).expect("a proof of the weaker relation");
+        assert!(Plonky3::default().verify(&vk, &l.trace.publics, &proof).is_ok(), "honest for its own key");
+        assert!(!l.verifies(&l.trace.publics, &proof), "a proof of a weaker relation");
+        // a key file that mixes the two is no key
+        let mut c = vk.to_container();
+        c.parent = l.vk.program;
+        assert!(tessera_plonky3::VerifyingKey::from_container(&c).is_err());
+        let mut c = Container::new(FileKind::ProvingKey, l.vk.program);
+        c.put("program", &program);
+        c.put("key", &l.vk);
+        assert!(tessera_plonky3::ProvingKey::from_container(&c).is_err());
+    }
+    assert!(tried >= 3);
+    // fewer queries in the key
+    let mut vk = l.vk.clone();
+    vk.security.fri.queries -= 1;
+    assert!(Plonky3::default().verify(&vk, &l.trace.publics, &l.proof).is_err(), "a weaker key");
+}

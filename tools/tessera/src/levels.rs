@@ -1,0 +1,96 @@
+//! A model's IR, run by the interpreters of its levels: the meaning that proofs are held to.
+use crate::cli;
+use crate::commands::run::Outputs;
+use crate::data::bind::Inputs;
+use crate::failure::{Failure, Result};
+use crate::model::{Model, Port};
+use crate::statement::reals;
+use melior::{Context, ir::Module};
+use ndarray::ArrayD;
+use rayon::prelude::*;
+use tessera_mlir::{func::Func, params::Params};
+
+/// IR of one level with its parameters.
+pub struct Opened<'c> {
+    /// The module.
+    pub module: Module<'c>,
+    /// Its parameters.
+    pub params: Params,
+}
+
+/// Parses a level of a model.
+pub fn open<'c>(context: &'c Context, model: &Model, level: &str) -> Result<Opened<'c>> {
+    let l = model
+        .levels
+        .get(level)
+        .ok_or_else(|| Failure::new(format!("the model carries no IR of the level {level:?}")))?;
+    let module = tessera_mlir::parse(context, &l.text, &format!("{}.mlir", level))?;
+    Ok(Opened { module, params: Params::from_bytes(&l.params)? })
+}
+
+/// The float network, ready to run.
+pub fn nn(context: &Context, model: &Model) -> Result<tessera_nn::interp::Plan> {
+    let o = open(context, model, "nn")?;
+    Ok(tessera_nn::interp::Plan::new(&Func::main(o.module.as_operation())?, &o.params)?)
+}
+
+/// The quantized network, ready to run.
+pub fn qnn(context: &Context, model: &Model) -> Result<tessera_qnn::interp::Plan> {
+    let o = open(context, model, "qnn")?;
+    Ok(tessera_qnn::interp::Plan::new(&Func::main(o.module.as_operation())?, &o.params)?)
+}
+
+/// The inputs of each inference as arrays of the model's shapes.
+pub fn samples(ports: &[Port], inputs: &Inputs) -> Result<Vec<Vec<ArrayD<f32>>>> {
+    let one = |i: usize| {
+        let array = |(t, p): (usize, &Port)| {
+            ArrayD::from_shape_vec(p.shape.clone(), inputs.one(t, i).to_vec())
+                .map_err(|e| Failure::new(format!("input {:?}: {e}", p.name)))
+        };
+        ports.iter().enumerate().map(array).collect()
+    };
+    (0..inputs.count).map(one).collect()
+}
+
+/// The same as integers.
+fn integers(ports: &[Port], samples: &[Vec<ArrayD<f32>>]) -> Vec<Vec<ArrayD<i64>>> {
+    // finite numbers only: they were checked when they were read
+    let array = |(x, p): (&ArrayD<f32>, &Port)| x.mapv(|v| p.quantize(v).unwrap_or(0));
+    samples.iter().map(|s| s.iter().zip(ports).map(array).collect()).collect()
+}
+
+/// Runs all inferences by the interpreter of a level.
+pub fn outputs(model: &Model, inputs: &Inputs, level: cli::Level) -> Result<Outputs> {
+    let m = &model.metadata;
+    let samples = samples(&m.inputs, inputs)?;
+    let context = tessera_passes::context();
+    let integers = match level {
+        cli::Level::Nn => {
+            let plan = nn(&context, model)?;
+            let runs = samples.par_iter().map(|s| plan.run(s)).collect::<Result<Vec<_>, _>>()?;
+            let values = join(runs, m.outputs.len(), f64::from);
+            return Ok(Outputs { integers: vec![], values });
+        }
+        cli::Level::Qnn => {
+            let plan = qnn(&context, model)?;
+            join(plan.run_many(&integers(&m.inputs, &samples))?, m.outputs.len(), |x| x)
+        }
+        cli::Level::Circuit => {
+            let o = open(&context, model, "circuit")?;
+            let run =
+                |x: &Vec<ArrayD<i64>>| tessera_circuit::interp::run(o.module.as_operation(), x, &o.params);
+            let runs = integers(&m.inputs, &samples).iter().map(run).collect::<Result<Vec<_>, _>>()?;
+            join(runs, m.outputs.len(), |x| x)
+        }
+        cli::Level::Program => crate::commands::run::program(model, inputs)?,
+    };
+    let values = reals(m, &integers);
+    Ok(Outputs { integers, values })
+}
+
+/// Per output port, the values of all inferences one after the other.
+fn join<A: Copy, B>(runs: Vec<Vec<ArrayD<A>>>, ports: usize, f: impl Fn(A) -> B) -> Vec<Vec<B>> {
+    let port =
+        |p: usize| runs.iter().filter_map(|r| r.get(p)).flat_map(|a| a.iter().map(|x| f(*x))).collect();
+    (0..ports).map(port).collect()
+}
