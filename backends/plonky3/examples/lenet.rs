@@ -293,7 +293,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // a phase named on the command line is repeated, for a profiler
     let only = std::env::args().nth(3);
     let time = |what: &str, f: &dyn Fn() -> bool| {
-        let (c, n) = (cpu_seconds(), if only.as_deref() == Some(what) { 500 } else { 20 });
+        let (c, n) = (cpu_seconds(), if only.as_deref() == Some(what) { 2000 } else { 20 });
         let ok = (0..n).all(|_| f());
         println!("{what} ({ok}): cpu {:.2} ms", (cpu_seconds() - c) / n as f64 * 1e3);
     };

@@ -9,6 +9,8 @@ use crate::p3::{E, Mat};
 pub trait Tamper {
     /// The witness columns on physical rows, before they are committed.
     fn witness(&mut self, _groups: &mut [Mat]) {}
+    /// The values copied from one table to another, before running sums take them up.
+    fn copied(&mut self, _copy: usize, _values: &mut [E]) {}
     /// Folds, copies, sums, fractions, before they are committed.
     fn round2(&mut self, _groups: &mut [Columns]) {}
     /// η-folds, before they are committed.

@@ -5,6 +5,7 @@
 //!
 //! Invariants: an assignment that violates the relation is not looked for; the columns are what the formulas say, and the
 //! verifier rejects. Every scan is cyclic and starts at a row whose ratio is 0.
+use crate::adversary::Tamper;
 use crate::air::compile::Compiled;
 use crate::air::{Air, Factor, Node};
 use crate::eval::{Arithmetic, Packed, Ready, Single, Weights, lanes, pair, prepare, product};
@@ -229,6 +230,7 @@ pub fn round2(
     base: &[Vec<&Mat>],
     monos: &[E],
     terminals: &mut [E],
+    tamper: &mut dyn Tamper,
 ) -> Vec<Columns> {
     let ready: Vec<Vec<Ready>> = air.groups.iter().map(|g| prepare(g, monos)).collect();
     let marks: Vec<[Weights; 2]> = compiled
@@ -290,9 +292,10 @@ pub fn round2(
         let (fg, tg) = (copy.from.0 as usize, copy.to.0 as usize);
         let source = &all[fg].0;
         let h = source.values.len() / source.width;
-        let values: Vec<E> =
+        let mut values: Vec<E> =
             on(0, fg).map(|r| source.values[(r + 1) % h * source.width + copy.from.1 as usize]).collect();
         let rows: Vec<usize> = on(1, tg).collect();
+        tamper.copied(k, &mut values);
         let w = all[tg].0.width;
         for (r, v) in rows.into_iter().zip(values) {
             all[tg].0.values[r * w + copy.to.1 as usize] = v;

@@ -39,7 +39,7 @@ pub fn prove(
         (0..air.groups.len()).map(|g| vec![&key.fixed[g], &key.sparse[g], &witness[g]]).collect();
     let mut monos = symbol::evaluate(&air.monos, &challenges.0);
     let mut terminals = E::zero_vec(air.terminals as usize);
-    let mut second = columns::round2(air, &key.compiled, &base, &monos, &mut terminals);
+    let mut second = columns::round2(air, &key.compiled, &base, &monos, &mut terminals, tamper);
     tamper.round2(&mut second);
     clock.lap("round-2 columns");
 

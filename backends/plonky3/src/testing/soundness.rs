@@ -108,6 +108,72 @@ fn a_changed_cell_of_any_column_is_rejected() {
     }
 }
 
+/// Copies segment values wrongly, and goes on consistently: only the η-folds can tell.
+struct Copied(fn(&mut [E]));
+
+impl Tamper for Copied {
+    fn copied(&mut self, _: usize, values: &mut [E]) {
+        (self.0)(values);
+    }
+}
+
+#[test]
+fn wrongly_copied_segment_values_are_rejected() {
+    let forgeries: [fn(&mut [E]); 4] = [
+        |v| v[1] += E::ONE,
+        |v| v.swap(0, 2),
+        |v| v.rotate_left(1),
+        |v| {
+            v[0] += E::ONE;
+            v[3] -= E::ONE;
+        },
+    ];
+    let mut seen = 0;
+    for c in cases() {
+        let key = quick().setup(&c.program).unwrap().0;
+        if key.compiled.copies.is_empty() {
+            continue;
+        }
+        seen += 1;
+        for f in forgeries {
+            let (proof, _) = prove_with(&key, c.trace.clone(), &mut Copied(f)).unwrap();
+            let e = quick().verify(&key.vk, &c.trace.publics, &proof).unwrap_err();
+            assert_eq!(e, VerifyError::Equation("copied segment values".into()), "{}", c.name);
+        }
+    }
+    assert!(seen >= 2);
+}
+
+#[test]
+fn a_tuple_of_another_bus_is_rejected() {
+    // y = x² instead of relu(x): a tuple that only the other bus provides
+    let mut c = lookups(3);
+    let t = c.program.tables.iter().position(|t| t.lookups.iter().any(|l| l.bus == 1)).unwrap();
+    let lookup = c.program.tables[t].lookups.iter().position(|l| l.bus == 1).unwrap();
+    let width = c.program.tables[t].witness.len();
+    let row = (0..c.program.tables[t].rows as usize)
+        .find(|r| {
+            let key = 2 * c.trace.tables[t][r * width + 2 * lookup] - 3;
+            key < 0 && key > -20
+        })
+        .unwrap();
+    let cells = &mut c.trace.tables[t][row * width..(row + 1) * width];
+    let key = 2 * cells[2 * lookup] - 3;
+    cells[2 * lookup + 1] = key * key;
+    // the dishonest prover counts it where it exists
+    let user = c.program.clone();
+    let mut moved = user.clone();
+    moved.tables[t].lookups[lookup].bus = 0;
+    let other =
+        |p: &Program, bus| p.tables.iter().position(|t| t.provides.iter().any(|x| x.bus == bus)).unwrap();
+    let (squares, relus) = (other(&user, 0), other(&user, 1));
+    c.trace.tables[squares][(key + 20) as usize] += 1;
+    c.trace.tables[relus][(key + 64) as usize] -= 1;
+    let key = quick().setup(&c.program).unwrap().0;
+    let (proof, _) = quick().prove(&key, c.trace.clone()).unwrap();
+    assert_eq!(quick().verify(&key.vk, &c.trace.publics, &proof), Err(VerifyError::Lookups));
+}
+
 /// Whether the cell in the last row of a group's witness column takes part in anything.
 fn binding(group: usize, column: usize, key: &ProvingKey) -> bool {
     let program = &key.compiled.program;
