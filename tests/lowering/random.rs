@@ -56,6 +56,8 @@ impl<'t> Tape<'t> {
 struct Node<'c, 'a> {
     value: Value<'c, 'a>,
     shape: Vec<usize>,
+    /// Largest magnitude that its type allows: 127, or 32768 for sixteen bits.
+    most: i64,
 }
 
 /// A model, with what its inputs look like.
@@ -63,6 +65,8 @@ pub struct Model<'c> {
     pub module: Module<'c>,
     pub params: Params,
     pub inputs: Vec<Vec<usize>>,
+    /// Which inputs are real numbers, quantized by the model.
+    pub real: Vec<bool>,
     /// How many ops of each kind it has.
     pub ops: Vec<&'static str>,
 }
@@ -74,6 +78,7 @@ struct Writer<'c, 'a, 't, 'm> {
     params: Params,
     globals: Vec<(String, TensorType)>,
     nodes: Vec<Node<'c, 'a>>,
+    sums: Vec<Value<'c, 'a>>,
     ops: Vec<&'static str>,
 }
 
@@ -90,10 +95,16 @@ pub fn model<'c>(context: &'c Context, tape: &mut Tape) -> Result<Model<'c>> {
     let inputs: Vec<Vec<usize>> = (0..tape.within(1, 2))
         .map(|_| vec![tape.within(1, 2), tape.within(1, 4), tape.within(2, 7), tape.within(2, 7)])
         .collect();
+    let real: Vec<bool> = inputs.iter().map(|_| tape.below(3) > 0).collect();
+    let stored = |shape: &[usize], real: bool| match real {
+        true => TensorType::f32(shape),
+        false => TensorType::quant(shape, Quant::i8(SCALE)),
+    };
     let ports: Vec<Port> = inputs
         .iter()
+        .zip(&real)
         .enumerate()
-        .map(|(i, shape)| Port::new(format!("x{i}"), TensorType::f32(shape.clone()).to_type(context)))
+        .map(|(i, (shape, &real))| Port::new(format!("x{i}"), stored(shape, real).to_type(context)))
         .collect();
     let builder = FuncBuilder::new(module.body(), location, "main", &ports)?;
     let mut writer = Writer {
@@ -103,17 +114,21 @@ pub fn model<'c>(context: &'c Context, tape: &mut Tape) -> Result<Model<'c>> {
         params: Params::default(),
         globals: vec![],
         nodes: vec![],
+        sums: vec![],
         ops: vec![],
     };
     for (i, shape) in inputs.iter().enumerate() {
-        let x = ops::quantize(location, builder.argument(i)?, &Quant::i8(SCALE));
-        let value = writer.cursor.value(x)?;
-        writer.nodes.push(Node { value, shape: shape.clone() });
+        let argument = builder.argument(i)?;
+        let value = match real[i] {
+            true => writer.cursor.value(ops::quantize(location, argument, &Quant::i8(SCALE)))?,
+            false => argument,
+        };
+        writer.nodes.push(Node { value, shape: shape.clone(), most: 127 });
     }
     for _ in 0..writer.tape.within(1, 6) {
         writer.step()?;
     }
-    let Writer { tape, params, globals, nodes, ops: kinds, cursor, .. } = writer;
+    let Writer { tape, params, globals, nodes, sums, ops: kinds, cursor, .. } = writer;
     // Return the last value, and sometimes an earlier one, stored or real.
     let mut results = vec![nodes[nodes.len() - 1].value];
     if tape.below(4) == 0 {
@@ -124,12 +139,16 @@ pub fn model<'c>(context: &'c Context, tape: &mut Tape) -> Result<Model<'c>> {
             *result = cursor.value(ops::dequantize(location, *result))?;
         }
     }
+    // Sums may be results as they are.
+    if tape.below(4) == 0 {
+        results.extend(sums.last());
+    }
     let names: Vec<String> = (0..results.len()).map(|i| format!("y{i}")).collect();
     builder.finish(&results, &names)?;
     for (name, ty) in &globals {
         func::declare_global(module.body(), location, name, ty.to_type(context))?;
     }
-    Ok(Model { module, params, inputs, ops: kinds })
+    Ok(Model { module, params, inputs, real, ops: kinds })
 }
 
 impl<'c, 'a> Writer<'c, 'a, '_, '_> {
@@ -182,7 +201,7 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
             _ => {
                 let (name, op, shape) = self.layout(&node)?;
                 let value = self.cursor.value(op)?;
-                Some((name, Ok(Node { value, shape })))
+                Some((name, Ok(Node { value, shape, most: node.most })))
             }
         };
         if let Some((name, node)) = written {
@@ -212,7 +231,7 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
         let (bias, most_bias) = self.bias(o)?;
         let value = self.cursor.value(ops::conv(self.location, x.value, weights, bias, &attrs))?;
         let terms = kernel[1..].iter().product::<usize>() as i64;
-        Ok(Some(Sums { value, shape: out, most: terms * 127 * most + most_bias }))
+        Ok(Some(Sums { value, shape: out, most: terms * x.most * most + most_bias }))
     }
 
     fn linear(&mut self, x: &Node<'c, 'a>) -> Result<Option<Sums<'c, 'a>>> {
@@ -221,13 +240,13 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
         let (weights, most) = self.weights(&[o, k])?;
         let (bias, most_bias) = self.bias(o)?;
         let value = self.cursor.value(ops::linear(self.location, x.value, weights, bias))?;
-        Ok(self.small(value)?.map(|shape| Sums { value, shape, most: k as i64 * 127 * most + most_bias }))
+        Ok(self.small(value)?.map(|shape| Sums { value, shape, most: k as i64 * x.most * most + most_bias }))
     }
 
     /// x·b or a·x, where the other side is a parameter, or x·xᵀ; leading axes may broadcast.
     fn matmul(&mut self, x: &Node<'c, 'a>) -> Result<Option<Sums<'c, 'a>>> {
         let rank = x.shape.len();
-        if rank < 2 {
+        if rank < 2 || x.most > 127 {
             return Ok(None);
         }
         let (m, k) = (x.shape[rank - 2], x.shape[rank - 1]);
@@ -269,11 +288,12 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
             .nodes
             .iter()
             .filter(|n| {
-                shape::broadcast(&x.shape, &n.shape).is_ok_and(|s| s.iter().product::<usize>() <= MOST)
+                let small = |s: Vec<usize>| s.iter().product::<usize>() <= MOST;
+                n.most == 127 && shape::broadcast(&x.shape, &n.shape).is_ok_and(small)
             })
             .map(|n| n.value)
             .collect();
-        if self.tape.below(2) == 0 {
+        if self.tape.below(2) == 0 && !fits.is_empty() {
             return Ok(fits[self.tape.below(fits.len())]);
         }
         let skip = self.tape.below(x.shape.len() + 1);
@@ -288,14 +308,14 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
         let n = [1, -5, 1000][self.tape.below(3)];
         let value = self.cursor.value(ops::add(self.location, x.value, other, m, n))?;
         let shape = tessera_mlir::types::of(value)?.shape;
-        Ok(Some(Sums { value, shape, most: 127 * (m.abs() + n.abs()) }))
+        Ok(Some(Sums { value, shape, most: x.most * m.abs() + 127 * n.abs() }))
     }
 
     fn mul(&mut self, x: &Node<'c, 'a>) -> Result<Option<Sums<'c, 'a>>> {
         let other = self.partner(x)?;
         let value = self.cursor.value(ops::mul(self.location, x.value, other))?;
         let shape = tessera_mlir::types::of(value)?.shape;
-        Ok(Some(Sums { value, shape, most: 127 * 127 }))
+        Ok(Some(Sums { value, shape, most: x.most * 127 }))
     }
 
     fn pool_attrs(&mut self, x: &Node) -> Option<(PoolAttrs, Vec<usize>)> {
@@ -317,13 +337,13 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
     fn sum_pool(&mut self, x: &Node<'c, 'a>) -> Result<Option<Sums<'c, 'a>>> {
         let Some((attrs, shape)) = self.pool_attrs(x) else { return Ok(None) };
         let value = self.cursor.value(ops::sum_pool(self.location, x.value, &attrs))?;
-        Ok(Some(Sums { value, shape, most: 127 * (attrs.kernel[0] * attrs.kernel[1]) as i64 }))
+        Ok(Some(Sums { value, shape, most: x.most * (attrs.kernel[0] * attrs.kernel[1]) as i64 }))
     }
 
     fn max_pool(&mut self, x: &Node<'c, 'a>) -> Result<Option<Node<'c, 'a>>> {
         let Some((attrs, shape)) = self.pool_attrs(x) else { return Ok(None) };
         let value = self.cursor.value(ops::max_pool(self.location, x.value, &attrs))?;
-        Ok(Some(Node { value, shape }))
+        Ok(Some(Node { value, shape, most: x.most }))
     }
 
     fn layout(
@@ -353,7 +373,9 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
             3 => {
                 let axis = self.tape.below(rank);
                 let same = |n: &Node| {
-                    n.shape.len() == rank && (0..rank).all(|d| d == axis || n.shape[d] == x.shape[d])
+                    n.most == x.most
+                        && n.shape.len() == rank
+                        && (0..rank).all(|d| d == axis || n.shape[d] == x.shape[d])
                 };
                 let fits: Vec<Node> = self.nodes.iter().filter(|n| same(n)).cloned().collect();
                 let other = fits[self.tape.below(fits.len())].clone();
@@ -401,13 +423,16 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
                 _ => (1i64 << shift).min(largest),
             })
             .collect();
-        let (min, max) = [(-127, 127), (0, 127), (-5, 90)][self.tape.below(3)];
+        let wide = self.tape.below(5) == 0;
+        let quant = if wide { Quant::i16(SCALE) } else { Quant::i8(SCALE) };
+        let (min, max) = [(quant.min, quant.max), (0, quant.max), (-5, 90)][self.tape.below(3)];
+        self.sums.push(sums.value);
         if largest * sums.most > room {
             // Not even a multiplier of 1 fits this shift: the sum itself would not.
             return Err(tessera_mlir::Error::new("a sum is too large for the generator"));
         }
         let attrs = RequantizeAttrs { multiplier, axis, shift, min, max };
-        let op = ops::requantize(self.location, sums.value, &attrs, &Quant::i8(SCALE));
-        Ok(Node { value: self.cursor.value(op)?, shape: sums.shape })
+        let op = ops::requantize(self.location, sums.value, &attrs, &quant);
+        Ok(Node { value: self.cursor.value(op)?, shape: sums.shape, most: -quant.min })
     }
 }

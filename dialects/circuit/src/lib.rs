@@ -13,6 +13,7 @@ pub mod ports;
 pub mod publish;
 pub mod semantics;
 pub mod types;
+pub mod unused;
 mod verify;
 
 use melior::dialect::DialectHandle;

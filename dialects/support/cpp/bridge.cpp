@@ -1,8 +1,10 @@
 // What the C API of MLIR lacks: diagnostics with notes, and passes with names and options whose body is Rust.
 // Invariants: no Rust type crosses but plain pointers and lengths; the Rust side never unwinds into this file.
 #include "mlir/CAPI/IR.h"
+#include "mlir/CAPI/Registration.h"
 #include "mlir/CAPI/Support.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/DialectRegistry.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Parser/Parser.h"
@@ -10,6 +12,7 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "llvm/Support/CommandLine.h"
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -37,6 +40,14 @@ using TesseraCheck = bool (*)(const void *pass, const TesseraOption *, intptr_t,
 }
 
 namespace {
+// The dialects that passes may create types and ops of. A pass written in Rust does not list its own; a driver that loads
+// dialects only as its input names them loads these before it runs one.
+DialectRegistry &dependentDialects() {
+  static DialectRegistry registry;
+  return registry;
+}
+std::mutex dependentDialectsLock;
+
 struct Spec {
   std::string name, summary, anchor;
   std::vector<std::string> optionNames, optionHelp, optionInitial;
@@ -64,6 +75,11 @@ public:
   StringRef getArgument() const override { return spec->name; }
   StringRef getDescription() const override { return spec->summary; }
   std::unique_ptr<Pass> clonePass() const override { return std::make_unique<RustPass>(*this); }
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    std::lock_guard<std::mutex> guard(dependentDialectsLock);
+    dependentDialects().appendTo(registry);
+  }
 
   bool canScheduleOn(RegisteredOperationName name) const override {
     return spec->anchor.empty() || name.getStringRef() == spec->anchor;
@@ -115,6 +131,11 @@ extern "C" void tesseraEmitError(MlirLocation location, MlirStringRef message, c
   InFlightDiagnostic diagnostic = emitError(unwrap(location)) << unwrap(message);
   for (intptr_t i = 0; i < count; ++i)
     diagnostic.attachNote(unwrap(notes[i].location)) << unwrap(notes[i].message);
+}
+
+extern "C" void tesseraAddDependentDialects(MlirDialectRegistry registry) {
+  std::lock_guard<std::mutex> guard(dependentDialectsLock);
+  unwrap(registry)->appendTo(dependentDialects());
 }
 
 extern "C" void tesseraRegisterPass(MlirStringRef name, MlirStringRef summary, MlirStringRef anchor,

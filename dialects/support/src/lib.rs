@@ -33,8 +33,8 @@ use melior::{
     },
 };
 use mlir_sys::{
-    MlirContext, MlirModule, MlirStringRef, mlirGetDialectHandle__ml_program__, mlirLocationGetContext,
-    mlirRegisterTransformsPasses,
+    MlirContext, MlirDialectRegistry, MlirModule, MlirStringRef, mlirGetDialectHandle__ml_program__,
+    mlirLocationGetContext, mlirRegisterTransformsPasses,
 };
 use std::{cell::RefCell, sync::Once};
 
@@ -54,7 +54,13 @@ pub fn registry(dialects: &[DialectHandle]) -> DialectRegistry {
     {
         handle.insert_dialect(&registry);
     }
+    // A driver loads a dialect when its input names it; what a pass makes must be loaded before the pass runs.
+    unsafe { tesseraAddDependentDialects(registry.to_raw()) };
     registry
+}
+
+unsafe extern "C" {
+    fn tesseraAddDependentDialects(registry: MlirDialectRegistry);
 }
 
 /// A context in which the upstream dialects of [`registry`] and the given dialects are loaded. It runs on the

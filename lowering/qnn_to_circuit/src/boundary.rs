@@ -39,7 +39,8 @@ pub(crate) fn input<'c, 'a>(
 /// How an argument of real numbers is quantized; `None` where nothing uses it.
 fn quantization(argument: Value, name: &str) -> Result<Option<Quant>> {
     let mut found: Option<Quant> = None;
-    for (user, _) in rewrite::users(argument) {
+    // Uses are listed latest first.
+    for (user, _) in rewrite::users(argument).into_iter().rev() {
         let Some(QnnOp::Quantize { to, .. }) = QnnOp::view(user)? else {
             return Err(Error::at(
                 user.location(),

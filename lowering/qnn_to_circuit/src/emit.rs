@@ -9,6 +9,7 @@ use tessera_circuit::analysis::Analysis;
 use tessera_circuit::ops::{self, CircuitOp, CircuitType, Stage};
 use tessera_circuit::publish;
 use tessera_circuit::semantics::{ContractSpec, Interval, TableFunction, View};
+use tessera_circuit::unused::erase_unused;
 use tessera_mlir::build::Cursor;
 use tessera_mlir::func::Func;
 use tessera_mlir::{Error, Result, rewrite};
@@ -191,6 +192,8 @@ impl<'c, 'a> Emit<'c, 'a> {
         for (name, function) in &self.tables {
             cursor.insert(ops::table(main.op.location(), name, function)?);
         }
+        // Views that became part of another one.
+        erase_unused(main)?;
         publish::publish(module, self.analysis.params())
     }
 }

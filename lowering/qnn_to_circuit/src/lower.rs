@@ -24,7 +24,7 @@ impl Pass for ConvertQnnToCircuit {
     fn info(&self) -> PassInfo {
         PassInfo {
             name: "convert-qnn-to-circuit",
-            summary: "Lower the quantized model to a circuit: the same integers, as relations with proven intervals.",
+            summary: "Lower the quantized model to a circuit: the same integers, with proven intervals",
             expects: "@main over qnn ops and ml_program parameters; inputs quantized once, before anything else; \
                       accumulators that times their multiplier fit 32 bits.",
             guarantees: "@main over circuit ops alone, without arguments and results; circuit.input and circuit.output carry names, \
@@ -45,7 +45,7 @@ impl Pass for ConvertQnnToCircuit {
 const EXAMPLE: &str = r#"!q = !quant.uniform<i8<-127:127>:f32, 5.000000e-01>
 func.func @main(%x: tensor<1x2x4x4xf32> {nn.name = "x"}) -> (tensor<1x2x2x2xf32> {nn.name = "y"}) {
   %0 = qnn.quantize %x : tensor<1x2x4x4xf32> -> tensor<1x2x4x4x!q>
-  %1 = qnn.max_pool %0 {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>} : tensor<1x2x4x4x!q> -> tensor<1x2x2x2x!q>
+  %1 = qnn.max_pool %0 kernel [2, 2] strides [2, 2] : tensor<1x2x4x4x!q> -> tensor<1x2x2x2x!q>
   %2 = qnn.dequantize %1 : tensor<1x2x2x2x!q> -> tensor<1x2x2x2xf32>
   return %2 : tensor<1x2x2x2xf32>
 }"#;

@@ -12,7 +12,7 @@ use crate::emit::Emit;
 use crate::polyphase::Polyphase;
 use crate::windows;
 use melior::ir::Value;
-use tessera_circuit::semantics::{ContractSpec, ResultIndex};
+use tessera_circuit::semantics::{ContractSpec, ResultIndex, View};
 use tessera_mlir::shape::{self, ConvAttrs, PoolAttrs};
 use tessera_mlir::{Error, Result};
 
@@ -25,26 +25,29 @@ pub(crate) fn max_pool<'c, 'a>(
     x: Value<'c, 'a>,
     attrs: &PoolAttrs,
 ) -> Result<Value<'c, 'a>> {
+    // A padded lane reads zero, which must not win: shift the values to start at zero, and back at the end.
+    let low = emit.hull(x)?.lo.min(0);
+    let shift = if windows::padded(attrs) { i64::try_from(low).unwrap_or(0) } else { 0 };
+    let x = emit.affine(&[(1, x)], -shift)?;
+    let y = maxima(emit, x, attrs)?;
+    emit.affine(&[(1, y)], shift)
+}
+
+/// The maximum over windows, in which padding counts as zero.
+fn maxima<'c, 'a>(emit: &mut Emit<'c, 'a>, x: Value<'c, 'a>, attrs: &PoolAttrs) -> Result<Value<'c, 'a>> {
     let shape = four(&emit.shape(x)?)?;
+    let y = four(&shape::pool(&shape, attrs)?)?;
     // Where windows overlap, rows and columns one after the other need fewer maxima:
     // max over KH x KW = max over KH x 1 of max over 1 x KW.
     let [kh, kw] = attrs.kernel;
-    if kh > 1 && kw > 1 && !windows::disjoint(attrs) {
+    if kh > 1 && kw > 1 && !windows::disjoint(attrs, y) {
         let [top, left, bottom, right] = attrs.pads;
         let columns =
             PoolAttrs { kernel: [1, kw], strides: [1, attrs.strides[1]], pads: [0, left, 0, right] };
         let rows = PoolAttrs { kernel: [kh, 1], strides: [attrs.strides[0], 1], pads: [top, 0, bottom, 0] };
-        let narrowed = max_pool(emit, x, &columns)?;
-        return max_pool(emit, narrowed, &rows);
+        let narrowed = maxima(emit, x, &columns)?;
+        return maxima(emit, narrowed, &rows);
     }
-    let y = four(&shape::pool(&shape, attrs)?)?;
-    // A padded lane reads zero, which must not win: shift the values to start at zero, and back at the end.
-    let low = emit.hull(x)?.lo;
-    let shift = match i64::try_from(low) {
-        Ok(low) if windows::padded(attrs) && low < 0 => low,
-        _ => 0,
-    };
-    let x = emit.affine(&[(1, x)], -shift)?;
     let mut lanes =
         windows::lanes(shape, attrs, y).iter().map(|lane| emit.view(x, lane)).collect::<Result<Vec<_>>>()?;
     while lanes.len() > 1 {
@@ -56,7 +59,7 @@ pub(crate) fn max_pool<'c, 'a>(
             })
             .collect::<Result<_>>()?;
     }
-    emit.affine(&[(1, lanes[0])], shift)
+    Ok(lanes[0])
 }
 
 /// Lowers the sum over windows of x[N, C, H, W] to accumulators.
@@ -68,7 +71,7 @@ pub(crate) fn sum_pool<'c, 'a>(
     let shape = four(&emit.shape(x)?)?;
     let y = four(&shape::pool(&shape, attrs)?)?;
     let [kh, kw] = attrs.kernel;
-    if !windows::disjoint(attrs) || windows::padded(attrs) {
+    if !windows::disjoint(attrs, y) || windows::padded(attrs) {
         return by_convolution(emit, x, shape, attrs);
     }
     if kh * kw <= FEW_LANES {
@@ -102,7 +105,7 @@ fn by_convolution<'c, 'a>(
     let [kh, kw] = attrs.kernel;
     let conv = ConvAttrs { strides: attrs.strides, pads: attrs.pads, dilations: [1, 1], groups: 1 };
     let plan = Polyphase::new([n * c, 1, h, w], [1, 1, kh, kw], &conv).map_err(Error::new)?;
-    let images = tessera_circuit::semantics::View::reshape(vec![n * c, 1, h, w]);
+    let images = View::reshape(vec![n * c, 1, h, w]);
     let mut operand = emit.view(x, &images)?;
     for view in &plan.x_views {
         operand = emit.view(operand, view)?;
@@ -111,5 +114,5 @@ fn by_convolution<'c, 'a>(
     let full = emit.contract(operand, ones, &plan.spec)?;
     let y = emit.view(full, &plan.crop)?;
     let [_, _, u, v] = four(&plan.crop.shape)?;
-    emit.view(y, &tessera_circuit::semantics::View::reshape(vec![n, c, u, v]))
+    emit.view(y, &View::reshape(vec![n, c, u, v]))
 }

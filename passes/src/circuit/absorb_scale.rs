@@ -10,7 +10,7 @@
 //! Factors move only where the value they leave has no other use; max(a, b) = b + relu(a - b) is left in one piece, since its
 //! interval is proven from that form. `canonicalize` makes affine forms of affine forms one.
 
-use super::clean::{erase_dead, erase_unused, view_of};
+use super::views::view_of;
 use melior::ir::{Operation, OperationRef, Value, ValueLike, operation::OperationLike};
 use tessera_circuit::analysis::Analysis;
 use tessera_circuit::ops::{self, CircuitOp, CircuitType, Stage};
@@ -18,6 +18,7 @@ use tessera_circuit::publish;
 use tessera_circuit::semantics::{
     ContractSpec, Interval, ResultIndex, View, for_each_index, row_major, view::ZERO,
 };
+use tessera_circuit::unused::{erase_computation, erase_unused};
 use tessera_mlir::build::Cursor;
 use tessera_mlir::func::Func;
 use tessera_mlir::pass::{Options, Pass, PassInfo};
@@ -30,7 +31,7 @@ impl Pass for AbsorbScale {
     fn info(&self) -> PassInfo {
         PassInfo {
             name: "circuit-absorb-scale",
-            summary: "Move constant factors into the weights of contracts.",
+            summary: "Move constant factors into the weights of contracts",
             expects: "a circuit whose parameters are at hand.",
             guarantees: "the same circuit; a contract whose result is only multiplied by known factors per output channel has them \
                          in its weights; a bias takes its channel's factor; new parameters under a new name; no unused ops or \
@@ -94,7 +95,7 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
             let operands: Vec<Value> = op.operands().collect();
             rewrite::replace(op, &[new]);
             for operand in operands {
-                erase_dead(operand)?;
+                erase_computation(operand)?;
             }
         }
         Ok(())
@@ -151,7 +152,7 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
             }
         }
         if known {
-            return self.scaled_known(op, x, factors);
+            return self.scaled_known(x, factors);
         }
         match CircuitOp::view(op)? {
             Some(CircuitOp::Contract { x, w, maps, .. }) => self.scaled_contract(op, (x, w), &maps, factors),
@@ -186,37 +187,30 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
         let spec = ContractSpec::from_maps(maps, &x_shape, &w_shape).map_err(Error::new)?;
         let Some(channels) = by_channel(&spec, factors) else { return Ok(None) };
         let Some(scaled) = scale(&weights, &channels) else { return Ok(None) };
-        let w = self.weight(w, &w_shape, &scaled)?;
+        let w = self.known(w, &w_shape, &scaled)?;
         self.write(ops::contract(op.location(), x, w, &spec.maps(), None)).map(Some)
     }
 
     /// A known value times its factors.
-    fn scaled_known(
-        &mut self,
-        op: OperationRef<'c, 'a>,
-        x: Value<'c, 'a>,
-        factors: &Factors,
-    ) -> Result<Option<Value<'c, 'a>>> {
+    fn scaled_known(&mut self, x: Value<'c, 'a>, factors: &Factors) -> Result<Option<Value<'c, 'a>>> {
         let Some(values) = self.analysis.exact(x) else { return Ok(None) };
         let factors: Vec<i64> = (0..values.len()).map(|i| factors.at(i).unwrap_or(1)).collect();
         let Some(scaled) = scale(&values, &factors) else { return Ok(None) };
         let shape = CircuitType::of(x)?.shape;
-        match CircuitOp::view(op)? {
-            Some(CircuitOp::Constant { .. }) => {
-                let ty = known_type(&shape, &scaled)?;
-                self.write(ops::constant(op.location(), scaled, &ty)).map(Some)
-            }
-            _ => self.weight(x, &shape, &scaled).map(Some),
-        }
+        self.known(x, &shape, &scaled).map(Some)
     }
 
-    /// A parameter that takes the place of `old`.
-    fn weight(&mut self, old: Value<'c, 'a>, shape: &[usize], values: &[i64]) -> Result<Value<'c, 'a>> {
-        let base = format!("{}.scaled", source_name(old)?);
-        let ty = known_type(shape, values)?;
+    /// Known values that take the place of `old`: a constant where that is made from one, else a parameter.
+    fn known(&mut self, old: Value<'c, 'a>, shape: &[usize], values: &[i64]) -> Result<Value<'c, 'a>> {
+        let hull = Interval::around(values.iter().copied()).unwrap_or(Interval::point(0));
+        let ty = CircuitType::with_interval(shape, hull)?;
+        let location = rewrite::defining_op(old).map_or(old.location(), |op| op.location());
+        let Some(global) = source(old)? else {
+            return self.write(ops::constant(location, values.to_vec(), &ty));
+        };
+        let base = format!("{}.scaled", global.strip_suffix(".scaled").unwrap_or(&global));
         let name = publish::fresh_name(&base, |name| self.analysis.params().0.contains_key(name));
         self.analysis.add_param(&name, publish::param(shape, values)?);
-        let location = rewrite::defining_op(old).map_or(old.location(), |op| op.location());
         self.write(ops::weight(location, &name, Stage::Fixed, &ty))
     }
 
@@ -297,21 +291,13 @@ fn scale(values: &[i64], factors: &[i64]) -> Option<Vec<i64>> {
     values.iter().zip(factors).map(|(v, c)| v.checked_mul(*c)).collect()
 }
 
-fn known_type(shape: &[usize], values: &[i64]) -> Result<CircuitType> {
-    let hull = Interval::around(values.iter().copied()).unwrap_or(Interval::point(0));
-    let (lo, hi) = hull.to_i64s().ok_or_else(|| Error::new("values beyond 64 bits"))?;
-    Ok(CircuitType::new(shape, lo, hi))
-}
-
-/// The parameter that a known value comes from; `constant` where it comes from none.
-fn source_name(value: Value) -> Result<String> {
-    let Some(op) = rewrite::defining_op(value) else { return Ok("constant".into()) };
+/// The parameter that a known value is made from; `None` where it is made from constants.
+fn source(value: Value) -> Result<Option<String>> {
+    let Some(op) = rewrite::defining_op(value) else { return Ok(None) };
     match CircuitOp::view(op)? {
-        Some(CircuitOp::Weight { global, .. }) => {
-            Ok(global.strip_suffix(".scaled").map_or(global.clone(), str::to_owned))
-        }
-        Some(CircuitOp::View { x, .. }) => source_name(x),
-        _ => Ok("constant".into()),
+        Some(CircuitOp::Weight { global, .. }) => Ok(Some(global)),
+        Some(CircuitOp::View { x, .. }) => source(x),
+        _ => Ok(None),
     }
 }
 

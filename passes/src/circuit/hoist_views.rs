@@ -9,13 +9,14 @@
 //! elementwise work is done twice, and work on elements that no lane reads is not done at all. A single view that merely
 //! reorders stays where it is: there is nothing to gain.
 
-use super::clean::{compose, erase_unused, view_of};
+use super::views::{compose, view_of};
 use melior::ir::{
     OperationRef, Value, ValueLike,
     operation::{OperationLike, OperationResult},
 };
 use tessera_circuit::ops::{self, CircuitOp, CircuitType};
 use tessera_circuit::semantics::{View, view::partition};
+use tessera_circuit::unused::erase_unused;
 use tessera_mlir::build::Cursor;
 use tessera_mlir::func::Func;
 use tessera_mlir::pass::{Options, Pass, PassInfo};
@@ -28,7 +29,7 @@ impl Pass for HoistViews {
     fn info(&self) -> PassInfo {
         PassInfo {
             name: "circuit-hoist-views",
-            summary: "Move views that partition a value above the elementwise ops that compute it, and merge views of views.",
+            summary: "Move views that partition a value above the elementwise ops that compute it",
             expects: "a circuit.",
             guarantees: "the same circuit; the elementwise work of a layer with disjoint pooling windows is done lane by lane, on the \
                          pooled index space; no view of a view that a single view can say; no unused ops.",

@@ -15,7 +15,7 @@ impl Pass for Intervals {
     fn info(&self) -> PassInfo {
         PassInfo {
             name: "circuit-intervals",
-            summary: "Prove the declared intervals from the actual weights, channel by channel, and tighten them.",
+            summary: "Prove declared intervals from the actual weights, channel by channel, and tighten them",
             expects: "a circuit whose parameters are at hand.",
             guarantees: "every value's type holds the interval that is proven for it: the hull over its channels.",
             rejects: "an interval that declares less than what is possible, with both; keys of a lookup not proven to lie in \

@@ -4,9 +4,9 @@
 //! intervals are proven.
 
 mod absorb_scale;
-mod clean;
 mod hoist_views;
 mod intervals;
+mod views;
 
 pub use absorb_scale::AbsorbScale;
 pub use hoist_views::HoistViews;

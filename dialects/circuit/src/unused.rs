@@ -1,0 +1,49 @@
+//! Dropping ops that a rewrite left without use.
+//!
+//! Invariant: inputs, outputs and assertions are part of the statement and stay; everything else computes a value and may go
+//! when nobody uses it. A split goes only when neither part is used: with one part goes the proof of the other.
+
+use crate::ops::CircuitOp;
+use melior::ir::{Value, operation::OperationLike};
+use tessera_mlir::{Result, func::Func, rewrite};
+
+/// Whether an op may go when its results are unused.
+fn only_computes(op: &CircuitOp) -> bool {
+    !matches!(
+        op,
+        CircuitOp::Input { .. }
+            | CircuitOp::Output { .. }
+            | CircuitOp::AssertZero { .. }
+            | CircuitOp::Table { .. }
+    )
+}
+
+/// Erases every op of a function whose results nobody uses, and what only those used.
+///
+/// # Errors
+/// When an op does not decode.
+pub fn erase_unused(main: Func) -> Result<()> {
+    // Users come after what they use.
+    for op in main.ops().into_iter().rev() {
+        if rewrite::is_unused(op) && CircuitOp::view(op)?.as_ref().is_some_and(only_computes) {
+            rewrite::erase(op);
+        }
+    }
+    Ok(())
+}
+
+/// Erases what computes a value that nobody uses, and what only that used.
+///
+/// # Errors
+/// When an op does not decode.
+pub fn erase_computation(value: Value) -> Result<()> {
+    let Some(op) = rewrite::defining_op(value) else { return Ok(()) };
+    if rewrite::is_unused(op) && CircuitOp::view(op)?.as_ref().is_some_and(only_computes) {
+        let operands: Vec<Value> = op.operands().collect();
+        rewrite::erase(op);
+        for operand in operands {
+            erase_computation(operand)?;
+        }
+    }
+    Ok(())
+}
