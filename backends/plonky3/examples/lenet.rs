@@ -307,13 +307,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let least = |f: &dyn Fn(&(String, f64, f64)) -> f64, i: usize| {
         all.iter().map(|p| f(&p[i])).fold(f64::INFINITY, f64::min) * 1e3
     };
-    for i in 0..all[0].len() {
-        println!(
-            "    {:20} cpu {:7.2} ms  wall {:7.2} ms",
-            all[0][i].0,
-            least(&|p| p.1, i),
-            least(&|p| p.2, i)
-        );
+    for (i, phase) in all[0].iter().enumerate() {
+        println!("    {:20} cpu {:7.2} ms  wall {:7.2} ms", phase.0, least(&|p| p.1, i), least(&|p| p.2, i));
     }
     let total = |f: &dyn Fn(&(String, f64, f64)) -> f64| {
         all.iter().map(|p| p.iter().map(f).sum::<f64>()).fold(f64::INFINITY, f64::min) * 1e3

@@ -3,9 +3,10 @@
 //! Invariants: a verifying key holds nothing whose size grows with the number of rows; its digest covers everything in it; a
 //! proving key can be made again from its Program and security parameters, and refuses to be used with another digest.
 use crate::air::compile::{Compiled, compile};
+use crate::air::fixed::sparse;
 use crate::air::reshape::Limits;
 use crate::air::{Air, Group};
-use crate::p3::{Commitment, Committed, E, F, FriProof, LOG_BLOWUP, Mat, Opened, PrimeCharacteristicRing};
+use crate::p3::{Commitment, Committed, E, F, FriProof, LOG_BLOWUP, Mat, Opened};
 use crate::p3::{Scheme, extend};
 use crate::security::{Report, SecurityParams, SecurityTarget, choose, report};
 use crate::unsupported;
@@ -158,15 +159,6 @@ pub fn build(
     let digest = vk.digest();
     let program = program.clone();
     Ok(ProvingKey { program, vk, digest, compiled, scheme, fixed, sparse, sparse_extended, committed })
-}
-
-fn sparse(g: &Group) -> Mat {
-    let w = g.sparse.len();
-    let mut m = Mat::new(F::zero_vec(g.height() * w), w);
-    for (c, rows) in g.sparse.iter().enumerate() {
-        rows.iter().for_each(|r| m.values[*r as usize * w + c] = F::ONE);
-    }
-    m
 }
 
 const _: () = assert!(LOG_BLOWUP == 1, "constraints have degree 3 and the quotient two chunks");

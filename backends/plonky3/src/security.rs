@@ -185,6 +185,7 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
     if target.grinding > MAX_POW {
         return Err(format!("grinding of {} bits; at most {MAX_POW} are possible", target.grinding));
     }
+    // Unique decoding needs about a fifth more queries than the Johnson radius, and its theorems are old and simple.
     let d = match target.regime {
         Regime::Proven => Decoding::Unique,
         Regime::Conjectured => Decoding::Random,

@@ -143,7 +143,6 @@ pub fn selectors(rows: usize, padded: bool, requests: &[Request]) -> Selectors {
         }
         out.answers.push((*default, answer));
     }
-    // sparse columns that nothing uses in the end would still be evaluated by the verifier
     out
 }
 

@@ -9,7 +9,7 @@ use super::reshape::{Limits, Reshaped, reshape};
 use super::rows::{Walk, intern, minus, plus};
 use super::symbol::{Exponents, Monomials, balanced};
 use super::{Air, Copy, Dot, EXTRA_VARIABLES, Equation, EquationTerm, Factor, Group, Node, Operand};
-use crate::p3::{F, Mat, PrimeCharacteristicRing, signed};
+use crate::p3::signed;
 use std::collections::{BTreeMap, HashMap};
 use tessera_api::validate::ProgramError;
 use tessera_api::{Program, SetupError, Term};
@@ -70,6 +70,9 @@ struct CopyPlan {
     host_sum: usize,
     from_sum: usize,
 }
+
+/// The relation, how copies are filled, and the values of the committed selectors of each table.
+type Written = (Air, Vec<Copy>, Vec<Vec<Vec<bool>>>);
 
 struct Compiler<'a> {
     /// As given: what depends on rows is read from it.
@@ -263,7 +266,6 @@ impl Compiler<'_> {
     }
 
     /// Places tables into groups and their columns into rows.
-    #[expect(clippy::type_complexity)]
     fn layout(&self) -> (Vec<Group>, Vec<Place>, Vec<Selectors>) {
         let mut heights: Vec<u8> = self.program.tables.iter().map(|t| t.log_height).collect();
         heights.sort_unstable_by(|a, b| b.cmp(a));
@@ -322,7 +324,7 @@ impl Compiler<'_> {
         places: &[Place],
         selectors: Vec<Selectors>,
         values: Vec<Value>,
-    ) -> Result<(Air, Vec<Copy>, Vec<Vec<Vec<bool>>>), SetupError> {
+    ) -> Result<Written, SetupError> {
         let program = self.program;
         let v = self.variables();
         let mut monos = Monomials::default();
@@ -541,40 +543,4 @@ fn reach(s: &tessera_api::Seq) -> u64 {
         (1..r.start.len()).map(top).sum::<u64>()
     };
     s.runs.iter().map(run).max().unwrap_or(0)
-}
-
-impl Compiled {
-    /// The fixed columns of all groups, selectors included, on physical rows. `program` is the Program before reshaping.
-    pub fn fixed(&self, program: &Program) -> Result<Vec<Mat>, SetupError> {
-        let mut out: Vec<Mat> = self
-            .air
-            .groups
-            .iter()
-            .map(|g| Mat::new(F::zero_vec(g.height() * g.fixed as usize), g.fixed as usize))
-            .collect();
-        for (i, (t, p)) in program.tables.iter().zip(&self.places).enumerate() {
-            let m = &mut out[p.group];
-            let (width, pad) = (m.width, p.pad as usize);
-            let log = self.factors[i].trailing_zeros() as usize;
-            let columns = t.fixed.len();
-            for (c, column) in t.fixed.iter().enumerate() {
-                let values = program.fixed_values(t, column)?;
-                let padding = signed(column.padding);
-                // k rows of the table stand side by side
-                let mut put = |r: usize, x: F| {
-                    let at = p.fixed as usize + (r & ((1 << log) - 1)) * columns + c;
-                    m.values[(r >> log) * width + at] = x;
-                };
-                let (first, last) = (pad << log, (pad << log) + values.len());
-                (0..first).chain(last..1 << t.log_height).for_each(|r| put(r, padding));
-                values.iter().enumerate().for_each(|(r, x)| put(first + r, signed(*x)));
-            }
-            for (c, column) in self.dense[i].iter().enumerate() {
-                for (r, x) in column.iter().enumerate() {
-                    m.values[(r + pad) * width + p.dense as usize + c] = F::from_bool(*x);
-                }
-            }
-        }
-        Ok(out)
-    }
 }

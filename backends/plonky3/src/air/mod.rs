@@ -14,6 +14,7 @@
 //! * Two tables that join carry the same list of segment values: a copy column in one of them, bound by equal η-folds.
 pub mod basis;
 pub mod compile;
+pub mod fixed;
 pub mod measure;
 pub mod nodes;
 pub mod reshape;

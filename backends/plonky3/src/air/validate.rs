@@ -42,7 +42,7 @@ impl Air {
             below("terminal", *b, terminals)?;
         }
         let third = self.groups.iter().any(|g| g.round3 > 0);
-        ensure(third == !self.links.is_empty(), || "round 3 without links, or links without it".into())?;
+        ensure(third != self.links.is_empty(), || "round 3 without links, or links without it".into())?;
         for p in &self.publics {
             let n = p.shape.iter().try_fold(1u64, |a, d| a.checked_mul(*d as u64).filter(|n| *n <= 1 << 32));
             let range = p.min <= p.max && p.min >= -(1 << 61) && p.max <= 1 << 61;

@@ -53,7 +53,7 @@ pub fn join(seed: u64, s: Shape) -> Case {
     let mut y = vec![vec![vec![0i64; lens]; s.outputs]; s.layers];
     let (mut xs, mut ws, mut x_public) = (vec![], vec![], vec![]);
     let mut weights = vec![];
-    for l in 0..s.layers {
+    for (l, y) in y.iter_mut().enumerate() {
         for c in 0..s.channels {
             // one segment in seven takes no part in the join; its cells are bound by the public values alone
             let counts = r.random_range(0..7) > 0;
@@ -67,7 +67,7 @@ pub fn join(seed: u64, s: Shape) -> Case {
                     .flat_map(|o| (0..s.taps).map(move |t| (o, t)))
                     .flat_map(|(o, t)| (0..s.positions).map(move |pos| (o, t, pos)))
                 {
-                    y[l][o][pos + t] += x[pos] * w[o][t];
+                    y[o][pos + t] += x[pos] * w[o][t];
                 }
             }
             let x_items: Vec<Item> =

@@ -5,11 +5,13 @@
 //!
 //! Invariant: an honest proof of every case verifies, and every witness cell of a case matters (changing it makes the case false),
 //! except where the case says otherwise.
+mod edges;
 mod files;
 mod join;
 mod soundness;
 mod suite;
 
+use crate::Plonky3;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tessera_api::*;

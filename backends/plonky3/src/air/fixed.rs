@@ -1,0 +1,51 @@
+//! Values of the fixed columns: the Program's, selectors, and the sparse ones that are never committed.
+use super::Group;
+use super::compile::Compiled;
+use crate::p3::{F, Mat, PrimeCharacteristicRing, signed};
+use tessera_api::{Program, SetupError};
+
+impl Compiled {
+    /// The fixed columns of all groups, selectors included, on physical rows. `program` is the Program before reshaping.
+    pub fn fixed(&self, program: &Program) -> Result<Vec<Mat>, SetupError> {
+        let mut out: Vec<Mat> = self
+            .air
+            .groups
+            .iter()
+            .map(|g| Mat::new(F::zero_vec(g.height() * g.fixed as usize), g.fixed as usize))
+            .collect();
+        for (i, (t, p)) in program.tables.iter().zip(&self.places).enumerate() {
+            let m = &mut out[p.group];
+            let (width, pad) = (m.width, p.pad as usize);
+            let log = self.factors[i].trailing_zeros() as usize;
+            let columns = t.fixed.len();
+            for (c, column) in t.fixed.iter().enumerate() {
+                let values = program.fixed_values(t, column)?;
+                let padding = signed(column.padding);
+                // k rows of the table stand side by side
+                let mut put = |r: usize, x: F| {
+                    let at = p.fixed as usize + (r & ((1 << log) - 1)) * columns + c;
+                    m.values[(r >> log) * width + at] = x;
+                };
+                let (first, last) = (pad << log, (pad << log) + values.len());
+                (0..first).chain(last..1 << t.log_height).for_each(|r| put(r, padding));
+                values.iter().enumerate().for_each(|(r, x)| put(first + r, signed(*x)));
+            }
+            for (c, column) in self.dense[i].iter().enumerate() {
+                for (r, x) in column.iter().enumerate() {
+                    m.values[(r + pad) * width + p.dense as usize + c] = F::from_bool(*x);
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// A group's sparse columns.
+pub fn sparse(g: &Group) -> Mat {
+    let w = g.sparse.len();
+    let mut m = Mat::new(F::zero_vec(g.height() * w), w);
+    for (c, rows) in g.sparse.iter().enumerate() {
+        rows.iter().for_each(|r| m.values[*r as usize * w + c] = F::ONE);
+    }
+    m
+}
