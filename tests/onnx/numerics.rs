@@ -21,9 +21,8 @@ fn agrees_with_tract(path: &Path) {
     let context = context();
     let (module, params) = import(&context, path);
     let plan = Plan::new(&Func::main(module.as_operation()).unwrap(), &params).unwrap();
-    let inputs: Vec<Vec<ArrayD<f32>>> = (0..3)
-        .map(|seed| plan.inputs().iter().map(|i| noise(&i.ty.shape, seed) * 2.0).collect())
-        .collect();
+    let inputs: Vec<Vec<ArrayD<f32>>> =
+        (0..3).map(|seed| plan.inputs().iter().map(|i| noise(&i.ty.shape, seed) * 2.0).collect()).collect();
     let expected = reference::run(path.into(), &ImportOptions::default(), &inputs).unwrap();
     for (input, expected) in inputs.iter().zip(&expected) {
         let found = plan.run(input).unwrap();

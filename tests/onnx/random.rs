@@ -74,9 +74,11 @@ impl<'c, 'a> Net<'c, 'a> {
             (5, _) if same => ops::add(l, x, other),
             (6, _) if same => ops::sub(l, other, x),
             (7, _) if same => ops::mul(l, x, other),
-            (8, &[_, _, h, w]) if h > 1 && w > 1 => {
-                ops::max_pool(l, x, &PoolAttrs { kernel: [2, 2], strides: [1 + a % 2, 2], pads: [0, b % 2, 1, 0] })
-            }
+            (8, &[_, _, h, w]) if h > 1 && w > 1 => ops::max_pool(
+                l,
+                x,
+                &PoolAttrs { kernel: [2, 2], strides: [1 + a % 2, 2], pads: [0, b % 2, 1, 0] },
+            ),
             (9, &[_, _, h, w]) if h > 1 && w > 1 => {
                 let padded = b.is_multiple_of(2);
                 let pads = if padded { [1, 0, 0, 1] } else { [0; 4] };
@@ -87,11 +89,12 @@ impl<'c, 'a> Net<'c, 'a> {
             (12, _) if same => ops::concat(l, &[x, other], 1),
             (13, s) => {
                 let high: Vec<usize> = (0..s.len()).map(|i| if i == 0 { 0 } else { a % 2 }).collect();
-                ops::pad(l, x, &vec![0; s.len()], &high)
+                ops::pad(l, x, &vec![0; s.len()], &high, 0.0)
             }
             (14, s) => {
                 let starts: Vec<usize> = s.iter().map(|&e| usize::from(e > 2)).collect();
-                let sizes: Vec<usize> = s.iter().map(|&e| if e > 2 { (e - 1).div_ceil(2) } else { e }).collect();
+                let sizes: Vec<usize> =
+                    s.iter().map(|&e| if e > 2 { (e - 1).div_ceil(2) } else { e }).collect();
                 let strides: Vec<usize> = s.iter().map(|&e| if e > 2 { 2 } else { 1 }).collect();
                 ops::slice(l, x, &starts, &sizes, &strides)
             }
@@ -119,8 +122,13 @@ fn error_of(steps: &[Step], seed: u64) -> (f64, String) {
     let ty = TensorType::f32([1, 2, 5, 4]).to_type(&context);
     let builder = FuncBuilder::new(module.body(), location, "main", &[Port::new("x", ty)]).unwrap();
     let x = builder.argument(0).unwrap();
-    let mut net =
-        Net { body: module.body(), cursor: builder.cursor(), location, params: Params::default(), seed: seed * 1000 };
+    let mut net = Net {
+        body: module.body(),
+        cursor: builder.cursor(),
+        location,
+        params: Params::default(),
+        seed: seed * 1000,
+    };
     let mut values = vec![x];
     for step in steps {
         let other = values[usize::from(step.b) % values.len()];
@@ -147,7 +155,9 @@ fn error_of(steps: &[Step], seed: u64) -> (f64, String) {
     assert!(integer_range(&output).is_some());
     let (mut noise, mut signal) = (0.0, 0.0);
     for sample in inputs(64, 16) {
-        let stored = plan.run(&[quantize_array(&sample[0], &types[0]).unwrap()]).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let stored = plan
+            .run(&[quantize_array(&sample[0], &types[0]).unwrap()])
+            .unwrap_or_else(|e| panic!("{e}\n{text}"));
         let found = dequantize_array(&stored[0], quant);
         for (a, b) in float.run(&sample).unwrap()[0].iter().zip(&found) {
             noise += f64::from(a - b).powi(2);

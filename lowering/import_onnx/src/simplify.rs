@@ -4,6 +4,7 @@
 
 use crate::graph::{Constant, Graph, Node, Op, Value};
 use ndarray::ArrayD;
+use tessera_mlir::shape::ConvAttrs;
 use tessera_mlir::{Result, kernels};
 
 /// Applies the rules until none fits, then drops what is not used.
@@ -53,6 +54,7 @@ const RULES: &[Rule] = &[
     scalar_of_scalar,
     bias_into,
     scale_into,
+    batch_norm,
     reshape_after,
 ];
 
@@ -229,6 +231,34 @@ fn scale_into(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Repl
     ])))
 }
 
+/// x·s + t = conv(x, diag(s), t), a depthwise 1×1 convolution, for s and t per channel of an image: a batch
+/// normalization that follows no convolution. One layer instead of two.
+fn batch_norm(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Replacement>> {
+    let node = graph.nodes[i].clone();
+    let &[_, channels, h, w] = &node.shape[..] else { return Ok(None) };
+    let numbers = |v: Value| graph.constant(v).and_then(|c| along_axis(c, &node.shape, channels, h * w));
+    let sides = |node: &Node| {
+        [(0, 1), (1, 0)].into_iter().find_map(|(x, c)| {
+            let (x, c) = (*node.operands.get(x)?, numbers(*node.operands.get(c)?)?);
+            (graph.shape(x) == node.shape).then_some((x, c))
+        })
+    };
+    if node.op != Op::Add {
+        return Ok(None);
+    }
+    let Some((Value::Node(inner), shift)) = sides(&node) else { return Ok(None) };
+    if graph.nodes[inner].op != Op::Mul || uses[inner] != 1 {
+        return Ok(None);
+    }
+    let Some((x, scale)) = sides(&graph.nodes[inner]) else { return Ok(None) };
+    let name = node.name.clone();
+    let weights = kernels::reshape(&ndarray::arr1(&scale).into_dyn(), &[channels, 1, 1, 1])?;
+    let weights = graph.push_constant(format!("{name}.scale"), weights);
+    let bias = graph.push_constant(format!("{name}.shift"), ndarray::arr1(&shift).into_dyn());
+    let op = Op::Conv(ConvAttrs { groups: channels, ..ConvAttrs::default() });
+    Ok(Some(Replacement::Chain(vec![(name, op, vec![x, weights, bias])])))
+}
+
 /// The linear or conv node a binary node works on (with constant weights, used once, perhaps behind a reshape), and
 /// the constant on the other side.
 fn weighted<'g>(graph: &'g Graph, node: &Node, uses: &[usize]) -> Option<(Node, &'g ArrayD<f32>)> {
@@ -257,11 +287,15 @@ fn per_channel(graph: &Graph, inner: &Node, node: &Node, constant: &ArrayD<f32>)
         Op::Linear => inner.shape.len() - 1,
         _ => 1,
     };
-    let full = constant.broadcast(ndarray::IxDyn(&node.shape))?;
-    let inside: usize = inner.shape[axis + 1..].iter().product();
-    let mut result: Vec<Option<f32>> = vec![None; channels];
+    along_axis(constant, &node.shape, channels, inner.shape[axis + 1..].iter().product())
+}
+
+/// A constant that takes one value per index of the axis with `extent` indices and `inside` elements each.
+fn along_axis(constant: &ArrayD<f32>, shape: &[usize], extent: usize, inside: usize) -> Option<Vec<f32>> {
+    let full = constant.broadcast(ndarray::IxDyn(shape))?;
+    let mut result: Vec<Option<f32>> = vec![None; extent];
     for (flat, &v) in full.iter().enumerate() {
-        match &mut result[flat / inside % channels] {
+        match &mut result[flat / inside % extent] {
             slot @ None => *slot = Some(v),
             Some(seen) if *seen == v => {}
             Some(_) => return None,

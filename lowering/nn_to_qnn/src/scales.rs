@@ -100,11 +100,12 @@ impl Scales {
         for v in (0..model.values.len()).filter(|&v| enters(model, v)) {
             let group = &mut groups[group_of[v]];
             match model.range(v) {
+                // The scale of what leaves the model follows from the proven sums alone.
+                _ if group.wide => {}
                 Some((lo, hi)) if lo.is_finite() && hi.is_finite() => {
                     let reach = lo.abs().max(hi.abs());
                     group.scale = group.scale.max(if reach > 0.0 { reach / ACT_MAX } else { 1.0 / ACT_MAX });
                 }
-                _ if group.wide => {}
                 _ => errors.push(no_range(model, v)),
             }
         }
@@ -131,11 +132,8 @@ impl Scales {
                 if !self.groups[group].wide && returned {
                     self.copies[op] = Some(needed);
                 }
-                if self.groups[group].wide && self.groups[group].scale < needed {
-                    self.groups[group].scale = needed;
-                    changed = true;
-                } else if self.groups[group].scale < needed {
-                    // Half of 2^16 stored steps is what 32 bits leave above the smallest shift.
+                // 2^15 stored steps to each side are what 32 bits leave above the smallest shift, whatever is kept.
+                if self.groups[group].scale < needed {
                     self.groups[group].scale = needed;
                     changed = true;
                 }
