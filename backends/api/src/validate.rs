@@ -289,7 +289,8 @@ mod tests {
 
     /// A range table 0..=2 of height 4 whose padding row says `padding`.
     fn range(padding: i64) -> Program {
-        let key = FixedColumn { name: "key".into(), values: Values::Seq(Seq::compress(1, &[0, 1, 2])), padding };
+        let key =
+            FixedColumn { name: "key".into(), values: Values::Seq(Seq::compress(1, &[0, 1, 2])), padding };
         let table = Table {
             name: "range".into(),
             rows: 3,

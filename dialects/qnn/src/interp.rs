@@ -352,7 +352,12 @@ mod tests {
             let sums = [tie - 1, tie, tie + 1, -tie, (next() >> 32) as i32 as i64, i64::from(i32::MIN)];
             let x = ArrayD::from_shape_fn(vec![2, 3, 6], |i| sums[i[2]]);
             for (i, &y) in requantize_array(&x, &attrs).indexed_iter() {
-                assert_eq!(i128::from(y), reference(sums[i[2]], multiplier[i[1]], &attrs), "{} {attrs:?}", sums[i[2]]);
+                assert_eq!(
+                    i128::from(y),
+                    reference(sums[i[2]], multiplier[i[1]], &attrs),
+                    "{} {attrs:?}",
+                    sums[i[2]]
+                );
             }
         }
     }
@@ -373,7 +378,10 @@ mod tests {
     #[test]
     fn a_sum_that_leaves_its_type_is_an_error_at_its_op() {
         let b = array![1i64, 2].into_dyn();
-        assert_eq!(run_text(ADD, &[array![3i64, -4].into_dyn(), b.clone()]).unwrap(), [array![59999997i64, -80000006].into_dyn()]);
+        assert_eq!(
+            run_text(ADD, &[array![3i64, -4].into_dyn(), b.clone()]).unwrap(),
+            [array![59999997i64, -80000006].into_dyn()]
+        );
         let error = run_text(ADD, &[array![3i64, 127].into_dyn(), b]).unwrap_err().to_string();
         assert!(error.contains("node \"sum\"") && error.contains("2539999994"), "{error}");
     }

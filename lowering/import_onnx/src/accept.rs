@@ -13,15 +13,60 @@ use tract_onnx::pb::{GraphProto, NodeProto};
 
 /// ONNX operators that may work on data.
 pub const SUPPORTED: &[&str] = &[
-    "Add", "AveragePool", "BatchNormalization", "Concat", "Constant", "Conv", "Div", "Dropout", "Einsum", "Flatten",
-    "Gemm", "GlobalAveragePool", "Identity", "MatMul", "MaxPool", "Mul", "Neg", "Pad", "ReduceMean", "ReduceSum", "Relu",
-    "Reshape", "Slice", "Split", "Squeeze", "Sub", "Sum", "Transpose", "Unsqueeze",
+    "Add",
+    "AveragePool",
+    "BatchNormalization",
+    "Concat",
+    "Constant",
+    "Conv",
+    "Div",
+    "Dropout",
+    "Einsum",
+    "Flatten",
+    "Gemm",
+    "GlobalAveragePool",
+    "Identity",
+    "MatMul",
+    "MaxPool",
+    "Mul",
+    "Neg",
+    "Pad",
+    "ReduceMean",
+    "ReduceSum",
+    "Relu",
+    "Reshape",
+    "Slice",
+    "Split",
+    "Squeeze",
+    "Sub",
+    "Sum",
+    "Transpose",
+    "Unsqueeze",
 ];
 
 /// ONNX operators accepted where every operand is known at compile time.
 const CONSTANT_ONLY: &[&str] = &[
-    "Cast", "CastLike", "Ceil", "ConstantOfShape", "Equal", "Expand", "Floor", "Gather", "Greater", "Less", "Max", "Min",
-    "Mod", "Not", "Range", "ReduceMax", "ReduceMin", "ReduceProd", "Sqrt", "Tile", "Where",
+    "Cast",
+    "CastLike",
+    "Ceil",
+    "ConstantOfShape",
+    "Equal",
+    "Expand",
+    "Floor",
+    "Gather",
+    "Greater",
+    "Less",
+    "Max",
+    "Min",
+    "Mod",
+    "Not",
+    "Range",
+    "ReduceMax",
+    "ReduceMin",
+    "ReduceProd",
+    "Sqrt",
+    "Tile",
+    "Where",
 ];
 
 /// Operators whose result depends on the shape of the operand only.
@@ -32,7 +77,11 @@ pub(crate) fn node_name(node: &NodeProto) -> String {
     if !node.name.is_empty() {
         node.name.clone()
     } else {
-        node.output.iter().find(|o| !o.is_empty()).cloned().unwrap_or_else(|| format!("unnamed {}", node.op_type))
+        node.output
+            .iter()
+            .find(|o| !o.is_empty())
+            .cloned()
+            .unwrap_or_else(|| format!("unnamed {}", node.op_type))
     }
 }
 
@@ -64,7 +113,8 @@ pub(crate) fn census(graph: &GraphProto) -> Vec<UnsupportedNode> {
             known.extend(node.output.iter().map(String::as_str));
         }
         if let Some(reason) = reason {
-            let op = if standard { node.op_type.clone() } else { format!("{}.{}", node.domain, node.op_type) };
+            let op =
+                if standard { node.op_type.clone() } else { format!("{}.{}", node.domain, node.op_type) };
             unsupported.push(UnsupportedNode { name: node_name(node), op, reason });
         }
     }
@@ -73,13 +123,16 @@ pub(crate) fn census(graph: &GraphProto) -> Vec<UnsupportedNode> {
 
 /// Forms of accepted operators that can be refused from the attributes alone.
 fn form(op: &str, node: &NodeProto, known: &HashSet<&str>) -> Option<String> {
-    let unknown = |i: usize| node.input.get(i).is_some_and(|name| !name.is_empty() && !known.contains(name.as_str()));
+    let unknown =
+        |i: usize| node.input.get(i).is_some_and(|name| !name.is_empty() && !known.contains(name.as_str()));
     let attr = |name: &str| node.attribute.iter().find(|a| a.name == name);
     match op {
         "BatchNormalization" => {
             let outputs = node.output.iter().filter(|o| !o.is_empty()).count();
             if attr("training_mode").is_some_and(|a| a.i != 0) || outputs > 1 {
-                return Some("batch normalization in training mode is not supported; export with model.eval()".into());
+                return Some(
+                    "batch normalization in training mode is not supported; export with model.eval()".into(),
+                );
             }
         }
         "Dropout" => {
@@ -104,7 +157,9 @@ fn form(op: &str, node: &NodeProto, known: &HashSet<&str>) -> Option<String> {
                 return Some("dilated pooling is not supported".into());
             }
         }
-        "Conv" if unknown(1) || unknown(2) => return Some("the weights of a convolution must be constant".into()),
+        "Conv" if unknown(1) || unknown(2) => {
+            return Some("the weights of a convolution must be constant".into());
+        }
         "Div" if unknown(1) => return Some("division is supported by constants only".into()),
         "Reshape" | "Slice" | "Unsqueeze" | "Squeeze" | "ReduceSum" | "Split"
             if (1..node.input.len()).any(unknown) =>

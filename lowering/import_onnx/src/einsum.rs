@@ -24,7 +24,10 @@ pub(crate) fn translate(
     target: &[usize],
 ) -> Result<Value, Reason> {
     let &[a, b] = operands else {
-        return Err(format!("a sum of products of {} operands is not supported; only of two", operands.len()));
+        return Err(format!(
+            "a sum of products of {} operands is not supported; only of two",
+            operands.len()
+        ));
     };
     if op.q_params.is_some() {
         return Err("quantized matrix products are not supported; export the float model".to_owned());
@@ -64,7 +67,8 @@ pub(crate) fn translate(
     }
     // Weights come second.
     let swap = t.graph.constant(a).is_some() && t.graph.constant(b).is_none();
-    let ((a, axes_a), (b, axes_b)) = if swap { ((b, axes_b), (a, axes_a)) } else { ((a, axes_a), (b, axes_b)) };
+    let ((a, axes_a), (b, axes_b)) =
+        if swap { ((b, axes_b), (a, axes_a)) } else { ((a, axes_a), (b, axes_b)) };
     if swap {
         indices.iter_mut().for_each(|i| std::mem::swap(&mut i.a, &mut i.b));
     }
@@ -105,8 +109,10 @@ pub(crate) fn translate(
         t.push(name, Op::Linear, vec![x, w])?
     } else {
         let lead = extents(&batch);
-        let x = arrange(t, name, (a, &axes_a), &[&batch, &rows, &contracted], &[&lead[..], &[m, k]].concat())?;
-        let w = arrange(t, name, (b, &axes_b), &[&batch, &contracted, &columns], &[&lead[..], &[k, n]].concat())?;
+        let x =
+            arrange(t, name, (a, &axes_a), &[&batch, &rows, &contracted], &[&lead[..], &[m, k]].concat())?;
+        let w =
+            arrange(t, name, (b, &axes_b), &[&batch, &contracted, &columns], &[&lead[..], &[k, n]].concat())?;
         t.push(name, Op::MatMul, vec![x, w])?
     };
     // The result has the order batch, rows, columns; bring it to the order asked for.

@@ -74,7 +74,10 @@ fn build<'c>(context: &'c Context, graph: &Graph) -> tessera_mlir::Result<(Modul
         }
         let bias = operands.get(2).copied();
         let operand = |i: usize| {
-            operands.get(i).copied().ok_or_else(|| tessera_mlir::Error::at(location, format!("operand {i} is missing")))
+            operands
+                .get(i)
+                .copied()
+                .ok_or_else(|| tessera_mlir::Error::at(location, format!("operand {i} is missing")))
         };
         let x = operand(0)?;
         results.push(cursor.value(match &node.op {
@@ -100,7 +103,9 @@ fn build<'c>(context: &'c Context, graph: &Graph) -> tessera_mlir::Result<(Modul
             GraphValue::Input(i) => function.argument(*i)?,
             GraphValue::Node(i) => results[*i],
             GraphValue::Const(_) => {
-                return Err(tessera_mlir::Error::new(format!("the output \"{name}\" does not depend on the input")));
+                return Err(tessera_mlir::Error::new(format!(
+                    "the output \"{name}\" does not depend on the input"
+                )));
             }
         });
     }

@@ -47,7 +47,9 @@ pub enum ImportError {
         message: String,
     },
     /// The ONNX reader (tract) crashed on the graph. This says nothing good about the model; please report it.
-    #[error("the ONNX reader failed unexpectedly while {stage} (a defect of the reader or a damaged file): {message}")]
+    #[error(
+        "the ONNX reader failed unexpectedly while {stage} (a defect of the reader or a damaged file): {message}"
+    )]
     Crash {
         /// What it was doing.
         stage: &'static str,

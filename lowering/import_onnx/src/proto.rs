@@ -159,7 +159,8 @@ fn check_tensor(t: &TensorProto) -> Result<(), String> {
     if is_external(t) {
         return Ok(()); // Reported already.
     }
-    let data_type = DataType::try_from(t.data_type).map_err(|_| format!("unknown element type {}", t.data_type))?;
+    let data_type =
+        DataType::try_from(t.data_type).map_err(|_| format!("unknown element type {}", t.data_type))?;
     let Some(size) = element_size(data_type) else {
         return Err(format!("element type {data_type:?} is not supported"));
     };
@@ -189,9 +190,10 @@ fn check_tensor(t: &TensorProto) -> Result<(), String> {
             t.raw_data.chunks_exact(4).position(|b| !f32::from_le_bytes([b[0], b[1], b[2], b[3]]).is_finite())
         }
         DataType::Float => t.float_data.iter().position(|v| !v.is_finite()),
-        DataType::Double if !t.raw_data.is_empty() => t.raw_data.chunks_exact(8).position(|b| {
-            !f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]).is_finite()
-        }),
+        DataType::Double if !t.raw_data.is_empty() => t
+            .raw_data
+            .chunks_exact(8)
+            .position(|b| !f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]).is_finite()),
         DataType::Double => t.double_data.iter().position(|v| !v.is_finite()),
         _ => None,
     };
@@ -223,7 +225,8 @@ fn check_attributes(graph: &GraphProto, problems: &mut Vec<String>) {
 /// Values are defined once and before they are used; outputs exist.
 fn check_wiring(graph: &GraphProto, problems: &mut Vec<String>) {
     let mut defined: HashSet<&str> = HashSet::new();
-    let outer = graph.input.iter().map(|i| i.name.as_str()).chain(graph.initializer.iter().map(|t| t.name.as_str()));
+    let outer =
+        graph.input.iter().map(|i| i.name.as_str()).chain(graph.initializer.iter().map(|t| t.name.as_str()));
     defined.extend(outer);
     for node in &graph.node {
         let name = || crate::accept::node_name(node);
@@ -244,14 +247,18 @@ fn check_wiring(graph: &GraphProto, problems: &mut Vec<String>) {
 /// Integers of a constant, where they are given in the file.
 fn integers(graph: &GraphProto, name: &str) -> Option<Vec<i64>> {
     let attribute = || {
-        let node = graph.node.iter().find(|n| n.op_type == "Constant" && n.output.iter().any(|o| o == name))?;
+        let node =
+            graph.node.iter().find(|n| n.op_type == "Constant" && n.output.iter().any(|o| o == name))?;
         node.attribute.iter().find_map(|a| a.t.as_ref())
     };
     let t = graph.initializer.iter().find(|t| t.name == name).or_else(attribute)?;
     if t.data_type != DataType::Int64 as i32 {
         return None;
     }
-    let raw = t.raw_data.chunks_exact(8).map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]));
+    let raw = t
+        .raw_data
+        .chunks_exact(8)
+        .map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]));
     Some(raw.chain(t.int64_data.iter().copied()).collect_vec())
 }
 
@@ -268,7 +275,8 @@ fn check_constant_shapes(graph: &GraphProto) -> Result<(), ImportError> {
         };
         let Some(values) = values else { continue };
         let huge = values.iter().any(|v| v.unsigned_abs() > MAX_INTEGER as u64);
-        let positive: Vec<usize> = values.iter().filter_map(|&v| usize::try_from(v).ok()).filter(|&v| v > 0).collect();
+        let positive: Vec<usize> =
+            values.iter().filter_map(|&v| usize::try_from(v).ok()).filter(|&v| v > 0).collect();
         let too_many = product && element_count(&positive).map_or(true, |n| n > MAX_FILLED);
         if huge || too_many {
             let name = crate::accept::node_name(node);
@@ -303,11 +311,14 @@ fn fix_inputs(graph: &mut GraphProto, options: &ImportOptions) -> Result<(), Imp
         };
         if t.elem_type != DataType::Float as i32 {
             let found = DataType::try_from(t.elem_type).map_or("unknown".to_owned(), |d| format!("{d:?}"));
-            problems.push(format!("the input \"{name}\" has elements of type {found}; only float32 is supported"));
+            problems.push(format!(
+                "the input \"{name}\" has elements of type {found}; only float32 is supported"
+            ));
             continue;
         }
         if let Some(shape) = options.shapes.get(&name) {
-            let dim = |&d: &usize| Dimension { denotation: String::new(), value: Some(Dim::DimValue(d as i64)) };
+            let dim =
+                |&d: &usize| Dimension { denotation: String::new(), value: Some(Dim::DimValue(d as i64)) };
             t.shape = Some(TensorShapeProto { dim: shape.iter().map(dim).collect() });
         }
         let Some(shape) = t.shape.as_mut() else {

@@ -24,7 +24,9 @@ pub fn run(
                 let mut inputs: TVec<TValue> = tvec!();
                 for x in batch {
                     let data: Vec<f32> = x.iter().copied().collect();
-                    inputs.push(Tensor::from_shape(x.shape(), &data).map_err(|e| failed(e.to_string()))?.into());
+                    inputs.push(
+                        Tensor::from_shape(x.shape(), &data).map_err(|e| failed(e.to_string()))?.into(),
+                    );
                 }
                 let outputs = plan.run(inputs).map_err(|e| failed(format!("{e:#}")))?;
                 let mut arrays = Vec::new();

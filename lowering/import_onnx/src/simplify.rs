@@ -80,7 +80,8 @@ fn identity_reshape(graph: &mut Graph, i: usize, _: &[usize]) -> Result<Option<R
 /// slice(slice(x)) = slice(x), with starts s₁ + t₁·s₂ and strides t₁·t₂.
 fn slice_of_slice(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Replacement>> {
     let node = &graph.nodes[i];
-    let (Op::Slice { starts, sizes, strides }, Some(&Value::Node(inner))) = (&node.op, node.operands.first()) else {
+    let (Op::Slice { starts, sizes, strides }, Some(&Value::Node(inner))) = (&node.op, node.operands.first())
+    else {
         return Ok(None);
     };
     let Op::Slice { starts: inner_starts, strides: inner_strides, .. } = &graph.nodes[inner].op else {
@@ -150,7 +151,9 @@ fn neutral_scalar(graph: &mut Graph, i: usize, _: &[usize]) -> Result<Option<Rep
 fn scalar_of_scalar(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Replacement>> {
     let Some((x, b)) = times_number(graph, &graph.nodes[i]) else { return Ok(None) };
     let Value::Node(inner) = x else { return Ok(None) };
-    let Some((x, a)) = times_number(graph, &graph.nodes[inner]).filter(|_| uses[inner] == 1) else { return Ok(None) };
+    let Some((x, a)) = times_number(graph, &graph.nodes[inner]).filter(|_| uses[inner] == 1) else {
+        return Ok(None);
+    };
     // In f64, so that n·(1/n) is 1 after rounding.
     let mut product = (f64::from(a) * f64::from(b)) as f32;
     if (product - 1.0).abs() < 1e-6 {
@@ -170,7 +173,8 @@ fn times_number(graph: &Graph, node: &Node) -> Option<(Value, f32)> {
     }
     [(0, 1), (1, 0)].into_iter().find_map(|(x, c)| {
         let c = graph.constant(node.operands[c]).filter(|c| c.len() == 1)?;
-        (graph.shape(node.operands[x]) == node.shape).then(|| (node.operands[x], c.iter().copied().next().unwrap_or(0.0)))
+        (graph.shape(node.operands[x]) == node.shape)
+            .then(|| (node.operands[x], c.iter().copied().next().unwrap_or(0.0)))
     })
 }
 
@@ -355,7 +359,8 @@ fn substitute(graph: &mut Graph, i: usize, replacement: Replacement) -> Result<(
                 Some(Replacement::Chain(chain)) => {
                     let mut previous = PREVIOUS;
                     for (name, op, operands) in chain {
-                        let operands: Vec<Value> = operands.iter().map(|&v| resolve(v, &map, previous)).collect();
+                        let operands: Vec<Value> =
+                            operands.iter().map(|&v| resolve(v, &map, previous)).collect();
                         let shapes: Vec<&[usize]> = operands.iter().map(|&v| graph.shape(v)).collect();
                         let shape = crate::graph::infer(&op, &shapes)?;
                         graph.nodes.push(Node { name, op, operands, shape });

@@ -12,7 +12,6 @@ use std::collections::{BTreeSet, HashMap};
 use tessera_mlir::kernels;
 use tessera_mlir::shape::{ConvAttrs, PoolAttrs};
 use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::internal::DimLike;
 use tract_onnx::tract_core::ops::array::{FiniteReshape, Pad, PadMode, Slice, TypedConcat};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
@@ -25,6 +24,7 @@ use tract_onnx::tract_core::ops::identity::Identity;
 use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer};
 use tract_onnx::tract_core::ops::source::TypedSource;
+use tract_onnx::tract_hir::internal::DimLike;
 
 /// Why one node cannot be translated.
 pub(crate) type Reason = String;
@@ -91,7 +91,10 @@ impl Translator<'_> {
             return Err(UPSTREAM.to_owned());
         };
         if tensor.datum_type() != f32::datum_type() {
-            return Err(format!("constants of type {:?} are not supported; only float32", tensor.datum_type()));
+            return Err(format!(
+                "constants of type {:?} are not supported; only float32",
+                tensor.datum_type()
+            ));
         }
         let data = tensor.to_plain_array_view::<f32>().map_err(|e| e.to_string())?;
         if let Some(i) = data.iter().position(|v| !v.is_finite()) {
@@ -194,14 +197,19 @@ impl Translator<'_> {
         } else if node.op_is::<AxisOp>() || node.op_is::<FiniteReshape>() {
             self.reshape(&name, operands[0], &target)
         } else if let Some(op) = node.op_as::<TypedConcat>() {
-            if operands.len() == 1 { Ok(operands[0]) } else { self.push(&name, Op::Concat(op.axis), operands) }
+            if operands.len() == 1 {
+                Ok(operands[0])
+            } else {
+                self.push(&name, Op::Concat(op.axis), operands)
+            }
         } else if let Some(op) = node.op_as::<Pad>() {
             self.pad(&name, op, operands[0])
         } else if let Some(op) = node.op_as::<Slice>() {
             let start = op.start.to_usize().map_err(|_| "the bounds of a slice must be known".to_owned())?;
             self.slice(&name, operands[0], op.axis, start, 1, &target)
         } else if let Some(op) = node.op_as::<Downsample>() {
-            let stride = usize::try_from(op.stride).map_err(|_| "negative steps are not supported".to_owned())?;
+            let stride =
+                usize::try_from(op.stride).map_err(|_| "negative steps are not supported".to_owned())?;
             self.slice(&name, operands[0], op.axis, op.modulo, stride, &target)
         } else if node.op_is::<Identity>() || node.op_is::<Cast>() {
             Ok(operands[0])
@@ -230,9 +238,12 @@ impl Translator<'_> {
                 "Max" => {
                     let zero = |i: &OutletId| {
                         let konst = self.model.outlet_fact(*i).ok().and_then(|f| f.konst.clone());
-                        konst.is_some_and(|t| t.to_plain_array_view::<f32>().is_ok_and(|a| a.iter().all(|&v| v == 0.0)))
+                        konst.is_some_and(|t| {
+                            t.to_plain_array_view::<f32>().is_ok_and(|a| a.iter().all(|&v| v == 0.0))
+                        })
                     };
-                    (!node.inputs.iter().any(zero)).then(|| "a maximum is supported against 0 only (ReLU)".to_owned())
+                    (!node.inputs.iter().any(zero))
+                        .then(|| "a maximum is supported against 0 only (ReLU)".to_owned())
                 }
                 "Div" => Some("division is supported by constants only".to_owned()),
                 other => Some(unknown(other)),
@@ -243,7 +254,8 @@ impl Translator<'_> {
             return (!["Neg", "Square"].contains(&name.as_str())).then(|| unknown(&name));
         }
         if let Some(op) = node.op_as::<Reduce>() {
-            return (op.reducer != Reducer::Sum).then(|| format!("the reduction {:?} is not supported", op.reducer));
+            return (op.reducer != Reducer::Sum)
+                .then(|| format!("the reduction {:?} is not supported", op.reducer));
         }
         if let Some(op) = node.op_as::<Conv>()
             && op.q_params.is_some()
@@ -254,7 +266,9 @@ impl Translator<'_> {
     }
 
     fn conv(&mut self, name: &str, op: &Conv, operands: &[Value]) -> Result<Value, Reason> {
-        let &[x, w, bias] = operands else { return Err(format!("{} operands are not supported", operands.len())) };
+        let &[x, w, bias] = operands else {
+            return Err(format!("{} operands are not supported", operands.len()));
+        };
         if self.graph.constant(w).is_none() || self.graph.constant(bias).is_none() {
             return Err("the weights of a convolution must be constant".to_owned());
         }
@@ -383,9 +397,12 @@ impl Translator<'_> {
     fn sum_pool(&mut self, name: &str, op: &SumPool, x: Value) -> Result<Value, Reason> {
         let (_, window, _) = self.window(name, &op.pool_spec, x)?;
         if op.count_include_pad && window.rounded_up {
-            return Err("average pooling with ceil_mode and count_include_pad together is not supported".to_owned());
+            return Err(
+                "average pooling with ceil_mode and count_include_pad together is not supported".to_owned()
+            );
         }
-        let mean = self.pool(name, &op.pool_spec, x, &|p| Op::AvgPool(p, op.count_include_pad || !op.normalize))?;
+        let mean =
+            self.pool(name, &op.pool_spec, x, &|p| Op::AvgPool(p, op.count_include_pad || !op.normalize))?;
         if op.normalize {
             return Ok(mean);
         }
@@ -398,7 +415,8 @@ impl Translator<'_> {
     fn reduce_sum(&mut self, name: &str, axes: &[usize], x: Value) -> Result<Value, Reason> {
         let shape = self.graph.shape(x).to_vec();
         let reduced: usize = axes.iter().map(|&a| shape.get(a).copied().unwrap_or(1)).product();
-        let target: Vec<usize> = (0..shape.len()).map(|i| if axes.contains(&i) { 1 } else { shape[i] }).collect();
+        let target: Vec<usize> =
+            (0..shape.len()).map(|i| if axes.contains(&i) { 1 } else { shape[i] }).collect();
         let trailing_image = shape.len() == 4 && axes == [2, 3];
         let (image, window) = if trailing_image {
             (x, [shape[2], shape[3]])

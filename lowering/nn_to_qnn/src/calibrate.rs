@@ -69,7 +69,9 @@ pub fn calibrate(
                     next += 1;
                 })?;
                 if let Some(name) = infinite {
-                    return Err(Error::new(format!("node {name:?} gives values that are not finite numbers")));
+                    return Err(Error::new(format!(
+                        "node {name:?} gives values that are not finite numbers"
+                    )));
                 }
             }
             Ok(seen)

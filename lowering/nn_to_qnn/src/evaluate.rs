@@ -74,7 +74,11 @@ pub fn evaluate(
         return Err(Error::new("evaluation needs at least one sample, found none"));
     }
     if let Some(labels) = labels.filter(|l| l.len() != samples.len()) {
-        return Err(Error::new(format!("expected one label per sample, found {} for {}", labels.len(), samples.len())));
+        return Err(Error::new(format!(
+            "expected one label per sample, found {} for {}",
+            labels.len(),
+            samples.len()
+        )));
     }
     let input_types = input_types(quantized)?;
     if float.inputs().len() != input_types.len() {
@@ -194,7 +198,8 @@ fn compare(
     pairs: &[Pair],
     noise: &mut [Noise],
 ) -> Result<Outcome> {
-    let mut values: BTreeMap<usize, ArrayD<f32>> = pairs.iter().map(|p| (p.float, ArrayD::zeros(vec![]))).collect();
+    let mut values: BTreeMap<usize, ArrayD<f32>> =
+        pairs.iter().map(|p| (p.float, ArrayD::zeros(vec![]))).collect();
     let mut step = 0;
     let expected = float.run_observed(sample, |_, value| {
         if let Some(slot) = values.get_mut(&step) {

@@ -20,7 +20,13 @@ pub struct Histogram {
 impl Default for Histogram {
     fn default() -> Self {
         let bins = vec![0; OCTAVES * PER_OCTAVE];
-        Histogram { least: f32::INFINITY, greatest: f32::NEG_INFINITY, total: 0, negative: bins.clone(), positive: bins }
+        Histogram {
+            least: f32::INFINITY,
+            greatest: f32::NEG_INFINITY,
+            total: 0,
+            negative: bins.clone(),
+            positive: bins,
+        }
     }
 }
 
@@ -64,7 +70,11 @@ impl Histogram {
 
     /// Least and greatest number, hulled with zero.
     pub fn range(&self) -> (f64, f64) {
-        if self.total == 0 { (0.0, 0.0) } else { (f64::from(self.least).min(0.0), f64::from(self.greatest).max(0.0)) }
+        if self.total == 0 {
+            (0.0, 0.0)
+        } else {
+            (f64::from(self.least).min(0.0), f64::from(self.greatest).max(0.0))
+        }
     }
 
     /// The range that leaves out `100 - percentile` per cent of all numbers at each end, hulled with zero.

@@ -125,7 +125,10 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
                     model.returns.push(number);
                 }
                 None if errors.is_empty() => {
-                    return Err(Error::at(function.op.location(), "a result is defined outside of the function"));
+                    return Err(Error::at(
+                        function.op.location(),
+                        "a result is defined outside of the function",
+                    ));
                 }
                 None => {}
             }

@@ -36,7 +36,8 @@ pub fn quantize(module: OperationRef, weights: &Params, name: &str) -> Result<Pa
         emitter.set(i, new.argument(i)?);
     }
     let converted = (0..model.ops.len()).try_for_each(|op| emitter.convert(op));
-    let returned: Result<Vec<_>> = converted.and_then(|()| model.returns.iter().map(|&v| emitter.returned(v)).collect());
+    let returned: Result<Vec<_>> =
+        converted.and_then(|()| model.returns.iter().map(|&v| emitter.returned(v)).collect());
     let names: Vec<String> = (0..model.returns.len()).map(|i| old.result_name(i)).collect();
     let (params, globals) = (std::mem::take(&mut emitter.params), std::mem::take(&mut emitter.globals));
     drop(emitter);

@@ -113,7 +113,8 @@ impl Scales {
         groups.iter_mut().for_each(|g| g.scale = printable(g.scale));
         let intervals = intervals(model, &group_of, &groups);
         let ops = model.ops.len();
-        let mut scales = Scales { group_of, groups, intervals, copies: vec![None; ops], shifts: vec![MIN_SHIFT; ops] };
+        let mut scales =
+            Scales { group_of, groups, intervals, copies: vec![None; ops], shifts: vec![MIN_SHIFT; ops] };
         scales.make_room(model);
         scales.choose_shifts(model);
         Ok(scales)
@@ -169,7 +170,9 @@ impl Scales {
         // The shift that suits most; the smaller one among equals.
         while !sites.is_empty() {
             let suits = |s: u32| sites.iter().filter(|site| (site.least..=site.most).contains(&s)).count();
-            let best = (MIN_SHIFT..=MAX_SHIFT).max_by_key(|&s| (suits(s), std::cmp::Reverse(s))).unwrap_or(MIN_SHIFT);
+            let best = (MIN_SHIFT..=MAX_SHIFT)
+                .max_by_key(|&s| (suits(s), std::cmp::Reverse(s)))
+                .unwrap_or(MIN_SHIFT);
             used.push(best);
             sites.retain(|site| {
                 let fits = (site.least..=site.most).contains(&best);
@@ -186,7 +189,9 @@ fn no_range(model: &Model, v: usize) -> Error {
     match &model.values[v].source {
         Source::Argument(i) => {
             let name = model.function.argument_name(*i);
-            Error::new(format!("the input {name:?} has no calibrated range (nn.range); calibrate the model first"))
+            Error::new(format!(
+                "the input {name:?} has no calibrated range (nn.range); calibrate the model first"
+            ))
         }
         Source::Op(op) => Error::at(
             model.ops[*op].op.location(),

@@ -64,7 +64,9 @@ pub(super) fn bound(model: &Model, scales: &Scales, op: usize) -> f64 {
     let reach = lo.abs().max(hi.abs());
     let out = scales.scale(model.outcome(op));
     let channel = |(c, w): (usize, &&[f32])| {
-        let (up, down) = w.iter().fold((0.0, 0.0), |(u, d): (f64, f64), &w| (u + f64::from(w).max(0.0), d + f64::from(w).min(0.0)));
+        let (up, down) = w.iter().fold((0.0, 0.0), |(u, d): (f64, f64), &w| {
+            (u + f64::from(w).max(0.0), d + f64::from(w).min(0.0))
+        });
         let (least, most) = (up * lo + down * hi + layer.bias(c), up * hi + down * lo + layer.bias(c));
         // Each weight is off by half a step of its grid at most; the grid is that of the smallest multiplier at least.
         let step = f64::max(greatest(w) / WEIGHT_MAX * 1.01, out / scales.scale(x) / 65536.0);
@@ -120,7 +122,10 @@ pub(super) fn convert<'c, 'a>(e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Res
         None => format!("{}.{role}", loc::describe(location)),
     };
     let weight_name = name(info.operands[1], "weight");
-    let ty = TensorType::quant(model.values[info.operands[1]].shape.clone(), Quant::per_channel_i8(weight_scales, 0));
+    let ty = TensorType::quant(
+        model.values[info.operands[1]].shape.clone(),
+        Quant::per_channel_i8(weight_scales, 0),
+    );
     let w = e.parameter(&weight_name, ty, ParamData::I8(stored), loc::node(context, &weight_name))?;
     let bias = match info.operands.get(2) {
         Some(&b) => {
@@ -133,7 +138,10 @@ pub(super) fn convert<'c, 'a>(e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Res
     let x = e.get(x)?;
     let (value, axis) = match &info.view {
         NnOp::Conv { attrs, .. } => (e.insert(ops::conv(location, x, w, bias, attrs))?, 1),
-        _ => (e.insert(ops::linear(location, x, w, bias))?, model.values[info.result].shape.len().saturating_sub(1)),
+        _ => (
+            e.insert(ops::linear(location, x, w, bias))?,
+            model.values[info.result].shape.len().saturating_sub(1),
+        ),
     };
     Ok(Sums { value, multiplier: multipliers, axis, unit: units, interval: intervals })
 }
