@@ -3,6 +3,7 @@
 //! Invariant: outputs are compared bit for bit, and the circuit's interpreter checks every declared interval, every table's
 //! domain and every split on the way; so an interval that does not hold is a failure too.
 
+mod claims;
 mod random;
 mod shapes;
 
@@ -98,7 +99,12 @@ fn check(tape: &[u16], seen: &Mutex<BTreeMap<&'static str, usize>>) {
         .map(|(argument, real)| !real || !tessera_mlir::rewrite::users(argument).is_empty())
         .collect();
 
-    for stage in ["convert-qnn-to-circuit"].iter().chain(STAGES) {
+    // Half of the time the driver's order, else any.
+    let order: Vec<&str> = match tape.below(2) {
+        0 => STAGES.to_vec(),
+        _ => (0..6).map(|_| STAGES[tape.below(STAGES.len())]).collect(),
+    };
+    for stage in ["convert-qnn-to-circuit"].into_iter().chain(order) {
         let before = tessera_mlir::print(&module);
         let run = pipeline::run(&mut module, &format!("builtin.module({stage})"), &Settings::default());
         run.unwrap_or_else(|error| panic!("{stage}: {error}\n{original}\n{before}"));
