@@ -41,7 +41,8 @@ fn who_depends_on_whom() {
         for d in &p.dependencies {
             let Some(to) = members.get(&d.name) else { continue };
             // what only tests use may come from the same room: a backend is tested against another
-            let beside = d.kind == DependencyKind::Development && from.split('/').next() == to.split('/').next();
+            let beside =
+                d.kind == DependencyKind::Development && from.split('/').next() == to.split('/').next();
             if !allowed(&from, to) && !beside {
                 wrong.push(format!("{from} depends on {to}"));
             }
@@ -85,7 +86,11 @@ fn only_the_import_knows_tract_and_only_one_backend_knows_plonky3() {
     for p in m.workspace_packages() {
         let at = folder(&m, p);
         for d in p.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
-            assert!(!d.name.starts_with("tract") || at == "lowering/import_onnx", "{at} depends on {}", d.name);
+            assert!(
+                !d.name.starts_with("tract") || at == "lowering/import_onnx",
+                "{at} depends on {}",
+                d.name
+            );
             assert!(!d.name.starts_with("p3-") || at == "backends/plonky3", "{at} depends on {}", d.name);
         }
     }
