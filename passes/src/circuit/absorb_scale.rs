@@ -313,3 +313,42 @@ const EXAMPLE: &str = r#"func.func @main() {
   circuit.output %z "z" public : !circuit.tensor<1x2, [-70, 210]>
   return
 }"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each element viewed takes the factor of the elements that view it; one that would need two is refused.
+    #[test]
+    fn factors_go_back_through_views() {
+        let each = |factors: &[i64]| Factors::Each(factors.iter().map(|&f| Some(f)).collect());
+        let pulled = |view: &View, factors: &Factors, len| match pull_back(view, factors, len) {
+            Some(Factors::Each(pulled)) => Some(pulled),
+            Some(Factors::Uniform(_)) | None => None,
+        };
+        let rows = View::along(&[2, 3], 0);
+        assert_eq!(pulled(&rows, &each(&[5, 5, 5, 7, 7, 7]), 2), Some(vec![Some(5), Some(7)]));
+        assert_eq!(pulled(&rows, &each(&[5, 5, 6, 7, 7, 7]), 2), None);
+        let padded_crop = View::window(&[4], &[-1], &[1], &[3]);
+        assert_eq!(pulled(&padded_crop, &each(&[9, 5, 6]), 4), Some(vec![Some(5), Some(6), None, None]));
+        assert!(matches!(pull_back(&rows, &Factors::Uniform(3), 2), Some(Factors::Uniform(3))));
+    }
+
+    /// Channels of a grouped convolution: the group and the output channel, whatever the position.
+    #[test]
+    fn channels_of_a_contract() {
+        let one = ResultIndex::One;
+        let y = vec![one(0), one(1), ResultIndex::Sum(2, 3)];
+        let spec = ContractSpec::new(4, vec![0, 2], vec![0, 1, 3], y, &[2, 2], &[2, 2, 2]).unwrap();
+        let factors: Vec<i64> = (0..12).map(|at| at / 3).collect();
+        let each = |factors: &[i64]| Factors::Each(factors.iter().map(|&f| Some(f)).collect());
+        assert_eq!(by_channel(&spec, &each(&factors)), Some(vec![0, 0, 1, 1, 2, 2, 3, 3]));
+        let mut uneven = factors.clone();
+        uneven[1] = 9;
+        assert_eq!(by_channel(&spec, &each(&uneven)), None);
+        // A position that is cropped away has no say.
+        let Factors::Each(mut cropped) = each(&uneven) else { unreachable!() };
+        cropped[1] = None;
+        assert_eq!(by_channel(&spec, &Factors::Each(cropped)), Some(vec![0, 0, 1, 1, 2, 2, 3, 3]));
+    }
+}

@@ -36,3 +36,34 @@ func.func @main() {
   circuit.output %m "m" public : !circuit.tensor<4, [0, 300]>
   return
 }
+
+// -----
+
+// No maximum: what is added is not what was subtracted.
+circuit.table @relu domain [-255, 255] clamp offset 0 shift 0 min 0 max 255
+func.func @main() {
+  %a = circuit.input "a" public : !circuit.tensor<4, [-100, 50]>
+  %b = circuit.input "b" public : !circuit.tensor<4, [-20, 40]>
+  %c = circuit.input "c" public : !circuit.tensor<4, [-20, 40]>
+  %d = circuit.affine [1 * %a, -1 * %c] + 0 : (!circuit.tensor<4, [-100, 50]>, !circuit.tensor<4, [-20, 40]>) -> !circuit.tensor<4, [-140, 70]>
+  %r = circuit.lookup @relu %d : !circuit.tensor<4, [-140, 70]> -> !circuit.tensor<4, [0, 70]>
+  // expected-error@+1 {{'circuit.affine': declares values within [-20, 50], but [-20, 110] is possible}}
+  %m = circuit.affine [1 * %b, 1 * %r] + 0 : (!circuit.tensor<4, [-20, 40]>, !circuit.tensor<4, [0, 70]>) -> !circuit.tensor<4, [-20, 50]>
+  circuit.output %m "m" public : !circuit.tensor<4, [-20, 50]>
+  return
+}
+
+// -----
+
+// No maximum: the table is not max(x, 0).
+circuit.table @step domain [-255, 255] clamp offset 1 shift 0 min 0 max 255
+func.func @main() {
+  %a = circuit.input "a" public : !circuit.tensor<4, [-100, 50]>
+  %b = circuit.input "b" public : !circuit.tensor<4, [-20, 40]>
+  %d = circuit.affine [1 * %a, -1 * %b] + 0 : (!circuit.tensor<4, [-100, 50]>, !circuit.tensor<4, [-20, 40]>) -> !circuit.tensor<4, [-140, 70]>
+  %r = circuit.lookup @step %d : !circuit.tensor<4, [-140, 70]> -> !circuit.tensor<4, [0, 71]>
+  // expected-error@+1 {{'circuit.affine': declares values within [-20, 50], but [-20, 111] is possible}}
+  %m = circuit.affine [1 * %b, 1 * %r] + 0 : (!circuit.tensor<4, [-20, 40]>, !circuit.tensor<4, [0, 71]>) -> !circuit.tensor<4, [-20, 50]>
+  circuit.output %m "m" public : !circuit.tensor<4, [-20, 50]>
+  return
+}
