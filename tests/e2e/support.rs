@@ -63,8 +63,6 @@ pub struct Compiled {
     pub dir: PathBuf,
     /// NAME.
     pub name: String,
-    /// What `compile --json` said.
-    pub report: Value,
 }
 
 impl Compiled {
@@ -81,12 +79,13 @@ pub fn compiled(onnx: &str, batch: usize) -> Compiled {
     std::fs::create_dir_all(&dir).expect("a directory for compiled models");
     let lock = File::create(dir.join(format!("{name}.lock"))).expect("a lock file");
     lock.lock().expect("the lock");
-    let report = dir.join(format!("{name}.json"));
-    if !report.exists() {
+    // written last: where it stands, model and keys are whole
+    let done = dir.join(format!("{name}.done"));
+    if !done.exists() {
         let (data, scale) = calibration(onnx);
         let model = models().join(format!("{onnx}.onnx"));
         let tess = format!("{name}.tess");
-        let said = ok(
+        ok(
             &dir,
             &[
                 "compile",
@@ -102,10 +101,9 @@ pub fn compiled(onnx: &str, batch: usize) -> Compiled {
             ],
         );
         ok(&dir, &["setup", &tess]);
-        std::fs::write(&report, said.to_string()).expect("the report is kept");
+        std::fs::write(&done, []).expect("the mark");
     }
-    let report = std::fs::read_to_string(report).expect("the report");
-    Compiled { dir, name, report: serde_json::from_str(&report).expect("the report is JSON") }
+    Compiled { dir, name }
 }
 
 /// Changes whenever the binary is built anew.

@@ -77,3 +77,23 @@ fn imported_modules_say_where_everything_came_from() {
     text += &tessera_mlir::print_with_locations(module.as_operation());
     insta::assert_snapshot!(text);
 }
+
+/// What each form becomes: exporters and the reader take operators apart, and the import puts them together again.
+#[test]
+fn forms_become_few_operators() {
+    let mut text = String::new();
+    for path in onnx_files("models") {
+        let graph = tessera_import_onnx::read_graph(path.as_path().into(), &ImportOptions::default()).unwrap();
+        let ops: Vec<String> = graph
+            .nodes
+            .iter()
+            .map(|node| {
+                let op = format!("{:?}", node.op);
+                let op = op.split(['(', '{', ' ']).next().unwrap_or_default().to_lowercase();
+                format!("{op}{:?}", node.shape)
+            })
+            .collect();
+        text += &format!("{}: {}\n", path.file_stem().unwrap().to_str().unwrap(), ops.join(" "));
+    }
+    insta::assert_snapshot!(text);
+}
