@@ -83,7 +83,8 @@ fn imported_modules_say_where_everything_came_from() {
 fn forms_become_few_operators() {
     let mut text = String::new();
     for path in onnx_files("models") {
-        let graph = tessera_import_onnx::read_graph(path.as_path().into(), &ImportOptions::default()).unwrap();
+        let graph =
+            tessera_import_onnx::read_graph(path.as_path().into(), &ImportOptions::default()).unwrap();
         let ops: Vec<String> = graph
             .nodes
             .iter()

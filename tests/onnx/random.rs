@@ -169,7 +169,8 @@ fn error_of(steps: &[Step], seed: u64) -> (f64, String) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    // a bound on a statistic: the same networks every time
+    #![proptest_config(ProptestConfig { rng_seed: proptest::test_runner::RngSeed::Fixed(1), ..ProptestConfig::with_cases(256) })]
 
     #[test]
     fn quantized_networks_stand_for_the_float_ones(

@@ -109,7 +109,8 @@ fn plans() {
         "two equal keys",
         after(Family::Lookups, |c| {
             let n = c.program.tables[0].rows as usize;
-            c.program.tables[0].fixed[0].values = Values::Seq(Seq::constant(&[0], n));
+            let key = &mut c.program.tables[0].fixed[0];
+            key.values = Values::Seq(Seq::constant(&[key.padding], n));
         }),
     );
     show(

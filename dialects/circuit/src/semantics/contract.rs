@@ -110,7 +110,7 @@ impl ContractSpec {
                 }
             }
             if let ResultIndex::Sum(i, k) = r
-                && !(in_x(i) && !in_w(i) && in_w(k) && !in_x(k))
+                && (!in_x(i) || in_w(i) || !in_w(k) || in_x(k))
             {
                 return Err(one_or_sum(axis));
             }
