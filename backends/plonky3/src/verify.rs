@@ -13,7 +13,7 @@ use crate::p3::{
 };
 use crate::security;
 use crate::transcript::{Check, Transcript, witnesses};
-use tessera_api::{Digest, Publics, Run, Seq, Verified, VerifyError};
+use tessera_api::{Digest, Publics, Seq, Verified, VerifyError};
 
 /// Checks a proof of a statement. Never panics.
 pub fn verify(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> Result<Verified, VerifyError> {
@@ -190,7 +190,7 @@ fn equation(e: &Equation, values: &[E], monos: &[E], point: &[E], publics: &Publ
     e.terms.iter().map(term).sum()
 }
 
-/// Σ monomial(e)·value(e) over the elements of a public tensor, one product by a loop's step per element.
+/// Σ monomial(e)·value(e) over the elements of a public tensor, by Horner along every loop: one product per element.
 fn public_fold(layout: &Seq, values: &[i64], point: &[E]) -> E {
     let mono = |exponents: &[i64]| -> E {
         let power = |(x, e): (&E, &i64)| {
@@ -199,26 +199,64 @@ fn public_fold(layout: &Seq, values: &[i64], point: &[E]) -> E {
         };
         point.iter().zip(exponents).filter(|(_, e)| **e != 0).map(power).product()
     };
-    let mut values = values.iter();
-    layout.runs.iter().map(|r| run(r, &mono, &mut values)).sum()
-}
-
-fn run<'a>(r: &Run, mono: &impl Fn(&[i64]) -> E, values: &mut impl Iterator<Item = &'a i64>) -> E {
-    let steps: Vec<(u32, i64, E)> = r.loops.iter().map(|(n, d)| (*n, d[0], mono(&d[1..]))).collect();
-    nest(&steps, r.start[0], mono(&r.start[1..]), values)
-}
-
-/// A loop nest, the outermost loop last; `flag` says whether the element takes part.
-fn nest<'a>(loops: &[(u32, i64, E)], flag: i64, weight: E, values: &mut impl Iterator<Item = &'a i64>) -> E {
-    let Some(((count, step, factor), inner)) = loops.split_last() else {
-        let v = values.next().copied().unwrap_or_default();
-        return if flag != 0 { weight * signed(v) } else { E::ZERO };
-    };
-    let (mut flag, mut weight, mut sum) = (flag, weight, E::ZERO);
-    for _ in 0..*count {
-        sum += nest(inner, flag, weight, values);
-        flag += step;
-        weight *= *factor;
+    let mut rest = values;
+    let mut sum = E::ZERO;
+    for r in &layout.runs {
+        let steps: Vec<Step> = r
+            .loops
+            .iter()
+            .map(|(n, d)| Step { count: *n as usize, flag: d[0], factor: mono(&d[1..]) })
+            .collect();
+        let n: usize = steps.iter().map(|s| s.count).product();
+        let (own, after) = rest.split_at(n.min(rest.len()));
+        rest = after;
+        sum += mono(&r.start[1..]) * nest(&steps, r.start[0], own);
     }
     sum
+}
+
+/// A loop of a layout: its turns, the step of the flag, the monomial by which a turn is multiplied.
+struct Step {
+    count: usize,
+    flag: i64,
+    factor: E,
+}
+
+/// A loop nest relative to its first element, the outermost loop last; elements whose flag is 0 take no part.
+fn nest(loops: &[Step], flag: i64, values: &[i64]) -> E {
+    match loops {
+        [] => values.first().filter(|_| flag != 0).map_or(E::ZERO, |v| E::from(signed(*v))),
+        [s] if s.flag == 0 && flag != 0 => {
+            values.iter().rev().fold(E::ZERO, |a, v| a * s.factor + signed(*v))
+        }
+        [inner @ .., s] => {
+            let size = values.len() / s.count.max(1);
+            (0..s.count).rev().fold(E::ZERO, |a, i| {
+                let part = &values[i * size..(i + 1) * size];
+                a * s.factor + nest(inner, flag + i as i64 * s.flag, part)
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::p3::Sponge;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn public_folds_are_sums_over_elements(v in prop::collection::vec((0i64..2, 0i64..4, 0i64..3, -9i64..9), 1..80)) {
+            let layout: Vec<i64> = v.iter().flat_map(|x| [x.0, x.1, x.2]).collect();
+            let values: Vec<i64> = v.iter().map(|x| x.3).collect();
+            let mut sponge = Sponge::new(b"test");
+            let point = [sponge.draw(), sponge.draw()];
+            let expected: E = v
+                .iter()
+                .map(|x| point[0].exp_u64(x.1 as u64) * point[1].exp_u64(x.2 as u64) * signed(x.0 * x.3))
+                .sum();
+            prop_assert_eq!(public_fold(&Seq::compress(3, &layout), &values, &point), expected);
+        }
+    }
 }

@@ -7,20 +7,21 @@
 //! # Correctness
 //! Padding and chaining are injective for messages of one length, and the verifying key fixes the length of every row of every
 //! tree; a collision is a collision of BLAKE3. Leaves and inner nodes cannot be confused: depths are fixed too.
-use super::Blake3;
+use super::{Blake3, F, PrimeField64};
 use p3_symmetric::CryptographicHasher;
 
-const BLOCK: usize = 64;
-const CHUNK: usize = 1024;
-const DIGEST: usize = 32;
-/// Bytes staged per call: stays in the first-level cache.
-const STAGE: usize = 16 * 1024;
+/// Elements of a block, of a chunk, of a digest.
+const BLOCK: usize = 8;
+const CHUNK: usize = 128;
+const DIGEST: usize = 4;
+/// Elements staged per call: 16 KiB stay in the first-level cache.
+const STAGE: usize = 2048;
 
-/// BLAKE3 over padded rows.
+/// BLAKE3 over padded rows of field elements, eight bytes each, little endian, canonical.
 #[derive(Clone, Copy, Debug)]
 pub struct RowHash;
 
-/// Lengths of the message parts: 1024 bytes, then 992 at a time.
+/// (start, length) of the parts of a row, in elements: 128, then 124 at a time.
 fn parts(len: usize) -> impl Iterator<Item = (usize, usize)> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -33,45 +34,53 @@ fn parts(len: usize) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-impl CryptographicHasher<u8, [u8; DIGEST]> for RowHash {
-    const LANES: usize = <Blake3 as CryptographicHasher<u8, [u8; DIGEST]>>::LANES;
+/// Writes a part of a row: the digest so far unless it is the first, then the elements. The rest of `slot` is left alone.
+fn fill(slot: &mut [u8], first: bool, digest: &[u8; 32], elements: &[F]) {
+    let head = if first { 0 } else { 32 };
+    slot[..head].copy_from_slice(&digest[..head]);
+    for (bytes, x) in slot[head..].chunks_exact_mut(8).zip(elements) {
+        bytes.copy_from_slice(&x.as_canonical_u64().to_le_bytes());
+    }
+}
 
-    fn hash_iter<I: IntoIterator<Item = u8>>(&self, input: I) -> [u8; DIGEST] {
-        let message: Vec<u8> = input.into_iter().collect();
-        let mut digest = [0; DIGEST];
-        let mut part = Vec::with_capacity(CHUNK);
-        for (at, n) in parts(message.len()) {
-            part.clear();
-            if at > 0 {
-                part.extend(digest);
-            }
-            part.extend(&message[at..at + n]);
-            part.resize(part.len().next_multiple_of(BLOCK), 0);
-            digest = *blake3::hash(&part).as_bytes();
+/// Bytes of a part, padding included.
+fn size(first: bool, elements: usize) -> usize {
+    (elements + if first { 0 } else { DIGEST }).next_multiple_of(BLOCK) * 8
+}
+
+impl CryptographicHasher<F, [u8; 32]> for RowHash {
+    const LANES: usize = <Blake3 as CryptographicHasher<u8, [u8; 32]>>::LANES;
+
+    fn hash_iter<I: IntoIterator<Item = F>>(&self, input: I) -> [u8; 32] {
+        let row: Vec<F> = input.into_iter().collect();
+        let mut digest = [0; 32];
+        for (at, n) in parts(row.len()) {
+            let mut part = [0; 8 * CHUNK];
+            let part = &mut part[..size(at == 0, n)];
+            fill(part, at == 0, &digest, &row[at..at + n]);
+            digest = *blake3::hash(part).as_bytes();
         }
         digest
     }
 
-    fn hash_many(&self, input: &[u8], out: &mut [[u8; DIGEST]]) {
+    fn hash_many(&self, input: &[F], out: &mut [[u8; 32]]) {
         if out.is_empty() {
             return;
         }
         let len = input.len() / out.len();
         assert_eq!(len * out.len(), input.len(), "rows of equal length");
-        let lanes = <Self as CryptographicHasher<u8, [u8; DIGEST]>>::LANES.max(1);
+        let lanes = <Self as CryptographicHasher<F, [u8; 32]>>::LANES.max(1);
         let group = (STAGE / len.clamp(1, CHUNK) / lanes).max(1) * lanes;
         let mut stage = vec![];
         for (g, digests) in out.chunks_mut(group).enumerate() {
-            digests.fill([0; DIGEST]);
+            digests.fill([0; 32]);
             for (at, n) in parts(len) {
-                let head = if at > 0 { DIGEST } else { 0 };
-                let size = (head + n).next_multiple_of(BLOCK);
+                let size = size(at == 0, n);
                 stage.clear();
                 stage.resize(size * digests.len(), 0);
                 for (i, (slot, digest)) in stage.chunks_exact_mut(size).zip(digests.iter()).enumerate() {
                     let from = (g * group + i) * len + at;
-                    slot[..head].copy_from_slice(&digest[..head]);
-                    slot[head..head + n].copy_from_slice(&input[from..from + n]);
+                    fill(slot, at == 0, digest, &input[from..from + n]);
                 }
                 Blake3 {}.hash_many(&stage, digests);
             }
@@ -82,12 +91,13 @@ impl CryptographicHasher<u8, [u8; DIGEST]> for RowHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::p3::PrimeCharacteristicRing;
 
     #[test]
     fn many_rows_hash_as_one_by_one() {
-        for len in [0, 1, 8, 40, 63, 64, 65, 512, 1023, 1024, 1025, 2016, 2017, 5000] {
+        for len in [0, 1, 5, 7, 8, 9, 64, 127, 128, 129, 252, 253, 700] {
             for count in [1, 3, 16, 17, 70] {
-                let input: Vec<u8> = (0..len * count).map(|i| (i * i / 7 + i) as u8).collect();
+                let input: Vec<F> = (0..len * count).map(|i| F::from_u64((i * i / 7 + i) as u64)).collect();
                 let mut out = vec![[1; 32]; count];
                 RowHash.hash_many(&input, &mut out);
                 for (i, d) in out.iter().enumerate() {
@@ -95,5 +105,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn short_rows_are_plain_blake3_of_whole_blocks() {
+        let row: Vec<F> = (0..13).map(F::from_u64).collect();
+        let mut bytes: Vec<u8> = (0..13u64).flat_map(u64::to_le_bytes).collect();
+        bytes.resize(128, 0);
+        assert_eq!(RowHash.hash_iter(row), *blake3::hash(&bytes).as_bytes());
     }
 }

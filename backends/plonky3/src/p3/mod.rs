@@ -18,7 +18,7 @@ use p3_matrix::Matrix as _;
 use p3_matrix::bitrev::BitReversibleMatrix;
 use p3_matrix::dense::RowMajorMatrix;
 use p3_merkle_tree::MerkleTreeMmcs;
-use p3_symmetric::{CompressionFunctionFromHasher, MerkleCap, SerializingHasher};
+use p3_symmetric::{CompressionFunctionFromHasher, MerkleCap};
 use serde::{Deserialize, Serialize};
 pub use sponge::Sponge;
 use std::sync::OnceLock;
@@ -44,9 +44,8 @@ pub const COLLISION_BITS: usize = 128;
 pub const LOG_BLOWUP: usize = 1;
 
 type Blake3 = p3_blake3::Blake3;
-type LeafHash = SerializingHasher<hash::RowHash>;
 type NodeHash = CompressionFunctionFromHasher<Blake3, 2, 32>;
-type BaseMmcs = MerkleTreeMmcs<F, u8, LeafHash, NodeHash, 2, 32>;
+type BaseMmcs = MerkleTreeMmcs<F, u8, hash::RowHash, NodeHash, 2, 32>;
 type FriMmcs = ExtensionMmcs<F, E, BaseMmcs>;
 type Dft = Radix2DFTSmallBatch<F>;
 type Pcs = TwoAdicFriPcs<F, Dft, BaseMmcs, FriMmcs>;
@@ -85,7 +84,7 @@ fn dft() -> &'static Dft {
 }
 
 fn base_mmcs() -> BaseMmcs {
-    BaseMmcs::new(LeafHash::new(hash::RowHash), NodeHash::new(Blake3 {}), 0)
+    BaseMmcs::new(hash::RowHash, NodeHash::new(Blake3 {}), 0)
 }
 
 /// Evaluations on the subgroup to evaluations on the coset that is committed, rows in bit-reversed order.
