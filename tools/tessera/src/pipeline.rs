@@ -24,7 +24,7 @@ pub const STAGES: [Stage; 3] = [
     Stage { level: "qnn", passes: "convert-nn-to-qnn,canonicalize,cse", says: "quantizing" },
     Stage {
         level: "circuit",
-        passes: "convert-qnn-to-circuit,circuit-absorb-scale,circuit-hoist-views,circuit-intervals,canonicalize,cse",
+        passes: "convert-qnn-to-circuit,circuit-absorb-scale,circuit-hoist-views,canonicalize,cse,circuit-intervals",
         says: "lowering to relations",
     },
 ];
