@@ -179,7 +179,8 @@ proptest! {
     ) {
         let steps: Vec<Step> = steps.into_iter().map(|(kind, a, b)| Step { kind, a, b }).collect();
         let (error, text) = error_of(&steps, seed);
-        // a value multiplied by itself has twice the error
-        prop_assert!(error < 0.25, "relative error {error}\n{text}");
+        // errors are steps of a layer's range: a slice may keep its smallest part, and a square doubles what is relative to it;
+        // a wrong scale or channel gives an error near 1
+        prop_assert!(error < 0.5, "relative error {error}\n{text}");
     }
 }
