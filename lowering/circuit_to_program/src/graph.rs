@@ -37,6 +37,11 @@ impl Value {
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// An operation with its results and, for messages, the model's node.
