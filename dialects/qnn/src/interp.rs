@@ -392,6 +392,6 @@ mod tests {
         let error = |x: ArrayD<i64>| run_text(ADD, &[ok.clone(), x]).unwrap_err().to_string();
         assert!(error(array![0i64, -128].into_dyn()).contains("-128"));
         assert!(error(array![0i64, 1, 2].into_dyn()).contains("expected shape [2]"));
-        assert!(run_text(ADD, &[ok.clone()]).is_err());
+        assert!(run_text(ADD, std::slice::from_ref(&ok)).is_err());
     }
 }
