@@ -62,18 +62,15 @@ fn every_error_says_what_was_expected_found_where_and_what_to_do() {
     });
     changed("lenet.tess", "future.tess", &|b| b[8] = 9);
 
-    let digests: Vec<(String, &str)> = ["lenet", "digits"]
+    let digests: Vec<(String, String)> = ["lenet", "digits"]
         .iter()
         .flat_map(|m| {
-            let of = |extension: &str| ok(d, &["inspect", &format!("{m}.{extension}")]);
-            let program = of("vk")["belongs_to"].as_str().expect("a digest").to_string();
-            [(program, if *m == "lenet" { "{lenet program}" } else { "{digits program}" })]
+            let vk = ok(d, &["inspect", &format!("{m}.vk")]);
+            let text = |what: &str| vk[what].as_str().expect("a digest").to_string();
+            [(text("belongs_to"), format!("{{{m} program}}")), (text("digest"), format!("{{{m} key}}"))]
         })
         .collect();
-    let proof_parent =
-        ok(d, &["inspect", "lenet.proof"])["belongs_to"].as_str().expect("a digest").to_string();
-    let mut replace: Vec<(&str, &str)> = digests.iter().map(|(a, b)| (&a[..], *b)).collect();
-    replace.push((&proof_parent, "{lenet key}"));
+    let replace: Vec<(&str, &str)> = digests.iter().map(|(a, b)| (&a[..], &b[..])).collect();
 
     let cases: &[&[&str]] = &[
         // data

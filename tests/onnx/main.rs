@@ -3,6 +3,7 @@
 //! The files under `models/` and `refused/` are written by `make_models.py`.
 
 mod damage;
+mod local;
 mod numerics;
 mod quantized;
 mod random;

@@ -153,11 +153,13 @@ fn error_of(steps: &[Step], seed: u64) -> (f64, String) {
     let output = types::of(Func::main(op).unwrap().returns().unwrap()[0]).unwrap();
     let Elem::Quant(quant) = &output.elem else { panic!("the output is not quantized") };
     assert!(integer_range(&output).is_some());
+    let function = Func::main(op).unwrap();
+    crate::local::check_weights(function, &params, &quantized);
     let (mut noise, mut signal) = (0.0, 0.0);
     for sample in inputs(64, 16) {
-        let stored = plan
-            .run(&[quantize_array(&sample[0], &types[0]).unwrap()])
-            .unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let integers = [quantize_array(&sample[0], &types[0]).unwrap()];
+        let stored = plan.run(&integers).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        crate::local::check(function, &plan, &quantized, &integers);
         let found = dequantize_array(&stored[0], quant);
         for (a, b) in float.run(&sample).unwrap()[0].iter().zip(&found) {
             noise += f64::from(a - b).powi(2);

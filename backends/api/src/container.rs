@@ -43,9 +43,11 @@ pub fn digest_of<T: Serialize>(value: &T) -> Digest {
             Ok(())
         }
     }
-    let mut h = Hash(blake3::Hasher::new());
+    // postcard writes byte by byte, a hasher wants blocks
+    let mut h = std::io::BufWriter::with_capacity(1 << 16, Hash(blake3::Hasher::new()));
     // writing to a hasher cannot fail, and every type here has a postcard form
     postcard::to_io(value, &mut h).expect("plain data serializes");
+    let h = h.into_inner().map_err(|e| e.into_error()).expect("a hasher takes every byte");
     Digest(*h.0.finalize().as_bytes())
 }
 

@@ -49,7 +49,7 @@ pub fn witness(
         .map(|g| Mat::new(F::zero_vec(g.height() * g.witness as usize), g.witness as usize))
         .collect();
     for (i, mut cells) in tables.into_iter().enumerate() {
-        let (given, t, place) = (&program.tables[i], &compiled.program.tables[i], &compiled.places[i]);
+        let (given, t, place) = (&program.tables[i], &compiled.tables[i], &compiled.places[i]);
         let expected = given.witness.len() * given.rows as usize;
         if cells.len() != expected {
             let found = cells.len();

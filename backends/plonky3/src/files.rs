@@ -57,8 +57,9 @@ impl ProvingKey {
         kind(c, FileKind::ProvingKey)?;
         let program: Program = c.get("program")?;
         let vk: VerifyingKey = strict(c, "key")?;
-        c.check_parent(program.digest())?;
-        let key = build(&program, Limits::default(), |air| {
+        let digest = program.digest();
+        c.check_parent(digest)?;
+        let key = build(program, digest, Limits::default(), |air| {
             security::check(&vk.security, air)
                 .map(|()| vk.security)
                 .map_err(|reason| crate::unsupported(&reason))

@@ -136,28 +136,29 @@ impl Round {
 
 /// Keys of a Program.
 pub fn setup(program: &Program, target: SecurityTarget) -> Result<ProvingKey, SetupError> {
-    build(program, Limits::default(), |air| choose(target, air).map_err(|reason| unsupported(&reason)))
+    build(program.clone(), program.digest(), Limits::default(), |air| {
+        choose(target, air).map_err(|reason| unsupported(&reason))
+    })
 }
 
-/// Keys with parameters that depend on the compiled relation.
+/// Keys of a Program with this digest, with parameters that depend on the compiled relation.
 pub fn build(
-    program: &Program,
+    program: Program,
+    program_digest: Digest,
     limits: Limits,
     parameters: impl FnOnce(&Air) -> Result<SecurityParams, SetupError>,
 ) -> Result<ProvingKey, SetupError> {
-    let compiled = compile(program, limits)?;
+    let compiled = compile(&program, limits)?;
     compiled.air.validate().map_err(|e| unsupported(&e))?;
     let security = parameters(&compiled.air)?;
     let scheme = Scheme::new(&security.fri);
-    let fixed = compiled.fixed(program)?;
+    let fixed = compiled.fixed(&program)?;
     let (commitment, committed) =
         scheme.commit(fixed.iter().filter(|m| m.width > 0).cloned().collect()).unzip();
     let sparse: Vec<Mat> = compiled.air.groups.iter().map(sparse).collect();
     let sparse_extended = sparse.iter().cloned().map(extend).collect();
-    let vk =
-        VerifyingKey { program: program.digest(), air: compiled.air.clone(), fixed: commitment, security };
+    let vk = VerifyingKey { program: program_digest, air: compiled.air.clone(), fixed: commitment, security };
     let digest = vk.digest();
-    let program = program.clone();
     Ok(ProvingKey { program, vk, digest, compiled, scheme, fixed, sparse, sparse_extended, committed })
 }
 

@@ -81,12 +81,7 @@ impl Backend for Plonky3 {
             witness_cells: sum(&|g| (g.witness as u64) << g.log_height),
             extension_cells: sum(&|g| ((g.round2 + g.round3) as u64) << g.log_height),
             lookups: air.measure.fractions,
-            padding_rows: compiled
-                .program
-                .tables
-                .iter()
-                .map(|t| (1u64 << t.log_height) - t.rows as u64)
-                .sum(),
+            padding_rows: compiled.tables.iter().map(|t| (1u64 << t.log_height) - t.rows as u64).sum(),
             opened_columns: sum(&|g| (g.fixed + g.witness + 2 * (g.round2 + g.round3)) as u64),
         })
     }

@@ -8,8 +8,9 @@
 //! after the ops that define its operands.
 
 use crate::interp::{key, spread};
-use crate::ops::{CircuitOp, CircuitType, maximum, same_elements, tables};
-use crate::semantics::{ContractSpec, Interval, Ranges, TableFunction};
+use crate::maximum::same_elements;
+use crate::ops::{CircuitOp, CircuitType, maximum, tables};
+use crate::semantics::{ContractSpec, Interval, LARGE, Ranges, TableFunction};
 use melior::ir::{
     OperationRef, Value, ValueLike,
     operation::{OperationLike, OperationResult},
@@ -196,6 +197,9 @@ impl Analysis {
                     )));
                 }
                 Known::exact(&ty.shape, values)
+            }
+            CircuitOp::Constant { values, .. } if values.len() == 1 && ty.len() > LARGE => {
+                Known::ranges(Ranges::uniform(&ty.shape, Interval::point(values[0])))
             }
             CircuitOp::Constant { values, .. } => Known::exact(&ty.shape, spread(values, ty.len())?),
             CircuitOp::Contract { x, w, maps, .. } => {

@@ -7,7 +7,7 @@
 //! inputs or parameters that do not fit, they are errors.
 
 use crate::ops::{CircuitOp, CircuitType, tables};
-use crate::semantics::{ContractSpec, Interval, TableFunction};
+use crate::semantics::{ContractSpec, Interval, LARGE, TableFunction};
 use melior::ir::{
     OperationRef, Value, ValueLike,
     operation::{OperationLike, OperationResult},
@@ -90,6 +90,12 @@ impl Run<'_> {
         };
         let types =
             op.results().map(|r: OperationResult| CircuitType::of(r.into())).collect::<Result<Vec<_>>>()?;
+        if let Some(ty) = types.iter().find(|ty| ty.len() > LARGE) {
+            return Err(Error::new(format!(
+                "a value of {} has more elements than the {LARGE} that the interpreter takes",
+                shape::show(&ty.shape)
+            )));
+        }
         let flat: Vec<Vec<i64>> = match view {
             CircuitOp::Input { name, .. } => {
                 let input = self

@@ -8,6 +8,7 @@
 pub mod analysis;
 mod fold;
 pub mod interp;
+mod maximum;
 pub mod ops;
 pub mod ports;
 pub mod publish;

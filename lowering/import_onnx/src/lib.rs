@@ -21,6 +21,7 @@ mod reader;
 pub mod reference;
 mod simplify;
 mod translate;
+pub mod write;
 
 pub use error::{ImportError, UnsupportedNode};
 

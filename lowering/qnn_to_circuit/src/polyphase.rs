@@ -14,7 +14,7 @@
 //! Invariants: phases that no tap meets are not read; x is padded (at its end alone) only where its extent leaves a phase
 //! short; the contract's indices are, in this order and where present, n g o c rh rw i j k l.
 
-use tessera_circuit::semantics::{ContractSpec, ResultIndex, View, for_each_index, row_major};
+use tessera_circuit::semantics::{ContractSpec, LARGE, ResultIndex, View, for_each_index, row_major};
 use tessera_mlir::shape::ConvAttrs;
 
 /// A convolution as views around a contract.
@@ -62,6 +62,16 @@ impl Polyphase {
         };
         let axes = [axis(0, h, kh)?, axis(1, wd, kw)?];
         let [ah, aw] = &axes;
+        let spread = [o, cg, ah.phases(), aw.phases(), ah.taps(), aw.taps()];
+        let full = [n, o, ah.positions + ah.taps() - 1, aw.positions + aw.taps() - 1];
+        for (what, extents) in [("kernel", &spread[..]), ("result", &full[..])] {
+            if tessera_mlir::shape::elements(extents).is_ok_and(|elements| elements <= LARGE) {
+                continue;
+            }
+            return Err(format!(
+                "with these strides and dilations the {what} has more than {LARGE} elements"
+            ));
+        }
 
         // Operand x: [N, (G), C/G, (RH), (RW), VH, VW].
         let mut x_views = vec![];
@@ -85,9 +95,9 @@ impl Polyphase {
         }
         let offset = (ah.first_phase as i64) * dims[2] + (aw.first_phase as i64) * dims[3];
         let (x_shape, strides): (Vec<usize>, Vec<i64>) = operand.into_iter().unzip();
-        let spread = View::dense(x_shape.clone(), offset, strides);
-        if !spread.is_identity(&padded) {
-            x_views.push(spread);
+        let phases = View::dense(x_shape.clone(), offset, strides);
+        if !phases.is_identity(&padded) {
+            x_views.push(phases);
         }
 
         // Operand w: [(G), O/G, C/G, (RH), (RW), QH, QW].
@@ -125,7 +135,6 @@ impl Polyphase {
             .collect();
         let spec = ContractSpec::new(next, x_map, w_map, y_map, &x_shape, &w_shape)?;
 
-        let full = [n, o, ah.positions + ah.taps() - 1, aw.positions + aw.taps() - 1];
         let crop = View::window(&full, &[0, 0, ah.start, aw.start], &[1; 4], &[n, o, ah.outputs, aw.outputs]);
         Ok(Polyphase { x_views, w_shape, w_sources, spec, crop })
     }
@@ -174,11 +183,17 @@ impl Axis {
         live.dedup();
         let step = if live.len() > 1 { live[1] - live[0] } else { 1 };
         if live.windows(2).any(|p| p[1] - p[0] != step) {
+            if stride > LARGE {
+                return Err(format!("a stride of {stride} leaves more than {LARGE} phases"));
+            }
             live = (0..stride).collect(); // not evenly spaced: read them all
         }
         let phase_step = if live.len() > 1 { live[1] - live[0] } else { 1 };
 
         let taps = (q_max - q_min + 1) as usize;
+        if taps.checked_mul(live.len()).is_none_or(|slots| slots > LARGE) {
+            return Err(format!("a kernel that spans {span} has more than {LARGE} taps"));
+        }
         let mut table = vec![None; live.len() * taps];
         for k in 0..kernel {
             let row = live.iter().position(|&r| r == phase(k)).unwrap_or(0);
@@ -344,5 +359,12 @@ mod tests {
         assert!(Polyphase::new([1, 4, 5, 5], [3, 2, 3, 3], &attrs(1, 0, 1)).is_err());
         assert!(Polyphase::new([1, 4, 2, 5], [3, 4, 3, 3], &attrs(1, 0, 1)).is_err());
         assert!(Polyphase::new([1, 4, 5, 5], [3, 4, 3, 3], &attrs(0, 0, 1)).is_err());
+        // Sizes that a file may ask for and no machine holds.
+        let huge = 1 << 30;
+        assert!(Polyphase::new([1, 1, 2, 2], [1, 1, 2, 2], &attrs(1, huge, huge)).is_err());
+        assert!(
+            Polyphase::new([1, 1, 2, 2], [1, 1, 3, 3], &attrs(huge, huge, 3))
+                .is_ok_and(|p| p.crop.len() == 4)
+        );
     }
 }

@@ -16,8 +16,10 @@ use tessera_circuit::semantics::{ContractSpec, ResultIndex, View};
 use tessera_mlir::shape::{self, ConvAttrs, PoolAttrs};
 use tessera_mlir::{Error, Result};
 
-/// Up to this many lanes, a sum over disjoint windows is an affine form.
+/// Up to this many lanes, a sum over disjoint windows is an affine form and a maximum is taken in one go.
 const FEW_LANES: usize = 16;
+/// The largest extent of a window.
+const MOST_LANES: usize = 4096;
 
 /// Lowers the maximum over windows of x[N, C, H, W]. Padding is never the maximum.
 pub(crate) fn max_pool<'c, 'a>(
@@ -37,10 +39,11 @@ pub(crate) fn max_pool<'c, 'a>(
 fn maxima<'c, 'a>(emit: &mut Emit<'c, 'a>, x: Value<'c, 'a>, attrs: &PoolAttrs) -> Result<Value<'c, 'a>> {
     let shape = four(&emit.shape(x)?)?;
     let y = four(&shape::pool(&shape, attrs)?)?;
-    // Where windows overlap, rows and columns one after the other need fewer maxima:
+    // Where windows overlap, rows and columns one after the other need fewer maxima, and where they are large, fewer lanes:
     // max over KH x KW = max over KH x 1 of max over 1 x KW.
     let [kh, kw] = attrs.kernel;
-    if kh > 1 && kw > 1 && !windows::disjoint(attrs, y) {
+    let few = kh.checked_mul(kw).is_some_and(|lanes| lanes <= FEW_LANES);
+    if kh > 1 && kw > 1 && !(few && windows::disjoint(attrs, y)) {
         let [top, left, bottom, right] = attrs.pads;
         let columns =
             PoolAttrs { kernel: [1, kw], strides: [1, attrs.strides[1]], pads: [0, left, 0, right] };
@@ -71,6 +74,11 @@ pub(crate) fn sum_pool<'c, 'a>(
     let shape = four(&emit.shape(x)?)?;
     let y = four(&shape::pool(&shape, attrs)?)?;
     let [kh, kw] = attrs.kernel;
+    if kh.max(kw) > MOST_LANES {
+        return Err(Error::new(format!(
+            "a window of {kh}x{kw} is too large: expected at most {MOST_LANES} either way"
+        )));
+    }
     if !windows::disjoint(attrs, y) || windows::padded(attrs) {
         return by_convolution(emit, x, shape, attrs);
     }

@@ -36,7 +36,7 @@ impl Pass for AbsorbScale {
             guarantees: "the same circuit; a contract whose result is only multiplied by known factors per output channel has them \
                          in its weights; a bias takes its channel's factor; new parameters under a new name; no unused ops or \
                          parameters.",
-            rejects: "a product that leaves the field.",
+            rejects: "nothing; a factor that would take a weight out of the field stays where it is.",
             options: &[],
             example: EXAMPLE,
         }
@@ -286,9 +286,10 @@ fn same(values: &[i64]) -> Option<i64> {
     values.iter().all(|&v| v == first).then_some(first)
 }
 
-/// Elementwise products; `None` where one leaves 64 bits.
+/// Elementwise products; `None` where one leaves the field: then the factor stays where it is.
 fn scale(values: &[i64], factors: &[i64]) -> Option<Vec<i64>> {
-    values.iter().zip(factors).map(|(v, c)| v.checked_mul(*c)).collect()
+    let product = |(v, c): (&i64, &i64)| v.checked_mul(*c).filter(|&v| Interval::point(v).fits_field());
+    values.iter().zip(factors).map(product).collect()
 }
 
 /// The parameter that a known value is made from; `None` where it is made from constants.

@@ -9,6 +9,7 @@ use std::str::FromStr;
 #[derive(Debug, Parser)]
 #[command(
     name = "tessera",
+    bin_name = "tessera",
     version,
     about = "Compiles neural networks to zero-knowledge proofs",
     after_help = "First steps:\n  \

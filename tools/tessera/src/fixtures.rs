@@ -1,7 +1,9 @@
-//! Models and data inside the binary: what `demo` shows and `bench` measures.
-use crate::data::DataFile;
+//! Models and data inside the binary, and networks made on the spot: what `demo` shows and `bench` measures.
 use crate::data::bind::Factor;
-use crate::failure::Result;
+use crate::data::{Array, DataFile, Numbers};
+use crate::failure::{Failure, Result};
+use crate::networks;
+use std::borrow::Cow;
 use std::path::Path;
 
 /// A model with data to calibrate it and to run it on.
@@ -9,46 +11,76 @@ use std::path::Path;
 pub struct Fixture {
     /// What `--model` calls it.
     pub name: &'static str,
-    /// The ONNX file.
-    pub onnx: &'static [u8],
-    /// `.npz` with images and labels.
-    pub data: &'static [u8],
-    /// Name of the images in it.
-    pub images: &'static str,
-    /// What its integers are divided by.
+    /// Where model and data come from.
+    pub source: Source,
+    /// What the images' integers are divided by.
     pub divisor: f64,
     /// Inferences a proof covers.
     pub batch: usize,
 }
 
+/// Where a fixture comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    /// Trained, with real data.
+    Shipped {
+        /// The ONNX file.
+        onnx: &'static [u8],
+        /// `.npz` with `images_u8` and `labels`.
+        data: &'static [u8],
+    },
+    /// Random weights and random images.
+    Generated {
+        /// Writes the ONNX file.
+        onnx: fn() -> Vec<u8>,
+        /// Shape of an image, without the batch.
+        image: &'static [usize],
+    },
+}
+
 const FMNIST: &[u8] = include_bytes!("../../../tests/models/fmnist_lenet_test1000.npz");
 const LENET: Fixture = Fixture {
     name: "fmnist_lenet",
-    onnx: include_bytes!("../../../tests/models/fmnist_lenet.onnx"),
-    data: FMNIST,
-    images: "images_u8",
+    source: Source::Shipped { onnx: include_bytes!("../../../tests/models/fmnist_lenet.onnx"), data: FMNIST },
     divisor: 255.0,
     batch: 1,
 };
+const VGG: Fixture = generated("vgg16", networks::vgg16, &[3, 32, 32]);
+
+const fn generated(name: &'static str, onnx: fn() -> Vec<u8>, image: &'static [usize]) -> Fixture {
+    Fixture { name, source: Source::Generated { onnx, image }, divisor: 255.0, batch: 1 }
+}
 
 /// What is measured, in this order.
-pub const ALL: [Fixture; 4] = [
+pub const ALL: [Fixture; 9] = [
     LENET,
     Fixture { name: "fmnist_lenet_x100", batch: 100, ..LENET },
     Fixture {
         name: "fmnist_lenet_dynamo",
-        onnx: include_bytes!("../../../tests/models/fmnist_lenet.dynamo.onnx"),
+        source: Source::Shipped {
+            onnx: include_bytes!("../../../tests/models/fmnist_lenet.dynamo.onnx"),
+            data: FMNIST,
+        },
         ..LENET
     },
     Fixture {
         name: "digits_mlp",
-        onnx: include_bytes!("../../../tests/models/digits_mlp.onnx"),
-        data: include_bytes!("../../../tests/models/digits_test.npz"),
-        images: "images_u8",
+        source: Source::Shipped {
+            onnx: include_bytes!("../../../tests/models/digits_mlp.onnx"),
+            data: include_bytes!("../../../tests/models/digits_test.npz"),
+        },
         divisor: 16.0,
         batch: 1,
     },
+    generated("mlp", networks::mlp, &[784]),
+    generated("mobilenet", networks::mobilenet, &[3, 32, 32]),
+    generated("resnet18", networks::resnet18, &[3, 32, 32]),
+    VGG,
+    Fixture { name: "vgg16_x16", batch: 16, ..VGG },
 ];
+
+/// Generated images a fixture has.
+const IMAGES: usize = 16;
 
 /// What the classes of Fashion-MNIST are called.
 pub const CLOTHES: [&str; 10] = [
@@ -70,17 +102,39 @@ impl Fixture {
         ALL.into_iter().find(|f| f.name == name)
     }
 
+    /// The ONNX file.
+    pub fn onnx(&self) -> Cow<'static, [u8]> {
+        match self.source {
+            Source::Shipped { onnx, .. } => Cow::Borrowed(onnx),
+            Source::Generated { onnx, .. } => Cow::Owned(onnx()),
+        }
+    }
+
     /// Images, and what their integers are multiplied by.
     pub fn images(&self) -> Result<(DataFile, Factor)> {
-        let mut file = self.labels()?;
-        let images = file.take(self.images)?;
-        file.arrays = vec![(None, images)];
+        let file = match self.source {
+            Source::Shipped { .. } => {
+                let mut file = self.labelled()?;
+                let images = file.take("images_u8")?;
+                file.arrays = vec![(None, images)];
+                file
+            }
+            Source::Generated { image, .. } => {
+                let bytes = networks::images(IMAGES, image);
+                let numbers = Numbers::I64(bytes.into_iter().map(i64::from).collect(), "uint8");
+                let array = Array { shape: [&[IMAGES], image].concat(), numbers };
+                DataFile { path: self.name.into(), arrays: vec![(None, array)], unreadable: vec![] }
+            }
+        };
         Ok((file, Factor { numerator: 1.0, denominator: self.divisor }))
     }
 
-    /// All arrays, labels among them.
-    pub fn labels(&self) -> Result<DataFile> {
-        DataFile::parse(self.data, Path::new(self.name))
+    /// All arrays of a shipped data set, labels among them.
+    pub fn labelled(&self) -> Result<DataFile> {
+        match self.source {
+            Source::Shipped { data, .. } => DataFile::parse(data, Path::new(self.name)),
+            Source::Generated { .. } => Err(Failure::new(format!("{} has no labels", self.name))),
+        }
     }
 }
 
@@ -89,12 +143,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fixture_has_images_and_labels() {
+    fn every_fixture_has_images_and_shipped_ones_have_labels() {
         for f in ALL {
             let (images, _) = f.images().unwrap();
             let n = images.arrays[0].1.shape[0];
-            let labels = f.labels().unwrap().take("labels").unwrap();
-            assert_eq!(labels.shape, [n], "{}", f.name);
+            assert!(n >= f.batch, "{}", f.name);
+            if let Source::Shipped { .. } = f.source {
+                let labels = f.labelled().unwrap().take("labels").unwrap();
+                assert_eq!(labels.shape, [n], "{}", f.name);
+            }
             assert_eq!(Fixture::find(f.name).unwrap().batch, f.batch);
         }
         assert!(Fixture::find("nothing").is_none());

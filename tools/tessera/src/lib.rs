@@ -15,6 +15,8 @@ pub mod levels;
 pub mod measure;
 pub mod model;
 #[cfg(feature = "compiler")]
+pub mod networks;
+#[cfg(feature = "compiler")]
 pub mod pipeline;
 pub mod prover;
 pub mod screen;

@@ -156,6 +156,16 @@ impl VerifyingKey {
         Ok(VerifyingKey { key, metadata })
     }
 
+    /// Its own digest, which its proofs name.
+    pub fn digest(&self) -> Digest {
+        self.key.digest()
+    }
+
+    /// What its proofs are worth.
+    pub fn offer(&self) -> Offer {
+        offer(&self.key)
+    }
+
     /// Digest of the Program it is for.
     pub fn program(&self) -> Digest {
         self.key.program
@@ -202,7 +212,7 @@ impl ProofFile {
                 Failure::rejected("this proof was made for another verifying key")
                     .expected(format!("a proof for key {expected}, of {}", key.metadata.name))
                     .found(format!("a proof for key {found}"))
-                    .help("give the .vk that was made together with the prover's .pk; every setup of the same model with the same options gives the same key")
+                    .help("give the .vk that belongs to the prover's .pk; setups of one model with the same options are equal")
             }
             other => other.into(),
         })?;

@@ -12,12 +12,12 @@ use super::{Air, Copy, Dot, EXTRA_VARIABLES, Equation, EquationTerm, Factor, Gro
 use crate::p3::signed;
 use std::collections::{BTreeMap, HashMap};
 use tessera_api::validate::ProgramError;
-use tessera_api::{Program, SetupError, Term};
+use tessera_api::{Expr, Program, SetupError, Table, Term};
 
 /// A compiled Program.
 pub struct Compiled {
-    /// The Program, its tables reshaped.
-    pub program: Program,
+    /// The Program's tables, reshaped.
+    pub tables: Vec<Table>,
     /// How many rows of each of the Program's tables became one.
     pub factors: Vec<u32>,
     /// What the verifier keeps.
@@ -75,11 +75,11 @@ struct CopyPlan {
 type Written = (Air, Vec<Copy>, Vec<Vec<Vec<bool>>>);
 
 struct Compiler<'a> {
-    /// As given: what depends on rows is read from it.
-    original: &'a Program,
-    factors: &'a [u32],
-    /// Reshaped.
     program: &'a Program,
+    /// Reshaped.
+    tables: &'a [Table],
+    lanes: &'a [Vec<Expr>],
+    factors: &'a [u32],
     walks: BTreeMap<usize, Walk>,
     requests: Vec<Vec<Request>>,
     fold_requests: BTreeMap<usize, (usize, usize)>,
@@ -92,28 +92,28 @@ struct Compiler<'a> {
 /// Compiles a validated Program.
 pub fn compile(program: &Program, limits: Limits) -> Result<Compiled, SetupError> {
     program.validate()?;
-    let original = program;
-    let Reshaped { program, factors } = reshape(program, limits)?;
+    let Reshaped { tables, lanes, factors, mut walks } = reshape(program, limits)?;
     let mut c = Compiler {
-        original,
+        program,
+        tables: &tables,
+        lanes: &lanes,
         factors: &factors,
-        program: &program,
         walks: BTreeMap::new(),
-        requests: program.tables.iter().map(|_| vec![]).collect(),
+        requests: tables.iter().map(|_| vec![]).collect(),
         fold_requests: BTreeMap::new(),
         running: vec![],
         copies: vec![],
         copy_index: HashMap::new(),
         fold_degree: 0,
     };
-    let values = c.plan()?;
+    let values = c.plan(&mut walks)?;
     let (groups, places, dense) = c.layout();
     let cells: u64 = groups.iter().map(|g| ((g.fixed + g.witness) as u64) << g.log_height).sum();
     if cells > MAX_CELLS {
         return Err(unsupported(format!("{cells} committed cells; at most {MAX_CELLS} are possible")));
     }
     let (air, copies, dense) = c.write(groups, &places, dense, values)?;
-    Ok(Compiled { program, factors, air, copies, places, dense })
+    Ok(Compiled { tables, factors, air, copies, places, dense })
 }
 
 impl Compiler<'_> {
@@ -121,15 +121,20 @@ impl Compiler<'_> {
         self.program.variables.len()
     }
 
-    fn walk(&mut self, fold: usize) -> Result<(), SetupError> {
+    fn walk(&mut self, fold: usize, made: &mut BTreeMap<usize, Walk>) -> Result<(), SetupError> {
         if self.walks.contains_key(&fold) {
             return Ok(());
         }
         let f = &self.program.folds[fold];
         let table = f.table as usize;
-        let rows = self.original.tables[table].rows as usize;
-        let log = self.factors[table].trailing_zeros() as u8;
-        let w = Walk::new(&self.original.folds[fold], rows, self.variables(), log)?.map_err(unsupported)?;
+        let w = match made.remove(&fold) {
+            Some(w) => w,
+            None => {
+                let rows = self.program.tables[table].rows as usize;
+                let log = self.factors[table].trailing_zeros() as u8;
+                Walk::new(f, rows, self.variables(), log)?.map_err(unsupported)?
+            }
+        };
         let r = &mut self.requests[table];
         self.fold_requests.insert(fold, (r.len(), r.len() + 1));
         r.push(Request { class_of: w.ratio_of.clone(), classes: w.ratios.len(), default: None });
@@ -147,7 +152,7 @@ impl Compiler<'_> {
         factors: Vec<Source>,
     ) -> usize {
         // classes: 0 no end, 1 the first end, 2.. further ends by ratio of monomials
-        let mut class_of = vec![0; self.program.tables[table].rows as usize];
+        let mut class_of = vec![0; self.tables[table].rows as usize];
         let mut ratios: Vec<Exponents> = vec![];
         let mut index = HashMap::new();
         for (s, (end, m)) in ends.iter().enumerate() {
@@ -181,7 +186,7 @@ impl Compiler<'_> {
     }
 
     /// First pass: walks, running sums, copies; how each term is read.
-    fn plan(&mut self) -> Result<Vec<Value>, SetupError> {
+    fn plan(&mut self, made: &mut BTreeMap<usize, Walk>) -> Result<Vec<Value>, SetupError> {
         let program = self.program;
         let v = self.variables();
         let mut used = vec![false; program.terms.len()];
@@ -203,7 +208,7 @@ impl Compiler<'_> {
                 Term::Join { left, right, weights } => (vec![*left as usize, *right as usize], weights),
             };
             for f in &folds {
-                self.walk(*f)?;
+                self.walk(*f, made)?;
             }
             let n = program.folds[folds[0]].segment_count as usize;
             let weights = weights.expand(n).map_err(ProgramError::from)?;
@@ -240,7 +245,7 @@ impl Compiler<'_> {
                 }
                 ([l, r], [tl, tr]) => {
                     // the copy lives where it is cheaper: in the lower table
-                    let height = |t: &usize| program.tables[*t].log_height;
+                    let height = |t: &usize| self.tables[*t].log_height;
                     let (host, table, from) = if height(tl) <= height(tr) { (l, tl, r) } else { (r, tr, l) };
                     let host_ends = self.walks[host].ends.clone();
                     let copy = self.copy(*table, &host_ends, *from);
@@ -267,7 +272,7 @@ impl Compiler<'_> {
 
     /// Places tables into groups and their columns into rows.
     fn layout(&self) -> (Vec<Group>, Vec<Place>, Vec<Selectors>) {
-        let mut heights: Vec<u8> = self.program.tables.iter().map(|t| t.log_height).collect();
+        let mut heights: Vec<u8> = self.tables.iter().map(|t| t.log_height).collect();
         heights.sort_unstable_by(|a, b| b.cmp(a));
         heights.dedup();
         let mut groups: Vec<Group> = heights
@@ -275,7 +280,7 @@ impl Compiler<'_> {
             .map(|h| Group { log_height: *h, sparse: vec![vec![0]], ..Group::default() })
             .collect();
         let (mut places, mut all) = (vec![], vec![]);
-        for (t, requests) in self.program.tables.iter().zip(&self.requests) {
+        for (t, requests) in self.tables.iter().zip(&self.requests) {
             let g = heights.iter().position(|h| *h == t.log_height).unwrap_or(0);
             let group = &mut groups[g];
             let rows = t.rows as usize;
@@ -348,9 +353,9 @@ impl Compiler<'_> {
             let group = &mut groups[place.group];
             let column = take(&mut group.round2, 1);
             let (r, p) = self.fold_requests[f];
-            let lanes: Vec<_> = program.folds[*f].lanes.iter().map(|l| &l.expr).collect();
+            let lanes = &self.lanes[*f];
             let answers = (&s.answers[r].1[..], &s.answers[p].1[..]);
-            group.nodes.push(nodes::horner(place, column, walk, &lanes, answers, &mut monos));
+            group.nodes.push(nodes::horner(place, column, walk, lanes, answers, &mut monos));
             fold_column.insert(*f, column);
         }
         // round 2: copies, then running sums; η-folds belong to round 3 and are numbered after all of round 2
@@ -361,7 +366,7 @@ impl Compiler<'_> {
             *c = take(&mut groups[places[r.table].group].round2, 1);
         }
         // round 2: lookups
-        let width = program
+        let width = self
             .tables
             .iter()
             .flat_map(|t| t.lookups.iter().map(|l| &l.tuple).chain(t.provides.iter().map(|p| &p.tuple)))
@@ -369,7 +374,7 @@ impl Compiler<'_> {
             .max()
             .unwrap_or(0);
         let mut fractions = 0u64;
-        for (t, place) in program.tables.iter().zip(places) {
+        for (t, place) in self.tables.iter().zip(places) {
             let group = &mut groups[place.group];
             for c in &t.constraints {
                 group.nodes.push(nodes::base(place, c));

@@ -90,7 +90,7 @@ pub fn horner(
     place: &Place,
     column: u32,
     walk: &Walk,
-    lanes: &[&Expr],
+    lanes: &[Expr],
     answers: (&[Combination], &[Combination]),
     monos: &mut Monomials,
 ) -> Node {

@@ -10,9 +10,10 @@
 //! included: a table has k·2^(h−log k) = 2^h rows' worth of cells in both shapes, and rows that the last wide row lacks are
 //! filled with the columns' padding.
 use super::rows::Walk;
+use std::collections::BTreeMap;
 use tessera_api::validate::ProgramError;
 use tessera_api::{
-    Cell, Constraint, Expr, FixedColumn, Lane, Lookup, Program, Provide, Seq, Table, Values, WitnessColumn,
+    Cell, Constraint, Expr, FixedColumn, Lookup, Program, Provide, Seq, Table, Values, WitnessColumn,
 };
 
 /// How far tables are widened. Part of the protocol: prover and verifier's key must come from the same limits.
@@ -33,13 +34,16 @@ impl Default for Limits {
 /// A widened fold may have this many kinds of rows: each costs a fixed column at most.
 const FEW_CLASSES: usize = 16;
 
-/// The same relation in other shapes.
+/// The same relation in other shapes. What depends on rows (values of fixed columns, monomials) stands in the Program alone.
 pub struct Reshaped {
-    /// The relation; a widened table's fixed columns and its folds' lanes are named, but what depends on rows stands in the
-    /// original.
-    pub program: Program,
+    /// The tables; their fixed columns have no values.
+    pub tables: Vec<Table>,
+    /// What each fold's lanes are, for a wide row.
+    pub lanes: Vec<Vec<Expr>>,
     /// How many rows of each table became one.
     pub factors: Vec<u32>,
+    /// Walks of folds that were made on the way.
+    pub walks: BTreeMap<usize, Walk>,
 }
 
 /// Base columns a table will have in all rounds.
@@ -50,8 +54,12 @@ fn width(t: &Table) -> usize {
 
 /// Widens what gains by it. A folded table is widened as far as its rows stay of few kinds.
 pub fn reshape(program: &Program, limits: Limits) -> Result<Reshaped, ProgramError> {
-    let mut out = program.clone();
-    let mut factors = vec![];
+    let mut out = Reshaped {
+        tables: vec![],
+        lanes: vec![vec![]; program.folds.len()],
+        factors: vec![],
+        walks: BTreeMap::new(),
+    };
     for (i, t) in program.tables.iter().enumerate() {
         let mut log = 0;
         while t.log_height - log > limits.log_height && (width(t) << (log + 1)) <= limits.width {
@@ -59,36 +67,39 @@ pub fn reshape(program: &Program, limits: Limits) -> Result<Reshaped, ProgramErr
         }
         let folds: Vec<usize> =
             (0..program.folds.len()).filter(|f| program.folds[*f].table as usize == i).collect();
-        while log > 0 && !worthwhile(program, t, &folds, log)? {
+        while log > 0 {
+            if let Some(walks) = worthwhile(program, t, &folds, log)? {
+                out.walks.extend(folds.iter().copied().zip(walks));
+                break;
+            }
             log -= 1;
         }
-        if log > 0 {
-            out.tables[i] = widen(t, log);
-            for f in folds {
-                let fold = &mut out.folds[f];
-                let lane = |k: u32, l: &Lane| Lane {
-                    expr: moved(t, k, &l.expr),
-                    // monomials are read from the Program's own fold
-                    monos: Seq::empty(1),
-                };
-                fold.lanes = (0..1 << log).flat_map(|k| fold.lanes.iter().map(move |l| lane(k, l))).collect();
-            }
+        for f in folds {
+            let lanes = &program.folds[f].lanes;
+            out.lanes[f] =
+                (0..1 << log).flat_map(|k| lanes.iter().map(move |l| moved(t, k, &l.expr))).collect();
         }
-        factors.push(1 << log);
+        out.tables.push(widen(t, log));
+        out.factors.push(1 << log);
     }
-    Ok(Reshaped { program: out, factors })
+    Ok(out)
 }
 
-/// Whether all folds of a table still have few kinds of rows.
-fn worthwhile(program: &Program, t: &Table, folds: &[usize], log: u8) -> Result<bool, ProgramError> {
+/// The walks of a table's folds, if all of them still have few kinds of rows.
+fn worthwhile(
+    program: &Program,
+    t: &Table,
+    folds: &[usize],
+    log: u8,
+) -> Result<Option<Vec<Walk>>, ProgramError> {
+    let mut walks = vec![];
     for f in folds {
-        let walk = |log| Walk::new(&program.folds[*f], t.rows as usize, program.variables.len(), log);
-        let Ok(wide) = walk(log)? else { return Ok(false) };
-        if wide.classes() > FEW_CLASSES {
-            return Ok(false);
+        match Walk::new(&program.folds[*f], t.rows as usize, program.variables.len(), log)? {
+            Ok(w) if w.classes() <= FEW_CLASSES => walks.push(w),
+            _ => return Ok(None),
         }
     }
-    Ok(true)
+    Ok(Some(walks))
 }
 
 /// `e` on the k-th of the rows that became one.
@@ -111,7 +122,6 @@ fn widen(t: &Table, log: u8) -> Table {
     let fixed = (0..k).flat_map(|i| {
         t.fixed.iter().map(move |c| FixedColumn {
             name: format!("{}/{i}", c.name),
-            // values are read from the Program's own table
             values: Values::Seq(Seq::empty(1)),
             padding: c.padding,
         })

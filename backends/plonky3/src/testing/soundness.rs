@@ -176,7 +176,7 @@ fn a_tuple_of_another_bus_is_rejected() {
 
 /// Whether the cell in the last row of a group's witness column takes part in anything.
 fn binding(group: usize, column: usize, key: &ProvingKey) -> bool {
-    let program = &key.compiled.program;
+    let program = &key.program;
     let (t, place) = program
         .tables
         .iter()

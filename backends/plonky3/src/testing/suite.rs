@@ -30,7 +30,7 @@ fn reshaped_tables_verify() {
         for c in all(seed) {
             let limits = crate::air::reshape::Limits { log_height: 3, width: 100 };
             let target = quick().target;
-            let key = crate::keys::build(&c.program, limits, |air| {
+            let key = crate::keys::build(c.program.clone(), c.program.digest(), limits, |air| {
                 crate::security::choose(target, air).map_err(|e| crate::unsupported(&e))
             });
             let key = key.unwrap_or_else(|e| panic!("{}: {e}", c.name));

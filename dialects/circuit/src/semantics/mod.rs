@@ -18,6 +18,9 @@ pub use ranges::Ranges;
 pub use table::TableFunction;
 pub use view::View;
 
+/// Tensors of more elements are not followed element by element: no model has them, but a file may ask for them.
+pub const LARGE: usize = 1 << 28;
+
 /// Row-major strides of a dense tensor of `shape`, in elements.
 pub fn row_major(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];

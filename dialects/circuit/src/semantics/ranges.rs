@@ -10,7 +10,7 @@
 
 use super::contract::{ContractSpec, ResultIndex};
 use super::view::{View, ZERO};
-use super::{Interval, TableFunction, for_each_index, row_major};
+use super::{Interval, LARGE, TableFunction, for_each_index, row_major};
 
 /// Intervals of a tensor's elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +73,10 @@ impl Ranges {
         let shape = xs[0].shape.clone();
         let kept: Vec<usize> =
             (0..shape.len()).map(|d| xs.iter().map(|x| x.kept[d]).max().unwrap_or(1)).collect();
+        if kept.iter().product::<usize>() > LARGE {
+            let hulls: Vec<Interval> = xs.iter().map(|x| x.hull()).collect();
+            return Ranges::uniform(&shape, f(&hulls));
+        }
         let steps: Vec<Vec<usize>> = xs.iter().map(|x| x.steps()).collect();
         let mut values = Vec::with_capacity(kept.iter().product());
         let mut row = vec![Interval::point(0); xs.len()];
@@ -143,6 +147,9 @@ impl Ranges {
         if self.values.len() == 1 && view.reads_everywhere() {
             return Ranges::uniform(&view.shape, self.values[0]);
         }
+        if view.len() > LARGE {
+            return Ranges::uniform(&view.shape, self.hull().hull(Interval::point(0)));
+        }
         let strides = row_major(&self.shape);
         let steps = self.steps();
         let value = |flat: i64| {
@@ -169,6 +176,10 @@ impl Ranges {
         let mut kept: Vec<usize> =
             (0..shape.len()).map(|d| xs.iter().map(|x| x.kept[d]).max().unwrap_or(1)).collect();
         kept[axis] = shape[axis];
+        if kept.iter().product::<usize>() > LARGE {
+            let hull = xs.iter().map(|x| x.hull()).reduce(Interval::hull)?;
+            return Some(Ranges::uniform(&shape, hull));
+        }
         let owner: Vec<(usize, usize)> =
             xs.iter().enumerate().flat_map(|(i, x)| (0..x.shape[axis]).map(move |at| (i, at))).collect();
         let steps: Vec<Vec<usize>> = xs.iter().map(|x| x.steps()).collect();

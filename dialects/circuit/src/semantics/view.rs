@@ -6,7 +6,7 @@
 //! Invariants of a checked view: all four lists have the rank of the result; every box lies within its extent; every source
 //! read lies in the tensor viewed.
 
-use super::{Interval, for_each_index, row_major};
+use super::{Interval, LARGE, for_each_index, row_major};
 
 /// An affine re-indexing, with the shape of its result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -216,8 +216,12 @@ impl View {
         v
     }
 
-    /// The view of a view: `self` reads what `inner` yields. `None` where the composition is no single view.
+    /// The view of a view: `self` reads what `inner` yields. `None` where the composition is no single view, or too large to
+    /// tell.
     pub fn after(&self, inner: &View) -> Option<View> {
+        if self.len() > LARGE || inner.len() > LARGE {
+            return None;
+        }
         let inner = inner.sources();
         let sources: Vec<i64> =
             self.sources().into_iter().map(|s| if s == ZERO { ZERO } else { inner[s as usize] }).collect();
@@ -238,6 +242,9 @@ impl View {
 /// Whether the views, taken together, read each source element at most once and pad nowhere, so that elementwise work on the
 /// source may be done on the views instead without doing any of it twice.
 pub fn partition<'a>(views: impl IntoIterator<Item = &'a View>, source_len: usize) -> bool {
+    if source_len > LARGE {
+        return false;
+    }
     let mut seen = vec![false; source_len];
     views.into_iter().all(|v| {
         v.reads_everywhere()

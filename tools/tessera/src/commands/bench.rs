@@ -141,9 +141,10 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> 
     match stage {
         "compile" => {
             let (images, factor) = f.images()?;
+            let onnx = f.onnx();
             let request = compile::Request {
                 name: f.name.into(),
-                onnx: f.onnx,
+                onnx: &onnx,
                 file: None,
                 data: &images,
                 factor: Some(factor),

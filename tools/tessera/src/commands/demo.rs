@@ -69,7 +69,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
     // compile
     let request = compile::Request {
         name: "fmnist_lenet".into(),
-        onnx: lenet.onnx,
+        onnx: &lenet.onnx(),
         file: None,
         data: &images,
         factor: Some(factor),
@@ -225,7 +225,7 @@ fn reason(f: &Failure) -> &str {
 
 /// What the data set says the image is.
 fn label(lenet: &Fixture, index: usize) -> Result<String> {
-    let file = lenet.labels()?;
+    let file = lenet.labelled()?;
     let labels = file.take("labels")?;
     let class = match &labels.numbers {
         crate::data::Numbers::I64(v, _) => v.get(index).and_then(|c| usize::try_from(*c).ok()),

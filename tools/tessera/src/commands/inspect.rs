@@ -3,7 +3,7 @@ use crate::cli::Inspect;
 use crate::data::DataFile;
 use crate::failure::{Failure, Result};
 use crate::model::{Metadata, Model, Port};
-use crate::prover;
+use crate::prover::{self, VerifyingKey};
 use crate::screen::Screen;
 use crate::show::program::{ProgramSummary, columns, summary};
 use crate::{files, show};
@@ -66,6 +66,9 @@ fn container(bytes: &[u8], screen: &Screen) -> Result<()> {
     if file.kind == FileKind::Model {
         return model(&Model::from_bytes(bytes)?, &sections, bytes.len(), screen);
     }
+    if file.kind == FileKind::VerifyingKey {
+        return verifying_key(&VerifyingKey::from_bytes(bytes)?, &sections, bytes.len(), screen);
+    }
     let metadata =
         file.sections.contains_key("metadata").then(|| file.get::<Metadata>("metadata")).transpose()?;
     screen.json(&serde_json::json!({
@@ -81,6 +84,27 @@ fn container(bytes: &[u8], screen: &Screen) -> Result<()> {
         describe(m, screen);
     }
     section_lines(&sections, screen);
+    Ok(())
+}
+
+fn verifying_key(key: &VerifyingKey, sections: &[Section], bytes: usize, screen: &Screen) -> Result<()> {
+    let offer = key.offer();
+    screen.json(&serde_json::json!({
+        "kind": kind(FileKind::VerifyingKey),
+        "bytes": bytes,
+        "digest": key.digest().to_string(),
+        "belongs_to": key.program().to_string(),
+        "security": offer,
+        "sections": sections,
+        "model": key.metadata,
+    }));
+    screen.line(format!("key {}, belongs to program {}", key.digest(), key.program()));
+    describe(&key.metadata, screen);
+    screen.line(offer.text());
+    for (term, bits) in &offer.terms {
+        screen.line(format!("  {term:<26}{bits:>7.1}"));
+    }
+    section_lines(sections, screen);
     Ok(())
 }
 

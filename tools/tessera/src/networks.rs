@@ -1,0 +1,144 @@
+//! Networks made on the spot for `bench`: the shapes that papers measure, with random weights.
+//!
+//! What a proof costs depends on shapes and value ranges, not on what a network has learnt. Weights are drawn as at the start of
+//! training (He et al. 2015: variance 2/fan-in), so that activations keep their scale from layer to layer.
+//!
+//! Invariant: the same name gives the same bytes.
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use tessera_import_onnx::write::{Conv, Tensor, Writer};
+
+/// A writer with a source of weights.
+struct Net {
+    writer: Writer,
+    rng: SmallRng,
+}
+
+impl Net {
+    fn new(name: &str) -> Net {
+        Net { writer: Writer::new(name), rng: SmallRng::seed_from_u64(0x7e55_e7a) }
+    }
+
+    /// Roughly normal values of variance 2/fan-in: sums of three uniform ones.
+    fn weights(&mut self, count: usize, fan_in: usize, gain: f32) -> Vec<f32> {
+        let scale = gain * (2.0 / fan_in as f32).sqrt() * 2.0;
+        let rng = &mut self.rng;
+        let mut draw = || rng.random::<f32>() - 0.5;
+        (0..count).map(|_| (draw() + draw() + draw()) * scale).collect()
+    }
+
+    fn biases(&mut self, count: usize) -> Vec<f32> {
+        (0..count).map(|_| (self.rng.random::<f32>() - 0.5) * 0.1).collect()
+    }
+
+    fn conv(&mut self, x: &Tensor, outputs: usize, size: usize, c: Conv, gain: f32) -> Tensor {
+        let inputs = x.shape[1] / c.groups;
+        let fan_in = inputs * size * size;
+        let (w, b) = (self.weights(outputs * fan_in, fan_in, gain), self.biases(outputs));
+        self.writer.conv(x, ([outputs, inputs, size, size], &w), &b, c)
+    }
+
+    fn conv_relu(&mut self, x: &Tensor, outputs: usize, size: usize, c: Conv) -> Tensor {
+        let y = self.conv(x, outputs, size, c, 1.0);
+        self.writer.relu(&y)
+    }
+
+    fn linear(&mut self, x: &Tensor, outputs: usize) -> Tensor {
+        let (w, b) = (self.weights(outputs * x.shape[1], x.shape[1], 1.0), self.biases(outputs));
+        self.writer.linear(x, outputs, &w, &b)
+    }
+}
+
+const SAME: Conv = Conv { stride: 1, pad: 1, groups: 1 };
+
+/// VGG-16 for 32×32 images (Simonyan and Zisserman 2015, configuration D, with three linear layers of 512, 512 and 10): 15.2 M
+/// weights, 313 M multiplications.
+pub fn vgg16() -> Vec<u8> {
+    let mut n = Net::new("vgg16");
+    let mut x = n.writer.input("image", &[1, 3, 32, 32]);
+    for block in [&[64, 64][..], &[128, 128], &[256; 3], &[512; 3], &[512; 3]] {
+        for channels in block {
+            x = n.conv_relu(&x, *channels, 3, SAME);
+        }
+        x = n.writer.max_pool(&x, 2);
+    }
+    x = n.writer.flatten(&x);
+    for _ in 0..2 {
+        x = n.linear(&x, 512);
+        x = n.writer.relu(&x);
+    }
+    let y = n.linear(&x, 10);
+    n.writer.finish(&y)
+}
+
+/// ResNet-18 for 32×32 images (He et al. 2016, the variant with a 3×3 stem and no pooling after it): 11.2 M weights, 556 M
+/// multiplications. Batch normalization is folded, as any deployment does.
+pub fn resnet18() -> Vec<u8> {
+    let mut n = Net::new("resnet18");
+    let x = n.writer.input("image", &[1, 3, 32, 32]);
+    let mut x = n.conv_relu(&x, 64, 3, SAME);
+    for (stage, channels) in [64, 128, 256, 512].into_iter().enumerate() {
+        for block in 0..2 {
+            let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+            let y = n.conv_relu(&x, channels, 3, Conv { stride, ..SAME });
+            // the sum of both branches keeps the scale
+            let y = n.conv(&y, channels, 3, SAME, 0.7);
+            let shortcut = if x.shape == y.shape {
+                x.clone()
+            } else {
+                n.conv(&x, channels, 1, Conv { stride, pad: 0, groups: 1 }, 0.7)
+            };
+            let sum = n.writer.add(&y, &shortcut);
+            x = n.writer.relu(&sum);
+        }
+    }
+    let x = n.writer.global_average(&x);
+    let y = n.linear(&x, 10);
+    n.writer.finish(&y)
+}
+
+/// A network of depthwise and pointwise convolutions for 32×32 images in the style of MobileNet (Howard et al. 2017), half as wide:
+/// 0.8 M weights.
+pub fn mobilenet() -> Vec<u8> {
+    let mut n = Net::new("mobilenet");
+    let x = n.writer.input("image", &[1, 3, 32, 32]);
+    let mut x = n.conv_relu(&x, 16, 3, SAME);
+    let layers =
+        [(32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (256, 1), (512, 2), (512, 1)];
+    for (channels, stride) in layers {
+        let groups = x.shape[1];
+        x = n.conv_relu(&x, groups, 3, Conv { stride, pad: 1, groups });
+        x = n.conv_relu(&x, channels, 1, Conv { stride: 1, pad: 0, groups: 1 });
+    }
+    let x = n.writer.global_average(&x);
+    let y = n.linear(&x, 10);
+    n.writer.finish(&y)
+}
+
+/// A perceptron with two hidden layers of 512 on 784 inputs: 0.67 M weights.
+pub fn mlp() -> Vec<u8> {
+    let mut n = Net::new("mlp");
+    let mut x = n.writer.input("image", &[1, 784]);
+    for _ in 0..2 {
+        x = n.linear(&x, 512);
+        x = n.writer.relu(&x);
+    }
+    let y = n.linear(&x, 10);
+    n.writer.finish(&y)
+}
+
+/// Images of noise around a random colour, `count` times `shape`, as bytes.
+pub fn images(count: usize, shape: &[usize]) -> Vec<u8> {
+    let mut rng = SmallRng::seed_from_u64(7);
+    let per_image: usize = shape.iter().product();
+    let plane: usize = shape.iter().skip(1).product::<usize>().max(1);
+    let mut out = Vec::with_capacity(count * per_image);
+    for _ in 0..count {
+        for at in (0..per_image).step_by(plane) {
+            let mean: f32 = 40.0 + 175.0 * rng.random::<f32>();
+            let noise = |_| (mean + 80.0 * (rng.random::<f32>() - 0.5)).clamp(0.0, 255.0) as u8;
+            out.extend((at..(at + plane).min(per_image)).map(noise));
+        }
+    }
+    out
+}
