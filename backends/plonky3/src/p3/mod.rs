@@ -27,6 +27,7 @@ pub use summed::{Sums, sums};
 use summed::{ColumnData, ColumnMmcs};
 
 mod hash;
+mod open;
 mod sponge;
 mod summed;
 
@@ -101,6 +102,7 @@ pub fn extend(m: Mat) -> Mat {
 /// The commitment scheme at fixed parameters.
 pub struct Scheme {
     pcs: Pcs,
+    fri: FriParameters<FriMmcs>,
     mmcs: ColumnMmcs,
 }
 
@@ -118,7 +120,7 @@ impl Scheme {
             query_proof_of_work_bits: c.query_pow as usize,
             mmcs: FriMmcs::new(tree()),
         };
-        Scheme { pcs: Pcs::new(dft().clone(), mmcs.clone(), fri), mmcs }
+        Scheme { pcs: Pcs::new(dft().clone(), mmcs.clone(), fri.clone()), fri, mmcs }
     }
 
     /// Commits to matrices of the given log heights; none if there is no matrix.
@@ -171,9 +173,7 @@ impl Scheme {
         rounds: Vec<(&Committed, Vec<Vec<E>>)>,
         sponge: &mut Sponge,
     ) -> Result<(Opened, FriProof), String> {
-        self.pcs
-            .open(rounds.into_iter().map(Into::into).collect(), sponge)
-            .map_err(|e| format!("the openings cannot be proven: {e}"))
+        open::open(&self.mmcs, &self.fri, rounds, sponge)
     }
 
     /// Checks claimed openings.
