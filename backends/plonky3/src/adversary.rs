@@ -1,12 +1,19 @@
 //! A dishonest prover for tests: hooks that may change what is committed, claimed or sent, at every phase.
 //!
 //! Invariant: without the feature `adversary` nothing outside this crate can reach them, and the honest prover's are empty.
+#[cfg(any(test, feature = "adversary"))]
+pub mod forger;
 pub use crate::columns::Columns;
 use crate::keys::Proof;
 use crate::p3::{E, Mat};
+use crate::transcript::Skew;
 
 /// What may be changed, in the order of the protocol.
 pub trait Tamper {
+    /// The order of the transcript, before anything is absorbed.
+    fn transcript(&mut self) -> Option<Skew> {
+        None
+    }
     /// The witness columns on physical rows, before they are committed.
     fn witness(&mut self, _groups: &mut [Mat]) {}
     /// The values copied from one table to another, before running sums take them up.

@@ -33,7 +33,7 @@ pub fn prove(
     clock.lap("commit witness");
 
     let refused = || ProveError::Internal("the transcript refused its own proof of work".into());
-    let mut transcript = Transcript::new(key.digest, &publics, Find::default());
+    let mut transcript = Transcript::new(key.digest, &publics, Find::new(tamper.transcript()));
     let mut challenges = transcript.challenges(c1.as_ref(), air, p).ok_or_else(refused)?;
     let base: Vec<Vec<&Mat>> =
         (0..air.groups.len()).map(|g| vec![&key.fixed[g], &key.sparse[g], &witness[g]]).collect();
