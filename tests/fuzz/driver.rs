@@ -1,7 +1,8 @@
 //! Feeds a reader changed files and watches: no panic, no hang, no more memory than the file's size explains.
 //!
 //! Without `FUZZ_SECONDS` a target runs a fixed number of inputs from a fixed seed. With it, it runs that long from a seed
-//! that it prints. An input that fails is written to a file; `FUZZ_INPUT=FILE` gives it to the target again.
+//! that it prints. An input that fails is written to a file (the last one of a timed run always is); `FUZZ_INPUT=FILE` gives it to
+//! the target again.
 //!
 //! Invariants: one target at a time per process, since memory is counted for all threads; every honest file of a corpus is
 //! read before any is changed, or a test of damaged files would say nothing.
@@ -84,8 +85,12 @@ fn watched(t: &Target, input: &[u8], report: &mut Report) -> Result<bool, String
 
 /// Writes a failing input where it can be found.
 fn save(name: &str, input: &[u8]) -> PathBuf {
+    save_as(format!("{name}-{}", &blake3::hash(input).to_hex()[..12]), input)
+}
+
+fn save_as(name: String, input: &[u8]) -> PathBuf {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("fuzz");
-    let path = dir.join(format!("{name}-{}.bin", &blake3::hash(input).to_hex()[..12]));
+    let path = dir.join(format!("{name}.bin"));
     if let Err(e) = std::fs::create_dir_all(&dir).and_then(|()| std::fs::write(&path, input)) {
         eprintln!("the input cannot be written: {e}");
     }
@@ -131,6 +136,10 @@ pub fn fuzz(t: &Target, seed: u64, time: Option<Duration>) -> Result<Report, Fin
             None => mutate(&mut input, &t.corpus, &mut r),
         }
         *current.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), input.clone());
+        if time.is_some() {
+            // an abort in C++ code leaves nothing else behind
+            save_as(format!("{}-last", t.name), &input);
+        }
         watched(t, &input, &mut report).map_err(|e| finding(e, &input))?;
     }
     Ok(report)

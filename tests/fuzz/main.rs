@@ -4,7 +4,7 @@
 //! changed by knowledge of the format (numbers in its encodings, sections under a right checksum, numbers of a Program).
 mod allocation;
 mod driver;
-mod greed;
+mod known;
 mod mutate;
 mod numbers;
 mod readers;

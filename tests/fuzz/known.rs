@@ -1,4 +1,5 @@
-//! Small files that ask for much memory, made by hand: changes at random would hardly find them.
+//! Files made by hand: small ones that ask for much memory, which changes at random would hardly find, and those that were
+//! found once.
 use crate::allocation::peak;
 use crate::driver::{MEMORY, alone};
 use crate::readers::{reads, zipped};
@@ -59,4 +60,15 @@ fn archives_that_unpack_to_a_thousand_times_their_size() {
     // an array of bytes is kept as 64-bit integers, and there are two copies of the bytes on the way
     let (taken, peak) = peak(|| reads(&bomb));
     assert!(!taken && peak < 300 << 20, "{taken}, {peak} bytes held");
+}
+
+/// MLIR quotes such names as they are, and the message is no text.
+#[test]
+fn names_that_are_no_text_in_messages() {
+    let context = tessera_passes::context();
+    let twice = r#"func.func private @"\FF"(i1) func.func private @"\FF"(i32)"#;
+    let e = tessera_mlir::parse(&context, twice, "names.mlir").expect_err("one name, twice").to_string();
+    assert!(e.contains("redefinition of symbol"), "{e}");
+    let place = r#"%0 = "nn.relu"() : () -> f32 loc("\FF":1:1)"#;
+    assert!(tessera_mlir::parse(&context, place, "names.mlir").is_err());
 }
