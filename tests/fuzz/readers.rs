@@ -68,6 +68,7 @@ fn npy() {
         read: &reads,
         change: None,
         memory: MEMORY,
+        native: false,
     });
 }
 
@@ -89,7 +90,15 @@ fn npz() {
     };
     // bytes unpack to 32 times the file and 64 MiB, and are kept as 64-bit integers beside two copies
     let memory = (10 * MEMORY.0, 10 * 32);
-    run(&Target { name: "npz", inputs: 8000, corpus, read: &reads, change: Some(&change), memory });
+    run(&Target {
+        name: "npz",
+        inputs: 8000,
+        corpus,
+        read: &reads,
+        change: Some(&change),
+        memory,
+        native: false,
+    });
 }
 
 #[test]
@@ -102,7 +111,15 @@ fn parameters() {
     p.insert("k", param(&[], ParamData::I64(vec![i64::MAX])));
     let corpus = vec![p.to_bytes().expect("bytes"), Params::default().to_bytes().expect("bytes")];
     let read = |b: &[u8]| Params::from_bytes(b).is_ok();
-    run(&Target { name: "parameters", inputs: 20_000, corpus, read: &read, change: None, memory: MEMORY });
+    run(&Target {
+        name: "parameters",
+        inputs: 20_000,
+        corpus,
+        read: &read,
+        change: None,
+        memory: MEMORY,
+        native: false,
+    });
 }
 
 #[test]
@@ -110,7 +127,15 @@ fn onnx() {
     let read = |b: &[u8]| read_graph(Source::Bytes(b), &ImportOptions::default()).is_ok();
     let corpus = folder("onnx/models", "onnx");
     assert!(corpus.len() > 20);
-    run(&Target { name: "onnx", inputs: 4000, corpus, read: &read, change: None, memory: MEMORY });
+    run(&Target {
+        name: "onnx",
+        inputs: 4000,
+        corpus,
+        read: &read,
+        change: None,
+        memory: MEMORY,
+        native: false,
+    });
 }
 
 #[test]
@@ -127,5 +152,13 @@ fn mlir() {
     });
     let corpus: Vec<Vec<u8>> = parts.filter(|b| read(b)).collect();
     assert!(corpus.len() > 10);
-    run(&Target { name: "mlir", inputs: 4000, corpus, read: &read, change: None, memory: MEMORY });
+    run(&Target {
+        name: "mlir",
+        inputs: 4000,
+        corpus,
+        read: &read,
+        change: None,
+        memory: MEMORY,
+        native: true,
+    });
 }

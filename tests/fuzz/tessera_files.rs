@@ -129,7 +129,7 @@ fn kind(
 ) {
     let change = |b: &[u8], all: &[Vec<u8>], r: &mut Random| change(kind, b, all, r);
     let corpus = files().iter().map(|f| of(f).clone()).collect();
-    run(&Target { name, inputs, corpus, read, change: Some(&change), memory: MEMORY });
+    run(&Target { name, inputs, corpus, read, change: Some(&change), memory: MEMORY, native: false });
 }
 
 #[test]
@@ -156,6 +156,7 @@ fn container() {
         read: &read,
         change: Some(&change),
         memory: MEMORY,
+        native: false,
     });
 }
 

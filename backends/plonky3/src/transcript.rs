@@ -23,7 +23,7 @@
 //! * 9: p3's `TwoAdicFriPcs::verify` absorbs the claimed evaluations first; a test of ours changes one and sees it rejected.
 //! * Lengths between draws are fixed by the key (2), so the encoding is injective.
 use crate::air::{Air, EXTRA_VARIABLES};
-use crate::p3::{Commitment, E, F, Sponge, signed};
+use crate::p3::{Commitment, E, F, PrimeCharacteristicRing, Sponge, signed};
 use crate::security::SecurityParams;
 use p3_challenger::{CanObserve, GrindingChallenger};
 use tessera_api::{Digest, Publics};
@@ -78,6 +78,8 @@ pub enum Skew {
     Omit(Message),
     /// Draws the challenges that follow a message before it absorbs it.
     Late(Message),
+    /// Does no proof of work and sends a wrong one.
+    Idle,
 }
 
 /// The prover's side: finds witnesses, in order.
@@ -95,7 +97,12 @@ pub struct Check<'a>(pub std::slice::Iter<'a, F>);
 
 impl Grind for Find {
     fn grind(&mut self, sponge: &mut Sponge, bits: u8) -> bool {
-        if bits > 0 {
+        if bits > 0 && self.1 == Some(Skew::Idle) {
+            let wrong = (0..).map(F::from_u64).find(|w| !sponge.clone().check_witness(bits as usize, *w));
+            let wrong = wrong.unwrap_or_default();
+            let _ = sponge.check_witness(bits as usize, wrong);
+            self.0.push(wrong);
+        } else if bits > 0 {
             self.0.push(sponge.grind(bits as usize));
         }
         true
@@ -170,7 +177,7 @@ impl<G: Grind> Transcript<G> {
         let n = (air.variables + EXTRA_VARIABLES - 1) as usize;
         let mut all: Vec<E> = (0..n).map(|_| self.draw()).collect();
         // no monomial of round 2 contains η
-        all.push(<E as p3_field::PrimeCharacteristicRing>::ONE);
+        all.push(E::ONE);
         Some(Challenges(all))
     }
 

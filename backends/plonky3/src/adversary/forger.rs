@@ -4,17 +4,21 @@
 //! [`Kind::Transcript`] are done while proving, through [`Tamper`]; the others change a finished proof.
 //!
 //! Invariants: a forgery changes one thing or nothing, and says which; what it changes is different afterwards.
-use super::Tamper;
+use super::{Claims, Tamper};
+use crate::air::{Air, Equation, EquationTerm, Operand};
 use crate::columns::Columns;
 use crate::keys::Proof;
-use crate::p3::{Commitment, E, F, Mat, PrimeCharacteristicRing, PrimeField64, combine};
+use crate::p3::{Commitment, E, F, Field, Mat, PrimeCharacteristicRing, PrimeField64, combine, signed};
 use crate::transcript::{Message, Skew};
+use crate::verify::equation;
 
 /// What is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A cell of a witness column, on any physical row: multiplicities and padding are among them.
     Witness,
+    /// Such a cell as committed only: all later rounds are computed of the honest witness.
+    TwoFaced,
     /// A segment value copied from one table to another, before running sums take it up.
     Copied,
     /// A cell of a fold, copy, running sum or lookup fraction.
@@ -23,6 +27,9 @@ pub enum Kind {
     Round3,
     /// An exposed value, before it is absorbed.
     Terminal,
+    /// Exposed values, so that the statement's equations, the links and the sum of the lookups hold all the same: two of them,
+    /// or one for each equation that a false statement breaks.
+    Balanced,
     /// A value of a quotient.
     Quotient,
     /// A message that is left out of the transcript, or absorbed a challenge too late.
@@ -57,12 +64,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order of the protocol.
-    pub const ALL: [Kind; 20] = [
+    pub const ALL: [Kind; 22] = [
         Kind::Witness,
+        Kind::TwoFaced,
         Kind::Copied,
         Kind::Round2,
         Kind::Round3,
         Kind::Terminal,
+        Kind::Balanced,
         Kind::Quotient,
         Kind::Transcript,
         Kind::Commitment,
@@ -107,6 +116,11 @@ pub struct Forger {
 }
 
 impl Forger {
+    /// The list that [`Kind::Length`] calls by this number: hashes on the paths of a folded layer.
+    pub const LAYER_PATHS: usize = 12;
+    /// And the hashes on the paths of committed rows.
+    pub const ROW_PATHS: usize = 17;
+
     /// A forger of one thing.
     pub fn new(kind: Kind, pick: usize, by: u64) -> Forger {
         Forger { forgery: Forgery { kind, pick, by }, hit: None }
@@ -185,14 +199,17 @@ impl Forger {
         const LISTS: usize = 19;
         let list = self.forgery.pick % LISTS;
         let fri = &mut p.fri;
+        let round = (self.forgery.by / 2).checked_rem(p.opened.len() as u64).unwrap_or(0) as usize;
         let changed = match list {
             0 => resize(&mut p.commitments, grow),
-            1 => resize(&mut p.terminals, grow),
-            2 => resize(&mut p.witnesses, grow),
+            1 if grow => push(&mut p.terminals, E::ZERO),
+            1 => p.terminals.pop().is_some(),
+            2 if grow => push(&mut p.witnesses, F::ZERO),
+            2 => p.witnesses.pop().is_some(),
             3 => resize(&mut p.opened, grow),
-            4 => p.opened.last_mut().is_some_and(|v| resize(v, grow)),
-            5 => p.opened.last_mut().and_then(|v| v.last_mut()).is_some_and(|v| resize(v, grow)),
-            6 => p.opened.iter_mut().flatten().flatten().next().is_some_and(|v| resize(v, grow)),
+            4 => p.opened.get_mut(round).is_some_and(|v| resize(v, grow)),
+            5 => p.opened.get_mut(round).and_then(|v| v.last_mut()).is_some_and(|v| resize(v, grow)),
+            6 => p.opened.iter_mut().skip(round).flatten().flatten().next().is_some_and(|v| resize(v, grow)),
             7 => resize(&mut fri.commit_phase_commits, grow),
             8 => resize(&mut fri.commit_pow_witnesses, grow),
             9 => resize(&mut fri.commit_phase_openings, grow),
@@ -201,7 +218,7 @@ impl Forger {
                 let all = fri.commit_phase_openings.iter_mut();
                 all.flat_map(|o| &mut o.sibling_values).last().is_some_and(|v| resize(v, grow))
             }
-            12 => {
+            Forger::LAYER_PATHS => {
                 let all = fri.commit_phase_openings.iter_mut();
                 all.last().is_some_and(|o| resize(&mut o.opening_proof.sibling_hashes, grow))
             }
@@ -215,7 +232,7 @@ impl Forger {
                 let all = fri.input_openings.iter_mut();
                 all.flat_map(|o| &mut o.opened_values).flatten().last().is_some_and(|v| resize(v, grow))
             }
-            17 => {
+            Forger::ROW_PATHS => {
                 let all = fri.input_openings.iter_mut();
                 all.last().is_some_and(|o| resize(&mut o.opening_proof.sibling_hashes, grow))
             }
@@ -246,10 +263,67 @@ impl Forger {
         self.hit = changed.then_some((list, 0));
     }
 
+    /// See [`Kind::Balanced`].
+    fn balance(&mut self, values: &mut [E], c: &Claims) {
+        let mut uses = vec![0; values.len()];
+        for t in exposed(c.air) {
+            uses[t as usize] += 1;
+        }
+        let once = |t: &u32| uses[*t as usize] == 1;
+        // per equation the values that stand alone in one summand of it and nowhere else, with their factors
+        let alone = |e: &Equation| -> Vec<(u32, E)> {
+            let of = |t: &EquationTerm| match &t.operand {
+                Operand::Terminals(list) if list.len() == 1 && once(&list[0]) => {
+                    Some((list[0], c.monos[t.mono as usize] * signed(t.coefficient)))
+                }
+                _ => None,
+            };
+            e.terms.iter().filter_map(of).filter(|x| x.1 != E::ZERO).collect()
+        };
+        for e in &c.air.equations {
+            let excess = equation(e, values, c.monos, c.point, c.publics);
+            if let (true, Some((t, factor))) = (excess != E::ZERO, alone(e).first()) {
+                values[*t as usize] -= excess * factor.inverse();
+                self.hit = Some((*t as usize, 0));
+            }
+        }
+        if self.hit.is_some() {
+            return;
+        }
+        // pairs that may move together
+        let links = c.air.links.iter().filter(|(a, b)| once(a) && once(b));
+        let mut pairs: Vec<[(u32, E); 2]> = links.map(|(a, b)| [(*a, E::ONE), (*b, -E::ONE)]).collect();
+        let sums = c.air.lookup_terminals.windows(2).map(|w| [(w[0], E::ONE), (w[1], E::ONE)]);
+        pairs.extend(sums);
+        for e in &c.air.equations {
+            pairs.extend(alone(e).windows(2).map(|w| [w[0], w[1]]));
+        }
+        let by = self.extension();
+        if let Some([(a, fa), (b, fb)]) = self.pick(pairs.iter_mut()) {
+            values[*a as usize] += by;
+            values[*b as usize] -= by * *fa * fb.inverse();
+        }
+    }
+
     fn messages(proof: &Proof) -> usize {
         // the last commitment is that of the quotients
         proof.commitments.len().saturating_sub(1)
     }
+}
+
+/// Exposed values as often as a check outside the constraints reads them.
+fn exposed(air: &Air) -> impl Iterator<Item = u32> + '_ {
+    let of = |t: &EquationTerm| match &t.operand {
+        Operand::Terminals(list) => list.clone(),
+        Operand::Public { .. } => vec![],
+    };
+    let equations = air.equations.iter().flat_map(|e| &e.terms).flat_map(of);
+    equations.chain(air.links.iter().flat_map(|(a, b)| [*a, *b])).chain(air.lookup_terminals.iter().copied())
+}
+
+fn push<T>(v: &mut Vec<T>, x: T) -> bool {
+    v.push(x);
+    true
 }
 
 /// One entry more, a copy of the last, or one less. False where there is none.
@@ -290,10 +364,16 @@ impl Tamper for Forger {
     }
 
     fn witness(&mut self, groups: &mut [Mat]) {
-        if self.is(Kind::Witness)
+        if (self.is(Kind::Witness) || self.is(Kind::TwoFaced))
             && let Some((g, cell)) = self.locate(groups.iter().map(|g| g.values.len()))
         {
             groups[g].values[cell] += self.base();
+        }
+    }
+
+    fn committed(&mut self, groups: &mut [Mat]) {
+        if let (true, Some((g, cell))) = (self.is(Kind::TwoFaced), self.hit) {
+            groups[g].values[cell] -= self.base();
         }
     }
 
@@ -322,9 +402,11 @@ impl Tamper for Forger {
         }
     }
 
-    fn terminals(&mut self, values: &mut [E]) {
-        if self.is(Kind::Terminal) {
-            self.element(values.iter_mut());
+    fn terminals(&mut self, values: &mut [E], claims: &Claims) {
+        match self.forgery.kind {
+            Kind::Terminal => self.element(values.iter_mut()),
+            Kind::Balanced => self.balance(values, claims),
+            _ => {}
         }
     }
 

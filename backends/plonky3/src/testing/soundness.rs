@@ -8,6 +8,7 @@ use super::*;
 use crate::adversary::Tamper;
 use crate::adversary::forger::{Forger, Kind};
 use crate::p3::{E, PrimeCharacteristicRing};
+use crate::transcript::Skew;
 use crate::{ProvingKey, prove_with};
 
 fn rejected(key: &ProvingKey, c: &Case, publics: &Publics, t: &mut dyn Tamper, what: &str) {
@@ -259,4 +260,32 @@ fn a_changed_message_is_rejected() {
             assert!(found > 0 || may_lack, "{}: no {kind:?}", c.name);
         }
     }
+}
+
+/// Sends proofs of work that were never done.
+struct Idle;
+
+impl Tamper for Idle {
+    fn transcript(&mut self) -> Option<Skew> {
+        Some(Skew::Idle)
+    }
+}
+
+#[test]
+fn a_missing_proof_of_work_is_rejected() {
+    let backend = Plonky3 { target: crate::SecurityTarget { bits: 122, grinding: 10, ..Default::default() } };
+    let mut tried = 0;
+    for c in cases() {
+        let key = backend.setup(&c.program).unwrap().0;
+        let (proof, _) = prove_with(&key, c.trace.clone(), &mut Idle).unwrap();
+        if !proof.witnesses.is_empty() {
+            let e = backend.verify(&key.vk, &c.trace.publics, &proof).unwrap_err();
+            assert_eq!(
+                e.to_string(),
+                "an opening does not match its commitment: a proof of work is missing or wrong"
+            );
+            tried += 1;
+        }
+    }
+    assert!(tried >= 3);
 }
