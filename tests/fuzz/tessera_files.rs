@@ -162,7 +162,7 @@ fn container() {
 
 #[test]
 fn model() {
-    kind("model", 5000, FileKind::Model, |f| &f.tess, &|b| Model::from_bytes(b).is_ok());
+    kind("model", 3000, FileKind::Model, |f| &f.tess, &|b| Model::from_bytes(b).is_ok());
 }
 
 #[test]
