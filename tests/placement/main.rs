@@ -251,7 +251,11 @@ fn channels_share_cells_where_ranges_allow_it() {
     // beyond half the radix the packed weights' product might wrap, so each channel has cells of its own
     assert!(!packed(&eight_channels(1 << 31), true));
     for seed in 0..4 {
-        run(&mut Build { seed, ..eight_channels(1 << 20) }, 2, PlaceOptions { pack: false, ..PlaceOptions::default() });
+        run(
+            &mut Build { seed, ..eight_channels(1 << 20) },
+            2,
+            PlaceOptions { pack: false, ..PlaceOptions::default() },
+        );
         run(&mut Build { seed, ..eight_channels(1 << 20) }, 2, PlaceOptions::default());
     }
 }
@@ -263,7 +267,11 @@ fn channels_that_share_a_cell_cannot_trade() {
     let t = program.tables.iter().position(|t| t.name == "elementwise0").unwrap();
     let width = program.tables[t].witness.len();
     let column = |name: &str| {
-        program.tables[t].witness.iter().position(|c| c.name.starts_with(name)).expect("a column of the split")
+        program.tables[t]
+            .witness
+            .iter()
+            .position(|c| c.name.starts_with(name))
+            .expect("a column of the split")
     };
     let (hi, lo) = (column("hi"), column("lo"));
     let mut forged = trace.clone();

@@ -52,6 +52,7 @@ const RULES: &[Rule] = &[
     slice_of_slice,
     neutral_scalar,
     scalar_of_scalar,
+    pointwise,
     bias_into,
     scale_into,
     batch_norm,
@@ -176,6 +177,43 @@ fn times_number(graph: &Graph, node: &Node) -> Option<(Value, f32)> {
         (graph.shape(node.operands[x]) == node.shape)
             .then(|| (node.operands[x], c.iter().copied().next().unwrap_or(0.0)))
     })
+}
+
+/// A 1×1 convolution, which the reader writes as a product with channels last: for an image x of axes (N), C, H, W,
+/// channels_first(linear(channels_last(x), w, b)) = conv(x, w, b) with w[O, C] as w[O, C, 1, 1].
+fn pointwise(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Replacement>> {
+    let node = graph.nodes[i].clone();
+    let (to_first, to_last): (&[usize], &[usize]) = match node.shape.len() {
+        3 => (&[2, 0, 1], &[1, 2, 0]),
+        4 => (&[0, 3, 1, 2], &[0, 2, 3, 1]),
+        _ => return Ok(None),
+    };
+    let is = |n: &Node, perm: &[usize]| matches!(&n.op, Op::Transpose(p) if p == perm);
+    let once = |v: Value| matches!(v, Value::Node(j) if uses[j] == 1);
+    let Some(linear) = producer(graph, node.operands[0]).filter(|n| n.op == Op::Linear).cloned() else {
+        return Ok(None);
+    };
+    let Some(last) = producer(graph, linear.operands[0]).filter(|n| is(n, to_last)).cloned() else {
+        return Ok(None);
+    };
+    let Some(w) = graph.constant(linear.operands[1]).filter(|w| w.ndim() == 2).cloned() else {
+        return Ok(None);
+    };
+    if !is(&node, to_first) || !once(node.operands[0]) || !once(linear.operands[0]) {
+        return Ok(None);
+    }
+    let Value::Const(c) = linear.operands[1] else { return Ok(None) };
+    let name = graph.constants[c].name.clone();
+    let w = graph.push_constant(name, kernels::reshape(&w, &[w.shape()[0], w.shape()[1], 1, 1])?);
+    let image = last.operands[0];
+    let shape = graph.shape(image);
+    let batch = if shape.len() == 3 { [&[1], &shape[..]].concat() } else { shape.to_vec() };
+    let operands = [PREVIOUS, w].into_iter().chain(linear.operands.get(2).copied()).collect();
+    Ok(Some(Replacement::Chain(vec![
+        (last.name, Op::Reshape(batch), vec![image]),
+        (linear.name, Op::Conv(ConvAttrs::default()), operands),
+        (node.name, Op::Reshape(node.shape), vec![PREVIOUS]),
+    ])))
 }
 
 /// linear(x, w) + b = linear(x, w, b), conv(x, w) + b = conv(x, w, b); adds to a bias that is there already.

@@ -31,8 +31,13 @@ impl Default for Limits {
     }
 }
 
-/// A widened fold may have this many kinds of rows: each costs a fixed column at most.
+/// Folds of so few kinds of rows are as wide as they should be: narrower rows are not looked at.
 const FEW_CLASSES: usize = 16;
+/// Nanoseconds: what a row costs whatever its width (leaves of four trees, FRI), a selector's cell, and a summand of a fold's
+/// row, measured on one core with AVX-512.
+const ROW: f64 = 600.0;
+const SELECTOR: f64 = 15.0;
+const SUMMAND: f64 = 1.5;
 
 /// The same relation in other shapes. What depends on rows (values of fixed columns, monomials) stands in the Program alone.
 pub struct Reshaped {
@@ -52,7 +57,7 @@ fn width(t: &Table) -> usize {
     t.fixed.len() + t.witness.len() + 2 * fractions.div_ceil(2)
 }
 
-/// Widens what gains by it. A folded table is widened as far as its rows stay of few kinds.
+/// Widens what gains by it.
 pub fn reshape(program: &Program, limits: Limits) -> Result<Reshaped, ProgramError> {
     let mut out = Reshaped {
         tables: vec![],
@@ -61,19 +66,19 @@ pub fn reshape(program: &Program, limits: Limits) -> Result<Reshaped, ProgramErr
         walks: BTreeMap::new(),
     };
     for (i, t) in program.tables.iter().enumerate() {
-        let mut log = 0;
-        while t.log_height - log > limits.log_height && (width(t) << (log + 1)) <= limits.width {
-            log += 1;
+        let mut most = 0;
+        while t.log_height - most > limits.log_height && (width(t) << (most + 1)) <= limits.width {
+            most += 1;
         }
         let folds: Vec<usize> =
             (0..program.folds.len()).filter(|f| program.folds[*f].table as usize == i).collect();
-        while log > 0 {
-            if let Some(walks) = worthwhile(program, t, &folds, log)? {
-                out.walks.extend(folds.iter().copied().zip(walks));
-                break;
-            }
-            log -= 1;
-        }
+        let log = if most == 0 || folds.is_empty() {
+            most
+        } else {
+            let (log, walks) = cheapest(program, t, &folds, most)?;
+            out.walks.extend(folds.iter().copied().zip(walks));
+            log
+        };
         for f in folds {
             let lanes = &program.folds[f].lanes;
             out.lanes[f] =
@@ -85,21 +90,35 @@ pub fn reshape(program: &Program, limits: Limits) -> Result<Reshaped, ProgramErr
     Ok(out)
 }
 
-/// The walks of a table's folds, if all of them still have few kinds of rows.
-fn worthwhile(
+/// How far a folded table is widened, and the walks of its folds. Wide rows are fewer, but of more kinds: each kind costs
+/// a selector, and each pattern a weighted sum over the lanes.
+fn cheapest(
     program: &Program,
     t: &Table,
     folds: &[usize],
-    log: u8,
-) -> Result<Option<Vec<Walk>>, ProgramError> {
-    let mut walks = vec![];
-    for f in folds {
-        match Walk::new(&program.folds[*f], t.rows as usize, program.variables.len(), log)? {
-            Ok(w) if w.classes() <= FEW_CLASSES => walks.push(w),
-            _ => return Ok(None),
+    most: u8,
+) -> Result<(u8, Vec<Walk>), ProgramError> {
+    let mut best: Option<(f64, u8, Vec<Walk>)> = None;
+    for log in (0..=most).rev() {
+        let walk = |f: &usize| Walk::new(&program.folds[*f], t.rows as usize, program.variables.len(), log);
+        let walks = folds.iter().map(walk).collect::<Result<Vec<_>, _>>()?;
+        // a fold that cannot be walked with these rows may be with narrower ones; what cannot be walked at all is refused later
+        let Ok(walks) = walks.into_iter().collect::<Result<Vec<_>, String>>() else { continue };
+        let row = |(f, w): (&usize, &Walk)| {
+            let lanes = program.folds[*f].lanes.len() << log;
+            w.classes() as f64 * SELECTOR + (w.patterns.len() * lanes) as f64 * SUMMAND
+        };
+        let cost =
+            (1u64 << (t.log_height - log)) as f64 * (ROW + folds.iter().zip(&walks).map(row).sum::<f64>());
+        let few = walks.iter().all(|w| w.classes() <= FEW_CLASSES);
+        if best.as_ref().is_none_or(|b| cost < b.0) {
+            best = Some((cost, log, walks));
+        }
+        if few {
+            break;
         }
     }
-    Ok(Some(walks))
+    Ok(best.map_or((0, vec![]), |(_, log, walks)| (log, walks)))
 }
 
 /// `e` on the k-th of the rows that became one.
