@@ -68,6 +68,11 @@ pub fn emit(location: Location, error: &Error) {
     }
 }
 
+/// Emits a remark: something worth knowing that is not wrong.
+pub fn remark(location: Location, message: &str) {
+    unsafe { tesseraEmitRemark(location.to_raw(), string_ref(message)) }
+}
+
 fn report(diagnostic: &Diagnostic) -> Report {
     Report {
         message: diagnostic.to_string(),
@@ -86,5 +91,6 @@ struct Note {
 }
 
 unsafe extern "C" {
+    fn tesseraEmitRemark(location: MlirLocation, message: MlirStringRef);
     fn tesseraEmitError(location: MlirLocation, message: MlirStringRef, notes: *const Note, count: isize);
 }
