@@ -192,3 +192,21 @@ fn the_driver_is_mlir_opts() {
     }
 }
 
+
+/// What `zk-opt -o` writes can be read again: parameters that passes made lie beside it.
+#[test]
+fn parameters_are_written_beside_the_output() {
+    let out = tempfile::tempdir().expect("a folder");
+    let file = out.path().join("circuit.mlir").display().to_string();
+    let lower = "--pass-pipeline=builtin.module(convert-qnn-to-circuit,circuit-absorb-scale)";
+    let source = fs::read_to_string(folder().join("convert/linear.mlir")).expect("an input is text");
+    let one = out.path().join("convert.mlir");
+    let case = source.split("// -----").next().expect("a case").replace("convert/params", "params");
+    fs::write(&one, case).expect("a file");
+    fs::copy(folder().join("convert/params.safetensors"), out.path().join("params.safetensors")).expect("a copy");
+    let lowered = run(&[&one.display().to_string(), lower, "-o", &file]);
+    assert!(lowered.status.success(), "{}", transcript(&lowered));
+    let again = run(&[&file, "--pass-pipeline=builtin.module(check-params,circuit-intervals)"]);
+    assert!(again.status.success(), "{}", transcript(&again));
+    assert!(transcript(&again).contains("circuit.weight"), "{}", transcript(&again));
+}

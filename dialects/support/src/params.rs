@@ -255,7 +255,10 @@ pub fn get(name: &str) -> Result<Arc<Params>> {
     }
     let folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let path = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
-    Params::load(&path.unwrap_or_else(|| name.into())).map(Arc::new)
+    let found = path.is_some();
+    Params::load(&path.unwrap_or_else(|| name.into())).map(Arc::new).map_err(|error| {
+        if found { error } else { error.note("it is looked for beside the IR, then in the current folder") }
+    })
 }
 
 /// Makes a module use these parameters, registered under a name made from `stem` and their content: `lenet` and `circuit`
@@ -277,6 +280,11 @@ pub fn publish(module: OperationRef, kind: &str, params: Params) -> Result<()> {
 /// FNV-1a of 64 bits (Fowler, Noll, Vo): tells contents apart; it is no commitment.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The names under which parameters are registered in this process.
+pub fn registered() -> Vec<String> {
+    REGISTERED.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
 }
 
 /// Forgets registered parameters.

@@ -59,7 +59,9 @@ pub fn users<'c, 'a>(value: Value<'c, 'a>) -> Vec<(OperationRef<'c, 'a>, usize)>
 
 /// Whether a value has exactly one use.
 pub fn has_one_use(value: Value) -> bool {
-    users(value).len() == 1
+    // without walking the uses: an input may have as many as the model has layers
+    let first = unsafe { mlirValueGetFirstUse(value.to_raw()) };
+    !first.ptr.is_null() && unsafe { mlirOpOperandGetNextUse(first) }.ptr.is_null()
 }
 
 /// Whether no result of an op is in use.

@@ -267,9 +267,11 @@ fn uses_are_followed() {
     let main = Func::main(module.as_operation()).unwrap();
     let [a, b] = main.arguments().try_into().unwrap();
     assert_eq!(rewrite::users(a).len(), 1);
+    assert!(rewrite::has_one_use(a));
     assert!(rewrite::defining_op(a).is_none());
     rewrite::replace_all_uses(b, a);
     assert_eq!(rewrite::users(a).len(), 2);
+    assert!(!rewrite::has_one_use(a) && !rewrite::has_one_use(b));
     assert!(!rewrite::is_unused(main.ops()[0]));
     rewrite::replace(main.ops()[0], &[a]);
     assert!(main.ops().is_empty());

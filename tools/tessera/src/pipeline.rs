@@ -30,13 +30,12 @@ pub fn default(level: &str, method: CalibrationMethod, percentile: f64) -> Strin
 /// `DIR/LEVEL.mlir`, and what they name beside them.
 pub fn run(module: &mut Module, pipeline: &str, dump: Option<&Path>) -> Result<BTreeMap<String, Level>> {
     zk_opt::register_all();
-    let unknown = pipeline::unknown_passes(pipeline);
-    let problem = |name: &String| Problem {
-        message: zk_opt::unknown(name),
+    let problem = |message: String| Problem {
+        message,
         place: Some(format!("the pipeline {pipeline}")),
         ..Problem::default()
     };
-    if let Some(failure) = Failure::all(unknown.iter().map(problem).collect()) {
+    if let Some(failure) = Failure::all(zk_opt::advise(pipeline).into_iter().map(problem).collect()) {
         return Err(failure);
     }
     let mut seen = Seen { dump, step: 0, levels: BTreeMap::new() };

@@ -63,16 +63,21 @@ pub fn run_with(registry: &DialectRegistry, arguments: impl IntoIterator<Item = 
         })
         .collect::<Vec<OsString>>();
     // MLIR forgets its passes when its driver ends
-    let advice = arguments.iter().filter_map(pipeline_of).flat_map(|text| unknown_passes(&text)).collect::<Vec<_>>();
+    let advice = arguments.iter().filter_map(pipeline_of).flat_map(|text| advise(&text)).collect::<Vec<_>>();
     let status = drive(registry, &arguments);
     if count {
         for counted in pass::statistics() {
             eprintln!("{:>8} {} {}: {}", counted.count, counted.pass, counted.name, counted.help);
         }
     }
-    if status != 0 {
+    if status == 0 {
+        if let Err(error) = output_of(&arguments).map_or(Ok(()), save_params) {
+            eprintln!("error: {error}");
+            return 1;
+        }
+    } else {
         // what MLIR's own message leaves out
-        advice.iter().for_each(|name| eprintln!("note: {}", unknown(name)));
+        advice.iter().for_each(|note| eprintln!("note: {note}"));
     }
     status
 }
@@ -83,8 +88,44 @@ fn pipeline_of(argument: &OsString) -> Option<String> {
     Some(text.strip_prefix("pass-pipeline=")?.to_owned())
 }
 
+/// The file that the IR goes to.
+fn output_of(arguments: &[OsString]) -> Option<&Path> {
+    let after = arguments.iter().position(|argument| argument == "-o").and_then(|at| arguments.get(at + 1));
+    let within = || arguments.iter().find_map(|argument| argument.to_str()?.strip_prefix("-o="));
+    after.map(Path::new).or_else(|| within().map(Path::new)).filter(|path| path.is_file())
+}
+
+/// Writes the parameters that passes made and a file of IR names beside it, so that the IR can be read again.
+fn save_params(file: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    for name in params::registered() {
+        if text.contains(&format!("\"{name}\"")) {
+            let saved = params::get(&name).and_then(|params| params.save(&file.with_file_name(&name)));
+            saved.map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with the text of a pipeline, and what to do: parentheses that do not close, names that are no passes.
+pub fn advise(pipeline: &str) -> Vec<String> {
+    // what stands in braces is a pass's own
+    let mut depth = 0;
+    let outside = pipeline.chars().filter(|&c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth == 0
+    });
+    let outside = outside.collect::<String>();
+    let (open, close) = (outside.matches('(').count(), outside.matches(')').count());
+    let unclosed = (open != close || depth != 0).then(|| {
+        let braces = if depth == 0 { "" } else { ", and braces that do not close" };
+        format!("the pipeline has {open} '(' and {close} ')'{braces}: {pipeline}")
+    });
+    unclosed.into_iter().chain(unknown_passes(pipeline).iter().map(|name| unknown(name))).collect()
+}
+
 /// What to do about a name that is no pass.
-pub fn unknown(name: &str) -> String {
+fn unknown(name: &str) -> String {
     let near = PASSES
         .iter()
         .copied()
@@ -92,7 +133,7 @@ pub fn unknown(name: &str) -> String {
         .map(|pass| pass.info().name)
         .chain(["canonicalize", "cse", "inline", "sccp", "symbol-dce", "print-op-stats", "view-op-graph"])
         .min_by_key(|known| distance(name, known))
-        .filter(|known| distance(name, known) <= name.len().div_ceil(3));
+        .filter(|known| distance(name, known) <= name.len() / 3);
     match near {
         Some(near) => format!("no pass is called '{name}'; did you mean '{near}'?"),
         None => format!("no pass is called '{name}'; zk-opt --help lists all"),
@@ -140,6 +181,14 @@ mod tests {
         );
         assert_eq!(unknown("canonicalise"), "no pass is called 'canonicalise'; did you mean 'canonicalize'?");
         assert_eq!(unknown("frobnicate"), "no pass is called 'frobnicate'; zk-opt --help lists all");
+    }
+
+    #[test]
+    fn parentheses_are_counted() {
+        register_all();
+        let one = "the pipeline has 1 '(' and 0 ')': builtin.module(cse,x{a=1}";
+        assert_eq!(advise("builtin.module(cse,x{a=1}"), [one, "no pass is called 'x'; zk-opt --help lists all"]);
+        assert_eq!(advise("builtin.module(cse)"), Vec::<String>::new());
     }
 
     #[test]
