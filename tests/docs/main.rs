@@ -106,9 +106,14 @@ fn links_lead_somewhere() {
             let (path, part) = link.split_once('#').map_or((link.as_str(), None), |(p, a)| (p, Some(a)));
             let target = if path.is_empty() { file.clone() } else { file.with_file_name("").join(path) };
             let found = target.exists()
-                && part.is_none_or(|part| fs::read_to_string(&target).is_ok_and(|t| headings(&t).contains(part)));
+                && part.is_none_or(|part| {
+                    fs::read_to_string(&target).is_ok_and(|t| headings(&t).contains(part))
+                });
             if !found {
-                broken.push(format!("{}: {link}", file.strip_prefix(root()).expect("in the repository").display()));
+                broken.push(format!(
+                    "{}: {link}",
+                    file.strip_prefix(root()).expect("in the repository").display()
+                ));
             }
         }
     }

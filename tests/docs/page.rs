@@ -1,11 +1,6 @@
 //! A page: its code blocks, and running them.
 
-use std::{
-    fs,
-    os::unix::fs::symlink,
-    path::Path,
-    process::Command,
-};
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 /// A fenced block.
 pub struct Block {
@@ -75,7 +70,9 @@ pub fn run(text: &str, root: &Path) -> Ran {
     let mut moved = 0isize;
     for block in blocks(text) {
         match (&block.file, block.language.as_str()) {
-            (Some(file), "mlir" | "pdl" | "pdll" | "sh") => fs::write(work.join(file), &block.body).expect("a file"),
+            (Some(file), "mlir" | "pdl" | "pdll" | "sh") => {
+                fs::write(work.join(file), &block.body).expect("a file")
+            }
             (None, "console") => {
                 let right = transcript(&block.body, &work, &path, &mut ran.commands);
                 if right != block.body {
@@ -127,7 +124,9 @@ fn fits(expected: &[&str], found: &[&str]) -> bool {
     match expected.split_first() {
         None => found.is_empty(),
         Some((&"...", rest)) => (0..=found.len()).any(|skip| fits(rest, &found[skip..])),
-        Some((line, rest)) => found.split_first().is_some_and(|(first, found)| line == first && fits(rest, found)),
+        Some((line, rest)) => {
+            found.split_first().is_some_and(|(first, found)| line == first && fits(rest, found))
+        }
     }
 }
 
@@ -138,5 +137,7 @@ fn pages_are_run_and_mended() {
     assert_eq!(ran.commands, 3);
     assert_eq!(ran.text, page.replace("bye", "hello"));
     assert!(ran.difference.contains("--- line 5\n"), "{}", ran.difference);
-    assert!(!fits(&["a", "..."], &["b"]) && fits(&["...", "c"], &["a", "b", "c"]) && !fits(&["..."; 0], &["a"]));
+    assert!(
+        !fits(&["a", "..."], &["b"]) && fits(&["...", "c"], &["a", "b", "c"]) && !fits(&["..."; 0], &["a"])
+    );
 }

@@ -166,12 +166,25 @@ fn every_level_can_be_printed_and_every_pass_leaves_its_ir() {
     }
     assert_eq!(std::fs::read_dir(dir.path()).expect("the directory").count(), 0, "--emit writes nothing");
     ok(dir.path(), &[&args[..], &["-o", "d.tess", "--dump-ir", "ir"]].concat());
-    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("an entry").file_name().into_string().expect("text");
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.expect("an entry").file_name().into_string().expect("text")
+    };
     let dumped: BTreeSet<String> =
         std::fs::read_dir(dir.path().join("ir")).expect("the directory").map(name).collect();
     let passes = zk_opt::pipeline::default_pipeline().matches(',').count() + 1;
-    assert_eq!(dumped.iter().filter(|n| n.starts_with(|c: char| c.is_ascii_digit())).count(), passes + 1, "{dumped:?}");
-    let rest = ["nn.mlir", "qnn.mlir", "circuit.mlir", "digits_mlp.safetensors", "digits_mlp.samples.safetensors", "program.txt"];
+    assert_eq!(
+        dumped.iter().filter(|n| n.starts_with(|c: char| c.is_ascii_digit())).count(),
+        passes + 1,
+        "{dumped:?}"
+    );
+    let rest = [
+        "nn.mlir",
+        "qnn.mlir",
+        "circuit.mlir",
+        "digits_mlp.safetensors",
+        "digits_mlp.samples.safetensors",
+        "program.txt",
+    ];
     assert!(rest.iter().all(|f| dumped.contains(*f)), "{dumped:?}");
 }
 
@@ -181,12 +194,16 @@ fn a_model_compiled_from_ir_says_what_it_does_not_know() {
     let (d, digits) = (dir.path(), compiled("digits_mlp", 1));
     let model = models().join("digits_mlp.onnx");
     let (data, scale) = calibration("digits_mlp");
-    let onnx = ["compile", &model.to_string_lossy(), "--calibration", &data.to_string_lossy(), "--scale", scale];
+    let onnx =
+        ["compile", &model.to_string_lossy(), "--calibration", &data.to_string_lossy(), "--scale", scale];
     ok(d, &[&onnx[..], &["-o", "a.tess", "--dump-ir", "ir"]].concat());
     let from_ir = ok(d, &["compile", "ir/circuit.mlir", "-o", "b.tess"]);
     assert_eq!(from_ir["metadata"]["calibration"]["method"], "as in the IR");
     // the levels above are not in the file, and the Program is the same: keys and proofs are
-    let eval = tessera_in(d, &["run", "b.tess", "--input", &data.to_string_lossy(), "--scale", scale, "--level", "nn"]);
+    let eval = tessera_in(
+        d,
+        &["run", "b.tess", "--input", &data.to_string_lossy(), "--scale", scale, "--level", "nn"],
+    );
     assert_eq!(eval.code, Some(2));
     assert!(eval.err.contains("carries no IR of the level \"nn\""), "{}", eval.err);
     ok(d, &["setup", "b.tess"]);
@@ -213,7 +230,8 @@ fn mistakes_with_pipelines_and_ir_say_what_to_do() {
     let cases: [&[&str]; 10] = [
         &["compile", "digits_mlp.onnx"],
         &[&onnx[..], &["--pass-pipeline=builtin.module(canonicalise,cse,convert-nn-to-qn)"]].concat(),
-        &[&onnx[..], &["--pass-pipeline=builtin.module(canonicalize,nn-calibrate,convert-nn-to-qnn)"]].concat(),
+        &[&onnx[..], &["--pass-pipeline=builtin.module(canonicalize,nn-calibrate,convert-nn-to-qnn)"]]
+            .concat(),
         &[&onnx[..], &["--pass-pipeline=builtin.module(nn-calibrate{method=mean})"]].concat(),
         &[&onnx[..], &["--pass-pipeline=canonicalize", "--percentile", "99"]].concat(),
         &["compile", "ir/qnn.mlir", "--calibration", "digits_test.npz", "--scale", "1/16"],

@@ -36,7 +36,8 @@ fn session(messages: &[Value]) -> Vec<Value> {
     let mut rest = output.stdout.as_slice();
     let mut said = vec![];
     while !rest.is_empty() {
-        let head = rest.windows(4).position(|four| four == b"\r\n\r\n").expect("a header ends in an empty line");
+        let head =
+            rest.windows(4).position(|four| four == b"\r\n\r\n").expect("a header ends in an empty line");
         let header = std::str::from_utf8(&rest[..head]).expect("a header is text");
         let length = header.lines().find_map(|line| line.strip_prefix("Content-Length: ")).expect("a length");
         let end = head + 4 + length.trim().parse::<usize>().expect("a number");
@@ -87,5 +88,8 @@ fn a_file_without_mistakes_has_no_diagnostics_and_answers_questions() {
     let hover = answer(&said, 1)["contents"]["value"].as_str().expect("text");
     assert!(hover.contains("\"nn.relu\"") && hover.contains("tensor<12xf32>"), "{hover}");
     let definition = &answer(&said, 2)[0];
-    assert_eq!((&definition["uri"], &definition["range"]["start"]["line"]), (&json!("file:///f.mlir"), &json!(1)));
+    assert_eq!(
+        (&definition["uri"], &definition["range"]["start"]["line"]),
+        (&json!("file:///f.mlir"), &json!(1))
+    );
 }

@@ -78,7 +78,9 @@ fn every_pass_has_a_file_that_runs_it() {
 fn every_example_snapshot_has_its_pass() {
     for entry in fs::read_dir(folder().join("snapshots")).expect("there are snapshots") {
         let name = entry.expect("a folder can be read").file_name().to_string_lossy().into_owned();
-        let Some(pass) = name.strip_prefix("example__").and_then(|name| name.strip_suffix(".snap")) else { continue };
+        let Some(pass) = name.strip_prefix("example__").and_then(|name| name.strip_suffix(".snap")) else {
+            continue;
+        };
         assert!(pass_names().contains(&pass), "{name} belongs to no pass any more: remove it");
     }
 }
@@ -120,7 +122,11 @@ fn the_default_pipeline_is_the_same_for_both_tools_and_continues_from_any_pass()
             continue;
         }
         let path = format!("ir/{name}");
-        assert_eq!(&tessera(&["compile", &path, "-o", "c.tess", "--json"])["program"]["digest"], program, "{name}");
+        assert_eq!(
+            &tessera(&["compile", &path, "-o", "c.tess", "--json"])["program"]["digest"],
+            program,
+            "{name}"
+        );
         let text = fs::read_to_string(folder.path().join(&path)).expect("text");
         let level = ["circuit", "qnn"].into_iter().find(|level| text.contains(&format!(" {level}.")));
         let rest = zk_opt::pipeline::pipeline_from(level.unwrap_or("nn"));
@@ -192,7 +198,6 @@ fn the_driver_is_mlir_opts() {
     }
 }
 
-
 /// What `zk-opt -o` writes can be read again: parameters that passes made lie beside it.
 #[test]
 fn parameters_are_written_beside_the_output() {
@@ -203,7 +208,8 @@ fn parameters_are_written_beside_the_output() {
     let one = out.path().join("convert.mlir");
     let case = source.split("// -----").next().expect("a case").replace("convert/params", "params");
     fs::write(&one, case).expect("a file");
-    fs::copy(folder().join("convert/params.safetensors"), out.path().join("params.safetensors")).expect("a copy");
+    fs::copy(folder().join("convert/params.safetensors"), out.path().join("params.safetensors"))
+        .expect("a copy");
     let lowered = run(&[&one.display().to_string(), lower, "-o", &file]);
     assert!(lowered.status.success(), "{}", transcript(&lowered));
     let again = run(&[&file, "--pass-pipeline=builtin.module(check-params,circuit-intervals)"]);

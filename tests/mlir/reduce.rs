@@ -10,7 +10,8 @@ fn what_does_not_matter_goes() {
     fs::write(&script, "#!/bin/sh\ngrep -q circuit.lookup \"$1\" && exit 1\nexit 0\n").expect("a script");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("permissions");
     let big = folder.path().join("big.mlir");
-    let noise = (0..20).map(|i| format!("  %n{i} = circuit.constant [{i}] : !circuit.tensor<4, [{i}, {i}]>\n"));
+    let noise =
+        (0..20).map(|i| format!("  %n{i} = circuit.constant [{i}] : !circuit.tensor<4, [{i}, {i}]>\n"));
     let source = format!(
         "circuit.table @relu domain [-255, 255] clamp offset 0 shift 0 min 0 max 255
 func.func @main() {{

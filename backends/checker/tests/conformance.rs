@@ -65,7 +65,9 @@ impl Backend for Broken {
     }
     fn setup(&self, program: &Program) -> Result<(Program, Program), SetupError> {
         match self.0 {
-            Hole::Nothing => Err(SetupError::Unsupported { backend: "broken".into(), reason: "nothing".into() }),
+            Hole::Nothing => {
+                Err(SetupError::Unsupported { backend: "broken".into(), reason: "nothing".into() })
+            }
             _ => Checker.setup(program),
         }
     }
@@ -74,7 +76,9 @@ impl Backend for Broken {
     }
     fn verify(&self, key: &Program, publics: &Publics, proof: &Trace) -> Result<Verified, VerifyError> {
         match self.0 {
-            Hole::Accepts => Ok(Verified { security_bits: 0.0, regime: String::new(), limited_by: String::new() }),
+            Hole::Accepts => {
+                Ok(Verified { security_bits: 0.0, regime: String::new(), limited_by: String::new() })
+            }
             Hole::Statement => Checker.verify(key, &proof.publics, proof),
             Hole::Refuses => Err(VerifyError::Lookups),
             Hole::Panics => panic!("not written"),

@@ -4,7 +4,10 @@
 //! about a whole model is in its Program. The cost of an op is the discardable attribute `circuit.cost`, spelled here alone.
 
 use crate::ops::{CircuitOp, CircuitType, Stage};
-use melior::ir::{Attribute, OperationRef, operation::{OperationLike, OperationResult}};
+use melior::ir::{
+    Attribute, OperationRef,
+    operation::{OperationLike, OperationResult},
+};
 use std::fmt::{self, Display, Formatter};
 use std::iter::Sum;
 use std::ops::Add;
@@ -79,7 +82,11 @@ impl Sum for OpCost {
 
 impl Display for OpCost {
     fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
-        write!(formatter, "{} fixed cells, {} witness cells, {} lookups", self.fixed, self.witness, self.lookups)
+        write!(
+            formatter,
+            "{} fixed cells, {} witness cells, {} lookups",
+            self.fixed, self.witness, self.lookups
+        )
     }
 }
 
@@ -89,7 +96,9 @@ pub fn annotate(op: OperationRef, cost: OpCost) {
         return attrs::remove(op, COST);
     }
     let OpCost { fixed, witness, lookups } = cost;
-    let text = format!("{{fixed_cells = {fixed} : i64, witness_cells = {witness} : i64, lookups = {lookups} : i64}}");
+    let text = format!(
+        "{{fixed_cells = {fixed} : i64, witness_cells = {witness} : i64, lookups = {lookups} : i64}}"
+    );
     if let Some(attribute) = Attribute::parse(context_of(op.location()), &text) {
         attrs::set(op, COST, attribute);
     }

@@ -286,11 +286,14 @@ fn run_counted(pass: &dyn Pass, module: OperationRef, options: &Options) -> Resu
     let counts = options.counts.borrow();
     let declared = pass.statistics();
     if let Some(unknown) = counts.keys().find(|count| !declared.iter().any(|(known, _)| known == *count)) {
-        return Err(Error::new(format!("pass '{name}' counts '{unknown}', which its statistics do not declare")));
+        return Err(Error::new(format!(
+            "pass '{name}' counts '{unknown}', which its statistics do not declare"
+        )));
     }
     let mut counted = COUNTED.lock().unwrap_or_else(PoisonError::into_inner);
     for &(statistic, help) in declared {
-        counted.entry((name, statistic)).or_insert((help, 0)).1 += counts.get(statistic).copied().unwrap_or(0);
+        counted.entry((name, statistic)).or_insert((help, 0)).1 +=
+            counts.get(statistic).copied().unwrap_or(0);
     }
     Ok(())
 }
@@ -398,9 +401,8 @@ unsafe extern "C" fn run(
 ) -> bool {
     let pass = unsafe { *pass.cast::<&'static dyn Pass>() };
     let module = unsafe { OperationRef::from_raw(op) };
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        run_counted(pass, module, &unsafe { options(pass, raw, count) }?)
-    }));
+    let outcome =
+        catch_unwind(AssertUnwindSafe(|| run_counted(pass, module, &unsafe { options(pass, raw, count) }?)));
     match outcome.unwrap_or_else(|panic| Err(panicked(&*panic))) {
         Ok(()) => true,
         Err(error) => {

@@ -172,8 +172,14 @@ fn the_ir_after_each_pass_can_be_seen() {
 fn names_that_are_no_passes_are_found() {
     pass::register(&[&Obey]);
     let none: [&str; 0] = [];
-    assert_eq!(pipeline::unknown_passes("builtin.module(test-obey{size=3 name=x,y},func.func(cse), canonicalize)"), none);
-    assert_eq!(pipeline::unknown_passes("builtin.module(test-obay{size=3},func.func(csee,cse),x"), ["test-obay", "csee", "x"]);
+    assert_eq!(
+        pipeline::unknown_passes("builtin.module(test-obey{size=3 name=x,y},func.func(cse), canonicalize)"),
+        none
+    );
+    assert_eq!(
+        pipeline::unknown_passes("builtin.module(test-obay{size=3},func.func(csee,cse),x"),
+        ["test-obay", "csee", "x"]
+    );
 }
 
 #[test]
@@ -362,7 +368,11 @@ struct Count;
 
 impl Pass for Count {
     fn info(&self) -> PassInfo {
-        PassInfo { name: "test-count", options: const { &[OptionSpec::boolean("wrong", "", false)] }, ..Obey.info() }
+        PassInfo {
+            name: "test-count",
+            options: const { &[OptionSpec::boolean("wrong", "", false)] },
+            ..Obey.info()
+        }
     }
 
     fn statistics(&self) -> &'static [(&'static str, &'static str)] {
@@ -370,7 +380,8 @@ impl Pass for Count {
     }
 
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
-        options.count(if options.boolean("wrong") { "other" } else { "seen" }, rewrite::all_ops(module).len());
+        options
+            .count(if options.boolean("wrong") { "other" } else { "seen" }, rewrite::all_ops(module).len());
         Ok(())
     }
 }
@@ -384,7 +395,10 @@ fn passes_count() {
     // a function and its return, twice
     assert_eq!(counted, [("never", 0), ("seen", 4)]);
     let error = run(MAIN, "builtin.module(test-count{wrong=true})").unwrap_err().to_string();
-    assert!(error.contains("pass 'test-count' counts 'other', which its statistics do not declare"), "{error}");
+    assert!(
+        error.contains("pass 'test-count' counts 'other', which its statistics do not declare"),
+        "{error}"
+    );
 }
 
 const DOUBLE: &str = r#"
@@ -406,7 +420,8 @@ fn patterns_are_read_from_text() {
     rewrite::apply_pdl(module.as_operation(), DOUBLE, "double.pdl.mlir").unwrap();
     let text = tessera_mlir::print(&module);
     assert!(text.contains("arith.muli") && !text.contains("arith.addi"), "{text}");
-    let apply = |source: &str| rewrite::apply_pdl(module.as_operation(), source, "p.mlir").unwrap_err().to_string();
+    let apply =
+        |source: &str| rewrite::apply_pdl(module.as_operation(), source, "p.mlir").unwrap_err().to_string();
     assert!(apply("module {}").contains("p.mlir: expected pdl.pattern ops, found none"));
     assert!(apply("pdl.pattern").contains("p.mlir:1:"));
 }

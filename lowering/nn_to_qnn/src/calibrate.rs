@@ -192,11 +192,15 @@ fn unpack(main: &Func, packed: &Params) -> Result<Vec<Vec<ArrayD<f32>>>> {
         let Some((&count, _)) = fits else {
             let expected = shape::show(&extents);
             let found = shape::show(&param.shape);
-            return Err(Error::new(format!("samples of {name:?}: expected the shape Nx{expected}, found {found}")));
+            return Err(Error::new(format!(
+                "samples of {name:?}: expected the shape Nx{expected}, found {found}"
+            )));
         };
         if input > 0 && count != samples.len() {
             let expected = samples.len();
-            return Err(Error::new(format!("expected {expected} samples of {name:?} as of the others, found {count}")));
+            return Err(Error::new(format!(
+                "expected {expected} samples of {name:?} as of the others, found {count}"
+            )));
         }
         samples.resize(count, vec![]);
         let size = shape::elements(&extents)?;

@@ -101,7 +101,10 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
                 Ok(Some(view)) => view,
                 Ok(None) => {
                     let name = func::op_name(op);
-                    errors.push(Error::at(op.location(), format!("expected an op of the nn dialect, found {name}")));
+                    errors.push(Error::at(
+                        op.location(),
+                        format!("expected an op of the nn dialect, found {name}"),
+                    ));
                     continue;
                 }
                 Err(e) => {

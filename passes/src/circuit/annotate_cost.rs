@@ -18,7 +18,9 @@ impl Pass for AnnotateCost {
             guarantees: "the same circuit; every op that costs something carries circuit.cost: fixed cells, witness cells and \
                          lookups, by its shapes alone; packing, padding and sharing are the placement's.",
             rejects: "nothing.",
-            options: const { &[OptionSpec::boolean("total", "whether to say the sum, as a remark at @main", false)] },
+            options: const {
+                &[OptionSpec::boolean("total", "whether to say the sum, as a remark at @main", false)]
+            },
             example: EXAMPLE,
         }
     }

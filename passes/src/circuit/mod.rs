@@ -17,5 +17,5 @@ pub use intervals::Intervals;
 pub use print_intervals::PrintIntervals;
 
 /// The passes of this folder.
-pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = 
+pub const PASSES: &[&dyn tessera_mlir::pass::Pass] =
     &[&AbsorbScale, &HoistViews, &Intervals, &PrintIntervals, &AnnotateCost];

@@ -58,6 +58,9 @@ mod tests {
     #[test]
     fn bits_are_those_of_the_smallest_type() {
         let of = |lo: i64, hi: i64| bits(Interval::new(lo, hi));
-        assert_eq!([of(0, 0), of(0, 1), of(0, 255), of(0, 256), of(-1, 0), of(-128, 127), of(-128, 128)], [0, 1, 8, 9, 1, 8, 9]);
+        assert_eq!(
+            [of(0, 0), of(0, 1), of(0, 255), of(0, 256), of(-1, 0), of(-128, 127), of(-128, 128)],
+            [0, 1, 8, 9, 1, 8, 9]
+        );
     }
 }

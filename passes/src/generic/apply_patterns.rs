@@ -43,7 +43,9 @@ fn read(file: &Path) -> Result<String> {
     let prefix = std::env::var("MLIR_SYS_220_PREFIX").unwrap_or_else(|_| "/usr/lib/llvm-22".into());
     let output = Command::new(format!("{prefix}/bin/{tool}")).args(["-x", "mlir"]).arg(file).output();
     let output = output.map_err(|error| {
-        Error::new(format!("cannot run {prefix}/bin/{tool}: {error}; install mlir-22-tools, or write the patterns in PDL"))
+        Error::new(format!(
+            "cannot run {prefix}/bin/{tool}: {error}; install mlir-22-tools, or write the patterns in PDL"
+        ))
     })?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);

@@ -32,10 +32,11 @@ impl Pass for DropUnusedParams {
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let mut read = BTreeSet::new();
         for op in rewrite::all_ops(module) {
-            match (func::loaded_global(op), CircuitOp::view(op)?) {
-                (Some(name), _) | (None, Some(CircuitOp::Weight { global: name, .. })) => drop(read.insert(name)),
-                _ => {}
-            }
+            let weight = match CircuitOp::view(op)? {
+                Some(CircuitOp::Weight { global, .. }) => Some(global),
+                _ => None,
+            };
+            read.extend(func::loaded_global(op).or(weight));
         }
         let declared = func::globals(module)?;
         let unused = declared.iter().filter(|(name, _)| !read.contains(name)).collect::<Vec<_>>();

@@ -11,4 +11,5 @@ pub use drop_unused_params::DropUnusedParams;
 pub use print_graph::{PrintGraph, graph};
 
 /// The passes of this folder.
-pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = &[&CheckParams, &DropUnusedParams, &ApplyPatterns, &PrintGraph];
+pub const PASSES: &[&dyn tessera_mlir::pass::Pass] =
+    &[&CheckParams, &DropUnusedParams, &ApplyPatterns, &PrintGraph];

@@ -1,10 +1,15 @@
 //! `print-graph`: the ops of `@main` as a graph for Graphviz, with shapes and costs.
 
-use melior::ir::{OperationRef, Value, ValueLike, operation::{OperationLike, OperationResult}};
+use melior::ir::{
+    OperationRef, Value, ValueLike,
+    operation::{OperationLike, OperationResult},
+};
 use std::{collections::HashMap, fmt::Write};
 use tessera_circuit::cost;
 use tessera_mlir::{
-    Error, Result, func::{Func, op_name}, loc,
+    Error, Result,
+    func::{Func, op_name},
+    loc,
     pass::{OptionSpec, Options, Pass, PassInfo},
     rewrite,
 };
@@ -53,7 +58,8 @@ pub fn graph(main: &Func) -> String {
         }
     };
     for (index, argument) in main.arguments().into_iter().enumerate() {
-        let label = format!("{}\\n{}", escape(&main.argument_name(index)), escape(&argument.r#type().to_string()));
+        let label =
+            format!("{}\\n{}", escape(&main.argument_name(index)), escape(&argument.r#type().to_string()));
         line(&mut text, format_args!("a{index} [label=\"{label}\", style=rounded]"));
         edges(&mut text, &format!("a{index}"), argument);
     }

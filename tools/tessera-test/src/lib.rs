@@ -101,7 +101,11 @@ impl Suite {
         let failed = |input: &&String| catch_unwind(AssertUnwindSafe(|| self.test(input))).is_err();
         let failed = inputs.iter().filter(failed).map(String::as_str).collect::<Vec<_>>();
         let left = self.snapshots_without_input(&inputs);
-        assert!(left.is_empty(), "these snapshots belong to no input any more, remove them: {}", left.join(", "));
+        assert!(
+            left.is_empty(),
+            "these snapshots belong to no input any more, remove them: {}",
+            left.join(", ")
+        );
         assert!(
             failed.is_empty(),
             "{} of {} files failed: {}\nwhen the new output is right, accept it by: {}",
@@ -134,7 +138,8 @@ impl Suite {
         let known = known.collect::<BTreeSet<_>>();
         let entries = fs::read_dir(self.folder.join("snapshots")).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let ours = names.filter(|name| name.starts_with(&format!("{}@", self.name)) && name.ends_with(".snap"));
+        let ours =
+            names.filter(|name| name.starts_with(&format!("{}@", self.name)) && name.ends_with(".snap"));
         ours.filter(|name| !known.contains(name)).collect()
     }
 
@@ -153,7 +158,12 @@ impl Suite {
                 let text = format!("builtin.module({})", info.name);
                 pipeline::run(&mut module, &text, &Settings::default())
                     .unwrap_or_else(|error| panic!("{} fails on its own example: {error}", info.name));
-                snapshot(&self.folder, &format!("example__{}", info.name), None, &tessera_mlir::print(&module));
+                snapshot(
+                    &self.folder,
+                    &format!("example__{}", info.name),
+                    None,
+                    &tessera_mlir::print(&module),
+                );
             };
             if catch_unwind(AssertUnwindSafe(test)).is_err() {
                 failed.push(info.name);
@@ -223,7 +233,11 @@ pub fn documented(passes: &[&[&dyn Pass]]) {
         let info = pass.info();
         assert!(names.insert(info.name), "two passes are called {}", info.name);
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        assert!(info.name.chars().all(plain), "{}: a name has lower-case letters, digits and dashes", info.name);
+        assert!(
+            info.name.chars().all(plain),
+            "{}: a name has lower-case letters, digits and dashes",
+            info.name
+        );
         for (what, text) in [
             ("summary", info.summary),
             ("expects", info.expects),
@@ -289,7 +303,10 @@ mod tests {
         }
         let (_folder, changed) = suite("echo", &[input, ("snapshots/echo@a__b.mlir.snap", SNAP)]);
         let text = failure(&changed);
-        assert!(text.contains("1 of 1 files failed: a/b.mlir") && text.ends_with("accept it by: bless it"), "{text}");
+        assert!(
+            text.contains("1 of 1 files failed: a/b.mlir") && text.ends_with("accept it by: bless it"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -120,7 +120,10 @@ mod tests {
     #[test]
     fn the_options_of_calibration_stand_in_the_pipeline() {
         let text = default("nn", CalibrationMethod::Percentile, 99.5);
-        assert!(text.contains(",nn-calibrate{method=percentile percentile=99.5},convert-nn-to-qnn,"), "{text}");
+        assert!(
+            text.contains(",nn-calibrate{method=percentile percentile=99.5},convert-nn-to-qnn,"),
+            "{text}"
+        );
         assert_eq!(default("nn", CalibrationMethod::MinMax, 99.5), zk_opt::pipeline::default_pipeline());
         assert!(!default("qnn", CalibrationMethod::Percentile, 99.5).contains("calibrate"));
     }
@@ -135,7 +138,9 @@ mod tests {
         assert!(levels["qnn"].text.contains("qnn.relu") || levels["qnn"].text.contains("qnn.requantize"));
         assert!(!levels["circuit"].text.contains("qnn."));
         let file = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
-        assert!(file("00-input.mlir").contains("nn.relu") && file("03-nn-calibrate.mlir").contains("nn.relu"));
+        assert!(
+            file("00-input.mlir").contains("nn.relu") && file("03-nn-calibrate.mlir").contains("nn.relu")
+        );
         assert_eq!(file("12-circuit-intervals.mlir"), file("circuit.mlir"));
         assert_eq!(file("circuit.mlir"), levels["circuit"].text);
     }

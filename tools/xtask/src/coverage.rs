@@ -31,9 +31,14 @@ pub fn page(root: &Path, dialects: &[&str]) -> Result<String, String> {
     );
     for dialect in dialects {
         let td = root.join("dialects").join(dialect).join(format!("{dialect}.td"));
-        let definitions = std::fs::read_to_string(&td).map_err(|e| format!("cannot read {}: {e}", td.display()))?;
+        let definitions =
+            std::fs::read_to_string(&td).map_err(|e| format!("cannot read {}: {e}", td.display()))?;
         let heads = KINDS.map(|(head, _)| head);
-        text += &format!("\n## {dialect}\n\n| op | {} |\n|---|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
+        text += &format!(
+            "\n## {dialect}\n\n| op | {} |\n|---|{}\n",
+            heads.join(" | "),
+            "---|".repeat(heads.len())
+        );
         for op in mnemonics(&definitions) {
             let mut counts = [0; KINDS.len()];
             for (path, source) in &files {

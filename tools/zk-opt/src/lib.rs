@@ -97,7 +97,8 @@ fn output_of(arguments: &[OsString]) -> Option<&Path> {
 
 /// Writes the parameters that passes made and a file of IR names beside it, so that the IR can be read again.
 fn save_params(file: &Path) -> Result<(), String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     for name in params::registered() {
         if text.contains(&format!("\"{name}\"")) {
             let saved = params::get(&name).and_then(|params| params.save(&file.with_file_name(&name)));
@@ -187,7 +188,10 @@ mod tests {
     fn parentheses_are_counted() {
         register_all();
         let one = "the pipeline has 1 '(' and 0 ')': builtin.module(cse,x{a=1}";
-        assert_eq!(advise("builtin.module(cse,x{a=1}"), [one, "no pass is called 'x'; zk-opt --help lists all"]);
+        assert_eq!(
+            advise("builtin.module(cse,x{a=1}"),
+            [one, "no pass is called 'x'; zk-opt --help lists all"]
+        );
         assert_eq!(advise("builtin.module(cse)"), Vec::<String>::new());
     }
 

@@ -72,7 +72,9 @@ mod tests {
 
     #[test]
     fn a_pipeline_starts_at_any_level() {
-        assert!(default_pipeline().starts_with("builtin.module(canonicalize,cse,nn-calibrate,convert-nn-to-qnn,"));
+        assert!(
+            default_pipeline().starts_with("builtin.module(canonicalize,cse,nn-calibrate,convert-nn-to-qnn,")
+        );
         let qnn = "builtin.module(canonicalize,cse,convert-qnn-to-circuit,circuit-absorb-scale,";
         assert!(pipeline_from("qnn").starts_with(qnn));
         assert!(pipeline_from("circuit").starts_with("builtin.module(circuit-absorb-scale,"));

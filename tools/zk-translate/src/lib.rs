@@ -75,8 +75,8 @@ fn import_onnx(cli: &Cli) -> Result<(), String> {
     let name = cli.output.as_deref().unwrap_or(&cli.input).file_stem().unwrap_or_default();
     let weights = format!("{}.safetensors", name.to_string_lossy());
     let options = ImportOptions { weights: Some(weights.clone()), ..ImportOptions::default() };
-    let (module, values) =
-        tessera_import_onnx::import(&context, Source::Path(&cli.input), &options).map_err(|e| e.to_string())?;
+    let (module, values) = tessera_import_onnx::import(&context, Source::Path(&cli.input), &options)
+        .map_err(|e| e.to_string())?;
     if let Some(output) = &cli.output {
         values.save(&output.with_file_name(weights)).map_err(|e| e.to_string())?;
     }

@@ -72,7 +72,8 @@ fn line(out: &mut String, text: &str) {
 fn inline(value: &Value, limits: Limits) -> Option<String> {
     let text = match value {
         Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, value)| Some(format!("{name}: {}", inline(value, limits)?)));
+            let fields =
+                fields.iter().map(|(name, value)| Some(format!("{name}: {}", inline(value, limits)?)));
             format!("{{{}}}", fields.collect::<Option<Vec<_>>>()?.join(", "))
         }
         Value::Array(values) => {

@@ -157,7 +157,9 @@ impl<B: Backend> Suite<'_, B> {
         };
         let vk = match read_vk(&vk_bytes) {
             Ok(vk) if write_vk(&vk) == vk_bytes => vk,
-            Ok(_) => return self.wrong(name, "the verifying key is written in another way after it was read"),
+            Ok(_) => {
+                return self.wrong(name, "the verifying key is written in another way after it was read");
+            }
             Err(e) => return self.wrong(name, format_args!("the verifying key cannot be read: {e}")),
         };
         let proof = match self.backend.prove(&pk, honest.clone()) {
@@ -201,10 +203,16 @@ impl<B: Backend> Suite<'_, B> {
             let mut bad = proof.clone();
             bad[at] ^= 1 << (at % 8);
             expect(format!("a changed proof is accepted: byte {at}"), verify(&honest.publics, &bad).is_ok());
-            expect(format!("a cut proof is accepted: {at} bytes"), verify(&honest.publics, &proof[..at]).is_ok());
+            expect(
+                format!("a cut proof is accepted: {at} bytes"),
+                verify(&honest.publics, &proof[..at]).is_ok(),
+            );
             let (pk_at, vk_at) = (at % pk_bytes.len(), at % vk_bytes.len());
             expect(format!("a cut proving key is read: {pk_at} bytes"), read_pk(&pk_bytes[..pk_at]).is_ok());
-            expect(format!("a cut verifying key is read: {vk_at} bytes"), read_vk(&vk_bytes[..vk_at]).is_ok());
+            expect(
+                format!("a cut verifying key is read: {vk_at} bytes"),
+                read_vk(&vk_bytes[..vk_at]).is_ok(),
+            );
         }
         // another relation: a table of twice the height
         let mut other = case.program.clone();

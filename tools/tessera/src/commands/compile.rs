@@ -269,13 +269,16 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
     let bar = screen.progress.phase(&format!("compiling {name}"), None);
     let context = tessera_passes::context();
     let (done, time) = timed(|| {
-        let start = if is_ir(&o.model) { read_ir(&context, o, &name)? } else { read_onnx(&context, o, &name)? };
+        let start =
+            if is_ir(&o.model) { read_ir(&context, o, &name)? } else { read_onnx(&context, o, &name)? };
         let level = level_of(start.module.as_operation())?;
         let by_default = || pipeline::default(level, o.calibration_method, o.percentile);
         let pipeline = o.pass_pipeline.clone().unwrap_or_else(by_default);
         let lowered = lower(start, &pipeline, dump)?;
         match o.emit {
-            Some(level) if level != EmitLevel::Program => Ok(Done::Level(emit(level, &lowered)?, lowered.about.notes)),
+            Some(level) if level != EmitLevel::Program => {
+                Ok(Done::Level(emit(level, &lowered)?, lowered.about.notes))
+            }
             _ => finish(lowered, &labels, o.batch as usize, dump).map(Done::Model),
         }
     });
@@ -400,7 +403,8 @@ fn read_ir<'c>(context: &'c Context, o: &Compile, name: &str) -> Result<Start<'c
         (about.factors, about.notes) = (inputs.factors, inputs.notes);
     } else if let Some(stated) = &stated {
         let held = params::get(stated)?;
-        about.calibration.samples = held.0.values().next().and_then(|p| p.shape.first()).copied().unwrap_or(0);
+        about.calibration.samples =
+            held.0.values().next().and_then(|p| p.shape.first()).copied().unwrap_or(0);
         about.calibration.data = stated.clone();
     }
     if level == "nn" && (o.calibration.is_some() || stated.is_some()) && o.pass_pipeline.is_none() {

@@ -20,6 +20,7 @@ serde.workspace = true
 
 [dev-dependencies]
 tessera-checker = { workspace = true, features = ["testing"] }
+tessera-runtime.workspace = true
 "#;
 
 const SOURCE: &str = r##"//! The backend `@kebab@`: say what it proves with.
@@ -94,12 +95,20 @@ impl Backend for @Camel@ {
 
 const TEST: &str = r##"//! The suite that every backend passes.
 use tessera_@snake@::@Camel@;
-use tessera_checker::testing::conformance;
+use tessera_checker::testing::conformance::{self, Codec, Settings, plain};
 
 #[test]
 #[ignore = "take this line out when setup, prove and verify are written"]
 fn conforms() {
-    conformance::run(&@Camel@, &conformance::Settings::default());
+    let codec = Codec::<@Camel@> {
+        proving_key: (plain::write, plain::read),
+        verifying_key: (plain::write, plain::read),
+        proof: (plain::write, plain::read_for),
+    };
+    let report = conformance::run(&@Camel@, &codec, &Settings::default(), |case| {
+        tessera_runtime::run(&case.program, &case.plan, case.inputs.clone()).expect("an honest witness")
+    });
+    println!("{report:?}");
 }
 "##;
 
@@ -119,7 +128,8 @@ pub fn new_backend(root: &Path, name: &str) -> Result<Changes, String> {
     changes.created.insert(folder.join("src/lib.rs"), fill(SOURCE, &values));
     changes.created.insert(folder.join("tests/conformance.rs"), fill(TEST, &values));
     changes.edit(root, "Cargo.toml", |text| {
-        let text = text.replace("\"backends/plonky3\",", &format!("\"backends/plonky3\", \"backends/{}\",", name.snake));
+        let text = text
+            .replace("\"backends/plonky3\",", &format!("\"backends/plonky3\", \"backends/{}\",", name.snake));
         let line = "tessera-checker = { path = \"backends/checker\" }\n";
         let new = format!("{line}tessera-{} = {{ path = \"backends/{}\" }}\n", name.kebab, name.snake);
         text.contains(line).then(|| text.replace(line, &new))

@@ -88,10 +88,16 @@ impl Name {
                 && w.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
         };
         if !words.iter().all(word) {
-            return Err(format!("expected a name of lower-case words with dashes, such as merge-splits, found {text:?}"));
+            return Err(format!(
+                "expected a name of lower-case words with dashes, such as merge-splits, found {text:?}"
+            ));
         }
         let capital = |w: &&str| w[..1].to_ascii_uppercase() + &w[1..];
-        Ok(Self { kebab: words.join("-"), snake: words.join("_"), camel: words.iter().map(capital).collect() })
+        Ok(Self {
+            kebab: words.join("-"),
+            snake: words.join("_"),
+            camel: words.iter().map(capital).collect(),
+        })
     }
 }
 
@@ -164,7 +170,9 @@ mod tests {
     fn wrong_names_and_files_that_exist_are_refused() {
         let root = crate::root();
         assert!(new_pass(&root, "Merge", "circuit").unwrap_err().contains("lower-case words"));
-        assert!(new_pass(&root, "merge-splits", "tosa").unwrap_err().contains("one of circuit, generic, nn, qnn"));
+        assert!(
+            new_pass(&root, "merge-splits", "tosa").unwrap_err().contains("one of circuit, generic, nn, qnn")
+        );
         assert!(new_pass(&root, "intervals", "circuit").unwrap_err().contains("exists already"));
         assert!(new_op(&root, "lookup", "circuit").unwrap_err().contains("exists already"));
         assert!(new_op(&root, "lookup", "generic").unwrap_err().contains("one of circuit, nn, qnn"));
@@ -195,7 +203,10 @@ mod tests {
 
     #[test]
     fn lines_are_put_in_order() {
-        assert_eq!(insert_sorted("x\nmod a;\nmod c;\ny\n", "mod ", "mod b;").unwrap(), "x\nmod a;\nmod b;\nmod c;\ny\n");
+        assert_eq!(
+            insert_sorted("x\nmod a;\nmod c;\ny\n", "mod ", "mod b;").unwrap(),
+            "x\nmod a;\nmod b;\nmod c;\ny\n"
+        );
         assert_eq!(insert_sorted("mod a;\n", "mod ", "mod b;").unwrap(), "mod a;\nmod b;\n");
         assert_eq!(insert_sorted("x\n", "mod ", "mod b;"), None);
     }

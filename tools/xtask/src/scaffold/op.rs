@@ -64,7 +64,8 @@ pub fn new_op(root: &Path, name: &str, dialect: &str) -> Result<Changes, String>
         // the last variant of the typed view, and the last line of its reader
         let start = text.find(&format!("pub enum {view}<"))?;
         let end = start + text[start..].find("\n}\n")?;
-        let variant = format!("\n    /// `{dialect}.{}`\n    {} {{ x: Value<'c, 'a> }},", name.snake, name.camel);
+        let variant =
+            format!("\n    /// `{dialect}.{}`\n    {} {{ x: Value<'c, 'a> }},", name.snake, name.camel);
         let text = format!("{}{variant}{}", &text[..end], &text[end..]);
         let message = text.find("is not an op of the")?;
         let reader = text[..message].rfind("            _ => ")?;
@@ -89,7 +90,9 @@ pub fn new_op(root: &Path, name: &str, dialect: &str) -> Result<Changes, String>
         format!(
             "write what it means, where the compiler asks for it: cargo check -p tessera-{dialect} (its shape and intervals, its name, its interpreter), then the lowerings"
         ),
-        format!("its mistakes and its folds: tests/mlir/{dialect}/errors.mlir, tests/mlir/{dialect}/canonicalize.mlir"),
+        format!(
+            "its mistakes and its folds: tests/mlir/{dialect}/errors.mlir, tests/mlir/{dialect}/canonicalize.mlir"
+        ),
         "accept the snapshots and the reference page, then read them: ./x bless && git diff".to_owned(),
     ];
     Ok(changes)

@@ -210,7 +210,9 @@ pub fn new_pass(root: &Path, name: &str, dialect: &str) -> Result<Changes, Strin
     if root.join(&source).exists() {
         return Err(format!("{} exists already; choose another name", source.display()));
     }
-    changes.created.insert(source.clone(), fill(if folder == "generic" { GENERIC } else { REWRITE }, &values));
+    changes
+        .created
+        .insert(source.clone(), fill(if folder == "generic" { GENERIC } else { REWRITE }, &values));
     let test = Path::new("tests/mlir").join(folder).join(format!("{}.mlir", name.snake));
     let command = format!("// RUN: zk-opt --pass-pipeline=builtin.module({pass}) --pass-statistics\n\n");
     changes.created.insert(test.clone(), command + room.test + "\n");
@@ -229,7 +231,8 @@ pub fn new_pass(root: &Path, name: &str, dialect: &str) -> Result<Changes, Strin
             insert_sorted(text, "pub mod ", &format!("pub mod {folder};"))
         })?;
         changes.edit(root, "passes/src/registry.rs", |text| {
-            let text = text.replace("use crate::{circuit, generic", &format!("use crate::{{circuit, generic, {folder}"));
+            let text = text
+                .replace("use crate::{circuit, generic", &format!("use crate::{{circuit, generic, {folder}"));
             let text = text.replace("&[generic::PASSES,", &format!("&[generic::PASSES, {folder}::PASSES,"));
             text.contains(&format!("{folder}::PASSES,")).then_some(text)
         })?;
