@@ -2,6 +2,7 @@
 use crate::support::*;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::path::Path;
 use tessera::data::bind::Factor;
 
 fn integers(report: &Value) -> Vec<Vec<i64>> {

@@ -39,7 +39,9 @@ fn seal(key: &Key, publics: &Publics, tables: &[Vec<i64>]) -> Digest {
     for list in publics.tensors.iter().chain(tables) {
         // lengths first, so that no two lists of lists are hashed alike
         hash.update(&(list.len() as u64).to_le_bytes());
-        list.iter().for_each(|value| drop(hash.update(&value.to_le_bytes())));
+        for value in list {
+            hash.update(&value.to_le_bytes());
+        }
     }
     Digest(*hash.finalize().as_bytes())
 }

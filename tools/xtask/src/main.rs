@@ -58,6 +58,12 @@ fn docs() -> Result<(), String> {
 
 fn write(changes: Changes) -> Result<(), String> {
     changes.write(&xtask::root())?;
+    // lists that grew, and names whose length nobody knew
+    let formatted =
+        std::process::Command::new("cargo").args(["fmt", "--all"]).current_dir(xtask::root()).status();
+    if !formatted.is_ok_and(|status| status.success()) {
+        println!("cargo fmt did not run; run it before committing\n");
+    }
     changes.created.keys().for_each(|path| println!("new     {}", path.display()));
     changes.edited.keys().for_each(|path| println!("edited  {}", path.display()));
     println!("\nnext:");

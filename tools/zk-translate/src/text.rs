@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn short_values_stand_on_a_line_and_long_lists_are_cut() {
         let long: Vec<u32> = (1000..1040).collect();
-        let wide = vec!["a name that is long"; 3];
+        let wide = ["a name that is long"; 3];
         let value = json!({ "name": "x \"y\"", "short": [1, 2], "long": long, "wide": wide.repeat(3), "in": { "a": null, "b": [] } });
         assert_eq!(
             text(&value, Limits { entries: 4 }),

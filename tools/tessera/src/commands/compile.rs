@@ -279,7 +279,8 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
             Some(level) if level != EmitLevel::Program => {
                 Ok(Done::Level(emit(level, &lowered)?, lowered.about.notes))
             }
-            _ => finish(lowered, &labels, o.batch as usize, dump).map(Done::Model),
+            _ => finish(lowered, &labels, o.batch as usize, dump)
+                .map(|compiled| Done::Model(Box::new(compiled))),
         }
     });
     bar.finish_and_clear();
@@ -333,7 +334,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
 enum Done {
     /// IR of a level, and notes.
     Level(String, Vec<String>),
-    Model(Compiled),
+    Model(Box<Compiled>),
 }
 
 /// Whether a file is IR to continue from, not a model to import.

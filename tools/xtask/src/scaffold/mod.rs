@@ -109,10 +109,9 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
 /// Puts a line among those that start alike, in alphabetical order.
 fn insert_sorted(text: &str, prefix: &str, line: &str) -> Option<String> {
     let lines: Vec<&str> = text.lines().collect();
-    let alike = |l: &&str| l.starts_with(prefix);
-    let first = lines.iter().position(|l| alike(&l))?;
-    let count = lines[first..].iter().take_while(|l| alike(l)).count();
-    let at = first + lines[first..first + count].iter().take_while(|l| **l < line).count();
+    let first = lines.iter().position(|l| l.starts_with(prefix))?;
+    let before = |l: &&&str| l.starts_with(prefix) && **l < line;
+    let at = first + lines[first..].iter().take_while(before).count();
     let all = [&lines[..at], &[line], &lines[at..]].concat();
     Some(all.join("\n") + "\n")
 }
