@@ -104,7 +104,7 @@ fn transcript(body: &str, work: &Path, path: &str, commands: &mut usize) -> Stri
             expected.push(line);
         }
         let output = Command::new("sh")
-            .args(["-c", &format!("{command} 2>&1")])
+            .args(["-c", &format!("{{ {command}\n}} 2>&1")])
             .current_dir(work)
             .env("PATH", path)
             .output()

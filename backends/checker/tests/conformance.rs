@@ -22,7 +22,7 @@ fn the_checker_conforms() {
     let codec = Codec::<Checker> {
         proving_key: (plain::write, plain::read),
         verifying_key: (plain::write, plain::read),
-        proof: (write_trace, |bytes, _| read_trace(bytes)),
+        proof: (|proof, _| write_trace(proof), |bytes, _| read_trace(bytes)),
     };
     let report = conformance::run(&Checker, &codec, &Settings::default(), trace);
     assert_eq!((report.accepted, report.left_out), (5 * Family::ALL.len(), vec![]));
@@ -92,7 +92,7 @@ fn every_hole_is_found() {
     let codec = Codec::<Broken> {
         proving_key: (plain::write, plain::read),
         verifying_key: (plain::write, plain::read),
-        proof: (write_trace, |bytes, _| read_trace(bytes)),
+        proof: (|proof, _| write_trace(proof), |bytes, _| read_trace(bytes)),
     };
     let says = |hole| {
         let run = || conformance::run(&Broken(hole), &codec, &Settings { cases: 1, changes: 4 }, trace);

@@ -7,7 +7,7 @@ fn the_backend_conforms() {
     let codec = Codec::<Sealed> {
         proving_key: (plain::write, plain::read),
         verifying_key: (plain::write, plain::read),
-        proof: (plain::write, plain::read_for),
+        proof: (plain::write_for, plain::read_for),
     };
     let report = conformance::run(&Sealed, &codec, &Settings::default(), |case| {
         tessera_runtime::run(&case.program, &case.plan, case.inputs.clone()).expect("an honest witness")

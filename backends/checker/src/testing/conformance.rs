@@ -14,12 +14,14 @@ pub struct Codec<B: Backend> {
     pub proving_key: Coding<B::ProvingKey>,
     /// The verifying key.
     pub verifying_key: Coding<B::VerifyingKey>,
-    /// A proof, read for a verifying key.
-    pub proof: (Write<B::Proof>, ReadFor<B::Proof, B::VerifyingKey>),
+    /// A proof, written and read for a verifying key.
+    pub proof: (WriteFor<B::Proof, B::VerifyingKey>, ReadFor<B::Proof, B::VerifyingKey>),
 }
 
 /// Writes a value.
 pub type Write<T> = fn(&T) -> Vec<u8>;
+/// Writes a value that belongs to a key.
+pub type WriteFor<T, K> = fn(&T, &K) -> Vec<u8>;
 /// Reads a value, or says why it cannot.
 pub type Read<T> = fn(&[u8]) -> Result<T, String>;
 /// Reads a value that belongs to a key, or says why it cannot.
@@ -46,6 +48,11 @@ pub mod plain {
     pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
         let c = Container::from_bytes(bytes, FileKind::Proof).map_err(|e| e.to_string())?;
         c.get("value").map_err(|e| e.to_string())
+    }
+
+    /// Writes a value, whatever key it is for.
+    pub fn write_for<T: Serialize, K>(value: &T, _: &K) -> Vec<u8> {
+        write(value)
     }
 
     /// Reads a value, whatever key it is for.
@@ -163,7 +170,7 @@ impl<B: Backend> Suite<'_, B> {
             Err(e) => return self.wrong(name, format_args!("the verifying key cannot be read: {e}")),
         };
         let proof = match self.backend.prove(&pk, honest.clone()) {
-            Ok((proof, _)) => write_proof(&proof),
+            Ok((proof, _)) => write_proof(&proof, &vk),
             Err(e) => return self.wrong(name, format_args!("an honest witness is not proven: {e}")),
         };
         let verify = |publics: &Publics, bytes: &[u8]| {
@@ -184,7 +191,7 @@ impl<B: Backend> Suite<'_, B> {
             let mut bad = honest.clone();
             bad.tables[table][cell] += 1;
             // a prover may notice, or make a proof that does not hold
-            let proof = self.backend.prove(&pk, bad).ok().map(|(proof, _)| write_proof(&proof));
+            let proof = self.backend.prove(&pk, bad).ok().map(|(proof, _)| write_proof(&proof, &vk));
             let accepted = proof.is_some_and(|proof| verify(&honest.publics, &proof).is_ok());
             expect(format!("a false witness is accepted: table {table}, cell {cell}"), accepted);
         }

@@ -265,12 +265,16 @@ struct Report<'a> {
 pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
     let name = o.model.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let labels = labels(o.labels.as_deref())?;
+    let bytes = files::read(&o.model)?;
     let dump = o.dump_ir.as_deref();
     let bar = screen.progress.phase(&format!("compiling {name}"), None);
     let context = tessera_passes::context();
     let (done, time) = timed(|| {
-        let start =
-            if is_ir(&o.model) { read_ir(&context, o, &name)? } else { read_onnx(&context, o, &name)? };
+        let start = if is_ir(&o.model) {
+            read_ir(&context, o, &name, &bytes)?
+        } else {
+            read_onnx(&context, o, &name, &bytes)?
+        };
         let level = level_of(start.module.as_operation())?;
         let by_default = || pipeline::default(level, o.calibration_method, o.percentile);
         let pipeline = o.pass_pipeline.clone().unwrap_or_else(by_default);
@@ -342,8 +346,7 @@ fn is_ir(path: &Path) -> bool {
     path.extension().is_some_and(|e| e == "mlir")
 }
 
-fn read_onnx<'c>(context: &'c Context, o: &Compile, name: &str) -> Result<Start<'c>> {
-    let onnx = files::read(&o.model)?;
+fn read_onnx<'c>(context: &'c Context, o: &Compile, name: &str, onnx: &[u8]) -> Result<Start<'c>> {
     let Some(calibration) = &o.calibration else {
         return Err(Failure::new("an ONNX model is quantized by representative inputs, and none were given")
             .help("add --calibration DATA, a .npy or .npz file"));
@@ -352,7 +355,7 @@ fn read_onnx<'c>(context: &'c Context, o: &Compile, name: &str) -> Result<Start<
         context,
         &Request {
             name: name.to_owned(),
-            onnx: &onnx,
+            onnx,
             file: Some(&o.model),
             data: &DataFile::read(calibration)?,
             factor: o.data.scale,
@@ -371,16 +374,15 @@ fn read_onnx<'c>(context: &'c Context, o: &Compile, name: &str) -> Result<Start<
 }
 
 /// IR of any level, such as `--dump-ir` writes; what it names lies beside it.
-fn read_ir<'c>(context: &'c Context, o: &Compile, name: &str) -> Result<Start<'c>> {
-    let bytes = files::read(&o.model)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| Failure::new("IR has to be UTF-8 text"))?;
+fn read_ir<'c>(context: &'c Context, o: &Compile, name: &str, bytes: &[u8]) -> Result<Start<'c>> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Failure::new("IR has to be UTF-8 text"))?;
     params::look_in(o.model.parent().unwrap_or(Path::new("")));
     let module = tessera_mlir::parse(context, text, &o.model.to_string_lossy())?;
     let op = module.as_operation();
     let level = level_of(op)?;
     let mut about = About {
         name: name.to_owned(),
-        source: Digest(*blake3::hash(&bytes).as_bytes()),
+        source: Digest(*blake3::hash(bytes).as_bytes()),
         parameters: parameters(&module)?,
         calibration: Calibration {
             method: "as in the IR".into(),

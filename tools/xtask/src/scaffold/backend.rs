@@ -103,7 +103,7 @@ fn conforms() {
     let codec = Codec::<@Camel@> {
         proving_key: (plain::write, plain::read),
         verifying_key: (plain::write, plain::read),
-        proof: (plain::write, plain::read_for),
+        proof: (plain::write_for, plain::read_for),
     };
     let report = conformance::run(&@Camel@, &codec, &Settings::default(), |case| {
         tessera_runtime::run(&case.program, &case.plan, case.inputs.clone()).expect("an honest witness")
