@@ -7,7 +7,7 @@
 //! * A [`Fold`] is, per segment of consecutive rows, the polynomial Σ mono(row, lane)·expr_lane(row) in the Program's
 //!   `variables`; padding rows never take part. A [`Term`] sums segment values with monomial weights, or sums
 //!   *products* of the segment values of two folds. An [`Equation`] says that a combination of terms and public folds
-//!   is the zero polynomial.
+//!   is the zero polynomial. A [`Variable`] with a value is a number, not an indeterminate: it scales what it stands at.
 //!
 //! # Correctness
 //! A backend may check an equation at one random point of the variables, drawn after every cell is bound
@@ -33,8 +33,8 @@ pub struct Program {
     pub buses: Vec<String>,
     /// Public tensors, inputs then outputs.
     pub publics: Vec<Public>,
-    /// Names of the fold variables; monomials are exponent vectors in this order.
-    pub variables: Vec<String>,
+    /// The fold variables; monomials are exponent vectors in this order.
+    pub variables: Vec<Variable>,
     /// Folds over table rows.
     pub folds: Vec<Fold>,
     /// What is exposed of folds.
@@ -75,18 +75,44 @@ pub struct FixedColumn {
     pub padding: i64,
 }
 
+/// A variable of the folds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variable {
+    /// For people: "z".
+    pub name: String,
+    /// A power of this number is a factor, where several integers share a cell (the radix of packing). None for an
+    /// indeterminate. Variables with a value stand in lanes and public monomials only.
+    pub value: Option<i64>,
+}
+
+impl From<&str> for Variable {
+    /// An indeterminate.
+    fn from(name: &str) -> Variable {
+        Variable { name: name.into(), value: None }
+    }
+}
+
 /// Where a fixed column's values come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Values {
     /// The values themselves (dimension 1).
     Seq(Seq),
-    /// `constants[constant][index]`, or 0 where the index is −1.
+    /// Σ scale · `constants[constant][index]` over the parts; a part is 0 where its index is −1. Within 64 bits.
     Gather {
         /// Which blob.
         constant: u32,
-        /// Flat indices (dimension 1).
-        index: Seq,
+        /// At least one.
+        parts: Vec<Part>,
     },
+}
+
+/// One of the integers that share a cell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its factor: a power of the packing's radix.
+    pub scale: i64,
+    /// Flat indices (dimension 1).
+    pub index: Seq,
 }
 
 /// A column the prover fills.
@@ -345,22 +371,26 @@ impl Program {
         let rows = table.rows as usize;
         match &column.values {
             Values::Seq(s) if s.dim == 1 => Ok(s.expand(rows)?),
-            Values::Gather { constant, index } if index.dim == 1 => {
+            Values::Gather { constant, parts } if parts.iter().all(|p| p.index.dim == 1) => {
                 let data = self
                     .constants
                     .get(*constant as usize)
                     .ok_or_else(|| ProgramError::missing("constant", *constant))?;
-                let mut v = index.expand(rows)?;
-                for x in &mut v {
-                    *x = match *x {
-                        -1 => 0,
-                        i => *usize::try_from(i)
-                            .ok()
-                            .and_then(|i| data.get(i))
-                            .ok_or_else(|| ProgramError::missing("constant element", i))?,
-                    };
+                let mut sum = vec![0i64; rows];
+                for p in parts {
+                    for (x, i) in sum.iter_mut().zip(p.index.expand(rows)?) {
+                        if i == -1 {
+                            continue;
+                        }
+                        let v = usize::try_from(i).ok().and_then(|i| data.get(i));
+                        let v = v.ok_or_else(|| ProgramError::missing("constant element", i))?;
+                        let scaled = v.checked_mul(p.scale).and_then(|v| x.checked_add(v));
+                        *x = scaled.ok_or_else(|| {
+                            ProgramError::Invalid(format!("a value of column {} leaves 64 bits", column.name))
+                        })?;
+                    }
                 }
-                Ok(v)
+                Ok(sum)
             }
             _ => Err(ProgramError::Invalid(format!(
                 "column {} has a layout of the wrong dimension",

@@ -37,6 +37,7 @@ impl ProgramError {
 pub const MAX_LOG_HEIGHT: u8 = 26;
 const MAX_COLUMNS: usize = 1 << 14;
 const MAX_EXPONENT: i64 = 1 << 32;
+const MAX_PARTS: usize = 8;
 
 fn invalid<T>(s: String) -> Result<T, ProgramError> {
     Err(ProgramError::Invalid(s))
@@ -92,6 +93,9 @@ impl Program {
             return invalid(format!("Program version {}, this build reads {VERSION}", self.version));
         }
         let vars = self.variables.len();
+        if let Some(v) = self.variables.iter().find(|v| v.value.is_some_and(|x| !(2..=1 << 62).contains(&x))) {
+            return invalid(format!("variable {:?} has an impossible value", v.name));
+        }
         for t in &self.tables {
             self.validate_table(t)?;
         }
@@ -150,6 +154,8 @@ impl Program {
         }
         for t in &self.terms {
             let fold = |i: u32| self.folds.get(i as usize).ok_or_else(|| ProgramError::missing("fold", i));
+            let (Term::Sum { weights, .. } | Term::Join { weights, .. }) = t;
+            self.indeterminates_only(weights)?;
             match t {
                 Term::Sum { fold: f, weights } => monos(weights, vars, fold(*f)?.segment_count as u64)?,
                 Term::Join { left, right, weights } => {
@@ -166,6 +172,10 @@ impl Program {
         }
         for e in &self.equations {
             for x in &e.terms {
+                let valued = |(v, e): (&Variable, &i64)| v.value.is_some() && *e != 0;
+                if self.variables.iter().zip(&x.mono).any(valued) {
+                    return invalid(format!("equation {:?} has a monomial with a value", e.name));
+                }
                 if x.mono.len() != vars || x.mono.iter().any(|k| !(0..=MAX_EXPONENT).contains(k)) {
                     return invalid(format!("equation {:?} has an impossible monomial", e.name));
                 }
@@ -187,6 +197,19 @@ impl Program {
         Ok(())
     }
 
+    /// No variable with a value stands in these weights.
+    fn indeterminates_only(&self, weights: &Seq) -> Result<(), ProgramError> {
+        for r in &weights.runs {
+            for exponents in r.loops.iter().map(|l| &l.1).chain([&r.start]) {
+                let valued = |(v, e): (&Variable, &i64)| v.value.is_some() && *e != 0;
+                if let Some((v, _)) = self.variables.iter().zip(exponents.iter().skip(1)).find(|p| valued(*p)) {
+                    return invalid(format!("a term is weighted by {:?}, which has a value", v.name));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn validate_table(&self, t: &Table) -> Result<(), ProgramError> {
         if t.log_height > MAX_LOG_HEIGHT || t.rows == 0 || t.rows as u64 > 1 << t.log_height {
             return invalid(format!("table {:?} has {} rows and height 2^{}", t.name, t.rows, t.log_height));
@@ -197,8 +220,11 @@ impl Program {
         for c in &t.fixed {
             match &c.values {
                 Values::Seq(s) => s.check(1, t.rows as u64)?,
-                Values::Gather { constant, index } => {
-                    index.check(1, t.rows as u64)?;
+                Values::Gather { constant, parts } => {
+                    if !(1..=MAX_PARTS).contains(&parts.len()) {
+                        return invalid(format!("a cell of table {:?} holds {} integers", t.name, parts.len()));
+                    }
+                    parts.iter().try_for_each(|p| p.index.check(1, t.rows as u64))?;
                     if *constant as usize >= self.constants.len() {
                         return Err(ProgramError::missing("constant", *constant));
                     }

@@ -8,7 +8,7 @@ use crate::localise;
 use crate::table::View;
 use rayon::prelude::*;
 use tessera_api::field::{MODULUS, add, inv, mul, pow, residue};
-use tessera_api::{Equation, Fold, Operand, Program, Seq, Term, Trace};
+use tessera_api::{Equation, Fold, Operand, Program, Seq, Term, Trace, Variable};
 
 /// Independent points.
 pub(crate) const POINTS: usize = 3;
@@ -67,7 +67,11 @@ fn point(program: &Program, trace: &Trace) -> Vec<Values> {
             return x;
         }
     };
-    program.variables.iter().map(|_| std::array::from_fn(|_| draw())).collect()
+    let value = |v: &Variable| match v.value {
+        Some(x) => [residue(x); POINTS],
+        None => std::array::from_fn(|_| draw()),
+    };
+    program.variables.iter().map(value).collect()
 }
 
 fn monomial(exponents: &[i64], point: &[Values]) -> Values {

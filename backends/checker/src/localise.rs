@@ -143,8 +143,7 @@ impl<'a> Search<'a> {
         for (i, (e, v)) in self.layout(monos, values.len())?.chunks(1 + self.vars).zip(values).enumerate() {
             if e[0] != 0 {
                 out.place.push((i as u32, 0));
-                out.exponents.extend(&e[1..]);
-                out.values.push(residue(*v));
+                out.values.push(mul(residue(*v), self.valued(&e[1..], &mut out.exponents)));
             }
         }
         out.ends = vec![out.place.len()];
@@ -167,8 +166,8 @@ impl<'a> Search<'a> {
                     let e = &layout[row * width..(row + 1) * width];
                     if e[0] != 0 {
                         out.place.push((row as u32, i as u32));
-                        out.exponents.extend(&e[1..]);
-                        out.values.push(view.eval(row, &lane.expr));
+                        let scale = self.valued(&e[1..], &mut out.exponents);
+                        out.values.push(mul(view.eval(row, &lane.expr), scale));
                     }
                 }
                 row += 1;
@@ -176,6 +175,21 @@ impl<'a> Search<'a> {
             out.ends.push(out.place.len());
         }
         Ok(out)
+    }
+
+    /// Adds exponents to a list, those of variables with a value as 0; returns the product of their powers.
+    fn valued(&self, exponents: &[i64], list: &mut Vec<i64>) -> u64 {
+        let mut scale = 1;
+        for (v, e) in self.program.variables.iter().zip(exponents) {
+            list.push(match v.value {
+                Some(x) => {
+                    scale = mul(scale, pow(residue(x), e.unsigned_abs()));
+                    0
+                }
+                None => *e,
+            });
+        }
+        scale
     }
 
     /// Monomials whose leading exponents are `kept` and whose coefficient is not zero.
@@ -345,7 +359,7 @@ impl<'a> Search<'a> {
             .iter()
             .zip(&self.program.variables)
             .filter(|(e, _)| **e != 0)
-            .map(|(e, v)| if *e == 1 { v.clone() } else { format!("{v}^{e}") })
+            .map(|(e, v)| if *e == 1 { v.name.clone() } else { format!("{}^{e}", v.name) })
             .collect();
         if factors.is_empty() { "1".into() } else { factors.join("·") }
     }

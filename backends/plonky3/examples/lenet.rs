@@ -71,7 +71,7 @@ fn lenet(images: usize) -> (Program, Trace) {
         buses: vec!["requantize".into(), "range".into(), "relu".into()],
         publics: vec![],
         // z: position, s: output, d: layer, g: channel
-        variables: ["z", "s", "d", "g"].map(String::from).to_vec(),
+        variables: ["z", "s", "d", "g"].map(Variable::from).to_vec(),
         folds: vec![],
         terms: vec![],
         equations: vec![],
@@ -90,7 +90,8 @@ fn lenet(images: usize) -> (Program, Trace) {
     p.constants = vec![std::sync::Arc::new(weights.concat())];
     for l in 0..W_LANES {
         let index: Vec<i64> = (0..rows as i64).map(|r| l as i64 * rows as i64 + r).collect();
-        let values = Values::Gather { constant: 0, index: Seq::compress(1, &index) };
+        let parts = vec![Part { scale: 1, index: Seq::compress(1, &index) }];
+        let values = Values::Gather { constant: 0, parts };
         w.fixed.push(FixedColumn { name: format!("w{l}"), values, padding: 0 });
     }
     // activations

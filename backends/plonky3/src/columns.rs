@@ -8,7 +8,7 @@
 use crate::adversary::Tamper;
 use crate::air::compile::Compiled;
 use crate::air::{Air, Factor, Node};
-use crate::eval::{Arithmetic, Packed, Ready, Single, Weights, lanes, pair, prepare, product};
+use crate::eval::{Arithmetic, Packed, Ready, ReadyPart, Single, Weights, lanes, pair, prepare, product};
 use crate::p3::{E, F, Mat, PF, PackedValue, PrimeCharacteristicRing, signed};
 use crate::rows::BaseColumns;
 use p3_maybe_rayon::prelude::*;
@@ -93,7 +93,7 @@ pub fn witness(
 /// What a sweep computes on every row, and where it puts it: `out` is the round's own column, `extra` a scratch column.
 enum Task<'a> {
     /// Lanes to out, ratio to extra.
-    Horner { out: usize, extra: usize, ratio: &'a Weights, parts: &'a [(Option<u32>, Weights)] },
+    Horner { out: usize, extra: usize, ratio: &'a Weights, parts: &'a [ReadyPart] },
     /// A weighted sum to extra.
     Dot { extra: usize, dot: &'a Weights },
     /// Fractions to the columns after out, their sum to out.
@@ -106,8 +106,9 @@ impl Task<'_> {
         match self {
             Task::Horner { ratio, parts, .. } => {
                 mark(ratio);
-                parts.iter().for_each(|(_, d)| mark(d));
-                parts.iter().filter_map(|p| p.0).for_each(|g| used[g as usize] = true);
+                parts.iter().for_each(|p| mark(&p.dot));
+                let others = |p: &ReadyPart| p.gate.into_iter().chain(p.sum.into_iter().flat_map(|s| [s, s + 1]));
+                parts.iter().flat_map(others).for_each(|c| used[c] = true);
             }
             Task::Dot { dot, .. } => mark(dot),
             Task::Lookups { pairs, .. } => {
@@ -219,6 +220,11 @@ fn scan(columns: &mut Columns, column: usize, ratio: impl Fn(usize) -> E) {
         x = ratio(r) * x + add;
     }
     columns.values[start * w + column] = x;
+}
+
+/// The sums of summed columns of all groups: two base columns each.
+pub fn sums(air: &Air, summed: &[Mat], monos: &[E]) -> Vec<Mat> {
+    air.groups.iter().zip(summed).map(|(g, m)| crate::p3::sums(m, &g.sum_weights(monos))).collect()
 }
 
 /// The extension columns of round 2 of all groups; fills the exposed values they determine.

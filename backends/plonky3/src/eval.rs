@@ -27,6 +27,8 @@ pub trait Arithmetic {
     fn base(f: F) -> Self::B;
     /// An extension constant.
     fn constant(e: E) -> Self::X;
+    /// The extension element with these coordinates.
+    fn from_coordinates(c: [Self::B; 2]) -> Self::X;
     /// x·b.
     fn scale(x: Self::X, b: Self::B) -> Self::X;
     /// The weighted sum over a row.
@@ -59,6 +61,10 @@ impl Arithmetic for Packed {
     #[inline]
     fn constant(e: E) -> PE {
         PE::from(e)
+    }
+    #[inline]
+    fn from_coordinates(c: [PF; 2]) -> PE {
+        PE::from_basis_coefficients_fn(|i| c[i])
     }
     #[inline]
     fn scale(x: PE, b: PF) -> PE {
@@ -119,6 +125,9 @@ impl Arithmetic for Single {
     fn constant(e: E) -> E {
         e
     }
+    fn from_coordinates(c: [F; 2]) -> E {
+        E::from_basis_coefficients_fn(|i| c[i])
+    }
     fn scale(x: E, b: F) -> E {
         x * b
     }
@@ -148,6 +157,9 @@ impl Arithmetic for Point {
     }
     fn constant(e: E) -> E {
         e
+    }
+    fn from_coordinates(c: [E; 2]) -> E {
+        crate::p3::combine(c)
     }
     fn scale(x: E, b: E) -> E {
         x * b
@@ -199,12 +211,22 @@ impl Weights {
     }
 }
 
+/// What a Horner column takes up, with its constants.
+pub struct ReadyPart {
+    /// The column it is multiplied by.
+    pub gate: Option<usize>,
+    /// Of base cells.
+    pub dot: Weights,
+    /// The first of the two base cells that are a sum's coordinates.
+    pub sum: Option<usize>,
+}
+
 /// A node with its constants.
 pub enum Ready {
     /// See [`Node::Base`].
     Base(F, Vec<(F, Vec<u32>)>),
     /// See [`Node::Horner`].
-    Horner { column: usize, ratio: Weights, parts: Vec<(Option<u32>, Weights)> },
+    Horner { column: usize, ratio: Weights, parts: Vec<ReadyPart> },
     /// See [`Node::Sum`].
     Sum { column: usize, ratio: Weights, end: Weights, factors: Vec<Factor> },
     /// See [`Node::Terminal`].
@@ -224,7 +246,14 @@ pub fn prepare(g: &Group, monos: &[E]) -> Vec<Ready> {
         Node::Horner { column, ratio, parts } => Ready::Horner {
             column: *column as usize,
             ratio: w(ratio),
-            parts: parts.iter().map(|(g, d)| (*g, w(d))).collect(),
+            parts: parts
+                .iter()
+                .map(|p| ReadyPart {
+                    gate: p.gate.map(|c| c as usize),
+                    dot: w(&p.dot),
+                    sum: p.sum.map(|s| g.sums_at() + 2 * s as usize),
+                })
+                .collect(),
         },
         Node::Sum { column, ratio, end, factors } => {
             Ready::Sum { column: *column as usize, ratio: w(ratio), end: w(end), factors: factors.clone() }
@@ -247,10 +276,13 @@ pub fn prepare(g: &Group, monos: &[E]) -> Vec<Ready> {
 
 /// The lanes of a Horner node on a row.
 #[inline]
-pub fn lanes<A: Arithmetic>(parts: &[(Option<u32>, Weights)], row: &[A::B]) -> A::X {
-    parts.iter().fold(A::X::ZERO, |acc, (gate, d)| {
-        let v = A::dot(d, row);
-        acc + gate.map_or(v, |g| A::scale(v, row[g as usize]))
+pub fn lanes<A: Arithmetic>(parts: &[ReadyPart], row: &[A::B]) -> A::X {
+    parts.iter().fold(A::X::ZERO, |acc, p| {
+        let mut v = A::dot(&p.dot, row);
+        if let Some(s) = p.sum {
+            v += A::from_coordinates([row[s], row[s + 1]]);
+        }
+        acc + p.gate.map_or(v, |g| A::scale(v, row[g]))
     })
 }
 

@@ -7,7 +7,7 @@ use crate::air::fixed::sparse;
 use crate::air::reshape::Limits;
 use crate::air::{Air, Group};
 use crate::p3::{Commitment, Committed, E, F, FriProof, LOG_BLOWUP, Mat, Opened};
-use crate::p3::{Scheme, extend};
+use crate::p3::{Scheme, SummedTree, extend};
 use crate::security::{Report, SecurityParams, SecurityTarget, choose, report};
 use crate::unsupported;
 use serde::{Deserialize, Serialize};
@@ -21,8 +21,10 @@ pub struct VerifyingKey {
     pub program: Digest,
     /// The compiled relation.
     pub air: Air,
-    /// Commitment to all fixed columns, if there are any.
+    /// Commitment to the fixed columns that are opened as they are, if there are any.
     pub fixed: Option<Commitment>,
+    /// Commitment to the summed columns, if there are any.
+    pub summed: Option<Commitment>,
     /// Parameters.
     pub security: SecurityParams,
 }
@@ -58,6 +60,8 @@ pub struct ProvingKey {
     pub(crate) sparse: Vec<Mat>,
     pub(crate) sparse_extended: Vec<Mat>,
     pub(crate) committed: Option<Committed>,
+    pub(crate) summed: Vec<Mat>,
+    pub(crate) summed_tree: Option<SummedTree>,
 }
 
 /// A proof, without the public values.
@@ -80,6 +84,8 @@ pub struct Proof {
 pub enum Round {
     /// Fixed columns, in the key.
     Fixed,
+    /// Sums of the key's summed columns.
+    Summed,
     /// The witness.
     Witness,
     /// Folds, copies, sums, lookups.
@@ -103,12 +109,14 @@ pub struct Shape {
 
 impl Round {
     /// In the order of commitment.
-    pub const ALL: [Round; 5] = [Round::Fixed, Round::Witness, Round::Second, Round::Third, Round::Quotient];
+    pub const ALL: [Round; 6] =
+        [Round::Fixed, Round::Summed, Round::Witness, Round::Second, Round::Third, Round::Quotient];
 
     /// Base columns of a group in this round.
     pub fn width(self, g: &Group) -> usize {
         match self {
             Round::Fixed => g.fixed as usize,
+            Round::Summed => 2 * g.sums.len(),
             Round::Witness => g.witness as usize,
             Round::Second => 2 * g.round2 as usize,
             Round::Third => 2 * g.round3 as usize,
@@ -151,15 +159,34 @@ pub fn build(
     let compiled = compile(&program, limits)?;
     compiled.air.validate().map_err(|e| unsupported(&e))?;
     let security = parameters(&compiled.air)?;
-    let scheme = Scheme::new(&security.fri);
-    let fixed = compiled.fixed(&program)?;
-    let (commitment, committed) =
-        scheme.commit(fixed.iter().filter(|m| m.width > 0).cloned().collect()).unzip();
+    let scheme = Scheme::new(&security.fri, None);
+    let (fixed, summed) = compiled.fixed(&program)?;
+    let wide = |all: &[Mat]| -> Vec<Mat> { all.iter().filter(|m| m.width > 0).cloned().collect() };
+    let (commitment, committed) = scheme.commit(wide(&fixed)).unzip();
+    let (summed_commitment, summed_tree) = scheme.commit_summed(wide(&summed)).unzip();
     let sparse: Vec<Mat> = compiled.air.groups.iter().map(sparse).collect();
     let sparse_extended = sparse.iter().cloned().map(extend).collect();
-    let vk = VerifyingKey { program: program_digest, air: compiled.air.clone(), fixed: commitment, security };
+    let vk = VerifyingKey {
+        program: program_digest,
+        air: compiled.air.clone(),
+        fixed: commitment,
+        summed: summed_commitment,
+        security,
+    };
     let digest = vk.digest();
-    Ok(ProvingKey { program, vk, digest, compiled, scheme, fixed, sparse, sparse_extended, committed })
+    Ok(ProvingKey {
+        program,
+        vk,
+        digest,
+        compiled,
+        scheme,
+        fixed,
+        sparse,
+        sparse_extended,
+        committed,
+        summed,
+        summed_tree,
+    })
 }
 
 const _: () = assert!(LOG_BLOWUP == 1, "constraints have degree 3 and the quotient two chunks");

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::columns;
 use crate::eval::prepare;
 use crate::keys::{Proof, ProvingKey, Round};
-use crate::p3::{Committed, E, Mat, PrimeCharacteristicRing, flatten, next_point};
+use crate::p3::{Committed, E, Mat, PrimeCharacteristicRing, Scheme, flatten, next_point};
 use crate::quotient;
 use crate::transcript::{Find, Transcript};
 use p3_maybe_rayon::prelude::*;
@@ -35,9 +35,11 @@ pub fn prove(
     let refused = || ProveError::Internal("the transcript refused its own proof of work".into());
     let mut transcript = Transcript::new(key.digest, &publics, Find::default());
     let mut challenges = transcript.challenges(c1.as_ref(), air, p).ok_or_else(refused)?;
-    let base: Vec<Vec<&Mat>> =
-        (0..air.groups.len()).map(|g| vec![&key.fixed[g], &key.sparse[g], &witness[g]]).collect();
     let mut monos = symbol::evaluate(&air.monos, &challenges.0);
+    let sums = columns::sums(air, &key.summed, &monos);
+    let base: Vec<Vec<&Mat>> = (0..air.groups.len())
+        .map(|g| vec![&key.fixed[g], &key.sparse[g], &witness[g], &sums[g]])
+        .collect();
     let mut terminals = E::zero_vec(air.terminals as usize);
     let mut second = columns::round2(air, &key.compiled, &base, &monos, &mut terminals, tamper);
     tamper.round2(&mut second);
@@ -61,12 +63,15 @@ pub fn prove(
         clock.lap("round 3");
     }
     drop(base);
+    let sums = (key.summed_tree.as_ref())
+        .map(|tree| Scheme::with_sums(tree, sums.into_iter().filter(|m| m.width > 0).collect()));
     drop(witness);
     drop(second);
     tamper.terminals(&mut terminals);
     let alpha = transcript.alpha(&terminals, p).ok_or_else(refused)?;
 
-    let sources: [Option<&Committed>; 4] = [key.committed.as_ref(), d1.as_ref(), d2.as_ref(), d3.as_ref()];
+    let sources: [Option<&Committed>; 5] =
+        [key.committed.as_ref(), sums.as_ref(), d1.as_ref(), d2.as_ref(), d3.as_ref()];
     let of = |round: Round, g: usize| -> Option<&Mat> {
         let at = round.shapes(air).iter().position(|s| s.group == g)?;
         let k = Round::ALL.iter().position(|r| *r == round)?;
@@ -79,7 +84,10 @@ pub fn prove(
             let sparse = Some(&key.sparse_extended[g]);
             quotient::evaluate(&quotient::Input {
                 log_height: group.log_height,
-                base: [of(Round::Fixed, g), sparse, of(Round::Witness, g)].into_iter().flatten().collect(),
+                base: [of(Round::Fixed, g), sparse, of(Round::Witness, g), of(Round::Summed, g)]
+                    .into_iter()
+                    .flatten()
+                    .collect(),
                 extension: [of(Round::Second, g), of(Round::Third, g)].into_iter().flatten().collect(),
                 nodes: &prepare(group, &monos),
                 terminals: &terminals,
@@ -100,7 +108,7 @@ pub fn prove(
     clock.lap("commit quotient");
 
     let (mut sponge, found) = transcript.finish();
-    let data = [sources[0], sources[1], sources[2], sources[3], Some(&d4)];
+    let data = sources.into_iter().chain([Some(&d4)]);
     let rounds = Round::ALL.iter().zip(data).filter_map(|(round, d)| {
         let points = round.shapes(air).into_iter().map(|s| match round.points() {
             1 => vec![zeta],

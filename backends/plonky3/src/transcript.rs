@@ -100,8 +100,9 @@ impl<G: Grind> Transcript<G> {
         if !self.grind.grind(&mut self.sponge, p.challenge_pow) {
             return None;
         }
-        let n = (air.variables + EXTRA_VARIABLES - 1) as usize;
-        let mut all: Vec<E> = (0..n).map(|_| self.sponge.draw()).collect();
+        let drawn = std::iter::repeat_n(&None, EXTRA_VARIABLES as usize - 1);
+        let value = |v: &Option<i64>| v.map_or_else(|| self.sponge.draw(), |x| E::from(signed(x)));
+        let mut all: Vec<E> = air.variables.iter().chain(drawn).map(value).collect();
         // no monomial of round 2 contains η
         all.push(<E as p3_field::PrimeCharacteristicRing>::ONE);
         Some(Challenges(all))

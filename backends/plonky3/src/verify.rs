@@ -8,7 +8,8 @@ use crate::air::{Air, Equation, Group, Operand};
 use crate::eval::{Combiner, Point, Row, combine, prepare};
 use crate::keys::{Proof, Round, VerifyingKey};
 use crate::p3::{
-    Claims, E, F, Field, PrimeCharacteristicRing, Scheme, TwoAdicField, check_fri_shape,
+    Claims, Commitment, E, F, Field, PrimeCharacteristicRing, Scheme, Sums, TwoAdicField, check_fri_shape,
+    coordinates,
     combine as extension, domain, next_point, recompose_quotient, signed, vanishing,
 };
 use crate::security;
@@ -45,11 +46,12 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
     let mut given = proof.commitments.iter();
     let mut commitment = |r: Round| match r {
         Round::Fixed => key.fixed.as_ref(),
+        Round::Summed => key.summed.as_ref(),
         _ if rounds.contains(&r) => given.next(),
         _ => None,
     };
     let all = Round::ALL.map(&mut commitment);
-    let [_, c1, c2, c3, Some(c4)] = all else {
+    let [_, _, c1, c2, c3, Some(c4)] = all else {
         return Err(VerifyError::Shape("the quotient's commitment is missing".into()));
     };
     let weak = || VerifyError::Opening("a proof of work is missing or wrong".into());
@@ -78,9 +80,10 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
         }
         claims.push((c.clone(), matrices));
     }
-    Scheme::new(&p.fri).verify(claims, &proof.fri, &mut sponge).map_err(VerifyError::Opening)?;
-
     let monos = symbol::evaluate(&air.monos, &challenges.0);
+    let sums = key.summed.clone().map(|commitment| sums(air, commitment, &monos));
+    Scheme::new(&p.fri, sums).verify(claims, &proof.fri, &mut sponge).map_err(VerifyError::Opening)?;
+
     for (g, group) in air.groups.iter().enumerate() {
         let at = |r: Round, point: usize| -> &[E] {
             let k = rounds.iter().position(|x| *x == r);
@@ -91,7 +94,8 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
             }
         };
         let pairs = |v: &[E]| -> Vec<E> { v.chunks_exact(2).map(|c| extension([c[0], c[1]])).collect() };
-        let base = [at(Round::Fixed, 0), &sparse(group, zeta), at(Round::Witness, 0)].concat();
+        let base =
+            [at(Round::Fixed, 0), &sparse(group, zeta), at(Round::Witness, 0), at(Round::Summed, 0)].concat();
         let ext = |point| [at(Round::Second, point), at(Round::Third, point)].concat();
         let (current, next) = (pairs(&ext(0)), pairs(&ext(1)));
         let nodes = prepare(group, &monos);
@@ -113,16 +117,17 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
 /// Every length of the proof.
 fn check_shapes(key: &VerifyingKey, rounds: &[Round], proof: &Proof) -> Result<(), VerifyError> {
     let air = &key.air;
-    let committed = rounds.iter().filter(|r| **r != Round::Fixed).count();
+    let committed = rounds.iter().filter(|r| !matches!(r, Round::Fixed | Round::Summed)).count();
     shape("commitments", committed, proof.commitments.len())?;
-    for c in proof.commitments.iter().chain(&key.fixed) {
+    for c in proof.commitments.iter().chain(&key.fixed).chain(&key.summed) {
         shape("roots of a commitment", 1, c.num_roots())?;
     }
-    shape(
-        "commitment to fixed columns",
-        usize::from(rounds.contains(&Round::Fixed)),
-        key.fixed.iter().count(),
-    )?;
+    for (what, round, c) in [
+        ("commitment to fixed columns", Round::Fixed, &key.fixed),
+        ("commitment to summed columns", Round::Summed, &key.summed),
+    ] {
+        shape(what, usize::from(rounds.contains(&round)), c.iter().count())?;
+    }
     shape("terminals", air.terminals as usize, proof.terminals.len())?;
     shape("proofs of work", witnesses(&key.security, air), proof.witnesses.len())?;
     shape("opened rounds", rounds.len(), proof.opened.len())?;
@@ -139,6 +144,16 @@ fn check_shapes(key: &VerifyingKey, rounds: &[Round], proof: &Proof) -> Result<(
         widths.push(shapes.iter().map(|s| (s.log_height, s.width)).collect());
     }
     check_fri_shape(&key.security.fri, &widths, &proof.fri).map_err(VerifyError::Shape)
+}
+
+/// How the summed columns are opened: the weights of this proof, coordinate by coordinate.
+fn sums(air: &Air, commitment: Commitment, monos: &[E]) -> Sums {
+    let matrix = |g: &Group| -> Vec<Vec<F>> {
+        let sums = g.sum_weights(monos);
+        sums.iter().flat_map(|w| [0, 1].map(|i| w.iter().map(|x| coordinates(*x)[i]).collect())).collect()
+    };
+    let weights = air.groups.iter().filter(|g| !g.sums.is_empty()).map(matrix).collect();
+    Sums { commitment, weights }
 }
 
 /// Sparse selectors at ζ: Σ over rows r of the Lagrange polynomial of ωʳ, (ζⁿ − 1)/n · ωʳ/(ζ − ωʳ).

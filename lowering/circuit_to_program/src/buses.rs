@@ -68,6 +68,12 @@ impl Buses {
         Ok(next)
     }
 
+    /// The keys of a bus, smallest and largest.
+    pub fn keys(&self, bus: u32) -> Option<(i64, i64)> {
+        let has = |d: &&Domain| d.range == Some(bus) || d.functions.iter().any(|f| f.2 == bus);
+        self.domains.iter().find(|(_, d)| has(d)).map(|(keys, _)| *keys)
+    }
+
     /// The value a bus gives for a key.
     pub fn eval(&self, bus: u32, key: i64) -> Option<i64> {
         self.domains.values().flat_map(|d| &d.functions).find(|f| f.2 == bus)?.0.eval(key)

@@ -3,6 +3,7 @@
 //! A contraction Y = X ∗ W is checked as one product of polynomials per *segment* (a value of the contracted and group
 //! indices): Σ_q s^(group) · X_q(z) · W_q(z, s) = Y(z, s). Position indices (images of a batch, rows, columns) share
 //! the variable z by strides, output channels the variable s. For a convolution Y holds the full product, borders included.
+//! Where channels are packed (`pack.rs`), channel c of a group is channel c mod h times t^(c div h), t the radix.
 //!
 //! # Correctness
 //! Every element of Y that something reads (*wanted*) has a monomial (s, z) of its own: no other reachable position of Y, wanted or
@@ -25,13 +26,13 @@ pub struct Contraction {
     pub w: ValueId,
     /// Number of segments (group × contracted index values).
     pub segments: usize,
-    /// Exponent of s that a segment's product is shifted by.
-    pub segment_shift: Vec<i64>,
+    /// Group of each segment.
+    pub segment_group: Vec<i64>,
     /// (segment, z) of every element of X.
     pub x_at: Vec<(usize, i64)>,
-    /// (segment, s, z) of every element of W.
+    /// (segment, channel within the group, z) of every element of W.
     pub w_at: Vec<(usize, i64, i64)>,
-    /// (s, z) of every element of Y.
+    /// (channel over all groups, z) of every element of Y.
     pub y_at: Vec<(i64, i64)>,
     /// Step of z from one proof-batch entry to the next.
     pub batch_stride: i64,
@@ -39,11 +40,13 @@ pub struct Contraction {
     pub x_span: usize,
     /// Exponents of z in Y over the whole batch: `0..y_span`.
     pub y_span: usize,
-    /// Exponents of s: `0..s_span`.
-    pub s_span: usize,
-    /// Exponents of s within one segment of W: `0..channels`.
+    /// Groups.
+    pub groups: usize,
+    /// Output channels of a group.
     pub channels: usize,
-    /// Loops of the witness computation: (extent, segment step, x z-step, w element step, y s-step, y z-step).
+    /// How many of them share a cell: 1, or [`crate::pack::FACTOR`].
+    pub pack: usize,
+    /// Loops of the witness computation.
     pub loops: Vec<Loop>,
     /// For messages.
     pub source: String,
@@ -62,8 +65,8 @@ pub struct Loop {
     pub in_x: bool,
     /// Step in W's elements.
     pub w: i64,
-    /// Step of s.
-    pub s: i64,
+    /// Step of the channel over all groups.
+    pub channel: i64,
 }
 
 /// An axis of positions of Y: extent in X, in W, in Y.
@@ -170,20 +173,20 @@ impl Contraction {
             }
             y_at.push((s, z));
         });
-        let mut segment_shift = vec![0i64; segments];
+        let mut segment_group = vec![0i64; segments];
         let group_shape: Vec<usize> = roles.batch.iter().map(|d| spec.extents[*d]).collect();
         let per_group: usize = roles.contracted.iter().map(|d| spec.extents[*d]).product();
         let mut q = 0;
         tessera_circuit::semantics::for_each_index(&group_shape, |i| {
-            let s: i64 = roles.batch.iter().zip(i).map(|(d, v)| s_step[*d] * *v as i64).sum();
-            segment_shift[q..q + per_group].fill(s);
+            let channel: i64 = roles.batch.iter().zip(i).map(|(d, v)| s_step[*d] * *v as i64).sum();
+            segment_group[q..q + per_group].fill(channel / channels as i64);
             q += per_group;
         });
         let end = |z: i64| (z + (batch as i64 - 1) * batch_stride + 1) as usize;
         let x_span = end(x_at.iter().map(|p| p.1).max().unwrap_or(0));
         let y_span = end(y_at.iter().map(|p| p.1).max().unwrap_or(0));
         let w_strides = row_major(&g.values[w].shape);
-        let mut loops = vec![Loop { extent: batch, segment: 0, z: batch_stride, in_x: true, w: 0, s: 0 }];
+        let mut loops = vec![Loop { extent: batch, segment: 0, z: batch_stride, in_x: true, w: 0, channel: 0 }];
         for d in 0..spec.extents.len() {
             let w_axis = spec.w.iter().position(|e| *e == d);
             loops.push(Loop {
@@ -192,7 +195,7 @@ impl Contraction {
                 z: z_step[d],
                 in_x: spec.x.contains(&d),
                 w: w_axis.map_or(0, |k| w_strides[k] as i64),
-                s: s_step[d],
+                channel: s_step[d],
             });
         }
         loops.retain(|l| l.extent > 1);
@@ -201,26 +204,52 @@ impl Contraction {
             x,
             w,
             segments,
-            segment_shift,
+            segment_group,
             x_at,
             w_at,
             y_at,
             batch_stride,
             x_span,
             y_span,
-            s_span,
+            groups: s_span / channels,
             channels,
+            pack: 1,
             loops,
             source: source.into(),
         })
     }
 
+    /// Packed channels of a group: exponents of s within one segment of W are `0..packed_channels`.
+    pub fn packed_channels(&self) -> usize {
+        self.channels.div_ceil(self.pack)
+    }
+
+    /// Exponents of s: `0..s_span`.
+    pub fn s_span(&self) -> usize {
+        self.groups * self.packed_channels()
+    }
+
+    /// Exponents of (s, t) of a channel over all groups.
+    pub fn packed(&self, channel: i64) -> (i64, i64) {
+        let (channels, packed) = (self.channels as i64, self.packed_channels() as i64);
+        let (group, c) = (channel / channels, channel % channels);
+        (group * packed + c % packed, c / packed)
+    }
+
+    /// The channels, over all groups, that share the exponent `s`, in ascending powers of t.
+    pub fn channels_at(&self, s: i64) -> impl Iterator<Item = i64> + use<> {
+        let (channels, packed) = (self.channels as i64, self.packed_channels() as i64);
+        let (group, first) = (s / packed, s % packed);
+        (first..channels).step_by(packed as usize).map(move |c| group * channels + c)
+    }
+
     /// Monomials (s, z) of one batch's Y that are reachable but not wanted.
     pub fn borders(&self, wanted: &[bool]) -> Vec<(i64, i64)> {
+        let at = |(channel, z): &(i64, i64)| (self.packed(*channel).0, *z);
         let taken: HashSet<(i64, i64)> =
-            self.y_at.iter().zip(wanted).filter(|p| *p.1).map(|p| *p.0).collect();
+            self.y_at.iter().zip(wanted).filter(|p| *p.1).map(|p| at(p.0)).collect();
         let mut seen = HashSet::new();
-        self.y_at.iter().filter(|p| !taken.contains(p) && seen.insert(**p)).copied().collect()
+        self.y_at.iter().map(at).filter(|p| !taken.contains(p) && seen.insert(*p)).collect()
     }
 }
 

@@ -9,9 +9,11 @@ pub mod cluster;
 pub mod contraction;
 mod emit;
 pub mod graph;
+mod pack;
 pub mod placement;
 mod read;
 pub mod roots;
+mod tables;
 
 use tessera_api::{Prices, Program, WitnessPlan};
 
@@ -54,6 +56,8 @@ pub struct PlaceOptions {
     pub x_width: Option<usize>,
     /// Weight cells per row; chosen by cost when absent.
     pub w_width: Option<usize>,
+    /// Whether weights of several output channels share a cell where ranges allow it.
+    pub pack: bool,
 }
 
 impl Default for PlaceOptions {
@@ -66,7 +70,7 @@ impl Default for PlaceOptions {
             lookup: 150.0,
             column_bytes: 1600.0,
         };
-        PlaceOptions { batch: 1, prices, x_width: None, w_width: None }
+        PlaceOptions { batch: 1, prices, x_width: None, w_width: None, pack: true }
     }
 }
 

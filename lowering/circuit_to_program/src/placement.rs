@@ -8,7 +8,7 @@ use crate::cluster::{self, Cluster};
 use crate::contraction::Contraction;
 use crate::graph::{Graph, Kind, ValueId};
 use crate::roots::{Element, Roots};
-use crate::{PlaceError, PlaceOptions, log_height};
+use crate::{PlaceError, PlaceOptions, log_height, pack, tables};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use tessera_api::Prices;
@@ -63,6 +63,8 @@ pub fn place(g: &Graph, options: &PlaceOptions) -> Result<Placement, PlaceError>
             None => clusters.push(vec![c]),
         }
     }
+    let clusters: Vec<Vec<Cluster>> =
+        clusters.into_iter().flat_map(|c| tables::split(c, batch, &options.prices)).collect();
     let contraction_results: HashSet<ValueId> =
         g.ops.iter().filter(|o| matches!(o.kind, Kind::Contract { .. })).map(|o| o.results[0]).collect();
     // which elements of each contraction's result are read, and that none is read twice
@@ -90,7 +92,10 @@ pub fn place(g: &Graph, options: &PlaceOptions) -> Result<Placement, PlaceError>
     for op in &g.ops {
         let Kind::Contract { x, w, spec } = &op.kind else { continue };
         let y = op.results[0];
-        let c = Contraction::new(g, (y, *x, *w), spec, &wanted[&y], batch, &op.source)?;
+        let mut c = Contraction::new(g, (y, *x, *w), spec, &wanted[&y], batch, &op.source)?;
+        if options.pack && pack::possible(g, &roots, &clusters, &outputs, &buses, &c, &wanted[&y]) {
+            c.pack = pack::FACTOR;
+        }
         borders.push(c.borders(&wanted[&y]));
         contractions.push(c);
     }
@@ -196,7 +201,7 @@ pub fn x_rows(c: &[Contraction], width: usize) -> usize {
 
 /// Rows of the weight table at a width: per segment, one per tap and chunk of output channels.
 pub fn w_rows(c: &[Contraction], width: usize) -> usize {
-    c.iter().map(|c| c.segments * taps(c).len() * c.channels.div_ceil(width)).sum()
+    c.iter().map(|c| c.segments * taps(c).len() * c.packed_channels().div_ceil(width)).sum()
 }
 
 /// Distinct z exponents of a contraction's weights, descending.
@@ -259,14 +264,15 @@ impl Placement {
         for (k, (c, b)) in self.contractions.iter().zip(&self.borders).enumerate() {
             let _ = writeln!(
                 s,
-                "  d^{k:<2} {:<28} {:>4} segments, X {:>6} z, W {:>3} taps × {:>4} s, Y {:>6} z × {:>4} s, {:>5} border cells, batch stride {}",
+                "  d^{k:<2} {:<28} {:>4} segments, X {:>6} z, W {:>3} taps × {:>4} s, Y {:>6} z × {:>4} s, {} a cell, {:>5} border cells, batch stride {}",
                 c.source,
                 c.segments,
                 c.x_span,
                 taps(c).len(),
-                c.channels,
+                c.packed_channels(),
                 c.y_span,
-                c.s_span,
+                c.s_span(),
+                c.pack,
                 b.len() * self.batch,
                 c.batch_stride
             );

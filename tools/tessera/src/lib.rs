@@ -26,6 +26,15 @@ pub mod statement;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Where time goes inside the libraries: with TESSERA_LOG=debug every span of work is told on stderr when it ends.
+fn trace_spans() {
+    use tracing_subscriber::fmt::format::FmtSpan;
+    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("TESSERA_LOG") {
+        let spans = tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::CLOSE);
+        spans.with_writer(std::io::stderr).init();
+    }
+}
+
 /// The whole command: reads the arguments of this process, does what they say, and gives the exit code.
 pub fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
@@ -36,6 +45,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
         }
     };
+    trace_spans();
     let screen = screen::Screen::new(cli.global);
     match commands::run(&cli.command, &screen) {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,7 +16,7 @@ struct Net {
 
 impl Net {
     fn new(name: &str) -> Net {
-        Net { writer: Writer::new(name), rng: SmallRng::seed_from_u64(0x7e55_e7a) }
+        Net { writer: Writer::new(name), rng: SmallRng::seed_from_u64(0x07e5_5e7a) }
     }
 
     /// Roughly normal values of variance 2/fan-in: sums of three uniform ones.

@@ -31,7 +31,7 @@ impl Build {
             tables: vec![],
             buses: vec![],
             publics: vec![],
-            variables: VARIABLES.map(String::from).to_vec(),
+            variables: VARIABLES.map(Variable::from).to_vec(),
             folds: vec![],
             terms: vec![],
             equations: vec![],
@@ -164,7 +164,7 @@ impl Build {
                 cells.iter().map(|r| r.get(lane).copied().flatten().map_or(-1, |e| e as i64)).collect();
             self.program.tables[table].fixed.push(FixedColumn {
                 name: format!("{name}[{lane}]"),
-                values: Values::Gather { constant, index: Seq::compress(1, &index) },
+                values: Values::Gather { constant, parts: vec![Part { scale: 1, index: Seq::compress(1, &index) }] },
                 padding: 0,
             });
         }

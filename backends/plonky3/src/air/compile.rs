@@ -14,6 +14,11 @@ use std::collections::{BTreeMap, HashMap};
 use tessera_api::validate::ProgramError;
 use tessera_api::{Expr, Program, SetupError, Table, Term};
 
+/// Sums of fixed columns are worth it from this many columns on,
+const FEWEST_SUMMED: usize = 8;
+/// and for up to this many kinds of rows.
+const MOST_SUMS: usize = 2;
+
 /// A compiled Program.
 pub struct Compiled {
     /// The Program's tables, reshaped.
@@ -108,7 +113,7 @@ pub fn compile(program: &Program, limits: Limits) -> Result<Compiled, SetupError
     };
     let values = c.plan(&mut walks)?;
     let (groups, places, dense) = c.layout();
-    let cells: u64 = groups.iter().map(|g| ((g.fixed + g.witness) as u64) << g.log_height).sum();
+    let cells: u64 = groups.iter().map(|g| ((g.fixed + g.summed + g.witness) as u64) << g.log_height).sum();
     if cells > MAX_CELLS {
         return Err(unsupported(format!("{cells} committed cells; at most {MAX_CELLS} are possible")));
     }
@@ -298,17 +303,21 @@ impl Compiler<'_> {
             });
             let sparse = sparse.collect();
             let (fixed, dense) = (t.fixed.len() as u32, s.dense.len() as u32);
+            let summed = self.summed(places.len());
+            let (own, others) = if summed { (0, fixed) } else { (fixed, 0) };
             places.push(Place {
                 group: g,
                 pad,
-                fixed: group.fixed,
-                dense: group.fixed + fixed,
+                fixed: if summed { group.summed } else { group.fixed },
+                summed,
+                dense: group.fixed + own,
                 sparse,
                 witness: group.witness,
                 witness_base: 0,
                 first: 0,
             });
-            group.fixed += fixed + dense;
+            group.fixed += own + dense;
+            group.summed += others;
             group.witness += t.witness.len() as u32;
             group.tables.push(t.name.clone());
             all.push(s);
@@ -320,6 +329,15 @@ impl Compiler<'_> {
             p.witness_base = g.fixed + g.sparse.len() as u32;
         }
         (groups, places, all)
+    }
+
+    /// Whether a table's fixed columns enter one fold, and that in few kinds of rows, and nothing else.
+    fn summed(&self, table: usize) -> bool {
+        let t = &self.tables[table];
+        let mut folds = self.walks.iter().filter(|(f, _)| self.program.folds[**f].table as usize == table);
+        let (Some((_, walk)), None) = (folds.next(), folds.next()) else { return false };
+        let alone = t.witness.is_empty() && t.constraints.is_empty() && t.lookups.is_empty() && t.provides.is_empty();
+        alone && walk.patterns.len() <= MOST_SUMS && t.fixed.len() >= FEWEST_SUMMED
     }
 
     /// Second pass: columns and constraints.
@@ -355,7 +373,15 @@ impl Compiler<'_> {
             let (r, p) = self.fold_requests[f];
             let lanes = &self.lanes[*f];
             let answers = (&s.answers[r].1[..], &s.answers[p].1[..]);
-            group.nodes.push(nodes::horner(place, column, walk, lanes, answers, &mut monos));
+            let mut node = nodes::horner(place, column, walk, lanes, answers, &mut monos);
+            if let (true, Node::Horner { parts, .. }) = (place.summed, &mut node) {
+                for p in parts {
+                    p.sum = Some(group.sums.len() as u32);
+                    let cells = std::mem::take(&mut p.dot.cells);
+                    group.sums.push(Dot { constant: Default::default(), cells });
+                }
+            }
+            group.nodes.push(node);
             fold_column.insert(*f, column);
         }
         // round 2: copies, then running sums; η-folds belong to round 3 and are numbered after all of round 2
@@ -462,7 +488,7 @@ impl Compiler<'_> {
             g.nodes.sort_by_key(|n| matches!(n, Node::Base { .. }));
         }
         let mut air = Air {
-            variables: v as u32,
+            variables: program.variables.iter().map(|v| v.value).collect(),
             monos: monos.list,
             groups,
             terminals,

@@ -5,16 +5,16 @@ use crate::p3::{F, Mat, PrimeCharacteristicRing, signed};
 use tessera_api::{Program, SetupError};
 
 impl Compiled {
-    /// The fixed columns of all groups, selectors included, on physical rows. `program` is the Program before reshaping.
-    pub fn fixed(&self, program: &Program) -> Result<Vec<Mat>, SetupError> {
-        let mut out: Vec<Mat> = self
-            .air
-            .groups
-            .iter()
-            .map(|g| Mat::new(F::zero_vec(g.height() * g.fixed as usize), g.fixed as usize))
-            .collect();
+    /// The fixed columns of all groups, selectors included, on physical rows, and the summed ones apart. `program` is the
+    /// Program before reshaping.
+    pub fn fixed(&self, program: &Program) -> Result<(Vec<Mat>, Vec<Mat>), SetupError> {
+        let zero = |width: fn(&Group) -> u32| -> Vec<Mat> {
+            let matrix = |g: &Group| Mat::new(F::zero_vec(g.height() * width(g) as usize), width(g) as usize);
+            self.air.groups.iter().map(matrix).collect()
+        };
+        let (mut out, mut summed) = (zero(|g| g.fixed), zero(|g| g.summed));
         for (i, (t, p)) in program.tables.iter().zip(&self.places).enumerate() {
-            let m = &mut out[p.group];
+            let m = if p.summed { &mut summed[p.group] } else { &mut out[p.group] };
             let (width, pad) = (m.width, p.pad as usize);
             let log = self.factors[i].trailing_zeros() as usize;
             let columns = t.fixed.len();
@@ -30,13 +30,15 @@ impl Compiled {
                 (0..first).chain(last..1 << t.log_height).for_each(|r| put(r, padding));
                 values.iter().enumerate().for_each(|(r, x)| put(first + r, signed(*x)));
             }
+            let m = &mut out[p.group];
+            let width = m.width;
             for (c, column) in self.dense[i].iter().enumerate() {
                 for (r, x) in column.iter().enumerate() {
                     m.values[(r + pad) * width + p.dense as usize + c] = F::from_bool(*x);
                 }
             }
         }
-        Ok(out)
+        Ok((out, summed))
     }
 }
 

@@ -23,6 +23,7 @@ pub mod symbol;
 pub mod validate;
 
 use self::symbol::{Exponents, Poly};
+use crate::p3::{E, PrimeCharacteristicRing};
 use serde::{Deserialize, Serialize};
 use tessera_api::{Public, Seq};
 
@@ -32,9 +33,9 @@ pub const EXTRA_VARIABLES: u32 = 3;
 /// A whole compiled relation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Air {
-    /// Number of the Program's fold variables; α, β, η follow.
-    pub variables: u32,
-    /// All monomials, exponents over `variables + EXTRA_VARIABLES`.
+    /// Values of the Program's fold variables, none for those that are drawn; α, β, η follow.
+    pub variables: Vec<Option<i64>>,
+    /// All monomials, exponents over `variables` and [`EXTRA_VARIABLES`].
     pub monos: Vec<Exponents>,
     /// Groups of tables, tallest first, heights distinct.
     pub groups: Vec<Group>,
@@ -54,8 +55,8 @@ pub struct Air {
 
 /// Tables of one height, side by side.
 ///
-/// A row's base cells are the committed fixed columns, then the sparse ones, then the witness columns; its extension cells are
-/// those of round 2, then those of round 3.
+/// A row's base cells are the committed fixed columns, then the sparse ones, then the witness columns, then the coordinates of
+/// sums; its extension cells are those of round 2, then those of round 3.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// Height as a power of two.
@@ -68,6 +69,10 @@ pub struct Group {
     pub sparse: Vec<Vec<u32>>,
     /// Columns of the witness.
     pub witness: u32,
+    /// Fixed columns committed in the key that constraints read through `sums` alone.
+    pub summed: u32,
+    /// Weighted sums of the summed columns, without a constant; each is two base cells of a row, its coordinates.
+    pub sums: Vec<Dot>,
     /// Extension columns committed after the fold challenges.
     pub round2: u32,
     /// Extension columns committed after η.
@@ -79,6 +84,19 @@ pub struct Group {
 impl Group {
     /// Base cells of a row.
     pub fn base_width(&self) -> usize {
+        self.sums_at() + 2 * self.sums.len()
+    }
+    /// For each sum the weight of every summed column, given the monomials' values.
+    pub fn sum_weights(&self, monos: &[E]) -> Vec<Vec<E>> {
+        let weights = |d: &Dot| {
+            let mut w = E::zero_vec(self.summed as usize);
+            d.cells.iter().for_each(|(c, p)| w[*c as usize] = p.value(monos));
+            w
+        };
+        self.sums.iter().map(weights).collect()
+    }
+    /// The first base cell that is a coordinate of a sum.
+    pub fn sums_at(&self) -> usize {
         self.fixed as usize + self.sparse.len() + self.witness as usize
     }
     /// Number of rows.
@@ -103,7 +121,7 @@ impl Air {
     pub fn count(&self) -> measure::Measure {
         let per_group = |g: &Group| {
             let nodes = g.nodes.iter().map(|n| n.constraints().0 + n.constraints().1);
-            let once = u64::from(g.fixed + g.witness);
+            let once = u64::from(g.fixed + g.witness) + 2 * g.sums.len() as u64;
             // extension columns are two base columns each at two points, the quotient two chunks of two base columns
             let openings = once + 4 * u64::from(g.round2 + g.round3) + 4;
             (nodes.sum::<usize>() as u64, openings)
@@ -152,6 +170,17 @@ pub struct Fraction {
     pub denominator: Dot,
 }
 
+/// What a Horner column takes up on a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The column it is multiplied by; none for 1.
+    pub gate: Option<u32>,
+    /// Of base cells.
+    pub dot: Dot,
+    /// Index of one of the group's sums.
+    pub sum: Option<u32>,
+}
+
 /// A constraint, or several that belong together. All hold on every row, the row after the last being the first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Node {
@@ -162,14 +191,14 @@ pub enum Node {
         /// The monomials.
         products: Vec<Product>,
     },
-    /// column(next) = ratio · column + Σ gate · dot.
+    /// column(next) = ratio · column + Σ gate · (dot + sum).
     Horner {
         /// Extension column.
         column: u32,
         /// A combination of selectors.
         ratio: Dot,
-        /// (gating column, what is added); ungated if none.
-        parts: Vec<(Option<u32>, Dot)>,
+        /// What is added.
+        parts: Vec<Part>,
     },
     /// column(next) = ratio · column + end · Π factors.
     Sum {

@@ -2,7 +2,7 @@
 use super::basis::{Combination, Selector};
 use super::rows::{Ratio, Walk};
 use super::symbol::{Monomials, Poly, balanced};
-use super::{Dot, Fraction, Node, Product};
+use super::{Dot, Fraction, Node, Part, Product};
 use crate::p3::{F, PrimeCharacteristicRing, signed};
 use std::collections::BTreeMap;
 use tessera_api::{Cell, Constraint, Expr, Table};
@@ -22,6 +22,8 @@ pub struct Place {
     pub sparse: Vec<u32>,
     /// First witness column, counted from the group's first witness column.
     pub witness: u32,
+    /// Whether the Program's fixed columns are the group's summed columns; `fixed` counts those then.
+    pub summed: bool,
     /// Where the group's witness columns start in a row.
     pub witness_base: u32,
     /// The group's column that is 1 on physical row 0.
@@ -119,8 +121,8 @@ pub fn horner(
     }
     let parts = parts
         .into_iter()
-        .map(|(g, s)| (g, s.dot()))
-        .filter(|(_, d)| !d.cells.is_empty() || !d.constant.0.is_empty())
+        .map(|(gate, s)| Part { gate, dot: s.dot(), sum: None })
+        .filter(|p| !p.dot.cells.is_empty() || !p.dot.constant.0.is_empty())
         .collect();
     Node::Horner { column, ratio: ratio.dot(), parts }
 }

@@ -23,7 +23,9 @@ fn below(what: &str, index: u32, bound: usize) -> Check {
 impl Air {
     /// Every index, width and degree.
     pub fn validate(&self) -> Check {
-        let dim = self.variables.saturating_add(EXTRA_VARIABLES) as usize;
+        let dim = self.variables.len().saturating_add(EXTRA_VARIABLES as usize);
+        let possible = |v: &Option<i64>| v.is_none_or(|x| (2..=1 << 62).contains(&x));
+        ensure(self.variables.iter().all(possible), || "a variable has an impossible value".into())?;
         ensure(dim <= 64, || format!("{dim} variables"))?;
         for m in &self.monos {
             let ok = m.len() == dim && m.iter().all(|e| e.unsigned_abs() <= MAX_EXPONENT);
@@ -60,7 +62,7 @@ impl Air {
                     below("public tensor", *public, self.publics.len())?;
                     let p = &self.publics[*public as usize];
                     monos
-                        .check(1 + self.variables as usize, p.len() as u64)
+                        .check(1 + self.variables.len(), p.len() as u64)
                         .map_err(|e| format!("public tensor {:?}: {e}", p.name))?;
                 }
             }
@@ -90,11 +92,16 @@ impl Air {
 
     fn group(&self, g: &Group) -> Check {
         ensure(g.log_height <= MAX_LOG_HEIGHT, || format!("a table of 2^{} rows", g.log_height))?;
-        let wide = [g.fixed, g.witness, g.round2, g.round3].iter().any(|w| *w as usize > MAX_WIDTH);
+        let wide = [g.fixed, g.witness, g.summed, 2 * g.sums.len().min(MAX_WIDTH) as u32, g.round2, g.round3].iter().any(|w| *w as usize > MAX_WIDTH);
         let sparse: usize = g.sparse.iter().map(Vec::len).sum();
         ensure(!wide && g.sparse.len() + sparse <= MAX_SPARSE, || "too many columns".into())?;
         for r in g.sparse.iter().flatten() {
             below("row", *r, g.height())?;
+        }
+        ensure((g.summed > 0) == !g.sums.is_empty(), || "sums without columns, or columns without sums".into())?;
+        for s in &g.sums {
+            ensure(s.constant.0.is_empty(), || "a sum of fixed columns has a constant".into())?;
+            self.dot(s, g.summed as usize)?;
         }
         let (width, extension) = (g.base_width(), (g.round2 + g.round3) as usize);
         let terminals = self.terminals as usize;
@@ -111,9 +118,10 @@ impl Air {
                 Node::Horner { column, ratio, parts } => {
                     below("extension column", *column, extension)?;
                     self.dot(ratio, width)?;
-                    for (gate, d) in parts {
-                        gate.iter().try_for_each(|c| below("column", *c, width))?;
-                        self.dot(d, width)?;
+                    for p in parts {
+                        p.gate.iter().try_for_each(|c| below("column", *c, width))?;
+                        self.dot(&p.dot, width)?;
+                        p.sum.iter().try_for_each(|s| below("sum", *s, g.sums.len()))?;
                     }
                 }
                 Node::Sum { column, ratio, end, factors } => {

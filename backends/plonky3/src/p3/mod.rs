@@ -17,14 +17,19 @@ use p3_goldilocks::Goldilocks;
 use p3_matrix::Matrix as _;
 use p3_matrix::bitrev::BitReversibleMatrix;
 use p3_matrix::dense::RowMajorMatrix;
+use p3_maybe_rayon::prelude::*;
 use p3_merkle_tree::MerkleTreeMmcs;
 use p3_symmetric::{CompressionFunctionFromHasher, MerkleCap};
 use serde::{Deserialize, Serialize};
 pub use sponge::Sponge;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+pub use summed::{Sums, sums};
+use summed::{ColumnData, ColumnMmcs};
 
 mod hash;
+mod open;
 mod sponge;
+mod summed;
 
 /// The base field.
 pub type F = Goldilocks;
@@ -45,16 +50,18 @@ pub const LOG_BLOWUP: usize = 1;
 
 type Blake3 = p3_blake3::Blake3;
 type NodeHash = CompressionFunctionFromHasher<Blake3, 2, 32>;
-type BaseMmcs = MerkleTreeMmcs<F, u8, hash::RowHash, NodeHash, 2, 32>;
-type FriMmcs = ExtensionMmcs<F, E, BaseMmcs>;
+type Tree = MerkleTreeMmcs<F, u8, hash::RowHash, NodeHash, 2, 32>;
+type FriMmcs = ExtensionMmcs<F, E, Tree>;
 type Dft = Radix2DFTSmallBatch<F>;
-type Pcs = TwoAdicFriPcs<F, Dft, BaseMmcs, FriMmcs>;
+type Pcs = TwoAdicFriPcs<F, Dft, ColumnMmcs, FriMmcs>;
 /// A subgroup or coset on which polynomials are given.
 pub type Domain = <Pcs as p3_commit::Pcs<E, Sponge>>::Domain;
 /// A Merkle root.
 pub type Commitment = MerkleCap<F, [u8; 32]>;
 /// Low-degree extensions and their tree.
 pub type Committed = <Pcs as p3_commit::Pcs<E, Sponge>>::ProverData;
+/// The tree of the key's summed columns.
+pub type SummedTree = Arc<<Tree as p3_commit::Mmcs<F>>::ProverData<Mat>>;
 /// FRI's part of a proof.
 pub type FriProof = <Pcs as p3_commit::Pcs<E, Sponge>>::Proof;
 /// Opened values by commitment, matrix, point, column.
@@ -83,8 +90,8 @@ fn dft() -> &'static Dft {
     DFT.get_or_init(Dft::default)
 }
 
-fn base_mmcs() -> BaseMmcs {
-    BaseMmcs::new(hash::RowHash, NodeHash::new(Blake3 {}), 0)
+fn tree() -> Tree {
+    Tree::new(hash::RowHash, NodeHash::new(Blake3 {}), 0)
 }
 
 /// Evaluations on the subgroup to evaluations on the coset that is committed, rows in bit-reversed order.
@@ -95,12 +102,14 @@ pub fn extend(m: Mat) -> Mat {
 /// The commitment scheme at fixed parameters.
 pub struct Scheme {
     pcs: Pcs,
-    mmcs: BaseMmcs,
+    fri: FriParameters<FriMmcs>,
+    mmcs: ColumnMmcs,
 }
 
 impl Scheme {
-    /// The scheme with these FRI parameters.
-    pub fn new(c: &FriConfig) -> Scheme {
+    /// The scheme with these FRI parameters; a verifier names the commitment that is opened through sums.
+    pub fn new(c: &FriConfig, sums: Option<Sums>) -> Scheme {
+        let mmcs = ColumnMmcs { tree: tree(), sums: sums.map(Arc::new) };
         let fri = FriParameters {
             log_blowup: LOG_BLOWUP,
             log_final_poly_len: 0,
@@ -109,14 +118,26 @@ impl Scheme {
             batch_proof_of_work_bits: c.batch_pow as usize,
             commit_proof_of_work_bits: c.commit_pow as usize,
             query_proof_of_work_bits: c.query_pow as usize,
-            mmcs: FriMmcs::new(base_mmcs()),
+            mmcs: FriMmcs::new(tree()),
         };
-        Scheme { pcs: Pcs::new(dft().clone(), base_mmcs(), fri), mmcs: base_mmcs() }
+        Scheme { pcs: Pcs::new(dft().clone(), mmcs.clone(), fri.clone()), fri, mmcs }
     }
 
     /// Commits to matrices of the given log heights; none if there is no matrix.
     pub fn commit(&self, matrices: Vec<Mat>) -> Option<(Commitment, Committed)> {
         (!matrices.is_empty()).then(|| self.mmcs.commit(matrices.into_iter().map(extend).collect()))
+    }
+
+    /// Commits to summed columns, none if there is no matrix.
+    pub fn commit_summed(&self, matrices: Vec<Mat>) -> Option<(Commitment, SummedTree)> {
+        let (c, tree) = (!matrices.is_empty())
+            .then(|| self.mmcs.tree.commit(matrices.into_iter().map(extend).collect::<Vec<_>>()))?;
+        Some((c, Arc::new(tree)))
+    }
+
+    /// The summed columns' tree with the sums of one proof, given on the subgroup.
+    pub fn with_sums(tree: &SummedTree, sums: Vec<Mat>) -> Committed {
+        ColumnData::Summed { tree: tree.clone(), sums: sums.into_iter().map(extend).collect() }
     }
 
     /// Commits to the quotients: `chunks[k]` holds both halves of one height, evaluations in natural order of their cosets. The
@@ -129,9 +150,14 @@ impl Scheme {
                 dft().coset_lde_batch(m, LOG_BLOWUP, shift).bit_reverse_rows().to_row_major_matrix()
             });
             let halves: Vec<Mat> = extended.collect();
-            let rows = halves[0].values.chunks_exact(halves[0].width);
-            let both = rows.zip(halves[1].values.chunks_exact(halves[1].width));
-            Mat::new(both.flat_map(|(a, b)| [a, b].concat()).collect(), halves[0].width + halves[1].width)
+            let width = halves[0].width;
+            let mut both = Mat::new(F::zero_vec(4 * width << log_height), 2 * width);
+            let rows = halves[0].values.par_chunks_exact(width).zip(halves[1].values.par_chunks_exact(width));
+            both.values.par_chunks_exact_mut(2 * width).zip(rows).for_each(|(out, (a, b))| {
+                out[..width].copy_from_slice(a);
+                out[width..].copy_from_slice(b);
+            });
+            both
         };
         self.mmcs.commit(chunks.into_iter().map(matrix).collect())
     }
@@ -147,9 +173,7 @@ impl Scheme {
         rounds: Vec<(&Committed, Vec<Vec<E>>)>,
         sponge: &mut Sponge,
     ) -> Result<(Opened, FriProof), String> {
-        self.pcs
-            .open(rounds.into_iter().map(Into::into).collect(), sponge)
-            .map_err(|e| format!("the openings cannot be proven: {e}"))
+        open::open(&self.mmcs, &self.fri, rounds, sponge)
     }
 
     /// Checks claimed openings.

@@ -10,6 +10,7 @@ mod files;
 mod join;
 mod soundness;
 mod suite;
+mod summed;
 
 use crate::Plonky3;
 use rand::rngs::SmallRng;
@@ -48,7 +49,7 @@ pub fn program(variables: &[&str]) -> Program {
         tables: vec![],
         buses: vec![],
         publics: vec![],
-        variables: variables.iter().map(|v| v.to_string()).collect(),
+        variables: variables.iter().map(|v| Variable::from(*v)).collect(),
         folds: vec![],
         terms: vec![],
         equations: vec![],

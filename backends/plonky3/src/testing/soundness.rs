@@ -297,7 +297,7 @@ impl Tamper for Sent {
             8 => p.fri.commit_phase_openings[0].sibling_values[0][0] += E::ONE,
             9 => p.fri.input_openings[0].opened_values[0][0][0] += F::ONE,
             // a small tree may be opened whole, without any sibling
-            10 => flip(&mut p.fri.input_openings[0].opening_proof.sibling_hashes),
+            10 => flip(&mut p.fri.input_openings[0].opening_proof.0.sibling_hashes),
             11 => flip(&mut p.fri.commit_phase_openings[0].opening_proof.sibling_hashes),
             12 => p.fri.commit_pow_witnesses[0] += F::ONE,
             13 => p.fri.batch_pow_witness += F::ONE,

@@ -1,6 +1,7 @@
 //! Writes the Program and the witness plan of a placement.
 //!
-//! Variables: z (positions), s (channels and segments), d (which contraction, or which use of a value).
+//! Variables: z (positions), s (channels and segments), d (which contraction, or which use of a value), and the number t = 2³² that
+//! tells packed channels apart (`pack.rs`).
 //!
 //! # Correctness
 //! Two equations hold everything together, each a polynomial identity in (z, s, d):
@@ -22,11 +23,13 @@ use crate::roots::Element;
 use std::collections::{BTreeMap, HashMap};
 use tessera_api::{
     Equation, EquationTerm, FixedColumn, Fold, Lane, Operand, Program, Public, Role, Seq, Table, Term,
-    WitnessColumn, WitnessPlan,
+    Variable, WitnessColumn, WitnessPlan,
 };
 
-/// Exponents of (z, s, d).
-type Exps = [i64; 3];
+/// Exponents of (z, s, d, t).
+type Exps = [i64; 4];
+/// Entries of a monomial in a layout: a flag, then the exponents.
+const ENTRIES: usize = 5;
 
 /// Monomials of a lane, row after row.
 #[derive(Default)]
@@ -35,15 +38,15 @@ struct Monos(Vec<i64>);
 impl Monos {
     fn push(&mut self, m: Option<Exps>) {
         match m {
-            Some([z, s, d]) => self.0.extend([1, z, s, d]),
-            None => self.0.extend([0, 0, 0, 0]),
+            Some([z, s, d, t]) => self.0.extend([1, z, s, d, t]),
+            None => self.0.extend([0; ENTRIES]),
         }
     }
     fn any(&self) -> bool {
-        self.0.chunks(4).any(|m| m[0] == 1)
+        self.0.chunks(ENTRIES).any(|m| m[0] == 1)
     }
     fn seq(&self) -> Seq {
-        Seq::compress(4, &self.0)
+        Seq::compress(ENTRIES, &self.0)
     }
 }
 
@@ -56,7 +59,8 @@ struct Use {
 
 impl Use {
     fn in_batch(&self, b: usize) -> Exps {
-        [self.at[0] + b as i64 * self.step, self.at[1], self.at[2]]
+        let [z, s, d, t] = self.at;
+        [z + b as i64 * self.step, s, d, t]
     }
 }
 
@@ -100,7 +104,11 @@ pub(crate) fn emit(g: &Graph, p: &Placement) -> Result<(Program, WitnessPlan), P
         tables: vec![],
         buses: p.buses.names(),
         publics: vec![],
-        variables: ["z", "s", "d"].map(String::from).to_vec(),
+        variables: ["z", "s", "d"]
+            .map(Variable::from)
+            .into_iter()
+            .chain([Variable { name: "t".into(), value: Some(1 << crate::pack::RADIX_BITS) }])
+            .collect(),
         folds: vec![],
         terms: vec![],
         equations: vec![],
@@ -138,7 +146,7 @@ pub(crate) fn emit(g: &Graph, p: &Placement) -> Result<(Program, WitnessPlan), P
 }
 
 fn term(coefficient: i64, operand: Operand) -> EquationTerm {
-    EquationTerm { coefficient, mono: vec![0; 3], operand }
+    EquationTerm { coefficient, mono: vec![0; ENTRIES - 1], operand }
 }
 
 impl Emitter<'_> {
@@ -162,7 +170,7 @@ impl Emitter<'_> {
     fn whole_fold(&mut self, name: String, table: u32, lanes: Vec<Lane>) -> Operand {
         let rows = self.program.tables[table as usize].rows as i64;
         let fold = self.fold(name, table, lanes, &[rows]);
-        self.program.terms.push(Term::Sum { fold, weights: Seq::constant(&[1, 0, 0, 0], 1) });
+        self.program.terms.push(Term::Sum { fold, weights: Seq::constant(&[1, 0, 0, 0, 0], 1) });
         Operand::Term(self.program.terms.len() as u32 - 1)
     }
 
@@ -172,7 +180,7 @@ impl Emitter<'_> {
             let d = self.use_id();
             for (i, (q, z)) in c.x_at.iter().enumerate() {
                 if let Element::Of(r, e) = self.p.roots.element(c.x, i) {
-                    let u = Use { at: [*z, *q as i64, d], step: c.batch_stride };
+                    let u = Use { at: [*z, *q as i64, d, 0], step: c.batch_stride };
                     self.uses.add(r, self.g.values[r].len(), e, u);
                 }
             }
@@ -210,7 +218,7 @@ impl Emitter<'_> {
                         if let Element::Of(r, x) = self.p.roots.element(*v, e)
                             && !self.contraction_of.contains_key(&r)
                         {
-                            let u = Use { at: [e as i64, 0, d], step: c.len as i64 };
+                            let u = Use { at: [e as i64, 0, d, 0], step: c.len as i64 };
                             self.uses.add(r, self.g.values[r].len(), x, u);
                         }
                     }
@@ -224,8 +232,9 @@ impl Emitter<'_> {
     fn result_mono(&self, y: ValueId, e: usize, b: usize) -> Option<Exps> {
         let k = *self.contraction_of.get(&y)?;
         let c = &self.p.contractions[k];
-        let (s, z) = c.y_at[e];
-        Some([z + b as i64 * c.batch_stride, s, k as i64])
+        let (channel, z) = c.y_at[e];
+        let (s, t) = c.packed(channel);
+        Some([z + b as i64 * c.batch_stride, s, k as i64, t])
     }
 
     fn public(&mut self, name: &str, v: ValueId, role: Role) -> u32 {
@@ -246,7 +255,7 @@ impl Emitter<'_> {
             let (mut direct, mut linked) = (Monos::default(), Monos::default());
             for b in 0..p.batch {
                 for e in 0..len {
-                    let own = [(b * len + e) as i64, 0, d];
+                    let own = [(b * len + e) as i64, 0, d, 0];
                     let origin = p.roots.element(*v, e);
                     let product = match origin {
                         Element::Of(r, x) => self.result_mono(r, x, b),

@@ -92,8 +92,8 @@ impl Emitter<'_> {
         match self.contraction_of.get(&root) {
             Some(k) => {
                 let c = &self.p.contractions[*k];
-                let (s, z) = c.y_at[e];
-                s * c.y_span as i64 + z + b as i64 * c.batch_stride
+                let (channel, z) = c.y_at[e];
+                channel * c.y_span as i64 + z + b as i64 * c.batch_stride
             }
             None => (b * self.g.values[root].len() + e) as i64,
         }
@@ -141,7 +141,7 @@ impl Emitter<'_> {
                 index: Seq::compress(1, &index),
             });
         }
-        let y = self.tensor(format!("{} accumulators", c.source), c.s_span * c.y_span);
+        let y = self.tensor(format!("{} accumulators", c.source), c.groups * c.channels * c.y_span);
         let loops = c
             .loops
             .iter()
@@ -149,7 +149,7 @@ impl Emitter<'_> {
                 extent: l.extent as u32,
                 x: l.segment * span as i64 + if l.in_x { l.z } else { 0 },
                 w: l.w,
-                y: l.s * c.y_span as i64 + l.z,
+                y: l.channel * c.y_span as i64 + l.z,
             })
             .collect();
         self.plan.steps.push(Step::Contract { x, w: 0, w_offset, y, loops });
@@ -189,27 +189,33 @@ impl Emitter<'_> {
             let first_row: usize = layout[..k].iter().map(Vec::len).sum();
             let (_, all) = self.border_positions(k);
             let width = p.border_width;
-            let ops = (0..width)
-                .flat_map(|l| {
+            // one register per channel of a cell, one for the cell
+            let registers = c.pack as u32 + 1;
+            let mut ops = vec![];
+            for l in 0..width {
+                let mut terms = vec![];
+                for t in 0..c.pack {
                     let index: Vec<i64> = layout[k]
                         .iter()
                         .map(|(chunk, z)| {
                             let s = chunk * width as i64 + l as i64;
-                            if all.contains(&(s, *z)) { s * c.y_span as i64 + z } else { -1 }
+                            let channel = c.channels_at(s).nth(t).filter(|_| all.contains(&(s, *z)));
+                            channel.map_or(-1, |channel| channel * c.y_span as i64 + z)
                         })
                         .collect();
-                    let dst = l as u32;
-                    [
-                        RowOp::Gather { tensor: y, index: Seq::compress(1, &index), default: 0, dst },
-                        RowOp::Store { src: dst, column: dst },
-                    ]
-                })
-                .collect();
+                    let dst = t as u32;
+                    ops.push(RowOp::Gather { tensor: y, index: Seq::compress(1, &index), default: 0, dst });
+                    terms.push((1 << (crate::pack::RADIX_BITS as usize * t), dst));
+                }
+                let dst = registers - 1;
+                ops.push(RowOp::Affine { terms, constant: 0, dst });
+                ops.push(RowOp::Store { src: dst, column: l as u32 });
+            }
             self.plan.steps.push(Step::Rows(RowStep {
                 table: *table,
                 first_row: first_row as u32,
                 rows: layout[k].len() as u32,
-                registers: width as u32,
+                registers,
                 ops,
                 source: c.source.clone(),
             }));

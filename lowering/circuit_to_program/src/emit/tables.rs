@@ -2,14 +2,16 @@
 //!
 //! Invariant: rows stand in the order that `plan.rs` fills: contraction by contraction, segment by segment, chunks in descending order of z;
 //! cluster by cluster, batch entry by batch entry.
-use super::{Emitter, Exps, Monos, term};
+use super::{ENTRIES, Emitter, Exps, Monos, term};
 use crate::PlaceError;
 use crate::cluster::{Cluster, KernelStep};
 use crate::placement::{taps, w_rows, x_rows};
 use crate::roots::Element;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use tessera_api::{Constraint, Expr, FixedColumn, Lane, Lookup, Operand, Seq, Term, Values, WitnessColumn};
+use tessera_api::{
+    Constraint, Expr, FixedColumn, Lane, Lookup, Operand, Part, Seq, Term, Values, WitnessColumn,
+};
 
 impl Emitter<'_> {
     /// The weight and the activation table with their join. Returns (weights, activations) table indices.
@@ -18,7 +20,8 @@ impl Emitter<'_> {
         // weights
         let mut blob: Vec<i64> = vec![];
         let rows = w_rows(&p.contractions, width);
-        let mut index = vec![Vec::with_capacity(rows); width];
+        let pack = p.contractions.iter().map(|c| c.pack).max().unwrap_or(1);
+        let mut index = vec![vec![Vec::with_capacity(rows); width]; pack];
         let mut monos = Monos::default();
         let mut ends = vec![];
         for c in &p.contractions {
@@ -30,33 +33,43 @@ impl Emitter<'_> {
                 c.w_at.iter().enumerate().map(|(i, k)| (*k, i)).collect();
             let taps = taps(c);
             for q in 0..c.segments {
-                for chunk in (0..c.channels.div_ceil(width)).rev() {
+                for chunk in (0..c.packed_channels().div_ceil(width)).rev() {
                     for z in &taps {
-                        for (l, col) in index.iter_mut().enumerate() {
-                            let s = (chunk * width + l) as i64;
-                            col.push(at.get(&(q, s, *z)).map_or(-1, |i| (blob.len() + i) as i64));
+                        for (t, part) in index.iter_mut().enumerate() {
+                            for (l, col) in part.iter_mut().enumerate() {
+                                let s = chunk * width + l;
+                                let channel = (s + t * c.packed_channels()) as i64;
+                                let here = s < c.packed_channels() && t < c.pack;
+                                let i = here.then(|| at.get(&(q, channel, *z))).flatten();
+                                col.push(i.map_or(-1, |i| (blob.len() + i) as i64));
+                            }
                         }
-                        monos.push(Some([*z, (chunk * width) as i64, 0]));
+                        monos.push(Some([*z, (chunk * width) as i64, 0, 0]));
                     }
                 }
-                ends.push(index[0].len() as i64);
+                ends.push(index[0][0].len() as i64);
             }
             blob.extend_from_slice(data);
         }
         let constant = self.program.constants.len() as u32;
         self.program.constants.push(Arc::new(blob));
-        let fixed = index
-            .iter()
-            .enumerate()
-            .map(|(l, v)| FixedColumn {
+        let part = |(t, part): (usize, &Vec<Vec<i64>>), l: usize| Part {
+            scale: 1 << (crate::pack::RADIX_BITS as usize * t),
+            index: Seq::compress(1, &part[l]),
+        };
+        let fixed = (0..width)
+            .map(|l| FixedColumn {
                 name: format!("w{l}"),
                 padding: 0,
-                values: Values::Gather { constant, index: Seq::compress(1, v) },
+                values: Values::Gather {
+                    constant,
+                    parts: index.iter().enumerate().map(|p| part(p, l)).collect(),
+                },
             })
             .collect();
         let weights = self.push_table("weights", rows, fixed, vec![]);
         let lanes = (0..width)
-            .map(|l| Lane { expr: Expr::fixed(l as u32), monos: shifted(&monos, [0, l as i64, 0]).seq() })
+            .map(|l| Lane { expr: Expr::fixed(l as u32), monos: shifted(&monos, [0, l as i64, 0, 0]).seq() })
             .collect();
         let right = self.fold("weights".into(), weights, lanes, &ends);
         // activations
@@ -71,16 +84,17 @@ impl Emitter<'_> {
             let chunks = c.x_span.div_ceil(width);
             for q in 0..c.segments {
                 for chunk in (0..chunks).rev() {
-                    monos.push(Some([(chunk * width) as i64, 0, 0]));
+                    monos.push(Some([(chunk * width) as i64, 0, 0, 0]));
                 }
                 row += chunks as i64;
                 ends.push(row);
-                join.push(Some([0, c.segment_shift[q], k as i64]));
-                link.push(Some([0, q as i64, k as i64]));
+                let s = c.segment_group[q] * c.packed_channels() as i64;
+                join.push(Some([0, s, k as i64, 0]));
+                link.push(Some([0, q as i64, k as i64, 0]));
             }
         }
         let lanes = (0..width)
-            .map(|l| Lane { expr: Expr::witness(l as u32), monos: shifted(&monos, [l as i64, 0, 0]).seq() })
+            .map(|l| Lane { expr: Expr::witness(l as u32), monos: shifted(&monos, [l as i64, 0, 0, 0]).seq() })
             .collect();
         let left = self.fold("activations".into(), activations, lanes, &ends);
         self.program.terms.push(Term::Join { left, right, weights: join.seq() });
@@ -134,7 +148,7 @@ impl Emitter<'_> {
                                 Element::Zero => None,
                             };
                             product.push(m);
-                            link.push(m.is_none().then_some([(b * c.len + e) as i64, 0, d]));
+                            link.push(m.is_none().then_some([(b * c.len + e) as i64, 0, d, 0]));
                         }
                     }
                 }
@@ -188,7 +202,10 @@ impl Emitter<'_> {
         let constant = self.program.constants.len() as u32 - 1;
         FixedColumn {
             name: format!("k{i}"),
-            values: Values::Gather { constant, index: Seq::compress(1, &index) },
+            values: Values::Gather {
+                constant,
+                parts: vec![Part { scale: 1, index: Seq::compress(1, &index) }],
+            },
             padding,
         }
     }
@@ -239,17 +256,17 @@ impl Emitter<'_> {
         for (k, c) in self.p.contractions.iter().enumerate() {
             let (zs, all) = self.border_positions(k);
             let mut rows = vec![];
-            for chunk in 0..c.s_span.div_ceil(width) as i64 {
+            for chunk in 0..c.s_span().div_ceil(width) as i64 {
                 for z in &zs {
                     let s = |l: usize| chunk * width as i64 + l as i64;
                     // lanes past the last channel keep their monomial: nothing else has it, so they are zero
-                    let here = |l: usize| s(l) >= c.s_span as i64 || all.contains(&(s(l), *z));
-                    if !(0..width).any(|l| s(l) < c.s_span as i64 && here(l)) {
+                    let here = |l: usize| s(l) >= c.s_span() as i64 || all.contains(&(s(l), *z));
+                    if !(0..width).any(|l| s(l) < c.s_span() as i64 && here(l)) {
                         continue;
                     }
                     rows.push((chunk, *z));
                     for (l, m) in lanes.iter_mut().enumerate() {
-                        m.push(here(l).then_some([*z, s(l), k as i64]));
+                        m.push(here(l).then_some([*z, s(l), k as i64, 0]));
                     }
                 }
             }
@@ -272,8 +289,8 @@ impl Emitter<'_> {
 /// The same monomials, each times a fixed one.
 fn shifted(m: &Monos, by: Exps) -> Monos {
     let mut out = Monos(m.0.clone());
-    for v in out.0.chunks_mut(4).filter(|v| v[0] == 1) {
-        (0..3).for_each(|i| v[i + 1] += by[i]);
+    for v in out.0.chunks_mut(ENTRIES).filter(|v| v[0] == 1) {
+        v[1..].iter_mut().zip(by).for_each(|(e, b)| *e += b);
     }
     out
 }
@@ -288,13 +305,13 @@ fn grouped(lanes: Vec<(Expr, Monos)>) -> Vec<Vec<Lane>> {
         let lane = Lane { expr, monos: m.seq() };
         let fits = |first: &[i64]| {
             let mut ratios = HashSet::new();
-            first.chunks(4).zip(m.0.chunks(4)).all(|(a, b)| {
+            first.chunks(ENTRIES).zip(m.0.chunks(ENTRIES)).all(|(a, b)| {
                 if b[0] == 0 {
                     return true;
                 }
                 // a row the first lane leaves out would need the lane to lead: keep such lanes apart
                 a[0] == 1 && {
-                    ratios.insert([b[1] - a[1], b[2] - a[2], b[3] - a[3]]);
+                    ratios.insert([1, 2, 3, 4].map(|i| b[i] - a[i]));
                     ratios.len() <= MAX_RATIOS
                 }
             })

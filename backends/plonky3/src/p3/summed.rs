@@ -1,0 +1,188 @@
+//! The Merkle commitment of columns, and its second mode: fixed columns that FRI sees through weighted sums alone.
+//!
+//! A table of weights has hundreds of fixed columns, and each proof needs only one or two weighted sums of them, with weights
+//! drawn for that proof. In the summed mode FRI is given the sums' columns in place of the many; a Merkle opening still
+//! shows the whole row, from which the verifier computes the sums itself. So the prover never touches the columns' low-degree
+//! extensions except in the rows that are queried.
+//!
+//! # Correctness
+//! FRI asks of a batch that its columns are near low-degree polynomials with the claimed values. A sum of columns is of low degree
+//! if the columns are. That they are is known of a commitment in the verifying key alone, which is made by whoever makes the key and
+//! not by the prover, so this mode exists for that one commitment ([`Sums::commitment`]), and only where the verifier
+//! asks for it. The value of a sum at a queried point is recomputed from the row that the Merkle path authenticates.
+use super::{F, Mat, Tree};
+use p3_commit::{BatchOpening, BatchOpeningRef, Mmcs};
+use p3_matrix::{Dimensions, Matrix};
+use std::sync::Arc;
+
+/// Which commitment is opened through sums.
+#[derive(Debug)]
+pub struct Sums {
+    /// The fixed columns' commitment.
+    pub commitment: super::Commitment,
+    /// For each of its matrices, the weights of each column of sums.
+    pub weights: Vec<Vec<Vec<F>>>,
+}
+
+/// Merkle trees over rows.
+#[derive(Clone)]
+pub struct ColumnMmcs {
+    pub(super) tree: Tree,
+    pub(super) sums: Option<Arc<Sums>>,
+}
+
+/// What a prover keeps of a commitment.
+pub enum ColumnData<M> {
+    /// The tree with its matrices.
+    Tree(<Tree as Mmcs<F>>::ProverData<M>),
+    /// A tree of the key, and the matrices of sums that stand for its own.
+    Summed {
+        /// The key's.
+        tree: Arc<<Tree as Mmcs<F>>::ProverData<Mat>>,
+        /// Low-degree extensions, rows in bit-reversed order.
+        sums: Vec<M>,
+    },
+}
+
+/// Why an opening is refused.
+#[derive(Debug)]
+pub enum OpeningError {
+    /// By the tree.
+    Tree(<Tree as Mmcs<F>>::Error),
+    /// Rows behind the sums are missing or have other widths.
+    Shape,
+    /// A sum is not that of the row.
+    Sum,
+}
+
+impl Mmcs<F> for ColumnMmcs {
+    type ProverData<M> = ColumnData<M>;
+    type Commitment = <Tree as Mmcs<F>>::Commitment;
+    type Proof = <Tree as Mmcs<F>>::Proof;
+    /// The tree's, and the rows behind sums: per query, per matrix.
+    type MultiProof = (<Tree as Mmcs<F>>::MultiProof, Vec<Vec<Vec<F>>>);
+    type Error = OpeningError;
+
+    fn commit<M: Matrix<F>>(&self, inputs: Vec<M>) -> (Self::Commitment, ColumnData<M>) {
+        let (commitment, data) = self.tree.commit(inputs);
+        (commitment, ColumnData::Tree(data))
+    }
+
+    fn open_batch<M: Matrix<F>>(&self, index: usize, data: &ColumnData<M>) -> BatchOpening<F, Self> {
+        // FRI opens all queries at once
+        let (mut rows, _) = self.open_multi_batch(&[index], data);
+        let proof = match data {
+            ColumnData::Tree(d) => self.tree.open_batch(index, d).unpack().1,
+            ColumnData::Summed { tree, .. } => self.tree.open_batch(index, tree.as_ref()).unpack().1,
+        };
+        BatchOpening::new(rows.pop().unwrap_or_default(), proof)
+    }
+
+    fn get_matrices<'a, M: Matrix<F>>(&self, data: &'a ColumnData<M>) -> Vec<&'a M> {
+        match data {
+            ColumnData::Tree(d) => self.tree.get_matrices(d),
+            ColumnData::Summed { sums, .. } => sums.iter().collect(),
+        }
+    }
+
+    fn verify_batch(
+        &self,
+        commitment: &Self::Commitment,
+        dimensions: &[Dimensions],
+        index: usize,
+        opening: BatchOpeningRef<'_, F, Self>,
+    ) -> Result<(), OpeningError> {
+        if self.sums.as_ref().is_some_and(|s| s.commitment == *commitment) {
+            return Err(OpeningError::Shape);
+        }
+        let (values, proof) = opening.unpack();
+        let opening = BatchOpeningRef::new(values, proof);
+        self.tree.verify_batch(commitment, dimensions, index, opening).map_err(OpeningError::Tree)
+    }
+
+    fn open_multi_batch<M: Matrix<F>>(
+        &self,
+        indices: &[usize],
+        data: &ColumnData<M>,
+    ) -> (Vec<Vec<Vec<F>>>, Self::MultiProof) {
+        match data {
+            ColumnData::Tree(d) => {
+                let (rows, proof) = self.tree.open_multi_batch(indices, d);
+                (rows, (proof, vec![]))
+            }
+            ColumnData::Summed { tree, sums } => {
+                let (behind, proof) = self.tree.open_multi_batch(indices, tree.as_ref());
+                let tallest = sums.iter().map(|m| m.height()).max().unwrap_or(1);
+                let row = |index: usize, m: &M| -> Vec<F> {
+                    m.row(index / (tallest / m.height())).into_iter().flatten().collect()
+                };
+                let rows = indices.iter().map(|i| sums.iter().map(|m| row(*i, m)).collect()).collect();
+                (rows, (proof, behind))
+            }
+        }
+    }
+
+    fn verify_multi_batch<R: AsRef<[F]> + PartialEq>(
+        &self,
+        commitment: &Self::Commitment,
+        dimensions: &[Dimensions],
+        indices: &[usize],
+        values: &[Vec<R>],
+        (proof, behind): &Self::MultiProof,
+    ) -> Result<(), OpeningError> {
+        let Some(sums) = self.sums.as_ref().filter(|s| s.commitment == *commitment) else {
+            if !behind.is_empty() {
+                return Err(OpeningError::Shape);
+            }
+            let checked = self.tree.verify_multi_batch(commitment, dimensions, indices, values, proof);
+            return checked.map_err(OpeningError::Tree);
+        };
+        let matrices = sums.weights.len();
+        if dimensions.len() != matrices || behind.len() != indices.len() || values.len() != indices.len() {
+            return Err(OpeningError::Shape);
+        }
+        for (shown, rows) in values.iter().zip(behind) {
+            if shown.len() != matrices || rows.len() != matrices {
+                return Err(OpeningError::Shape);
+            }
+            for ((shown, row), weights) in shown.iter().zip(rows).zip(&sums.weights) {
+                let shown = shown.as_ref();
+                if shown.len() != weights.len() || weights.iter().any(|w| w.len() != row.len()) {
+                    return Err(OpeningError::Shape);
+                }
+                for (x, w) in shown.iter().zip(weights) {
+                    let sum: F = row.iter().zip(w).map(|(a, b)| *a * *b).sum();
+                    if sum != *x {
+                        return Err(OpeningError::Sum);
+                    }
+                }
+            }
+        }
+        let width = |weights: &Vec<Vec<F>>| weights.first().map_or(0, Vec::len);
+        let dimensions: Vec<Dimensions> = dimensions
+            .iter()
+            .zip(&sums.weights)
+            .map(|(d, w)| Dimensions { width: width(w), height: d.height })
+            .collect();
+        let checked = self.tree.verify_multi_batch(commitment, &dimensions, indices, behind, proof);
+        checked.map_err(OpeningError::Tree)
+    }
+}
+
+/// Columns of sums of a matrix's rows: two base columns for each list of weights.
+pub fn sums(m: &Mat, weights: &[Vec<super::E>]) -> Mat {
+    use super::{E, PE, PF, PackedFieldExtension, PackedValue, PrimeCharacteristicRing};
+    use p3_maybe_rayon::prelude::*;
+    let width = 2 * weights.len();
+    let mut out = Mat::new(F::zero_vec(m.height() * width), width);
+    for (k, w) in weights.iter().enumerate() {
+        let mut padded = w.clone();
+        padded.resize(m.width.next_multiple_of(PF::WIDTH), E::ZERO);
+        let packed: Vec<PE> = padded.chunks(PF::WIDTH).map(PE::from_ext_slice).collect();
+        out.values
+            .par_chunks_mut(width)
+            .zip(m.rowwise_packed_dot_product::<E>(&packed))
+            .for_each(|(row, x)| row[2 * k..2 * k + 2].copy_from_slice(&super::coordinates(x)));
+    }
+    out
+}

@@ -1,0 +1,106 @@
+//! Packing: weights of several output channels in one cell, W_a + t·W_b with t = 2³².
+//!
+//! Contractions are linear in their weights, so the product of activations with packed weights is Y_a + t·Y_b: half the cells,
+//! half the borders, half the work. Where results are read, both cells u_a and u_b stand in the same equation with the
+//! factors 1 and t.
+//!
+//! # Correctness
+//! The contraction equation says u_a + t·u_b ≡ Y_a + t·Y_b mod p for every pair. It has to follow that u_a = Y_a and u_b = Y_b.
+//! Y_a and Y_b lie in the interval I that the circuit proves; u_a and u_b lie in the range B that lookups (or the public range) of
+//! the reading cells enforce, whatever a prover does. So each difference u − Y is at most D in magnitude, where D is the
+//! largest distance between B and I. If D ≤ t − 2, then |(u_a − Y_a) + t·(u_b − Y_b)| ≤ (t − 2)(t + 1) = t² − t − 2 < p = t² − t + 1,
+//! so the difference is zero over the integers, and since |u_a − Y_a| < t both parts are zero.
+//!
+//! A cell whose range nothing enforces must not share a monomial: both channels of a pair are read at a position, or neither.
+use crate::buses::Buses;
+use crate::cluster::Cluster;
+use crate::contraction::Contraction;
+use crate::graph::{Graph, ValueId};
+use crate::roots::{Element, Roots};
+use std::collections::{HashMap, HashSet};
+use tessera_api::{Cell, Expr};
+
+/// Integers in a cell where channels are packed.
+pub const FACTOR: usize = 2;
+/// Its radix, as a power of two.
+pub const RADIX_BITS: u32 = 32;
+
+/// Whether the channels of a contraction may share cells.
+pub fn possible(
+    g: &Graph,
+    roots: &Roots,
+    clusters: &[Vec<Cluster>],
+    outputs: &[(String, ValueId)],
+    buses: &Buses,
+    c: &Contraction,
+    wanted: &[bool],
+) -> bool {
+    if c.channels < FACTOR {
+        return false;
+    }
+    let y = &g.values[c.y];
+    let radix = 1i128 << RADIX_BITS;
+    let reads = |v: ValueId| {
+        roots.constant(v).is_none()
+            && (0..g.values[v].len()).any(|i| matches!(roots.element(v, i), Element::Of(r, _) if r == c.y))
+    };
+    let near = |(lo, hi): (i128, i128)| {
+        let distance = (hi - y.lo as i128).max(y.hi as i128 - lo);
+        distance <= radix - 2
+    };
+    // packed weights, and packed cells of results that nothing reads, are 64-bit integers
+    let small = |lo: i64, hi: i64| lo.unsigned_abs().max(hi.unsigned_abs()) < 1 << (RADIX_BITS - 1);
+    let w = &g.values[c.w];
+    small(y.lo, y.hi)
+        && small(w.lo, w.hi)
+        && pairs_agree(c, wanted)
+        && outputs.iter().filter(|o| reads(o.1)).all(|(_, v)| {
+            let v = &g.values[*v];
+            near((v.lo as i128, v.hi as i128))
+        })
+        && clusters.iter().flatten().all(|cluster| {
+            let ports = cluster.ports.iter().enumerate().filter(|(_, v)| reads(**v));
+            ports.into_iter().all(|(i, _)| enforced(cluster, buses, i).is_some_and(near))
+        })
+}
+
+/// Whether at every position all channels that share a cell are read, or none is.
+fn pairs_agree(c: &Contraction, wanted: &[bool]) -> bool {
+    let packed = c.channels.div_ceil(FACTOR) as i64;
+    let mut read: HashMap<(i64, i64, i64), HashSet<bool>> = HashMap::new();
+    for ((channel, z), w) in c.y_at.iter().zip(wanted) {
+        let (group, k) = (channel / c.channels as i64, channel % c.channels as i64);
+        // a position that is both read and an alias of the border has its own entry for the former
+        let slot = read.entry((group, k % packed, *z)).or_default();
+        slot.insert(*w);
+    }
+    read.values().all(|s| s.len() == 1)
+}
+
+/// The range that lookups enforce on what stands for a port, over all rows of its cluster.
+fn enforced(c: &Cluster, buses: &Buses, port: usize) -> Option<(i128, i128)> {
+    let k = &c.kernel;
+    let domain = |cell: &Cell| -> Option<(i128, i128)> {
+        match cell {
+            Cell::Fixed(i) => {
+                let data = c.fixed.get(*i as usize)?;
+                Some((*data.iter().min()? as i128, *data.iter().max()? as i128))
+            }
+            Cell::Witness(i) => {
+                let keyed = |(_, tuple): &&(u32, Vec<Expr>)| tuple.first() == Some(&Expr::witness(*i));
+                let domains = k.lookups.iter().filter(keyed).filter_map(|(bus, _)| buses.keys(*bus));
+                domains.map(|(lo, hi)| (lo as i128, hi as i128)).min_by_key(|(lo, hi)| hi - lo)
+            }
+        }
+    };
+    let e = &k.ports[port];
+    let (mut lo, mut hi) = (e.constant as i128, e.constant as i128);
+    for (coefficient, factors) in &e.terms {
+        let [cell] = factors.as_slice() else { return None };
+        let (a, b) = domain(cell)?;
+        let (a, b) = (*coefficient as i128 * a, *coefficient as i128 * b);
+        lo += a.min(b);
+        hi += a.max(b);
+    }
+    Some((lo, hi))
+}
