@@ -93,7 +93,8 @@ impl Program {
             return invalid(format!("Program version {}, this build reads {VERSION}", self.version));
         }
         let vars = self.variables.len();
-        if let Some(v) = self.variables.iter().find(|v| v.value.is_some_and(|x| !(2..=1 << 62).contains(&x))) {
+        if let Some(v) = self.variables.iter().find(|v| v.value.is_some_and(|x| !(2..=1 << 62).contains(&x)))
+        {
             return invalid(format!("variable {:?} has an impossible value", v.name));
         }
         for t in &self.tables {
@@ -202,7 +203,8 @@ impl Program {
         for r in &weights.runs {
             for exponents in r.loops.iter().map(|l| &l.1).chain([&r.start]) {
                 let valued = |(v, e): (&Variable, &i64)| v.value.is_some() && *e != 0;
-                if let Some((v, _)) = self.variables.iter().zip(exponents.iter().skip(1)).find(|p| valued(*p)) {
+                if let Some((v, _)) = self.variables.iter().zip(exponents.iter().skip(1)).find(|p| valued(*p))
+                {
                     return invalid(format!("a term is weighted by {:?}, which has a value", v.name));
                 }
             }
@@ -222,7 +224,11 @@ impl Program {
                 Values::Seq(s) => s.check(1, t.rows as u64)?,
                 Values::Gather { constant, parts } => {
                     if !(1..=MAX_PARTS).contains(&parts.len()) {
-                        return invalid(format!("a cell of table {:?} holds {} integers", t.name, parts.len()));
+                        return invalid(format!(
+                            "a cell of table {:?} holds {} integers",
+                            t.name,
+                            parts.len()
+                        ));
                     }
                     parts.iter().try_for_each(|p| p.index.check(1, t.rows as u64))?;
                     if *constant as usize >= self.constants.len() {

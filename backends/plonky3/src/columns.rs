@@ -107,7 +107,8 @@ impl Task<'_> {
             Task::Horner { ratio, parts, .. } => {
                 mark(ratio);
                 parts.iter().for_each(|p| mark(&p.dot));
-                let others = |p: &ReadyPart| p.gate.into_iter().chain(p.sum.into_iter().flat_map(|s| [s, s + 1]));
+                let others =
+                    |p: &ReadyPart| p.gate.into_iter().chain(p.sum.into_iter().flat_map(|s| [s, s + 1]));
                 parts.iter().flat_map(others).for_each(|c| used[c] = true);
             }
             Task::Dot { dot, .. } => mark(dot),

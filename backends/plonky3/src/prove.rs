@@ -37,9 +37,8 @@ pub fn prove(
     let mut challenges = transcript.challenges(c1.as_ref(), air, p).ok_or_else(refused)?;
     let mut monos = symbol::evaluate(&air.monos, &challenges.0);
     let sums = columns::sums(air, &key.summed, &monos);
-    let base: Vec<Vec<&Mat>> = (0..air.groups.len())
-        .map(|g| vec![&key.fixed[g], &key.sparse[g], &witness[g], &sums[g]])
-        .collect();
+    let base: Vec<Vec<&Mat>> =
+        (0..air.groups.len()).map(|g| vec![&key.fixed[g], &key.sparse[g], &witness[g], &sums[g]]).collect();
     let mut terminals = E::zero_vec(air.terminals as usize);
     let mut second = columns::round2(air, &key.compiled, &base, &monos, &mut terminals, tamper);
     tamper.round2(&mut second);

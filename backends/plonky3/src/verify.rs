@@ -9,8 +9,7 @@ use crate::eval::{Combiner, Point, Row, combine, prepare};
 use crate::keys::{Proof, Round, VerifyingKey};
 use crate::p3::{
     Claims, Commitment, E, F, Field, PrimeCharacteristicRing, Scheme, Sums, TwoAdicField, check_fri_shape,
-    coordinates,
-    combine as extension, domain, next_point, recompose_quotient, signed, vanishing,
+    combine as extension, coordinates, domain, next_point, recompose_quotient, signed, vanishing,
 };
 use crate::security;
 use crate::transcript::{Check, Transcript, witnesses};

@@ -186,7 +186,8 @@ impl Contraction {
         let x_span = end(x_at.iter().map(|p| p.1).max().unwrap_or(0));
         let y_span = end(y_at.iter().map(|p| p.1).max().unwrap_or(0));
         let w_strides = row_major(&g.values[w].shape);
-        let mut loops = vec![Loop { extent: batch, segment: 0, z: batch_stride, in_x: true, w: 0, channel: 0 }];
+        let mut loops =
+            vec![Loop { extent: batch, segment: 0, z: batch_stride, in_x: true, w: 0, channel: 0 }];
         for d in 0..spec.extents.len() {
             let w_axis = spec.w.iter().position(|e| *e == d);
             loops.push(Loop {

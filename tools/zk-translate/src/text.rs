@@ -107,7 +107,12 @@ mod tests {
 long: [1000, 1001, 1002, 1003, … 36 more]
 name: "x \"y\""
 short: [1, 2]
-wide: ["a name that is long", "a name that is long", "a name that is long", "a name that is long", … 5 more]
+wide:
+  - "a name that is long"
+  - "a name that is long"
+  - "a name that is long"
+  - "a name that is long"
+  … 5 more
 "#
         );
         assert_eq!(text(&json!([1, 2, 3]), Limits { entries: 2 }), "- 1\n- 2\n… 1 more\n");

@@ -164,7 +164,10 @@ impl Build {
                 cells.iter().map(|r| r.get(lane).copied().flatten().map_or(-1, |e| e as i64)).collect();
             self.program.tables[table].fixed.push(FixedColumn {
                 name: format!("{name}[{lane}]"),
-                values: Values::Gather { constant, parts: vec![Part { scale: 1, index: Seq::compress(1, &index) }] },
+                values: Values::Gather {
+                    constant,
+                    parts: vec![Part { scale: 1, index: Seq::compress(1, &index) }],
+                },
                 padding: 0,
             });
         }

@@ -1,8 +1,8 @@
 //! The suite that every backend passes: honest proofs are accepted, whatever is changed is rejected, keys and proofs survive
 //! the way through bytes.
 //!
-//! Invariant: nothing here knows a backend. A family that a backend cannot express, by its own
-//! [`SetupError::Unsupported`](tessera_api::SetupError::Unsupported), is left out and reported, and one at least has to be left.
+//! Invariant: nothing here knows a backend. A case that a backend cannot express, by its own
+//! [`SetupError::Unsupported`](tessera_api::SetupError::Unsupported), is left out and reported with the reason.
 
 use super::{Case, Family, case};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -86,8 +86,8 @@ pub struct Report {
     pub accepted: usize,
     /// Changes that were rejected.
     pub rejected: usize,
-    /// Families that the backend cannot express.
-    pub left_out: Vec<Family>,
+    /// Cases that the backend cannot express, by family and seed, and why.
+    pub left_out: Vec<(Family, u64, String)>,
 }
 
 /// Runs the suite; `trace` computes an honest witness, which `tessera_runtime::run` does.
@@ -108,10 +108,7 @@ pub fn run<B: Backend>(
             let name = format!("{family:?} {seed}");
             let tried = catch_unwind(AssertUnwindSafe(|| suite.case(&name, &case, &honest)));
             match tried {
-                Ok(Tried::Unsupported) => {
-                    suite.report.left_out.push(family);
-                    break;
-                }
+                Ok(Tried::Unsupported(reason)) => suite.report.left_out.push((family, seed, reason)),
                 Ok(Tried::Done) => {}
                 Err(_) => suite.wrong.push(format!("{name}: the backend panicked")),
             }
@@ -125,7 +122,7 @@ pub fn run<B: Backend>(
 
 enum Tried {
     Done,
-    Unsupported,
+    Unsupported(String),
 }
 
 struct Suite<'a, B: Backend> {
@@ -145,7 +142,7 @@ impl<B: Backend> Suite<'_, B> {
     fn case(&mut self, name: &str, case: &Case, honest: &Trace) -> Tried {
         let (pk, vk) = match self.backend.setup(&case.program) {
             Ok(keys) => keys,
-            Err(SetupError::Unsupported { .. }) => return Tried::Unsupported,
+            Err(SetupError::Unsupported { reason, .. }) => return Tried::Unsupported(reason),
             Err(e) => return self.wrong(name, format_args!("setup fails: {e}")),
         };
         let (write_pk, read_pk) = self.codec.proving_key;

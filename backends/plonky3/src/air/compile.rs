@@ -336,7 +336,8 @@ impl Compiler<'_> {
         let t = &self.tables[table];
         let mut folds = self.walks.iter().filter(|(f, _)| self.program.folds[**f].table as usize == table);
         let (Some((_, walk)), None) = (folds.next(), folds.next()) else { return false };
-        let alone = t.witness.is_empty() && t.constraints.is_empty() && t.lookups.is_empty() && t.provides.is_empty();
+        let alone =
+            t.witness.is_empty() && t.constraints.is_empty() && t.lookups.is_empty() && t.provides.is_empty();
         alone && walk.patterns.len() <= MOST_SUMS && t.fixed.len() >= FEWEST_SUMMED
     }
 

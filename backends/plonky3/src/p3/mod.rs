@@ -23,8 +23,8 @@ use p3_symmetric::{CompressionFunctionFromHasher, MerkleCap};
 use serde::{Deserialize, Serialize};
 pub use sponge::Sponge;
 use std::sync::{Arc, OnceLock};
-pub use summed::{Sums, sums};
 use summed::{ColumnData, ColumnMmcs};
+pub use summed::{Sums, sums};
 
 mod hash;
 mod open;

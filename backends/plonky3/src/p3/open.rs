@@ -61,7 +61,8 @@ pub fn open(
         let mut round = vec![];
         for (m, points) in all.iter().zip(*points) {
             let low = (m.values.len() / m.width) >> LOG_BLOWUP;
-            let at = points.iter().map(|z| Ok((*z, distances(z, low)?))).collect::<Result<Vec<_>, String>>()?;
+            let at =
+                points.iter().map(|z| Ok((*z, distances(z, low)?))).collect::<Result<Vec<_>, String>>()?;
             round.push(values(m, low, &at, &coset));
         }
         opened.push(round);
@@ -84,10 +85,8 @@ pub fn open(
         let distances = r.points.iter().map(|p| distances(&p.z, *height)).collect::<Result<Vec<_>, _>>()?;
         inputs.push(r.evaluate(*height, &distances));
     }
-    let rounds: Vec<_> = requests
-        .into_iter()
-        .map(|(prover_data, points)| OpeningRequest { prover_data, points })
-        .collect();
+    let rounds: Vec<_> =
+        requests.into_iter().map(|(prover_data, points)| OpeningRequest { prover_data, points }).collect();
     let folding: TwoAdicFriFoldingForMmcs<F, ColumnMmcs> = TwoAdicFriFolding(PhantomData);
     let proof = transcript.delegate(|sponge| {
         let log_height = tallest.trailing_zeros() as usize;
@@ -125,10 +124,8 @@ fn inverse_distances(z: E, coset: &[F]) -> Vec<E> {
     out.par_chunks_mut(BLOCK).zip(coset.par_chunks(BLOCK)).for_each(|(out, xs)| {
         let mut scratch = vec![];
         let whole = xs.len() / PF::WIDTH * PF::WIDTH;
-        let mut packed: Vec<PE> = xs[..whole]
-            .chunks_exact(PF::WIDTH)
-            .map(|x| PE::from(z) - PF::from_fn(|l| x[l]))
-            .collect();
+        let mut packed: Vec<PE> =
+            xs[..whole].chunks_exact(PF::WIDTH).map(|x| PE::from(z) - PF::from_fn(|l| x[l])).collect();
         invert_all(&mut packed, &mut scratch);
         for (out, x) in out.chunks_exact_mut(PF::WIDTH).zip(&packed) {
             x.to_ext_slice(out);
@@ -316,11 +313,13 @@ mod tests {
                     1 => vec![zeta, next_point(h, zeta)],
                     _ => vec![zeta],
                 };
-                let round = |(i, r): (usize, &Vec<(u8, usize)>)| r.iter().map(|(h, _)| points(i, *h)).collect();
+                let round =
+                    |(i, r): (usize, &Vec<(u8, usize)>)| r.iter().map(|(h, _)| points(i, *h)).collect();
                 data.iter().zip(shapes.iter().enumerate().map(round)).collect()
             };
             let ours = open(&scheme.mmcs, &scheme.fri, requests(), &mut Sponge::new(b"t")).unwrap();
-            let theirs = scheme.pcs.open(requests().into_iter().map(Into::into).collect(), &mut Sponge::new(b"t"));
+            let theirs =
+                scheme.pcs.open(requests().into_iter().map(Into::into).collect(), &mut Sponge::new(b"t"));
             let bytes = |x: &(Opened, FriProof)| postcard::to_allocvec(x).unwrap();
             assert_eq!(bytes(&ours), bytes(&theirs.unwrap()));
         }

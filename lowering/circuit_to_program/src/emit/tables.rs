@@ -94,7 +94,10 @@ impl Emitter<'_> {
             }
         }
         let lanes = (0..width)
-            .map(|l| Lane { expr: Expr::witness(l as u32), monos: shifted(&monos, [l as i64, 0, 0, 0]).seq() })
+            .map(|l| Lane {
+                expr: Expr::witness(l as u32),
+                monos: shifted(&monos, [l as i64, 0, 0, 0]).seq(),
+            })
             .collect();
         let left = self.fold("activations".into(), activations, lanes, &ends);
         self.program.terms.push(Term::Join { left, right, weights: join.seq() });
