@@ -76,6 +76,13 @@ fn links(text: &str) -> Vec<String> {
     parts.filter_map(|part| Some(part[..part.find(')')?].to_owned())).collect()
 }
 
+/// Whether a relative link of a page stays below docs/.
+fn inside(page: &Path, link: &str) -> bool {
+    let docs = root().join("docs");
+    let depth = page.strip_prefix(&docs).expect("below docs/").components().count() - 1;
+    link.split('/').filter(|part| *part == "..").count() <= depth
+}
+
 fn headings(text: &str) -> BTreeSet<String> {
     let mut fenced = false;
     let mut found = BTreeSet::new();
@@ -105,7 +112,10 @@ fn links_lead_somewhere() {
             checked += 1;
             let (path, part) = link.split_once('#').map_or((link.as_str(), None), |(p, a)| (p, Some(a)));
             let target = if path.is_empty() { file.clone() } else { file.with_file_name("").join(path) };
-            let found = target.exists()
+            // what a page of the book links to is in the book
+            let inside = file.ends_with("README.md") || inside(&file, path);
+            let found = inside
+                && target.exists()
                 && part.is_none_or(|part| {
                     fs::read_to_string(&target).is_ok_and(|t| headings(&t).contains(part))
                 });
@@ -174,6 +184,8 @@ fn rust_of_the_pages_is_rust_of_the_repository() {
 #[test]
 fn the_checks_find_what_they_are_for() {
     assert_eq!(links("a [b](c.md#d) `[x](y)`\n```\n[e](f)\n```\n[g](h)"), ["c.md#d", "h"]);
+    let page = root().join("docs/guide/tools.md");
+    assert!(inside(&page, "../index.md") && inside(&page, "testing.md") && !inside(&page, "../../README.md"));
     assert_eq!(anchor(" Write a `pass`, now"), "write-a-pass-now");
     assert!(headings("# A b\n```\n# c\n```\n").contains("a-b") && !headings("```\n# c\n```\n").contains("c"));
 }
