@@ -104,7 +104,13 @@ fn check(tape: &[u16], seen: &Mutex<BTreeMap<&'static str, usize>>) {
         0 => STAGES.to_vec(),
         _ => (0..6).map(|_| STAGES[tape.below(STAGES.len())]).collect(),
     };
-    for stage in ["convert-qnn-to-circuit"].into_iter().chain(order) {
+    // each way of checking convolutions, whatever costs less
+    let lowering = [
+        "convert-qnn-to-circuit",
+        "convert-qnn-to-circuit{convolution=transform}",
+        "convert-qnn-to-circuit{convolution=direct}",
+    ][tape.below(3)];
+    for stage in [lowering].into_iter().chain(order) {
         let before = tessera_mlir::print(&module);
         let run = pipeline::run(&mut module, &format!("builtin.module({stage})"), &Settings::default());
         run.unwrap_or_else(|error| panic!("{stage}: {error}\n{original}\n{before}"));

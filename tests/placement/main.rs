@@ -228,6 +228,68 @@ fn widths_are_free() {
     }
 }
 
+/// requant(W·x) of eight channels, which share cells two by two.
+fn eight_channels(interval: i64) -> Build {
+    let mut b = Build { seed: 5, ..Build::default() };
+    let x = b.input(&[1, 6]);
+    let y = b.linear(x, 8);
+    (b.g.values[y].lo, b.g.values[y].hi) = (-interval, interval);
+    let q = b.requantize(y, 0, -127);
+    b.output(q);
+    b
+}
+
+#[test]
+fn channels_share_cells_where_ranges_allow_it() {
+    let packed = |b: &Build, pack: bool| {
+        let dump = place_graph(&b.g, &PlaceOptions { pack, ..PlaceOptions::default() }).unwrap().dump;
+        assert!(dump.contains("1 a cell") != dump.contains("2 a cell"), "{dump}");
+        dump.contains("2 a cell")
+    };
+    let small = eight_channels(1 << 20);
+    assert!(packed(&small, true) && !packed(&small, false));
+    // beyond half the radix the packed weights' product might wrap, so each channel has cells of its own
+    assert!(!packed(&eight_channels(1 << 31), true));
+    for seed in 0..4 {
+        run(
+            &mut Build { seed, ..eight_channels(1 << 20) },
+            2,
+            PlaceOptions { pack: false, ..PlaceOptions::default() },
+        );
+        run(&mut Build { seed, ..eight_channels(1 << 20) }, 2, PlaceOptions::default());
+    }
+}
+
+/// u_a + 2³² and u_b − 1 give the same packed sum: the equations hold, and what refuses it is the range of u_a.
+#[test]
+fn channels_that_share_a_cell_cannot_trade() {
+    let (program, trace) = run(&mut eight_channels(1 << 20), 1, PlaceOptions::default());
+    let t = program.tables.iter().position(|t| t.name == "elementwise0").unwrap();
+    let width = program.tables[t].witness.len();
+    let column = |name: &str| {
+        program.tables[t]
+            .witness
+            .iter()
+            .position(|c| c.name.starts_with(name))
+            .expect("a column of the split")
+    };
+    let (hi, lo) = (column("hi"), column("lo"));
+    let mut forged = trace.clone();
+    // channels 0 and 4 are a pair; hi counts steps of 2¹²
+    forged.tables[t][hi] += 1 << 20;
+    let partner = &mut forged.tables[t][4 * width..5 * width];
+    if partner[lo] > 0 {
+        partner[lo] -= 1;
+    } else {
+        partner[hi] -= 1;
+        partner[lo] += (1 << 12) - 1;
+    }
+    let failures = tessera_checker::check(&program, &forged).unwrap_err();
+    let equation = |f: &tessera_checker::Failure| matches!(f, tessera_checker::Failure::Equation { .. });
+    let lookup = |f: &tessera_checker::Failure| matches!(f, tessera_checker::Failure::Lookup { .. });
+    assert!(!failures.iter().any(equation) && failures.iter().any(lookup), "{failures:?}");
+}
+
 /// y = requant(conv(a) + a·2) with a used twice: a residual connection.
 #[test]
 fn a_residual_connection_is_linked() {

@@ -179,6 +179,12 @@ impl Seq {
         Ok(())
     }
 
+    /// The values of a sequence of dimension 1, one after the other, none of them kept. Nothing where the dimension differs.
+    pub fn values(&self) -> impl Iterator<Item = i64> + '_ {
+        let runs = self.runs.iter().filter(|r| r.start.len() == 1 && r.loops.iter().all(|l| l.1.len() == 1));
+        runs.flat_map(|run| Walk { run, turns: vec![0; run.loops.len()], value: Some(run.start[0]) })
+    }
+
     /// All vectors, row-major. Errs, before allocating, unless there are exactly `expected`.
     pub fn expand(&self, expected: usize) -> Result<Vec<i64>, SeqError> {
         self.check(self.dim as usize, expected as u64)?;
@@ -187,6 +193,32 @@ impl Seq {
             nest(&r.loops, &mut r.start.clone(), &mut |v| out.extend_from_slice(v));
         }
         Ok(out)
+    }
+}
+
+/// A loop nest of dimension 1 on its way.
+struct Walk<'a> {
+    run: &'a Run,
+    turns: Vec<u32>,
+    value: Option<i64>,
+}
+
+impl Iterator for Walk<'_> {
+    type Item = i64;
+    fn next(&mut self) -> Option<i64> {
+        let now = self.value?;
+        let mut next = now;
+        for (turn, (count, step)) in self.turns.iter_mut().zip(&self.run.loops) {
+            *turn += 1;
+            if *turn < *count {
+                self.value = Some(next.wrapping_add(step[0]));
+                return Some(now);
+            }
+            next = next.wrapping_sub(step[0].wrapping_mul(*turn as i64 - 1));
+            *turn = 0;
+        }
+        self.value = None;
+        Some(now)
     }
 }
 
@@ -273,6 +305,9 @@ mod tests {
             let n = v.len() / dim;
             let s = Seq::compress(dim, &v[..n * dim]);
             prop_assert_eq!(s.expand(n).unwrap(), &v[..n * dim]);
+            if dim == 1 {
+                prop_assert_eq!(s.values().collect::<Vec<_>>(), v);
+            }
         }
     }
 }

@@ -38,9 +38,22 @@ pub const MAX_LOG_HEIGHT: u8 = 26;
 const MAX_COLUMNS: usize = 1 << 14;
 const MAX_EXPONENT: i64 = 1 << 32;
 const MAX_PARTS: usize = 8;
+/// Cells that validation looks at one by one. A few bytes describe a tall table, so time and memory are not the file's size.
+const MAX_WALK: u64 = 1 << 27;
+/// Cells that it expands.
+const MAX_EXPANDED: u32 = 1 << 22;
 
 fn invalid<T>(s: String) -> Result<T, ProgramError> {
     Err(ProgramError::Invalid(s))
+}
+
+fn walkable(cells: u64) -> Result<(), ProgramError> {
+    if cells > MAX_WALK {
+        return invalid(format!(
+            "its lookup tables and open segments have {cells} cells, at most {MAX_WALK} are possible"
+        ));
+    }
+    Ok(())
 }
 
 fn expr(e: &Expr, t: &Table, degree: usize, what: &str) -> Result<(), ProgramError> {
@@ -97,6 +110,11 @@ impl Program {
         {
             return invalid(format!("variable {:?} has an impossible value", v.name));
         }
+        // rows are walked one by one below
+        let provided =
+            |t: &Table| t.rows as u64 * t.provides.iter().map(|p| p.tuple.len() as u64).sum::<u64>();
+        let mut work = self.tables.iter().map(provided).fold(0, u64::saturating_add);
+        walkable(work)?;
         for t in &self.tables {
             self.validate_table(t)?;
         }
@@ -130,14 +148,19 @@ impl Program {
                 ));
             }
             f.segments.check(1, f.segment_count as u64)?;
-            let ends = f.segments.expand(f.segment_count as usize)?;
-            if ends.windows(2).any(|w| w[0] >= w[1]) || ends[0] < 1 || ends[ends.len() - 1] > t.rows as i64 {
+            let mut last = 0;
+            let increasing = f.segments.values().all(|end| std::mem::replace(&mut last, end) < end);
+            if !increasing || last > t.rows as i64 {
                 return invalid(format!(
                     "fold {:?}: segment ends are not increasing within the table",
                     f.name
                 ));
             }
-            let last = ends[ends.len() - 1] as usize;
+            let last = last as usize;
+            if last < t.rows as usize {
+                work = work.saturating_add(t.rows as u64 * f.lanes.len() as u64);
+                walkable(work)?;
+            }
             for l in &f.lanes {
                 expr(&l.expr, t, 1, "a fold lane")?;
                 monos(&l.monos, vars, t.rows as u64)?;
@@ -289,23 +312,39 @@ impl Program {
                 Cell::Witness(_) => None,
             })
             .collect();
+        // per column its values on the active rows, of which none is kept, and the cell of the row in question: padding first
         let mut columns = BTreeMap::new();
         for i in read {
             let c = &t.fixed[i as usize];
-            columns.insert(i, (self.fixed_values(t, c)?, c.padding));
+            let values: Box<dyn Iterator<Item = i64>> = match &c.values {
+                Values::Seq(s) => Box::new(s.values()),
+                _ if t.rows > MAX_EXPANDED => {
+                    return invalid(format!(
+                        "table {:?} provides gathered values on {} rows",
+                        t.name, t.rows
+                    ));
+                }
+                _ => Box::new(self.fixed_values(t, c)?.into_iter()),
+            };
+            columns.insert(i, (values, c.padding));
         }
-        // the tuple on an active row, or on padding
-        let tuple = |row: Option<usize>| -> Vec<u64> {
+        let entry = |columns: &BTreeMap<u32, (_, i64)>, e: &Expr| -> u64 {
             let cell = |c: &Cell| match c {
-                Cell::Fixed(i) => columns.get(i).map_or(0, |(v, pad)| residue(row.map_or(*pad, |r| v[r]))),
+                Cell::Fixed(i) => columns.get(i).map_or(0, |c| residue(c.1)),
                 Cell::Witness(_) => 0,
             };
             let term = |(k, f): &(i64, Vec<Cell>)| f.iter().fold(residue(*k), |a, c| mul(a, cell(c)));
-            p.tuple.iter().map(|e| e.terms.iter().map(term).fold(residue(e.constant), add)).collect()
+            e.terms.iter().map(term).fold(residue(e.constant), add)
         };
-        let padding = tuple(None);
-        if (0..t.rows as usize).any(|r| tuple(Some(r)) == padding) {
-            return Ok(());
+        let padding: Vec<u64> = p.tuple.iter().map(|e| entry(&columns, e)).collect();
+        for _ in 0..t.rows {
+            for c in columns.values_mut() {
+                let short = || ProgramError::Invalid(format!("a column of table {:?} is too short", t.name));
+                c.1 = c.0.next().ok_or_else(short)?;
+            }
+            if p.tuple.iter().zip(&padding).all(|(e, x)| entry(&columns, e) == *x) {
+                return Ok(());
+            }
         }
         invalid(format!(
             "padding of table {:?} provides a tuple on bus {:?} that no active row does",
@@ -317,7 +356,7 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seq::Seq;
+    use crate::seq::{Run, Seq};
 
     /// A range table 0..=2 of height 4 whose padding row says `padding`.
     fn range(padding: i64) -> Program {
@@ -344,6 +383,30 @@ mod tests {
             terms: vec![],
             equations: vec![],
         }
+    }
+
+    /// A few bytes may describe a tall table: it is judged without being expanded, or refused.
+    #[test]
+    fn tall_tables_are_judged_in_little_space() {
+        let tall = |count: u32, padding: i64| {
+            let mut p = range(padding);
+            let t = &mut p.tables[0];
+            (t.rows, t.log_height) = (count, MAX_LOG_HEIGHT);
+            t.fixed[0].values = Values::Seq(Seq {
+                dim: 1,
+                runs: vec![Run { start: vec![0], loops: vec![(count, vec![1])] }],
+            });
+            p
+        };
+        assert_eq!(tall(1 << 25, 5).validate(), Ok(()));
+        assert!(tall(1 << 20, 1 << 20).validate().is_err());
+        let mut many = tall(1 << 25, 5);
+        many.tables = vec![many.tables[0].clone(); 5];
+        let e = many.validate().unwrap_err().to_string();
+        assert_eq!(
+            e,
+            "its lookup tables and open segments have 167772160 cells, at most 134217728 are possible"
+        );
     }
 
     #[test]

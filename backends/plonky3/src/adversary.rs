@@ -1,14 +1,37 @@
 //! A dishonest prover for tests: hooks that may change what is committed, claimed or sent, at every phase.
 //!
 //! Invariant: without the feature `adversary` nothing outside this crate can reach them, and the honest prover's are empty.
+#[cfg(any(test, feature = "adversary"))]
+pub mod forger;
+use crate::air::Air;
 pub use crate::columns::Columns;
 use crate::keys::Proof;
 use crate::p3::{E, Mat};
+use crate::transcript::Skew;
+use tessera_api::Publics;
+
+/// What exposed values have to satisfy: a forger who knows it can choose false ones that do.
+pub struct Claims<'a> {
+    /// Equations, links and lookups.
+    pub air: &'a Air,
+    /// Values of the monomials.
+    pub monos: &'a [E],
+    /// The challenges.
+    pub point: &'a [E],
+    /// The statement.
+    pub publics: &'a Publics,
+}
 
 /// What may be changed, in the order of the protocol.
 pub trait Tamper {
+    /// The order of the transcript, before anything is absorbed.
+    fn transcript(&mut self) -> Option<Skew> {
+        None
+    }
     /// The witness columns on physical rows, before they are committed.
     fn witness(&mut self, _groups: &mut [Mat]) {}
+    /// The same after they are committed: what later rounds are computed of.
+    fn committed(&mut self, _groups: &mut [Mat]) {}
     /// The values copied from one table to another, before running sums take them up.
     fn copied(&mut self, _copy: usize, _values: &mut [E]) {}
     /// Folds, copies, sums, fractions, before they are committed.
@@ -16,7 +39,7 @@ pub trait Tamper {
     /// η-folds, before they are committed.
     fn round3(&mut self, _groups: &mut [Columns]) {}
     /// Exposed values, before they are absorbed.
-    fn terminals(&mut self, _values: &mut [E]) {}
+    fn terminals(&mut self, _values: &mut [E], _claims: &Claims) {}
     /// The quotient's values on the extension, before it is committed.
     fn quotients(&mut self, _groups: &mut [Vec<E>]) {}
     /// The finished proof.

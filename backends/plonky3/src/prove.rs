@@ -2,7 +2,7 @@
 //!
 //! Invariants: a witness that violates the relation is not refused: it yields a proof that does not verify. The proof does
 //! not depend on the number of threads.
-use crate::adversary::Tamper;
+use crate::adversary::{Claims, Tamper};
 use crate::air::symbol;
 use crate::clock::Clock;
 use crate::columns;
@@ -30,10 +30,11 @@ pub fn prove(
 
     let commit = |matrices: Vec<Mat>| key.scheme.commit(matrices).unzip();
     let (c1, d1) = commit(witness.iter().filter(|m| m.width > 0).cloned().collect());
+    tamper.committed(&mut witness);
     clock.lap("commit witness");
 
     let refused = || ProveError::Internal("the transcript refused its own proof of work".into());
-    let mut transcript = Transcript::new(key.digest, &publics, Find::default());
+    let mut transcript = Transcript::new(key.digest, &publics, Find::new(tamper.transcript()));
     let mut challenges = transcript.challenges(c1.as_ref(), air, p).ok_or_else(refused)?;
     let mut monos = symbol::evaluate(&air.monos, &challenges.0);
     let sums = columns::sums(air, &key.summed, &monos);
@@ -66,7 +67,7 @@ pub fn prove(
         .map(|tree| Scheme::with_sums(tree, sums.into_iter().filter(|m| m.width > 0).collect()));
     drop(witness);
     drop(second);
-    tamper.terminals(&mut terminals);
+    tamper.terminals(&mut terminals, &Claims { air, monos: &monos, point: &challenges.0, publics: &publics });
     let alpha = transcript.alpha(&terminals, p).ok_or_else(refused)?;
 
     let sources: [Option<&Committed>; 5] =

@@ -23,7 +23,7 @@
 //! * 9: p3's `TwoAdicFriPcs::verify` absorbs the claimed evaluations first; a test of ours changes one and sees it rejected.
 //! * Lengths between draws are fixed by the key (2), so the encoding is injective.
 use crate::air::{Air, EXTRA_VARIABLES};
-use crate::p3::{Commitment, E, F, Sponge, signed};
+use crate::p3::{Commitment, E, F, PrimeCharacteristicRing, Sponge, signed};
 use crate::security::SecurityParams;
 use p3_challenger::{CanObserve, GrindingChallenger};
 use tessera_api::{Digest, Publics};
@@ -38,24 +38,84 @@ pub struct Transcript<G> {
     grind: G,
 }
 
-/// Grinding on one side.
+/// What is absorbed outside p3, in order: steps 2 to 8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// The verifying key's digest.
+    Key,
+    /// The public values.
+    Publics,
+    /// The witness commitment.
+    Witness,
+    /// The round-2 commitment.
+    Round2,
+    /// The round-3 commitment.
+    Round3,
+    /// All terminals.
+    Terminals,
+    /// The quotient commitment.
+    Quotient,
+}
+
+/// One side's conduct.
 pub trait Grind {
     /// Leaves the sponge as after absorbing a valid witness; false if there is none.
     fn grind(&mut self, sponge: &mut Sponge, bits: u8) -> bool;
+    /// Before a message is absorbed; false to leave it out. Only a forger does anything here.
+    fn absorbs(&mut self, _sponge: &Sponge, _message: Message) -> bool {
+        true
+    }
+    /// A challenge. Only a forger takes another than the sponge's.
+    fn draw(&mut self, sponge: &mut Sponge) -> E {
+        sponge.draw()
+    }
+}
+
+/// What a forger does to the transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skew {
+    /// Does not absorb a message.
+    Omit(Message),
+    /// Draws the challenges that follow a message before it absorbs it.
+    Late(Message),
+    /// Does no proof of work and sends a wrong one.
+    Idle,
 }
 
 /// The prover's side: finds witnesses, in order.
-#[derive(Default)]
-pub struct Find(pub Vec<F>);
+pub struct Find(pub Vec<F>, Option<Skew>, Option<Sponge>);
+
+impl Find {
+    /// Honest without a skew.
+    pub fn new(skew: Option<Skew>) -> Find {
+        Find(vec![], skew, None)
+    }
+}
+
 /// The verifier's side: checks them, in order.
 pub struct Check<'a>(pub std::slice::Iter<'a, F>);
 
 impl Grind for Find {
     fn grind(&mut self, sponge: &mut Sponge, bits: u8) -> bool {
-        if bits > 0 {
+        if bits > 0 && self.1 == Some(Skew::Idle) {
+            let wrong = (0..).map(F::from_u64).find(|w| !sponge.clone().check_witness(bits as usize, *w));
+            let wrong = wrong.unwrap_or_default();
+            let _ = sponge.check_witness(bits as usize, wrong);
+            self.0.push(wrong);
+        } else if bits > 0 {
             self.0.push(sponge.grind(bits as usize));
         }
         true
+    }
+
+    fn absorbs(&mut self, sponge: &Sponge, message: Message) -> bool {
+        self.2 = (self.1 == Some(Skew::Late(message))).then(|| sponge.clone());
+        self.1 != Some(Skew::Omit(message))
+    }
+
+    fn draw(&mut self, sponge: &mut Sponge) -> E {
+        let due = sponge.draw();
+        self.2.as_mut().map_or(due, Sponge::draw)
     }
 }
 
@@ -79,12 +139,28 @@ pub struct Challenges(pub Vec<E>);
 impl<G: Grind> Transcript<G> {
     /// Steps 1 to 3.
     pub fn new(key: Digest, publics: &Publics, grind: G) -> Self {
-        let mut sponge = Sponge::new(PROTOCOL);
-        sponge.bytes(&key.0);
-        for x in publics.tensors.iter().flatten() {
-            sponge.observe(signed(*x));
+        let mut t = Transcript { sponge: Sponge::new(PROTOCOL), grind };
+        t.absorb(Message::Key, |s| s.bytes(&key.0));
+        t.absorb(Message::Publics, |s| {
+            publics.tensors.iter().flatten().for_each(|x| s.observe(signed(*x)));
+        });
+        t
+    }
+
+    fn absorb(&mut self, message: Message, what: impl FnOnce(&mut Sponge)) {
+        if self.grind.absorbs(&self.sponge, message) {
+            what(&mut self.sponge);
         }
-        Transcript { sponge, grind }
+    }
+
+    fn draw(&mut self) -> E {
+        self.grind.draw(&mut self.sponge)
+    }
+
+    fn commitment(&mut self, message: Message, c: Option<&Commitment>) {
+        if let Some(c) = c {
+            self.absorb(message, |s| s.commitment(c));
+        }
     }
 
     /// Step 4. None if the grinding witness is wrong.
@@ -94,25 +170,21 @@ impl<G: Grind> Transcript<G> {
         air: &Air,
         p: &SecurityParams,
     ) -> Option<Challenges> {
-        if let Some(c) = witness {
-            self.sponge.commitment(c);
-        }
+        self.commitment(Message::Witness, witness);
         if !self.grind.grind(&mut self.sponge, p.challenge_pow) {
             return None;
         }
         let drawn = std::iter::repeat_n(&None, EXTRA_VARIABLES as usize - 1);
-        let value = |v: &Option<i64>| v.map_or_else(|| self.sponge.draw(), |x| E::from(signed(x)));
+        let value = |v: &Option<i64>| v.map_or_else(|| self.draw(), |x| E::from(signed(x)));
         let mut all: Vec<E> = air.variables.iter().chain(drawn).map(value).collect();
         // no monomial of round 2 contains η
-        all.push(<E as p3_field::PrimeCharacteristicRing>::ONE);
+        all.push(E::ONE);
         Some(Challenges(all))
     }
 
     /// Step 5.
     pub fn round2(&mut self, c: Option<&Commitment>) {
-        if let Some(c) = c {
-            self.sponge.commitment(c);
-        }
+        self.commitment(Message::Round2, c);
     }
 
     /// Step 6, drawing η.
@@ -121,28 +193,26 @@ impl<G: Grind> Transcript<G> {
             return None;
         }
         if let Some(last) = challenges.0.last_mut() {
-            *last = self.sponge.draw();
+            *last = self.draw();
         }
         Some(())
     }
 
     /// Step 6, absorbing.
     pub fn round3(&mut self, c: Option<&Commitment>) {
-        if let Some(c) = c {
-            self.sponge.commitment(c);
-        }
+        self.commitment(Message::Round3, c);
     }
 
     /// Step 7.
     pub fn alpha(&mut self, terminals: &[E], p: &SecurityParams) -> Option<E> {
-        self.sponge.elements(terminals);
-        self.grind.grind(&mut self.sponge, p.composition_pow).then(|| self.sponge.draw())
+        self.absorb(Message::Terminals, |s| s.elements(terminals));
+        self.grind.grind(&mut self.sponge, p.composition_pow).then(|| self.draw())
     }
 
     /// Step 8.
     pub fn zeta(&mut self, quotient: &Commitment, p: &SecurityParams) -> Option<E> {
-        self.sponge.commitment(quotient);
-        self.grind.grind(&mut self.sponge, p.point_pow).then(|| self.sponge.draw())
+        self.commitment(Message::Quotient, Some(quotient));
+        self.grind.grind(&mut self.sponge, p.point_pow).then(|| self.draw())
     }
 
     /// The sponge for step 9, and the grinding side.

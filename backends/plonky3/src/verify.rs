@@ -191,7 +191,8 @@ fn terminals(
     Ok(())
 }
 
-fn equation(e: &Equation, values: &[E], monos: &[E], point: &[E], publics: &Publics) -> E {
+/// What an equation's left side comes to.
+pub(crate) fn equation(e: &Equation, values: &[E], monos: &[E], point: &[E], publics: &Publics) -> E {
     let term = |t: &crate::air::EquationTerm| {
         let operand = match &t.operand {
             Operand::Terminals(list) => list.iter().map(|i| values[*i as usize]).product(),

@@ -7,7 +7,11 @@ use melior::{
     ir::{Attribute, Location},
 };
 use mlir_sys::{MlirLocation, MlirStringRef};
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::RefCell,
+    fmt::{Display, Write},
+    rc::Rc,
+};
 
 /// What MLIR said while something ran.
 #[derive(Clone, Debug, Default)]
@@ -73,9 +77,19 @@ pub fn remark(location: Location, message: &str) {
     unsafe { tesseraEmitRemark(location.to_raw(), string_ref(message)) }
 }
 
+/// What MLIR prints of something, up to the first bytes that are no text: `to_string` would panic there, and a panic inside a
+/// handler that C++ calls ends the process.
+pub(crate) fn printed(value: &impl Display) -> String {
+    let mut text = String::new();
+    if write!(text, "{value}").is_err() {
+        text.push('\u{fffd}');
+    }
+    text
+}
+
 fn report(diagnostic: &Diagnostic) -> Report {
     Report {
-        message: diagnostic.to_string(),
+        message: printed(diagnostic),
         place: Some(Place::new(diagnostic.location())),
         notes: (0..diagnostic.note_count())
             .filter_map(|index| diagnostic.note(index).ok())

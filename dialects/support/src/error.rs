@@ -25,7 +25,11 @@ pub struct Place {
 impl Place {
     /// Reads a location.
     pub fn new(location: Location) -> Self {
-        Self { text: location.to_string(), node: loc::node_name(location), file: loc::file(location) }
+        Self {
+            text: crate::diag::printed(&location),
+            node: loc::node_name(location),
+            file: loc::file(location),
+        }
     }
 }
 

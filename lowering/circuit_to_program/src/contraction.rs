@@ -32,6 +32,8 @@ pub struct Contraction {
     pub x_at: Vec<(usize, i64)>,
     /// (segment, channel within the group, z) of every element of W.
     pub w_at: Vec<(usize, i64, i64)>,
+    /// Distinct z exponents of W, descending.
+    pub taps: Vec<i64>,
     /// (channel over all groups, z) of every element of Y.
     pub y_at: Vec<(i64, i64)>,
     /// Step of z from one proof-batch entry to the next.
@@ -158,6 +160,9 @@ impl Contraction {
                 .sum();
             w_at.push((seg as usize, s, z));
         });
+        let mut is_tap = vec![false; 1 + w_at.iter().map(|p| p.2 as usize).max().unwrap_or(0)];
+        w_at.iter().for_each(|p| is_tap[p.2 as usize] = true);
+        let taps = (0..is_tap.len()).rev().filter(|z| is_tap[*z]).map(|z| z as i64).collect();
         let mut y_at = Vec::with_capacity(g.values[y].len());
         tessera_circuit::semantics::for_each_index(&y_shape, |i| {
             let (mut s, mut z) = (0, 0);
@@ -208,6 +213,7 @@ impl Contraction {
             segment_group,
             x_at,
             w_at,
+            taps,
             y_at,
             batch_stride,
             x_span,

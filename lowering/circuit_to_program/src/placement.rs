@@ -201,14 +201,7 @@ pub fn x_rows(c: &[Contraction], width: usize) -> usize {
 
 /// Rows of the weight table at a width: per segment, one per tap and chunk of output channels.
 pub fn w_rows(c: &[Contraction], width: usize) -> usize {
-    c.iter().map(|c| c.segments * taps(c).len() * c.packed_channels().div_ceil(width)).sum()
-}
-
-/// Distinct z exponents of a contraction's weights, descending.
-pub fn taps(c: &Contraction) -> Vec<i64> {
-    let mut t: Vec<i64> = c.w_at.iter().map(|p| p.2).collect::<HashSet<_>>().into_iter().collect();
-    t.sort_unstable_by(|a, b| b.cmp(a));
-    t
+    c.iter().map(|c| c.segments * c.taps.len() * c.packed_channels().div_ceil(width)).sum()
 }
 
 const X_WIDTHS: [usize; 12] = [1, 2, 4, 8, 12, 16, 20, 24, 32, 48, 64, 96];
@@ -268,7 +261,7 @@ impl Placement {
                 c.source,
                 c.segments,
                 c.x_span,
-                taps(c).len(),
+                c.taps.len(),
                 c.packed_channels(),
                 c.y_span,
                 c.s_span(),

@@ -1,6 +1,6 @@
 //! qnn → circuit: the quantized model, exactly, as relations between integers with proven intervals.
 //!
-//! One op family a file. [`polyphase`] and [`windows`] are the arithmetic, free of IR; the others write the ops; [`lower`]
+//! One op family a file. [`polyphase`], [`direct`] and [`windows`] are the arithmetic, free of IR; the others write the ops; [`lower`]
 //! walks the function.
 //!
 //! Invariants: a circuit's outputs equal those of the qnn interpreter bit for bit on every input; every interval declared is
@@ -9,6 +9,7 @@
 mod arithmetic;
 mod boundary;
 mod conv;
+pub mod direct;
 mod emit;
 mod layout;
 mod linear;
@@ -18,6 +19,7 @@ mod pool;
 mod requantize;
 pub mod windows;
 
+pub use conv::Method;
 pub use lower::{ConvertQnnToCircuit, lower_module};
 
 /// The passes of this crate.

@@ -3,6 +3,7 @@
 //! Invariants: the qnn function stays untouched until the circuit is complete; every op that cannot be lowered is reported,
 //! not only the first.
 
+use crate::conv::Method;
 use crate::emit::Emit;
 use crate::{arithmetic, boundary, conv, layout, linear, pool, requantize};
 use melior::ir::{BlockRef, OperationRef, RegionLike, Value, ValueLike, operation::OperationLike};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use tessera_circuit::semantics::View;
 use tessera_mlir::func::{self, Func, FuncBuilder};
 use tessera_mlir::params::{self, Params};
-use tessera_mlir::pass::{Options, Pass, PassInfo};
+use tessera_mlir::pass::{OptionSpec, Options, Pass, PassInfo};
 use tessera_mlir::types;
 use tessera_mlir::{Error, Result};
 use tessera_qnn::QnnOp;
@@ -32,15 +33,22 @@ impl Pass for ConvertQnnToCircuit {
                          actual weights; new parameters under a new name.",
             rejects: "ops of other dialects, real numbers inside the model, convolutions whose weights are computed, \
                       requantizations beyond 32 bits: each with the node it stems from, all of them at once.",
-            options: &[],
+            options: OPTIONS,
             example: EXAMPLE,
         }
     }
 
-    fn run(&self, module: OperationRef, _: &Options) -> Result<()> {
-        lower_module(module)
+    fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
+        lower_module(module, Method::named(options.choice("convolution")).unwrap_or_default())
     }
 }
+
+const OPTIONS: &[OptionSpec] = &[OptionSpec::choice(
+    "convolution",
+    "how convolutions are checked: as products of polynomials, tap by tap, or whichever commits fewer cells",
+    "auto",
+    Method::NAMES,
+)];
 
 const EXAMPLE: &str = r#"!q = !quant.uniform<i8<-127:127>:f32, 5.000000e-01>
 func.func @main(%x: tensor<1x2x4x4xf32> {nn.name = "x"}) -> (tensor<1x2x2x2xf32> {nn.name = "y"}) {
@@ -77,13 +85,14 @@ enum Lowered<'c, 'a> {
 ///
 /// # Errors
 /// Everything the pass rejects.
-pub fn lower_module(module: OperationRef) -> Result<()> {
+pub fn lower_module(module: OperationRef, convolution: Method) -> Result<()> {
     let main = Func::main(module)?;
     params::check(module)?;
     let body = module_body(module)?;
     let builder = FuncBuilder::new(body, main.op.location(), "main", &[])?;
     let emit = Emit::new(builder.cursor(), main.op.location());
-    let mut lowering = Lowering { emit, values: HashMap::new(), params: params::of(module)?, errors: vec![] };
+    let values = HashMap::new();
+    let mut lowering = Lowering { emit, convolution, values, params: params::of(module)?, errors: vec![] };
     lowering.function(main);
     let Lowering { emit, errors, .. } = lowering;
     let circuit = builder.finish(&[], &[] as &[&str])?;
@@ -105,6 +114,7 @@ fn module_body<'c, 'a>(module: OperationRef<'c, 'a>) -> Result<BlockRef<'c, 'a>>
 
 struct Lowering<'c, 'a> {
     emit: Emit<'c, 'a>,
+    convolution: Method,
     values: HashMap<usize, Lowered<'c, 'a>>,
     params: Arc<Params>,
     errors: Vec<Error>,
@@ -218,7 +228,7 @@ impl<'c, 'a> Lowering<'c, 'a> {
             QnnOp::Conv { x, w, bias, attrs } => {
                 let (x, w) = (self.value(x)?, self.parameter(w, "weights")?);
                 let bias = bias.map(|bias| self.value(bias)).transpose()?;
-                conv::conv(&mut self.emit, x, &w, bias, &attrs)?
+                conv::conv(&mut self.emit, x, &w, bias, &attrs, self.convolution)?
             }
             QnnOp::Linear { x, w, bias } => {
                 let (x, w) = (self.value(x)?, self.value(w)?);

@@ -33,6 +33,11 @@ pub struct Polyphase {
 }
 
 impl Polyphase {
+    /// Elements of the first operand.
+    pub fn operand_len(&self) -> usize {
+        self.spec.x.iter().map(|i| self.spec.extents[*i]).product()
+    }
+
     /// The second operand, from w[O, C/groups, KH, KW].
     pub fn weights<T: Copy>(&self, w: &[T], zero: T) -> Vec<T> {
         self.w_sources.iter().map(|s| s.map_or(zero, |s| w[s])).collect()

@@ -1,4 +1,4 @@
-// RUN: zk-opt --convert-qnn-to-circuit
+// RUN: zk-opt --pass-pipeline=builtin.module(convert-qnn-to-circuit{convolution=transform})
 
 // Stride 1 and padding: x as it stands, the kernel flipped, the result a crop of the full convolution.
 !q = !quant.uniform<i8<-127:127>:f32, 5.000000e-01>

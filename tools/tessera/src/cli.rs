@@ -321,6 +321,9 @@ pub struct Bench {
     /// Which analysis of FRI the bits are counted in
     #[arg(long, value_enum, default_value = "proven")]
     pub regime: Regime,
+    /// Also write benchmarks.md and benchmarks.svg here
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
     /// Measure one stage of one model in this process (used by the command itself)
     #[arg(long, hide = true, requires = "model")]
     pub stage: Option<String>,

@@ -5,12 +5,16 @@
 //!
 //! Invariant: an honest proof of every case verifies, and every witness cell of a case matters (changing it makes the case false),
 //! except where the case says otherwise.
+mod differential;
 mod edges;
 mod files;
+mod forgeries;
 mod join;
+mod random;
 mod soundness;
 mod suite;
 mod summed;
+mod transcript;
 
 use crate::Plonky3;
 use rand::rngs::SmallRng;

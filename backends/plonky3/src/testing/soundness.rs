@@ -1,49 +1,15 @@
-//! Forgeries: a dishonest prover changes one thing at some phase and goes on as the protocol says; the verifier rejects.
+//! Forgeries in every place: each column, exposed value and message of a few Programs, one after the other. (Random ones
+//! on random Programs are in `forgeries.rs`.)
+//!
+//! Invariant: every cell that is changed here takes part in something, so every forgery is rejected.
 use super::join::{Shape, join};
 use super::suite::quick;
 use super::*;
-use crate::adversary::{Columns, Tamper};
-use crate::keys::Proof;
-use crate::p3::{E, F, Mat, PrimeCharacteristicRing};
+use crate::adversary::Tamper;
+use crate::adversary::forger::{Forger, Kind};
+use crate::p3::{E, PrimeCharacteristicRing};
+use crate::transcript::Skew;
 use crate::{ProvingKey, prove_with};
-
-/// Changes one cell of one phase.
-#[derive(Clone, Copy, Debug)]
-enum Change {
-    Witness { group: usize, cell: usize },
-    Second { group: usize, cell: usize },
-    Third { group: usize, cell: usize },
-    Terminal(usize),
-    Quotient { group: usize, cell: usize },
-}
-
-impl Tamper for Change {
-    fn witness(&mut self, g: &mut [Mat]) {
-        if let Change::Witness { group, cell } = self {
-            g[*group].values[*cell] += F::ONE;
-        }
-    }
-    fn round2(&mut self, g: &mut [Columns]) {
-        if let Change::Second { group, cell } = self {
-            g[*group].values[*cell] += E::ONE;
-        }
-    }
-    fn round3(&mut self, g: &mut [Columns]) {
-        if let Change::Third { group, cell } = self {
-            g[*group].values[*cell] += E::ONE;
-        }
-    }
-    fn terminals(&mut self, v: &mut [E]) {
-        if let Change::Terminal(i) = self {
-            v[*i] += E::ONE;
-        }
-    }
-    fn quotients(&mut self, g: &mut [Vec<E>]) {
-        if let Change::Quotient { group, cell } = self {
-            g[*group][*cell] += E::ONE;
-        }
-    }
-}
 
 fn rejected(key: &ProvingKey, c: &Case, publics: &Publics, t: &mut dyn Tamper, what: &str) {
     let (proof, _) = prove_with(key, c.trace.clone(), t).unwrap();
@@ -68,42 +34,48 @@ fn cases() -> Vec<Case> {
     vec![lookups(3), constraints(4), folds(5), join(6, matmul), join(7, conv), join(8, together)]
 }
 
+/// The forger changes this thing of this kind, by one.
+fn one_rejected(key: &ProvingKey, c: &Case, kind: Kind, pick: usize) {
+    let mut f = Forger::new(kind, pick, 0);
+    rejected(key, c, &c.trace.publics, &mut f, &format!("{kind:?} {pick}"));
+    assert!(f.hit.is_some(), "{}: there is no {kind:?} {pick}", c.name);
+}
+
 #[test]
 fn a_changed_cell_of_any_column_is_rejected() {
     for c in cases() {
         let key = quick().setup(&c.program).unwrap().0;
+        // cells of the groups before, in the order in which a forger counts
+        let mut before = [0; 4];
         for (g, group) in key.vk.air.groups.iter().enumerate() {
-            let (h, wide) = (group.height(), group.witness as usize);
-            let extended = (group.round2 as usize, group.round3 as usize);
+            let h = group.height();
+            let wide = [group.witness, group.round2, group.round3].map(|w| w as usize);
             // every column, on the last row, which is active in every table, and on the first, which may be padding
             for row in [h - 1, 0] {
-                for col in 0..wide {
-                    let change = Change::Witness { group: g, cell: row * wide + col };
+                for col in 0..wide[0] {
                     if row == h - 1 && binding(g, col, &key) {
-                        rejected(&key, &c, &c.trace.publics, &mut { change }, &format!("{change:?}"));
+                        one_rejected(&key, &c, Kind::Witness, before[0] + row * wide[0] + col);
                     }
                 }
-                for col in 0..extended.0 {
-                    let change = Change::Second { group: g, cell: row * extended.0 + col };
+                for col in 0..wide[1] {
                     // a copy column's cells between segment ends mean nothing
                     let copy = key.compiled.copies.iter().any(|k| k.to == (g as u32, col as u32));
                     if !copy || row == h - 1 {
-                        rejected(&key, &c, &c.trace.publics, &mut { change }, &format!("{change:?}"));
+                        one_rejected(&key, &c, Kind::Round2, before[1] + row * wide[1] + col);
                     }
                 }
-                for col in 0..extended.1 {
-                    let change = Change::Third { group: g, cell: row * extended.1 + col };
-                    rejected(&key, &c, &c.trace.publics, &mut { change }, &format!("{change:?}"));
+                for col in 0..wide[2] {
+                    one_rejected(&key, &c, Kind::Round3, before[2] + row * wide[2] + col);
                 }
             }
             for cell in [0, h, 2 * h - 1] {
-                let change = Change::Quotient { group: g, cell };
-                rejected(&key, &c, &c.trace.publics, &mut { change }, &format!("{change:?}"));
+                one_rejected(&key, &c, Kind::Quotient, before[3] + cell);
             }
+            (0..3).for_each(|k| before[k] += h * wide[k]);
+            before[3] += 2 * h;
         }
         for i in 0..key.vk.air.terminals as usize {
-            let change = Change::Terminal(i);
-            rejected(&key, &c, &c.trace.publics, &mut { change }, &format!("{change:?}"));
+            one_rejected(&key, &c, Kind::Terminal, i);
         }
     }
 }
@@ -267,75 +239,53 @@ fn a_name_in_the_key_is_bound() {
     assert!(quick().verify(&vk, &c.trace.publics, &proof).is_err());
 }
 
-fn flip(hashes: &mut Vec<[u8; 32]>) {
-    match hashes.first_mut() {
-        Some(h) => h[0] ^= 1,
-        None => hashes.push([0; 32]),
-    }
-}
-
-/// Changes one number somewhere in a finished proof.
-struct Sent(usize);
-
-impl Tamper for Sent {
-    fn proof(&mut self, p: &mut Proof) {
-        let mut bytes = postcard::to_allocvec(&p.commitments).unwrap();
-        match self.0 {
-            0..4 => {
-                let n = bytes.len();
-                bytes[n - 1 - 33 * (self.0 % p.commitments.len())] ^= 1;
-                p.commitments = postcard::from_bytes(&bytes).unwrap();
-            }
-            4 => p.opened[0][0][0][0] += E::ONE,
-            5 => {
-                if let Some(x) = p.opened.last_mut().and_then(|r| r.last_mut()) {
-                    x[0][0] += E::ONE;
-                }
-            }
-            6 => p.fri.final_poly[0] += E::ONE,
-            7 => p.fri.query_pow_witness += F::ONE,
-            8 => p.fri.commit_phase_openings[0].sibling_values[0][0] += E::ONE,
-            9 => p.fri.input_openings[0].opened_values[0][0][0] += F::ONE,
-            // a small tree may be opened whole, without any sibling
-            10 => flip(&mut p.fri.input_openings[0].opening_proof.0.sibling_hashes),
-            11 => flip(&mut p.fri.commit_phase_openings[0].opening_proof.sibling_hashes),
-            12 => p.fri.commit_pow_witnesses[0] += F::ONE,
-            13 => p.fri.batch_pow_witness += F::ONE,
-            14 => p.opened.swap(0, 1),
-            15 => {
-                p.terminals.push(E::ZERO);
-            }
-            16 => p.witnesses.push(F::ZERO),
-            17 => {
-                p.commitments.pop();
-            }
-            18 => {
-                p.fri.commit_phase_openings.pop();
-            }
-            19 => {
-                p.fri.input_openings.pop();
-            }
-            20 => p.fri.final_poly.push(E::ZERO),
-            21 => {
-                p.fri.input_openings[0].opened_values.pop();
-            }
-            22 => p.opened[0][0][0].push(E::ZERO),
-            23 => {
-                p.opened[0][0].pop();
-            }
-            _ => {
-                p.fri.commit_phase_commits.pop();
-            }
-        }
-    }
-}
-
 #[test]
 fn a_changed_message_is_rejected() {
     for c in cases() {
         let key = quick().setup(&c.program).unwrap().0;
-        for k in 0..25 {
-            rejected(&key, &c, &c.trace.publics, &mut Sent(k), &format!("message change {k}"));
+        let (honest, _) = quick().prove(&key, c.trace.clone()).unwrap();
+        for kind in Kind::ALL.into_iter().filter(|k| !k.while_proving()) {
+            let mut found = 0;
+            for (pick, by) in (0..20).flat_map(|pick| [(pick, 0), (pick, 1)]) {
+                let (mut proof, mut f) = (honest.clone(), Forger::new(kind, pick, by));
+                f.proof(&mut proof);
+                if f.hit.is_some() {
+                    found += 1;
+                    let verdict = quick().verify(&key.vk, &c.trace.publics, &proof);
+                    assert!(verdict.is_err(), "{}: accepted with {:?}", c.name, f.forgery);
+                }
+            }
+            // a small tree may be opened whole, without any hash on a path; row constraints expose nothing
+            let may_lack = [Kind::FriRowPath, Kind::FriLayerPath, Kind::SentTerminal].contains(&kind);
+            assert!(found > 0 || may_lack, "{}: no {kind:?}", c.name);
         }
     }
+}
+
+/// Sends proofs of work that were never done.
+struct Idle;
+
+impl Tamper for Idle {
+    fn transcript(&mut self) -> Option<Skew> {
+        Some(Skew::Idle)
+    }
+}
+
+#[test]
+fn a_missing_proof_of_work_is_rejected() {
+    let backend = Plonky3 { target: crate::SecurityTarget { bits: 122, grinding: 10, ..Default::default() } };
+    let mut tried = 0;
+    for c in cases() {
+        let key = backend.setup(&c.program).unwrap().0;
+        let (proof, _) = prove_with(&key, c.trace.clone(), &mut Idle).unwrap();
+        if !proof.witnesses.is_empty() {
+            let e = backend.verify(&key.vk, &c.trace.publics, &proof).unwrap_err();
+            assert_eq!(
+                e.to_string(),
+                "an opening does not match its commitment: a proof of work is missing or wrong"
+            );
+            tried += 1;
+        }
+    }
+    assert!(tried >= 3);
 }

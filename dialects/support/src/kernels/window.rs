@@ -8,6 +8,7 @@ use super::{Num, fail, max};
 use crate::Result;
 use crate::shape::{ConvAttrs, PoolAttrs};
 use ndarray::{ArrayD, IxDyn};
+use rayon::prelude::*;
 
 /// Output indices `o` for which `o*stride + offset` lies in `0..input`, as a half-open range within `0..output`.
 fn valid_range(offset: isize, stride: usize, input: usize, output: usize) -> (usize, usize) {
@@ -44,7 +45,7 @@ pub fn conv2d<T: Num>(
     if oh * ow == 0 || h * wd == 0 {
         return array(&[n, o, oh, ow], out);
     }
-    for (plane, y) in out.chunks_exact_mut(oh * ow).enumerate() {
+    out.par_chunks_exact_mut(oh * ow).enumerate().for_each(|(plane, y)| {
         let (image, channel) = (plane / o, plane % o);
         if let Some(b) = bias {
             y.fill(b[[channel]]);
@@ -82,7 +83,7 @@ pub fn conv2d<T: Num>(
                 }
             }
         }
-    }
+    });
     array(&[n, o, oh, ow], out)
 }
 

@@ -5,7 +5,7 @@
 use super::{ENTRIES, Emitter, Exps, Monos, term};
 use crate::PlaceError;
 use crate::cluster::{Cluster, KernelStep};
-use crate::placement::{taps, w_rows, x_rows};
+use crate::placement::{w_rows, x_rows};
 use crate::roots::Element;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -29,19 +29,23 @@ impl Emitter<'_> {
                 .roots
                 .constant(c.w)
                 .ok_or_else(|| PlaceError::Invalid(format!("{}: weights are not known", c.source)))?;
-            let at: HashMap<(usize, i64, i64), usize> =
-                c.w_at.iter().enumerate().map(|(i, k)| (*k, i)).collect();
-            let taps = taps(c);
+            // the element of W at (segment, channel, tap), or −1
+            let mut tap_of = vec![0; 1 + c.taps.first().map_or(0, |z| *z as usize)];
+            c.taps.iter().enumerate().for_each(|(k, z)| tap_of[*z as usize] = k);
+            let cell = |q: usize, channel: usize, tap: usize| (q * c.channels + channel) * c.taps.len() + tap;
+            let mut at = vec![-1i64; cell(c.segments, 0, 0)];
+            for (i, (q, channel, z)) in c.w_at.iter().enumerate() {
+                at[cell(*q, *channel as usize, tap_of[*z as usize])] = (blob.len() + i) as i64;
+            }
             for q in 0..c.segments {
                 for chunk in (0..c.packed_channels().div_ceil(width)).rev() {
-                    for z in &taps {
+                    for (k, z) in c.taps.iter().enumerate() {
                         for (t, part) in index.iter_mut().enumerate() {
                             for (l, col) in part.iter_mut().enumerate() {
                                 let s = chunk * width + l;
-                                let channel = (s + t * c.packed_channels()) as i64;
-                                let here = s < c.packed_channels() && t < c.pack;
-                                let i = here.then(|| at.get(&(q, channel, *z))).flatten();
-                                col.push(i.map_or(-1, |i| (blob.len() + i) as i64));
+                                let channel = s + t * c.packed_channels();
+                                let here = s < c.packed_channels() && t < c.pack && channel < c.channels;
+                                col.push(if here { at[cell(q, channel, k)] } else { -1 });
                             }
                         }
                         monos.push(Some([*z, (chunk * width) as i64, 0, 0]));

@@ -10,6 +10,7 @@ use crate::measure::{Machine, Time, median, peak_rss_mb, timed};
 use crate::model::Model;
 use crate::prover::{self, ProofFile, ProvingKey, Security, VerifyingKey};
 use crate::screen::Screen;
+use crate::show::report;
 use crate::show::{self, program::columns};
 use crate::{files, infer};
 use serde::Serialize;
@@ -41,19 +42,22 @@ pub fn run(o: &Bench, screen: &Screen) -> Result<()> {
 
     let dir = std::env::temp_dir().join(format!("tessera-bench-{}", std::process::id()));
     std::fs::create_dir_all(&dir).map_err(|e| Failure::io("make the directory", &dir, &e))?;
-    let bar = screen.progress.counted("measuring", chosen.len() * STAGES.len());
+    let bar = screen.progress.counted("measuring", chosen.len() * (STAGES.len() + 1));
     let models: Result<Vec<Value>> = chosen
         .iter()
         .map(|f| {
             let mut all = json!({ "model": f.name, "batch": f.batch });
             for stage in STAGES {
                 bar.set_message(format!("{} {stage}", f.name));
-                let part = in_own_process(o, f, stage, &dir)?;
+                let part = in_own_process(o, f, stage, &dir, None)?;
                 if let (Some(all), Value::Object(part)) = (all.as_object_mut(), part) {
                     all.extend(part);
                 }
                 bar.inc(1);
             }
+            bar.set_message(format!("{} prove, one thread", f.name));
+            all["one_thread"] = in_own_process(o, f, "prove", &dir, Some(1))?;
+            bar.inc(1);
             all["peak_rss_mb"] = all["prove"]["peak_rss_mb"].clone();
             Ok(all)
         })
@@ -64,6 +68,23 @@ pub fn run(o: &Bench, screen: &Screen) -> Result<()> {
 
     let machine = Machine::here();
     let commit = std::env::var("TESSERA_COMMIT").unwrap_or_else(|_| "unknown".into());
+    if let Some(dir) = &o.report {
+        let about = format!(
+            "{}, {} threads, {:.0} GB of memory, {}; {} bits, {} regime; medians of {} runs; commit {commit}",
+            machine.cpu,
+            machine.threads,
+            machine.memory_mb as f64 / 1000.0,
+            machine.os,
+            o.security,
+            regime(o.regime),
+            o.runs
+        );
+        files::write(&dir.join("benchmarks.svg"), report::chart(&models).as_bytes())?;
+        files::write(
+            &dir.join("benchmarks.md"),
+            report::page(&models, &about, &dir.join("benchmarks.md")).as_bytes(),
+        )?;
+    }
     screen.json(&json!({
         "machine": machine,
         "commit": commit,
@@ -92,9 +113,13 @@ fn regime(r: Regime) -> &'static str {
 }
 
 /// Runs a stage in a child of this very program.
-fn in_own_process(o: &Bench, f: &Fixture, stage: &str, dir: &Path) -> Result<Value> {
+fn in_own_process(o: &Bench, f: &Fixture, stage: &str, dir: &Path, threads: Option<usize>) -> Result<Value> {
     let me = std::env::current_exe().map_err(|e| Failure::new(format!("cannot find this program: {e}")))?;
-    let out = Command::new(me)
+    let mut command = Command::new(me);
+    if let Some(n) = threads {
+        command.env("RAYON_NUM_THREADS", n.to_string());
+    }
+    let out = command
         .args(["bench", "--json", "--model", f.name, "--stage", stage, "--regime", regime(o.regime)])
         .args(["--runs", &o.runs.to_string(), "--security", &o.security.to_string(), "--work"])
         .arg(dir)
@@ -222,7 +247,7 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> 
 }
 
 fn table(models: &[Value], screen: &Screen) {
-    let head = ["", "compile", "setup", "witness", "prove CPU", "prove", "verify", "proof", "key", "memory"]
+    let head = ["", "compile", "setup", "witness", "prove", "1 thread", "verify", "proof", "key", "memory"]
         .map(String::from);
     let rows = models.iter().map(|m| {
         let wall = |stage: &str| show::seconds(m[stage]["wall_s"].as_f64().unwrap_or(0.0));
@@ -232,8 +257,8 @@ fn table(models: &[Value], screen: &Screen) {
             wall("compile"),
             wall("setup"),
             wall("witness"),
-            show::seconds(m["prove"]["cpu_s"].as_f64().unwrap_or(0.0)),
             wall("prove"),
+            show::seconds(m["one_thread"]["prove"]["wall_s"].as_f64().unwrap_or(0.0)),
             wall("verify"),
             size("proof_bytes"),
             size("key_bytes"),

@@ -9,6 +9,10 @@ use crate::failure::{Failure, Result};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+/// What compressed arrays may unpack to: bytes, and times the file's size. Images compress less than ten times; a file made
+/// to fill the memory, a thousand times.
+const UNPACKED: (u64, u64) = (64 << 20, 32);
+
 /// Numbers of an array, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Numbers {
@@ -96,11 +100,25 @@ impl DataFile {
                 .help("the file was cut or changed; save the arrays again")
         };
         let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).map_err(|e| broken(e.to_string()))?;
+        let most = UNPACKED.0 + UNPACKED.1 * bytes.len() as u64;
+        let mut held = 0;
         for i in 0..zip.len() {
             let mut member = zip.by_index(i).map_err(|e| broken(e.to_string()))?;
             let name = member.name().trim_end_matches(".npy").to_string();
             let mut body = vec![];
-            member.read_to_end(&mut body).map_err(|e| broken(format!("array {name:?}: {e}")))?;
+            let limit = most.saturating_sub(held) + 1;
+            (&mut member)
+                .take(limit)
+                .read_to_end(&mut body)
+                .map_err(|e| broken(format!("array {name:?}: {e}")))?;
+            held += body.len() as u64;
+            if held > most {
+                return Err(Failure::new("the .npz file unpacks to far more than its own size")
+                    .expected(format!("at most {most} bytes for a file of {}", bytes.len()))
+                    .help(
+                        "save the arrays without compression: numpy.savez instead of numpy.savez_compressed",
+                    ));
+            }
             match npy::read(&body) {
                 Ok(array) => data.arrays.push((Some(name), array)),
                 Err(f) => data.unreadable.push((name.clone(), f.at(data.place(Some(&name))))),

@@ -5,6 +5,7 @@
 pub mod image;
 pub mod program;
 pub mod progress;
+pub mod report;
 
 /// What the terminal understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

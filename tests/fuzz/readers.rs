@@ -1,0 +1,164 @@
+//! Files that others write: NumPy arrays, parameters in safetensors, ONNX models, IR as text.
+use crate::driver::{MEMORY, Target, run};
+use crate::mutate::{Random, mutate};
+use std::io::{Cursor, Read, Write};
+use std::path::Path;
+use tessera::data::{Array, DataFile, Numbers, npy};
+use tessera_import_onnx::{ImportOptions, Source, read_graph};
+use tessera_mlir::params::{Param, ParamData, Params};
+
+/// The files of a folder of the tests with this ending, the small ones.
+fn folder(path: &str, extension: &str) -> Vec<Vec<u8>> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let entries = std::fs::read_dir(dir).expect("the folder").flatten().map(|e| e.path());
+    let mut paths: Vec<_> = entries.filter(|p| p.extension().is_some_and(|e| e == extension)).collect();
+    paths.sort();
+    let files = paths.iter().map(|p| std::fs::read(p).expect("a file")).filter(|b| b.len() < 40_000);
+    files.collect()
+}
+
+fn arrays() -> Vec<Vec<u8>> {
+    let array = |shape: &[usize], numbers| npy::write(&Array { shape: shape.to_vec(), numbers });
+    let plain = b"\x93NUMPY\x01\x00".to_vec();
+    let text = "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }\n";
+    let fortran =
+        [&plain[..], &(text.len() as u16).to_le_bytes(), text.as_bytes(), &[0, 1, 2, 3, 4, 5]].concat();
+    vec![
+        array(&[4, 5], Numbers::F32(vec![1.5; 20])),
+        array(&[2, 2], Numbers::F64(vec![-0.1; 4])),
+        array(&[3], Numbers::I64(vec![1, -2, 3], "int64")),
+        fortran,
+    ]
+}
+
+/// A `.npz` file of these members, compressed or not.
+pub fn zipped(members: &[(String, Vec<u8>)], compressed: bool) -> Vec<u8> {
+    let method = if compressed { zip::CompressionMethod::Deflated } else { zip::CompressionMethod::Stored };
+    let options = zip::write::SimpleFileOptions::default().compression_method(method);
+    let mut out = zip::ZipWriter::new(Cursor::new(vec![]));
+    for (name, body) in members {
+        out.start_file(name.clone(), options).expect("a member");
+        out.write_all(body).expect("a body");
+    }
+    out.finish().expect("an archive").into_inner()
+}
+
+fn members(file: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut zip = zip::ZipArchive::new(Cursor::new(file)).expect("an honest archive");
+    let mut member = |i| {
+        let mut m = zip.by_index(i).expect("a member");
+        let (name, mut body) = (m.name().to_string(), vec![]);
+        m.read_to_end(&mut body).expect("a body");
+        (name, body)
+    };
+    (0..2).map(&mut member).collect()
+}
+
+/// Whether a file of arrays is taken.
+pub fn reads(b: &[u8]) -> bool {
+    DataFile::parse(b, Path::new("fuzz")).is_ok()
+}
+
+#[test]
+fn npy() {
+    run(&Target {
+        name: "npy",
+        inputs: 20_000,
+        corpus: arrays(),
+        read: &reads,
+        change: None,
+        memory: MEMORY,
+        native: false,
+    });
+}
+
+#[test]
+fn npz() {
+    let a = arrays();
+    let two = [("x.npy".to_string(), a[0].clone()), ("y.npy".to_string(), a[3].clone())];
+    let corpus = vec![zipped(&two, true), zipped(&two, false)];
+    // bytes of the archive, or of a member under a right checksum
+    let change = |b: &[u8], all: &[Vec<u8>], r: &mut Random| {
+        let mut b = b.to_vec();
+        if r.below(2) == 0 {
+            mutate(&mut b, all, r);
+            return b;
+        }
+        let mut inside = members(&b);
+        mutate(&mut inside[r.below(2)].1, &a, r);
+        zipped(&inside, r.below(2) == 0)
+    };
+    // bytes unpack to 32 times the file and 64 MiB, and are kept as 64-bit integers beside two copies
+    let memory = (10 * MEMORY.0, 10 * 32);
+    run(&Target {
+        name: "npz",
+        inputs: 8000,
+        corpus,
+        read: &reads,
+        change: Some(&change),
+        memory,
+        native: false,
+    });
+}
+
+#[test]
+fn parameters() {
+    let mut p = Params::default();
+    let param = |shape: &[usize], data| Param::new(shape, data).expect("as many values as elements");
+    p.insert("w", param(&[2, 3], ParamData::I8(vec![1, -2, 3, -4, 5, -127])));
+    p.insert("b", param(&[2], ParamData::I32(vec![i32::MIN, 7])));
+    p.insert("f", param(&[1, 2], ParamData::F32(vec![0.5, 1.0])));
+    p.insert("k", param(&[], ParamData::I64(vec![i64::MAX])));
+    let corpus = vec![p.to_bytes().expect("bytes"), Params::default().to_bytes().expect("bytes")];
+    let read = |b: &[u8]| Params::from_bytes(b).is_ok();
+    run(&Target {
+        name: "parameters",
+        inputs: 20_000,
+        corpus,
+        read: &read,
+        change: None,
+        memory: MEMORY,
+        native: false,
+    });
+}
+
+#[test]
+fn onnx() {
+    let read = |b: &[u8]| read_graph(Source::Bytes(b), &ImportOptions::default()).is_ok();
+    let corpus = folder("onnx/models", "onnx");
+    assert!(corpus.len() > 20);
+    run(&Target {
+        name: "onnx",
+        inputs: 4000,
+        corpus,
+        read: &read,
+        change: None,
+        memory: MEMORY,
+        native: false,
+    });
+}
+
+#[test]
+fn mlir() {
+    let context = tessera_passes::context();
+    let read = |b: &[u8]| {
+        let Ok(text) = std::str::from_utf8(b) else { return false };
+        tessera_mlir::parse(&context, text, "fuzz.mlir").is_ok()
+    };
+    let whole = ["mlir/nn", "mlir/qnn", "mlir/circuit"].map(|f| folder(f, "mlir")).concat();
+    let parts = whole.iter().flat_map(|b| {
+        let text = String::from_utf8_lossy(b).into_owned();
+        text.split("// -----").map(|s| s.as_bytes().to_vec()).collect::<Vec<_>>()
+    });
+    let corpus: Vec<Vec<u8>> = parts.filter(|b| read(b)).collect();
+    assert!(corpus.len() > 10);
+    run(&Target {
+        name: "mlir",
+        inputs: 4000,
+        corpus,
+        read: &read,
+        change: None,
+        memory: MEMORY,
+        native: true,
+    });
+}

@@ -1,0 +1,215 @@
+//! The four files of our own: model, keys, proof. Three small models of the checker's families, with keys and proofs.
+//!
+//! Changes: bytes of the whole file; bytes of one section, the checksum made right again; numbers of a section's value.
+use crate::driver::{MEMORY, Target, run};
+use crate::mutate::{Random, mutate};
+use crate::numbers::changed;
+use serde::{Serialize, de::DeserializeOwned};
+use std::sync::OnceLock;
+use tessera::cli::Regime;
+use tessera::model::{Calibration, LEVELS, Level, Metadata, Model, Port};
+use tessera::prover::{ProofFile, ProvingKey, Security, VerifyingKey, keys};
+use tessera_api::{Container, Digest, FileKind, Program, Publics, Role, WitnessPlan};
+use tessera_checker::testing::{Family, case};
+
+/// The files of one model.
+pub struct Files {
+    /// What they are of.
+    pub model: Model,
+    tess: Vec<u8>,
+    pk: Vec<u8>,
+    vk: Vec<u8>,
+    proof: Vec<u8>,
+}
+
+/// All of them, made once.
+pub fn files() -> &'static [Files] {
+    static ALL: OnceLock<Vec<Files>> = OnceLock::new();
+    ALL.get_or_init(|| [(Family::Mixed, 3), (Family::Lookups, 5), (Family::Constraints, 1)].map(made).into())
+}
+
+fn made((family, seed): (Family, u64)) -> Files {
+    let mut c = case(family, seed);
+    // FRI needs a table of some height
+    c.program.tables[0].log_height = c.program.tables[0].log_height.max(3);
+    let ports = |role| {
+        let of = c.program.publics.iter().filter(move |p| p.role == role);
+        let port = |p: &tessera_api::Public| Port {
+            name: p.name.clone(),
+            shape: p.shape.iter().map(|d| *d as usize).collect(),
+            scale: 0.5,
+            min: p.min,
+            max: p.max,
+            factor: None,
+        };
+        of.map(port).collect::<Vec<_>>()
+    };
+    let metadata = Metadata {
+        name: format!("{family:?}"),
+        compiler: "0".into(),
+        source: Digest::default(),
+        parameters: 1,
+        batch: 1,
+        inputs: ports(Role::Input),
+        outputs: ports(Role::Output),
+        labels: vec!["label".into()],
+        calibration: Calibration { method: "min-max".into(), percentile: None, samples: 1, data: "d".into() },
+        pipeline: vec![],
+    };
+    let level = |l: &str| (l.to_string(), Level { text: format!("// {l}\n"), params: vec![1, 2] });
+    let levels = LEVELS.into_iter().map(level).collect();
+    let model = Model { metadata, program: c.program, plan: c.plan, levels };
+    let made = keys(&model, Security { bits: 40, regime: Regime::Proven }).expect("keys");
+    let key = ProvingKey::from_bytes(&made.proving, &model).expect("the proving key");
+    let trace = tessera_runtime::run(&model.program, &model.plan, c.inputs).expect("a witness");
+    let publics = trace.publics.clone();
+    let (proof, _) = key.prove(trace).expect("a proof");
+    let proof = ProofFile { publics, used: 1, proof }.to_bytes(&key);
+    Files { tess: model.to_bytes(), model, pk: made.proving, vk: made.verifying, proof }
+}
+
+/// Changes numbers of a section that holds a `T`.
+fn in_section<T: Serialize + DeserializeOwned>(c: &mut Container, name: &str, r: &mut Random) {
+    if let Ok(value) = c.get::<T>(name)
+        && let Some(value) = changed(&value, r)
+    {
+        c.put(name, &value);
+    }
+}
+
+/// A changed file of this kind.
+fn change(kind: FileKind, file: &[u8], all: &[Vec<u8>], r: &mut Random) -> Vec<u8> {
+    let mut bytes = file.to_vec();
+    let Ok(mut c) = Container::from_bytes(file, kind) else { return bytes };
+    match r.below(8) {
+        0 => mutate(&mut bytes, all, r),
+        // the head too, under a right checksum
+        1 => {
+            bytes.truncate(file.len() - 32);
+            mutate(&mut bytes, all, r);
+            bytes.extend(blake3::hash(&bytes).as_bytes());
+        }
+        2..5 => {
+            let names: Vec<String> = c.sections.keys().cloned().collect();
+            if let Some(body) = c.sections.get_mut(&names[r.below(names.len())]) {
+                mutate(body, all, r);
+            }
+            bytes = c.to_bytes();
+        }
+        _ => {
+            match (kind, r.below(5)) {
+                (FileKind::Model, 0) => in_section::<WitnessPlan>(&mut c, "plan", r),
+                (_, 1) if kind != FileKind::Proof => in_section::<Metadata>(&mut c, "metadata", r),
+                (FileKind::Model, _) | (FileKind::ProvingKey, 2..) => {
+                    in_section::<Program>(&mut c, "program", r)
+                }
+                (FileKind::Proof, 0) => in_section::<Publics>(&mut c, "publics", r),
+                (FileKind::Proof, _) => in_section::<tessera_plonky3::Proof>(&mut c, "proof", r),
+                (FileKind::ProvingKey | FileKind::VerifyingKey, _) => {
+                    in_section::<tessera_plonky3::VerifyingKey>(&mut c, "key", r);
+                }
+            }
+            // a forger makes the file belong to what is in it
+            if let (FileKind::ProvingKey, Ok(p)) = (kind, c.get::<Program>("program")) {
+                c.parent = p.digest();
+            }
+            bytes = c.to_bytes();
+        }
+    }
+    bytes
+}
+
+/// Fuzzes one kind of file.
+fn kind(
+    name: &'static str,
+    inputs: usize,
+    kind: FileKind,
+    of: fn(&Files) -> &Vec<u8>,
+    read: &dyn Fn(&[u8]) -> bool,
+) {
+    let change = |b: &[u8], all: &[Vec<u8>], r: &mut Random| change(kind, b, all, r);
+    let corpus = files().iter().map(|f| of(f).clone()).collect();
+    run(&Target { name, inputs, corpus, read, change: Some(&change), memory: MEMORY, native: false });
+}
+
+#[test]
+fn container() {
+    let all = [FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof];
+    let read = |b: &[u8]| all.iter().any(|k| Container::from_bytes(b, *k).is_ok());
+    let corpus = files().iter().flat_map(|f| [&f.tess, &f.pk, &f.vk, &f.proof]).cloned().collect();
+    let change = |b: &[u8], all: &[Vec<u8>], r: &mut Random| {
+        let mut b = b.to_vec();
+        let sealed = r.below(2) == 0;
+        if sealed {
+            b.truncate(b.len() - 32);
+        }
+        mutate(&mut b, all, r);
+        if sealed {
+            b.extend(blake3::hash(&b).as_bytes());
+        }
+        b
+    };
+    run(&Target {
+        name: "container",
+        inputs: 3000,
+        corpus,
+        read: &read,
+        change: Some(&change),
+        memory: MEMORY,
+        native: false,
+    });
+}
+
+#[test]
+fn model() {
+    kind("model", 3000, FileKind::Model, |f| &f.tess, &|b| Model::from_bytes(b).is_ok());
+}
+
+#[test]
+fn proving_key() {
+    let read = |b: &[u8]| {
+        // the first that it belongs to, as a user would
+        files().iter().any(|f| ProvingKey::from_bytes(b, &f.model).is_ok())
+            || Container::from_bytes(b, FileKind::ProvingKey)
+                .is_ok_and(|c| tessera_plonky3::ProvingKey::from_container(&c).is_ok())
+    };
+    kind("proving_key", 1000, FileKind::ProvingKey, |f| &f.pk, &read);
+}
+
+/// What is proven, or what proofs are checked with: these sections of a file.
+fn meaning(b: &[u8], kind: FileKind) -> Vec<Vec<u8>> {
+    let c = Container::from_bytes(b, kind).expect("a file that was read");
+    ["proof", "publics", "key"].iter().filter_map(|s| c.sections.get(*s).cloned()).collect()
+}
+
+#[test]
+fn verifying_key() {
+    let honest: Vec<_> = files().iter().map(|f| meaning(&f.vk, FileKind::VerifyingKey)).collect();
+    let read = |b: &[u8]| {
+        let Ok(key) = VerifyingKey::from_bytes(b) else { return false };
+        key.offer();
+        // proofs that claim to belong to it
+        for f in files() {
+            let mut c = Container::from_bytes(&f.proof, FileKind::Proof).expect("the proof");
+            c.parent = key.digest();
+            let verified = ProofFile::from_bytes(&c.to_bytes(), &key).is_ok_and(|p| key.verify(&p).is_ok());
+            let same = honest.contains(&meaning(b, FileKind::VerifyingKey));
+            assert!(!verified || same, "another key accepts a proof");
+        }
+        true
+    };
+    kind("verifying_key", 2000, FileKind::VerifyingKey, |f| &f.vk, &read);
+}
+
+#[test]
+fn proof() {
+    let keys: Vec<VerifyingKey> =
+        files().iter().map(|f| VerifyingKey::from_bytes(&f.vk).expect("the key")).collect();
+    let honest: Vec<_> = files().iter().map(|f| meaning(&f.proof, FileKind::Proof)).collect();
+    let read = |b: &[u8]| {
+        let verified = keys.iter().any(|k| ProofFile::from_bytes(b, k).is_ok_and(|p| k.verify(&p).is_ok()));
+        assert!(!verified || honest.contains(&meaning(b, FileKind::Proof)), "a changed proof is accepted");
+        verified
+    };
+    kind("proof", 3000, FileKind::Proof, |f| &f.proof, &read);
+}
