@@ -7,9 +7,8 @@ use melior::{
 };
 use tessera_mlir::pass::{self, Pass};
 
-/// Every pass of this crate. Lowering crates have lists of their own, named `PASSES` as well.
-pub const PASSES: &[&dyn Pass] =
-    &[&generic::CheckParams, &circuit::AbsorbScale, &circuit::HoistViews, &circuit::Intervals];
+/// The lists of this crate, a folder each. Lowering crates have a list of their own, named `PASSES` as well.
+pub const PASSES: &[&[&dyn Pass]] = &[generic::PASSES, circuit::PASSES];
 
 /// The dialects of Tessera.
 pub fn dialects() -> [DialectHandle; 3] {
@@ -29,7 +28,7 @@ pub fn context() -> Context {
 /// Registers the passes of this crate and MLIR's generic ones for textual pipelines.
 pub fn register_all() {
     tessera_mlir::register_upstream_passes();
-    pass::register(PASSES);
+    PASSES.iter().for_each(|passes| pass::register(passes));
 }
 
 /// The reference of passes as markdown: a section for each pass of each list, in order.
@@ -45,7 +44,12 @@ pub fn render_docs(lists: &[&[&dyn Pass]]) -> String {
         line(&format!("{}\n", info.summary));
         line(&format!("- **Expects:** {}", info.expects));
         line(&format!("- **Guarantees:** {}", info.guarantees));
-        line(&format!("- **Rejects:** {}\n", info.rejects));
+        line(&format!("- **Rejects:** {}", info.rejects));
+        if !pass.statistics().is_empty() {
+            let counts = pass.statistics().iter().map(|(name, help)| format!("`{name}` ({help})"));
+            line(&format!("- **Counts:** {}", counts.collect::<Vec<_>>().join(", ")));
+        }
+        line("");
         if !info.options.is_empty() {
             line("| option | value | default | |\n|---|---|---|---|");
             for option in info.options {

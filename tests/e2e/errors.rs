@@ -5,7 +5,7 @@ use crate::support::*;
 use std::path::Path;
 
 /// A conversation: the command, its exit code, what it says on stderr.
-fn conversation(dir: &Path, replace: &[(&str, &str)], args: &[&str]) -> String {
+pub fn conversation(dir: &Path, replace: &[(&str, &str)], args: &[&str]) -> String {
     let ran = tessera_in(dir, args);
     let mut text =
         format!("$ tessera {}\n[exit code {}]\n{}", args.join(" "), ran.code.unwrap_or(-1), ran.err);

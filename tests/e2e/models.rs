@@ -1,6 +1,7 @@
 //! What the models of the tests have to reach, and that a proof says exactly what the quantized model computes.
 use crate::support::*;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 use tessera::data::bind::Factor;
 
@@ -166,16 +167,83 @@ fn every_level_can_be_printed_and_every_pass_leaves_its_ir() {
     }
     assert_eq!(std::fs::read_dir(dir.path()).expect("the directory").count(), 0, "--emit writes nothing");
     ok(dir.path(), &[&args[..], &["-o", "d.tess", "--dump-ir", "ir"]].concat());
-    for level in ["nn", "qnn", "circuit"] {
-        assert!(files_below(&dir.path().join("ir").join(level)) > 0, "no IR of {level}");
-    }
-    assert!(dir.path().join("ir/program.txt").exists());
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.expect("an entry").file_name().into_string().expect("text")
+    };
+    let dumped: BTreeSet<String> =
+        std::fs::read_dir(dir.path().join("ir")).expect("the directory").map(name).collect();
+    let passes = zk_opt::pipeline::default_pipeline().matches(',').count() + 1;
+    assert_eq!(
+        dumped.iter().filter(|n| n.starts_with(|c: char| c.is_ascii_digit())).count(),
+        passes + 1,
+        "{dumped:?}"
+    );
+    let rest = [
+        "nn.mlir",
+        "qnn.mlir",
+        "circuit.mlir",
+        "digits_mlp.safetensors",
+        "digits_mlp.samples.safetensors",
+        "program.txt",
+    ];
+    assert!(rest.iter().all(|f| dumped.contains(*f)), "{dumped:?}");
 }
 
-fn files_below(dir: &Path) -> usize {
-    std::fs::read_dir(dir).map_or(0, |entries| {
-        entries.flatten().map(|e| if e.path().is_dir() { files_below(&e.path()) } else { 1 }).sum()
-    })
+#[test]
+fn a_model_compiled_from_ir_says_what_it_does_not_know() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (d, digits) = (dir.path(), compiled("digits_mlp", 1));
+    let model = models().join("digits_mlp.onnx");
+    let (data, scale) = calibration("digits_mlp");
+    let onnx =
+        ["compile", &model.to_string_lossy(), "--calibration", &data.to_string_lossy(), "--scale", scale];
+    ok(d, &[&onnx[..], &["-o", "a.tess", "--dump-ir", "ir"]].concat());
+    let from_ir = ok(d, &["compile", "ir/circuit.mlir", "-o", "b.tess"]);
+    assert_eq!(from_ir["metadata"]["calibration"]["method"], "as in the IR");
+    // the levels above are not in the file, and the Program is the same: keys and proofs are
+    let eval = tessera_in(
+        d,
+        &["run", "b.tess", "--input", &data.to_string_lossy(), "--scale", scale, "--level", "nn"],
+    );
+    assert_eq!(eval.code, Some(2));
+    assert!(eval.err.contains("carries no IR of the level \"nn\""), "{}", eval.err);
+    ok(d, &["setup", "b.tess"]);
+    assert_eq!(
+        ok(d, &["inspect", "b.vk"])["belongs_to"],
+        ok(d, &["inspect", &digits.file("vk").to_string_lossy()])["belongs_to"]
+    );
+}
+
+#[test]
+fn mistakes_with_pipelines_and_ir_say_what_to_do() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    for f in ["digits_mlp.onnx", "digits_test.npz"] {
+        std::fs::copy(models().join(f), d.join(f)).expect("a copy");
+    }
+    let onnx = ["compile", "digits_mlp.onnx", "--calibration", "digits_test.npz", "--scale", "1/16"];
+    ok(d, &[&onnx[..], &["-o", "a.tess", "--dump-ir", "ir"]].concat());
+    std::fs::create_dir(d.join("alone")).expect("a directory");
+    std::fs::copy(d.join("ir/qnn.mlir"), d.join("alone/qnn.mlir")).expect("a copy");
+    std::fs::write(d.join("broken.mlir"), "func.func @main( {").expect("a file");
+    std::fs::write(d.join("empty.mlir"), "").expect("a file");
+    std::fs::write(d.join("binary.mlir"), [0xff, 0xfe]).expect("a file");
+    let cases: [&[&str]; 10] = [
+        &["compile", "digits_mlp.onnx"],
+        &[&onnx[..], &["--pass-pipeline=builtin.module(canonicalise,cse,convert-nn-to-qn)"]].concat(),
+        &[&onnx[..], &["--pass-pipeline=builtin.module(canonicalize,nn-calibrate,convert-nn-to-qnn)"]]
+            .concat(),
+        &[&onnx[..], &["--pass-pipeline=builtin.module(nn-calibrate{method=mean})"]].concat(),
+        &[&onnx[..], &["--pass-pipeline=canonicalize", "--percentile", "99"]].concat(),
+        &["compile", "ir/qnn.mlir", "--calibration", "digits_test.npz", "--scale", "1/16"],
+        &["compile", "ir/circuit.mlir", "--emit", "nn"],
+        &["compile", "alone/qnn.mlir"],
+        &["compile", "broken.mlir"],
+        &["compile", "empty.mlir"],
+    ];
+    let mut texts: Vec<String> = cases.iter().map(|args| crate::errors::conversation(d, &[], args)).collect();
+    texts.push(crate::errors::conversation(d, &[], &["compile", "binary.mlir"]));
+    insta::assert_snapshot!(texts.join("\n\n"));
 }
 
 #[test]

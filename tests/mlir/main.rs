@@ -1,45 +1,27 @@
-//! Snapshots of what `zk-opt` makes of the files in this folder.
-//!
-//! The first line of a file is its command: `// RUN: zk-opt ARGUMENTS`. Cases within a file are split by `// -----`.
-//! With `--verify-diagnostics` the file itself says which errors it expects; otherwise the output is compared with the
-//! snapshot beside it in `snapshots/`.
+//! Snapshots of what `zk-opt` makes of the files in this folder, by the harness `tessera-test`, which says how a file is
+//! written.
 //!
 //! Invariants:
 //! - a snapshot without its file is an error, and so is a file without a command;
-//! - each dialect has a round-trip, an errors and a canonicalization file, and the round trip has every op.
+//! - each dialect has a round-trip, an errors and a canonicalization file, and the round trip has every op;
+//! - each pass has a file that runs it.
+
+mod editor;
+mod reduce;
 
 use std::{
     collections::BTreeSet,
-    env, fs,
-    io::Write,
+    fs,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-    sync::OnceLock,
+    process::{Command, Output},
 };
-use tessera_mlir::pipeline::Settings;
+use tessera_test::{Suite, transcript};
 
-const ACCEPT: &str = "INSTA_UPDATE=always cargo test --package tessera-tests --test mlir";
-
-/// The zk-opt of this build.
-fn zk_opt() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| build("zk-opt"))
-}
-
-/// A tool of this build, built when it is not.
-fn build(tool: &str) -> PathBuf {
-    // target/PROFILE/deps/mlir-HASH
-    let test = env::current_exe().expect("a test has a path");
-    let profile = test.parent().and_then(Path::parent).expect("tests are built into target/PROFILE/deps");
-    let target = profile.parent().expect("a profile folder is in the target folder");
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--package", tool, "--target-dir"]).arg(target);
-    if profile.ends_with("release") {
-        build.arg("--release");
-    }
-    let status = build.current_dir(root()).status().expect("cargo runs");
-    assert!(status.success(), "{tool} does not build");
-    profile.join(tool)
+/// The suite of this folder, run by the zk-opt of this build.
+fn suite() -> Suite {
+    Suite::new(folder(), env!("CARGO_BIN_EXE_zk-opt-under-test"))
+        .called("zk-opt")
+        .accept("INSTA_UPDATE=always cargo test --package tessera-tests --test mlir")
 }
 
 fn root() -> PathBuf {
@@ -51,131 +33,110 @@ fn folder() -> PathBuf {
 }
 
 fn run(arguments: &[&str]) -> Output {
-    Command::new(zk_opt()).args(arguments).current_dir(folder()).output().expect("zk-opt runs")
-}
-
-/// What a person sees: standard output, then standard error, then how it ended if not well.
-fn transcript(output: &Output) -> String {
-    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    if !errors.is_empty() {
-        text.push_str("=== standard error ===\n");
-        text.push_str(&errors);
-    }
-    if !output.status.success() {
-        text.push_str(&format!("=== {} ===\n", output.status));
-    }
-    text
-}
-
-/// The arguments on a file's first line.
-fn command(source: &str) -> Option<Vec<&str>> {
-    let arguments = source.lines().next()?.strip_prefix("// RUN: zk-opt")?;
-    // Spaces inside braces belong to a pass's options.
-    let mut depth = 0;
-    let words = arguments.split(move |c: char| {
-        depth += i32::from(c == '{') - i32::from(c == '}');
-        depth == 0 && c.is_whitespace()
-    });
-    Some(words.filter(|word| !word.is_empty()).collect())
+    suite().drive(arguments)
 }
 
 #[test]
 fn snapshots() {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(folder().join("snapshots"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    let _guard = settings.bind_to_scope();
-    eprintln!("when the new output is right, accept it by: {ACCEPT}");
-    insta::glob!("**/*.mlir", |path| {
-        let source = fs::read_to_string(path).expect("an input is text");
-        let Some(mut arguments) = command(&source) else {
-            panic!("{}: the first line must be `// RUN: zk-opt ARGUMENTS`", path.display());
-        };
-        let name = path.strip_prefix(folder()).expect("inputs lie in this folder").display().to_string();
-        arguments.extend([name.as_str(), "--split-input-file"]);
-        let output = run(&arguments);
-        if arguments.contains(&"--verify-diagnostics") {
-            let errors = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{name}: the diagnostics are not the expected ones:\n{errors}");
-        } else {
-            insta::assert_snapshot!("zk-opt", transcript(&output));
-        }
-    });
+    suite().run();
 }
 
 /// The example in a pass's documentation is run: what comes out is a snapshot, and is valid IR.
 #[test]
 fn pass_examples() {
     zk_opt::register_all();
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(folder().join("snapshots"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    let _guard = settings.bind_to_scope();
-    eprintln!("when the new output is right, accept it by: {ACCEPT}");
-    for pass in zk_opt::PASSES.iter().copied().flatten() {
-        let info = pass.info();
-        let context = tessera_passes::context();
-        let mut module = tessera_mlir::parse(&context, info.example, info.name)
-            .unwrap_or_else(|error| panic!("the example of {} does not parse: {error}", info.name));
-        tessera_mlir::pipeline::run(
-            &mut module,
-            &format!("builtin.module({})", info.name),
-            &Settings::default(),
-        )
-        .unwrap_or_else(|error| panic!("{} fails on its own example: {error}", info.name));
-        insta::assert_snapshot!(format!("example__{}", info.name), tessera_mlir::print(&module));
-    }
+    suite().examples(zk_opt::PASSES, tessera_passes::context);
 }
 
 /// A pass says who it is in the words that the reference is made of.
 #[test]
 fn passes_are_documented() {
-    let mut names = BTreeSet::new();
-    for pass in zk_opt::PASSES.iter().copied().flatten() {
-        let info = pass.info();
-        assert!(names.insert(info.name), "two passes are called {}", info.name);
-        assert!(info.name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", info.name);
-        for (what, text) in [
-            ("summary", info.summary),
-            ("expects", info.expects),
-            ("guarantees", info.guarantees),
-            ("rejects", info.rejects),
-            ("example", info.example),
-        ] {
-            assert!(!text.trim().is_empty(), "{}: {what} is empty", info.name);
-        }
-        assert!(!info.summary.contains('\n') && info.summary.len() < 120, "{}: {}", info.name, info.summary);
-        for option in info.options {
-            assert!(!option.help.is_empty(), "{}: option {} has no help", info.name, option.name);
-        }
-    }
+    tessera_test::documented(zk_opt::PASSES);
     let reference = tessera_passes::render_docs(zk_opt::PASSES);
-    assert!(names.iter().all(|name| reference.contains(&format!("## `{name}`"))));
+    assert!(pass_names().iter().all(|name| reference.contains(&format!("## `{name}`"))));
+}
+
+fn pass_names() -> Vec<&'static str> {
+    zk_opt::PASSES.iter().copied().flatten().map(|pass| pass.info().name).collect()
 }
 
 #[test]
-fn every_snapshot_has_its_input() {
+fn every_pass_has_a_file_that_runs_it() {
+    let suite = suite();
+    let firsts = suite.inputs().into_iter().map(|input| {
+        let text = fs::read_to_string(folder().join(input)).expect("an input is text");
+        text.lines().next().unwrap_or_default().to_owned()
+    });
+    let firsts = firsts.collect::<Vec<_>>().join("\n");
+    let words = firsts.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    let names = words.map(|word| word.trim_start_matches('-')).collect::<BTreeSet<_>>();
+    let missing = pass_names().into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>();
+    assert!(missing.is_empty(), "no file of tests/mlir runs {}", missing.join(", "));
+}
+
+#[test]
+fn every_example_snapshot_has_its_pass() {
     for entry in fs::read_dir(folder().join("snapshots")).expect("there are snapshots") {
-        let path = entry.expect("a folder can be read").path();
-        let text = fs::read_to_string(&path).expect("a snapshot is text");
-        let input =
-            text.lines().find_map(|line| line.strip_prefix("input_file: ")).map(|input| root().join(input));
-        let lives = match &input {
-            Some(input) => input.exists(),
-            None => {
-                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                zk_opt::PASSES
-                    .iter()
-                    .copied()
-                    .flatten()
-                    .any(|pass| name == format!("example__{}.snap", pass.info().name))
-            }
+        let name = entry.expect("a folder can be read").file_name().to_string_lossy().into_owned();
+        let Some(pass) = name.strip_prefix("example__").and_then(|name| name.strip_suffix(".snap")) else {
+            continue;
         };
-        assert!(lives, "{} belongs to no input any more: remove it", path.display());
+        assert!(pass_names().contains(&pass), "{name} belongs to no pass any more: remove it");
     }
+}
+
+/// The default pipeline is one text: `zk-opt` prints it, `tessera compile` runs it, and IR that one dumps the other takes.
+#[test]
+fn the_default_pipeline_is_the_same_for_both_tools_and_continues_from_any_pass() {
+    let printed = run(&["--print-default-pipeline"]);
+    assert!(printed.status.success());
+    let pipeline = transcript(&printed).trim_end().to_owned();
+    assert_eq!(pipeline, zk_opt::pipeline::default_pipeline());
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let models = root().join("tests/models");
+    let tessera = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tessera-under-test"))
+            .args(arguments)
+            .current_dir(&folder)
+            .output()
+            .expect("tessera runs");
+        assert!(output.status.success(), "tessera {}: {}", arguments.join(" "), transcript(&output));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON")
+    };
+    let model = models.join("digits_mlp.onnx").display().to_string();
+    let data = models.join("digits_test.npz").display().to_string();
+    let by_pipeline = format!("--pass-pipeline={pipeline}");
+    let from_onnx = ["compile", &model, "--calibration", &data, "--scale", "1/16", "--json"];
+    let reference = tessera(&[&from_onnx[..], &["-o", "a.tess", "--dump-ir", "ir"]].concat());
+    let program = &reference["program"]["digest"];
+    assert!(program.is_string(), "{reference}");
+    let explicit = tessera(&[&from_onnx[..], &["-o", "b.tess", &by_pipeline]].concat());
+    assert_eq!(&explicit["program"]["digest"], program);
+
+    let circuit = run(&[&folder.path().join("ir/circuit.mlir").display().to_string()]);
+    let mut continued = 0;
+    for entry in fs::read_dir(folder.path().join("ir")).expect("dumped IR") {
+        let name = entry.expect("a readable folder").file_name().to_string_lossy().into_owned();
+        if !name.starts_with(|c: char| c.is_ascii_digit()) {
+            continue;
+        }
+        let path = format!("ir/{name}");
+        assert_eq!(
+            &tessera(&["compile", &path, "-o", "c.tess", "--json"])["program"]["digest"],
+            program,
+            "{name}"
+        );
+        let text = fs::read_to_string(folder.path().join(&path)).expect("text");
+        let level = ["circuit", "qnn"].into_iter().find(|level| text.contains(&format!(" {level}.")));
+        let rest = zk_opt::pipeline::pipeline_from(level.unwrap_or("nn"));
+        let file = folder.path().join(&path).display().to_string();
+        let output = run(&[&file, &format!("--pass-pipeline={rest}")]);
+        assert_eq!(transcript(&output), transcript(&circuit), "zk-opt from {name}");
+        continued += 1;
+    }
+    // the input, and the IR after each pass
+    assert_eq!(continued, 1 + pipeline.matches(',').count() + 1);
 }
 
 #[test]
@@ -211,7 +172,7 @@ fn mnemonics(definitions: &str) -> BTreeSet<&str> {
 #[test]
 fn the_driver_is_mlir_opts() {
     let input = "nn/canonicalize.mlir";
-    let text = |output: &Output| transcript(output);
+    let text = transcript;
     let printed = run(&[
         input,
         "--split-input-file",
@@ -230,6 +191,9 @@ fn the_driver_is_mlir_opts() {
         let info = pass.info();
         assert!(text(&help).contains(info.name), "zk-opt --help does not list {}", info.name);
     }
+    for option in ["--print-default-pipeline", "--patterns=FILE", "--pass-statistics"] {
+        assert!(text(&help).contains(option), "zk-opt --help does not list {option}");
+    }
     let dialects = run(&["--show-dialects"]);
     for dialect in ["nn", "qnn", "circuit", "quant", "ml_program", "func"] {
         let listed = text(&dialects);
@@ -237,32 +201,21 @@ fn the_driver_is_mlir_opts() {
     }
 }
 
-/// An editor opens a file with a mistake in it: the language server answers, and sends our verifier's message.
+/// What `zk-opt -o` writes can be read again: parameters that passes made lie beside it.
 #[test]
-fn the_language_server_shows_mistakes_while_typing() {
-    let message = |body: &str| format!("Content-Length: {}\r\n\r\n{body}", body.len());
-    let source =
-        r"func.func @f(%x: tensor<2x6xf32>) { %0 = nn.reshape %x : tensor<2x6xf32> -> tensor<5xf32> return }";
-    let open = format!(
-        r#"{{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{{"textDocument":{{"uri":"file:///f.mlir","languageId":"mlir","version":1,"text":"{source}"}}}}}}"#
-    );
-    let conversation = [
-        r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"processId":1,"rootUri":null,"capabilities":{}}}"#,
-        &open,
-        r#"{"jsonrpc":"2.0","id":1,"method":"shutdown"}"#,
-        r#"{"jsonrpc":"2.0","method":"exit"}"#,
-    ]
-    .map(message)
-    .concat();
-    let mut server = Command::new(build("zk-lsp-server"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("zk-lsp-server runs");
-    server.stdin.take().expect("its input is a pipe").write_all(conversation.as_bytes()).expect("it listens");
-    let output = server.wait_with_output().expect("it ends");
-    let answer = String::from_utf8_lossy(&output.stdout);
-    assert!(answer.contains("\"capabilities\""), "{answer}");
-    assert!(answer.contains("expected 12 elements as in 2x6, found 5 in 5"), "{answer}");
+fn parameters_are_written_beside_the_output() {
+    let out = tempfile::tempdir().expect("a folder");
+    let file = out.path().join("circuit.mlir").display().to_string();
+    let lower = "--pass-pipeline=builtin.module(convert-qnn-to-circuit,circuit-absorb-scale)";
+    let source = fs::read_to_string(folder().join("convert/linear.mlir")).expect("an input is text");
+    let one = out.path().join("convert.mlir");
+    let case = source.split("// -----").next().expect("a case").replace("convert/params", "params");
+    fs::write(&one, case).expect("a file");
+    fs::copy(folder().join("convert/params.safetensors"), out.path().join("params.safetensors"))
+        .expect("a copy");
+    let lowered = run(&[&one.display().to_string(), lower, "-o", &file]);
+    assert!(lowered.status.success(), "{}", transcript(&lowered));
+    let again = run(&[&file, "--pass-pipeline=builtin.module(check-params,circuit-intervals)"]);
+    assert!(again.status.success(), "{}", transcript(&again));
+    assert!(transcript(&again).contains("circuit.weight"), "{}", transcript(&again));
 }

@@ -6,5 +6,10 @@
 
 extern "C" int zkOptMain(int argc, char **argv, MlirDialectRegistry registry) {
   return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, "Tessera's optimizer driver\n", *unwrap(registry)));
+      mlir::MlirOptMain(argc, argv,
+                        "Tessera's optimizer driver. Beside the options below:\n"
+                        "  --print-default-pipeline  print the pipeline that tessera compile runs\n"
+                        "  --patterns=FILE           apply the rewrite patterns of a file, PDL or PDLL\n"
+                        "  --pass-statistics         print what passes count\n",
+                        *unwrap(registry)));
 }

@@ -6,6 +6,7 @@
 //! Invariant: every witness cell of a case matters. Changing any one of them, any multiplicity or any public value makes
 //! the trace wrong, so a backend that accepts such a change has a hole.
 mod build;
+pub mod conformance;
 mod families;
 
 use build::Build;

@@ -74,29 +74,12 @@ pub fn publish(module: OperationRef, params: &Params) -> Result<()> {
     if kept.0.is_empty() && params::name_of(module).is_none() {
         return Ok(());
     }
-    let name = params::name_of(module).unwrap_or_default();
-    let name = name.strip_suffix(".safetensors").unwrap_or(&name);
-    let stem = name.split(".circuit-").next().filter(|stem| !stem.is_empty()).unwrap_or("model");
-    let name = format!("{stem}.circuit-{:016x}.safetensors", fnv1a(&kept.to_bytes()?));
-    params::put(name.as_str(), kept);
-    params::attach(module, &name);
-    Ok(())
-}
-
-/// FNV-1a of 64 bits (Fowler, Noll, Vo): tells contents apart; it is no commitment.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+    params::publish(module, "circuit", kept)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn published_vectors_of_fnv() {
-        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
-    }
 
     #[test]
     fn narrowest_type_and_fresh_names() {

@@ -1,15 +1,23 @@
 // What the C API of MLIR lacks: diagnostics with notes, and passes with names and options whose body is Rust.
 // Invariants: no Rust type crosses but plain pointers and lengths; the Rust side never unwinds into this file.
 #include "mlir/CAPI/IR.h"
+#include "mlir/CAPI/Pass.h"
 #include "mlir/CAPI/Registration.h"
 #include "mlir/CAPI/Support.h"
+#include "mlir/Dialect/PDL/IR/PDL.h"
+#include "mlir/Dialect/PDLInterp/IR/PDLInterp.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "mlir/IR/PatternMatch.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassInstrumentation.h"
+#include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Rewrite/FrozenRewritePatternSet.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "llvm/Support/CommandLine.h"
 #include <memory>
 #include <mutex>
@@ -35,6 +43,8 @@ struct TesseraOptionSpec {
 // Appends text to a std::string that C++ owns.
 using TesseraSink = void (*)(void *target, MlirStringRef text);
 using TesseraRun = bool (*)(const void *pass, MlirOperation, const TesseraOption *, intptr_t);
+// Is told the module after a pass and its verifiers.
+using TesseraObserve = void (*)(void *target, MlirStringRef pass, MlirOperation module);
 // Checks option values; writes the reason into the sink and returns false when they are refused.
 using TesseraCheck = bool (*)(const void *pass, const TesseraOption *, intptr_t, TesseraSink, void *target);
 }
@@ -117,7 +127,33 @@ private:
   std::shared_ptr<const Spec> spec;
   std::vector<std::unique_ptr<Option<std::string>>> options;
 };
+
+class Observer : public PassInstrumentation {
+public:
+  Observer(void *target, TesseraObserve observe) : target(target), observe(observe) {}
+
+  void runAfterPass(Pass *pass, Operation *op) override {
+    // What runs a nested pipeline is a pass without a name.
+    if (pass->getArgument().empty())
+      return;
+    while (Operation *parent = op->getParentOp())
+      op = parent;
+    observe(target, wrap(pass->getArgument()), wrap(op));
+  }
+
+private:
+  void *target;
+  TesseraObserve observe;
+};
 } // namespace
+
+extern "C" void tesseraObservePasses(MlirPassManager manager, void *target, TesseraObserve observe) {
+  unwrap(manager)->addInstrumentation(std::make_unique<Observer>(target, observe));
+}
+
+extern "C" bool tesseraIsPass(MlirStringRef name) {
+  return PassInfo::lookup(unwrap(name)) || PassPipelineInfo::lookup(unwrap(name));
+}
 
 // The C API either names the source or wraps bare ops into a module; this does both.
 extern "C" MlirModule tesseraParseModule(MlirContext context, MlirStringRef source, MlirStringRef name) {
@@ -133,8 +169,20 @@ extern "C" void tesseraEmitError(MlirLocation location, MlirStringRef message, c
     diagnostic.attachNote(unwrap(notes[i].location)) << unwrap(notes[i].message);
 }
 
+extern "C" void tesseraEmitRemark(MlirLocation location, MlirStringRef message) {
+  emitRemark(unwrap(location)) << unwrap(message);
+}
+
+// Applies the patterns of a module of pdl.pattern ops to everything inside an op, with folding. Takes the module.
+extern "C" bool tesseraApplyPdl(MlirOperation root, MlirModule patterns) {
+  RewritePatternSet set(unwrap(root)->getContext());
+  set.add(PDLPatternModule(OwningOpRef<ModuleOp>(unwrap(patterns))));
+  return succeeded(applyPatternsGreedily(unwrap(root), FrozenRewritePatternSet(std::move(set))));
+}
+
 extern "C" void tesseraAddDependentDialects(MlirDialectRegistry registry) {
   std::lock_guard<std::mutex> guard(dependentDialectsLock);
+  unwrap(registry)->insert<pdl::PDLDialect, pdl_interp::PDLInterpDialect>();
   unwrap(registry)->appendTo(dependentDialects());
 }
 

@@ -72,6 +72,11 @@ pub fn emit(location: Location, error: &Error) {
     }
 }
 
+/// Emits a remark: something worth knowing that is not wrong.
+pub fn remark(location: Location, message: &str) {
+    unsafe { tesseraEmitRemark(location.to_raw(), string_ref(message)) }
+}
+
 /// What MLIR prints of something, up to the first bytes that are no text: `to_string` would panic there, and a panic inside a
 /// handler that C++ calls ends the process.
 pub(crate) fn printed(value: &impl Display) -> String {
@@ -100,5 +105,6 @@ struct Note {
 }
 
 unsafe extern "C" {
+    fn tesseraEmitRemark(location: MlirLocation, message: MlirStringRef);
     fn tesseraEmitError(location: MlirLocation, message: MlirStringRef, notes: *const Note, count: isize);
 }

@@ -1,7 +1,8 @@
 //! Parameters: weights and biases, which stay out of the IR in a safetensors file.
 //!
 //! A module names its parameters by the attribute `tessera.params = "file.safetensors"`. The name is looked up among
-//! the parameters registered in this process first, then as a file relative to the current folder.
+//! the parameters registered in this process first, then as a file in the folders of [`look_in`], then relative to the
+//! current folder.
 //!
 //! Invariants:
 //! - A [`Param`] has as many values as its shape has elements; every reader checks it.
@@ -17,7 +18,7 @@ use std::{
     borrow::Cow,
     collections::BTreeMap,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -237,6 +238,13 @@ pub fn put(name: impl Into<String>, params: Params) -> Arc<Params> {
     params
 }
 
+static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(vec![]);
+
+/// Looks for parameter files in this folder from now on: that of a file of IR, beside which its parameters lie.
+pub fn look_in(folder: impl Into<PathBuf>) {
+    FOLDERS.lock().unwrap_or_else(PoisonError::into_inner).push(folder.into());
+}
+
 /// Parameters by name: registered ones, else those of the file.
 ///
 /// # Errors
@@ -245,7 +253,38 @@ pub fn get(name: &str) -> Result<Arc<Params>> {
     if let Some(params) = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
         return Ok(params.clone());
     }
-    Params::load(Path::new(name)).map(Arc::new)
+    let folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let path = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+    let found = path.is_some();
+    Params::load(&path.unwrap_or_else(|| name.into())).map(Arc::new).map_err(|error| {
+        if found { error } else { error.note("it is looked for beside the IR, then in the current folder") }
+    })
+}
+
+/// Makes a module use these parameters, registered under a name made from `stem` and their content: `lenet` and `circuit`
+/// give `lenet.circuit-00112233aabbccdd.safetensors`. So two modules of one process cannot read each other's, and the same
+/// pass on the same module prints the same text. `kind` replaces an earlier name of its kind.
+///
+/// # Errors
+/// When the parameters cannot be written as a file.
+pub fn publish(module: OperationRef, kind: &str, params: Params) -> Result<()> {
+    let name = name_of(module).unwrap_or_default();
+    let name = name.strip_suffix(".safetensors").unwrap_or(&name);
+    let stem = name.split(&format!(".{kind}-")).next().filter(|stem| !stem.is_empty()).unwrap_or("model");
+    let name = format!("{stem}.{kind}-{:016x}.safetensors", fnv1a(&params.to_bytes()?));
+    put(name.as_str(), params);
+    attach(module, &name);
+    Ok(())
+}
+
+/// FNV-1a of 64 bits (Fowler, Noll, Vo): tells contents apart; it is no commitment.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The names under which parameters are registered in this process.
+pub fn registered() -> Vec<String> {
+    REGISTERED.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
 }
 
 /// Forgets registered parameters.
@@ -321,6 +360,12 @@ mod tests {
         params.insert("f", Param::new([1, 2], ParamData::F32(vec![0.5, f32::MIN_POSITIVE])).unwrap());
         params.insert("k", Param::new([], ParamData::I64(vec![i64::MAX])).unwrap());
         params
+    }
+
+    #[test]
+    fn published_vectors_of_fnv() {
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{Error, Result, diag, hooks::panicked, string_ref, text};
 use melior::ir::{OperationRef, operation::OperationLike};
 use mlir_sys::{MlirOperation, MlirStringRef};
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     ffi::c_void,
     fmt::{self, Display, Formatter},
@@ -20,6 +21,11 @@ use std::{
 pub trait Pass: Send + Sync {
     /// Its name, contract and options.
     fn info(&self) -> PassInfo;
+
+    /// What it counts by [`Options::count`]: names, and one line about each.
+    fn statistics(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
 
     /// Runs it.
     ///
@@ -166,9 +172,12 @@ enum OptionValue {
     Text(String),
 }
 
-/// Checked option values.
+/// Checked option values of one run of a pass, and what it counts meanwhile.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Options(BTreeMap<&'static str, OptionValue>);
+pub struct Options {
+    values: BTreeMap<&'static str, OptionValue>,
+    counts: RefCell<BTreeMap<&'static str, u64>>,
+}
 
 /// Asking for an option that the pass did not declare, or declared with another kind, is a mistake in the pass.
 macro_rules! getters {
@@ -178,7 +187,7 @@ macro_rules! getters {
         /// # Panics
         /// When the pass declares no such option of this kind.
         pub fn $name(&self, name: &str) -> $ty {
-            match self.0.get(name) {
+            match self.values.get(name) {
                 Some(OptionValue::$variant(value)) => $get(value),
                 other => panic!("the pass asks for option {name:?}, which it declares as {other:?}"),
             }
@@ -201,7 +210,7 @@ impl Options {
     /// # Panics
     /// When the pass declares no such option of this kind.
     pub fn text(&self, name: &str) -> &str {
-        match self.0.get(name) {
+        match self.values.get(name) {
             Some(OptionValue::Text(value)) => value,
             other => panic!("the pass asks for option {name:?}, which it declares as {other:?}"),
         }
@@ -213,6 +222,11 @@ impl Options {
     /// When the pass declares no such option of this kind.
     pub fn choice(&self, name: &str) -> &str {
         self.text(name)
+    }
+
+    /// Adds to a statistic that the pass declares.
+    pub fn count(&self, statistic: &'static str, by: usize) {
+        *self.counts.borrow_mut().entry(statistic).or_default() += by as u64;
     }
 
     /// The values of a pass's options: given ones by name, defaults elsewhere.
@@ -238,9 +252,50 @@ impl Options {
             }
         }
         Error::all(errors)
-            .map(|()| Self(values))
+            .map(|()| Self { values, counts: RefCell::default() })
             .map_err(|error| error.context(format!("pass '{}'", info.name)))
     }
+}
+
+/// What a pass counted in this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statistic {
+    /// The pass.
+    pub pass: &'static str,
+    /// What was counted.
+    pub name: &'static str,
+    /// One line about it.
+    pub help: &'static str,
+    /// How often, over all runs.
+    pub count: u64,
+}
+
+type Counted = (&'static str, &'static str);
+static COUNTED: Mutex<BTreeMap<Counted, (&'static str, u64)>> = Mutex::new(BTreeMap::new());
+
+/// The statistics of every pass that ran in this process, by pass and name.
+pub fn statistics() -> Vec<Statistic> {
+    let counted = COUNTED.lock().unwrap_or_else(PoisonError::into_inner);
+    counted.iter().map(|(&(pass, name), &(help, count))| Statistic { pass, name, help, count }).collect()
+}
+
+/// Runs a pass, and adds up what it counted when it succeeded.
+fn run_counted(pass: &dyn Pass, module: OperationRef, options: &Options) -> Result<()> {
+    pass.run(module, options)?;
+    let name = pass.info().name;
+    let counts = options.counts.borrow();
+    let declared = pass.statistics();
+    if let Some(unknown) = counts.keys().find(|count| !declared.iter().any(|(known, _)| known == *count)) {
+        return Err(Error::new(format!(
+            "pass '{name}' counts '{unknown}', which its statistics do not declare"
+        )));
+    }
+    let mut counted = COUNTED.lock().unwrap_or_else(PoisonError::into_inner);
+    for &(statistic, help) in declared {
+        counted.entry((name, statistic)).or_insert((help, 0)).1 +=
+            counts.get(statistic).copied().unwrap_or(0);
+    }
+    Ok(())
 }
 
 /// Registers passes by name for textual pipelines. A name that is registered already is skipped.
@@ -294,7 +349,7 @@ pub fn register(passes: &[&'static dyn Pass]) {
 /// What the pass rejects, or a refused option.
 pub fn run_directly(pass: &dyn Pass, module: OperationRef, options: &[(&str, &str)]) -> Result<()> {
     let options = Options::new(&pass.info(), options.iter().copied())?;
-    let outcome = catch_unwind(AssertUnwindSafe(|| pass.run(module, &options)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| run_counted(pass, module, &options)));
     outcome.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(|error| error.or_at(module.location()))
 }
 
@@ -346,7 +401,8 @@ unsafe extern "C" fn run(
 ) -> bool {
     let pass = unsafe { *pass.cast::<&'static dyn Pass>() };
     let module = unsafe { OperationRef::from_raw(op) };
-    let outcome = catch_unwind(AssertUnwindSafe(|| pass.run(module, &unsafe { options(pass, raw, count) }?)));
+    let outcome =
+        catch_unwind(AssertUnwindSafe(|| run_counted(pass, module, &unsafe { options(pass, raw, count) }?)));
     match outcome.unwrap_or_else(|panic| Err(panicked(&*panic))) {
         Ok(()) => true,
         Err(error) => {

@@ -2,34 +2,31 @@
 //!
 //! Invariant: the module is verified before the first pass and after each one, unless the caller asks otherwise.
 
-use crate::{Error, Result, context_of, diag, register_upstream_passes, string_ref, text};
+use crate::{Error, Result, context_of, diag, hooks::panicked, register_upstream_passes, string_ref, text};
 use melior::{
-    ir::{
-        Module,
-        operation::{OperationLike, OperationPrintingFlags},
-    },
-    pass::{PassIrPrintingOptions, PassManager},
+    ir::{Module, OperationRef, operation::OperationLike},
+    pass::PassManager,
 };
-use mlir_sys::{MlirStringRef, mlirParsePassPipeline, mlirPassManagerEnableTiming};
+use mlir_sys::{
+    MlirOperation, MlirPassManager, MlirStringRef, mlirParsePassPipeline, mlirPassManagerEnableTiming,
+};
 use std::{
     ffi::c_void,
-    path::{Path, PathBuf},
+    panic::{AssertUnwindSafe, catch_unwind},
 };
 
 /// How a pipeline runs.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings<'a> {
-    /// A folder to print the IR into after each pass, one file a pass.
-    pub print_after_all: Option<&'a Path>,
+pub struct Settings {
     /// Whether to verify between passes.
     pub verify: bool,
     /// Whether to print the time of each pass to standard error.
     pub timing: bool,
 }
 
-impl Default for Settings<'_> {
+impl Default for Settings {
     fn default() -> Self {
-        Self { print_after_all: None, verify: true, timing: false }
+        Self { verify: true, timing: false }
     }
 }
 
@@ -38,6 +35,19 @@ impl Default for Settings<'_> {
 /// # Errors
 /// When the pipeline does not parse, or with every diagnostic of the pass or verifier that failed.
 pub fn run(module: &mut Module, pipeline: &str, settings: &Settings) -> Result<()> {
+    run_observed(module, pipeline, settings, |_, _| Ok(()))
+}
+
+/// As [`run`]; `observe` is told the name of every pass that succeeded and the whole module after it.
+///
+/// # Errors
+/// As [`run`], else the first error of `observe`, which is not called again after it.
+pub fn run_observed(
+    module: &mut Module,
+    pipeline: &str,
+    settings: &Settings,
+    mut observe: impl FnMut(&str, OperationRef) -> Result<()>,
+) -> Result<()> {
     register_upstream_passes();
     let context = context_of(module.as_operation().location());
     let manager = PassManager::new(context);
@@ -51,27 +61,69 @@ pub fn run(module: &mut Module, pipeline: &str, settings: &Settings) -> Result<(
         )
     };
     if parsed.value == 0 {
-        return Err(Error::new(format!("the pipeline '{pipeline}' is refused: {}", message.trim())));
+        let error = Error::new(format!("the pipeline '{pipeline}' is refused: {}", message.trim()));
+        return Err(unknown_passes(pipeline)
+            .into_iter()
+            .fold(error, |error, name| error.note(format!("no pass is called '{name}'"))));
     }
     manager.enable_verifier(settings.verify);
     if settings.timing {
         unsafe { mlirPassManagerEnableTiming(manager.to_raw()) }
     }
-    if let Some(folder) = settings.print_after_all {
-        manager.enable_ir_printing(&PassIrPrintingOptions {
-            before_all: false,
-            after_all: true,
-            module_scope: true,
-            on_change: false,
-            on_failure: false,
-            flags: OperationPrintingFlags::new(),
-            tree_printing_path: PathBuf::from(folder),
-        });
-    }
+    let mut observer = Observer { observe: &mut observe, error: None };
+    unsafe { tesseraObservePasses(manager.to_raw(), (&raw mut observer).cast(), observed) }
     let (outcome, diagnostics) = diag::collect(context, || manager.run(module));
-    outcome.map_err(|_| diagnostics.into_error(format!("the pipeline '{pipeline}' failed")))
+    outcome.map_err(|_| diagnostics.into_error(format!("the pipeline '{pipeline}' failed")))?;
+    observer.error.map_or(Ok(()), Err)
+}
+
+/// The names in a pipeline that stand where a pass is expected and are no pass, in order.
+pub fn unknown_passes(pipeline: &str) -> Vec<String> {
+    register_upstream_passes();
+    let mut names = vec![];
+    let mut rest = pipeline;
+    while let Some(end) = rest.find([',', '(', ')', '{']) {
+        // what stands before a parenthesis is an op that passes are anchored on
+        if !rest[end..].starts_with('(') {
+            names.push(&rest[..end]);
+        }
+        rest = &rest[end..];
+        if rest.starts_with('{') {
+            rest = rest.find('}').map_or("", |end| &rest[end..]);
+        }
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    names.push(rest);
+    let names = names.into_iter().map(str::trim).filter(|name| !name.is_empty());
+    names.filter(|name| !unsafe { tesseraIsPass(string_ref(name)) }).map(str::to_owned).collect()
+}
+
+type Observe<'a> = &'a mut dyn FnMut(&str, OperationRef) -> Result<()>;
+
+struct Observer<'a> {
+    observe: Observe<'a>,
+    error: Option<Error>,
+}
+
+unsafe extern "C" fn observed(target: *mut c_void, pass: MlirStringRef, module: MlirOperation) {
+    let observer = unsafe { &mut *target.cast::<Observer>() };
+    if observer.error.is_some() {
+        return;
+    }
+    let module = unsafe { OperationRef::from_raw(module) };
+    let outcome = catch_unwind(AssertUnwindSafe(|| (observer.observe)(&unsafe { text(pass) }, module)));
+    observer.error = outcome.unwrap_or_else(|panic| Err(panicked(&*panic))).err();
 }
 
 unsafe extern "C" fn append(part: MlirStringRef, target: *mut c_void) {
     unsafe { (*target.cast::<String>()).push_str(&text(part)) }
+}
+
+unsafe extern "C" {
+    fn tesseraObservePasses(
+        manager: MlirPassManager,
+        target: *mut c_void,
+        observe: unsafe extern "C" fn(*mut c_void, MlirStringRef, MlirOperation),
+    );
+    fn tesseraIsPass(name: MlirStringRef) -> bool;
 }

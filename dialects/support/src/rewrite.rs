@@ -2,7 +2,7 @@
 //!
 //! Invariant: a [`Rewriter`] is the only way a pattern changes IR, so that the driver knows what to visit again.
 
-use crate::{Error, Result, context_of, diag, hooks::panicked};
+use crate::{Error, Result, context_of, diag, func::op_name, hooks::panicked};
 use melior::{
     Context, GreedyRewriteDriverConfig, RewritePatternSet, apply_patterns_and_fold_greedily_with_op,
     create_op_rewrite_pattern,
@@ -59,7 +59,9 @@ pub fn users<'c, 'a>(value: Value<'c, 'a>) -> Vec<(OperationRef<'c, 'a>, usize)>
 
 /// Whether a value has exactly one use.
 pub fn has_one_use(value: Value) -> bool {
-    users(value).len() == 1
+    // without walking the uses: an input may have as many as the model has layers
+    let first = unsafe { mlirValueGetFirstUse(value.to_raw()) };
+    !first.ptr.is_null() && unsafe { mlirOpOperandGetNextUse(first) }.ptr.is_null()
 }
 
 /// Whether no result of an op is in use.
@@ -189,6 +191,31 @@ impl<'c> Patterns<'c> {
                 .or_at(root.location())
         })
     }
+}
+
+/// Applies the rewrite patterns of a file to everything inside an op, with folding, until nothing changes. The source is a
+/// module of `pdl.pattern` ops.
+///
+/// # Errors
+/// What is wrong with the source, or that the patterns did not come to an end or made IR that is not valid.
+pub fn apply_pdl(root: OperationRef, source: &str, file_name: &str) -> Result<()> {
+    let context = context_of(root.location());
+    let patterns = crate::parse(context, source, file_name)?;
+    if !all_ops(patterns.as_operation()).iter().any(|op| op_name(*op) == "pdl.pattern") {
+        return Err(Error::new(format!("{file_name}: expected pdl.pattern ops, found none")));
+    }
+    // it is the C++ side's from here on
+    let patterns = std::mem::ManuallyDrop::new(patterns);
+    let (applied, diagnostics) =
+        diag::collect(context, || unsafe { tesseraApplyPdl(root.to_raw(), patterns.to_raw()) });
+    if applied {
+        return Ok(());
+    }
+    Err(diagnostics.into_error(format!("the patterns of {file_name} did not come to an end")))
+}
+
+unsafe extern "C" {
+    fn tesseraApplyPdl(root: MlirOperation, patterns: MlirModule) -> bool;
 }
 
 /// All ops inside an op, in order, itself not included.

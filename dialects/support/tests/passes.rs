@@ -145,22 +145,41 @@ fn running_directly_checks_options_too() {
 }
 
 #[test]
-fn the_ir_after_each_pass_can_be_kept() {
-    let folder = tempfile::tempdir().unwrap();
+fn the_ir_after_each_pass_can_be_seen() {
+    pass::register(&[&Obey]);
     let context = context(&[]);
     let mut module = parse(&context, MAIN, "test.mlir").unwrap();
-    let settings = Settings { print_after_all: Some(folder.path()), ..Settings::default() };
-    pipeline::run(&mut module, "builtin.module(canonicalize,cse)", &settings).unwrap();
-    let mut files = vec![];
-    let mut folders = vec![folder.path().to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { files.push(path.display().to_string()) }
-        }
-    }
-    assert!(files.iter().any(|file| file.contains("canonicalize")), "{files:?}");
-    assert!(files.iter().any(|file| file.contains("cse")), "{files:?}");
+    let mut seen = vec![];
+    let pipeline = "builtin.module(func.func(canonicalize),test-obey{size=3},cse)";
+    pipeline::run_observed(&mut module, pipeline, &Settings::default(), |pass, module| {
+        seen.push((pass.to_owned(), func::op_name(module)));
+        Ok(())
+    })
+    .unwrap();
+    let passes = seen.iter().map(|(pass, _)| pass.as_str()).collect::<Vec<_>>();
+    assert_eq!(passes, ["canonicalize", "test-obey", "cse"]);
+    assert!(seen.iter().all(|(_, op)| op == "builtin.module"), "{seen:?}");
+
+    let mut calls = 0;
+    let error = pipeline::run_observed(&mut module, pipeline, &Settings::default(), |_, _| {
+        calls += 1;
+        Err(Error::new("the disk is full"))
+    });
+    assert_eq!((error.unwrap_err().to_string().as_str(), calls), ("the disk is full", 1));
+}
+
+#[test]
+fn names_that_are_no_passes_are_found() {
+    pass::register(&[&Obey]);
+    let none: [&str; 0] = [];
+    assert_eq!(
+        pipeline::unknown_passes("builtin.module(test-obey{size=3 name=x,y},func.func(cse), canonicalize)"),
+        none
+    );
+    assert_eq!(
+        pipeline::unknown_passes("builtin.module(test-obay{size=3},func.func(csee,cse),x"),
+        ["test-obay", "csee", "x"]
+    );
 }
 
 #[test]
@@ -254,9 +273,11 @@ fn uses_are_followed() {
     let main = Func::main(module.as_operation()).unwrap();
     let [a, b] = main.arguments().try_into().unwrap();
     assert_eq!(rewrite::users(a).len(), 1);
+    assert!(rewrite::has_one_use(a));
     assert!(rewrite::defining_op(a).is_none());
     rewrite::replace_all_uses(b, a);
     assert_eq!(rewrite::users(a).len(), 2);
+    assert!(!rewrite::has_one_use(a) && !rewrite::has_one_use(b));
     assert!(!rewrite::is_unused(main.ops()[0]));
     rewrite::replace(main.ops()[0], &[a]);
     assert!(main.ops().is_empty());
@@ -340,4 +361,67 @@ fn affine_maps_survive_the_way_through_mlir() {
     assert!(error.contains("'arith.addi' attribute 'maps': expected an integer, found ["), "{error}");
     let error = attrs::read_usizes(op, "steps").unwrap_err().to_string();
     assert!(error.contains("needs attribute 'steps'"), "{error}");
+}
+
+/// Counts what it is not meant to when told so.
+struct Count;
+
+impl Pass for Count {
+    fn info(&self) -> PassInfo {
+        PassInfo {
+            name: "test-count",
+            options: const { &[OptionSpec::boolean("wrong", "", false)] },
+            ..Obey.info()
+        }
+    }
+
+    fn statistics(&self) -> &'static [(&'static str, &'static str)] {
+        &[("seen", "ops seen"), ("never", "never counted")]
+    }
+
+    fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
+        options
+            .count(if options.boolean("wrong") { "other" } else { "seen" }, rewrite::all_ops(module).len());
+        Ok(())
+    }
+}
+
+#[test]
+fn passes_count() {
+    pass::register(&[&Count]);
+    run(MAIN, "builtin.module(test-count,test-count)").unwrap();
+    let counted = pass::statistics().into_iter().filter(|counted| counted.pass == "test-count");
+    let counted = counted.map(|counted| (counted.name, counted.count)).collect::<Vec<_>>();
+    // a function and its return, twice
+    assert_eq!(counted, [("never", 0), ("seen", 4)]);
+    let error = run(MAIN, "builtin.module(test-count{wrong=true})").unwrap_err().to_string();
+    assert!(
+        error.contains("pass 'test-count' counts 'other', which its statistics do not declare"),
+        "{error}"
+    );
+}
+
+const DOUBLE: &str = r#"
+pdl.pattern @double : benefit(1) {
+  %type = type
+  %x = operand : %type
+  %sum = operation "arith.addi"(%x, %x : !pdl.value, !pdl.value) -> (%type : !pdl.type)
+  rewrite %sum {
+    %product = operation "arith.muli"(%x, %x : !pdl.value, !pdl.value) -> (%type : !pdl.type)
+    replace %sum with %product
+  }
+}"#;
+
+#[test]
+fn patterns_are_read_from_text() {
+    let context = context(&[]);
+    let source = "func.func @main(%x: i32) -> i32 { %0 = arith.addi %x, %x : i32 return %0 : i32 }";
+    let module = parse(&context, source, "test.mlir").unwrap();
+    rewrite::apply_pdl(module.as_operation(), DOUBLE, "double.pdl.mlir").unwrap();
+    let text = tessera_mlir::print(&module);
+    assert!(text.contains("arith.muli") && !text.contains("arith.addi"), "{text}");
+    let apply =
+        |source: &str| rewrite::apply_pdl(module.as_operation(), source, "p.mlir").unwrap_err().to_string();
+    assert!(apply("module {}").contains("p.mlir: expected pdl.pattern ops, found none"));
+    assert!(apply("pdl.pattern").contains("p.mlir:1:"));
 }

@@ -1,7 +1,7 @@
 //! Quantizes networks: from nn (float tensors) to qnn (integers), and says how well it went.
 //!
 //! ```text
-//! nn ─calibrate─▶ nn with ranges ─convert-nn-to-qnn─▶ qnn ─evaluate─▶ accuracy, agreement, worst layer
+//! nn ─nn-calibrate─▶ nn with ranges ─convert-nn-to-qnn─▶ qnn ─evaluate─▶ accuracy, agreement, worst layer
 //! ```
 //!
 //! Invariants:
@@ -18,9 +18,9 @@ mod model;
 mod quantize;
 mod scales;
 
-pub use calibrate::{Method, calibrate};
+pub use calibrate::{Method, NnCalibrate, attach_samples, calibrate};
 pub use evaluate::{Evaluation, evaluate};
 pub use quantize::{ConvertNnToQnn, quantize, quantized_name};
 
 /// The passes of this crate.
-pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = &[&ConvertNnToQnn];
+pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = &[&NnCalibrate, &ConvertNnToQnn];

@@ -87,9 +87,9 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
             model.add_value(value, Source::Argument(i))?;
         }
         for op in function.ops() {
-            let result: Value = op.result(0)?.into();
             let number = model.values.len();
             if let Some(name) = func::loaded_global(op) {
+                let result = func::first_result(op)?;
                 if let Err(e) = params.get(&name).and_then(|p| p.data.f32s().map(|_| ())) {
                     errors.push(e.or_at(op.location()));
                 }
@@ -101,7 +101,10 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
                 Ok(Some(view)) => view,
                 Ok(None) => {
                     let name = func::op_name(op);
-                    errors.push(Error::at(op.location(), format!("{name} is not an op of the nn dialect")));
+                    errors.push(Error::at(
+                        op.location(),
+                        format!("expected an op of the nn dialect, found {name}"),
+                    ));
                     continue;
                 }
                 Err(e) => {
@@ -109,6 +112,7 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
                     continue;
                 }
             };
+            let result = func::first_result(op)?;
             let operands: Option<Vec<usize>> = op.operands().map(|o| numbers.get(&key(o)).copied()).collect();
             // An operand of an op that was refused above.
             let Some(operands) = operands else { continue };

@@ -190,12 +190,12 @@ fn no_range(model: &Model, v: usize) -> Error {
         Source::Argument(i) => {
             let name = model.function.argument_name(*i);
             Error::new(format!(
-                "the input {name:?} has no calibrated range (nn.range); calibrate the model first"
+                "the input {name:?} has no calibrated range (nn.range); run nn-calibrate first"
             ))
         }
         Source::Op(op) => Error::at(
             model.ops[*op].op.location(),
-            "has no calibrated range (nn.range); calibrate the model first",
+            "has no calibrated range (nn.range); run nn-calibrate first",
         ),
         Source::Parameter(name) => Error::new(format!("the parameter {name:?} has no finite range")),
     }

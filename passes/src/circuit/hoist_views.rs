@@ -39,14 +39,20 @@ impl Pass for HoistViews {
         }
     }
 
-    fn run(&self, module: OperationRef, _: &Options) -> Result<()> {
+    fn statistics(&self) -> &'static [(&'static str, &'static str)] {
+        &[("moved", "views merged with what they view, and ops done lane by lane")]
+    }
+
+    fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let main = Func::main(module)?;
         loop {
             let mut changed = false;
             // Users first, so that one sweep carries a view up a whole chain.
             for op in main.ops().into_iter().rev() {
                 let moved = if view_of(op)?.is_some() { merge(op) } else { hoist(op) };
-                changed |= moved.map_err(|error| error.or_at(op.location()))?;
+                let moved = moved.map_err(|error| error.or_at(op.location()))?;
+                options.count("moved", moved.into());
+                changed |= moved;
             }
             if !changed {
                 return erase_unused(main);

@@ -4,13 +4,18 @@
 //! intervals are proven.
 
 mod absorb_scale;
+mod annotate_cost;
 mod hoist_views;
 mod intervals;
+mod print_intervals;
 mod views;
 
 pub use absorb_scale::AbsorbScale;
+pub use annotate_cost::AnnotateCost;
 pub use hoist_views::HoistViews;
 pub use intervals::Intervals;
+pub use print_intervals::PrintIntervals;
 
 /// The passes of this folder.
-pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = &[&AbsorbScale, &HoistViews, &Intervals];
+pub const PASSES: &[&dyn tessera_mlir::pass::Pass] =
+    &[&AbsorbScale, &HoistViews, &Intervals, &PrintIntervals, &AnnotateCost];

@@ -61,6 +61,10 @@ pub enum Command {
     Demo(Demo),
     /// Measure compiling, setting up, proving and verifying the models of the test suite
     Bench(Bench),
+    /// Print completions of this command for a shell
+    Completions(Completions),
+    /// Write manual pages of this command, a page each subcommand
+    Man(Man),
 }
 
 /// A value with a name, as NAME=VALUE.
@@ -139,11 +143,11 @@ impl Level {
 /// `tessera compile`
 #[derive(Debug, Args)]
 pub struct Compile {
-    /// The ONNX model
+    /// The ONNX model; or IR to continue from, .mlir, such as --dump-ir writes
     pub model: PathBuf,
     /// Representative inputs, .npy or .npz: the ranges of activations come from them
     #[arg(long, value_name = "DATA")]
-    pub calibration: PathBuf,
+    pub calibration: Option<PathBuf>,
     /// Where to write the model [default: MODEL.tess]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -162,7 +166,10 @@ pub struct Compile {
     /// Names of the classes: a file with one per line, or a list with commas
     #[arg(long, value_name = "FILE|LIST")]
     pub labels: Option<String>,
-    /// Write the IR after every pass to this directory
+    /// Run these passes instead of the default ones, which zk-opt --print-default-pipeline prints
+    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["calibration_method", "percentile"])]
+    pub pass_pipeline: Option<String>,
+    /// Write the IR after every pass to this directory; each file can be edited, and compiled from there
     #[arg(long, value_name = "DIR")]
     pub dump_ir: Option<PathBuf>,
     /// Value of a dimension that the model leaves open, as NAME=VALUE
@@ -323,6 +330,21 @@ pub struct Bench {
     /// Where the stages leave files for one another
     #[arg(long, hide = true)]
     pub work: Option<PathBuf>,
+}
+
+/// `tessera completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `tessera man`
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Where the pages go, such as ~/.local/share/man/man1
+    pub dir: PathBuf,
 }
 
 #[cfg(test)]

@@ -139,7 +139,8 @@ impl Model {
     pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
         let c = Container::from_bytes(bytes, FileKind::Model)?;
         let mut levels = BTreeMap::new();
-        for name in LEVELS {
+        // a model compiled from IR has no levels above it
+        for name in LEVELS.into_iter().filter(|name| c.sections.contains_key(&format!("{name}.mlir"))) {
             let text = String::from_utf8(c.bytes(&format!("{name}.mlir"))?.to_vec())
                 .map_err(|_| FileError::Damaged(format!("section \"{name}.mlir\" is not text")))?;
             let params = c.bytes(&format!("{name}.params"))?.to_vec();

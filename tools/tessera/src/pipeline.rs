@@ -1,79 +1,97 @@
-//! The compiler as a list: which passes make which level, and one function that runs a stage.
+//! Running a pass pipeline for the command: the levels of a model on the way, and the IR after every pass where it is asked for.
 //!
-//! Invariant: the order of passes is written here and nowhere else; `docs/` and `inspect` show this list.
+//! Invariants: which passes the default pipeline has is written in `zk_opt::pipeline` alone; a dumped file lies beside the
+//! parameters it names, so that `zk-opt` and `tessera compile` continue from it.
+use crate::cli::CalibrationMethod;
 use crate::failure::{Failure, Problem, Result};
+use crate::files;
 use crate::model::Level;
-use melior::ir::Module;
+use melior::ir::{Module, OperationRef};
+use std::collections::BTreeMap;
 use std::path::Path;
-use tessera_mlir::{params, pipeline};
+use tessera_mlir::{attrs, params, pipeline};
+use tessera_nn_to_qnn::calibrate::SAMPLES;
+use zk_opt::pipeline::{level_of, pipeline_from};
 
-/// Passes that end in IR of one level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stage {
-    /// The level that is reached.
-    pub level: &'static str,
-    /// Passes on the module, in order.
-    pub passes: &'static str,
-    /// What they do, for people.
-    pub says: &'static str,
+/// The default pipeline for a module of a level, with the options that the command has for calibration.
+pub fn default(level: &str, method: CalibrationMethod, percentile: f64) -> String {
+    match method {
+        CalibrationMethod::MinMax => pipeline_from(level),
+        CalibrationMethod::Percentile => {
+            let options = format!("nn-calibrate{{method=percentile percentile={percentile}}}");
+            pipeline_from(level).replace("nn-calibrate", &options)
+        }
+    }
 }
 
-/// After import, and with calibration between the first and the second.
-pub const STAGES: [Stage; 3] = [
-    Stage { level: "nn", passes: "canonicalize,cse", says: "simplifying the float network" },
-    Stage { level: "qnn", passes: "convert-nn-to-qnn,canonicalize,cse", says: "quantizing" },
-    Stage {
-        level: "circuit",
-        passes: "convert-qnn-to-circuit,circuit-absorb-scale,circuit-hoist-views,canonicalize,cse,circuit-intervals",
-        says: "lowering to relations",
-    },
-];
-
-impl Stage {
-    /// In MLIR's syntax.
-    pub fn pipeline(&self) -> String {
-        format!("builtin.module({})", self.passes)
+/// Runs a pipeline and returns the last IR of every level that was reached, with its parameters.
+///
+/// With a directory, the IR goes to `DIR/00-input.mlir`, `DIR/01-PASS.mlir` and so on, the last of each level to
+/// `DIR/LEVEL.mlir`, and what they name beside them.
+pub fn run(module: &mut Module, pipeline: &str, dump: Option<&Path>) -> Result<BTreeMap<String, Level>> {
+    zk_opt::register_all();
+    let problem = |message: String| Problem {
+        message,
+        place: Some(format!("the pipeline {pipeline}")),
+        ..Problem::default()
+    };
+    if let Some(failure) = Failure::all(zk_opt::advise(pipeline).into_iter().map(problem).collect()) {
+        return Err(failure);
     }
-
-    /// Runs the passes; with a directory, the IR after every pass goes to `DIR/LEVEL/`.
-    pub fn run(&self, module: &mut Module, dump: Option<&Path>) -> Result<()> {
-        zk_opt::register_all();
-        let folder = dump.map(|d| d.join(self.level));
-        let settings = pipeline::Settings { print_after_all: folder.as_deref(), ..Default::default() };
-        let result = pipeline::run(module, &self.pipeline(), &settings);
-        if let Some(folder) = &folder {
-            flatten(folder).map_err(|e| Failure::io("write to", folder, &e))?;
-        }
-        Ok(result?)
+    let mut seen = Seen { dump, step: 0, levels: BTreeMap::new() };
+    seen.after("input", module.as_operation())?;
+    let mut stopped = None;
+    let outcome = pipeline::run_observed(module, pipeline, &pipeline::Settings::default(), |pass, op| {
+        seen.after(pass, op).map_err(|failure| {
+            let error = tessera_mlir::Error::new(failure.to_string());
+            stopped = Some(failure);
+            error
+        })
+    });
+    if let Some(failure) = stopped {
+        return Err(failure);
     }
+    outcome?;
+    seen.finish()
+}
 
-    /// The module as a level of a model file; with a directory, as `DIR/LEVEL.mlir` with its parameters beside it.
-    pub fn snapshot(&self, module: &Module, dump: Option<&Path>) -> Result<Level> {
-        let op = module.as_operation();
-        let text = tessera_mlir::print_with_locations(op);
-        let params = params::of(op)?.to_bytes()?;
-        if let Some(dir) = dump {
-            let write = |name: &str, bytes: &[u8]| crate::files::write(&dir.join(name), bytes);
-            write(&format!("{}.mlir", self.level), text.as_bytes())?;
-            if let Some(name) = params::name_of(op) {
-                write(&name, &params)?;
+/// What was seen between passes.
+struct Seen<'a> {
+    dump: Option<&'a Path>,
+    step: usize,
+    /// Text and the name of the parameters.
+    levels: BTreeMap<&'static str, (String, Option<String>)>,
+}
+
+impl Seen<'_> {
+    fn after(&mut self, pass: &str, module: OperationRef) -> Result<()> {
+        let text = tessera_mlir::print_with_locations(module);
+        let named = params::name_of(module);
+        if let Some(dir) = self.dump {
+            files::write(&dir.join(format!("{:02}-{pass}.mlir", self.step)), text.as_bytes())?;
+            for name in named.iter().cloned().chain(attrs::read_string(module, SAMPLES).ok()) {
+                let path = dir.join(&name);
+                if self.step == 0 || !path.exists() {
+                    files::write(&path, &params::get(&name)?.to_bytes()?)?;
+                }
             }
         }
-        Ok(Level { text, params })
+        self.step += 1;
+        self.levels.insert(level_of(module)?, (text, named));
+        Ok(())
     }
-}
 
-/// MLIR writes a folder per operation that a pass is anchored on, and ours are all anchored on the module: one up.
-fn flatten(folder: &Path) -> std::io::Result<()> {
-    let below: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;
-    for sub in below.iter().map(std::fs::DirEntry::path).filter(|p| p.is_dir()) {
-        for entry in std::fs::read_dir(&sub)? {
-            let entry = entry?;
-            std::fs::rename(entry.path(), folder.join(entry.file_name()))?;
+    fn finish(self) -> Result<BTreeMap<String, Level>> {
+        let mut levels = BTreeMap::new();
+        for (level, (text, named)) in self.levels {
+            if let Some(dir) = self.dump {
+                files::write(&dir.join(format!("{level}.mlir")), text.as_bytes())?;
+            }
+            let params = named.map_or_else(|| Ok(Default::default()), |name| params::get(&name))?;
+            levels.insert(level.to_owned(), Level { text, params: params.to_bytes()? });
         }
-        std::fs::remove_dir(&sub)?;
+        Ok(levels)
     }
-    Ok(())
 }
 
 impl From<tessera_mlir::Error> for Failure {
@@ -92,16 +110,48 @@ impl From<tessera_mlir::Error> for Failure {
 mod tests {
     use super::*;
 
+    const RELU: &str = r#"module {
+  func.func @main(%x: tensor<1x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<1x4xf32> {nn.name = "y"}) {
+    %r = nn.relu %x {nn.range = array<f64: 0.0, 1.0>} : tensor<1x4xf32>
+    return %r : tensor<1x4xf32>
+  }
+}"#;
+
     #[test]
-    fn every_pass_of_the_list_exists() {
-        zk_opt::register_all();
+    fn the_options_of_calibration_stand_in_the_pipeline() {
+        let text = default("nn", CalibrationMethod::Percentile, 99.5);
+        assert!(
+            text.contains(",nn-calibrate{method=percentile percentile=99.5},convert-nn-to-qnn,"),
+            "{text}"
+        );
+        assert_eq!(default("nn", CalibrationMethod::MinMax, 99.5), zk_opt::pipeline::default_pipeline());
+        assert!(!default("qnn", CalibrationMethod::Percentile, 99.5).contains("calibrate"));
+    }
+
+    #[test]
+    fn the_last_ir_of_every_level_is_kept_and_every_pass_can_be_dumped() {
+        let dir = tempfile::tempdir().unwrap();
         let context = tessera_passes::context();
-        for stage in STAGES {
-            let mut empty = tessera_mlir::parse(&context, "module {}", "empty").unwrap();
-            // an empty module may be refused by a pass, but no pipeline may be
-            if let Err(e) = pipeline::run(&mut empty, &stage.pipeline(), &pipeline::Settings::default()) {
-                assert!(!e.to_string().contains("the pipeline"), "{}: {e}", stage.level);
-            }
-        }
+        let mut module = tessera_mlir::parse(&context, RELU, "relu.mlir").unwrap();
+        let levels = run(&mut module, &pipeline_from("nn"), Some(dir.path())).unwrap();
+        assert_eq!(levels.keys().collect::<Vec<_>>(), ["circuit", "nn", "qnn"]);
+        assert!(levels["qnn"].text.contains("qnn.relu") || levels["qnn"].text.contains("qnn.requantize"));
+        assert!(!levels["circuit"].text.contains("qnn."));
+        let file = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+        assert!(
+            file("00-input.mlir").contains("nn.relu") && file("03-nn-calibrate.mlir").contains("nn.relu")
+        );
+        assert_eq!(file("12-circuit-intervals.mlir"), file("circuit.mlir"));
+        assert_eq!(file("circuit.mlir"), levels["circuit"].text);
+    }
+
+    #[test]
+    fn every_name_that_is_no_pass_is_reported_before_any_pass_runs() {
+        let context = tessera_passes::context();
+        let mut module = tessera_mlir::parse(&context, RELU, "relu.mlir").unwrap();
+        let failure = run(&mut module, "builtin.module(cse,convert-nn-to-qn,cirquit-intervals)", None);
+        insta::assert_snapshot!(failure.unwrap_err());
+        let failure = run(&mut module, "builtin.module(cse,", None);
+        insta::assert_snapshot!(failure.unwrap_err());
     }
 }

@@ -1,6 +1,10 @@
-//! Chores of the repository: the reference pages in docs/reference, rendered from the passes and the dialect definitions.
+//! Chores of the repository: the reference pages in docs/reference, rendered from the passes, the dialect definitions and the
+//! tests; and the files of something new.
 //!
 //! Invariant: a page is a function of the code alone, so that a test can tell whether it is stale.
+mod coverage;
+pub mod scaffold;
+
 use std::path::{Path, PathBuf};
 
 /// Dialects with a page, by folder name.
@@ -20,7 +24,10 @@ pub fn root() -> PathBuf {
 pub fn pages() -> Result<Vec<(PathBuf, String)>, String> {
     let folder = Path::new("docs/reference");
     let passes = format!(
-        "# Passes\n\nRendered from the code by `{MEND}`. `zk-opt --help` lists the same; each example is run as a test.\n\n{}",
+        "# Passes\n\nRendered from the code by `{MEND}`. `zk-opt --help` lists the same; each example is run as a test.\n\n\
+         The default pipeline, which `tessera compile` runs and `zk-opt --print-default-pipeline` prints:\n\n\
+         ```text\n{}\n```\n\n{}",
+        zk_opt::pipeline::default_pipeline().replace(',', ",\n  "),
         tessera_passes::render_docs(zk_opt::PASSES)
     );
     let mut pages = vec![(folder.join("passes.md"), passes)];
@@ -33,6 +40,7 @@ pub fn pages() -> Result<Vec<(PathBuf, String)>, String> {
         let text = format!("Rendered from `dialects/{d}/{d}.td` by `{MEND}`.\n\n{}\n", body.trim());
         pages.push((folder.join(format!("{d}.md")), text));
     }
+    pages.push((folder.join("coverage.md"), coverage::page(&root(), &DIALECTS)?));
     Ok(pages)
 }
 

@@ -2,13 +2,23 @@
 //!
 //! Invariant: a tool that knows passes by name takes them from here, so that no two tools differ.
 
+pub mod pipeline;
+
+use melior::dialect::DialectRegistry;
 use mlir_sys::MlirDialectRegistry;
-use std::ffi::{CString, OsString, c_char, c_int};
+use std::ffi::{CString, OsStr, OsString, c_char, c_int};
+use std::path::Path;
+use tessera_mlir::params;
 use tessera_mlir::pass::{self, Pass};
+use tessera_mlir::pipeline::unknown_passes;
 
 /// The lists of passes, from the outermost level to the innermost.
-pub const PASSES: &[&[&dyn Pass]] =
-    &[tessera_nn_to_qnn::PASSES, tessera_qnn_to_circuit::PASSES, tessera_passes::PASSES];
+pub const PASSES: &[&[&dyn Pass]] = &[
+    tessera_nn_to_qnn::PASSES,
+    tessera_qnn_to_circuit::PASSES,
+    tessera_passes::generic::PASSES,
+    tessera_passes::circuit::PASSES,
+];
 
 /// Registers every pass, and MLIR's generic ones, for textual pipelines.
 pub fn register_all() {
@@ -18,14 +28,138 @@ pub fn register_all() {
 
 /// Runs `mlir-opt`'s driver with Tessera's dialects and passes; returns the exit status.
 ///
+/// Beside MLIR's options it has `--print-default-pipeline`, `--patterns=FILE` for the pass `apply-patterns` alone, and
+/// `--pass-statistics` for what passes count.
+///
 /// It reads the process's command line into global state of LLVM, so it can be called once.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
+    run_with(&tessera_passes::registry(), arguments)
+}
+
+/// As [`run`], for a driver with dialects and passes of its own: `registry` holds its dialects beside Tessera's, and its
+/// passes are registered already.
+pub fn run_with(registry: &DialectRegistry, arguments: impl IntoIterator<Item = OsString>) -> i32 {
     register_all();
-    let registry = tessera_passes::registry();
-    // An argument with a NUL byte cannot come from a command line.
+    let arguments = arguments.into_iter().collect::<Vec<_>>();
+    if arguments.iter().any(|argument| argument == "--print-default-pipeline") {
+        println!("{}", pipeline::default_pipeline());
+        return 0;
+    }
+    // parameters lie beside the IR that names them
+    for file in arguments.iter().skip(1).map(Path::new).filter(|path| path.is_file()) {
+        params::look_in(file.parent().unwrap_or(Path::new("")));
+    }
+    let mut count = false;
     let arguments = arguments
         .into_iter()
-        .filter_map(|argument| CString::new(argument.into_encoded_bytes()).ok())
+        .filter(|argument| {
+            let asked = argument == "--pass-statistics";
+            count |= asked;
+            !asked
+        })
+        .map(|argument| match argument.to_str().and_then(|text| text.strip_prefix("--patterns=")) {
+            Some(file) => format!("--pass-pipeline=builtin.module(apply-patterns{{file={file}}})").into(),
+            None => argument,
+        })
+        .collect::<Vec<OsString>>();
+    // MLIR forgets its passes when its driver ends
+    let advice = arguments.iter().filter_map(pipeline_of).flat_map(|text| advise(&text)).collect::<Vec<_>>();
+    let status = drive(registry, &arguments);
+    if count {
+        for counted in pass::statistics() {
+            eprintln!("{:>8} {} {}: {}", counted.count, counted.pass, counted.name, counted.help);
+        }
+    }
+    if status == 0 {
+        if let Err(error) = output_of(&arguments).map_or(Ok(()), save_params) {
+            eprintln!("error: {error}");
+            return 1;
+        }
+    } else {
+        // what MLIR's own message leaves out
+        advice.iter().for_each(|note| eprintln!("note: {note}"));
+    }
+    status
+}
+
+/// The pipeline that an argument gives.
+fn pipeline_of(argument: &OsString) -> Option<String> {
+    let text = argument.to_str()?.trim_start_matches('-');
+    Some(text.strip_prefix("pass-pipeline=")?.to_owned())
+}
+
+/// The file that the IR goes to.
+fn output_of(arguments: &[OsString]) -> Option<&Path> {
+    let after = arguments.iter().position(|argument| argument == "-o").and_then(|at| arguments.get(at + 1));
+    let within = || arguments.iter().find_map(|argument| argument.to_str()?.strip_prefix("-o="));
+    after.map(Path::new).or_else(|| within().map(Path::new)).filter(|path| path.is_file())
+}
+
+/// Writes the parameters that passes made and a file of IR names beside it, so that the IR can be read again.
+fn save_params(file: &Path) -> Result<(), String> {
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    for name in params::registered() {
+        if text.contains(&format!("\"{name}\"")) {
+            let saved = params::get(&name).and_then(|params| params.save(&file.with_file_name(&name)));
+            saved.map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with the text of a pipeline, and what to do: parentheses that do not close, names that are no passes.
+pub fn advise(pipeline: &str) -> Vec<String> {
+    // what stands in braces is a pass's own
+    let mut depth = 0;
+    let outside = pipeline.chars().filter(|&c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth == 0
+    });
+    let outside = outside.collect::<String>();
+    let (open, close) = (outside.matches('(').count(), outside.matches(')').count());
+    let unclosed = (open != close || depth != 0).then(|| {
+        let braces = if depth == 0 { "" } else { ", and braces that do not close" };
+        format!("the pipeline has {open} '(' and {close} ')'{braces}: {pipeline}")
+    });
+    unclosed.into_iter().chain(unknown_passes(pipeline).iter().map(|name| unknown(name))).collect()
+}
+
+/// What to do about a name that is no pass.
+fn unknown(name: &str) -> String {
+    let near = PASSES
+        .iter()
+        .copied()
+        .flatten()
+        .map(|pass| pass.info().name)
+        .chain(["canonicalize", "cse", "inline", "sccp", "symbol-dce", "print-op-stats", "view-op-graph"])
+        .min_by_key(|known| distance(name, known))
+        .filter(|known| distance(name, known) <= name.len() / 3);
+    match near {
+        Some(near) => format!("no pass is called '{name}'; did you mean '{near}'?"),
+        None => format!("no pass is called '{name}'; zk-opt --help lists all"),
+    }
+}
+
+/// Insertions, deletions and substitutions of a byte that turn one name into another (Levenshtein 1966).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row = (0..=b.len()).collect::<Vec<_>>();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.bytes().enumerate() {
+            let best = (row[j] + 1).min(row[j + 1] + 1).min(diagonal + usize::from(x != y));
+            diagonal = std::mem::replace(&mut row[j + 1], best);
+        }
+    }
+    row[b.len()]
+}
+
+/// Runs MLIR's driver.
+fn drive(registry: &DialectRegistry, arguments: &[impl AsRef<OsStr>]) -> i32 {
+    // An argument with a NUL byte cannot come from a command line.
+    let arguments = arguments
+        .iter()
+        .filter_map(|argument| CString::new(argument.as_ref().as_encoded_bytes()).ok())
         .collect::<Vec<_>>();
     let mut argv = arguments.iter().map(|argument| argument.as_ptr().cast_mut()).collect::<Vec<_>>();
     unsafe { zkOptMain(argv.len() as c_int, argv.as_mut_ptr(), registry.to_raw()) }
@@ -33,4 +167,39 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
 
 unsafe extern "C" {
     fn zkOptMain(argc: c_int, argv: *mut *mut c_char, registry: MlirDialectRegistry) -> c_int;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_name_is_answered_by_a_near_one() {
+        assert_eq!((distance("kitten", "sitting"), distance("", "abc"), distance("abc", "abc")), (3, 3, 0));
+        assert_eq!(
+            unknown("circuit-interval"),
+            "no pass is called 'circuit-interval'; did you mean 'circuit-intervals'?"
+        );
+        assert_eq!(unknown("canonicalise"), "no pass is called 'canonicalise'; did you mean 'canonicalize'?");
+        assert_eq!(unknown("frobnicate"), "no pass is called 'frobnicate'; zk-opt --help lists all");
+    }
+
+    #[test]
+    fn parentheses_are_counted() {
+        register_all();
+        let one = "the pipeline has 1 '(' and 0 ')': builtin.module(cse,x{a=1}";
+        assert_eq!(
+            advise("builtin.module(cse,x{a=1}"),
+            [one, "no pass is called 'x'; zk-opt --help lists all"]
+        );
+        assert_eq!(advise("builtin.module(cse)"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_pipeline_is_found_among_the_arguments() {
+        let text = |argument: &str| pipeline_of(&OsString::from(argument));
+        assert_eq!(text("--pass-pipeline=builtin.module(cse)").as_deref(), Some("builtin.module(cse)"));
+        assert_eq!(text("-pass-pipeline=x").as_deref(), Some("x"));
+        assert_eq!(text("pass.mlir"), None);
+    }
 }

@@ -1,15 +1,17 @@
-//! `tessera compile`: import, calibrate, quantize, lower, place; one file comes out.
+//! `tessera compile`: import, calibrate, quantize, lower, place; one file comes out. Given IR, it continues from there.
 use crate::cli::{CalibrationMethod, Compile, Level as EmitLevel};
 use crate::data::DataFile;
 use crate::data::bind::{self, Factor, Inputs, Wanted};
 use crate::failure::{Failure, Problem, Result};
 use crate::measure::{Time, peak_rss_mb, timed};
 use crate::model::{Calibration, Level, Metadata, Model, Port};
-use crate::pipeline::{STAGES, Stage};
 use crate::screen::Screen;
 use crate::show::program::{ProgramSummary, summary};
-use crate::{files, show};
-use melior::ir::OperationRef;
+use crate::{files, pipeline, show};
+use melior::{
+    Context,
+    ir::{Module, OperationRef},
+};
 use ndarray::ArrayD;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -19,7 +21,8 @@ use tessera_circuit::ports::ports;
 use tessera_circuit_to_program::{PlaceError, PlaceOptions, place};
 use tessera_import_onnx::{ImportError, ImportOptions, Source};
 use tessera_mlir::{func::Func, params, types};
-use tessera_nn_to_qnn::{Method, calibrate};
+use tessera_nn_to_qnn::{attach_samples, calibrate::SAMPLES};
+use zk_opt::pipeline::level_of;
 
 /// Everything that decides what comes out.
 pub struct Request<'a> {
@@ -68,78 +71,148 @@ pub struct Compiled {
     pub notes: Vec<String>,
 }
 
-/// Compiles a model. Deterministic: the same request gives the same bytes.
+/// Compiles a model by the default pipeline. Deterministic: the same request gives the same bytes.
 pub fn compile(r: &Request) -> Result<Compiled> {
-    if let Some(dir) = r.dump_ir {
-        std::fs::create_dir_all(dir).map_err(|e| Failure::io("make the directory", dir, &e))?;
-    }
+    compile_by(r, &pipeline::default("nn", r.method, r.percentile))
+}
+
+/// As [`compile`], by any pipeline from nn to circuit.
+pub fn compile_by(r: &Request, pipeline: &str) -> Result<Compiled> {
     let context = tessera_passes::context();
-    let weights = format!("{}.safetensors", r.name);
+    let start = import(&context, r)?;
+    finish(lower(start, pipeline, r.dump_ir)?, &r.labels, r.batch, r.dump_ir)
+}
+
+/// A module that no pass has seen yet, and what is known about it.
+struct Start<'c> {
+    module: Module<'c>,
+    about: About,
+}
+
+/// What goes into the metadata beside what the circuit says.
+struct About {
+    name: String,
+    source: Digest,
+    parameters: u64,
+    calibration: Calibration,
+    /// What integers in data files are multiplied by, by input.
+    factors: Vec<Option<Factor>>,
+    notes: Vec<String>,
+}
+
+/// A module after a pipeline.
+struct Lowered<'c> {
+    module: Module<'c>,
+    about: About,
+    pipeline: String,
+    levels: BTreeMap<String, Level>,
+}
+
+/// The imported network, with samples to calibrate it.
+fn import<'c>(context: &'c Context, r: &Request) -> Result<Start<'c>> {
     let options = ImportOptions {
         dims: r.import.dims.clone(),
         shapes: r.import.shapes.clone(),
-        weights: Some(weights),
+        weights: Some(format!("{}.safetensors", r.name)),
     };
     let source = r.file.map_or(Source::Bytes(r.onnx), Source::Path);
-    let (mut module, _) = tessera_import_onnx::import(&context, source, &options)?;
-    let mut levels = BTreeMap::new();
-    let mut reach = |stage: &Stage, level: Level| levels.insert(stage.level.to_string(), level);
+    let (module, _) = tessera_import_onnx::import(context, source, &options)?;
+    let (inputs, samples) = samples(&module, &r.name, r.data, r.factor, r.samples)?;
+    let calibration = Calibration {
+        method: method_name(r.method).into(),
+        percentile: (r.method == CalibrationMethod::Percentile).then_some(r.percentile),
+        samples,
+        data: file_name(&r.data.path),
+    };
+    let about = About {
+        name: r.name.clone(),
+        source: Digest(*blake3::hash(r.onnx).as_bytes()),
+        parameters: parameters(&module)?,
+        calibration,
+        // remembered for integers only: floats are taken as they are when a model runs
+        factors: inputs.factors,
+        notes: inputs.notes,
+    };
+    Ok(Start { module, about })
+}
 
-    let [nn, qnn, circuit] = &STAGES;
-    nn.run(&mut module, r.dump_ir)?;
-    let inputs = calibration_data(r, module.as_operation())?;
-    let samples = spread(&inputs, r.samples.max(1), module.as_operation())?;
-    let float = params::of(module.as_operation())?;
-    calibrate(module.as_operation(), &float, &samples, method(r))?;
-    reach(nn, nn.snapshot(&module, r.dump_ir)?);
+/// Runs the passes.
+fn lower<'c>(start: Start<'c>, pipeline: &str, dump: Option<&Path>) -> Result<Lowered<'c>> {
+    if let Some(dir) = dump {
+        std::fs::create_dir_all(dir).map_err(|e| Failure::io("make the directory", dir, &e))?;
+    }
+    let Start { mut module, about } = start;
+    let levels = pipeline::run(&mut module, pipeline, dump)?;
+    params::forget(&samples_name(&about.name));
+    Ok(Lowered { module, about, pipeline: pipeline.to_owned(), levels })
+}
 
-    qnn.run(&mut module, r.dump_ir)?;
-    reach(qnn, qnn.snapshot(&module, r.dump_ir)?);
-
-    circuit.run(&mut module, r.dump_ir)?;
-    reach(circuit, circuit.snapshot(&module, r.dump_ir)?);
-
+/// Places the circuit: what comes out is a model.
+fn finish(lowered: Lowered, labels: &[String], batch: usize, dump: Option<&Path>) -> Result<Compiled> {
+    let Lowered { module, about, pipeline, levels } = lowered;
+    let level = level_of(module.as_operation())?;
+    if level != "circuit" {
+        return Err(Failure::new(format!("the pipeline ends at the level {level}, and a model is made from a circuit"))
+            .found(pipeline)
+            .help(format!(
+                "end it as the default pipeline does, which zk-opt --print-default-pipeline prints; --emit {level} prints what there is"
+            )));
+    }
     let (ins, outs) = ports(module.as_operation())?;
     let prices = tessera_plonky3::Plonky3::default().prices();
-    let options = PlaceOptions { batch: r.batch, prices, ..PlaceOptions::default() };
+    let options = PlaceOptions { batch, prices, ..PlaceOptions::default() };
     let placed = place(&module, &*params::of(module.as_operation())?, &options)?;
-    if let Some(dir) = r.dump_ir {
+    if let Some(dir) = dump {
         files::write(&dir.join("program.txt"), placed.dump.as_bytes())?;
     }
-    // remembered for integers only: floats are taken as they are when a model runs
-    let factors = inputs.factors.iter().copied();
     let metadata = Metadata {
-        name: r.name.clone(),
+        name: about.name,
         compiler: env!("CARGO_PKG_VERSION").into(),
-        source: Digest(*blake3::hash(r.onnx).as_bytes()),
-        parameters: float.0.values().map(|p| p.data.len() as u64).sum(),
-        batch: r.batch,
-        inputs: ins.iter().zip(factors).map(|(p, f)| port(p, f)).collect(),
+        source: about.source,
+        parameters: about.parameters,
+        batch,
+        inputs: ins.iter().zip(about.factors).map(|(p, f)| port(p, f)).collect(),
         outputs: outs.iter().map(|p| port(p, None)).collect(),
-        labels: r.labels.clone(),
-        calibration: Calibration {
-            method: method_name(r.method).into(),
-            percentile: (r.method == CalibrationMethod::Percentile).then_some(r.percentile),
-            samples: samples.len(),
-            data: r.data.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
-        },
-        pipeline: STAGES.iter().map(Stage::pipeline).collect(),
+        labels: labels.to_vec(),
+        calibration: about.calibration,
+        pipeline: vec![pipeline],
     };
     metadata.check(&placed.program.publics)?;
     let model = Model { metadata, program: placed.program, plan: placed.plan, levels };
-    Ok(Compiled { model, placement: placed.dump, notes: inputs.notes })
+    Ok(Compiled { model, placement: placed.dump, notes: about.notes })
+}
+
+/// Trained parameters of a module.
+fn parameters(module: &Module) -> Result<u64> {
+    Ok(params::of(module.as_operation())?.0.values().map(|p| p.data.len() as u64).sum())
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn samples_name(model: &str) -> String {
+    format!("{model}.samples.safetensors")
+}
+
+/// Binds calibration data to the inputs of a network and attaches at most `limit` inferences of them; says how many.
+fn samples(
+    module: &Module,
+    name: &str,
+    data: &DataFile,
+    factor: Option<Factor>,
+    limit: usize,
+) -> Result<(Inputs, usize)> {
+    let op = module.as_operation();
+    let inputs = calibration_data(data, factor, op)?;
+    let samples = spread(&inputs, limit.max(1), op)?;
+    attach_samples(op, &samples_name(name), &samples)?;
+    Ok((inputs, samples.len()))
 }
 
 fn port(p: &tessera_circuit::ports::Port, factor: Option<Factor>) -> Port {
     let (scale, min, max) = p.scaling.map_or((1.0, p.ty.lo, p.ty.hi), |s| (s.scale, s.min, s.max));
     Port { name: p.name.clone(), shape: p.ty.shape.clone(), scale, min, max, factor }
-}
-
-fn method(r: &Request) -> Method {
-    match r.method {
-        CalibrationMethod::MinMax => Method::MinMax,
-        CalibrationMethod::Percentile => Method::Percentile(r.percentile),
-    }
 }
 
 fn method_name(m: CalibrationMethod) -> &'static str {
@@ -150,7 +223,7 @@ fn method_name(m: CalibrationMethod) -> &'static str {
 }
 
 /// The calibration data, bound to the inputs of the imported model.
-fn calibration_data(r: &Request, module: OperationRef) -> Result<Inputs> {
+fn calibration_data(data: &DataFile, factor: Option<Factor>, module: OperationRef) -> Result<Inputs> {
     let main = Func::main(module)?;
     let mut named = vec![];
     for (i, value) in main.arguments().into_iter().enumerate() {
@@ -158,7 +231,7 @@ fn calibration_data(r: &Request, module: OperationRef) -> Result<Inputs> {
     }
     let wanted: Vec<Wanted> =
         named.iter().map(|(name, shape)| Wanted { name, shape, factor: None }).collect();
-    bind::inputs(r.data, &wanted, r.factor)
+    bind::inputs(data, &wanted, factor)
 }
 
 /// At most `limit` inferences, evenly spread over all of them, as arrays.
@@ -190,33 +263,43 @@ struct Report<'a> {
 
 /// Runs the command.
 pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
-    let onnx = files::read(&o.model)?;
-    let data = DataFile::read(&o.calibration)?;
     let name = o.model.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    let request = Request {
-        name,
-        onnx: &onnx,
-        file: Some(&o.model),
-        data: &data,
-        factor: o.data.scale,
-        batch: o.batch as usize,
-        method: o.calibration_method,
-        percentile: o.percentile,
-        samples: o.calibration_samples,
-        labels: labels(o.labels.as_deref())?,
-        dump_ir: o.dump_ir.as_deref(),
-        import: Import {
-            dims: pairs(&o.dim),
-            shapes: pairs(&o.shape).into_iter().map(|(n, s)| (n, s.0)).collect(),
-        },
-    };
-    let bar = screen.progress.phase(&format!("compiling {}", request.name), None);
-    let (compiled, time) = timed(|| compile(&request));
+    let labels = labels(o.labels.as_deref())?;
+    let bytes = files::read(&o.model)?;
+    let dump = o.dump_ir.as_deref();
+    let bar = screen.progress.phase(&format!("compiling {name}"), None);
+    let context = tessera_passes::context();
+    let (done, time) = timed(|| {
+        let start = if is_ir(&o.model) {
+            read_ir(&context, o, &name, &bytes)?
+        } else {
+            read_onnx(&context, o, &name, &bytes)?
+        };
+        let level = level_of(start.module.as_operation())?;
+        let by_default = || pipeline::default(level, o.calibration_method, o.percentile);
+        let pipeline = o.pass_pipeline.clone().unwrap_or_else(by_default);
+        let lowered = lower(start, &pipeline, dump)?;
+        match o.emit {
+            Some(level) if level != EmitLevel::Program => {
+                Ok(Done::Level(emit(level, &lowered)?, lowered.about.notes))
+            }
+            _ => finish(lowered, &labels, o.batch as usize, dump)
+                .map(|compiled| Done::Model(Box::new(compiled))),
+        }
+    });
     bar.finish_and_clear();
-    let compiled = compiled.map_err(|f| f.in_file(&o.model))?;
-    compiled.notes.iter().for_each(|n| screen.note(n));
-    if let Some(level) = o.emit {
-        return emit(level, &compiled, screen);
+    let done = done.map_err(|f: Failure| f.in_file(&o.model))?;
+    let say = |notes: &[String]| notes.iter().for_each(|n| screen.note(n));
+    let compiled = match done {
+        Done::Level(text, notes) => {
+            say(&notes);
+            return print(o.emit, &text, screen);
+        }
+        Done::Model(compiled) => compiled,
+    };
+    say(&compiled.notes);
+    if o.emit.is_some() {
+        return print(o.emit, &compiled.placement, screen);
     }
 
     let path = o.output.clone().unwrap_or_else(|| files::beside(&o.model, "tess"));
@@ -251,16 +334,103 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
     Ok(())
 }
 
-/// Prints one level.
-fn emit(level: EmitLevel, compiled: &Compiled, screen: &Screen) -> Result<()> {
-    let text = match level {
-        EmitLevel::Program => &compiled.placement,
-        level => match compiled.model.levels.get(level.name()) {
-            Some(l) => &l.text,
-            None => return Err(Failure::new(format!("there is no level {:?}", level.name()))),
-        },
+/// What the command was asked for.
+enum Done {
+    /// IR of a level, and notes.
+    Level(String, Vec<String>),
+    Model(Box<Compiled>),
+}
+
+/// Whether a file is IR to continue from, not a model to import.
+fn is_ir(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "mlir")
+}
+
+fn read_onnx<'c>(context: &'c Context, o: &Compile, name: &str, onnx: &[u8]) -> Result<Start<'c>> {
+    let Some(calibration) = &o.calibration else {
+        return Err(Failure::new("an ONNX model is quantized by representative inputs, and none were given")
+            .help("add --calibration DATA, a .npy or .npz file"));
     };
-    screen.json(&serde_json::json!({ "level": level.name(), "text": text }));
+    import(
+        context,
+        &Request {
+            name: name.to_owned(),
+            onnx,
+            file: Some(&o.model),
+            data: &DataFile::read(calibration)?,
+            factor: o.data.scale,
+            batch: o.batch as usize,
+            method: o.calibration_method,
+            percentile: o.percentile,
+            samples: o.calibration_samples,
+            labels: vec![],
+            dump_ir: o.dump_ir.as_deref(),
+            import: Import {
+                dims: pairs(&o.dim),
+                shapes: pairs(&o.shape).into_iter().map(|(n, s)| (n, s.0)).collect(),
+            },
+        },
+    )
+}
+
+/// IR of any level, such as `--dump-ir` writes; what it names lies beside it.
+fn read_ir<'c>(context: &'c Context, o: &Compile, name: &str, bytes: &[u8]) -> Result<Start<'c>> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Failure::new("IR has to be UTF-8 text"))?;
+    params::look_in(o.model.parent().unwrap_or(Path::new("")));
+    let module = tessera_mlir::parse(context, text, &o.model.to_string_lossy())?;
+    let op = module.as_operation();
+    let level = level_of(op)?;
+    let mut about = About {
+        name: name.to_owned(),
+        source: Digest(*blake3::hash(bytes).as_bytes()),
+        parameters: parameters(&module)?,
+        calibration: Calibration {
+            method: "as in the IR".into(),
+            percentile: None,
+            samples: 0,
+            data: file_name(&o.model),
+        },
+        factors: vec![o.data.scale; Func::main(op)?.arguments().len().max(ports(op)?.0.len())],
+        notes: vec![],
+    };
+    let stated = tessera_mlir::attrs::read_string(op, SAMPLES).ok();
+    if let Some(data) = &o.calibration {
+        if level != "nn" {
+            return Err(Failure::new(format!("IR of the level {level} is quantized already"))
+                .help("leave out --calibration, or give IR of the level nn"));
+        }
+        let data = DataFile::read(data)?;
+        let (inputs, count) = samples(&module, name, &data, o.data.scale, o.calibration_samples)?;
+        about.calibration.samples = count;
+        about.calibration.data = file_name(&data.path);
+        (about.factors, about.notes) = (inputs.factors, inputs.notes);
+    } else if let Some(stated) = &stated {
+        let held = params::get(stated)?;
+        about.calibration.samples =
+            held.0.values().next().and_then(|p| p.shape.first()).copied().unwrap_or(0);
+        about.calibration.data = stated.clone();
+    }
+    if level == "nn" && (o.calibration.is_some() || stated.is_some()) && o.pass_pipeline.is_none() {
+        about.calibration.method = method_name(o.calibration_method).into();
+        about.calibration.percentile =
+            (o.calibration_method == CalibrationMethod::Percentile).then_some(o.percentile);
+    }
+    Ok(Start { module, about })
+}
+
+/// The IR of one level.
+fn emit(level: EmitLevel, lowered: &Lowered) -> Result<String> {
+    let found = lowered.levels.get(level.name()).map(|l| l.text.clone());
+    found.ok_or_else(|| {
+        let reached: Vec<&str> = lowered.levels.keys().map(String::as_str).collect();
+        Failure::new(format!("there is no IR of the level {}", level.name()))
+            .expected(format!("one of {}", reached.join(", ")))
+            .found(lowered.pipeline.clone())
+    })
+}
+
+fn print(level: Option<EmitLevel>, text: &str, screen: &Screen) -> Result<()> {
+    screen.json(&serde_json::json!({ "level": level.map(EmitLevel::name), "text": text }));
     screen.line(text.trim_end());
     Ok(())
 }

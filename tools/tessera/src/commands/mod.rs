@@ -15,6 +15,7 @@ pub mod inspect;
 pub mod prove;
 pub mod run;
 pub mod setup;
+pub mod shell;
 pub mod verify;
 
 /// Runs one command.
@@ -25,6 +26,8 @@ pub fn run(command: &Command, screen: &Screen) -> Result<()> {
         Command::Verify(o) => verify::run(o, screen),
         Command::Run(o) => run::run(o, screen),
         Command::Inspect(o) => inspect::run(o, screen),
+        Command::Completions(o) => shell::completions(o),
+        Command::Man(o) => shell::man(o, screen),
         #[cfg(feature = "compiler")]
         Command::Compile(o) => compile::run(o, screen),
         #[cfg(feature = "compiler")]

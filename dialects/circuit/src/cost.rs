@@ -1,0 +1,110 @@
+//! What an op of a circuit costs a prover, before placement: a first estimate from its kind and its shapes alone.
+//!
+//! Counts are of cells and lookups without packing, padding and sharing, which the placement decides; what placement says
+//! about a whole model is in its Program. The cost of an op is the discardable attribute `circuit.cost`, spelled here alone.
+
+use crate::ops::{CircuitOp, CircuitType, Stage};
+use melior::ir::{
+    Attribute, OperationRef,
+    operation::{OperationLike, OperationResult},
+};
+use std::fmt::{self, Display, Formatter};
+use std::iter::Sum;
+use std::ops::Add;
+use tessera_mlir::{Result, attrs, context_of};
+
+/// The attribute.
+const COST: &str = "circuit.cost";
+
+/// What an op commits and looks up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpCost {
+    /// Cells committed once, with the verifying key.
+    pub fixed: u64,
+    /// Cells committed with every proof.
+    pub witness: u64,
+    /// Lookups made with every proof.
+    pub lookups: u64,
+}
+
+impl OpCost {
+    /// Of an op; none for ops of other dialects.
+    ///
+    /// - An input, a product and the result of a contract are committed: a cell each element.
+    /// - A weight is committed with the key, or with the proof where its stage says so.
+    /// - A split commits and looks up both parts; a lookup commits its result and looks it up.
+    /// - Constants, affine forms, views, concatenations, outputs and assertions commit nothing of their own.
+    ///
+    /// # Errors
+    /// When the op does not decode.
+    pub fn of(op: OperationRef) -> Result<Option<Self>> {
+        let Some(view) = CircuitOp::view(op)? else { return Ok(None) };
+        let elements = match op.results().next() {
+            Some(result) => CircuitType::of(OperationResult::into(result))?.len() as u64,
+            None => 0,
+        };
+        let none = Self::default();
+        Ok(Some(match view {
+            CircuitOp::Input { .. } | CircuitOp::Mul { .. } | CircuitOp::Contract { .. } => {
+                Self { witness: elements, ..none }
+            }
+            CircuitOp::Weight { stage: Stage::Fixed, .. } => Self { fixed: elements, ..none },
+            CircuitOp::Weight { .. } => Self { witness: elements, ..none },
+            CircuitOp::Split { .. } => Self { witness: 2 * elements, lookups: 2 * elements, ..none },
+            CircuitOp::Lookup { .. } => Self { witness: elements, lookups: elements, ..none },
+            CircuitOp::Constant { .. }
+            | CircuitOp::Affine { .. }
+            | CircuitOp::View { .. }
+            | CircuitOp::Concat { .. }
+            | CircuitOp::Output { .. }
+            | CircuitOp::Table { .. }
+            | CircuitOp::AssertZero { .. } => none,
+        }))
+    }
+}
+
+impl Add for OpCost {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            fixed: self.fixed + other.fixed,
+            witness: self.witness + other.witness,
+            lookups: self.lookups + other.lookups,
+        }
+    }
+}
+
+impl Sum for OpCost {
+    fn sum<I: Iterator<Item = Self>>(costs: I) -> Self {
+        costs.fold(Self::default(), Add::add)
+    }
+}
+
+impl Display for OpCost {
+    fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
+        write!(
+            formatter,
+            "{} fixed cells, {} witness cells, {} lookups",
+            self.fixed, self.witness, self.lookups
+        )
+    }
+}
+
+/// Notes what an op costs; an op that costs nothing has no note.
+pub fn annotate(op: OperationRef, cost: OpCost) {
+    if cost == OpCost::default() {
+        return attrs::remove(op, COST);
+    }
+    let OpCost { fixed, witness, lookups } = cost;
+    let text = format!(
+        "{{fixed_cells = {fixed} : i64, witness_cells = {witness} : i64, lookups = {lookups} : i64}}"
+    );
+    if let Some(attribute) = Attribute::parse(context_of(op.location()), &text) {
+        attrs::set(op, COST, attribute);
+    }
+}
+
+/// The note of [`annotate`] as it is written, if there is one.
+pub fn read(op: OperationRef) -> Option<String> {
+    Some(op.attribute(COST).ok()?.to_string())
+}

@@ -1,0 +1,4 @@
+//! Generates and compiles the C++ side of the dialect.
+fn main() {
+    tessera_tblgen::dialect("power");
+}

@@ -1,0 +1,6 @@
+// RUN: zk-opt
+func.func @main() {
+  %x = circuit.input "x" public : !circuit.tensor<4, [0, 9]>
+  %y = circuit.square %x : !circuit.tensor<4, [0, 9]> -> !circuit.tensor<4, [0, 81]>
+  return
+}

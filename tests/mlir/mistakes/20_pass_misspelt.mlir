@@ -1,0 +1,2 @@
+// RUN: zk-opt --pass-pipeline=builtin.module(canonicalise,circuit-interval,frobnicate)
+module {}

@@ -1,0 +1,2 @@
+// RUN: zk-opt --pass-pipeline=builtin.module(canonicalize,cse
+module {}

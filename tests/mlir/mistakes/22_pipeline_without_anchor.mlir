@@ -1,0 +1,2 @@
+// RUN: zk-opt --pass-pipeline=canonicalize,cse
+module {}

@@ -1,0 +1,2 @@
+// RUN: zk-opt --patterns=mistakes/no_such_file.pdll
+module {}
