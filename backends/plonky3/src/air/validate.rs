@@ -100,7 +100,7 @@ impl Air {
         for r in g.sparse.iter().flatten() {
             below("row", *r, g.height())?;
         }
-        ensure((g.summed > 0) == !g.sums.is_empty(), || {
+        ensure((g.summed > 0) != g.sums.is_empty(), || {
             "sums without columns, or columns without sums".into()
         })?;
         for s in &g.sums {

@@ -151,7 +151,7 @@ impl Scheme {
             });
             let halves: Vec<Mat> = extended.collect();
             let width = halves[0].width;
-            let mut both = Mat::new(F::zero_vec(4 * width << log_height), 2 * width);
+            let mut both = Mat::new(F::zero_vec((4 * width) << log_height), 2 * width);
             let rows = halves[0].values.par_chunks_exact(width).zip(halves[1].values.par_chunks_exact(width));
             both.values.par_chunks_exact_mut(2 * width).zip(rows).for_each(|(out, (a, b))| {
                 out[..width].copy_from_slice(a);
