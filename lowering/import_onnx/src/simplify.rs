@@ -207,7 +207,7 @@ fn pointwise(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Repla
     let w = graph.push_constant(name, kernels::reshape(&w, &[w.shape()[0], w.shape()[1], 1, 1])?);
     let image = last.operands[0];
     let shape = graph.shape(image);
-    let batch = if shape.len() == 3 { [&[1], &shape[..]].concat() } else { shape.to_vec() };
+    let batch = if shape.len() == 3 { [&[1], shape].concat() } else { shape.to_vec() };
     let operands = [PREVIOUS, w].into_iter().chain(linear.operands.get(2).copied()).collect();
     Ok(Some(Replacement::Chain(vec![
         (last.name, Op::Reshape(batch), vec![image]),
