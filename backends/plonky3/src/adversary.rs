@@ -11,6 +11,7 @@ use crate::transcript::Skew;
 use tessera_api::Publics;
 
 /// What exposed values have to satisfy: a forger who knows it can choose false ones that do.
+#[cfg_attr(not(any(test, feature = "adversary")), allow(dead_code))]
 pub struct Claims<'a> {
     /// Equations, links and lookups.
     pub air: &'a Air,
