@@ -29,7 +29,7 @@ pub enum Step {
         /// Where to.
         tensor: TensorId,
     },
-    /// dst[i] = src[index[i]]; dst[i] is kept where the index is −1 (several gathers may fill one tensor).
+    /// `dst[i] = src[index[i]]`; `dst[i]` is kept where the index is −1 (several gathers may fill one tensor).
     Gather {
         /// From.
         src: TensorId,

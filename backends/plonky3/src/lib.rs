@@ -1,7 +1,7 @@
 //! The Plonky3 backend: proves that a trace satisfies a Program, with a multi-round AIR over Goldilocks and FRI.
 //!
-//! The way through the crate: [`air`] compiles a Program to columns and constraints; [`columns`] computes them; [`eval`]
-//! evaluates constraints for both sides; [`quotient`], [`prove()`], [`verify()`] are the protocol; [`transcript`] lists what is
+//! The way through the crate: [`air`] compiles a Program to columns and constraints; `columns` computes them; `eval`
+//! evaluates constraints for both sides; `quotient`, `prove`, `verify` are the protocol; [`transcript`] lists what is
 //! absorbed; [`security`] says what a proof is worth; [`p3`] names the field, the hash and the commitment scheme.
 //!
 //! Invariants: nothing here knows MLIR; the verifier trusts its key and nothing else; reading a key or a proof never panics.

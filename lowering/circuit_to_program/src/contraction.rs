@@ -46,7 +46,7 @@ pub struct Contraction {
     pub groups: usize,
     /// Output channels of a group.
     pub channels: usize,
-    /// How many of them share a cell: 1, or [`crate::pack::FACTOR`].
+    /// How many of them share a cell: 1, or `pack::FACTOR`.
     pub pack: usize,
     /// Loops of the witness computation.
     pub loops: Vec<Loop>,

@@ -5,7 +5,7 @@
 //!
 //! Invariants:
 //! - An operator of [`SUPPORTED`] may read data; its forms are checked again, with shapes, in `translate`.
-//! - An operator of [`CONSTANT_ONLY`] is accepted only where all it reads is known at compile time (shape arithmetic).
+//! - An operator of `CONSTANT_ONLY` is accepted only where all it reads is known at compile time (shape arithmetic).
 
 use crate::error::UnsupportedNode;
 use std::collections::HashSet;

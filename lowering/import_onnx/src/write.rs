@@ -111,7 +111,7 @@ impl Writer {
         Tensor { name, shape }
     }
 
-    /// A convolution of x[1, C, H, W] with weights [O, C/groups, K, K] and a bias [O].
+    /// A convolution of `x[1, C, H, W]` with weights `[O, C/groups, K, K]` and a bias `[O]`.
     pub fn conv(
         &mut self,
         x: &Tensor,
@@ -134,7 +134,7 @@ impl Writer {
         self.node("Conv", vec![x.name.clone(), w, b], attributes, shape)
     }
 
-    /// A linear layer of x[1, I] with weights [O, I] and a bias [O].
+    /// A linear layer of `x[1, I]` with weights `[O, I]` and a bias `[O]`.
     pub fn linear(&mut self, x: &Tensor, outputs: usize, weights: &[f32], bias: &[f32]) -> Tensor {
         let n = self.graph.node.len();
         let w = self.weight(format!("linear_{n}.weight"), &[outputs, x.shape[1]], weights);

@@ -1,6 +1,6 @@
 //! A convolution tap by tap: the windows of an image, unfolded, times the kernel as a matrix product.
 //!
-//! Equation: y[n,o,u,v] = Σ_{c,i,j} x[n, c, u·s + i·d − top, v·s + j·d − left]·w[o,c,i,j], zero outside of x.
+//! Equation: `y[n,o,u,v] = Σ_{c,i,j} x[n, c, u·s + i·d − top, v·s + j·d − left]·w[o,c,i,j]`, zero outside of x.
 //!
 //! Against the transform domain ([`crate::polyphase`]): an element of x is committed once for each window that reads it, and
 //! no border of a full convolution is committed at all. That is less where windows are few, as where a kernel covers its

@@ -1,6 +1,6 @@
 //! qnn → circuit: the quantized model, exactly, as relations between integers with proven intervals.
 //!
-//! One op family a file. [`polyphase`], [`direct`] and [`windows`] are the arithmetic, free of IR; the others write the ops; [`lower`]
+//! One op family a file. [`polyphase`], [`direct`] and [`windows`] are the arithmetic, free of IR; the others write the ops; `lower`
 //! walks the function.
 //!
 //! Invariants: a circuit's outputs equal those of the qnn interpreter bit for bit on every input; every interval declared is

@@ -2,11 +2,11 @@
 //!
 //! Along one axis, with stride s, dilation d, padding p and kernel w, `y[u] = Σ_k x[s·u + d·k - p]·w[k]`. Write each position
 //! read as j = s·v + r with phase 0 ≤ r < s. Then tap k meets phase r = (d·k - p) mod s, at v = u + q with
-//! q = (d·k - p - r)/s, so with X[r][v] = x[s·v + r] and W[r][q] = w[k]
+//! q = (d·k - p - r)/s, so with `X[r][v] = x[s·v + r]` and `W[r][q] = w[k]`
 //!
 //! `y[u] = Σ_r Σ_q X[r][u + q]·W[r][q]`,
 //!
-//! a stride-1 correlation with the phases as further channels. Flipped, W'[r][t] = W[r][qmax - t], it is row u + qmax of the
+//! a stride-1 correlation with the phases as further channels. Flipped, `W'[r][t] = W[r][qmax - t]`, it is row u + qmax of the
 //! full convolution of X and W': the result is a crop. Padding never touches x: where it reaches beyond the full convolution
 //! the crop reads zeros. Dilation leaves zeros in W, or vanishes where it shares factors with the stride.
 //! (The polyphase decomposition of multirate signal processing: Vaidyanathan 1990, "Multirate digital filters".)

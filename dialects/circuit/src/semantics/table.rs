@@ -29,7 +29,7 @@ pub enum TableFunction {
         /// Largest result.
         max: i64,
     },
-    /// f(lo + i) = values[i].
+    /// `f(lo + i) = values[i]`.
     Values {
         /// Smallest x.
         lo: i64,
