@@ -82,6 +82,9 @@ pub fn register_upstream_passes() {
 /// # Errors
 /// Every diagnostic of the parser and the verifiers.
 pub fn parse<'c>(context: &'c Context, source: &str, file_name: &str) -> Result<Module<'c>> {
+    // MLIR's lexer knows the end of its text by the NUL behind it, which a Rust string has not
+    let terminated = format!("{source}\0");
+    let source = &terminated[..source.len()];
     let (module, diagnostics) = diag::collect(context, || unsafe {
         Module::from_option_raw(tesseraParseModule(
             context.to_raw(),
