@@ -250,6 +250,18 @@ fn channels_share_cells_where_ranges_allow_it() {
     assert!(packed(&small, true) && !packed(&small, false));
     // beyond half the radix the packed weights' product might wrap, so each channel has cells of its own
     assert!(!packed(&eight_channels(1 << 31), true));
+    // cells of 33 bits: two of them would not fit the field, though the sums themselves are small
+    let mut wide = Build { seed: 5, ..Build::default() };
+    let x = wide.input(&[1, 6]);
+    let y = wide.linear(x, 8);
+    let u = wide.affine(vec![(1, y)], 1 << 32, 0, (1 << 33) - 1);
+    let (hi, lo) = (wide.value(&[1, 8], 0, (1 << 17) - 1), wide.value(&[1, 8], 0, (1 << 16) - 1));
+    wide.op(Kind::Split { x: u, shift: 16 }, vec![hi, lo]);
+    let f =
+        TableFunction::Clamp { lo: 0, hi: (1 << 17) - 1, offset: -(1 << 16), shift: 0, min: -127, max: 127 };
+    let q = wide.lookup(hi, "wide", f, -127, 127);
+    wide.output(q);
+    assert!(!packed(&wide, true));
     for seed in 0..4 {
         run(
             &mut Build { seed, ..eight_channels(1 << 20) },

@@ -25,7 +25,7 @@ pub const FACTOR: usize = 2;
 /// Its radix, as a power of two.
 pub const RADIX_BITS: u32 = 32;
 
-/// Whether the channels of a contraction may share cells.
+/// Whether the channels of a contraction may share cells as its `pack` says.
 pub fn possible(
     g: &Graph,
     roots: &Roots,
@@ -66,13 +66,9 @@ pub fn possible(
 
 /// Whether at every position all channels that share a cell are read, or none is.
 fn pairs_agree(c: &Contraction, wanted: &[bool]) -> bool {
-    let packed = c.channels.div_ceil(FACTOR) as i64;
-    let mut read: HashMap<(i64, i64, i64), HashSet<bool>> = HashMap::new();
+    let mut read: HashMap<(i64, i64), HashSet<bool>> = HashMap::new();
     for ((channel, z), w) in c.y_at.iter().zip(wanted) {
-        let (group, k) = (channel / c.channels as i64, channel % c.channels as i64);
-        // a position that is both read and an alias of the border has its own entry for the former
-        let slot = read.entry((group, k % packed, *z)).or_default();
-        slot.insert(*w);
+        read.entry((c.packed(*channel).0, *z)).or_default().insert(*w);
     }
     read.values().all(|s| s.len() == 1)
 }

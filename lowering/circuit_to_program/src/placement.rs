@@ -93,8 +93,9 @@ pub fn place(g: &Graph, options: &PlaceOptions) -> Result<Placement, PlaceError>
         let Kind::Contract { x, w, spec } = &op.kind else { continue };
         let y = op.results[0];
         let mut c = Contraction::new(g, (y, *x, *w), spec, &wanted[&y], batch, &op.source)?;
-        if options.pack && pack::possible(g, &roots, &clusters, &outputs, &buses, &c, &wanted[&y]) {
-            c.pack = pack::FACTOR;
+        c.pack = pack::FACTOR;
+        if !options.pack || !pack::possible(g, &roots, &clusters, &outputs, &buses, &c, &wanted[&y]) {
+            c.pack = 1;
         }
         borders.push(c.borders(&wanted[&y]));
         contractions.push(c);
