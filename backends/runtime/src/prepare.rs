@@ -34,6 +34,10 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
+    pub(crate) fn new(limits: Limits) -> Budget {
+        Budget { limits, elements: limits.elements, operations: limits.operations }
+    }
+
     pub(crate) fn elements(&mut self, n: u64) -> Result<(), PlanError> {
         self.elements = self
             .elements
@@ -128,7 +132,7 @@ impl Prepared {
     /// Checks and expands a plan.
     pub fn with_limits(program: &Program, plan: &WitnessPlan, limits: Limits) -> Result<Prepared, PlanError> {
         program.validate()?;
-        let mut budget = Budget { limits, elements: limits.elements, operations: limits.operations };
+        let mut budget = Budget::new(limits);
         let mut tensors = vec![];
         for (name, len) in &plan.tensors {
             budget.elements(*len)?;

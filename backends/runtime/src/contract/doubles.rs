@@ -1,188 +1,18 @@
-//! Contractions: sums of products over a strided loop nest, y[Σ i·y] += x[Σ i·x] · w[Σ i·w].
+//! Contractions in `f64`, exact while every partial sum is below 2⁵³.
 //!
 //! How: one loop whose turns are neighbours in y becomes the vector loop. Its other operand either is x (neighbours in x,
 //! one weight for all: "rows of an image") or w (one activation for all: "output channels"; the weights are repacked so
 //! that they are neighbours, and y is turned so that its channels are). Loops that do not move y are summed in registers,
-//! and of the loops that do not move the vector operand four turns are done at a time. See [`Fast`].
-//!
-//! Arithmetic is in `f64`, which is exact while every partial sum is below 2⁵³ and is what vector units multiply best;
-//! the largest possible sum is known from the largest |x|, the largest |w| and the number of products per element. Beyond
-//! it the plain loops run in `i64`, and beyond 2⁶³ in checked `i128`.
-//!
-//! Invariant: all offsets of the nest were compared with the operands' lengths when it was made; steps are not negative.
-use crate::prepare::{Context, Refusal};
+//! and of the loops that do not move the vector operand four turns are done at a time.
+use super::{MAX_SUMMED, Turn, Turned, table};
+use crate::error::PlanError;
+use crate::prepare::Budget;
 use rayon::prelude::*;
-use std::sync::Arc;
-use tessera_api::ContractLoop;
 
 /// Doubles the compiler keeps in registers: a tile of the vector loop.
 const TILE: usize = 16;
 /// Turns of the loops that keep the vector operand tabulated at most, so that their accumulators stay near the core.
 const MAX_KEPT: usize = 1 << 12;
-/// Sums of this many offsets are tabulated, not looped over.
-const MAX_SUMMED: usize = 1 << 16;
-
-/// A loop with checked, non-negative steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Turn {
-    extent: usize,
-    x: usize,
-    w: usize,
-    y: usize,
-}
-
-/// A checked contraction.
-pub(crate) struct Contract {
-    pub x: usize,
-    pub y: usize,
-    w: Arc<Vec<i64>>,
-    w_offset: usize,
-    turns: Vec<Turn>,
-    w_max: u64,
-    /// At most so many products enter one element of y.
-    depth: u128,
-    fast: Option<Fast>,
-}
-
-impl Contract {
-    pub(crate) fn new(
-        x: usize,
-        w: Arc<Vec<i64>>,
-        w_offset: u64,
-        y: usize,
-        loops: &[ContractLoop],
-        ctx: &mut Context,
-    ) -> Result<Contract, Refusal> {
-        if x == y {
-            return Err(format!("tensor {:?} is both read and written", ctx.tensors[x].name).into());
-        }
-        let mut work = 1u128;
-        for l in loops {
-            if l.extent == 0 {
-                return Err("a loop without turns".to_string().into());
-            }
-            work = work.saturating_mul(l.extent as u128);
-        }
-        ctx.budget.operations(work)?;
-        let w_len = (w.len() as u64).saturating_sub(w_offset);
-        for (what, len, step) in [
-            ("x", ctx.tensors[x].len as u64, (|l| l.x) as fn(&ContractLoop) -> i64),
-            ("w", w_len, |l| l.w),
-            ("y", ctx.tensors[y].len as u64, |l| l.y),
-        ] {
-            let turning = || loops.iter().filter(|l| l.extent > 1);
-            if turning().any(|l| step(l) < 0) {
-                return Err(format!("a step of {what} is negative").into());
-            }
-            let reach: u128 = turning().map(|l| (l.extent as u128 - 1) * step(l) as u128).sum();
-            if reach >= len as u128 {
-                return Err(format!("{what} has {len} elements, the loops reach element {reach}").into());
-            }
-        }
-        let turns: Vec<Turn> = loops
-            .iter()
-            .filter(|l| l.extent > 1)
-            .map(|l| Turn { extent: l.extent as usize, x: l.x as usize, w: l.w as usize, y: l.y as usize })
-            .collect();
-        let turns = fuse(turns);
-        let w_offset = w_offset as usize;
-        let reach: usize = turns.iter().map(|t| (t.extent - 1) * t.w).sum();
-        let used = &w[w_offset..=w_offset + reach];
-        let w_max = used.iter().map(|v| v.unsigned_abs()).max().unwrap_or(0);
-        let depth = depth(&turns);
-        let fast = if fits(1, w_max, depth, 1 << 53) { Fast::new(&turns, used, ctx)? } else { None };
-        Ok(Contract { x, y, w, w_offset, turns, w_max, depth, fast })
-    }
-
-    /// Adds the products to y. Errs with the first element of y that leaves 64 bits.
-    pub(crate) fn run(&self, x: &[i64], y: &mut [i64]) -> Result<(), usize> {
-        let most = |v: &[i64]| {
-            let (lo, hi) = crate::kernel::bounds(v);
-            lo.unsigned_abs().max(hi.unsigned_abs())
-        };
-        let (x_max, y_max) = (most(x), most(y));
-        if let Some(fast) = self.fast.as_ref().filter(|_| fits(x_max, self.w_max, self.depth, 1 << 53))
-            && y_max < 1 << 62
-        {
-            fast.run(x, y);
-            return Ok(());
-        }
-        let w = &self.w[self.w_offset..];
-        if y_max < 1 << 62 && fits(x_max, self.w_max, self.depth, 1 << 62) {
-            walk(&self.turns, x, w, 0, &mut |x, w, at| y[at] += x * w);
-            return Ok(());
-        }
-        let mut wide: Vec<i128> = y.iter().map(|v| *v as i128).collect();
-        let mut wrong = None;
-        walk(&self.turns, x, w, 0, &mut |x, w, at| match wide[at].checked_add(x as i128 * w as i128) {
-            Some(v) => wide[at] = v,
-            None => wrong = wrong.or(Some(at)),
-        });
-        if let Some(at) = wrong {
-            return Err(at);
-        }
-        for (i, (o, v)) in y.iter_mut().zip(wide).enumerate() {
-            *o = i64::try_from(v).map_err(|_| i)?;
-        }
-        Ok(())
-    }
-}
-
-fn fits(x: u64, w: u64, depth: u128, below: u128) -> bool {
-    (x as u128 * w as u128).checked_mul(depth).is_some_and(|m| m < below)
-}
-
-/// Joins loops that are one loop in all three operands.
-fn fuse(mut turns: Vec<Turn>) -> Vec<Turn> {
-    let joins = |a: &Turn, b: &Turn| {
-        // a runs inside b
-        b.x == a.x * a.extent && b.w == a.w * a.extent && b.y == a.y * a.extent
-    };
-    loop {
-        let pair = (0..turns.len())
-            .flat_map(|i| (0..turns.len()).map(move |j| (i, j)))
-            .find(|(i, j)| i != j && joins(&turns[*i], &turns[*j]));
-        let Some((i, j)) = pair else { return turns };
-        turns[i].extent *= turns[j].extent;
-        turns.remove(j);
-    }
-}
-
-/// A bound on the products that enter one element: loops whose turns all lie at different elements count once.
-fn depth(turns: &[Turn]) -> u128 {
-    let mut order: Vec<&Turn> = turns.iter().collect();
-    order.sort_by_key(|t| std::cmp::Reverse(t.extent));
-    let mut apart: Vec<&Turn> = vec![];
-    let mut depth = 1u128;
-    for t in order {
-        let mut set = apart.clone();
-        set.push(t);
-        if distinct(set) { apart.push(t) } else { depth = depth.saturating_mul(t.extent as u128) }
-    }
-    depth
-}
-
-/// Whether different turns of these loops reach different elements of y: each step exceeds what the smaller ones reach.
-fn distinct(mut set: Vec<&Turn>) -> bool {
-    set.sort_by_key(|t| t.y);
-    let mut reach = 0;
-    set.into_iter().all(|t| {
-        let ok = t.y > reach;
-        reach += (t.extent - 1) * t.y;
-        ok
-    })
-}
-
-/// Calls `f(x, w, offset in y)` for every turn.
-fn walk(turns: &[Turn], x: &[i64], w: &[i64], y: usize, f: &mut impl FnMut(i64, i64, usize)) {
-    match turns {
-        [] => f(x[0], w[0], y),
-        [t] => (0..t.extent).for_each(|i| f(x[i * t.x], w[i * t.w], y + i * t.y)),
-        [t, rest @ ..] => {
-            (0..t.extent).for_each(|i| walk(rest, &x[i * t.x..], &w[i * t.w..], y + i * t.y, f))
-        }
-    }
-}
 
 /// Steps of a loop in the vector operand, the scalar operand and the accumulators.
 #[derive(Clone, Copy, Debug)]
@@ -193,11 +23,11 @@ struct Step {
     y: usize,
 }
 
-/// A contraction arranged for vector units.
+/// A contraction arranged for vector units, in `f64`.
 ///
 /// Accumulators live in their own buffer, where one axis of y (the vector loop's, when the weights are the vectors) may
 /// have been moved to the end and padded to whole tiles.
-struct Fast {
+pub(super) struct Doubles {
     /// Whether x is the vector operand; else w is.
     x_is_vector: bool,
     /// Packed weights.
@@ -214,33 +44,9 @@ struct Fast {
     len: usize,
 }
 
-/// y with the axis of `step` and `extent` moved to the end and padded to `padded`.
-#[derive(Clone, Copy, Debug)]
-struct Turned {
-    step: usize,
-    extent: usize,
-    padded: usize,
-}
-
-impl Turned {
-    /// The new step of another loop, if its steps do not cross the moved axis.
-    fn map(&self, t: &Turn) -> Option<usize> {
-        let span = self.step * self.extent;
-        if t.y == 0 {
-            Some(0)
-        } else if t.y.is_multiple_of(span) {
-            Some(t.y / self.extent * self.padded)
-        } else if t.y < self.step {
-            Some(t.y * self.padded)
-        } else {
-            None
-        }
-    }
-}
-
-impl Fast {
+impl Doubles {
     /// Chooses the vector loop and packs the weights. None where no loop suits.
-    fn new(turns: &[Turn], w: &[i64], ctx: &mut Context) -> Result<Option<Fast>, Refusal> {
+    pub(super) fn new(turns: &[Turn], w: &[i64], budget: &mut Budget) -> Result<Option<Doubles>, PlanError> {
         let summed: Vec<Turn> = turns.iter().copied().filter(|t| t.y == 0).collect();
         let count = summed.iter().try_fold(1usize, |n, t| n.checked_mul(t.extent));
         if count.is_none_or(|n| n > MAX_SUMMED) {
@@ -255,12 +61,8 @@ impl Fast {
                 Some((t.extent as f64 / cost as f64, true, None))
             } else if t.x == 0 && t.w > 0 && t.y > 0 {
                 let padded = t.extent.next_multiple_of(TILE.min(8));
-                let turned = Turned { step: t.y, extent: t.extent, padded };
-                let low: usize =
-                    turns.iter().filter(|o| o.y > 0 && o.y < t.y).map(|o| (o.extent - 1) * o.y).sum();
-                let fine =
-                    low < t.y && turns.iter().enumerate().all(|(j, o)| j == i || turned.map(o).is_some());
-                fine.then_some((t.extent as f64 / padded as f64, false, Some(turned)))
+                Turned::new(turns, i, padded)
+                    .map(|turned| (t.extent as f64 / padded as f64, false, Some(turned)))
             } else {
                 None
             };
@@ -278,7 +80,7 @@ impl Fast {
             if i == chosen || t.y == 0 {
                 continue;
             }
-            let y = turned.map_or(Some(t.y), |m| m.map(t));
+            let y = turned.map_or(Some(t.y), |m| m.position(t.y).map(|p| p * m.padded));
             rest.push(Turn { y: y.unwrap_or(0), ..*t });
         }
         let keeps = |t: &Turn| if x_is_vector { t.x == 0 } else { t.w == 0 };
@@ -304,7 +106,7 @@ impl Fast {
         let size = order.iter().try_fold(1u64, |n, t| n.checked_mul(t.extent as u64));
         match size {
             // overlapping weights are not worth unrolling
-            Some(n) if n <= 16 * w.len() as u64 + 4096 => ctx.budget.elements(n)?,
+            Some(n) if n <= 16 * w.len() as u64 + 4096 => budget.elements(n)?,
             _ => return Ok(None),
         }
         let mut packed = vec![];
@@ -325,16 +127,16 @@ impl Fast {
         let outer: Vec<Step> = rest.iter().map(&mut arrange).collect();
         let sums: Vec<Step> = summed.iter().map(&mut arrange).collect();
         let kept: Vec<Step> = kept.iter().map(&mut arrange).collect();
-        let summed = table(&sums, |s| (s.vector, s.scalar));
+        let summed = table(&sums, |s| (s.extent, s.vector, s.scalar));
         let kept_reach: usize = kept.iter().map(|s| (s.extent - 1) * s.y).sum();
-        let kept = table(&kept, |s| (s.scalar, s.y));
+        let kept = table(&kept, |s| (s.extent, s.scalar, s.y));
         let (Some(summed), Some(kept)) = (summed, kept) else { return Ok(None) };
         let reach = outer.iter().map(|s| (s.extent - 1) * s.y).sum::<usize>() + kept_reach + lanes;
-        ctx.budget.elements(reach as u64)?;
-        Ok(Some(Fast { x_is_vector, w: packed, lanes, summed, kept, outer, turned, len: reach }))
+        budget.elements(reach as u64)?;
+        Ok(Some(Doubles { x_is_vector, w: packed, lanes, summed, kept, outer, turned, len: reach }))
     }
 
-    fn run(&self, x: &[i64], y: &mut [i64]) {
+    pub(super) fn run(&self, x: &[i64], y: &mut [i64]) {
         let x: Vec<f64> = x.iter().map(|v| *v as f64).collect();
         let mut acc = vec![0.0; self.len];
         let (vector, scalar) = if self.x_is_vector { (&x[..], &self.w[..]) } else { (&self.w[..], &x[..]) };
@@ -448,23 +250,6 @@ impl Fast {
             }
         }
     }
-}
-
-/// The offsets of all turns of a nest, the last loop innermost. None where they exceed 32 bits.
-fn table(loops: &[Step], offsets: impl Fn(&Step) -> (usize, usize)) -> Option<Vec<(u32, u32)>> {
-    let mut out = vec![(0u32, 0u32)];
-    for s in loops {
-        let (a, b) = offsets(s);
-        let mut next = Vec::with_capacity(out.len() * s.extent);
-        for (x, y) in out {
-            for i in 0..s.extent {
-                let x = u32::try_from(x as usize + i * a).ok()?;
-                next.push((x, u32::try_from(y as usize + i * b).ok()?));
-            }
-        }
-        out = next;
-    }
-    Some(out)
 }
 
 /// Copies the weights in the order of `loops`; turns of the innermost loop from `real` on are padding.

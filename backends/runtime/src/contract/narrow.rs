@@ -1,0 +1,207 @@
+//! Contractions of small numbers: 16-bit factors, 32-bit sums.
+//!
+//! Weights of an output channel are often small numbers times a common factor (the compiler multiplies a layer's weights
+//! by the multiplier with which it requantizes); the factor is found again here and applied to the sums.
+//!
+//! How: output channels are the vector loop. For every position the inputs that are summed over are collected in pairs
+//! (*panel*), for every 32 output channels the weights in the same order. A turn of the loops that move weights and y is
+//! then a product of two matrices, in tiles of 8 positions and 32 channels ([`super::dot`]). Blocks of channels share
+//! nothing that changes, so they run at the same time.
+use super::dot::{Lanes, Pair, tile};
+use super::{MAX_SUMMED, Turn, Turned, table};
+use crate::error::PlanError;
+use crate::prepare::Budget;
+use rayon::prelude::*;
+
+/// Output channels of a vector, and vectors of a block.
+const VECTOR: usize = 16;
+const BLOCK: usize = 2;
+/// Positions of a tile.
+const POSITIONS: usize = 8;
+
+/// Where a turn of the loops around the tiles begins.
+#[derive(Clone, Copy)]
+struct Turning {
+    /// First panel.
+    panel: usize,
+    y: usize,
+}
+
+pub(super) struct Narrow {
+    /// The largest weight, without its channel's factor.
+    pub(super) w_max: u64,
+    /// Common factor of each output channel.
+    factors: Vec<i64>,
+    /// Per block, then per turn of the loops that move weights, then per pair.
+    w: Vec<[Lanes; BLOCK]>,
+    /// Offsets in x that are summed.
+    summed: Vec<u32>,
+    /// x offset of every panel: groups of `positions` panels.
+    panels: Vec<u32>,
+    /// y offset of every position.
+    positions: Vec<u32>,
+    /// Turns of the loops that move weights.
+    turns: Vec<Turning>,
+    lane: Turned,
+    /// y positions a channel has accumulators for.
+    len: usize,
+}
+
+impl Narrow {
+    /// None where no loop moves weights and y alone, or where weights are not small.
+    pub(super) fn new(turns: &[Turn], w: &[i64], budget: &mut Budget) -> Result<Option<Narrow>, PlanError> {
+        let chosen = turns
+            .iter()
+            .enumerate()
+            .filter(|(_, t)| t.x == 0 && t.w > 0 && t.y > 0)
+            .filter_map(|(i, t)| Some((i, Turned::new(turns, i, t.extent.next_multiple_of(VECTOR))?)))
+            .max_by_key(|(_, t)| t.extent);
+        let Some((chosen, lane)) = chosen else { return Ok(None) };
+        let lane_step = turns[chosen].w;
+        let others = turns.iter().enumerate().filter(|(i, _)| *i != chosen).map(|(_, t)| *t);
+        let (summed, rest): (Vec<Turn>, Vec<Turn>) = others.partition(|t| t.y == 0);
+        let (positions, outer): (Vec<Turn>, Vec<Turn>) = rest.into_iter().partition(|t| t.w == 0);
+        let count = |loops: &[Turn]| loops.iter().try_fold(1usize, |n, t| n.checked_mul(t.extent));
+        let (Some(sums), Some(_), Some(around)) = (count(&summed), count(&positions), count(&outer)) else {
+            return Ok(None);
+        };
+        let blocks = lane.padded.div_ceil(VECTOR * BLOCK);
+        let packed = (sums.div_ceil(2) * around).checked_mul(blocks * BLOCK * VECTOR * 2);
+        // weights that are used more than once are not worth packing so often
+        let Some(packed) = packed.filter(|n| sums <= MAX_SUMMED && *n <= 16 * w.len() + 4096) else {
+            return Ok(None);
+        };
+        let place = |t: &Turn| lane.position(t.y).unwrap_or(0);
+        let both = table(&summed, |t| (t.extent, t.x, t.w));
+        let at = table(&positions, |t| (t.extent, t.x, place(t)));
+        let around = table(&outer, |t| (t.extent, t.w, place(t)));
+        let groups: Vec<Turn> = outer.iter().copied().filter(|t| t.x > 0).collect();
+        let group_of = table(&outer, |t| (t.extent, t.x, 0));
+        let (Some(both), Some(at), Some(around), Some(group_of)) = (both, at, around, group_of) else {
+            return Ok(None);
+        };
+        // turns at the same x share their panels
+        let mut starts: Vec<u32> =
+            table(&groups, |t| (t.extent, t.x, 0)).unwrap_or_default().iter().map(|g| g.0).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        let panels = starts.len().saturating_mul(at.len());
+        let len =
+            turns.iter().enumerate().filter(|(i, _)| *i != chosen).map(|(_, t)| (t.extent - 1) * place(t));
+        let len = len.sum::<usize>() + 1;
+        budget.elements((packed / 4 + panels) as u64)?;
+        budget.elements((panels.saturating_mul(sums.div_ceil(2)) / 2 + len * lane.padded / 2) as u64)?;
+        let turning = around
+            .iter()
+            .zip(&group_of)
+            .map(|((_, y), (x, _))| Turning {
+                panel: starts.binary_search(x).unwrap_or(0) * at.len(),
+                y: *y as usize,
+            })
+            .collect();
+        let channel = |c: usize| {
+            let (both, around) = (&both, &around);
+            around.iter().flat_map(move |(o, _)| {
+                both.iter().map(move |(_, s)| w[*o as usize + *s as usize + c * lane_step])
+            })
+        };
+        let (mut factors, mut w_max) = (vec![], 0);
+        for c in 0..lane.extent {
+            let (factor, most) = channel(c).fold((0, 0), |(g, m): (u64, u64), w| {
+                let w = w.unsigned_abs();
+                (gcd(g, w), m.max(w))
+            });
+            let factor = factor.max(1);
+            w_max = w_max.max(most / factor);
+            let Some(factor) = i64::try_from(factor).ok().filter(|_| w_max <= i16::MAX as u64) else {
+                return Ok(None);
+            };
+            factors.push(factor);
+        }
+        let mut rows = vec![[[0; 2 * VECTOR]; BLOCK]; packed / (BLOCK * VECTOR * 2)];
+        let pairs = sums.div_ceil(2);
+        let per_block = around.len() * pairs;
+        for (c, factor) in factors.iter().enumerate() {
+            let (block, v, l) = (c / (BLOCK * VECTOR), c / VECTOR % BLOCK, c % VECTOR);
+            let rows = &mut rows[block * per_block..][..per_block];
+            for ((o, _), rows) in around.iter().zip(rows.chunks_mut(pairs)) {
+                for (i, (_, s)) in both.iter().enumerate() {
+                    let w = w[*o as usize + *s as usize + c * lane_step];
+                    rows[i / 2][v][2 * l + i % 2] = if *factor == 1 { w } else { w / factor } as i16;
+                }
+            }
+        }
+        Ok(Some(Narrow {
+            w_max,
+            factors,
+            w: rows,
+            summed: both.iter().map(|s| s.0).collect(),
+            panels: starts.iter().flat_map(|g| at.iter().map(move |p| g + p.0)).collect(),
+            positions: at.iter().map(|p| p.1).collect(),
+            turns: turning,
+            lane,
+            len,
+        }))
+    }
+
+    /// Adds the products to y. Every |x| must be below 2¹⁵, every sum of products without the factors below 2³¹.
+    pub(super) fn run(&self, x: &[i64], y: &mut [i64]) {
+        let x: Vec<i16> = x.iter().map(|v| *v as i16).collect();
+        let pairs = self.summed.len().div_ceil(2);
+        let mut panels: Vec<Pair> = vec![[0; 2]; self.panels.len() * pairs];
+        panels.par_chunks_mut(pairs).zip(&self.panels).with_min_len(64).for_each(|(panel, at)| {
+            let x = &x[*at as usize..];
+            for (pair, at) in panel.iter_mut().zip(self.summed.chunks(2)) {
+                for (p, at) in pair.iter_mut().zip(at) {
+                    *p = x[*at as usize];
+                }
+            }
+        });
+        let per_block = self.turns.len() * pairs;
+        let sums: Vec<Vec<[[i32; VECTOR]; BLOCK]>> =
+            self.w.par_chunks(per_block).map(|w| self.block(w, &panels, pairs)).collect();
+        let Turned { step, extent, .. } = self.lane;
+        y.par_chunks_mut(step).enumerate().for_each(|(i, y)| {
+            let (high, c) = (i / extent, i % extent);
+            let (block, v, l) = (c / (BLOCK * VECTOR), c / VECTOR % BLOCK, c % VECTOR);
+            let (sums, factor) = (&sums[block], self.factors[c]);
+            for (y, sums) in y.iter_mut().zip(sums.iter().skip(high * step)) {
+                *y += factor * sums[v][l] as i64;
+            }
+        });
+    }
+
+    /// The sums of a block of channels, by position in y.
+    fn block(&self, w: &[[Lanes; BLOCK]], panels: &[Pair], pairs: usize) -> Vec<[[i32; VECTOR]; BLOCK]> {
+        let mut sums = vec![[[0i32; VECTOR]; BLOCK]; self.len];
+        for (turn, w) in self.turns.iter().zip(w.chunks(pairs)) {
+            let panel = |p: usize| &panels[(turn.panel + p) * pairs..][..pairs];
+            let mut add = |p: usize, tile: &[[i32; VECTOR]; BLOCK]| {
+                let sums = &mut sums[turn.y + self.positions[p] as usize];
+                for (sum, t) in sums.iter_mut().flatten().zip(tile.iter().flatten()) {
+                    *sum = sum.wrapping_add(*t);
+                }
+            };
+            let whole = self.positions.len() / POSITIONS * POSITIONS;
+            for p in (0..whole).step_by(POSITIONS) {
+                let tiles = tile::<BLOCK, POSITIONS>(w, std::array::from_fn(|i| panel(p + i)));
+                tiles.iter().enumerate().for_each(|(i, t)| add(p + i, t));
+            }
+            for p in whole..self.positions.len() {
+                add(p, &tile::<BLOCK, 1>(w, [panel(p)])[0]);
+            }
+        }
+        sums
+    }
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    // weights are multiples of the factor once it is found: one remainder each
+    match (u32::try_from(a), u32::try_from(b)) {
+        (Ok(0), _) => b,
+        (_, Ok(0)) => a,
+        (Ok(a), Ok(b)) if b % a == 0 => a as u64,
+        _ if a == 0 => b,
+        _ => gcd(b % a, a),
+    }
+}
