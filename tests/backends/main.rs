@@ -1,4 +1,5 @@
 //! The suite that every backend passes, on the prover. The reference backend and the example run it in their own crates.
+use std::sync::Arc;
 use tessera_api::{Container, FileKind};
 use tessera_checker::testing::conformance::{self, Codec, Settings};
 use tessera_plonky3::{Plonky3, Proof, ProvingKey, SecurityTarget, VerifyingKey};
@@ -11,10 +12,16 @@ fn container(bytes: &[u8], kind: FileKind) -> Result<Container, String> {
 fn plonky3_conforms() {
     let codec = Codec::<Plonky3> {
         proving_key: (
-            |key| key.to_container().to_bytes(),
+            // the file of a key does not hold its Program, which whoever reads it has
+            |key| {
+                let mut c = key.to_container();
+                c.put("program", &*key.program);
+                c.to_bytes()
+            },
             |bytes| {
                 let c = container(bytes, FileKind::ProvingKey)?;
-                ProvingKey::from_container(&c).map_err(|e| e.to_string())
+                let program = c.get("program").map_err(|e| e.to_string())?;
+                ProvingKey::from_container(&c, Arc::new(program)).map_err(|e| e.to_string())
             },
         ),
         verifying_key: (

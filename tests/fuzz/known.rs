@@ -5,6 +5,7 @@ use crate::driver::{MEMORY, alone};
 use crate::readers::{reads, zipped};
 use crate::tessera_files::files;
 use tessera::model::Model;
+use std::sync::Arc;
 use tessera_api::{Run, Seq, Values};
 
 /// Reads a file; says whether it is taken, and holds the reader to the common limit.
@@ -26,7 +27,7 @@ fn tables_of_many_rows_and_few_bytes() {
     let table = honest.program.tables.iter().position(|t| !t.provides.is_empty()).expect("a lookup table");
     for log in [20, 26] {
         let mut m = honest.clone();
-        let t = &mut m.program.tables[table];
+        let t = &mut Arc::make_mut(&mut m.program).tables[table];
         (t.rows, t.log_height) = ((1 << log) - 1, log);
         for c in &mut t.fixed {
             // padding equals the last row, so all rows have to be looked at
@@ -38,9 +39,10 @@ fn tables_of_many_rows_and_few_bytes() {
         let mut m = honest.clone();
         let fold = m.program.folds.len();
         if fold > 0 {
-            let f = &mut m.program.folds[0];
-            m.program.tables[f.table as usize].rows = 1 << log;
-            m.program.tables[f.table as usize].log_height = log;
+            let program = Arc::make_mut(&mut m.program);
+            let f = &mut program.folds[0];
+            program.tables[f.table as usize].rows = 1 << log;
+            program.tables[f.table as usize].log_height = log;
             f.segment_count = 1 << log;
             let step = Run { start: vec![1], loops: vec![(1 << log, vec![1])] };
             f.segments = Seq { dim: 1, runs: vec![step] };

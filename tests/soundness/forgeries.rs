@@ -261,10 +261,10 @@ fn a_changed_program_or_key() {
         let mut c = vk.to_container();
         c.parent = l.vk.program;
         assert!(tessera_plonky3::VerifyingKey::from_container(&c).is_err());
-        let mut c = Container::new(FileKind::ProvingKey, l.vk.program);
-        c.put("program", &program);
+        let mut c = pk.to_container();
+        c.parent = l.vk.program;
         c.put("key", &l.vk);
-        assert!(tessera_plonky3::ProvingKey::from_container(&c).is_err());
+        assert!(tessera_plonky3::ProvingKey::from_container(&c, pk.program.clone()).is_err());
     }
     assert!(tried >= 3);
     // fewer queries in the key

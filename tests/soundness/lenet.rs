@@ -29,7 +29,8 @@ pub fn lenet() -> &'static Lenet {
         let read = |extension: &str| std::fs::read(files.file(extension)).expect("a file");
         let model = Model::from_bytes(&read("tess")).expect("the model");
         let container = |extension, kind| Container::from_bytes(&read(extension), kind).expect("a container");
-        let pk = ProvingKey::from_container(&container("pk", FileKind::ProvingKey)).expect("the proving key");
+        let pk = ProvingKey::from_container(&container("pk", FileKind::ProvingKey), model.program.clone())
+            .expect("the proving key");
         let vk = VerifyingKey::from_container(&container("vk", FileKind::VerifyingKey))
             .expect("the verifying key");
         let (all, n) = images("fmnist_lenet");

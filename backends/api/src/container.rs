@@ -1,10 +1,15 @@
 //! The files a user sees: a magic, a format version, a kind, the digest of what the file belongs to, then sections.
 //!
 //! Layout (little endian): `TESSERA\0` · version u32 · kind u32 · parent digest 32 bytes · section count u32 ·
-//! per section {name length u32, name, body length u64} · bodies in order · BLAKE3 of everything before.
+//! per section {name length u32, name, body length u64, BLAKE3 of the body} · BLAKE3 of everything before · bodies in
+//! order, each behind zeros up to a multiple of [`ALIGNMENT`].
+//!
+//! A section is hashed when it is asked for, and bodies are shared, not copied: of a file that is mapped into memory only what
+//! is used is ever read.
 //!
 //! Invariants: reading never panics and never allocates by a length that exceeds what the file holds; a checksum, kind or
 //! version that is not expected is an error that names both.
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +17,9 @@ use std::fmt;
 /// First bytes of every file.
 pub const MAGIC: [u8; 8] = *b"TESSERA\0";
 /// Format version.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+/// Bodies begin at multiples of this, so that numbers in them can be read in place.
+pub const ALIGNMENT: usize = 64;
 const MAX_SECTIONS: usize = 64;
 
 /// A BLAKE3 digest.
@@ -49,6 +56,10 @@ pub fn digest_of<T: Serialize>(value: &T) -> Digest {
     postcard::to_io(value, &mut h).expect("plain data serializes");
     let h = h.into_inner().map_err(|e| e.into_error()).expect("a hasher takes every byte");
     Digest(*h.0.finalize().as_bytes())
+}
+
+fn hash(bytes: &[u8]) -> Digest {
+    Digest(*blake3::hash(bytes).as_bytes())
 }
 
 /// What a file is.
@@ -125,8 +136,33 @@ pub struct Container {
     pub kind: FileKind,
     /// Digest of what it belongs to: the Program for keys, the verifying key for proofs, all zero for models.
     pub parent: Digest,
-    /// Named bodies.
-    pub sections: BTreeMap<String, Vec<u8>>,
+    sections: BTreeMap<String, Section>,
+}
+
+/// A named body of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    body: Bytes,
+    /// BLAKE3 of the body: computed, or what the file says.
+    hash: Digest,
+}
+
+impl<T: Into<Bytes>> From<T> for Section {
+    fn from(body: T) -> Section {
+        let body = body.into();
+        Section { hash: hash(&body), body }
+    }
+}
+
+impl Section {
+    /// The body, compared with its hash.
+    pub fn bytes(&self) -> Result<Bytes, FileError> {
+        if hash(&self.body) == self.hash {
+            Ok(self.body.clone())
+        } else {
+            Err(FileError::Damaged("the checksum of a section does not match; it was changed on the way".into()))
+        }
+    }
 }
 
 impl Container {
@@ -135,26 +171,53 @@ impl Container {
         Container { kind, parent, sections: BTreeMap::new() }
     }
 
+    /// Adds a section as it is, or replaces it.
+    pub fn insert(&mut self, name: &str, section: impl Into<Section>) {
+        self.sections.insert(name.into(), section.into());
+    }
+
     /// Adds a section as postcard.
     pub fn put<T: Serialize>(&mut self, name: &str, value: &T) {
-        self.sections.insert(name.into(), postcard::to_allocvec(value).expect("plain data serializes"));
+        self.insert(name, postcard::to_allocvec(value).expect("plain data serializes"));
     }
 
     /// Reads a section written by [`Container::put`]; trailing bytes are an error.
     pub fn get<T: for<'a> Deserialize<'a>>(&self, name: &str) -> Result<T, FileError> {
-        let b = self.bytes(name)?;
-        match postcard::take_from_bytes(b) {
+        match postcard::take_from_bytes(&self.bytes(name)?) {
             Ok((v, [])) => Ok(v),
             Ok(_) => Err(FileError::Damaged(format!("section {name:?} has trailing bytes"))),
             Err(e) => Err(FileError::Damaged(format!("section {name:?}: {e}"))),
         }
     }
 
-    /// The bytes of a section.
-    pub fn bytes(&self, name: &str) -> Result<&[u8], FileError> {
+    /// The bytes of a section, compared with their hash.
+    pub fn bytes(&self, name: &str) -> Result<Bytes, FileError> {
+        self.section(name)?.bytes().map_err(|_| {
+            FileError::Damaged(format!(
+                "the checksum of section {name:?} does not match; it was changed on the way"
+            ))
+        })
+    }
+
+    /// What [`digest_of`] gives for the value in a section, read from the file's head.
+    pub fn digest(&self, name: &str) -> Result<Digest, FileError> {
+        Ok(self.section(name)?.hash)
+    }
+
+    /// Whether there is such a section.
+    pub fn contains(&self, name: &str) -> bool {
+        self.sections.contains_key(name)
+    }
+
+    /// Names and lengths of the sections, in order.
+    pub fn sections(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.sections.iter().map(|(name, s)| (name.as_str(), s.body.len()))
+    }
+
+    /// A section, which is not looked at yet.
+    pub fn section(&self, name: &str) -> Result<&Section, FileError> {
         self.sections
             .get(name)
-            .map(Vec::as_slice)
             .ok_or_else(|| FileError::Damaged(format!("section {name:?} is missing")))
     }
 
@@ -165,21 +228,27 @@ impl Container {
         out.extend((self.kind as u32).to_le_bytes());
         out.extend(self.parent.0);
         out.extend((self.sections.len() as u32).to_le_bytes());
-        for (name, body) in &self.sections {
+        for (name, s) in &self.sections {
             out.extend((name.len() as u32).to_le_bytes());
             out.extend(name.as_bytes());
-            out.extend((body.len() as u64).to_le_bytes());
+            out.extend((s.body.len() as u64).to_le_bytes());
+            out.extend(s.hash.0);
         }
-        for body in self.sections.values() {
-            out.extend(body);
+        out.extend(hash(&out).0);
+        for s in self.sections.values() {
+            out.resize(out.len().next_multiple_of(ALIGNMENT), 0);
+            out.extend_from_slice(&s.body);
         }
-        let sum = blake3::hash(&out);
-        out.extend(sum.as_bytes());
         out
     }
 
     /// Reads a file of the expected kind.
     pub fn from_bytes(bytes: &[u8], expected: FileKind) -> Result<Container, FileError> {
+        Container::from_shared(Bytes::copy_from_slice(bytes), expected)
+    }
+
+    /// Reads a file of the expected kind without copying it.
+    pub fn from_shared(bytes: Bytes, expected: FileKind) -> Result<Container, FileError> {
         let cut = |what: &str| FileError::Damaged(format!("it ends inside the {what}"));
         if bytes.get(..8) != Some(&MAGIC[..]) {
             return Err(FileError::Magic);
@@ -192,6 +261,11 @@ impl Container {
             Ok(s)
         };
         let u32_of = |b: &[u8]| u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+        let digest_of = |b: &[u8]| {
+            let mut d = Digest::default();
+            d.0.copy_from_slice(b);
+            d
+        };
         let found = u32_of(take(4, "version")?);
         if found != FORMAT {
             return Err(FileError::Version { found });
@@ -201,8 +275,7 @@ impl Container {
         if kind != expected {
             return Err(FileError::Kind { expected, found: kind });
         }
-        let mut parent = Digest::default();
-        parent.0.copy_from_slice(take(32, "digest")?);
+        let parent = digest_of(take(32, "digest")?);
         let n = u32_of(take(4, "section count")?) as usize;
         if n > MAX_SECTIONS {
             return Err(FileError::Damaged(format!("{n} sections, at most {MAX_SECTIONS} are possible")));
@@ -215,27 +288,37 @@ impl Container {
                 .to_string();
             let mut len = [0; 8];
             len.copy_from_slice(take(8, "section table")?);
-            heads.push((name, u64::from_le_bytes(len)));
+            heads.push((name, u64::from_le_bytes(len), digest_of(take(32, "section table")?)));
         }
-        let mut sections = BTreeMap::new();
-        for (name, len) in heads {
-            let len = usize::try_from(len).map_err(|_| cut("sections"))?;
-            let body = take(len, "sections")?.to_vec();
-            if sections.insert(name.clone(), body).is_some() {
-                return Err(FileError::Damaged(format!("section {name:?} stands twice")));
-            }
-        }
-        let sum = take(32, "checksum")?;
-        let end = at;
-        if *blake3::hash(&bytes[..end - 32]).as_bytes() != *sum {
+        let sum = digest_of(take(32, "checksum")?);
+        if hash(&bytes[..at - 32]) != sum {
             return Err(FileError::Damaged(
                 "the checksum does not match; it was changed or cut on the way".into(),
             ));
         }
-        if end != bytes.len() {
+        let mut sections = BTreeMap::new();
+        for (name, len, hash) in heads {
+            let begin = at.next_multiple_of(ALIGNMENT);
+            let end = usize::try_from(len).ok().and_then(|l| begin.checked_add(l));
+            let end = end.filter(|e| *e <= bytes.len()).ok_or_else(|| cut("sections"))?;
+            if bytes[at..begin].iter().any(|b| *b != 0) {
+                return Err(FileError::Damaged("there is something between its sections".into()));
+            }
+            at = end;
+            let section = Section { body: bytes.slice(begin..end), hash };
+            if sections.insert(name.clone(), section).is_some() {
+                return Err(FileError::Damaged(format!("section {name:?} stands twice")));
+            }
+        }
+        if at != bytes.len() {
             return Err(FileError::Damaged("bytes follow the end".into()));
         }
         Ok(Container { kind, parent, sections })
+    }
+
+    /// Errs on the first section that is not what its hash says.
+    pub fn check(&self) -> Result<(), FileError> {
+        self.sections.keys().try_for_each(|name| self.bytes(name).map(|_| ()))
     }
 
     /// Errs unless the file belongs to `expected`.

@@ -15,11 +15,13 @@ pub mod program;
 pub mod seq;
 pub mod trace;
 pub mod validate;
+mod varints;
 
 pub use backend::{
     Backend, Capabilities, Cost, Prices, ProveError, SetupError, Timings, Verified, VerifyError,
 };
-pub use container::{Container, Digest, FileError, FileKind};
+pub use bytes::Bytes;
+pub use container::{Container, Digest, FileError, FileKind, Section};
 pub use plan::{ContractLoop, RowOp, RowStep, Step, WitnessPlan};
 pub use program::*;
 pub use seq::{Run, Seq};

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Format version of Program and WitnessPlan.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A whole relation; see the module's text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,7 @@ pub struct Program {
     /// [`VERSION`].
     pub version: u32,
     /// Integer data shared by fixed columns and the witness plan (weights, already scaled).
+    #[serde(with = "crate::varints")]
     pub constants: Vec<Arc<Vec<i64>>>,
     /// Tables of cells.
     pub tables: Vec<Table>,

@@ -261,7 +261,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = pk.to_container().to_bytes();
     println!("pk {} KiB written in {:.1} ms", file.len() / 1024, t.elapsed().as_secs_f64() * 1e3);
     let t = Instant::now();
-    let pk = ProvingKey::from_container(&Container::from_bytes(&file, FileKind::ProvingKey)?)?;
+    let pk = ProvingKey::from_container(&Container::from_bytes(&file, FileKind::ProvingKey)?, pk.program)?;
     println!("pk read in {:.1} ms", t.elapsed().as_secs_f64() * 1e3);
     let mut all = vec![];
     let mut verify = vec![];
@@ -303,7 +303,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     time("setup", &|| backend.setup(&program).is_ok());
     time("read pk", &|| {
         let c = Container::from_bytes(&file, FileKind::ProvingKey);
-        c.is_ok_and(|c| ProvingKey::from_container(&c).is_ok())
+        c.is_ok_and(|c| ProvingKey::from_container(&c, pk.program.clone()).is_ok())
     });
     let least = |f: &dyn Fn(&(String, f64, f64)) -> f64, i: usize| {
         all.iter().map(|p| f(&p[i])).fold(f64::INFINITY, f64::min) * 1e3

@@ -9,7 +9,7 @@ use crate::adversary::Tamper;
 use crate::air::compile::Compiled;
 use crate::air::{Air, Factor, Node};
 use crate::eval::{Arithmetic, Packed, Ready, ReadyPart, Single, Weights, lanes, pair, prepare, product};
-use crate::p3::{E, F, Mat, PF, PackedValue, PrimeCharacteristicRing, signed};
+use crate::p3::{E, F, Mat, PF, PackedValue, PrimeCharacteristicRing, Stored, signed};
 use crate::rows::BaseColumns;
 use p3_maybe_rayon::prelude::*;
 use tessera_api::{Program, ProveError};
@@ -224,7 +224,7 @@ fn scan(columns: &mut Columns, column: usize, ratio: impl Fn(usize) -> E) {
 }
 
 /// The sums of summed columns of all groups: two base columns each.
-pub fn sums(air: &Air, summed: &[Mat], monos: &[E]) -> Vec<Mat> {
+pub fn sums(air: &Air, summed: &[Stored], monos: &[E]) -> Vec<Mat> {
     air.groups.iter().zip(summed).map(|(g, m)| crate::p3::sums(m, &g.sum_weights(monos))).collect()
 }
 

@@ -3,10 +3,14 @@
 //! Invariants: what is read is validated before it is handed out; an encoding that is not the one this crate writes is
 //! refused, so a file cannot be changed without changing what it says; a file that belongs to something else is an error
 //! that names both.
+use crate::air::Group;
+use crate::air::compile::compile;
 use crate::air::reshape::Limits;
-use crate::keys::{Proof, ProvingKey, VerifyingKey, build};
+use crate::keys::{FixedColumns, Proof, ProvingKey, VerifyingKey, assemble};
+use crate::p3::{LOG_BLOWUP, decode, encode, loaded};
 use crate::security;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use tessera_api::{Container, Digest, FileError, FileKind, Program};
 
 /// Reads a section and insists on the canonical encoding.
@@ -43,30 +47,56 @@ impl VerifyingKey {
 }
 
 impl ProvingKey {
-    /// As a file that belongs to the Program. Committed columns are not stored: making them again costs no more than
-    /// reading them, since most of them are short descriptions expanded.
+    /// As a file that belongs to the Program, which is not in it. Fixed columns stand there with their low-degree extensions, as
+    /// they are used.
     pub fn to_container(&self) -> Container {
         let mut c = Container::new(FileKind::ProvingKey, self.vk.program);
-        c.put("program", &self.program);
         c.put("key", &self.vk);
+        c.insert("fixed", encode(&self.fixed));
+        c.insert("summed", encode(&self.summed));
+        let extended = self.committed.iter().flat_map(|c| self.scheme.matrices(c));
+        c.insert("fixed.extended", encode(extended));
+        let extended = self.summed_tree.iter().flat_map(|t| self.scheme.summed_matrices(t));
+        c.insert("summed.extended", encode(extended));
         c
     }
 
-    /// Reads a key and commits to its fixed columns again.
-    pub fn from_container(c: &Container) -> Result<ProvingKey, FileError> {
+    /// Reads the key of `program`, whose digest the caller has compared with the file's parent. Columns are used where they lie.
+    ///
+    /// # Correctness
+    /// A prover that was given wrong columns makes proofs that are rejected, nothing worse. Extensions are hashed again, and
+    /// must have the commitments of the verifying part.
+    pub fn from_container(c: &Container, program: Arc<Program>) -> Result<ProvingKey, FileError> {
         kind(c, FileKind::ProvingKey)?;
-        let program: Program = c.get("program")?;
         let vk: VerifyingKey = strict(c, "key")?;
-        let digest = program.digest();
-        c.check_parent(digest)?;
-        let key = build(program, digest, Limits::default(), |air| {
-            security::check(&vk.security, air)
-                .map(|()| vk.security)
-                .map_err(|reason| crate::unsupported(&reason))
-        });
-        let key = key.map_err(|e| FileError::Damaged(e.to_string()))?;
+        c.check_parent(vk.program)?;
+        let damaged = |why: String| FileError::Damaged(why);
+        let compiled = compile(&program, Limits::default()).map_err(|e| damaged(e.to_string()))?;
+        let foreign = || damaged("its verifying part is not that of its model".into());
+        if compiled.air != vk.air {
+            return Err(foreign());
+        }
+        vk.air.validate().map_err(FileError::Damaged)?;
+        security::check(&vk.security, &vk.air).map_err(FileError::Damaged)?;
+        let columns = |section: &str, width: fn(&Group) -> u32, log_blowup: usize| {
+            let shapes = vk.air.groups.iter().map(|g| (g.height() << log_blowup, width(g) as usize));
+            // matrices without columns are committed nowhere
+            let shapes: Vec<_> = shapes.filter(|s| log_blowup == 0 || s.1 > 0).collect();
+            decode(&c.bytes(section)?, &shapes)
+                .ok_or_else(|| damaged(format!("section {section:?} has not the size of its columns")))
+        };
+        let columns = FixedColumns {
+            fixed: columns("fixed", |g| g.fixed, 0)?.into_iter().map(loaded).collect(),
+            fixed_extended: columns("fixed.extended", |g| g.fixed, LOG_BLOWUP)?
+                .into_iter()
+                .map(loaded)
+                .collect(),
+            summed: columns("summed", |g| g.summed, 0)?,
+            summed_extended: columns("summed.extended", |g| g.summed, LOG_BLOWUP)?,
+        };
+        let key = assemble(program, vk.program, compiled, vk.security, columns);
         if key.vk != vk {
-            return Err(FileError::Damaged("its verifying part is not that of its model".into()));
+            return Err(foreign());
         }
         Ok(key)
     }

@@ -7,10 +7,11 @@ use crate::air::fixed::sparse;
 use crate::air::reshape::Limits;
 use crate::air::{Air, Group};
 use crate::p3::{Commitment, Committed, E, F, FriProof, LOG_BLOWUP, Mat, Opened};
-use crate::p3::{Scheme, SummedTree, extend};
+use crate::p3::{Scheme, Stored, SummedTree, extend, stored};
 use crate::security::{Report, SecurityParams, SecurityTarget, choose, report};
 use crate::unsupported;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use tessera_api::container::digest_of;
 use tessera_api::{Digest, Program, Public, SetupError};
 
@@ -49,7 +50,7 @@ impl VerifyingKey {
 /// What the prover keeps.
 pub struct ProvingKey {
     /// The relation.
-    pub program: Program,
+    pub program: Arc<Program>,
     /// The verifier's part.
     pub vk: VerifyingKey,
     /// Its digest.
@@ -60,7 +61,7 @@ pub struct ProvingKey {
     pub(crate) sparse: Vec<Mat>,
     pub(crate) sparse_extended: Vec<Mat>,
     pub(crate) committed: Option<Committed>,
-    pub(crate) summed: Vec<Mat>,
+    pub(crate) summed: Vec<Stored>,
     pub(crate) summed_tree: Option<SummedTree>,
 }
 
@@ -142,6 +143,14 @@ impl Round {
     }
 }
 
+/// The fixed columns of all groups on the trace domain, and the low-degree extensions of those that exist.
+pub(crate) struct FixedColumns {
+    pub fixed: Vec<Mat>,
+    pub fixed_extended: Vec<Mat>,
+    pub summed: Vec<Stored>,
+    pub summed_extended: Vec<Stored>,
+}
+
 /// Keys of a Program.
 pub fn setup(program: &Program, target: SecurityTarget) -> Result<ProvingKey, SetupError> {
     build(program.clone(), program.digest(), Limits::default(), |air| {
@@ -159,11 +168,29 @@ pub fn build(
     let compiled = compile(&program, limits)?;
     compiled.air.validate().map_err(|e| unsupported(&e))?;
     let security = parameters(&compiled.air)?;
-    let scheme = Scheme::new(&security.fri, None);
     let (fixed, summed) = compiled.fixed(&program)?;
-    let wide = |all: &[Mat]| -> Vec<Mat> { all.iter().filter(|m| m.width > 0).cloned().collect() };
-    let (commitment, committed) = scheme.commit(wide(&fixed)).unzip();
-    let (summed_commitment, summed_tree) = scheme.commit_summed(wide(&summed)).unzip();
+    let extended =
+        |all: &[Mat]| -> Vec<Mat> { all.iter().filter(|m| m.width > 0).cloned().map(extend).collect() };
+    let columns = FixedColumns {
+        fixed_extended: extended(&fixed),
+        summed_extended: extended(&summed).into_iter().map(stored).collect(),
+        fixed,
+        summed: summed.into_iter().map(stored).collect(),
+    };
+    Ok(assemble(Arc::new(program), program_digest, compiled, security, columns))
+}
+
+/// A key of its parts. The columns' commitments are computed, whatever the columns are.
+pub(crate) fn assemble(
+    program: Arc<Program>,
+    program_digest: Digest,
+    compiled: Compiled,
+    security: SecurityParams,
+    columns: FixedColumns,
+) -> ProvingKey {
+    let scheme = Scheme::new(&security.fri, None);
+    let (commitment, committed) = scheme.commit_extended(columns.fixed_extended).unzip();
+    let (summed_commitment, summed_tree) = scheme.commit_summed(columns.summed_extended).unzip();
     let sparse: Vec<Mat> = compiled.air.groups.iter().map(sparse).collect();
     let sparse_extended = sparse.iter().cloned().map(extend).collect();
     let vk = VerifyingKey {
@@ -174,7 +201,8 @@ pub fn build(
         security,
     };
     let digest = vk.digest();
-    Ok(ProvingKey {
+    let FixedColumns { fixed, summed, .. } = columns;
+    ProvingKey {
         program,
         vk,
         digest,
@@ -186,7 +214,7 @@ pub fn build(
         committed,
         summed,
         summed_tree,
-    })
+    }
 }
 
 const _: () = assert!(LOG_BLOWUP == 1, "constraints have degree 3 and the quotient two chunks");

@@ -1,6 +1,25 @@
 //! Reading and writing the files of the command: whole, or not at all.
 use crate::failure::{Failure, Result};
+use memmap2::Mmap;
 use std::path::{Path, PathBuf};
+use tessera_api::Bytes;
+
+/// Maps a file into memory: what is used of it is read when it is used.
+///
+/// The bytes change if somebody writes into the file meanwhile; [`write`] never does, it puts a new file in its place.
+pub fn map(path: &Path) -> Result<Bytes> {
+    let failed = |e: std::io::Error| Failure::io("read", path, &e);
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    // nothing can be mapped of an empty file, nor of what is no file
+    if length == 0 {
+        return read(path).map(Bytes::from);
+    }
+    // SAFETY: the mapping is read only, and our own files are replaced, never changed in place. Every section is hashed as it
+    // is read; a program that truncates the file meanwhile ends this one, as with any mapped file.
+    let mapped = unsafe { Mmap::map(&file) }.map_err(failed)?;
+    Ok(Bytes::from_owner(mapped))
+}
 
 /// Reads a whole file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {

@@ -1,16 +1,19 @@
 //! `model.tess`: the compiled model as one file, and what people and scripts want to know about it.
 //!
 //! Sections: `program`, `plan`, `metadata`, and per IR level `LEVEL.mlir` (text) and `LEVEL.params` (safetensors), so
-//! that running, comparing and re-compiling work from this file alone. Nothing here needs MLIR.
+//! that running, comparing and re-compiling work from this file alone. Levels are not looked at before they are used: proving
+//! needs none. Nothing here needs MLIR.
 //!
 //! Invariants: a model that was read is a valid Program whose public tensors are exactly the ports of its metadata;
 //! reading never panics.
 use crate::data::bind::Factor;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
+use crate::files;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use tessera_api::{Container, Digest, FileError, FileKind, Program, Public, Role, WitnessPlan};
+use std::sync::Arc;
+use tessera_api::{Bytes, Container, Digest, FileError, FileKind, Program, Public, Role, Section, WitnessPlan};
 
 /// The levels whose IR a model carries, from the top.
 pub const LEVELS: [&str; 3] = ["nn", "qnn", "circuit"];
@@ -100,12 +103,20 @@ pub struct Metadata {
 }
 
 /// IR of one level: text and parameters (safetensors bytes).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Level {
     /// MLIR.
-    pub text: String,
+    pub text: Section,
     /// Parameters that the text refers to.
-    pub params: Vec<u8>,
+    pub params: Section,
+}
+
+impl Level {
+    /// The text.
+    pub fn text(&self) -> Result<String, FileError> {
+        let bytes = self.text.bytes()?;
+        String::from_utf8(bytes.to_vec()).map_err(|_| FileError::Damaged("the IR of a level is not text".into()))
+    }
 }
 
 /// A compiled model.
@@ -114,40 +125,67 @@ pub struct Model {
     /// About it.
     pub metadata: Metadata,
     /// What is proven.
-    pub program: Program,
+    pub program: Arc<Program>,
     /// How a prover fills the tables.
     pub plan: WitnessPlan,
     /// IR by level name; see [`LEVELS`].
     pub levels: BTreeMap<String, Level>,
+    /// Digest of the Program, which keys name.
+    digest: Digest,
 }
 
 impl Model {
+    /// A model of its parts.
+    pub fn new(
+        metadata: Metadata,
+        program: Program,
+        plan: WitnessPlan,
+        levels: BTreeMap<String, Level>,
+    ) -> Model {
+        let digest = program.digest();
+        Model { metadata, program: Arc::new(program), plan, levels, digest }
+    }
+
+    /// Digest of the Program, which keys name.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut c = Container::new(FileKind::Model, Digest::default());
         c.put("metadata", &self.metadata);
-        c.put("program", &self.program);
+        c.put("program", &*self.program);
         c.put("plan", &self.plan);
         for (name, level) in &self.levels {
-            c.sections.insert(format!("{name}.mlir"), level.text.clone().into_bytes());
-            c.sections.insert(format!("{name}.params"), level.params.clone());
+            c.insert(&format!("{name}.mlir"), level.text.clone());
+            c.insert(&format!("{name}.params"), level.params.clone());
         }
         c.to_bytes()
     }
 
     /// Reads a file's bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
-        let c = Container::from_bytes(bytes, FileKind::Model)?;
+        Model::from_shared(Bytes::copy_from_slice(bytes))
+    }
+
+    /// Reads a file's bytes where they lie.
+    fn from_shared(bytes: Bytes) -> Result<Model> {
+        let c = Container::from_shared(bytes, FileKind::Model)?;
         let mut levels = BTreeMap::new();
         // a model compiled from IR has no levels above it
-        for name in LEVELS.into_iter().filter(|name| c.sections.contains_key(&format!("{name}.mlir"))) {
-            let text = String::from_utf8(c.bytes(&format!("{name}.mlir"))?.to_vec())
-                .map_err(|_| FileError::Damaged(format!("section \"{name}.mlir\" is not text")))?;
-            let params = c.bytes(&format!("{name}.params"))?.to_vec();
+        for name in LEVELS.into_iter().filter(|name| c.contains(&format!("{name}.mlir"))) {
+            let text = c.section(&format!("{name}.mlir"))?.clone();
+            let params = c.section(&format!("{name}.params"))?.clone();
             levels.insert(name.to_string(), Level { text, params });
         }
-        let model =
-            Model { metadata: c.get("metadata")?, program: c.get("program")?, plan: c.get("plan")?, levels };
+        let model = Model {
+            metadata: c.get("metadata")?,
+            program: Arc::new(c.get("program")?),
+            plan: c.get("plan")?,
+            levels,
+            digest: c.digest("program")?,
+        };
         model.program.validate().map_err(|e| FileError::Damaged(format!("section \"program\": {e}")))?;
         model.metadata.check(&model.program.publics)?;
         Ok(model)
@@ -155,8 +193,7 @@ impl Model {
 
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Model> {
-        let bytes = std::fs::read(path).map_err(|e| Failure::io("read", path, &e))?;
-        Model::from_bytes(&bytes)
+        Model::from_shared(files::map(path)?)
             .map_err(|f| f.in_file(path).help("write it with: tessera compile MODEL.onnx"))
     }
 }
@@ -245,10 +282,10 @@ pub(crate) mod tests {
             pipeline: vec!["cse".into()],
         };
         let levels = LEVELS.iter().map(|l| {
-            let level = Level { text: format!("// {l}\n"), params: vec![1, 2] };
+            let level = Level { text: format!("// {l}\n").into(), params: vec![1, 2].into() };
             (l.to_string(), level)
         });
-        Model { metadata, program, plan: WitnessPlan::default(), levels: levels.collect() }
+        Model::new(metadata, program, WitnessPlan::default(), levels.collect())
     }
 
     #[test]
@@ -269,7 +306,7 @@ pub(crate) mod tests {
             broken(&|m| m.metadata.inputs[0].name = "z".into()),
             broken(&|m| m.metadata.outputs[0].scale = f64::NAN),
             broken(&|m| m.metadata.inputs[0].shape = vec![usize::MAX, 4]),
-            broken(&|m| m.program.version = 9),
+            broken(&|m| Arc::make_mut(&mut m.program).version = 9),
         ];
         insta::assert_snapshot!(texts.join("\n\n"));
     }

@@ -13,7 +13,7 @@ use crate::show::program::Prediction;
 use serde::Serialize;
 use std::path::Path;
 use tessera_api::{
-    Backend, Container, Digest, FileError, FileKind, Program, Publics, Timings, Trace, Verified,
+    Backend, Bytes, Container, Digest, FileError, FileKind, Program, Publics, Timings, Trace, Verified,
 };
 use tessera_plonky3::{Plonky3, Proof, SecurityTarget};
 
@@ -104,17 +104,21 @@ pub struct ProvingKey {
 impl ProvingKey {
     /// Reads the key of a model. Errs when it is another model's.
     pub fn read(path: &Path, model: &Model) -> Result<ProvingKey> {
-        let bytes = files::read(path)?;
-        ProvingKey::from_bytes(&bytes, model).map_err(|f| f.in_file(path))
+        ProvingKey::from_shared(files::map(path)?, model).map_err(|f| f.in_file(path))
     }
 
     /// Reads a key's bytes.
     pub fn from_bytes(bytes: &[u8], model: &Model) -> Result<ProvingKey> {
-        let c = Container::from_bytes(bytes, FileKind::ProvingKey)?;
-        c.check_parent(model.program.digest()).map_err(|e| {
+        ProvingKey::from_shared(Bytes::copy_from_slice(bytes), model)
+    }
+
+    /// Reads a key's bytes where they lie.
+    fn from_shared(bytes: Bytes, model: &Model) -> Result<ProvingKey> {
+        let c = Container::from_shared(bytes, FileKind::ProvingKey)?;
+        c.check_parent(model.digest()).map_err(|e| {
             Failure::from(e).help("make the keys of this model with: tessera setup MODEL.tess")
         })?;
-        Ok(ProvingKey { key: tessera_plonky3::ProvingKey::from_container(&c)? })
+        Ok(ProvingKey { key: tessera_plonky3::ProvingKey::from_container(&c, model.program.clone())? })
     }
 
     /// Proves a trace.

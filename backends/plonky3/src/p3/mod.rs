@@ -22,6 +22,7 @@ use p3_merkle_tree::MerkleTreeMmcs;
 use p3_symmetric::{CompressionFunctionFromHasher, MerkleCap};
 use serde::{Deserialize, Serialize};
 pub use sponge::Sponge;
+pub use stored::{Stored, decode, encode, loaded, stored};
 use std::sync::{Arc, OnceLock};
 use summed::{ColumnData, ColumnMmcs};
 pub use summed::{Sums, sums};
@@ -29,6 +30,7 @@ pub use summed::{Sums, sums};
 mod hash;
 mod open;
 mod sponge;
+mod stored;
 mod summed;
 
 /// The base field.
@@ -61,7 +63,7 @@ pub type Commitment = MerkleCap<F, [u8; 32]>;
 /// Low-degree extensions and their tree.
 pub type Committed = <Pcs as p3_commit::Pcs<E, Sponge>>::ProverData;
 /// The tree of the key's summed columns.
-pub type SummedTree = Arc<<Tree as p3_commit::Mmcs<F>>::ProverData<Mat>>;
+pub type SummedTree = Arc<<Tree as p3_commit::Mmcs<F>>::ProverData<Stored>>;
 /// FRI's part of a proof.
 pub type FriProof = <Pcs as p3_commit::Pcs<E, Sponge>>::Proof;
 /// Opened values by commitment, matrix, point, column.
@@ -125,14 +127,23 @@ impl Scheme {
 
     /// Commits to matrices of the given log heights; none if there is no matrix.
     pub fn commit(&self, matrices: Vec<Mat>) -> Option<(Commitment, Committed)> {
-        (!matrices.is_empty()).then(|| self.mmcs.commit(matrices.into_iter().map(extend).collect()))
+        self.commit_extended(matrices.into_iter().map(extend).collect())
     }
 
-    /// Commits to summed columns, none if there is no matrix.
-    pub fn commit_summed(&self, matrices: Vec<Mat>) -> Option<(Commitment, SummedTree)> {
-        let (c, tree) = (!matrices.is_empty())
-            .then(|| self.mmcs.tree.commit(matrices.into_iter().map(extend).collect::<Vec<_>>()))?;
+    /// Commits to low-degree extensions; none if there is no matrix.
+    pub fn commit_extended(&self, extended: Vec<Mat>) -> Option<(Commitment, Committed)> {
+        (!extended.is_empty()).then(|| self.mmcs.commit(extended))
+    }
+
+    /// Commits to low-degree extensions of summed columns, none if there is no matrix.
+    pub fn commit_summed(&self, extended: Vec<Stored>) -> Option<(Commitment, SummedTree)> {
+        let (c, tree) = (!extended.is_empty()).then(|| self.mmcs.tree.commit(extended))?;
         Some((c, Arc::new(tree)))
+    }
+
+    /// The low-degree extensions of summed columns.
+    pub fn summed_matrices<'a>(&self, tree: &'a SummedTree) -> Vec<&'a Stored> {
+        self.mmcs.tree.get_matrices(tree.as_ref())
     }
 
     /// The summed columns' tree with the sums of one proof, given on the subgroup.

@@ -10,7 +10,7 @@
 //! if the columns are. That they are is known of a commitment in the verifying key alone, which is made by whoever makes the key and
 //! not by the prover, so this mode exists for that one commitment ([`Sums::commitment`]), and only where the verifier
 //! asks for it. The value of a sum at a queried point is recomputed from the row that the Merkle path authenticates.
-use super::{F, Mat, Tree};
+use super::{F, Mat, Stored, Tree};
 use p3_commit::{BatchOpening, BatchOpeningRef, Mmcs};
 use p3_matrix::{Dimensions, Matrix};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub enum ColumnData<M> {
     /// A tree of the key, and the matrices of sums that stand for its own.
     Summed {
         /// The key's.
-        tree: Arc<<Tree as Mmcs<F>>::ProverData<Mat>>,
+        tree: Arc<<Tree as Mmcs<F>>::ProverData<Stored>>,
         /// Low-degree extensions, rows in bit-reversed order.
         sums: Vec<M>,
     },
@@ -170,7 +170,7 @@ impl Mmcs<F> for ColumnMmcs {
 }
 
 /// Columns of sums of a matrix's rows: two base columns for each list of weights.
-pub fn sums(m: &Mat, weights: &[Vec<super::E>]) -> Mat {
+pub fn sums(m: &Stored, weights: &[Vec<super::E>]) -> Mat {
     use super::{E, PE, PF, PackedFieldExtension, PackedValue, PrimeCharacteristicRing};
     use p3_maybe_rayon::prelude::*;
     let width = 2 * weights.len();

@@ -178,7 +178,7 @@ fn finish(lowered: Lowered, labels: &[String], batch: usize, dump: Option<&Path>
         pipeline: vec![pipeline],
     };
     metadata.check(&placed.program.publics)?;
-    let model = Model { metadata, program: placed.program, plan: placed.plan, levels };
+    let model = Model::new(metadata, placed.program, placed.plan, levels);
     Ok(Compiled { model, placement: placed.dump, notes: about.notes })
 }
 
@@ -420,8 +420,8 @@ fn read_ir<'c>(context: &'c Context, o: &Compile, name: &str, bytes: &[u8]) -> R
 
 /// The IR of one level.
 fn emit(level: EmitLevel, lowered: &Lowered) -> Result<String> {
-    let found = lowered.levels.get(level.name()).map(|l| l.text.clone());
-    found.ok_or_else(|| {
+    let found = lowered.levels.get(level.name()).map(|l| l.text());
+    found.transpose()?.ok_or_else(|| {
         let reached: Vec<&str> = lowered.levels.keys().map(String::as_str).collect();
         Failure::new(format!("there is no IR of the level {}", level.name()))
             .expected(format!("one of {}", reached.join(", ")))

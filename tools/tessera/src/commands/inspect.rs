@@ -60,8 +60,9 @@ fn container(bytes: &[u8], screen: &Screen) -> Result<()> {
         Err(FileError::Kind { found, .. }) => Container::from_bytes(bytes, found)?,
         other => other?,
     };
+    file.check()?;
     let sections: Vec<Section> =
-        file.sections.iter().map(|(n, b)| Section { name: n.clone(), bytes: b.len() as u64 }).collect();
+        file.sections().map(|(name, bytes)| Section { name: name.into(), bytes: bytes as u64 }).collect();
     screen.line(format!("{}, {}", file.kind, show::bytes(bytes.len() as u64)));
     if file.kind == FileKind::Model {
         return model(&Model::from_bytes(bytes)?, &sections, bytes.len(), screen);
@@ -69,8 +70,7 @@ fn container(bytes: &[u8], screen: &Screen) -> Result<()> {
     if file.kind == FileKind::VerifyingKey {
         return verifying_key(&VerifyingKey::from_bytes(bytes)?, &sections, bytes.len(), screen);
     }
-    let metadata =
-        file.sections.contains_key("metadata").then(|| file.get::<Metadata>("metadata")).transpose()?;
+    let metadata = file.contains("metadata").then(|| file.get::<Metadata>("metadata")).transpose()?;
     screen.json(&serde_json::json!({
         "kind": kind(file.kind),
         "bytes": bytes.len(),

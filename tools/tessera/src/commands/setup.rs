@@ -34,7 +34,7 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
 
     let report = Report {
         model: model.metadata.name.clone(),
-        program: model.program.digest().to_string(),
+        program: model.digest().to_string(),
         proving_key: pk.display().to_string(),
         proving_key_bytes: keys.proving.len() as u64,
         verifying_key: vk.display().to_string(),
