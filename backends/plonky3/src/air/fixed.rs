@@ -2,7 +2,11 @@
 use super::Group;
 use super::compile::Compiled;
 use crate::p3::{F, Mat, PrimeCharacteristicRing, signed};
+use p3_maybe_rayon::prelude::*;
 use tessera_api::{Program, SetupError};
+
+/// Columns that are filled together: a cache line of cells.
+const COLUMNS: usize = 8;
 
 impl Compiled {
     /// The fixed columns of all groups, selectors included, on physical rows, and the summed ones apart. `program` is the
@@ -18,17 +22,24 @@ impl Compiled {
             let (width, pad) = (m.width, p.pad as usize);
             let log = self.factors[i].trailing_zeros() as usize;
             let columns = t.fixed.len();
-            for (c, column) in t.fixed.iter().enumerate() {
-                let values = program.fixed_values(t, column)?;
-                let padding = signed(column.padding);
+            // a few columns at a time, so that neighbouring cells are written together
+            for (k, some) in t.fixed.chunks(COLUMNS).enumerate() {
+                let values = some
+                    .par_iter()
+                    .map(|column| program.fixed_values(t, column))
+                    .collect::<Result<Vec<_>, _>>()?;
                 // k rows of the table stand side by side
-                let mut put = |r: usize, x: F| {
-                    let at = p.fixed as usize + (r & ((1 << log) - 1)) * columns + c;
+                let mut put = |r: usize, c: usize, x: F| {
+                    let at = p.fixed as usize + (r & ((1 << log) - 1)) * columns + k * COLUMNS + c;
                     m.values[(r >> log) * width + at] = x;
                 };
-                let (first, last) = (pad << log, (pad << log) + values.len());
-                (0..first).chain(last..1 << t.log_height).for_each(|r| put(r, padding));
-                values.iter().enumerate().for_each(|(r, x)| put(first + r, signed(*x)));
+                let (first, last) = (pad << log, (pad << log) + t.rows as usize);
+                for r in (0..first).chain(last..1 << t.log_height) {
+                    some.iter().enumerate().for_each(|(c, column)| put(r, c, signed(column.padding)));
+                }
+                for r in first..last {
+                    values.iter().enumerate().for_each(|(c, v)| put(r, c, signed(v[r - first])));
+                }
             }
             let m = &mut out[p.group];
             let width = m.width;
