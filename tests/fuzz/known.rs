@@ -4,8 +4,8 @@ use crate::allocation::peak;
 use crate::driver::{MEMORY, alone};
 use crate::readers::{reads, zipped};
 use crate::tessera_files::files;
-use tessera::model::Model;
 use std::sync::Arc;
+use tessera::model::Model;
 use tessera_api::{Run, Seq, Values};
 
 /// Reads a file; says whether it is taken, and holds the reader to the common limit.

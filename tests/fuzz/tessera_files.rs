@@ -56,7 +56,8 @@ fn made((family, seed): (Family, u64)) -> Files {
         calibration: Calibration { method: "min-max".into(), percentile: None, samples: 1, data: "d".into() },
         pipeline: vec![],
     };
-    let level = |l: &str| (l.to_string(), Level { text: format!("// {l}\n").into(), params: vec![1, 2].into() });
+    let level =
+        |l: &str| (l.to_string(), Level { text: format!("// {l}\n").into(), params: vec![1, 2].into() });
     let levels = LEVELS.into_iter().map(level).collect();
     let model = Model::new(metadata, c.program, c.plan, levels);
     let made = keys(&model, Security { bits: 40, regime: Regime::Proven }).expect("keys");

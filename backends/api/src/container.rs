@@ -160,7 +160,9 @@ impl Section {
         if hash(&self.body) == self.hash {
             Ok(self.body.clone())
         } else {
-            Err(FileError::Damaged("the checksum of a section does not match; it was changed on the way".into()))
+            Err(FileError::Damaged(
+                "the checksum of a section does not match; it was changed on the way".into(),
+            ))
         }
     }
 }
@@ -216,9 +218,7 @@ impl Container {
 
     /// A section, which is not looked at yet.
     pub fn section(&self, name: &str) -> Result<&Section, FileError> {
-        self.sections
-            .get(name)
-            .ok_or_else(|| FileError::Damaged(format!("section {name:?} is missing")))
+        self.sections.get(name).ok_or_else(|| FileError::Damaged(format!("section {name:?} is missing")))
     }
 
     /// The file's bytes.

@@ -55,6 +55,9 @@ pub struct Table {
     pub log_height: u8,
     /// Columns fixed at setup.
     pub fixed: Vec<FixedColumn>,
+    /// Whether the fixed columns are a commitment of the model's owner: a verifier knows that they are the same in all proofs,
+    /// but not what they are. See [`Program::architecture`].
+    pub committed: bool,
     /// Columns the prover fills.
     pub witness: Vec<WitnessColumn>,
     /// Row polynomials that vanish everywhere.
@@ -357,9 +360,36 @@ pub enum Operand {
 }
 
 impl Program {
-    /// The canonical bytes' BLAKE3 digest.
+    /// The BLAKE3 digest of the canonical bytes of the [`Program::architecture`].
     pub fn digest(&self) -> crate::container::Digest {
-        crate::container::digest_of(self)
+        use crate::container::digest_of;
+        if self.has_committed() { digest_of(&self.architecture()) } else { digest_of(self) }
+    }
+
+    /// Whether some of the fixed columns are a commitment of the model's owner.
+    pub fn has_committed(&self) -> bool {
+        self.tables.iter().any(|t| t.committed)
+    }
+
+    /// What is public of the Program: committed columns and the data that only they read are gone (zero, and empty).
+    pub fn architecture(&self) -> Program {
+        let mut p = self.clone();
+        let mut read = vec![false; p.constants.len()];
+        for t in &mut p.tables {
+            for c in &mut t.fixed {
+                if t.committed {
+                    c.values = Values::Seq(Seq::constant(&[0], t.rows as usize));
+                    c.padding = 0;
+                }
+                if let Values::Gather { constant, .. } = c.values
+                    && let Some(read) = read.get_mut(constant as usize)
+                {
+                    *read = true;
+                }
+            }
+        }
+        p.constants.iter_mut().zip(read).filter(|(_, read)| !read).for_each(|(c, _)| *c = Arc::default());
+        p
     }
 
     /// The values of a fixed column on its active rows. Errs where layout and data disagree.

@@ -260,6 +260,9 @@ impl Program {
                 }
             }
         }
+        if t.committed && !t.provides.is_empty() {
+            return invalid(format!("table {:?} provides tuples that a verifier does not know", t.name));
+        }
         for c in &t.constraints {
             expr(&c.expr, t, 3, "a constraint")?;
         }
@@ -367,6 +370,7 @@ mod tests {
             rows: 3,
             log_height: 2,
             fixed: vec![key],
+            committed: false,
             witness: vec![WitnessColumn { name: "m".into(), padding: 0 }],
             constraints: vec![],
             lookups: vec![],

@@ -25,6 +25,7 @@ fn table(name: &str, rows: usize, log_height: u8) -> Table {
         rows: rows as u32,
         log_height,
         fixed: vec![],
+        committed: false,
         witness: vec![],
         constraints: vec![],
         lookups: vec![],

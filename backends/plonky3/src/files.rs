@@ -7,7 +7,7 @@ use crate::air::Group;
 use crate::air::compile::compile;
 use crate::air::reshape::Limits;
 use crate::keys::{FixedColumns, Proof, ProvingKey, VerifyingKey, assemble};
-use crate::p3::{LOG_BLOWUP, decode, encode, loaded};
+use crate::p3::{LOG_BLOWUP, Stored, decode, encode, loaded};
 use crate::security;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -53,9 +53,12 @@ impl ProvingKey {
         let mut c = Container::new(FileKind::ProvingKey, self.vk.program);
         c.put("key", &self.vk);
         c.insert("fixed", encode(&self.fixed));
+        c.insert("model", encode(&self.model));
         c.insert("summed", encode(&self.summed));
         let extended = self.committed.iter().flat_map(|c| self.scheme.matrices(c));
         c.insert("fixed.extended", encode(extended));
+        let extended = self.model_committed.iter().flat_map(|c| self.scheme.matrices(c));
+        c.insert("model.extended", encode(extended));
         let extended = self.summed_tree.iter().flat_map(|t| self.scheme.summed_matrices(t));
         c.insert("summed.extended", encode(extended));
         c
@@ -85,12 +88,12 @@ impl ProvingKey {
             decode(&c.bytes(section)?, &shapes)
                 .ok_or_else(|| damaged(format!("section {section:?} has not the size of its columns")))
         };
+        let loaded = |c: Vec<Stored>| c.into_iter().map(loaded).collect::<Vec<_>>();
         let columns = FixedColumns {
-            fixed: columns("fixed", |g| g.fixed, 0)?.into_iter().map(loaded).collect(),
-            fixed_extended: columns("fixed.extended", |g| g.fixed, LOG_BLOWUP)?
-                .into_iter()
-                .map(loaded)
-                .collect(),
+            fixed: loaded(columns("fixed", |g| g.fixed, 0)?),
+            fixed_extended: loaded(columns("fixed.extended", |g| g.fixed, LOG_BLOWUP)?),
+            model: loaded(columns("model", |g| g.model, 0)?),
+            model_extended: loaded(columns("model.extended", |g| g.model, LOG_BLOWUP)?),
             summed: columns("summed", |g| g.summed, 0)?,
             summed_extended: columns("summed.extended", |g| g.summed, LOG_BLOWUP)?,
         };

@@ -24,6 +24,8 @@ pub struct VerifyingKey {
     pub air: Air,
     /// Commitment to the fixed columns that are opened as they are, if there are any.
     pub fixed: Option<Commitment>,
+    /// Commitment of the model's owner to weights that nobody else knows, if there are any.
+    pub model: Option<Commitment>,
     /// Commitment to the summed columns, if there are any.
     pub summed: Option<Commitment>,
     /// Parameters.
@@ -61,6 +63,8 @@ pub struct ProvingKey {
     pub(crate) sparse: Vec<Mat>,
     pub(crate) sparse_extended: Vec<Mat>,
     pub(crate) committed: Option<Committed>,
+    pub(crate) model: Vec<Mat>,
+    pub(crate) model_committed: Option<Committed>,
     pub(crate) summed: Vec<Stored>,
     pub(crate) summed_tree: Option<SummedTree>,
 }
@@ -85,6 +89,8 @@ pub struct Proof {
 pub enum Round {
     /// Fixed columns, in the key.
     Fixed,
+    /// Fixed columns in the commitment of the model's owner.
+    Model,
     /// Sums of the key's summed columns.
     Summed,
     /// The witness.
@@ -110,13 +116,26 @@ pub struct Shape {
 
 impl Round {
     /// In the order of commitment.
-    pub const ALL: [Round; 6] =
-        [Round::Fixed, Round::Summed, Round::Witness, Round::Second, Round::Third, Round::Quotient];
+    pub const ALL: [Round; 7] = [
+        Round::Fixed,
+        Round::Model,
+        Round::Summed,
+        Round::Witness,
+        Round::Second,
+        Round::Third,
+        Round::Quotient,
+    ];
+
+    /// Whether the commitment stands in the key.
+    pub fn in_key(self) -> bool {
+        matches!(self, Round::Fixed | Round::Model | Round::Summed)
+    }
 
     /// Base columns of a group in this round.
     pub fn width(self, g: &Group) -> usize {
         match self {
             Round::Fixed => g.fixed as usize,
+            Round::Model => g.model as usize,
             Round::Summed => 2 * g.sums.len(),
             Round::Witness => g.witness as usize,
             Round::Second => 2 * g.round2 as usize,
@@ -147,6 +166,8 @@ impl Round {
 pub(crate) struct FixedColumns {
     pub fixed: Vec<Mat>,
     pub fixed_extended: Vec<Mat>,
+    pub model: Vec<Mat>,
+    pub model_extended: Vec<Mat>,
     pub summed: Vec<Stored>,
     pub summed_extended: Vec<Stored>,
 }
@@ -168,16 +189,34 @@ pub fn build(
     let compiled = compile(&program, limits)?;
     compiled.air.validate().map_err(|e| unsupported(&e))?;
     let security = parameters(&compiled.air)?;
-    let (fixed, summed) = compiled.fixed(&program)?;
+    let [fixed, model, summed] = compiled.fixed(&program)?;
     let extended =
         |all: &[Mat]| -> Vec<Mat> { all.iter().filter(|m| m.width > 0).cloned().map(extend).collect() };
     let columns = FixedColumns {
         fixed_extended: extended(&fixed),
+        model_extended: extended(&model),
+        model,
         summed_extended: extended(&summed).into_iter().map(stored).collect(),
         fixed,
         summed: summed.into_iter().map(stored).collect(),
     };
     Ok(assemble(Arc::new(program), program_digest, compiled, security, columns))
+}
+
+/// Whether a verifying key is of this Program, by making it again. Of a Program without its owner's data (an
+/// [`Program::architecture`]), the commitment to those is all that may be anything.
+///
+/// # Errors
+/// When the Program cannot be compiled, the key's parameters do not reach the level they claim, or the keys differ.
+pub fn audit(program: &Program, vk: &VerifyingKey) -> Result<(), String> {
+    let same = build(program.clone(), program.digest(), Limits::default(), |air| {
+        crate::security::check(&vk.security, air).map(|()| vk.security).map_err(|reason| unsupported(&reason))
+    });
+    let mut same = same.map_err(|e| e.to_string())?.vk;
+    if program.has_committed() && program.architecture() == *program {
+        same.model = vk.model.clone();
+    }
+    if same == *vk { Ok(()) } else { Err("the key is not that of this model".into()) }
 }
 
 /// A key of its parts. The columns' commitments are computed, whatever the columns are.
@@ -190,6 +229,7 @@ pub(crate) fn assemble(
 ) -> ProvingKey {
     let scheme = Scheme::new(&security.fri, None);
     let (commitment, committed) = scheme.commit_extended(columns.fixed_extended).unzip();
+    let (model_commitment, model_committed) = scheme.commit_extended(columns.model_extended).unzip();
     let (summed_commitment, summed_tree) = scheme.commit_summed(columns.summed_extended).unzip();
     let sparse: Vec<Mat> = compiled.air.groups.iter().map(sparse).collect();
     let sparse_extended = sparse.iter().cloned().map(extend).collect();
@@ -197,11 +237,12 @@ pub(crate) fn assemble(
         program: program_digest,
         air: compiled.air.clone(),
         fixed: commitment,
+        model: model_commitment,
         summed: summed_commitment,
         security,
     };
     let digest = vk.digest();
-    let FixedColumns { fixed, summed, .. } = columns;
+    let FixedColumns { fixed, model, summed, .. } = columns;
     ProvingKey {
         program,
         vk,
@@ -212,6 +253,8 @@ pub(crate) fn assemble(
         sparse,
         sparse_extended,
         committed,
+        model,
+        model_committed,
         summed,
         summed_tree,
     }

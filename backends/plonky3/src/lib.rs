@@ -77,12 +77,14 @@ impl Backend for Plonky3 {
         let air = &compiled.air;
         let sum = |f: &dyn Fn(&air::Group) -> u64| air.groups.iter().map(f).sum::<u64>();
         Ok(Cost {
-            fixed_cells: sum(&|g| ((g.fixed + g.summed) as u64) << g.log_height),
+            fixed_cells: sum(&|g| ((g.fixed + g.model + g.summed) as u64) << g.log_height),
             witness_cells: sum(&|g| (g.witness as u64) << g.log_height),
             extension_cells: sum(&|g| ((g.round2 + g.round3) as u64) << g.log_height),
             lookups: air.measure.fractions,
             padding_rows: compiled.tables.iter().map(|t| (1u64 << t.log_height) - t.rows as u64).sum(),
-            opened_columns: sum(&|g| (g.fixed + g.summed + g.witness + 2 * (g.round2 + g.round3)) as u64),
+            opened_columns: sum(&|g| {
+                (g.fixed + g.model + g.summed + g.witness + 2 * (g.round2 + g.round3)) as u64
+            }),
         })
     }
 

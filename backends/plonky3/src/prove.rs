@@ -38,8 +38,9 @@ pub fn prove(
     let mut challenges = transcript.challenges(c1.as_ref(), air, p).ok_or_else(refused)?;
     let mut monos = symbol::evaluate(&air.monos, &challenges.0);
     let sums = columns::sums(air, &key.summed, &monos);
-    let base: Vec<Vec<&Mat>> =
-        (0..air.groups.len()).map(|g| vec![&key.fixed[g], &key.sparse[g], &witness[g], &sums[g]]).collect();
+    let base: Vec<Vec<&Mat>> = (0..air.groups.len())
+        .map(|g| vec![&key.fixed[g], &key.model[g], &key.sparse[g], &witness[g], &sums[g]])
+        .collect();
     let mut terminals = E::zero_vec(air.terminals as usize);
     let mut second = columns::round2(air, &key.compiled, &base, &monos, &mut terminals, tamper);
     tamper.round2(&mut second);
@@ -70,8 +71,9 @@ pub fn prove(
     tamper.terminals(&mut terminals, &Claims { air, monos: &monos, point: &challenges.0, publics: &publics });
     let alpha = transcript.alpha(&terminals, p).ok_or_else(refused)?;
 
-    let sources: [Option<&Committed>; 5] =
-        [key.committed.as_ref(), sums.as_ref(), d1.as_ref(), d2.as_ref(), d3.as_ref()];
+    let (fixed, model) = (key.committed.as_ref(), key.model_committed.as_ref());
+    let sources: [Option<&Committed>; 6] =
+        [fixed, model, sums.as_ref(), d1.as_ref(), d2.as_ref(), d3.as_ref()];
     let of = |round: Round, g: usize| -> Option<&Mat> {
         let at = round.shapes(air).iter().position(|s| s.group == g)?;
         let k = Round::ALL.iter().position(|r| *r == round)?;
@@ -84,10 +86,16 @@ pub fn prove(
             let sparse = Some(&key.sparse_extended[g]);
             quotient::evaluate(&quotient::Input {
                 log_height: group.log_height,
-                base: [of(Round::Fixed, g), sparse, of(Round::Witness, g), of(Round::Summed, g)]
-                    .into_iter()
-                    .flatten()
-                    .collect(),
+                base: [
+                    of(Round::Fixed, g),
+                    of(Round::Model, g),
+                    sparse,
+                    of(Round::Witness, g),
+                    of(Round::Summed, g),
+                ]
+                .into_iter()
+                .flatten()
+                .collect(),
                 extension: [of(Round::Second, g), of(Round::Third, g)].into_iter().flatten().collect(),
                 nodes: &prepare(group, &monos),
                 terminals: &terminals,

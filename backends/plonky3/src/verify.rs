@@ -41,16 +41,17 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
         Round::ALL.into_iter().filter(|r| *r == Round::Quotient || !r.shapes(air).is_empty()).collect();
     check_shapes(key, &rounds, proof)?;
 
-    // commitments by round; the first may be the key's
+    // commitments by round; the first ones are the key's
     let mut given = proof.commitments.iter();
     let mut commitment = |r: Round| match r {
         Round::Fixed => key.fixed.as_ref(),
+        Round::Model => key.model.as_ref(),
         Round::Summed => key.summed.as_ref(),
         _ if rounds.contains(&r) => given.next(),
         _ => None,
     };
     let all = Round::ALL.map(&mut commitment);
-    let [_, _, c1, c2, c3, Some(c4)] = all else {
+    let [_, _, _, c1, c2, c3, Some(c4)] = all else {
         return Err(VerifyError::Shape("the quotient's commitment is missing".into()));
     };
     let weak = || VerifyError::Opening("a proof of work is missing or wrong".into());
@@ -93,8 +94,14 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
             }
         };
         let pairs = |v: &[E]| -> Vec<E> { v.chunks_exact(2).map(|c| extension([c[0], c[1]])).collect() };
-        let base =
-            [at(Round::Fixed, 0), &sparse(group, zeta), at(Round::Witness, 0), at(Round::Summed, 0)].concat();
+        let base = [
+            at(Round::Fixed, 0),
+            at(Round::Model, 0),
+            &sparse(group, zeta),
+            at(Round::Witness, 0),
+            at(Round::Summed, 0),
+        ]
+        .concat();
         let ext = |point| [at(Round::Second, point), at(Round::Third, point)].concat();
         let (current, next) = (pairs(&ext(0)), pairs(&ext(1)));
         let nodes = prepare(group, &monos);
@@ -116,13 +123,14 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
 /// Every length of the proof.
 fn check_shapes(key: &VerifyingKey, rounds: &[Round], proof: &Proof) -> Result<(), VerifyError> {
     let air = &key.air;
-    let committed = rounds.iter().filter(|r| !matches!(r, Round::Fixed | Round::Summed)).count();
+    let committed = rounds.iter().filter(|r| !r.in_key()).count();
     shape("commitments", committed, proof.commitments.len())?;
-    for c in proof.commitments.iter().chain(&key.fixed).chain(&key.summed) {
+    for c in proof.commitments.iter().chain(&key.fixed).chain(&key.model).chain(&key.summed) {
         shape("roots of a commitment", 1, c.num_roots())?;
     }
     for (what, round, c) in [
         ("commitment to fixed columns", Round::Fixed, &key.fixed),
+        ("commitment of the model's owner", Round::Model, &key.model),
         ("commitment to summed columns", Round::Summed, &key.summed),
     ] {
         shape(what, usize::from(rounds.contains(&round)), c.iter().count())?;

@@ -103,6 +103,7 @@ impl Domain {
             rows,
             log_height: crate::log_height(rows as usize),
             fixed: vec![],
+            committed: false,
             witness: vec![],
             constraints: vec![],
             lookups: vec![],

@@ -58,6 +58,9 @@ pub struct PlaceOptions {
     pub w_width: Option<usize>,
     /// Whether weights of several output channels share a cell where ranges allow it.
     pub pack: bool,
+    /// Whether weights and biases are their owner's: committed apart, unknown to verifiers. They are never packed then: what
+    /// packing rests on are their ranges, which nobody proves.
+    pub committed: bool,
 }
 
 impl Default for PlaceOptions {
@@ -70,7 +73,7 @@ impl Default for PlaceOptions {
             lookup: 150.0,
             column_bytes: 1600.0,
         };
-        PlaceOptions { batch: 1, prices, x_width: None, w_width: None, pack: true }
+        PlaceOptions { batch: 1, prices, x_width: None, w_width: None, pack: true, committed: false }
     }
 }
 

@@ -17,6 +17,8 @@ use tessera_api::Prices;
 pub struct Placement {
     /// Proofs per batch.
     pub batch: usize,
+    /// Whether weights and biases are committed by their owner.
+    pub committed: bool,
     /// In graph order.
     pub contractions: Vec<Contraction>,
     /// Border monomials (s, z) of each contraction, for one batch entry.
@@ -94,7 +96,10 @@ pub fn place(g: &Graph, options: &PlaceOptions) -> Result<Placement, PlaceError>
         let y = op.results[0];
         let mut c = Contraction::new(g, (y, *x, *w), spec, &wanted[&y], batch, &op.source)?;
         c.pack = pack::FACTOR;
-        if !options.pack || !pack::possible(g, &roots, &clusters, &outputs, &buses, &c, &wanted[&y]) {
+        if !options.pack
+            || options.committed
+            || !pack::possible(g, &roots, &clusters, &outputs, &buses, &c, &wanted[&y])
+        {
             c.pack = 1;
         }
         borders.push(c.borders(&wanted[&y]));
@@ -105,6 +110,7 @@ pub fn place(g: &Graph, options: &PlaceOptions) -> Result<Placement, PlaceError>
     let border_width = if borders.iter().all(|b| b.is_empty()) { 0 } else { 8 };
     Ok(Placement {
         batch,
+        committed: options.committed,
         contractions,
         borders,
         clusters,
@@ -232,11 +238,12 @@ impl Placement {
         let mut s = String::new();
         let _ = writeln!(
             s,
-            "placement of {} contractions, {} clusters in {} tables, batch {}",
+            "placement of {} contractions, {} clusters in {} tables, batch {}{}",
             self.contractions.len(),
             self.clusters.iter().map(Vec::len).sum::<usize>(),
             self.clusters.len(),
-            self.batch
+            self.batch,
+            if self.committed { ", committed weights" } else { "" }
         );
         let _ = writeln!(s, "\ntables");
         for t in &program.tables {

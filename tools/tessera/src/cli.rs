@@ -47,6 +47,10 @@ pub enum Command {
     Compile(Compile),
     /// Make the proving key and the verifying key of a compiled model, beside it
     Setup(Setup),
+    /// Write what is public of a model with committed weights: its architecture
+    Publish(Publish),
+    /// Check that a verifying key is of a model, or of an architecture, by making it again
+    Audit(Audit),
     /// Run the model on an input and prove the output
     Prove(Prove),
     /// Check a proof
@@ -154,6 +158,10 @@ pub struct Compile {
     /// How many inputs one proof covers
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub batch: u32,
+    /// Whether the verifying key is of these weights, which anybody can check who has the model, or of weights that their owner
+    /// commits to and nobody else has
+    #[arg(long, value_enum, default_value = "public")]
+    pub weights: Weights,
     /// How ranges are found in the calibration data
     #[arg(long, value_enum, default_value = "min-max")]
     pub calibration_method: CalibrationMethod,
@@ -184,6 +192,35 @@ pub struct Compile {
     /// Reading data
     #[command(flatten)]
     pub data: Data,
+}
+
+/// What a verifying key says of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Weights {
+    /// They are fixed with the relation.
+    Public,
+    /// They are what their owner committed to.
+    Committed,
+}
+
+/// `tessera publish`
+#[derive(Debug, Args)]
+pub struct Publish {
+    /// A model compiled with --weights committed
+    pub model: PathBuf,
+    /// Where to write the architecture
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// `tessera audit`
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// The compiled model, or what its owner published of it
+    pub model: PathBuf,
+    /// The verifying key
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
 }
 
 /// `tessera setup`

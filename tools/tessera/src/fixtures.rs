@@ -1,4 +1,5 @@
 //! Models and data inside the binary, and networks made on the spot: what `demo` shows and `bench` measures.
+use crate::cli::Weights;
 use crate::data::bind::Factor;
 use crate::data::{Array, DataFile, Numbers};
 use crate::failure::{Failure, Result};
@@ -17,6 +18,8 @@ pub struct Fixture {
     pub divisor: f64,
     /// Inferences a proof covers.
     pub batch: usize,
+    /// What the verifying key says of weights.
+    pub weights: Weights,
 }
 
 /// Where a fixture comes from.
@@ -44,15 +47,22 @@ const LENET: Fixture = Fixture {
     source: Source::Shipped { onnx: include_bytes!("../../../tests/models/fmnist_lenet.onnx"), data: FMNIST },
     divisor: 255.0,
     batch: 1,
+    weights: Weights::Public,
 };
 const VGG: Fixture = generated("vgg16", networks::vgg16, &[3, 32, 32]);
 
 const fn generated(name: &'static str, onnx: fn() -> Vec<u8>, image: &'static [usize]) -> Fixture {
-    Fixture { name, source: Source::Generated { onnx, image }, divisor: 255.0, batch: 1 }
+    Fixture {
+        name,
+        source: Source::Generated { onnx, image },
+        divisor: 255.0,
+        batch: 1,
+        weights: Weights::Public,
+    }
 }
 
 /// What is measured, in this order.
-pub const ALL: [Fixture; 9] = [
+pub const ALL: [Fixture; 10] = [
     LENET,
     Fixture { name: "fmnist_lenet_x100", batch: 100, ..LENET },
     Fixture {
@@ -70,12 +80,13 @@ pub const ALL: [Fixture; 9] = [
             data: include_bytes!("../../../tests/models/digits_test.npz"),
         },
         divisor: 16.0,
-        batch: 1,
+        ..LENET
     },
     generated("mlp", networks::mlp, &[784]),
     generated("mobilenet", networks::mobilenet, &[3, 32, 32]),
     generated("resnet18", networks::resnet18, &[3, 32, 32]),
     VGG,
+    Fixture { name: "vgg16_committed", weights: Weights::Committed, ..VGG },
     Fixture { name: "vgg16_x16", batch: 16, ..VGG },
 ];
 

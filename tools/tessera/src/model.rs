@@ -7,13 +7,15 @@
 //! Invariants: a model that was read is a valid Program whose public tensors are exactly the ports of its metadata;
 //! reading never panics.
 use crate::data::bind::Factor;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::files;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use tessera_api::{Bytes, Container, Digest, FileError, FileKind, Program, Public, Role, Section, WitnessPlan};
+use tessera_api::{
+    Bytes, Container, Digest, FileError, FileKind, Program, Public, Role, Section, WitnessPlan,
+};
 
 /// The levels whose IR a model carries, from the top.
 pub const LEVELS: [&str; 3] = ["nn", "qnn", "circuit"];
@@ -115,7 +117,8 @@ impl Level {
     /// The text.
     pub fn text(&self) -> Result<String, FileError> {
         let bytes = self.text.bytes()?;
-        String::from_utf8(bytes.to_vec()).map_err(|_| FileError::Damaged("the IR of a level is not text".into()))
+        String::from_utf8(bytes.to_vec())
+            .map_err(|_| FileError::Damaged("the IR of a level is not text".into()))
     }
 }
 
@@ -151,6 +154,35 @@ impl Model {
         self.digest
     }
 
+    /// What is public of a model whose weights are its owner's: no weights, no plan, no IR. None where all is public.
+    pub fn architecture(&self) -> Option<Model> {
+        self.program.has_committed().then(|| Model {
+            metadata: self.metadata.clone(),
+            program: Arc::new(self.program.architecture()),
+            plan: WitnessPlan::default(),
+            levels: BTreeMap::new(),
+            digest: self.digest,
+        })
+    }
+
+    /// Whether this is an architecture without its weights: nothing that runs.
+    pub fn is_architecture(&self) -> bool {
+        self.program.has_committed() && self.plan.steps.is_empty()
+    }
+
+    /// Errs where there are no weights to work with.
+    pub fn with_weights(&self) -> Result<&Model> {
+        if self.is_architecture() {
+            return Err(Failure::new(format!(
+                "this file is the architecture of {}, without its weights",
+                self.metadata.name
+            ))
+            .expected("the model as its owner compiled it")
+            .help("tessera audit compares an architecture with a verifying key"));
+        }
+        Ok(self)
+    }
+
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut c = Container::new(FileKind::Model, Digest::default());
@@ -179,13 +211,16 @@ impl Model {
             let params = c.section(&format!("{name}.params"))?.clone();
             levels.insert(name.to_string(), Level { text, params });
         }
-        let model = Model {
+        let mut model = Model {
             metadata: c.get("metadata")?,
             program: Arc::new(c.get("program")?),
             plan: c.get("plan")?,
             levels,
             digest: c.digest("program")?,
         };
+        if model.program.has_committed() {
+            model.digest = model.program.digest();
+        }
         model.program.validate().map_err(|e| FileError::Damaged(format!("section \"program\": {e}")))?;
         model.metadata.check(&model.program.publics)?;
         Ok(model)

@@ -68,7 +68,7 @@ pub struct Keys {
 
 /// Makes the keys of a model.
 pub fn keys(model: &Model, security: Security) -> Result<Keys> {
-    let (pk, vk) = security.backend().setup(&model.program)?;
+    let (pk, vk) = security.backend().setup(&model.with_weights()?.program)?;
     let file = |mut c: Container| {
         c.put("metadata", &model.metadata);
         c.to_bytes()
@@ -173,6 +173,27 @@ impl VerifyingKey {
     /// Digest of the Program it is for.
     pub fn program(&self) -> Digest {
         self.key.program
+    }
+
+    /// The commitment to weights that are their owner's.
+    pub fn weights(&self) -> Option<Digest> {
+        self.key.model.as_ref().map(tessera_api::container::digest_of)
+    }
+
+    /// Errs unless the key is what [`keys`] makes of this model, or of a model of this architecture.
+    pub fn audit(&self, model: &Model) -> Result<()> {
+        let wrong = |why: String| {
+            Failure::rejected("this verifying key is not of this model")
+                .expected(format!("a key for program {}", model.digest()))
+                .found(why)
+        };
+        if self.key.program != model.digest() {
+            return Err(wrong(format!("a key for program {}", self.key.program)));
+        }
+        if self.metadata != model.metadata {
+            return Err(wrong("other names, shapes or scales in the key".into()));
+        }
+        tessera_plonky3::keys::audit(&model.program, &self.key).map_err(wrong)
     }
 
     /// Checks a proof.

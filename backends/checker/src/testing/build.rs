@@ -105,6 +105,7 @@ impl Build {
             rows: rows as u32,
             log_height,
             fixed: vec![],
+            committed: false,
             witness: vec![],
             constraints: vec![],
             lookups: vec![],

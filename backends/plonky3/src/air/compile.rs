@@ -4,7 +4,7 @@
 //! the second writes the constraints. What depends on rows is forgotten here: the result's size is that of the Program's
 //! text, not of its tables.
 use super::basis::{Combination, Request, Selectors, selectors};
-use super::nodes::{self, Place, Sum};
+use super::nodes::{self, FixedKind, Place, Sum};
 use super::reshape::{Limits, Reshaped, reshape};
 use super::rows::{Walk, intern, minus, plus};
 use super::symbol::{Exponents, Monomials, balanced};
@@ -113,7 +113,8 @@ pub fn compile(program: &Program, limits: Limits) -> Result<Compiled, SetupError
     };
     let values = c.plan(&mut walks)?;
     let (groups, places, dense) = c.layout();
-    let cells: u64 = groups.iter().map(|g| ((g.fixed + g.summed + g.witness) as u64) << g.log_height).sum();
+    let cells: u64 =
+        groups.iter().map(|g| ((g.fixed + g.model + g.summed + g.witness) as u64) << g.log_height).sum();
     if cells > MAX_CELLS {
         return Err(unsupported(format!("{cells} committed cells; at most {MAX_CELLS} are possible")));
     }
@@ -303,30 +304,46 @@ impl Compiler<'_> {
             });
             let sparse = sparse.collect();
             let (fixed, dense) = (t.fixed.len() as u32, s.dense.len() as u32);
-            let summed = self.summed(places.len());
-            let (own, others) = if summed { (0, fixed) } else { (fixed, 0) };
+            let kind = if t.committed {
+                FixedKind::Model
+            } else if self.summed(places.len()) {
+                FixedKind::Summed
+            } else {
+                FixedKind::Fixed
+            };
+            let own = match kind {
+                FixedKind::Fixed => &mut group.fixed,
+                FixedKind::Summed => &mut group.summed,
+                FixedKind::Model => &mut group.model,
+            };
+            let first = *own;
+            *own += fixed;
             places.push(Place {
                 group: g,
                 pad,
-                fixed: if summed { group.summed } else { group.fixed },
-                summed,
-                dense: group.fixed + own,
+                fixed: first,
+                fixed_base: 0,
+                kind,
+                dense: group.fixed,
                 sparse,
                 witness: group.witness,
                 witness_base: 0,
                 first: 0,
             });
-            group.fixed += own + dense;
-            group.summed += others;
+            group.fixed += dense;
             group.witness += t.witness.len() as u32;
             group.tables.push(t.name.clone());
             all.push(s);
         }
         for p in &mut places {
             let g = &groups[p.group];
-            p.sparse.iter_mut().for_each(|s| *s += g.fixed);
-            p.first = g.fixed;
-            p.witness_base = g.fixed + g.sparse.len() as u32;
+            let committed = g.fixed + g.model;
+            p.sparse.iter_mut().for_each(|s| *s += committed);
+            p.first = committed;
+            p.witness_base = committed + g.sparse.len() as u32;
+            if p.kind == FixedKind::Model {
+                p.fixed_base = g.fixed;
+            }
         }
         (groups, places, all)
     }
@@ -375,7 +392,7 @@ impl Compiler<'_> {
             let lanes = &self.lanes[*f];
             let answers = (&s.answers[r].1[..], &s.answers[p].1[..]);
             let mut node = nodes::horner(place, column, walk, lanes, answers, &mut monos);
-            if let (true, Node::Horner { parts, .. }) = (place.summed, &mut node) {
+            if let (true, Node::Horner { parts, .. }) = (place.kind == FixedKind::Summed, &mut node) {
                 for p in parts {
                     p.sum = Some(group.sums.len() as u32);
                     let cells = std::mem::take(&mut p.dot.cells);

@@ -1,6 +1,7 @@
 //! Values of the fixed columns: the Program's, selectors, and the sparse ones that are never committed.
 use super::Group;
 use super::compile::Compiled;
+use super::nodes::FixedKind;
 use crate::p3::{F, Mat, PrimeCharacteristicRing, signed};
 use p3_maybe_rayon::prelude::*;
 use tessera_api::{Program, SetupError};
@@ -9,25 +10,29 @@ use tessera_api::{Program, SetupError};
 const COLUMNS: usize = 8;
 
 impl Compiled {
-    /// The fixed columns of all groups, selectors included, on physical rows, and the summed ones apart. `program` is the
+    /// The fixed columns of all groups on physical rows: those with the selectors, the model's, the summed ones. `program` is the
     /// Program before reshaping.
-    pub fn fixed(&self, program: &Program) -> Result<(Vec<Mat>, Vec<Mat>), SetupError> {
+    pub fn fixed(&self, program: &Program) -> Result<[Vec<Mat>; 3], SetupError> {
         let zero = |width: fn(&Group) -> u32| -> Vec<Mat> {
             let matrix = |g: &Group| Mat::new(F::zero_vec(g.height() * width(g) as usize), width(g) as usize);
             self.air.groups.iter().map(matrix).collect()
         };
-        let (mut out, mut summed) = (zero(|g| g.fixed), zero(|g| g.summed));
+        let (mut out, mut model, mut summed) = (zero(|g| g.fixed), zero(|g| g.model), zero(|g| g.summed));
         for (i, (t, p)) in program.tables.iter().zip(&self.places).enumerate() {
-            let m = if p.summed { &mut summed[p.group] } else { &mut out[p.group] };
+            let m = match p.kind {
+                FixedKind::Fixed => &mut out[p.group],
+                FixedKind::Summed => &mut summed[p.group],
+                FixedKind::Model => &mut model[p.group],
+            };
             let (width, pad) = (m.width, p.pad as usize);
             let log = self.factors[i].trailing_zeros() as usize;
             let columns = t.fixed.len();
             // a few columns at a time, so that neighbouring cells are written together
             for (k, some) in t.fixed.chunks(COLUMNS).enumerate() {
-                let values = some
-                    .par_iter()
-                    .map(|column| program.fixed_values(t, column))
-                    .collect::<Result<Vec<_>, _>>()?;
+                let values =
+                    some.par_iter()
+                        .map(|column| program.fixed_values(t, column))
+                        .collect::<Result<Vec<_>, _>>()?;
                 // k rows of the table stand side by side
                 let mut put = |r: usize, c: usize, x: F| {
                     let at = p.fixed as usize + (r & ((1 << log) - 1)) * columns + k * COLUMNS + c;
@@ -49,7 +54,7 @@ impl Compiled {
                 }
             }
         }
-        Ok((out, summed))
+        Ok([out, model, summed])
     }
 }
 

@@ -55,8 +55,8 @@ pub struct Air {
 
 /// Tables of one height, side by side.
 ///
-/// A row's base cells are the committed fixed columns, then the sparse ones, then the witness columns, then the coordinates of
-/// sums; its extension cells are those of round 2, then those of round 3.
+/// A row's base cells are the committed fixed columns, then the model's, then the sparse ones, then the witness columns, then the
+/// coordinates of sums; its extension cells are those of round 2, then those of round 3.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// Height as a power of two.
@@ -65,6 +65,8 @@ pub struct Group {
     pub tables: Vec<String>,
     /// Fixed columns committed in the key.
     pub fixed: u32,
+    /// Fixed columns in the commitment of the model's owner.
+    pub model: u32,
     /// Fixed columns that are 1 on the few physical rows listed and 0 elsewhere: never committed, the verifier evaluates them.
     pub sparse: Vec<Vec<u32>>,
     /// Columns of the witness.
@@ -97,7 +99,7 @@ impl Group {
     }
     /// The first base cell that is a coordinate of a sum.
     pub fn sums_at(&self) -> usize {
-        self.fixed as usize + self.sparse.len() + self.witness as usize
+        self.fixed as usize + self.model as usize + self.sparse.len() + self.witness as usize
     }
     /// Number of rows.
     pub fn height(&self) -> usize {
@@ -121,7 +123,7 @@ impl Air {
     pub fn count(&self) -> measure::Measure {
         let per_group = |g: &Group| {
             let nodes = g.nodes.iter().map(|n| n.constraints().0 + n.constraints().1);
-            let once = u64::from(g.fixed + g.witness) + 2 * g.sums.len() as u64;
+            let once = u64::from(g.fixed + g.model + g.witness) + 2 * g.sums.len() as u64;
             // extension columns are two base columns each at two points, the quotient two chunks of two base columns
             let openings = once + 4 * u64::from(g.round2 + g.round3) + 4;
             (nodes.sum::<usize>() as u64, openings)

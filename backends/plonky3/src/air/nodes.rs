@@ -7,6 +7,18 @@ use crate::p3::{F, PrimeCharacteristicRing, signed};
 use std::collections::BTreeMap;
 use tessera_api::{Cell, Constraint, Expr, Table};
 
+/// How the Program's fixed columns of a table are committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FixedKind {
+    /// In the key, with the selectors.
+    #[default]
+    Fixed,
+    /// In the key, and read through sums alone.
+    Summed,
+    /// By the model's owner.
+    Model,
+}
+
 /// Where the columns of a table lie in its group's rows.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
@@ -14,16 +26,18 @@ pub struct Place {
     pub group: usize,
     /// Physical row of active row 0.
     pub pad: u32,
-    /// First of the Program's fixed columns.
+    /// First of the Program's fixed columns among the group's columns of their kind.
     pub fixed: u32,
+    /// Where the group's columns of that kind start in a row; summed ones are no cells of a row.
+    pub fixed_base: u32,
     /// First of the table's committed selectors.
     pub dense: u32,
     /// Column of each sparse selector.
     pub sparse: Vec<u32>,
     /// First witness column, counted from the group's first witness column.
     pub witness: u32,
-    /// Whether the Program's fixed columns are the group's summed columns; `fixed` counts those then.
-    pub summed: bool,
+    /// What the Program's fixed columns are to the group.
+    pub kind: FixedKind,
     /// Where the group's witness columns start in a row.
     pub witness_base: u32,
     /// The group's column that is 1 on physical row 0.
@@ -34,7 +48,7 @@ impl Place {
     /// The row's column of a cell.
     pub fn cell(&self, c: Cell) -> u32 {
         match c {
-            Cell::Fixed(i) => self.fixed + i,
+            Cell::Fixed(i) => self.fixed_base + self.fixed + i,
             Cell::Witness(i) => self.witness_base + self.witness + i,
         }
     }

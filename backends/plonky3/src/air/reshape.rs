@@ -171,6 +171,7 @@ fn widen(t: &Table, log: u8) -> Table {
         log_height: t.log_height - log,
         witness: witness.collect(),
         fixed,
+        committed: t.committed,
         constraints,
         lookups,
         provides,

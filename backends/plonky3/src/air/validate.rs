@@ -92,9 +92,17 @@ impl Air {
 
     fn group(&self, g: &Group) -> Check {
         ensure(g.log_height <= MAX_LOG_HEIGHT, || format!("a table of 2^{} rows", g.log_height))?;
-        let wide = [g.fixed, g.witness, g.summed, 2 * g.sums.len().min(MAX_WIDTH) as u32, g.round2, g.round3]
-            .iter()
-            .any(|w| *w as usize > MAX_WIDTH);
+        let wide = [
+            g.fixed,
+            g.model,
+            g.witness,
+            g.summed,
+            2 * g.sums.len().min(MAX_WIDTH) as u32,
+            g.round2,
+            g.round3,
+        ]
+        .iter()
+        .any(|w| *w as usize > MAX_WIDTH);
         let sparse: usize = g.sparse.iter().map(Vec::len).sum();
         ensure(!wide && g.sparse.len() + sparse <= MAX_SPARSE, || "too many columns".into())?;
         for r in g.sparse.iter().flatten() {

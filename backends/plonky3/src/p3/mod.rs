@@ -22,8 +22,8 @@ use p3_merkle_tree::MerkleTreeMmcs;
 use p3_symmetric::{CompressionFunctionFromHasher, MerkleCap};
 use serde::{Deserialize, Serialize};
 pub use sponge::Sponge;
-pub use stored::{Stored, decode, encode, loaded, stored};
 use std::sync::{Arc, OnceLock};
+pub use stored::{Stored, decode, encode, loaded, stored};
 use summed::{ColumnData, ColumnMmcs};
 pub use summed::{Sums, sums};
 

@@ -98,7 +98,9 @@ mod tests {
             for (a, b) in matrices.iter().zip(read) {
                 assert_eq!((&a.values[..], a.width), (b.values.borrow(), b.width));
             }
-            for wrong in [&[(4, 3)][..], &[(4, 3), (3, 4)], &[(usize::MAX, usize::MAX)], &[(4, 3), (2, 4), (1, 1)]] {
+            for wrong in
+                [&[(4, 3)][..], &[(4, 3), (3, 4)], &[(usize::MAX, usize::MAX)], &[(4, 3), (2, 4), (1, 1)]]
+            {
                 assert!(decode(&b, wrong).is_none());
             }
         }

@@ -153,13 +153,14 @@ impl Honest {
         let wide = g.round2 as usize;
         let (row, column) = (cell / wide, (cell % wide) as u32);
         let base = |c: u32| {
-            let (fixed, sparse) = (&self.key.fixed[group], &self.key.sparse[group]);
-            let c = c as usize;
-            if c < fixed.width {
-                fixed.values[row * fixed.width + c]
-            } else {
-                sparse.values[row * sparse.width + c - fixed.width]
-            }
+            let mut c = c as usize;
+            let matrices = [&self.key.fixed[group], &self.key.model[group], &self.key.sparse[group]];
+            let m = matrices.into_iter().find(|m| {
+                let here = c < m.width;
+                c -= if here { 0 } else { m.width };
+                here
+            });
+            m.map(|m| m.values[row * m.width + c]).expect("a fixed column or a selector")
         };
         self.key.compiled.copies.iter().filter(|k| k.to == (group as u32, column)).any(|k| {
             let marked = k.to_end.cells.iter().any(|(c, _)| base(*c) != crate::p3::F::ZERO);

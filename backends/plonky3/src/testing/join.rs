@@ -110,7 +110,10 @@ pub fn join(seed: u64, s: Shape) -> Case {
         (fx, fx + 1)
     } else {
         let x = folded("X", &xs, vars, false, &mut r).add(&mut p, &mut tables);
-        let w = folded("W", &ws, vars, s.fixed, &mut r).add(&mut p, &mut tables);
+        let mut w = folded("W", &ws, vars, s.fixed, &mut r);
+        // now and then the weights are their owner's
+        w.table.committed = s.fixed && seed % 3 == 1;
+        let w = w.add(&mut p, &mut tables);
         (x, w)
     };
     let (left, right) = if r.random_range(0..2) == 0 { (fx, fw) } else { (fw, fx) };

@@ -10,6 +10,7 @@ mod edges;
 mod files;
 mod forgeries;
 mod join;
+mod model;
 mod random;
 mod soundness;
 mod suite;
@@ -72,6 +73,7 @@ pub fn table(name: &str, rows: usize, extra: u8) -> Table {
         rows: rows as u32,
         log_height: log_height(rows, extra),
         fixed: vec![],
+        committed: false,
         witness: vec![],
         constraints: vec![],
         lookups: vec![],

@@ -197,6 +197,8 @@ impl Emitter<'_> {
             name: name.into(),
             rows: rows as u32,
             log_height: log_height(rows),
+            // a table without fixed columns has nothing to commit to apart
+            committed: self.p.committed && !fixed.is_empty(),
             fixed,
             witness,
             constraints: vec![],

@@ -174,6 +174,7 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> 
                 data: &images,
                 factor: Some(factor),
                 batch: f.batch,
+                weights: f.weights,
                 method: CalibrationMethod::MinMax,
                 percentile: 99.9,
                 samples: 256,

@@ -1,5 +1,5 @@
 //! `tessera compile`: import, calibrate, quantize, lower, place; one file comes out. Given IR, it continues from there.
-use crate::cli::{CalibrationMethod, Compile, Level as EmitLevel};
+use crate::cli::{CalibrationMethod, Compile, Level as EmitLevel, Weights};
 use crate::data::DataFile;
 use crate::data::bind::{self, Factor, Inputs, Wanted};
 use crate::failure::{Failure, Problem, Result};
@@ -38,6 +38,8 @@ pub struct Request<'a> {
     pub factor: Option<Factor>,
     /// Inferences a proof covers.
     pub batch: usize,
+    /// What the verifying key will say of weights.
+    pub weights: Weights,
     /// How ranges are found.
     pub method: CalibrationMethod,
     /// For the method of that name.
@@ -80,7 +82,7 @@ pub fn compile(r: &Request) -> Result<Compiled> {
 pub fn compile_by(r: &Request, pipeline: &str) -> Result<Compiled> {
     let context = tessera_passes::context();
     let start = import(&context, r)?;
-    finish(lower(start, pipeline, r.dump_ir)?, &r.labels, r.batch, r.dump_ir)
+    finish(lower(start, pipeline, r.dump_ir)?, &r.labels, (r.batch, r.weights), r.dump_ir)
 }
 
 /// A module that no pass has seen yet, and what is known about it.
@@ -148,7 +150,12 @@ fn lower<'c>(start: Start<'c>, pipeline: &str, dump: Option<&Path>) -> Result<Lo
 }
 
 /// Places the circuit: what comes out is a model.
-fn finish(lowered: Lowered, labels: &[String], batch: usize, dump: Option<&Path>) -> Result<Compiled> {
+fn finish(
+    lowered: Lowered,
+    labels: &[String],
+    (batch, weights): (usize, Weights),
+    dump: Option<&Path>,
+) -> Result<Compiled> {
     let Lowered { module, about, pipeline, levels } = lowered;
     let level = level_of(module.as_operation())?;
     if level != "circuit" {
@@ -160,7 +167,8 @@ fn finish(lowered: Lowered, labels: &[String], batch: usize, dump: Option<&Path>
     }
     let (ins, outs) = ports(module.as_operation())?;
     let prices = tessera_plonky3::Plonky3::default().prices();
-    let options = PlaceOptions { batch, prices, ..PlaceOptions::default() };
+    let options =
+        PlaceOptions { batch, prices, committed: weights == Weights::Committed, ..PlaceOptions::default() };
     let placed = place(&module, &*params::of(module.as_operation())?, &options)?;
     if let Some(dir) = dump {
         files::write(&dir.join("program.txt"), placed.dump.as_bytes())?;
@@ -283,7 +291,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
             Some(level) if level != EmitLevel::Program => {
                 Ok(Done::Level(emit(level, &lowered)?, lowered.about.notes))
             }
-            _ => finish(lowered, &labels, o.batch as usize, dump)
+            _ => finish(lowered, &labels, (o.batch as usize, o.weights), dump)
                 .map(|compiled| Done::Model(Box::new(compiled))),
         }
     });
@@ -360,6 +368,7 @@ fn read_onnx<'c>(context: &'c Context, o: &Compile, name: &str, onnx: &[u8]) -> 
             data: &DataFile::read(calibration)?,
             factor: o.data.scale,
             batch: o.batch as usize,
+            weights: o.weights,
             method: o.calibration_method,
             percentile: o.percentile,
             samples: o.calibration_samples,

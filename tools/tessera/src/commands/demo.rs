@@ -3,7 +3,7 @@
 //! Invariant: nothing is staged: the demo calls what `compile`, `setup`, `prove` and `verify` call, writes the same
 //! files, and reads them back before it verifies.
 use super::{compile, prove, verify};
-use crate::cli::{CalibrationMethod, Demo, Regime};
+use crate::cli::{CalibrationMethod, Demo, Regime, Weights};
 use crate::failure::{Failure, Result};
 use crate::fixtures::{CLOTHES, Fixture};
 use crate::measure::{Stopwatch, Time, timed};
@@ -74,6 +74,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
         data: &images,
         factor: Some(factor),
         batch: 1,
+        weights: Weights::Public,
         method: CalibrationMethod::MinMax,
         percentile: 99.9,
         samples: 256,

@@ -3,6 +3,7 @@ use crate::cli::Command;
 use crate::failure::{Failure, Result};
 use crate::screen::Screen;
 
+pub mod audit;
 #[cfg(feature = "compiler")]
 pub mod bench;
 #[cfg(feature = "compiler")]
@@ -13,6 +14,7 @@ pub mod demo;
 pub mod eval;
 pub mod inspect;
 pub mod prove;
+pub mod publish;
 pub mod run;
 pub mod setup;
 pub mod shell;
@@ -22,6 +24,8 @@ pub mod verify;
 pub fn run(command: &Command, screen: &Screen) -> Result<()> {
     match command {
         Command::Setup(o) => setup::run(o, screen),
+        Command::Publish(o) => publish::run(o, screen),
+        Command::Audit(o) => audit::run(o, screen),
         Command::Prove(o) => prove::run(o, screen),
         Command::Verify(o) => verify::run(o, screen),
         Command::Run(o) => run::run(o, screen),

@@ -95,6 +95,7 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
 
 /// The model's witness plan, ready to run.
 pub fn prepare(model: &Model) -> Result<Prepared> {
+    let model = model.with_weights()?;
     Prepared::new(&model.program, &model.plan)
         .map_err(|e| Failure::new(format!("the witness plan does not fit the model: {e}")))
 }

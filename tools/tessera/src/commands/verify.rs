@@ -16,6 +16,9 @@ struct Report<'a> {
     verified: bool,
     model: &'a str,
     program: String,
+    /// The commitment to weights that are their owner's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<String>,
     source: String,
     #[serde(flatten)]
     statement: Statement,
@@ -57,6 +60,7 @@ pub fn run(o: &Verify, screen: &Screen) -> Result<()> {
         verified: true,
         model: &m.name,
         program: key.program().to_string(),
+        weights: key.weights().map(|d| d.to_string()),
         source: m.source.to_string(),
         inputs: inputs.collect(),
         statement,
@@ -98,6 +102,10 @@ fn explain(r: &Report, m: &Metadata, o: &Verify, screen: &Screen) {
         ports(&m.outputs)
     ));
     s.lines(10).iter().for_each(|l| screen.line(format!("             {l}")));
+    if let Some(weights) = &r.weights {
+        screen
+            .line(format!("  weights    those committed as {weights}, the same in every proof of this key"));
+    }
     if s.padding > 0 {
         screen.line(format!(
             "             and {} that only fill the batch",

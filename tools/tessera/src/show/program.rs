@@ -141,6 +141,7 @@ mod tests {
             rows,
             log_height,
             fixed: vec![],
+            committed: false,
             witness: vec![],
             constraints: vec![],
             lookups: vec![],

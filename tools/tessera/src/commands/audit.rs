@@ -1,0 +1,55 @@
+//! `tessera audit`: is this verifying key of that model? Made again, and compared.
+use crate::cli::Audit;
+use crate::failure::Result;
+use crate::model::Model;
+use crate::prover::VerifyingKey;
+use crate::screen::Screen;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    program: String,
+    key: String,
+    /// What the key's commitment to weights is, if they are their owner's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<String>,
+    /// Whether the weights were compared too.
+    weights_compared: bool,
+}
+
+/// Runs the command.
+///
+/// # Correctness
+/// Exit code 0 says that the key is what `tessera setup` makes of this model. Of an architecture, that it is so up to the
+/// commitment to weights, which may be to any.
+pub fn run(o: &Audit, screen: &Screen) -> Result<()> {
+    let model = Model::read(&o.model)?;
+    let key = VerifyingKey::read(&o.key)?;
+    key.audit(&model).map_err(|f| f.in_file(&o.key))?;
+    let report = Report {
+        model: model.metadata.name.clone(),
+        program: model.digest().to_string(),
+        key: key.digest().to_string(),
+        weights: key.weights().map(|d| d.to_string()),
+        weights_compared: !model.is_architecture(),
+    };
+    screen.json(&report);
+    screen.line(format!(
+        "{} key {} is of {} (program {})",
+        screen.style.good("right:"),
+        report.key,
+        report.model,
+        report.program
+    ));
+    if let Some(w) = &report.weights {
+        let compared = if report.weights_compared {
+            "they are this model's"
+        } else {
+            "they are its owner's, and may be any"
+        };
+        screen.line(format!("  weights    committed as {w}: {compared}"));
+    }
+    screen.line(format!("  security   {}", key.offer().text()));
+    Ok(())
+}
