@@ -61,12 +61,13 @@ fn made((family, seed): (Family, u64)) -> Files {
     let levels = LEVELS.into_iter().map(level).collect();
     let model = Model::new(metadata, c.program, c.plan, levels);
     let made = keys(&model, Security { bits: 40, regime: Regime::Proven }).expect("keys");
-    let key = ProvingKey::from_bytes(&made.proving, &model).expect("the proving key");
+    let (pk, vk) = (made.proving.to_bytes(), made.verifying.to_bytes());
+    let key = ProvingKey::from_bytes(&pk, &model).expect("the proving key");
     let trace = tessera_runtime::run(&model.program, &model.plan, c.inputs).expect("a witness");
     let publics = trace.publics.clone();
     let (proof, _) = key.prove(trace).expect("a proof");
     let proof = ProofFile { publics, used: 1, proof }.to_bytes(&key);
-    Files { tess: model.to_bytes(), model, pk: made.proving, vk: made.verifying, proof }
+    Files { tess: model.to_bytes(), model, pk, vk, proof }
 }
 
 /// Changes numbers of a section that holds a `T`.

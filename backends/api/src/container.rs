@@ -223,6 +223,16 @@ impl Container {
 
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = vec![];
+        self.write_to(&mut out).expect("memory takes every byte");
+        out
+    }
+
+    /// Writes the file's bytes and says how many they are. Bodies are not copied.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_to(&self, to: &mut impl std::io::Write) -> std::io::Result<u64> {
         let mut out = MAGIC.to_vec();
         out.extend(FORMAT.to_le_bytes());
         out.extend((self.kind as u32).to_le_bytes());
@@ -235,11 +245,15 @@ impl Container {
             out.extend(s.hash.0);
         }
         out.extend(hash(&out).0);
+        to.write_all(&out)?;
+        let mut at = out.len();
         for s in self.sections.values() {
-            out.resize(out.len().next_multiple_of(ALIGNMENT), 0);
-            out.extend_from_slice(&s.body);
+            let begin = at.next_multiple_of(ALIGNMENT);
+            to.write_all(&[0; ALIGNMENT][..begin - at])?;
+            to.write_all(&s.body)?;
+            at = begin + s.body.len();
         }
-        out
+        Ok(at as u64)
     }
 
     /// Reads a file of the expected kind.

@@ -1,15 +1,17 @@
 //! Reading and writing the files of the command: whole, or not at all.
 use crate::failure::{Failure, Result};
 use memmap2::Mmap;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use tessera_api::Bytes;
+use tessera_api::{Bytes, Container};
 
 /// Maps a file into memory: what is used of it is read when it is used.
 ///
 /// The bytes change if somebody writes into the file meanwhile; [`write`] never does, it puts a new file in its place.
 pub fn map(path: &Path) -> Result<Bytes> {
     let failed = |e: std::io::Error| Failure::io("read", path, &e);
-    let file = std::fs::File::open(path).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     // nothing can be mapped of an empty file, nor of what is no file
     if length == 0 {
@@ -28,13 +30,23 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// Writes a file under another name and renames it, so that nobody ever sees half of it.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_by(path, |file| file.write_all(bytes))
+}
+
+/// The same for one of our files, body by body. Returns its length.
+pub fn write_container(path: &Path, container: &Container) -> Result<u64> {
+    write_by(path, |file| container.write_to(file))
+}
+
+fn write_by<T>(path: &Path, f: impl FnOnce(&mut File) -> std::io::Result<T>) -> Result<T> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     if name.is_empty() {
         return Err(Failure::new(format!("{} is not a file name to write to", path.display())));
     }
     name.push(format!(".{}.part", std::process::id()));
     let part = path.with_file_name(name);
-    std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path)).map_err(|e| {
+    let written = File::create(&part).and_then(|mut file| f(&mut file));
+    written.and_then(|done| std::fs::rename(&part, path).map(|()| done)).map_err(|e| {
         let _ = std::fs::remove_file(&part);
         let f = Failure::io("write", path, &e);
         match e.kind() {

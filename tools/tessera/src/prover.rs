@@ -59,9 +59,9 @@ impl Offer {
 /// Both keys as files.
 pub struct Keys {
     /// `model.pk`
-    pub proving: Vec<u8>,
+    pub proving: Container,
     /// `model.vk`
-    pub verifying: Vec<u8>,
+    pub verifying: Container,
     /// What proofs will be worth.
     pub offer: Offer,
 }
@@ -71,7 +71,7 @@ pub fn keys(model: &Model, security: Security) -> Result<Keys> {
     let (pk, vk) = security.backend().setup(&model.with_weights()?.program)?;
     let file = |mut c: Container| {
         c.put("metadata", &model.metadata);
-        c.to_bytes()
+        c
     };
     Ok(Keys { proving: file(pk.to_container()), verifying: file(vk.to_container()), offer: offer(&vk) })
 }

@@ -105,32 +105,35 @@ impl Narrow {
                 both.iter().map(move |(_, s)| w[*o as usize + *s as usize + c * lane_step])
             })
         };
-        let (mut factors, mut w_max) = (vec![], 0);
-        for c in 0..lane.extent {
-            let (factor, most) = channel(c).fold((0, 0), |(g, m): (u64, u64), w| {
-                let w = w.unsigned_abs();
-                (gcd(g, w), m.max(w))
-            });
-            let factor = factor.max(1);
-            w_max = w_max.max(most / factor);
-            let Some(factor) = i64::try_from(factor).ok().filter(|_| w_max <= i16::MAX as u64) else {
-                return Ok(None);
-            };
-            factors.push(factor);
-        }
+        // factor and largest weight of each channel
+        let scales: Vec<(u64, u64)> = (0..lane.extent)
+            .into_par_iter()
+            .map(|c| {
+                channel(c)
+                    .fold((0, 0), |(g, m): (u64, u64), w| (gcd(g, w.unsigned_abs()), m.max(w.unsigned_abs())))
+            })
+            .map(|(factor, most)| (factor.max(1), most / factor.max(1)))
+            .collect();
+        let w_max = scales.iter().map(|s| s.1).max().unwrap_or(0);
+        let factors = scales.iter().map(|s| i64::try_from(s.0).ok()).collect::<Option<Vec<i64>>>();
+        let Some(factors) = factors.filter(|_| w_max <= i16::MAX as u64) else { return Ok(None) };
         let mut rows = vec![[[0; 2 * VECTOR]; BLOCK]; packed / (BLOCK * VECTOR * 2)];
         let pairs = sums.div_ceil(2);
-        let per_block = around.len() * pairs;
-        for (c, factor) in factors.iter().enumerate() {
-            let (block, v, l) = (c / (BLOCK * VECTOR), c / VECTOR % BLOCK, c % VECTOR);
-            let rows = &mut rows[block * per_block..][..per_block];
-            for ((o, _), rows) in around.iter().zip(rows.chunks_mut(pairs)) {
-                for (i, (_, s)) in both.iter().enumerate() {
-                    let w = w[*o as usize + *s as usize + c * lane_step];
-                    rows[i / 2][v][2 * l + i % 2] = if *factor == 1 { w } else { w / factor } as i16;
+        rows.par_chunks_mut(around.len() * pairs)
+            .zip(factors.par_chunks(BLOCK * VECTOR))
+            .enumerate()
+            .for_each(|(block, (rows, factors))| {
+                for (k, factor) in factors.iter().enumerate() {
+                    let (v, l) = (k / VECTOR, k % VECTOR);
+                    let first = (block * BLOCK * VECTOR + k) * lane_step;
+                    for ((o, _), rows) in around.iter().zip(rows.chunks_mut(pairs)) {
+                        for (i, (_, s)) in both.iter().enumerate() {
+                            let w = w[*o as usize + *s as usize + first];
+                            rows[i / 2][v][2 * l + i % 2] = if *factor == 1 { w } else { w / factor } as i16;
+                        }
+                    }
                 }
-            }
-        }
+            });
         Ok(Some(Narrow {
             w_max,
             factors,

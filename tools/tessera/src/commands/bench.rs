@@ -192,12 +192,12 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> 
             let model = Model::read(&file("tess"))?;
             let (keys, times) = repeat(o.runs, || prover::keys(&model, security))?;
             let m = medians(&times, Some(peak_rss_mb()));
-            files::write(&file("pk"), &keys.proving)?;
-            files::write(&file("vk"), &keys.verifying)?;
+            let proving_bytes = files::write_container(&file("pk"), &keys.proving)?;
+            let verifying_bytes = files::write_container(&file("vk"), &keys.verifying)?;
             Ok(json!({
                 "setup": m,
-                "key_bytes": keys.proving.len(),
-                "verifying_key_bytes": keys.verifying.len(),
+                "key_bytes": proving_bytes,
+                "verifying_key_bytes": verifying_bytes,
             }))
         }
         "prove" => {

@@ -103,13 +103,13 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
     bar.finish_and_clear();
     let keys = keys?;
     let (pk, vk) = (files::beside(&path, "pk"), files::beside(&path, "vk"));
-    files::write(&pk, &keys.proving)?;
-    files::write(&vk, &keys.verifying)?;
+    let proving_bytes = files::write_container(&pk, &keys.proving)?;
+    let verifying_bytes = files::write_container(&vk, &keys.verifying)?;
     step(2, "setup", Some(setup_time.wall_s));
     more(&format!(
         "a proving key ({}), and a verifying key ({}) that commits to the weights",
-        show::bytes(keys.proving.len() as u64),
-        show::bytes(keys.verifying.len() as u64)
+        show::bytes(proving_bytes),
+        show::bytes(verifying_bytes)
     ));
 
     // the image
@@ -206,8 +206,8 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
         cheat_rejected: rejected,
         security: verified,
         model_bytes,
-        proving_key_bytes: keys.proving.len() as u64,
-        verifying_key_bytes: keys.verifying.len() as u64,
+        proving_key_bytes: proving_bytes,
+        verifying_key_bytes: verifying_bytes,
         proof_bytes: bytes.len() as u64,
         compile: compile_time,
         setup: setup_time,

@@ -29,16 +29,16 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
     bar.finish_and_clear();
     let keys = keys.map_err(|f| f.in_file(&o.model))?;
     let (pk, vk) = (files::beside(&o.model, "pk"), files::beside(&o.model, "vk"));
-    files::write(&pk, &keys.proving)?;
-    files::write(&vk, &keys.verifying)?;
+    let proving_bytes = files::write_container(&pk, &keys.proving)?;
+    let verifying_bytes = files::write_container(&vk, &keys.verifying)?;
 
     let report = Report {
         model: model.metadata.name.clone(),
         program: model.digest().to_string(),
         proving_key: pk.display().to_string(),
-        proving_key_bytes: keys.proving.len() as u64,
+        proving_key_bytes: proving_bytes,
         verifying_key: vk.display().to_string(),
-        verifying_key_bytes: keys.verifying.len() as u64,
+        verifying_key_bytes: verifying_bytes,
         security: keys.offer,
         time,
     };
