@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_program_is_a_table_of_tables() {
-        let mut p = crate::model::tests::tiny().program;
+        let mut p = (*crate::model::tests::tiny().program).clone();
         let table = |name: &str, rows: u32, log_height: u8| Table {
             name: name.into(),
             rows,
