@@ -9,7 +9,7 @@ use crate::adversary::Tamper;
 use crate::air::compile::Compiled;
 use crate::air::{Air, Factor, Node};
 use crate::eval::{Arithmetic, Packed, Ready, ReadyPart, Single, Weights, lanes, pair, prepare, product};
-use crate::p3::{E, F, Mat, PF, PackedValue, PrimeCharacteristicRing, Stored, signed};
+use crate::p3::{DEGREE, E, F, Mat, PF, PackedValue, PrimeCharacteristicRing, Stored, signed};
 use crate::rows::BaseColumns;
 use p3_maybe_rayon::prelude::*;
 use tessera_api::{Program, ProveError};
@@ -107,8 +107,8 @@ impl Task<'_> {
             Task::Horner { ratio, parts, .. } => {
                 mark(ratio);
                 parts.iter().for_each(|p| mark(&p.dot));
-                let others =
-                    |p: &ReadyPart| p.gate.into_iter().chain(p.sum.into_iter().flat_map(|s| [s, s + 1]));
+                let coordinates = |p: &ReadyPart| p.sum.into_iter().flat_map(|s| s..s + DEGREE);
+                let others = |p: &ReadyPart| p.gate.into_iter().chain(coordinates(p));
                 parts.iter().flat_map(others).for_each(|c| used[c] = true);
             }
             Task::Dot { dot, .. } => mark(dot),
@@ -223,7 +223,7 @@ fn scan(columns: &mut Columns, column: usize, ratio: impl Fn(usize) -> E) {
     columns.values[start * w + column] = x;
 }
 
-/// The sums of summed columns of all groups: two base columns each.
+/// The sums of summed columns of all groups: [`DEGREE`] base columns each.
 pub fn sums(air: &Air, summed: &[Stored], monos: &[E]) -> Vec<Mat> {
     air.groups.iter().zip(summed).map(|(g, m)| crate::p3::sums(m, &g.sum_weights(monos))).collect()
 }

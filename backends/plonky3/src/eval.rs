@@ -10,8 +10,8 @@
 use crate::air::symbol::Poly;
 use crate::air::{Dot, Factor, Group, Node};
 use crate::p3::{
-    BasedVectorSpace, E, F, Field, PE, PF, PackedFieldExtension, PackedValue, PrimeCharacteristicRing,
-    coordinates, signed,
+    BasedVectorSpace, DEGREE, E, F, Field, PE, PF, PackedFieldExtension, PackedValue,
+    PrimeCharacteristicRing, coordinates, signed,
 };
 use p3_field::Algebra;
 
@@ -28,7 +28,7 @@ pub trait Arithmetic {
     /// An extension constant.
     fn constant(e: E) -> Self::X;
     /// The extension element with these coordinates.
-    fn from_coordinates(c: [Self::B; 2]) -> Self::X;
+    fn from_coordinates(c: [Self::B; DEGREE]) -> Self::X;
     /// x·b.
     fn scale(x: Self::X, b: Self::B) -> Self::X;
     /// The weighted sum over a row.
@@ -63,7 +63,7 @@ impl Arithmetic for Packed {
         PE::from(e)
     }
     #[inline]
-    fn from_coordinates(c: [PF; 2]) -> PE {
+    fn from_coordinates(c: [PF; DEGREE]) -> PE {
         PE::from_basis_coefficients_fn(|i| c[i])
     }
     #[inline]
@@ -72,7 +72,7 @@ impl Arithmetic for Packed {
     }
     #[inline]
     fn dot(d: &Weights, row: &[PF]) -> PE {
-        let mut acc = [d.coordinates[0], d.coordinates[1]].map(PF::from);
+        let mut acc = d.coordinates.map(PF::from);
         let mut chunks = d.columns.chunks_exact(8);
         let mut at = 0;
         for c in &mut chunks {
@@ -125,7 +125,7 @@ impl Arithmetic for Single {
     fn constant(e: E) -> E {
         e
     }
-    fn from_coordinates(c: [F; 2]) -> E {
+    fn from_coordinates(c: [F; DEGREE]) -> E {
         E::from_basis_coefficients_fn(|i| c[i])
     }
     fn scale(x: E, b: F) -> E {
@@ -158,7 +158,7 @@ impl Arithmetic for Point {
     fn constant(e: E) -> E {
         e
     }
-    fn from_coordinates(c: [E; 2]) -> E {
+    fn from_coordinates(c: [E; DEGREE]) -> E {
         crate::p3::combine(c)
     }
     fn scale(x: E, b: E) -> E {
@@ -190,14 +190,14 @@ pub struct Weights {
     pub columns: Vec<u32>,
     /// Their weights.
     pub full: Vec<E>,
-    coordinates: [F; 2],
-    weights: [Vec<F>; 2],
+    coordinates: [F; DEGREE],
+    weights: [Vec<F>; DEGREE],
 }
 
 impl Weights {
     /// From weights as extension elements.
     pub fn new(constant: E, columns: Vec<u32>, full: Vec<E>) -> Weights {
-        let weights = [0, 1].map(|k| full.iter().map(|w| coordinates(*w)[k]).collect());
+        let weights = std::array::from_fn(|k| full.iter().map(|w| coordinates(*w)[k]).collect());
         Weights { coordinates: coordinates(constant), constant, columns, full, weights }
     }
     /// The sum's weights, given the monomials' values.
@@ -217,7 +217,7 @@ pub struct ReadyPart {
     pub gate: Option<usize>,
     /// Of base cells.
     pub dot: Weights,
-    /// The first of the two base cells that are a sum's coordinates.
+    /// The first of the base cells that are a sum's coordinates.
     pub sum: Option<usize>,
 }
 
@@ -251,7 +251,7 @@ pub fn prepare(g: &Group, monos: &[E]) -> Vec<Ready> {
                 .map(|p| ReadyPart {
                     gate: p.gate.map(|c| c as usize),
                     dot: w(&p.dot),
-                    sum: p.sum.map(|s| g.sums_at() + 2 * s as usize),
+                    sum: p.sum.map(|s| g.sums_at() + DEGREE * s as usize),
                 })
                 .collect(),
         },
@@ -280,7 +280,7 @@ pub fn lanes<A: Arithmetic>(parts: &[ReadyPart], row: &[A::B]) -> A::X {
     parts.iter().fold(A::X::ZERO, |acc, p| {
         let mut v = A::dot(&p.dot, row);
         if let Some(s) = p.sum {
-            v += A::from_coordinates([row[s], row[s + 1]]);
+            v += A::from_coordinates(std::array::from_fn(|i| row[s + i]));
         }
         acc + p.gate.map_or(v, |g| A::scale(v, row[g]))
     })

@@ -6,7 +6,7 @@ use crate::air::compile::{Compiled, compile};
 use crate::air::fixed::sparse;
 use crate::air::reshape::Limits;
 use crate::air::{Air, Group};
-use crate::p3::{Commitment, Committed, E, F, FriProof, LOG_BLOWUP, Mat, Opened};
+use crate::p3::{Commitment, Committed, DEGREE, E, F, FriProof, LOG_BLOWUP, Mat, Opened};
 use crate::p3::{Scheme, Stored, SummedTree, extend, stored};
 use crate::security::{Report, SecurityParams, SecurityTarget, choose, report};
 use crate::unsupported;
@@ -99,7 +99,7 @@ pub enum Round {
     Second,
     /// η-folds.
     Third,
-    /// Quotients, two halves of two base columns a group.
+    /// Quotients, two halves a group.
     Quotient,
 }
 
@@ -136,11 +136,11 @@ impl Round {
         match self {
             Round::Fixed => g.fixed as usize,
             Round::Model => g.model as usize,
-            Round::Summed => 2 * g.sums.len(),
+            Round::Summed => DEGREE * g.sums.len(),
             Round::Witness => g.witness as usize,
-            Round::Second => 2 * g.round2 as usize,
-            Round::Third => 2 * g.round3 as usize,
-            Round::Quotient => 4,
+            Round::Second => DEGREE * g.round2 as usize,
+            Round::Third => DEGREE * g.round3 as usize,
+            Round::Quotient => 2 * DEGREE,
         }
     }
 

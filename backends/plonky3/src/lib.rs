@@ -83,7 +83,7 @@ impl Backend for Plonky3 {
             lookups: air.measure.fractions,
             padding_rows: compiled.tables.iter().map(|t| (1u64 << t.log_height) - t.rows as u64).sum(),
             opened_columns: sum(&|g| {
-                (g.fixed + g.model + g.summed + g.witness + 2 * (g.round2 + g.round3)) as u64
+                (g.fixed + g.model + g.summed + g.witness + p3::DEGREE as u32 * (g.round2 + g.round3)) as u64
             }),
         })
     }

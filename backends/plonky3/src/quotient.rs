@@ -3,7 +3,9 @@
 //! Invariant: constraints have degree at most 3 in columns of degree below n, so the quotient has degree below 2n and its two
 //! halves have degree below n.
 use crate::eval::{Arithmetic, Combiner, Packed, Ready, Row, Single, combine};
-use crate::p3::{BasedVectorSpace, E, F, Field, LOG_BLOWUP, Mat, PF, PackedValue, PrimeCharacteristicRing};
+use crate::p3::{
+    BasedVectorSpace, DEGREE, E, F, Field, LOG_BLOWUP, Mat, PF, PackedValue, PrimeCharacteristicRing,
+};
 use crate::rows::{BaseColumns, load_extension, next_position};
 use p3_maybe_rayon::prelude::*;
 use p3_util::reverse_bits_len;
@@ -68,16 +70,16 @@ fn rows<A: Arithmetic>(input: &Input) -> Vec<E> {
     out
 }
 
-/// The two halves of a quotient, each as evaluations on its coset in natural order, two base columns.
+/// The two halves of a quotient, each as evaluations on its coset in natural order, [`DEGREE`] base columns.
 pub fn halves(values: &[E], log_height: u8) -> [Mat; 2] {
     let n = 1usize << log_height;
     [0, 1].map(|c| {
-        let mut v = Vec::with_capacity(2 * n);
+        let mut v = Vec::with_capacity(DEGREE * n);
         for i in 0..n {
             let x: &[F] =
                 values[c * n + reverse_bits_len(i, log_height as usize)].as_basis_coefficients_slice();
             v.extend_from_slice(x);
         }
-        Mat::new(v, 2)
+        Mat::new(v, DEGREE)
     })
 }

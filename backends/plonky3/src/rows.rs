@@ -4,7 +4,7 @@
 //!
 //! Invariant: positions are reduced modulo the height before anything is read.
 use crate::eval::Arithmetic;
-use crate::p3::{BasedVectorSpace, E, F, LOG_BLOWUP, Mat};
+use crate::p3::{BasedVectorSpace, DEGREE, E, F, LOG_BLOWUP, Mat};
 use p3_util::reverse_bits_len;
 
 /// Base columns of a group, possibly in several matrices, as cells of one row.
@@ -44,9 +44,9 @@ pub fn load_extension<A: Arithmetic>(matrices: &[&Mat], positions: &[usize], out
     out.clear();
     for m in matrices {
         let w = m.width;
-        for c in 0..w / 2 {
+        for c in 0..w / DEGREE {
             out.push(A::pack(|lane| {
-                let at = positions[lane] * w + 2 * c;
+                let at = positions[lane] * w + DEGREE * c;
                 E::from_basis_coefficients_fn(|i| m.values[at + i])
             }));
         }

@@ -10,7 +10,7 @@
 //! Invariant: a key whose report does not reach its own target is refused by the verifier.
 use crate::air::Air;
 use crate::air::measure::Measure;
-use crate::p3::{COLLISION_BITS, EXTENSION_BITS, FriConfig, LOG_BLOWUP};
+use crate::p3::{COLLISION_BITS, DEGREE, EXTENSION_BITS, FriConfig, LOG_BLOWUP};
 use p3_security::fri::{
     FriRegime, commit_phase_error_ldr_m, commit_phase_error_udr, conjectured_commit_phase_error,
     conjectured_error, query_phase_error,
@@ -50,6 +50,8 @@ impl Default for SecurityTarget {
 pub struct SecurityParams {
     /// The target it was chosen for.
     pub target: SecurityTarget,
+    /// Degree of the extension that challenges are drawn from: [`DEGREE`].
+    pub extension: u8,
     /// FRI.
     pub fri: FriConfig,
     /// Grinding before the fold, lookup and copy challenges are drawn.
@@ -191,7 +193,14 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
         Regime::Conjectured => Decoding::Random,
     };
     let fri = FriConfig { queries: 1, query_pow: target.grinding, commit_pow: 0, batch_pow: 0, log_arity: 3 };
-    let mut p = SecurityParams { target, fri, challenge_pow: 0, composition_pow: 0, point_pow: 0 };
+    let mut p = SecurityParams {
+        target,
+        extension: DEGREE as u8,
+        fri,
+        challenge_pow: 0,
+        composition_pow: 0,
+        point_pow: 0,
+    };
     let h = log_height(air);
     let bits = target.bits as f64;
     let query = |p: &SecurityParams| terms(p, &air.measure, h, d)[0].1;
@@ -231,6 +240,9 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
 /// Refuses parameters that no key of ours has.
 pub fn check(p: &SecurityParams, air: &Air) -> Result<(), String> {
     let f = &p.fri;
+    if p.extension as usize != DEGREE {
+        return Err(format!("challenges of degree {}; here they have degree {DEGREE}", p.extension));
+    }
     let pows = [f.query_pow, f.commit_pow, f.batch_pow, p.challenge_pow, p.composition_pow, p.point_pow];
     if f.queries == 0 || f.queries > MAX_QUERIES || !(1..=4).contains(&f.log_arity) {
         return Err(format!("impossible FRI parameters {f:?}"));

@@ -8,8 +8,9 @@ use crate::air::{Air, Equation, Group, Operand};
 use crate::eval::{Combiner, Point, Row, combine, prepare};
 use crate::keys::{Proof, Round, VerifyingKey};
 use crate::p3::{
-    Claims, Commitment, E, F, Field, PrimeCharacteristicRing, Scheme, Sums, TwoAdicField, check_fri_shape,
-    combine as extension, coordinates, domain, next_point, recompose_quotient, signed, vanishing,
+    Claims, Commitment, DEGREE, E, F, Field, PrimeCharacteristicRing, Scheme, Sums, TwoAdicField,
+    check_fri_shape, combine as extension, coordinates, domain, next_point, recompose_quotient, signed,
+    vanishing,
 };
 use crate::security;
 use crate::transcript::{Check, Transcript, witnesses};
@@ -93,7 +94,9 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
                 _ => &[],
             }
         };
-        let pairs = |v: &[E]| -> Vec<E> { v.chunks_exact(2).map(|c| extension([c[0], c[1]])).collect() };
+        let pairs = |v: &[E]| -> Vec<E> {
+            v.chunks_exact(DEGREE).map(|c| extension(std::array::from_fn(|i| c[i]))).collect()
+        };
         let base = [
             at(Round::Fixed, 0),
             at(Round::Model, 0),
@@ -157,7 +160,11 @@ fn check_shapes(key: &VerifyingKey, rounds: &[Round], proof: &Proof) -> Result<(
 fn sums(air: &Air, commitment: Commitment, monos: &[E]) -> Sums {
     let matrix = |g: &Group| -> Vec<Vec<F>> {
         let sums = g.sum_weights(monos);
-        sums.iter().flat_map(|w| [0, 1].map(|i| w.iter().map(|x| coordinates(*x)[i]).collect())).collect()
+        sums.iter()
+            .flat_map(|w| {
+                std::array::from_fn::<_, DEGREE, _>(|i| w.iter().map(|x| coordinates(*x)[i]).collect())
+            })
+            .collect()
     };
     let weights = air.groups.iter().filter(|g| !g.sums.is_empty()).map(matrix).collect();
     Sums { commitment, weights }

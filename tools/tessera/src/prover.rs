@@ -1,5 +1,8 @@
 //! The proving backend, and the files of keys and proofs. The one module that names a backend.
 //!
+//! The backend is there twice, with challenges of degree two and of degree three over the field. Degree two is faster and is
+//! taken where it reaches the security that is asked for; a key says which it is of.
+//!
 //! Files: `model.pk` and `model.vk` are the backend's containers with the section `metadata` added, so that a verifier can
 //! say what was proven; a `.proof` is the backend's with `publics` (the statement) and `used` (how many inferences of the
 //! batch were asked for; the rest is padding, which is the prover's word and part of no proof).
@@ -13,9 +16,47 @@ use crate::show::program::Prediction;
 use serde::Serialize;
 use std::path::Path;
 use tessera_api::{
-    Backend, Bytes, Container, Digest, FileError, FileKind, Program, Publics, Timings, Trace, Verified,
+    Backend, Bytes, Container, Digest, FileError, FileKind, Program, Publics, SetupError, Timings, Trace,
+    Verified,
 };
-use tessera_plonky3::{Plonky3, Proof, SecurityTarget};
+use tessera_plonky3 as two;
+use tessera_plonky3_cubic as three;
+
+/// Something of the backend, by the degree of its challenges.
+pub enum Degree<A, B> {
+    /// The quadratic extension.
+    Two(A),
+    /// The cubic extension.
+    Three(B),
+}
+
+/// The same expression for either degree.
+macro_rules! either {
+    ($d:expr, $x:ident => $e:expr) => {
+        match $d {
+            Degree::Two($x) => $e,
+            Degree::Three($x) => $e,
+        }
+    };
+}
+
+/// What a verifying key of either degree offers.
+macro_rules! offer {
+    ($vk:expr) => {{
+        let r = $vk.security_report();
+        let degree = $vk.security.extension;
+        Offer { bits: r.bits, regime: r.regime, limited_by: r.limited_by, degree, terms: r.terms }
+    }};
+}
+
+/// A proof of either degree.
+pub type Proof = Degree<two::Proof, three::Proof>;
+
+/// The degree that a key in this file is of.
+fn degree(c: &Container) -> Result<u8, FileError> {
+    // parameters are of one form whatever the degree
+    Ok(c.get::<two::VerifyingKey>("key")?.security.extension)
+}
 
 /// What a user asks for.
 #[derive(Clone, Copy, Debug)]
@@ -27,12 +68,20 @@ pub struct Security {
 }
 
 impl Security {
-    fn backend(self) -> Plonky3 {
+    fn two(self) -> two::Plonky3 {
         let regime = match self.regime {
-            Regime::Proven => tessera_plonky3::Regime::Proven,
-            Regime::Conjectured => tessera_plonky3::Regime::Conjectured,
+            Regime::Proven => two::Regime::Proven,
+            Regime::Conjectured => two::Regime::Conjectured,
         };
-        Plonky3 { target: SecurityTarget { bits: self.bits, regime, ..SecurityTarget::default() } }
+        two::Plonky3 { target: two::SecurityTarget { bits: self.bits, regime, ..Default::default() } }
+    }
+
+    fn three(self) -> three::Plonky3 {
+        let regime = match self.regime {
+            Regime::Proven => three::Regime::Proven,
+            Regime::Conjectured => three::Regime::Conjectured,
+        };
+        three::Plonky3 { target: three::SecurityTarget { bits: self.bits, regime, ..Default::default() } }
     }
 }
 
@@ -45,6 +94,8 @@ pub struct Offer {
     pub regime: String,
     /// The term of the analysis that limits.
     pub limited_by: String,
+    /// Degree of the extension field that challenges are drawn from.
+    pub degree: u8,
     /// All terms.
     pub terms: Vec<(String, f64)>,
 }
@@ -68,22 +119,25 @@ pub struct Keys {
 
 /// Makes the keys of a model.
 pub fn keys(model: &Model, security: Security) -> Result<Keys> {
-    let (pk, vk) = security.backend().setup(&model.with_weights()?.program)?;
+    let program = &model.with_weights()?.program;
     let file = |mut c: Container| {
         c.put("metadata", &model.metadata);
         c
     };
-    Ok(Keys { proving: file(pk.to_container()), verifying: file(vk.to_container()), offer: offer(&vk) })
-}
-
-fn offer(vk: &tessera_plonky3::VerifyingKey) -> Offer {
-    let r = vk.security_report();
-    Offer { bits: r.bits, regime: r.regime, limited_by: r.limited_by, terms: r.terms }
+    let keys = match security.two().setup(program) {
+        Ok(keys) => Degree::Two(keys),
+        // parameters are chosen before any work is done
+        Err(SetupError::Unsupported { .. }) => Degree::Three(security.three().setup(program)?),
+        Err(e) => return Err(e.into()),
+    };
+    Ok(either!(keys, k => {
+        Keys { proving: file(k.0.to_container()), verifying: file(k.1.to_container()), offer: offer!(k.1) }
+    }))
 }
 
 /// What a proof of this Program will cost, by the backend's prices.
 pub fn predict(program: &Program) -> Result<Prediction> {
-    let backend = Plonky3::default();
+    let backend = two::Plonky3::default();
     let cost = backend.cost(program)?;
     let prices = backend.prices();
     // a cell is eight bytes, committed at twice the height, with about as much again in trees and quotients
@@ -98,7 +152,7 @@ pub fn predict(program: &Program) -> Result<Prediction> {
 
 /// A proving key that was read.
 pub struct ProvingKey {
-    key: tessera_plonky3::ProvingKey,
+    key: Degree<two::ProvingKey, three::ProvingKey>,
 }
 
 impl ProvingKey {
@@ -118,12 +172,26 @@ impl ProvingKey {
         c.check_parent(model.digest()).map_err(|e| {
             Failure::from(e).help("make the keys of this model with: tessera setup MODEL.tess")
         })?;
-        Ok(ProvingKey { key: tessera_plonky3::ProvingKey::from_container(&c, model.program.clone())? })
+        let program = model.program.clone();
+        let key = match degree(&c)? {
+            3 => Degree::Three(three::ProvingKey::from_container(&c, program)?),
+            _ => Degree::Two(two::ProvingKey::from_container(&c, program)?),
+        };
+        Ok(ProvingKey { key })
     }
 
     /// Proves a trace.
     pub fn prove(&self, trace: Trace) -> Result<(Proof, Timings)> {
-        Ok(Plonky3 { target: self.key.vk.security.target }.prove(&self.key, trace)?)
+        Ok(match &self.key {
+            Degree::Two(key) => {
+                let (proof, timings) = two::Plonky3::default().prove(key, trace)?;
+                (Degree::Two(proof), timings)
+            }
+            Degree::Three(key) => {
+                let (proof, timings) = three::Plonky3::default().prove(key, trace)?;
+                (Degree::Three(proof), timings)
+            }
+        })
     }
 
     /// How long a proof will take, in seconds.
@@ -133,13 +201,13 @@ impl ProvingKey {
     }
 
     fn digest(&self) -> Digest {
-        self.key.digest
+        either!(&self.key, key => key.digest)
     }
 }
 
 /// A verifying key that was read.
 pub struct VerifyingKey {
-    key: tessera_plonky3::VerifyingKey,
+    key: Degree<two::VerifyingKey, three::VerifyingKey>,
     /// About the model.
     pub metadata: Metadata,
 }
@@ -154,30 +222,33 @@ impl VerifyingKey {
     /// Reads a key's bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<VerifyingKey> {
         let c = Container::from_bytes(bytes, FileKind::VerifyingKey)?;
-        let key = tessera_plonky3::VerifyingKey::from_container(&c)?;
+        let key = match degree(&c)? {
+            3 => Degree::Three(three::VerifyingKey::from_container(&c)?),
+            _ => Degree::Two(two::VerifyingKey::from_container(&c)?),
+        };
         let metadata: Metadata = c.get("metadata")?;
-        metadata.check(key.statement())?;
+        metadata.check(either!(&key, key => key.statement()))?;
         Ok(VerifyingKey { key, metadata })
     }
 
     /// Its own digest, which its proofs name.
     pub fn digest(&self) -> Digest {
-        self.key.digest()
+        either!(&self.key, key => key.digest())
     }
 
     /// What its proofs are worth.
     pub fn offer(&self) -> Offer {
-        offer(&self.key)
+        either!(&self.key, key => offer!(key))
     }
 
     /// Digest of the Program it is for.
     pub fn program(&self) -> Digest {
-        self.key.program
+        either!(&self.key, key => key.program)
     }
 
     /// The commitment to weights that are their owner's.
     pub fn weights(&self) -> Option<Digest> {
-        self.key.model.as_ref().map(tessera_api::container::digest_of)
+        either!(&self.key, key => key.model.as_ref().map(tessera_api::container::digest_of))
     }
 
     /// Errs unless the key is what [`keys`] makes of this model, or of a model of this architecture.
@@ -187,13 +258,17 @@ impl VerifyingKey {
                 .expected(format!("a key for program {}", model.digest()))
                 .found(why)
         };
-        if self.key.program != model.digest() {
-            return Err(wrong(format!("a key for program {}", self.key.program)));
+        if self.program() != model.digest() {
+            return Err(wrong(format!("a key for program {}", self.program())));
         }
         if self.metadata != model.metadata {
             return Err(wrong("other names, shapes or scales in the key".into()));
         }
-        tessera_plonky3::keys::audit(&model.program, &self.key).map_err(wrong)
+        match &self.key {
+            Degree::Two(key) => two::keys::audit(&model.program, key),
+            Degree::Three(key) => three::keys::audit(&model.program, key),
+        }
+        .map_err(wrong)
     }
 
     /// Checks a proof.
@@ -201,7 +276,15 @@ impl VerifyingKey {
     /// # Correctness
     /// Exit code 0 of `tessera verify` rests on this call and on nothing else.
     pub fn verify(&self, proof: &ProofFile) -> Result<Verified> {
-        Ok(Plonky3 { target: self.key.security.target }.verify(&self.key, &proof.publics, &proof.proof)?)
+        match (&self.key, &proof.proof) {
+            (Degree::Two(key), Degree::Two(p)) => {
+                Ok(two::Plonky3::default().verify(key, &proof.publics, p)?)
+            }
+            (Degree::Three(key), Degree::Three(p)) => {
+                Ok(three::Plonky3::default().verify(key, &proof.publics, p)?)
+            }
+            _ => Err(Failure::rejected("this proof has challenges of another degree than the key")),
+        }
     }
 }
 
@@ -218,7 +301,7 @@ pub struct ProofFile {
 impl ProofFile {
     /// The file's bytes.
     pub fn to_bytes(&self, key: &ProvingKey) -> Vec<u8> {
-        let mut c = self.proof.to_container(key.digest());
+        let mut c = either!(&self.proof, proof => proof.to_container(key.digest()));
         c.put("publics", &self.publics);
         c.put("used", &self.used);
         c.to_bytes()
@@ -232,7 +315,11 @@ impl ProofFile {
     /// Reads a file's bytes.
     pub fn from_bytes(bytes: &[u8], key: &VerifyingKey) -> Result<ProofFile> {
         let c = Container::from_bytes(bytes, FileKind::Proof)?;
-        let proof = Proof::from_container(&c, &key.key).map_err(|e| match e {
+        let proof = match &key.key {
+            Degree::Two(key) => two::Proof::from_container(&c, key).map(Degree::Two),
+            Degree::Three(key) => three::Proof::from_container(&c, key).map(Degree::Three),
+        };
+        let proof = proof.map_err(|e| match e {
             FileError::Parent { expected, found, .. } => {
                 Failure::rejected("this proof was made for another verifying key")
                     .expected(format!("a proof for key {expected}, of {}", key.metadata.name))

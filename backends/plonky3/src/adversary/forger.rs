@@ -8,7 +8,9 @@ use super::{Claims, Tamper};
 use crate::air::{Air, Equation, EquationTerm, Operand};
 use crate::columns::Columns;
 use crate::keys::Proof;
-use crate::p3::{Commitment, E, F, Field, Mat, PrimeCharacteristicRing, PrimeField64, combine, signed};
+use crate::p3::{
+    Commitment, DEGREE, E, F, Field, Mat, PrimeCharacteristicRing, PrimeField64, combine, signed,
+};
 use crate::transcript::{Message, Skew};
 use crate::verify::equation;
 
@@ -135,12 +137,10 @@ impl Forger {
         F::from_u64(self.forgery.by % (F::ORDER_U64 - 1) + 1)
     }
 
-    /// What is added to an extension element: to either coordinate.
+    /// What is added to an extension element: to one of its coordinates.
     fn extension(&self) -> E {
-        let zero = F::ZERO;
-        let [a, b] =
-            if self.forgery.by.is_multiple_of(2) { [self.base(), zero] } else { [zero, self.base()] };
-        combine([a.into(), b.into()])
+        let k = (self.forgery.by % DEGREE as u64) as usize;
+        combine(std::array::from_fn(|i| if i == k { self.base().into() } else { E::ZERO }))
     }
 
     /// Which list, and where in it, if all lists of these lengths stand one after the other.

@@ -23,7 +23,7 @@ pub mod symbol;
 pub mod validate;
 
 use self::symbol::{Exponents, Poly};
-use crate::p3::{E, PrimeCharacteristicRing};
+use crate::p3::{DEGREE, E, PrimeCharacteristicRing};
 use serde::{Deserialize, Serialize};
 use tessera_api::{Public, Seq};
 
@@ -73,7 +73,7 @@ pub struct Group {
     pub witness: u32,
     /// Fixed columns committed in the key that constraints read through `sums` alone.
     pub summed: u32,
-    /// Weighted sums of the summed columns, without a constant; each is two base cells of a row, its coordinates.
+    /// Weighted sums of the summed columns, without a constant; each is some base cells of a row, its coordinates.
     pub sums: Vec<Dot>,
     /// Extension columns committed after the fold challenges.
     pub round2: u32,
@@ -86,7 +86,7 @@ pub struct Group {
 impl Group {
     /// Base cells of a row.
     pub fn base_width(&self) -> usize {
-        self.sums_at() + 2 * self.sums.len()
+        self.sums_at() + DEGREE * self.sums.len()
     }
     /// For each sum the weight of every summed column, given the monomials' values.
     pub fn sum_weights(&self, monos: &[E]) -> Vec<Vec<E>> {
@@ -123,9 +123,9 @@ impl Air {
     pub fn count(&self) -> measure::Measure {
         let per_group = |g: &Group| {
             let nodes = g.nodes.iter().map(|n| n.constraints().0 + n.constraints().1);
-            let once = u64::from(g.fixed + g.model + g.witness) + 2 * g.sums.len() as u64;
-            // extension columns are two base columns each at two points, the quotient two chunks of two base columns
-            let openings = once + 4 * u64::from(g.round2 + g.round3) + 4;
+            let once = u64::from(g.fixed + g.model + g.witness) + (DEGREE * g.sums.len()) as u64;
+            // extension columns are opened at two points, the quotient has two chunks
+            let openings = once + 2 * DEGREE as u64 * (u64::from(g.round2 + g.round3) + 1);
             (nodes.sum::<usize>() as u64, openings)
         };
         self.groups.iter().map(per_group).fold(measure::Measure::default(), |mut m, (c, o)| {

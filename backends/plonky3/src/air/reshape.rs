@@ -54,7 +54,7 @@ pub struct Reshaped {
 /// Base columns a table will have in all rounds.
 fn width(t: &Table) -> usize {
     let fractions = t.lookups.len() + t.provides.len();
-    t.fixed.len() + t.witness.len() + 2 * fractions.div_ceil(2)
+    t.fixed.len() + t.witness.len() + crate::p3::DEGREE * fractions.div_ceil(2)
 }
 
 /// Widens what gains by it.

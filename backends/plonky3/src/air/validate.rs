@@ -97,7 +97,7 @@ impl Air {
             g.model,
             g.witness,
             g.summed,
-            2 * g.sums.len().min(MAX_WIDTH) as u32,
+            (crate::p3::DEGREE * g.sums.len().min(MAX_WIDTH)) as u32,
             g.round2,
             g.round3,
         ]

@@ -1,13 +1,12 @@
 //! The one place that names the hash, the field, its extension, the transform and the polynomial commitment.
 //!
-//! Goldilocks with its quadratic extension, BLAKE3 Merkle trees, FRI over two-adic cosets (ePrint 2018/046 ICALP, batched
+//! Goldilocks with its quadratic or its cubic extension (feature `cubic`), BLAKE3 Merkle trees, FRI over two-adic cosets (ePrint 2018/046 ICALP, batched
 //! as DEEP-FRI). Everything else in this crate speaks of `F`, `E`, matrices, commitments and openings.
 //!
 //! Invariants: nothing here reads a length from a proof before comparing it with what the key demands; no function's
 //! result depends on the number of threads.
 use p3_commit::{ExtensionMmcs, Mmcs as _, Pcs as _, PolynomialSpace};
 use p3_dft::{Radix2DFTSmallBatch, TwoAdicSubgroupDft};
-use p3_field::extension::{BinomialExtensionField, BinomiallyExtendable};
 pub use p3_field::{
     BasedVectorSpace, ExtensionField, Field, PackedFieldExtension, PackedValue, PrimeCharacteristicRing,
     PrimeField64, TwoAdicField,
@@ -35,8 +34,14 @@ mod summed;
 
 /// The base field.
 pub type F = Goldilocks;
-/// The challenge field, of degree 2.
-pub type E = BinomialExtensionField<F, 2>;
+/// The challenge field, F[X]/(X² − 7).
+#[cfg(not(feature = "cubic"))]
+pub type E = p3_field::extension::BinomialExtensionField<F, 2>;
+/// The challenge field, F[X]/(X³ − X − 1).
+#[cfg(feature = "cubic")]
+pub type E = p3_field::extension::CubicTrinomialExtensionField<F>;
+/// Its degree: base columns of an extension column.
+pub const DEGREE: usize = <E as BasedVectorSpace<F>>::DIMENSION;
 /// A machine vector of base elements.
 pub type PF = <F as Field>::Packing;
 /// A machine vector of extension elements.
@@ -44,7 +49,7 @@ pub type PE = <E as ExtensionField<F>>::ExtensionPacking;
 /// Rows of base elements.
 pub type Mat = RowMajorMatrix<F>;
 /// log₂ of the size of `E`, rounded down: what soundness is counted in.
-pub const EXTENSION_BITS: usize = 127;
+pub const EXTENSION_BITS: usize = 64 * DEGREE - 1;
 /// Collision resistance of the hash, in bits.
 pub const COLLISION_BITS: usize = 128;
 /// log₂ of the inverse rate: constraints have degree at most 3 because of it.
@@ -276,34 +281,48 @@ pub fn signed(x: i64) -> F {
 }
 
 /// The coordinates of an extension element.
-pub fn coordinates(x: E) -> [F; 2] {
+pub fn coordinates(x: E) -> [F; DEGREE] {
     let c: &[F] = x.as_basis_coefficients_slice();
-    [c[0], c[1]]
+    std::array::from_fn(|i| c[i])
 }
 
-/// The extension element whose two coordinate polynomials take these values: v₀ + v₁·X for X the extension's generator.
-pub fn combine(v: [E; 2]) -> E {
-    v[0] + v[1] * E::from_basis_coefficients_fn(|i| if i == 1 { F::ONE } else { F::ZERO })
+/// The extension element whose coordinate polynomials take these values: Σ vᵢ·Xⁱ for X the extension's generator.
+pub fn combine(v: [E; DEGREE]) -> E {
+    let x = E::from_basis_coefficients_fn(|i| if i == 1 { F::ONE } else { F::ZERO });
+    v.into_iter().rev().fold(E::ZERO, |sum, v| sum * x + v)
 }
 
-/// Base columns (two per extension column) of a row-major extension matrix.
+/// Base columns ([`DEGREE`] per extension column) of a row-major extension matrix.
 pub fn flatten(values: Vec<E>, width: usize) -> Mat {
-    Mat::new(E::flatten_to_base(values), 2 * width)
+    Mat::new(E::flatten_to_base(values), DEGREE * width)
 }
 
-/// Inverses of all entries, zero where an entry is zero: x⁻¹ = x̄ / N(x) with the norm N(a + bX) = a² − W·b² in the base field,
-/// where Montgomery's trick costs three base products an entry. `scratch` is overwritten.
+/// The product of the other conjugates of x, and the norm, which is x times that: x⁻¹ = cofactors / norm.
+#[cfg(not(feature = "cubic"))]
+fn conjugate(x: &PE) -> ([PF; DEGREE], PF) {
+    let c: &[PF] = x.as_basis_coefficients_slice();
+    let w = PF::from(<F as p3_field::extension::BinomiallyExtendable<2>>::W);
+    ([c[0], -c[1]], c[0] * c[0] - w * c[1] * c[1])
+}
+
+/// The product of the other conjugates of x, and the norm, which is x times that: x⁻¹ = cofactors / norm. The first is the first
+/// row of cofactors of multiplication by x, where X³ = X + 1.
+#[cfg(feature = "cubic")]
+fn conjugate(x: &PE) -> ([PF; DEGREE], PF) {
+    let c: &[PF] = x.as_basis_coefficients_slice();
+    let (a, b, c) = (c[0], c[1], c[2]);
+    let (ac, bc) = (a + c, b + c);
+    let cofactors = [ac * ac - bc * b, bc * c - b * ac, b * b - ac * c];
+    (cofactors, a * cofactors[0] + c * cofactors[1] + b * cofactors[2])
+}
+
+/// Inverses of all entries, zero where an entry is zero: Montgomery's trick on norms, in the base field. `scratch` is overwritten.
 pub fn invert_all(x: &mut [PE], scratch: &mut Vec<PF>) {
-    let w = PF::from(<F as BinomiallyExtendable<2>>::W);
-    let norm = |x: &PE| {
-        let c: &[PF] = x.as_basis_coefficients_slice();
-        c[0] * c[0] - w * c[1] * c[1]
-    };
     scratch.clear();
     let mut product = PF::ONE;
     for v in x.iter() {
         scratch.push(product);
-        product *= norm(v);
+        product *= conjugate(v).1;
     }
     if product.as_slice().contains(&F::ZERO) {
         for v in x.iter_mut() {
@@ -317,11 +336,10 @@ pub fn invert_all(x: &mut [PE], scratch: &mut Vec<PF>) {
     }
     let mut inverse = PF::from_fn(|lane| product.as_slice()[lane].inverse());
     for (v, before) in x.iter_mut().zip(scratch.iter()).rev() {
-        let n = norm(v);
+        let (cofactors, norm) = conjugate(v);
         let scale = inverse * *before;
-        inverse *= n;
-        let c: [PF; 2] = [v.as_basis_coefficients_slice()[0], v.as_basis_coefficients_slice()[1]];
-        *v = PE::from_basis_coefficients_fn(|i| if i == 0 { c[0] * scale } else { -(c[1] * scale) });
+        inverse *= norm;
+        *v = PE::from_basis_coefficients_fn(|i| cofactors[i] * scale);
     }
 }
 

@@ -8,7 +8,7 @@
 //! None rests here: a wrong value makes a proof that the verifier refuses. The order in which columns take powers of α is
 //! p3's: matrices in order of commitment, for each height a running count of (column, point) pairs.
 use super::{
-    BasedVectorSpace, ColumnMmcs, Committed, E, F, Field, FriProof, LOG_BLOWUP, Mat, Opened, PE, PF,
+    BasedVectorSpace, ColumnMmcs, Committed, DEGREE, E, F, Field, FriProof, LOG_BLOWUP, Mat, Opened, PE, PF,
     PackedFieldExtension, PackedValue, PrimeCharacteristicRing, Sponge, invert_all,
 };
 use p3_commit::{Mmcs, OpeningRequest};
@@ -210,7 +210,7 @@ struct AtPoint {
 struct Reduced<'a> {
     m: &'a Mat,
     /// α^k of the columns at the first point, coordinate by coordinate.
-    weights: [Vec<F>; 2],
+    weights: [Vec<F>; DEGREE],
     /// For each point of the matrix its index among the height's, and its factor relative to the first.
     points: Vec<(usize, E)>,
 }
@@ -234,7 +234,7 @@ impl<'a> Reduction<'a> {
             factor *= step;
             self.count += m.width as u64;
         }
-        let weights = [0, 1].map(|k| powers.iter().map(|p| super::coordinates(*p)[k]).collect());
+        let weights = std::array::from_fn(|k| powers.iter().map(|p| super::coordinates(*p)[k]).collect());
         self.matrices.push(Reduced { m, weights, points: at });
     }
 
@@ -251,11 +251,10 @@ impl<'a> Reduction<'a> {
                 for r in &self.matrices {
                     let width = r.m.width;
                     let rows = &r.m.values[first * width..(first + PF::WIDTH) * width];
-                    let mut sum = [PF::ZERO; 2];
+                    let mut sum = [PF::ZERO; DEGREE];
                     for c in 0..width {
                         let v = load(rows, width, c);
-                        sum[0] += v * r.weights[0][c];
-                        sum[1] += v * r.weights[1][c];
+                        sum.iter_mut().zip(&r.weights).for_each(|(s, w)| *s += v * w[c]);
                     }
                     let sum = PE::from_basis_coefficients_fn(|i| sum[i]);
                     for (k, (p, factor)) in r.points.iter().enumerate() {

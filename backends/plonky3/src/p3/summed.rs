@@ -169,20 +169,19 @@ impl Mmcs<F> for ColumnMmcs {
     }
 }
 
-/// Columns of sums of a matrix's rows: two base columns for each list of weights.
+/// Columns of sums of a matrix's rows: an extension column for each list of weights.
 pub fn sums(m: &Stored, weights: &[Vec<super::E>]) -> Mat {
     use super::{E, PE, PF, PackedFieldExtension, PackedValue, PrimeCharacteristicRing};
     use p3_maybe_rayon::prelude::*;
-    let width = 2 * weights.len();
+    let width = super::DEGREE * weights.len();
     let mut out = Mat::new(F::zero_vec(m.height() * width), width);
     for (k, w) in weights.iter().enumerate() {
         let mut padded = w.clone();
         padded.resize(m.width.next_multiple_of(PF::WIDTH), E::ZERO);
         let packed: Vec<PE> = padded.chunks(PF::WIDTH).map(PE::from_ext_slice).collect();
-        out.values
-            .par_chunks_mut(width)
-            .zip(m.rowwise_packed_dot_product::<E>(&packed))
-            .for_each(|(row, x)| row[2 * k..2 * k + 2].copy_from_slice(&super::coordinates(x)));
+        out.values.par_chunks_mut(width).zip(m.rowwise_packed_dot_product::<E>(&packed)).for_each(
+            |(row, x)| row[super::DEGREE * k..][..super::DEGREE].copy_from_slice(&super::coordinates(x)),
+        );
     }
     out
 }

@@ -90,7 +90,11 @@ fn proofs() -> Vec<(VerifyingKey, Publics, Proof)> {
         }
     }
     assert!(all.iter().any(|(vk, _, _)| !vk.air.links.is_empty()));
-    assert!(all.iter().any(|(vk, _, p)| vk.security.challenge_pow > 0 && !p.witnesses.is_empty()));
+    // challenges of degree three need no work below what the hash is worth
+    let ground = |(vk, _, p): &(VerifyingKey, Publics, Proof)| {
+        vk.security.challenge_pow > 0 && !p.witnesses.is_empty()
+    };
+    assert!(cfg!(feature = "cubic") || all.iter().any(ground));
     all
 }
 
