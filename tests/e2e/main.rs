@@ -1,4 +1,5 @@
 //! From an ONNX file to a verified proof, through the command that users run.
 mod errors;
 mod models;
+mod owners;
 mod support;

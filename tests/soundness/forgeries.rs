@@ -2,7 +2,7 @@
 use crate::lenet::{Lenet, lenet};
 use crate::support::pick;
 use std::sync::Arc;
-use tessera_api::{Backend, Container, FileKind, Publics, Trace};
+use tessera_api::{Backend, Publics, Trace};
 use tessera_plonky3::adversary::forger::{Forger, Kind};
 use tessera_plonky3::adversary::{Honest, Tamper};
 use tessera_plonky3::air::Group;
@@ -205,7 +205,7 @@ fn anything_else_that_is_sent_changed() {
 #[test]
 fn a_changed_weight() {
     let l = lenet();
-    let mut program = l.model.program.clone();
+    let mut program = (*l.model.program).clone();
     let mut changed = 0;
     for c in &mut program.constants {
         if let Some(w) = Arc::make_mut(c).iter_mut().find(|w| **w != 0) {
@@ -243,7 +243,7 @@ fn a_changed_program_or_key() {
     ];
     let mut tried = 0;
     for weaken in weaker {
-        let mut program = l.model.program.clone();
+        let mut program = (*l.model.program).clone();
         if !weaken(&mut program) {
             continue;
         }

@@ -75,8 +75,10 @@ pub struct Report {
     pub terms: Vec<(String, f64)>,
 }
 
-/// More grinding than this per challenge is refused: it would cost more than a larger extension field.
+/// More grinding than this is refused.
 const MAX_POW: u8 = 24;
+/// More than this before a challenge is not chosen: a larger extension field costs less.
+const MAX_CHALLENGE_POW: u8 = 16;
 const MAX_QUERIES: u32 = 1000;
 
 #[derive(Clone, Copy)]
@@ -226,10 +228,10 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
             "folds" | "lookups" | "copied segment values" => &mut p.challenge_pow,
             _ => return Err(format!("{name} gives {found:.1} bits, {bits} are asked for")),
         };
-        if missing > MAX_POW as f64 {
+        if missing > MAX_CHALLENGE_POW as f64 {
             return Err(format!(
-                "{name} gives {found:.1} bits, {bits} are asked for, and grinding adds at most {MAX_POW}: \
-                 this needs a larger extension field"
+                "{name} gives {found:.1} bits, {bits} are asked for, and grinding adds at most \
+                 {MAX_CHALLENGE_POW}: this needs a larger extension field"
             ));
         }
         *site = (*site).max(missing as u8);

@@ -8,6 +8,7 @@ use super::*;
 use crate::adversary::Tamper;
 use crate::adversary::forger::{Forger, Kind};
 use crate::p3::{E, PrimeCharacteristicRing};
+#[cfg(not(feature = "cubic"))]
 use crate::transcript::Skew;
 use crate::{ProvingKey, prove_with};
 

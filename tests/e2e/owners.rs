@@ -1,0 +1,70 @@
+//! Weights that are their owner's, from the model file to a stranger who checks a proof; and keys for more bits.
+use crate::errors::conversation;
+use crate::support::{calibration, compiled, images, models, npy, ok, tessera_in};
+use std::path::Path;
+
+/// Compiles the digits network and puts one of its images beside it.
+fn compile(d: &Path, output: &str, more: &[&str]) {
+    let model = models().join("digits_mlp.onnx");
+    let (data, scale) = calibration("digits_mlp");
+    let (model, data) = (model.to_string_lossy(), data.to_string_lossy());
+    let args = ["compile", &*model, "--calibration", &*data, "--scale", scale, "-o", output];
+    ok(d, &[&args[..], more].concat());
+    let (all, n) = images("digits_mlp");
+    npy(d, "x.npy", &[1, 64], all[..n].to_vec());
+}
+
+#[test]
+fn committed_weights_are_proven_with_and_never_given_away() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    compile(d, "mine.tess", &["--weights", "committed"]);
+    ok(d, &["setup", "mine.tess"]);
+    let prove = ok(d, &["prove", "mine.tess", "--input", "x.npy", "-o", "mine.proof"]);
+    let verify = ok(d, &["verify", "mine.proof", "--key", "mine.vk", "--input", "x.npy"]);
+    assert_eq!((&verify["verified"], &verify["outputs"]), (&true.into(), &prove["outputs"]));
+    assert!(verify["weights"].is_string(), "{verify}");
+    // what a stranger gets: the architecture, the key, the proof
+    ok(d, &["publish", "mine.tess", "-o", "public.tess"]);
+    let audit = ok(d, &["audit", "public.tess", "--key", "mine.vk"]);
+    assert_eq!((&audit["weights"], &audit["weights_compared"]), (&verify["weights"], &false.into()));
+    assert_eq!(ok(d, &["audit", "mine.tess", "--key", "mine.vk"])["weights_compared"], true);
+    let public = std::fs::read(d.join("public.tess")).expect("the architecture");
+    let mine = std::fs::read(d.join("mine.tess")).expect("the model");
+    assert!(public.len() < mine.len() / 4, "{} of {} bytes are public", public.len(), mine.len());
+    // and the public model's key is another one, of another Program
+    compile(d, "open.tess", &[]);
+    ok(d, &["setup", "open.tess"]);
+    let open = ok(d, &["audit", "open.tess", "--key", "open.vk"]);
+    assert!(open["weights"].is_null());
+    let cases: [&[&str]; 6] = [
+        &["audit", "open.tess", "--key", "mine.vk"],
+        &["verify", "mine.proof", "--key", "open.vk"],
+        &["publish", "open.tess", "-o", "never.tess"],
+        &["setup", "public.tess"],
+        &["prove", "public.tess", "--key", "mine.pk", "--input", "x.npy", "-o", "never.proof"],
+        &["run", "public.tess", "--input", "x.npy"],
+    ];
+    let texts: Vec<String> = cases.iter().map(|args| conversation(d, &[], args)).collect();
+    insta::assert_snapshot!(texts.join("\n\n"));
+}
+
+#[test]
+fn more_bits_than_degree_two_gives_are_proven_in_degree_three() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    std::fs::copy(compiled("fmnist_lenet", 1).file("tess"), d.join("m.tess")).expect("a copy");
+    let (all, n) = images("fmnist_lenet");
+    npy(d, "x.npy", &[1, 1, 28, 28], all[..n].to_vec());
+    for (bits, degree) in [("100", 2), ("128", 3)] {
+        let setup = ok(d, &["setup", "m.tess", "--security", bits]);
+        assert_eq!(setup["security"]["degree"], degree, "{setup}");
+        assert!(setup["security"]["bits"].as_f64() >= bits.parse().ok(), "{setup}");
+        ok(d, &["audit", "m.tess", "--key", "m.vk"]);
+        ok(d, &["prove", "m.tess", "--input", "x.npy", "-o", &format!("{bits}.proof")]);
+        ok(d, &["verify", &format!("{bits}.proof"), "--key", "m.vk"]);
+    }
+    // keys of the two are not each other's
+    let old = tessera_in(d, &["verify", "100.proof", "--key", "m.vk"]);
+    assert_eq!(old.code, Some(1), "{}", old.err);
+}
