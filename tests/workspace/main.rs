@@ -92,7 +92,11 @@ fn only_the_import_knows_tract_and_only_one_backend_knows_plonky3() {
                 "{at} depends on {}",
                 d.name
             );
-            assert!(!d.name.starts_with("p3-") || at.starts_with("backends/plonky3"), "{at} depends on {}", d.name);
+            assert!(
+                !d.name.starts_with("p3-") || at.starts_with("backends/plonky3"),
+                "{at} depends on {}",
+                d.name
+            );
         }
     }
 }

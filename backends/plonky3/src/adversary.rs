@@ -33,6 +33,11 @@ pub trait Tamper {
     fn witness(&mut self, _groups: &mut [Mat]) {}
     /// The same after they are committed: what later rounds are computed of.
     fn committed(&mut self, _groups: &mut [Mat]) {}
+    /// Low-degree extensions of the witness, then of round 2, then of round 3, rows in bit-reversed order, before they are
+    /// committed.
+    fn extended(&mut self, _matrices: &mut [Mat]) {}
+    /// A layer that FRI has folded, before it is committed.
+    fn folded(&mut self, _layer: &mut [E]) {}
     /// The values copied from one table to another, before running sums take them up.
     fn copied(&mut self, _copy: usize, _values: &mut [E]) {}
     /// Folds, copies, sums, fractions, before they are committed.

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::columns;
 use crate::eval::prepare;
 use crate::keys::{Proof, ProvingKey, Round};
-use crate::p3::{Committed, E, Mat, PrimeCharacteristicRing, Scheme, flatten, next_point};
+use crate::p3::{Committed, E, Mat, PrimeCharacteristicRing, Scheme, extend, flatten, next_point};
 use crate::quotient;
 use crate::transcript::{Find, Transcript};
 use p3_maybe_rayon::prelude::*;
@@ -28,8 +28,12 @@ pub fn prove(
     tamper.witness(&mut witness);
     clock.lap("fill columns");
 
-    let commit = |matrices: Vec<Mat>| key.scheme.commit(matrices).unzip();
-    let (c1, d1) = commit(witness.iter().filter(|m| m.width > 0).cloned().collect());
+    let commit = |matrices: Vec<Mat>, tamper: &mut dyn Tamper| {
+        let mut extended: Vec<Mat> = matrices.into_iter().map(extend).collect();
+        tamper.extended(&mut extended);
+        key.scheme.commit_extended(extended).unzip()
+    };
+    let (c1, d1) = commit(witness.iter().filter(|m| m.width > 0).cloned().collect(), tamper);
     tamper.committed(&mut witness);
     clock.lap("commit witness");
 
@@ -49,7 +53,7 @@ pub fn prove(
     let flat = |all: &[columns::Columns]| -> Vec<Mat> {
         all.iter().filter(|c| c.width > 0).map(|c| flatten(c.values.clone(), c.width)).collect()
     };
-    let (c2, d2) = commit(flat(&second));
+    let (c2, d2) = commit(flat(&second), tamper);
     transcript.round2(c2.as_ref());
     clock.lap("commit round 2");
 
@@ -59,7 +63,7 @@ pub fn prove(
         monos = symbol::evaluate(&air.monos, &challenges.0);
         let mut third = columns::round3(air, &base, &second, &monos, &mut terminals);
         tamper.round3(&mut third);
-        (c3, d3) = commit(flat(&third));
+        (c3, d3) = commit(flat(&third), tamper);
         transcript.round3(c3.as_ref());
         clock.lap("round 3");
     }
@@ -124,7 +128,8 @@ pub fn prove(
         });
         Some((d?, points.collect()))
     });
-    let (opened, fri) = key.scheme.open(rounds.collect(), &mut sponge).map_err(ProveError::Internal)?;
+    let opening = key.scheme.open(rounds.collect(), &mut sponge, &mut |layer| tamper.folded(layer));
+    let (opened, fri) = opening.map_err(ProveError::Internal)?;
     clock.lap("open");
 
     let commitments = [c1, c2, c3, Some(c4)].into_iter().flatten().collect();

@@ -34,6 +34,11 @@ pub enum Kind {
     Balanced,
     /// A value of a quotient.
     Quotient,
+    /// A committed column of the witness, of round 2 or of round 3 that is right on the trace domain and of too high a degree:
+    /// a multiple of xⁿ − 1 is added.
+    HighDegree,
+    /// A layer of FRI that is of low degree, but not what the one before it folds to.
+    Refold,
     /// A message that is left out of the transcript, or absorbed a challenge too late.
     Transcript,
     /// The commitment of the witness, of round 2 or of round 3, as sent.
@@ -66,7 +71,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order of the protocol.
-    pub const ALL: [Kind; 22] = [
+    pub const ALL: [Kind; 24] = [
         Kind::Witness,
         Kind::TwoFaced,
         Kind::Copied,
@@ -75,6 +80,8 @@ impl Kind {
         Kind::Terminal,
         Kind::Balanced,
         Kind::Quotient,
+        Kind::HighDegree,
+        Kind::Refold,
         Kind::Transcript,
         Kind::Commitment,
         Kind::QuotientCommitment,
@@ -115,6 +122,8 @@ pub struct Forger {
     pub forgery: Forgery,
     /// What it found to change: (matrix, list or message; cell or entry). None while it found nothing.
     pub hit: Option<(usize, usize)>,
+    /// Commitments and folded layers seen so far.
+    seen: [usize; 2],
 }
 
 impl Forger {
@@ -125,7 +134,7 @@ impl Forger {
 
     /// A forger of one thing.
     pub fn new(kind: Kind, pick: usize, by: u64) -> Forger {
-        Forger { forgery: Forgery { kind, pick, by }, hit: None }
+        Forger { forgery: Forgery { kind, pick, by }, hit: None, seen: [0; 2] }
     }
 
     fn is(&self, kind: Kind) -> bool {
@@ -374,6 +383,34 @@ impl Tamper for Forger {
     fn committed(&mut self, groups: &mut [Mat]) {
         if let (true, Some((g, cell))) = (self.is(Kind::TwoFaced), self.hit) {
             groups[g].values[cell] -= self.base();
+        }
+    }
+
+    fn extended(&mut self, matrices: &mut [Mat]) {
+        let round = self.seen[0];
+        self.seen[0] += 1;
+        // one round after the other
+        if !self.is(Kind::HighDegree) || self.forgery.by % 3 != round as u64 {
+            return;
+        }
+        if let Some((m, column)) = self.locate(matrices.iter().map(|m| m.width)) {
+            let (by, m) = (self.base(), &mut matrices[m]);
+            let half = m.values.len() / m.width / 2;
+            let power = F::GENERATOR.exp_u64(half as u64);
+            // xⁿ takes two values on the coset, one on each half of the rows
+            for (row, cells) in m.values.chunks_exact_mut(m.width).enumerate() {
+                cells[column] += by * (if row < half { power } else { -power } - F::ONE);
+            }
+        }
+    }
+
+    fn folded(&mut self, layer: &mut [E]) {
+        let number = self.seen[1];
+        self.seen[1] += 1;
+        if self.is(Kind::Refold) && self.forgery.pick % 3 == number {
+            let by = self.extension();
+            layer.iter_mut().for_each(|x| *x += by);
+            self.hit = Some((number, 0));
         }
     }
 

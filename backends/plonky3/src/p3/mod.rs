@@ -183,13 +183,14 @@ impl Scheme {
         self.mmcs.get_matrices(data)
     }
 
-    /// Opens every matrix of every commitment at its points.
+    /// Opens every matrix of every commitment at its points; `folded` sees each layer that FRI has folded.
     pub fn open(
         &self,
         rounds: Vec<(&Committed, Vec<Vec<E>>)>,
         sponge: &mut Sponge,
+        folded: &mut dyn FnMut(&mut [E]),
     ) -> Result<(Opened, FriProof), String> {
-        open::open(&self.mmcs, &self.fri, rounds, sponge)
+        open::open(&self.mmcs, &self.fri, rounds, sponge, folded)
     }
 
     /// Checks claimed openings.

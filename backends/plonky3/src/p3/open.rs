@@ -14,9 +14,14 @@ use super::{
 use p3_commit::{Mmcs, OpeningRequest};
 use p3_field::coset::TwoAdicMultiplicativeCoset;
 use p3_fri::prover::prove_fri;
-use p3_fri::{FriParameters, PcsProverTranscript, PcsShape, TwoAdicFriFolding, TwoAdicFriFoldingForMmcs};
+use p3_fri::{
+    FriFoldingStrategy, FriParameters, PcsProverTranscript, PcsShape, TwoAdicFriFolding,
+    TwoAdicFriFoldingForMmcs,
+};
+use p3_matrix::Matrix;
 use p3_maybe_rayon::prelude::*;
 use p3_util::reverse_slice_index_bits;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
@@ -32,6 +37,7 @@ pub fn open(
     fri: &FriParameters<super::FriMmcs>,
     requests: Vec<Request>,
     sponge: &mut Sponge,
+    folded: &mut dyn FnMut(&mut [E]),
 ) -> Result<(Opened, FriProof), String> {
     let matrices: Vec<(Vec<&Mat>, &Vec<Vec<E>>)> =
         requests.iter().map(|(data, points)| (mmcs.get_matrices(data), points)).collect();
@@ -87,7 +93,7 @@ pub fn open(
     }
     let rounds: Vec<_> =
         requests.into_iter().map(|(prover_data, points)| OpeningRequest { prover_data, points }).collect();
-    let folding: TwoAdicFriFoldingForMmcs<F, ColumnMmcs> = TwoAdicFriFolding(PhantomData);
+    let folding = Folding { p3: TwoAdicFriFolding(PhantomData), folded: RefCell::new(folded) };
     let proof = transcript.delegate(|sponge| {
         let log_height = tallest.trailing_zeros() as usize;
         prove_fri(&folding, fri, inputs, sponge, log_height, &rounds, mmcs, batch_pow.unwrap_or(F::ZERO))
@@ -101,6 +107,38 @@ pub fn open(
             transcript.abort();
             Err(format!("the openings cannot be proven: {e}"))
         }
+    }
+}
+
+/// p3's folding, with somebody who sees the layers before they are committed.
+struct Folding<'a> {
+    p3: TwoAdicFriFoldingForMmcs<F, ColumnMmcs>,
+    folded: RefCell<&'a mut dyn FnMut(&mut [E])>,
+}
+
+impl FriFoldingStrategy<F, E> for Folding<'_> {
+    type InputProof = <TwoAdicFriFoldingForMmcs<F, ColumnMmcs> as FriFoldingStrategy<F, E>>::InputProof;
+    type InputError = <TwoAdicFriFoldingForMmcs<F, ColumnMmcs> as FriFoldingStrategy<F, E>>::InputError;
+
+    fn extra_query_index_bits(&self) -> usize {
+        FriFoldingStrategy::<F, E>::extra_query_index_bits(&self.p3)
+    }
+
+    fn fold_row(
+        &self,
+        index: usize,
+        log_height: usize,
+        log_arity: usize,
+        beta: E,
+        evals: impl Iterator<Item = E>,
+    ) -> E {
+        FriFoldingStrategy::<F, E>::fold_row(&self.p3, index, log_height, log_arity, beta, evals)
+    }
+
+    fn fold_matrix<M: Matrix<E>>(&self, beta: E, log_arity: usize, m: M) -> Vec<E> {
+        let mut layer = FriFoldingStrategy::<F, E>::fold_matrix(&self.p3, beta, log_arity, m);
+        (self.folded.borrow_mut())(&mut layer);
+        layer
     }
 }
 
@@ -316,7 +354,8 @@ mod tests {
                     |(i, r): (usize, &Vec<(u8, usize)>)| r.iter().map(|(h, _)| points(i, *h)).collect();
                 data.iter().zip(shapes.iter().enumerate().map(round)).collect()
             };
-            let ours = open(&scheme.mmcs, &scheme.fri, requests(), &mut Sponge::new(b"t")).unwrap();
+            let ours =
+                open(&scheme.mmcs, &scheme.fri, requests(), &mut Sponge::new(b"t"), &mut |_| {}).unwrap();
             let theirs =
                 scheme.pcs.open(requests().into_iter().map(Into::into).collect(), &mut Sponge::new(b"t"));
             let bytes = |x: &(Opened, FriProof)| postcard::to_allocvec(x).unwrap();
