@@ -54,21 +54,18 @@ impl<'d> serde::Deserialize<'d> for Decoded {
 fn decode(b: &[u8]) -> Option<Vec<i64>> {
     // every integer ends with the one byte below 0x80
     let mut out = Vec::with_capacity(b.iter().filter(|b| **b < 0x80).count());
-    let mut at = 0;
-    while at < b.len() {
-        let (mut z, mut shift) = (0u64, 0);
-        loop {
-            let byte = *b.get(at)?;
-            at += 1;
+    let mut bytes = b.iter();
+    while let Some(first) = bytes.next() {
+        let mut z = (first & 0x7f) as u64;
+        let (mut shift, mut byte) = (0, *first);
+        while byte >= 0x80 {
+            byte = *bytes.next()?;
+            shift += 7;
             // the tenth byte holds one bit, and the last of several is never zero: one encoding for each integer
-            if shift == 63 && byte > 1 || shift > 0 && byte == 0 {
+            if byte == 0 || shift == 63 && byte > 1 {
                 return None;
             }
             z |= ((byte & 0x7f) as u64) << shift;
-            if byte < 0x80 {
-                break;
-            }
-            shift += 7;
         }
         out.push((z >> 1) as i64 ^ -((z & 1) as i64));
     }

@@ -119,21 +119,21 @@ impl Narrow {
         let Some(factors) = factors.filter(|_| w_max <= i16::MAX as u64) else { return Ok(None) };
         let mut rows = vec![[[0; 2 * VECTOR]; BLOCK]; packed / (BLOCK * VECTOR * 2)];
         let pairs = sums.div_ceil(2);
-        rows.par_chunks_mut(around.len() * pairs)
-            .zip(factors.par_chunks(BLOCK * VECTOR))
-            .enumerate()
-            .for_each(|(block, (rows, factors))| {
-                for (k, factor) in factors.iter().enumerate() {
-                    let (v, l) = (k / VECTOR, k % VECTOR);
-                    let first = (block * BLOCK * VECTOR + k) * lane_step;
-                    for ((o, _), rows) in around.iter().zip(rows.chunks_mut(pairs)) {
-                        for (i, (_, s)) in both.iter().enumerate() {
-                            let w = w[*o as usize + *s as usize + first];
-                            rows[i / 2][v][2 * l + i % 2] = if *factor == 1 { w } else { w / factor } as i16;
-                        }
+        let blocks = rows.par_chunks_mut(around.len() * pairs).zip(factors.par_chunks(BLOCK * VECTOR));
+        blocks.enumerate().for_each(|(block, (rows, factors))| {
+            // quotients are whole and below 2¹⁵, so that the nearest integer is right
+            let inverses: Vec<f64> = factors.iter().map(|f| 1.0 / *f as f64).collect();
+            for ((o, _), rows) in around.iter().zip(rows.chunks_mut(pairs)) {
+                for (i, (_, s)) in both.iter().enumerate() {
+                    let first = *o as usize + *s as usize + block * BLOCK * VECTOR * lane_step;
+                    let row = rows[i / 2].as_flattened_mut();
+                    for (k, inverse) in inverses.iter().enumerate() {
+                        row[2 * k + i % 2] =
+                            (w[first + k * lane_step] as f64 * inverse).round_ties_even() as i16;
                     }
                 }
-            });
+            }
+        });
         Ok(Some(Narrow {
             w_max,
             factors,
