@@ -191,7 +191,7 @@ fn the_driver_is_mlir_opts() {
         let info = pass.info();
         assert!(text(&help).contains(info.name), "zk-opt --help does not list {}", info.name);
     }
-    for option in ["--print-default-pipeline", "--patterns=FILE", "--pass-statistics"] {
+    for option in ["--print-default-pipeline", "--patterns=FILE", "--print-patterns", "--pass-statistics"] {
         assert!(text(&help).contains(option), "zk-opt --help does not list {option}");
     }
     let dialects = run(&["--show-dialects"]);

@@ -1,8 +1,10 @@
-// What the C API of MLIR lacks: diagnostics with notes, and passes with names and options whose body is Rust.
+// What the C API of MLIR lacks: diagnostics with notes, and passes with names and options and patterns with names whose
+// body is Rust.
 // Invariants: no Rust type crosses but plain pointers and lengths; the Rust side never unwinds into this file.
 #include "mlir/CAPI/IR.h"
 #include "mlir/CAPI/Pass.h"
 #include "mlir/CAPI/Registration.h"
+#include "mlir/CAPI/Rewrite.h"
 #include "mlir/CAPI/Support.h"
 #include "mlir/Dialect/PDL/IR/PDL.h"
 #include "mlir/Dialect/PDLInterp/IR/PDLInterp.h"
@@ -45,6 +47,10 @@ using TesseraSink = void (*)(void *target, MlirStringRef text);
 using TesseraRun = bool (*)(const void *pass, MlirOperation, const TesseraOption *, intptr_t);
 // Is told the module after a pass and its verifiers.
 using TesseraObserve = void (*)(void *target, MlirStringRef pass, MlirOperation module);
+// Tries a Rust pattern, by its number, on an op.
+using TesseraRewrite = bool (*)(void *patterns, intptr_t index, MlirOperation, MlirPatternRewriter);
+// Is told every application of a pattern; none where nobody listens.
+using TesseraApplied = void (*)(MlirStringRef pattern, MlirStringRef op, MlirLocation);
 // Checks option values; writes the reason into the sink and returns false when they are refused.
 using TesseraCheck = bool (*)(const void *pass, const TesseraOption *, intptr_t, TesseraSink, void *target);
 }
@@ -173,11 +179,71 @@ extern "C" void tesseraEmitRemark(MlirLocation location, MlirStringRef message) 
   emitRemark(unwrap(location)) << unwrap(message);
 }
 
+namespace {
+// A pattern on ops of any name whose body is Rust.
+class RustPattern : public RewritePattern {
+public:
+  RustPattern(MLIRContext *context, StringRef name, void *patterns, intptr_t index, TesseraRewrite rewrite)
+      : RewritePattern(MatchAnyOpTypeTag(), 1, context), patterns(patterns), index(index), rewrite(rewrite) {
+    setDebugName(name);
+  }
+
+  LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
+    return success(rewrite(patterns, index, wrap(op), wrap(&rewriter)));
+  }
+
+private:
+  void *patterns;
+  intptr_t index;
+  TesseraRewrite rewrite;
+};
+
+// Tells which pattern was applied to which op; the op itself may be gone by then.
+class Listener : public RewriterBase::Listener {
+public:
+  Listener(MLIRContext *context, TesseraApplied applied)
+      : applied(applied), location(UnknownLoc::get(context)) {}
+
+  void notifyPatternBegin(const Pattern &, Operation *op) override {
+    name = op->getName().getStringRef();
+    location = op->getLoc();
+  }
+
+  void notifyPatternEnd(const Pattern &pattern, LogicalResult status) override {
+    if (succeeded(status))
+      applied(wrap(pattern.getDebugName()), wrap(name), wrap(location));
+  }
+
+private:
+  TesseraApplied applied;
+  StringRef name;
+  Location location;
+};
+
+bool applyGreedily(Operation *root, RewritePatternSet set, TesseraApplied applied) {
+  Listener listener(root->getContext(), applied);
+  GreedyRewriteConfig config;
+  if (applied)
+    config.setListener(&listener);
+  return succeeded(applyPatternsGreedily(root, FrozenRewritePatternSet(std::move(set)), config));
+}
+} // namespace
+
+// Applies patterns written in Rust to everything inside an op, with folding. Their names outlive the call.
+extern "C" bool tesseraApplyPatterns(MlirOperation root, const MlirStringRef *names, intptr_t count,
+                                     void *patterns, TesseraRewrite rewrite, TesseraApplied applied) {
+  MLIRContext *context = unwrap(root)->getContext();
+  RewritePatternSet set(context);
+  for (intptr_t i = 0; i < count; ++i)
+    set.add(std::make_unique<RustPattern>(context, unwrap(names[i]), patterns, i, rewrite));
+  return applyGreedily(unwrap(root), std::move(set), applied);
+}
+
 // Applies the patterns of a module of pdl.pattern ops to everything inside an op, with folding. Takes the module.
-extern "C" bool tesseraApplyPdl(MlirOperation root, MlirModule patterns) {
+extern "C" bool tesseraApplyPdl(MlirOperation root, MlirModule patterns, TesseraApplied applied) {
   RewritePatternSet set(unwrap(root)->getContext());
   set.add(PDLPatternModule(OwningOpRef<ModuleOp>(unwrap(patterns))));
-  return succeeded(applyPatternsGreedily(unwrap(root), FrozenRewritePatternSet(std::move(set))));
+  return applyGreedily(unwrap(root), std::move(set), applied);
 }
 
 extern "C" void tesseraAddDependentDialects(MlirDialectRegistry registry) {

@@ -20,7 +20,11 @@ pub struct Stage {
 /// All levels, from the outermost to the innermost.
 pub const STAGES: [Stage; 3] = [
     Stage { level: "nn", enter: None, passes: &["canonicalize", "cse", "nn-calibrate"] },
-    Stage { level: "qnn", enter: Some("convert-nn-to-qnn"), passes: &["canonicalize", "cse"] },
+    Stage {
+        level: "qnn",
+        enter: Some("convert-nn-to-qnn"),
+        passes: &["canonicalize", "cse", "qnn-absorb-pads"],
+    },
     Stage {
         level: "circuit",
         enter: Some("convert-qnn-to-circuit"),

@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_new_pass_in_a_folder_that_there_is_not_yet() {
-        insta::assert_snapshot!(show(&new_pass(&crate::root(), "qnn-merge-relus", "qnn").unwrap()));
+        insta::assert_snapshot!(show(&new_pass(&crate::root(), "nn-merge-relus", "nn").unwrap()));
     }
 
     #[test]
