@@ -141,7 +141,7 @@ mod tests {
         assert!(
             file("00-input.mlir").contains("nn.relu") && file("03-nn-calibrate.mlir").contains("nn.relu")
         );
-        assert_eq!(file("12-circuit-intervals.mlir"), file("circuit.mlir"));
+        assert_eq!(file("13-circuit-intervals.mlir"), file("circuit.mlir"));
         assert_eq!(file("circuit.mlir"), levels["circuit"].text);
     }
 

@@ -2,7 +2,7 @@
 //! tests; and the files of something new.
 //!
 //! Invariant: a page is a function of the code alone, so that a test can tell whether it is stale.
-mod coverage;
+pub mod coverage;
 pub mod scaffold;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +15,11 @@ pub const MEND: &str = "cargo xtask docs";
 /// The repository's folder.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The names of all passes.
+fn pass_names() -> Vec<&'static str> {
+    zk_opt::PASSES.iter().copied().flatten().map(|pass| pass.info().name).collect()
 }
 
 /// All reference pages: path from the repository's folder, and text.
@@ -40,7 +45,7 @@ pub fn pages() -> Result<Vec<(PathBuf, String)>, String> {
         let text = format!("Rendered from `dialects/{d}/{d}.td` by `{MEND}`.\n\n{}\n", body.trim());
         pages.push((folder.join(format!("{d}.md")), text));
     }
-    pages.push((folder.join("coverage.md"), coverage::page(&root(), &DIALECTS)?));
+    pages.push((folder.join("coverage.md"), coverage::page(&root(), &DIALECTS, &pass_names())?));
     Ok(pages)
 }
 
