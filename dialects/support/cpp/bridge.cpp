@@ -20,7 +20,9 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Rewrite/FrozenRewritePatternSet.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/raw_ostream.h"
 #include <memory>
 #include <mutex>
 #include <string>
@@ -244,6 +246,66 @@ extern "C" bool tesseraApplyPdl(MlirOperation root, MlirModule patterns, Tessera
   RewritePatternSet set(unwrap(root)->getContext());
   set.add(PDLPatternModule(OwningOpRef<ModuleOp>(unwrap(patterns))));
   return applyGreedily(unwrap(root), std::move(set), applied);
+}
+
+namespace {
+// What to do about an error of MLIR's own that says what is wrong and no more; empty where there is nothing to add.
+std::string advice(MLIRContext *context, StringRef error) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  StringRef name = error;
+  if (name.consume_front("custom op '") && name.consume_back("' is unknown")) {
+    StringRef near;
+    unsigned best = name.size() / 3 + 1;
+    auto known = context->getRegisteredOperationsByDialect(name.split('.').first);
+    for (RegisteredOperationName op : known)
+      if (unsigned distance = name.edit_distance(op.getStringRef(), true, best); distance < best)
+        best = distance, near = op.getStringRef();
+    if (!near.empty())
+      out << "did you mean '" << near << "'?";
+    else if (!known.empty())
+      llvm::interleaveComma(llvm::reverse(known), out << "the dialect has: ", [&](auto op) { out << op.getStringRef(); });
+  } else if (error.contains("unregistered dialect")) {
+    llvm::interleaveComma(context->getAvailableDialects(), out << "the dialects that are known here: ");
+  } else if (error.contains("with static extents, but got") && error.contains('?')) {
+    out << "every extent is a number: when a model is imported, sizes are given for symbolic ones";
+  } else if (error == "expected operation name in quotes") {
+    out << "an op starts with its name, as in nn.relu; a '}' may be missing before this place";
+  } else if (error == "use of undeclared SSA value name") {
+    out << "a value is defined above its use, in the same function";
+  }
+  return text;
+}
+
+// Adds advice to errors, before another handler prints them. Handlers are asked latest first and a driver has its own before
+// it reads IR, so this one comes with every dialect that is loaded, and looks whether an earlier one was here.
+class Advisor : public DialectExtensionBase {
+public:
+  Advisor() : DialectExtensionBase({}) {}
+
+  void apply(MLIRContext *context, MutableArrayRef<Dialect *>) const override {
+    context->getDiagEngine().registerHandler([context](Diagnostic &diagnostic) {
+      if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+        return failure();
+      std::string text = advice(context, diagnostic.str());
+      auto said = [&](const Diagnostic &note) { return note.str() == text; };
+      if (!text.empty() && llvm::none_of(diagnostic.getNotes(), said))
+        diagnostic.attachNote() << text;
+      return failure();
+    });
+  }
+  std::unique_ptr<DialectExtensionBase> clone() const override { return std::make_unique<Advisor>(); }
+};
+} // namespace
+
+extern "C" void tesseraAdvise(MlirContext context, MlirStringRef error, TesseraSink sink, void *target) {
+  sink(target, wrap(StringRef(advice(unwrap(context), unwrap(error)))));
+}
+
+extern "C" void tesseraAddAdvisor(MlirDialectRegistry registry) {
+  static TypeIDAllocator allocator;
+  static TypeID id = allocator.allocate();
+  unwrap(registry)->addExtension(id, std::make_unique<Advisor>());
 }
 
 extern "C" void tesseraAddDependentDialects(MlirDialectRegistry registry) {

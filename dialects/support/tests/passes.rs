@@ -232,6 +232,18 @@ fn functions_have_named_ports() {
 }
 
 #[test]
+fn errors_of_mlir_itself_say_what_to_do() {
+    let context = context(&[]);
+    let fail = |source: &str| parse(&context, source, "m.mlir").unwrap_err().to_string();
+    let error = fail("func.func @main(%x: i32) { %0 = arith.mulli %x, %x : i32 return }");
+    assert!(error.contains("m.mlir:1:33: custom op 'arith.mulli' is unknown"), "{error}");
+    assert!(error.contains("did you mean 'arith.muli'?"), "{error}");
+    let error = fail("func.func @main() { \"tosa.negate\"() : () -> () return }");
+    assert!(error.contains("the dialects that are known here: arith, "), "{error}");
+    assert!(!fail("func.func @main() { return").contains("unknown"));
+}
+
+#[test]
 fn patterns_rewrite_and_report() {
     let context = context(&[]);
     let module = adder(&context);

@@ -8,9 +8,9 @@ use melior::dialect::DialectRegistry;
 use mlir_sys::MlirDialectRegistry;
 use std::ffi::{CString, OsStr, OsString, c_char, c_int};
 use std::path::Path;
-use tessera_mlir::params;
 use tessera_mlir::pass::{self, Pass};
 use tessera_mlir::pipeline::unknown_passes;
+use tessera_mlir::{diag, params};
 
 /// The lists of passes, from the outermost level to the innermost.
 pub const PASSES: &[&[&dyn Pass]] = &[
@@ -45,6 +45,10 @@ pub fn run_with(registry: &DialectRegistry, arguments: impl IntoIterator<Item = 
     if arguments.iter().any(|argument| argument == "--print-default-pipeline") {
         println!("{}", pipeline::default_pipeline());
         return 0;
+    }
+    // a file that says which diagnostics it expects knows MLIR's
+    if !arguments.iter().any(|argument| argument == "--verify-diagnostics") {
+        diag::advise(registry);
     }
     // parameters lie beside the IR that names them
     for file in arguments.iter().skip(1).map(Path::new).filter(|path| path.is_file()) {
