@@ -6,6 +6,7 @@
 
 pub mod circuit;
 pub mod generic;
+pub mod qnn;
 pub mod registry;
 
 pub use registry::{PASSES, context, register_all, registry, render_docs};

@@ -7,7 +7,8 @@
 //!   stands for any lines;
 //! - ```` ```rust file=PATH ````: lines that stand so in that file of the repository.
 //!
-//! With `INSTA_UPDATE=always`, as `./x bless` sets it, what commands print is written into the page.
+//! With `INSTA_UPDATE=always`, as `./x bless` sets it, what commands print is written into the page, and the pictures that they
+//! draw (`.svg`) beside it.
 
 mod page;
 
@@ -147,13 +148,19 @@ fn commands_print_what_the_pages_show() {
         let text = read(&name);
         let page = page::run(&text, &root());
         ran += page.commands;
-        if page.text == text {
-            continue;
-        }
-        if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
-            fs::write(root().join("docs").join(&name), &page.text).expect("the page can be written");
-        } else {
-            wrong.push(format!("docs/{name}:\n{}", page.difference));
+        let here = root().join("docs").join(&name);
+        let pictures = page.pictures.iter().map(|(file, picture)| (here.with_file_name(file), picture));
+        let stale = [(here.clone(), &page.text)].into_iter().chain(pictures);
+        for (path, right) in
+            stale.filter(|(path, right)| fs::read_to_string(path).ok().as_ref() != Some(right))
+        {
+            if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+                fs::write(&path, right).expect("the page can be written");
+            } else if path == here {
+                wrong.push(format!("docs/{name}:\n{}", page.difference));
+            } else {
+                wrong.push(format!("docs/{name} draws another picture than {}", path.display()));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}\nwhen the new output is right, accept it by: ./x bless", wrong.join("\n"));

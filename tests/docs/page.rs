@@ -1,6 +1,6 @@
 //! A page: its code blocks, and running them.
 
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, os::unix::fs::symlink, path::Path, process::Command};
 
 /// A fenced block.
 pub struct Block {
@@ -43,6 +43,8 @@ pub struct Ran {
     pub difference: String,
     /// Commands that ran.
     pub commands: usize,
+    /// The pictures that the commands drew, by file name.
+    pub pictures: BTreeMap<String, String>,
 }
 
 const TOOLS: [(&str, &str); 5] = [
@@ -56,7 +58,8 @@ const TOOLS: [(&str, &str); 5] = [
 /// Runs the commands of a page in a folder with its files, the tools, and the models of the tests.
 pub fn run(text: &str, root: &Path) -> Ran {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let mut ran = Ran { text: String::new(), difference: String::new(), commands: 0 };
+    let mut ran =
+        Ran { text: String::new(), difference: String::new(), commands: 0, pictures: BTreeMap::new() };
     let folder = tempfile::tempdir().expect("a folder");
     let (tools, work) = (folder.path().join("tools"), folder.path().join("work"));
     for dir in [&tools, &work] {
@@ -88,6 +91,12 @@ pub fn run(text: &str, root: &Path) -> Ran {
         }
     }
     ran.text = lines.join("\n") + "\n";
+    for entry in fs::read_dir(&work).expect("a readable folder").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".svg") {
+            ran.pictures.insert(name, fs::read_to_string(entry.path()).expect("a picture is text"));
+        }
+    }
     ran
 }
 
@@ -132,9 +141,10 @@ fn fits(expected: &[&str], found: &[&str]) -> bool {
 
 #[test]
 fn pages_are_run_and_mended() {
-    let page = "a\n```mlir file=x.txt\nhello\n```\n```console\n$ cat x.txt\nbye\n$ printf 'a\\nb\\nc\\n'\na\n...\n$ true\n```\nend\n";
+    let page = "a\n```mlir file=x.txt\nhello\n```\n```console\n$ cat x.txt\nbye\n$ printf 'a\\nb\\nc\\n'\na\n...\n$ true\n$ echo p > p.svg\n```\nend\n";
     let ran = run(page, Path::new("/"));
-    assert_eq!(ran.commands, 3);
+    assert_eq!(ran.commands, 4);
+    assert_eq!(ran.pictures, BTreeMap::from([("p.svg".to_owned(), "p\n".to_owned())]));
     assert_eq!(ran.text, page.replace("bye", "hello"));
     assert!(ran.difference.contains("--- line 5\n"), "{}", ran.difference);
     assert!(

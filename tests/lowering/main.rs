@@ -1,4 +1,4 @@
-//! The lowering from qnn to circuit and the circuit passes, against the qnn interpreter.
+//! The passes over qnn, the lowering from qnn to circuit and the circuit passes, against the qnn interpreter.
 //!
 //! Invariant: outputs are compared bit for bit, and the circuit's interpreter checks every declared interval, every table's
 //! domain and every split on the way; so an interval that does not hold is a failure too.
@@ -19,6 +19,9 @@ use tessera_mlir::params::{self, Params};
 use tessera_mlir::pipeline::{self, Settings};
 use tessera_mlir::{func::Func, pass};
 use tessera_qnn::interp::{Plan, Tensor};
+
+/// What the driver runs before the lowering, one stage at a time.
+const QNN_STAGES: &[&str] = &["canonicalize,cse", "qnn-absorb-pads"];
 
 /// What the driver runs after the lowering, one stage at a time.
 const STAGES: &[&str] = &[
@@ -85,12 +88,24 @@ fn check(tape: &[u16], seen: &Mutex<BTreeMap<&'static str, usize>>) {
             model.inputs.iter().map(array).collect()
         })
         .collect();
-    let plan = Plan::new(
-        &Func::main(module.as_operation()).expect("a function"),
-        &params::of(module.as_operation()).expect("parameters"),
-    )
-    .expect("the model decodes");
-    let expected: Vec<Vec<ArrayD<i64>>> = inputs.iter().map(|x| reference(&plan, x, &model.real)).collect();
+    let evaluate = |module: &Module| -> Vec<Vec<ArrayD<i64>>> {
+        let main = Func::main(module.as_operation()).expect("a function");
+        let plan = Plan::new(&main, &params::of(module.as_operation()).expect("parameters"));
+        let plan = plan.expect("the model decodes");
+        inputs.iter().map(|x| reference(&plan, x, &model.real)).collect()
+    };
+    let expected = evaluate(&module);
+    let run = |module: &mut Module, stage: &str| {
+        let before = tessera_mlir::print(module);
+        let run = pipeline::run(module, &format!("builtin.module({stage})"), &Settings::default());
+        run.unwrap_or_else(|error| panic!("{stage}: {error}\n{original}\n{before}"));
+    };
+    // Without them half of the time: the lowering takes what they remove.
+    for stage in QNN_STAGES.iter().filter(|_| tape.below(2) == 0) {
+        run(&mut module, stage);
+        assert_eq!(evaluate(&module), expected, "{stage}\n{original}\n{}", tessera_mlir::print(&module));
+    }
+    // a real input that nothing reads is none of the circuit's
     let used: Vec<bool> = Func::main(module.as_operation())
         .expect("a function")
         .arguments()
@@ -111,9 +126,7 @@ fn check(tape: &[u16], seen: &Mutex<BTreeMap<&'static str, usize>>) {
         "convert-qnn-to-circuit{convolution=direct}",
     ][tape.below(3)];
     for stage in [lowering].into_iter().chain(order) {
-        let before = tessera_mlir::print(&module);
-        let run = pipeline::run(&mut module, &format!("builtin.module({stage})"), &Settings::default());
-        run.unwrap_or_else(|error| panic!("{stage}: {error}\n{original}\n{before}"));
+        run(&mut module, stage);
         let params = params::of(module.as_operation()).expect("parameters");
         for (x, expected) in inputs.iter().zip(&expected) {
             let x: Vec<ArrayD<i64>> =
@@ -159,6 +172,11 @@ fn lowered_and_optimized_circuits_equal_the_quantized_model() {
         "transpose",
     ];
     assert!(seen["models"] > 300, "too few tapes make a model: {seen:?}");
+    let absorbed = pass::statistics().into_iter().find(|count| count.name == "absorbed");
+    assert!(
+        absorbed.as_ref().is_some_and(|count| count.count > 10),
+        "hardly a padding is absorbed: {absorbed:?}"
+    );
     for op in all {
         assert!(seen.get(op).is_some_and(|&n| n > 10), "{op} hardly occurs: {seen:?}");
     }

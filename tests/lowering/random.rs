@@ -191,12 +191,19 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
         let node = if self.tape.below(3) == 0 { node } else { self.nodes[self.nodes.len() - 1].clone() };
         let kind = self.tape.below(13);
         let written = match kind {
-            0 | 1 => self.conv(&node)?.map(|sums| ("conv", self.requantize(sums))),
+            0 => self.conv(&node)?.map(|sums| ("conv", self.requantize(sums))),
+            1 => {
+                let image = self.padded(&node)?;
+                self.conv(&image)?.map(|sums| ("conv", self.requantize(sums)))
+            }
             2 => self.linear(&node)?.map(|sums| ("linear", self.requantize(sums))),
             3 => self.matmul(&node)?.map(|sums| ("matmul", self.requantize(sums))),
             4 => self.add(&node)?.map(|sums| ("add", self.requantize(sums))),
             5 => self.mul(&node)?.map(|sums| ("mul", self.requantize(sums))),
-            6 => self.sum_pool(&node)?.map(|sums| ("sum_pool", self.requantize(sums))),
+            6 => {
+                let image = self.padded(&node)?;
+                self.sum_pool(&image)?.map(|sums| ("sum_pool", self.requantize(sums)))
+            }
             7 | 8 => self.max_pool(&node)?.map(|node| ("max_pool", Ok(node))),
             _ => {
                 let (name, op, shape) = self.layout(&node)?;
@@ -209,6 +216,16 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
             self.nodes.push(node?);
         }
         Ok(())
+    }
+
+    /// An image under a `qnn.pad` of its own; anything else as it is.
+    fn padded(&mut self, x: &Node<'c, 'a>) -> Result<Node<'c, 'a>> {
+        if x.shape.len() != 4 {
+            return Ok(x.clone());
+        }
+        let [low, high] = std::array::from_fn(|_| [0, 0, self.tape.below(2), self.tape.below(2)]);
+        let value = self.cursor.value(ops::pad(self.location, x.value, &low, &high))?;
+        Ok(Node { value, shape: shape::pad(&x.shape, &low, &high)?, most: x.most })
     }
 
     fn conv(&mut self, x: &Node<'c, 'a>) -> Result<Option<Sums<'c, 'a>>> {

@@ -3,14 +3,14 @@
 //!
 //! Invariants:
 //! - a snapshot without its file is an error, and so is a file without a command;
-//! - each dialect has a round-trip, an errors and a canonicalization file, and the round trip has every op;
-//! - each pass has a file that runs it.
+//! - each dialect has a round-trip, an errors and a canonicalization file, and the round trip has every op.
+//!
+//! That each pass has a file that runs it is held by the page on coverage, `tools/xtask/src/coverage.rs`.
 
 mod editor;
 mod reduce;
 
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -58,20 +58,6 @@ fn passes_are_documented() {
 
 fn pass_names() -> Vec<&'static str> {
     zk_opt::PASSES.iter().copied().flatten().map(|pass| pass.info().name).collect()
-}
-
-#[test]
-fn every_pass_has_a_file_that_runs_it() {
-    let suite = suite();
-    let firsts = suite.inputs().into_iter().map(|input| {
-        let text = fs::read_to_string(folder().join(input)).expect("an input is text");
-        text.lines().next().unwrap_or_default().to_owned()
-    });
-    let firsts = firsts.collect::<Vec<_>>().join("\n");
-    let words = firsts.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-    let names = words.map(|word| word.trim_start_matches('-')).collect::<BTreeSet<_>>();
-    let missing = pass_names().into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>();
-    assert!(missing.is_empty(), "no file of tests/mlir runs {}", missing.join(", "));
 }
 
 #[test]
@@ -151,22 +137,11 @@ fn every_dialect_has_its_three_files_and_every_op_makes_a_round_trip() {
         let definitions =
             fs::read_to_string(root().join(format!("dialects/{dialect}/{dialect}.td"))).expect("a .td");
         let test = fs::read_to_string(folder().join(dialect).join("roundtrip.mlir")).expect("a round trip");
-        let mut missing = mnemonics(&definitions);
+        let mut missing = xtask::coverage::ops(&definitions);
         assert!(missing.len() >= 10, "the ops of {dialect} are not found in its .td");
         missing.retain(|op| !test.contains(&format!("{dialect}.{op} ")));
         assert!(missing.is_empty(), "{dialect}/roundtrip.mlir has none of {missing:?}");
     }
-}
-
-/// The ops that a .td defines: the first argument of each `def`'s base class.
-fn mnemonics(definitions: &str) -> BTreeSet<&str> {
-    definitions
-        .lines()
-        .filter(|line| line.starts_with("def "))
-        .filter_map(|line| line.split_once("<\"")?.1.split_once('"'))
-        .map(|(mnemonic, _)| mnemonic)
-        .filter(|mnemonic| mnemonic.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
-        .collect()
 }
 
 #[test]
@@ -191,7 +166,7 @@ fn the_driver_is_mlir_opts() {
         let info = pass.info();
         assert!(text(&help).contains(info.name), "zk-opt --help does not list {}", info.name);
     }
-    for option in ["--print-default-pipeline", "--patterns=FILE", "--pass-statistics"] {
+    for option in ["--print-default-pipeline", "--patterns=FILE", "--print-patterns", "--pass-statistics"] {
         assert!(text(&help).contains(option), "zk-opt --help does not list {option}");
     }
     let dialects = run(&["--show-dialects"]);

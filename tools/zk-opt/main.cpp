@@ -10,6 +10,7 @@ extern "C" int zkOptMain(int argc, char **argv, MlirDialectRegistry registry) {
                         "Tessera's optimizer driver. Beside the options below:\n"
                         "  --print-default-pipeline  print the pipeline that tessera compile runs\n"
                         "  --patterns=FILE           apply the rewrite patterns of a file, PDL or PDLL\n"
+                        "  --print-patterns          print which rewrite pattern was applied where\n"
                         "  --pass-statistics         print what passes count\n",
                         *unwrap(registry)));
 }

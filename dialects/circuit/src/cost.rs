@@ -103,8 +103,3 @@ pub fn annotate(op: OperationRef, cost: OpCost) {
         attrs::set(op, COST, attribute);
     }
 }
-
-/// The note of [`annotate`] as it is written, if there is one.
-pub fn read(op: OperationRef) -> Option<String> {
-    Some(op.attribute(COST).ok()?.to_string())
-}

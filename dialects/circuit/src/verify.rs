@@ -127,7 +127,7 @@ fn verify_symbol(op: OperationRef, symbol: Option<OperationRef>) -> Result<()> {
                 }
                 None => {
                     return Err(Error::new(format!(
-                        "@{table}: expected a circuit.table of this name, found none"
+                        "@{table}: expected a circuit.table of this name in the module, found none; define it beside @main"
                     )));
                 }
             };

@@ -1,8 +1,10 @@
-// What the C API of MLIR lacks: diagnostics with notes, and passes with names and options whose body is Rust.
+// What the C API of MLIR lacks: diagnostics with notes, and passes with names and options and patterns with names whose
+// body is Rust.
 // Invariants: no Rust type crosses but plain pointers and lengths; the Rust side never unwinds into this file.
 #include "mlir/CAPI/IR.h"
 #include "mlir/CAPI/Pass.h"
 #include "mlir/CAPI/Registration.h"
+#include "mlir/CAPI/Rewrite.h"
 #include "mlir/CAPI/Support.h"
 #include "mlir/Dialect/PDL/IR/PDL.h"
 #include "mlir/Dialect/PDLInterp/IR/PDLInterp.h"
@@ -18,7 +20,9 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Rewrite/FrozenRewritePatternSet.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/raw_ostream.h"
 #include <memory>
 #include <mutex>
 #include <string>
@@ -45,6 +49,10 @@ using TesseraSink = void (*)(void *target, MlirStringRef text);
 using TesseraRun = bool (*)(const void *pass, MlirOperation, const TesseraOption *, intptr_t);
 // Is told the module after a pass and its verifiers.
 using TesseraObserve = void (*)(void *target, MlirStringRef pass, MlirOperation module);
+// Tries a Rust pattern, by its number, on an op.
+using TesseraRewrite = bool (*)(void *patterns, intptr_t index, MlirOperation, MlirPatternRewriter);
+// Is told every application of a pattern; none where nobody listens.
+using TesseraApplied = void (*)(MlirStringRef pattern, MlirStringRef op, MlirLocation);
 // Checks option values; writes the reason into the sink and returns false when they are refused.
 using TesseraCheck = bool (*)(const void *pass, const TesseraOption *, intptr_t, TesseraSink, void *target);
 }
@@ -173,11 +181,131 @@ extern "C" void tesseraEmitRemark(MlirLocation location, MlirStringRef message) 
   emitRemark(unwrap(location)) << unwrap(message);
 }
 
+namespace {
+// A pattern on ops of any name whose body is Rust.
+class RustPattern : public RewritePattern {
+public:
+  RustPattern(MLIRContext *context, StringRef name, void *patterns, intptr_t index, TesseraRewrite rewrite)
+      : RewritePattern(MatchAnyOpTypeTag(), 1, context), patterns(patterns), index(index), rewrite(rewrite) {
+    setDebugName(name);
+  }
+
+  LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
+    return success(rewrite(patterns, index, wrap(op), wrap(&rewriter)));
+  }
+
+private:
+  void *patterns;
+  intptr_t index;
+  TesseraRewrite rewrite;
+};
+
+// Tells which pattern was applied to which op; the op itself may be gone by then.
+class Listener : public RewriterBase::Listener {
+public:
+  Listener(MLIRContext *context, TesseraApplied applied)
+      : applied(applied), location(UnknownLoc::get(context)) {}
+
+  void notifyPatternBegin(const Pattern &, Operation *op) override {
+    name = op->getName().getStringRef();
+    location = op->getLoc();
+  }
+
+  void notifyPatternEnd(const Pattern &pattern, LogicalResult status) override {
+    if (succeeded(status))
+      applied(wrap(pattern.getDebugName()), wrap(name), wrap(location));
+  }
+
+private:
+  TesseraApplied applied;
+  StringRef name;
+  Location location;
+};
+
+bool applyGreedily(Operation *root, RewritePatternSet set, TesseraApplied applied) {
+  Listener listener(root->getContext(), applied);
+  GreedyRewriteConfig config;
+  if (applied)
+    config.setListener(&listener);
+  return succeeded(applyPatternsGreedily(root, FrozenRewritePatternSet(std::move(set)), config));
+}
+} // namespace
+
+// Applies patterns written in Rust to everything inside an op, with folding. Their names outlive the call.
+extern "C" bool tesseraApplyPatterns(MlirOperation root, const MlirStringRef *names, intptr_t count,
+                                     void *patterns, TesseraRewrite rewrite, TesseraApplied applied) {
+  MLIRContext *context = unwrap(root)->getContext();
+  RewritePatternSet set(context);
+  for (intptr_t i = 0; i < count; ++i)
+    set.add(std::make_unique<RustPattern>(context, unwrap(names[i]), patterns, i, rewrite));
+  return applyGreedily(unwrap(root), std::move(set), applied);
+}
+
 // Applies the patterns of a module of pdl.pattern ops to everything inside an op, with folding. Takes the module.
-extern "C" bool tesseraApplyPdl(MlirOperation root, MlirModule patterns) {
+extern "C" bool tesseraApplyPdl(MlirOperation root, MlirModule patterns, TesseraApplied applied) {
   RewritePatternSet set(unwrap(root)->getContext());
   set.add(PDLPatternModule(OwningOpRef<ModuleOp>(unwrap(patterns))));
-  return succeeded(applyPatternsGreedily(unwrap(root), FrozenRewritePatternSet(std::move(set))));
+  return applyGreedily(unwrap(root), std::move(set), applied);
+}
+
+namespace {
+// What to do about an error of MLIR's own that says what is wrong and no more; empty where there is nothing to add.
+std::string advice(MLIRContext *context, StringRef error) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  StringRef name = error;
+  if (name.consume_front("custom op '") && name.consume_back("' is unknown")) {
+    StringRef near;
+    unsigned best = name.size() / 3 + 1;
+    auto known = context->getRegisteredOperationsByDialect(name.split('.').first);
+    for (RegisteredOperationName op : known)
+      if (unsigned distance = name.edit_distance(op.getStringRef(), true, best); distance < best)
+        best = distance, near = op.getStringRef();
+    if (!near.empty())
+      out << "did you mean '" << near << "'?";
+    else if (!known.empty())
+      llvm::interleaveComma(llvm::reverse(known), out << "the dialect has: ", [&](auto op) { out << op.getStringRef(); });
+  } else if (error.contains("unregistered dialect")) {
+    llvm::interleaveComma(context->getAvailableDialects(), out << "the dialects that are known here: ");
+  } else if (error.contains("with static extents, but got") && error.contains('?')) {
+    out << "every extent is a number: when a model is imported, sizes are given for symbolic ones";
+  } else if (error == "expected operation name in quotes") {
+    out << "an op starts with its name, as in nn.relu; a '}' may be missing before this place";
+  } else if (error == "use of undeclared SSA value name") {
+    out << "a value is defined above its use, in the same function";
+  }
+  return text;
+}
+
+// Adds advice to errors, before another handler prints them. Handlers are asked latest first and a driver has its own before
+// it reads IR, so this one comes with every dialect that is loaded, and looks whether an earlier one was here.
+class Advisor : public DialectExtensionBase {
+public:
+  Advisor() : DialectExtensionBase({}) {}
+
+  void apply(MLIRContext *context, MutableArrayRef<Dialect *>) const override {
+    context->getDiagEngine().registerHandler([context](Diagnostic &diagnostic) {
+      if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+        return failure();
+      std::string text = advice(context, diagnostic.str());
+      auto said = [&](const Diagnostic &note) { return note.str() == text; };
+      if (!text.empty() && llvm::none_of(diagnostic.getNotes(), said))
+        diagnostic.attachNote() << text;
+      return failure();
+    });
+  }
+  std::unique_ptr<DialectExtensionBase> clone() const override { return std::make_unique<Advisor>(); }
+};
+} // namespace
+
+extern "C" void tesseraAdvise(MlirContext context, MlirStringRef error, TesseraSink sink, void *target) {
+  sink(target, wrap(StringRef(advice(unwrap(context), unwrap(error)))));
+}
+
+extern "C" void tesseraAddAdvisor(MlirDialectRegistry registry) {
+  static TypeIDAllocator allocator;
+  static TypeID id = allocator.allocate();
+  unwrap(registry)->addExtension(id, std::make_unique<Advisor>());
 }
 
 extern "C" void tesseraAddDependentDialects(MlirDialectRegistry registry) {

@@ -1,14 +1,16 @@
 //! Diagnostics: MLIR's into Rust errors, and Rust errors into MLIR's.
 
-use crate::{Error, Place, Report, string_ref};
+use crate::{Error, Place, Report, string_ref, text};
 use melior::{
     Context,
     diagnostic::{Diagnostic, DiagnosticSeverity},
+    dialect::DialectRegistry,
     ir::{Attribute, Location},
 };
-use mlir_sys::{MlirLocation, MlirStringRef};
+use mlir_sys::{MlirContext, MlirDialectRegistry, MlirLocation, MlirStringRef};
 use std::{
     cell::RefCell,
+    ffi::c_void,
     fmt::{Display, Write},
     rc::Rc,
 };
@@ -32,13 +34,18 @@ impl Diagnostics {
 /// Runs a function and collects what MLIR says meanwhile, instead of printing it.
 pub fn collect<T>(context: &Context, function: impl FnOnce() -> T) -> (T, Diagnostics) {
     let collected = Rc::new(RefCell::new(Diagnostics::default()));
+    let context_of_errors = context.to_raw();
     let id = context.attach_diagnostic_handler({
         let collected = collected.clone();
         move |diagnostic| {
-            let report = report(&diagnostic);
+            let mut report = report(&diagnostic);
             let mut collected = collected.borrow_mut();
             match diagnostic.severity() {
-                DiagnosticSeverity::Error => collected.errors.push(report),
+                DiagnosticSeverity::Error => {
+                    let advice = advice(context_of_errors, &report.message);
+                    report.notes.extend(advice.map(|message| Report { message, place: None, notes: vec![] }));
+                    collected.errors.push(report);
+                }
                 _ => collected.others.push(report),
             }
             true
@@ -47,6 +54,11 @@ pub fn collect<T>(context: &Context, function: impl FnOnce() -> T) -> (T, Diagno
     let value = function();
     context.detach_diagnostic_handler(id);
     (value, collected.take())
+}
+
+/// Makes a driver add what to do to errors of MLIR's own that do not say it, as [`collect`] does.
+pub fn advise(registry: &DialectRegistry) {
+    unsafe { tesseraAddAdvisor(registry.to_raw()) }
 }
 
 /// Emits every report of an error as an MLIR diagnostic, at `location` where a report has no place of its own.
@@ -98,13 +110,27 @@ fn report(diagnostic: &Diagnostic) -> Report {
     }
 }
 
+/// What to do about an error of MLIR's own, where there is something to add.
+fn advice(context: MlirContext, error: &str) -> Option<String> {
+    unsafe extern "C" fn append(target: *mut c_void, part: MlirStringRef) {
+        unsafe { (*target.cast::<String>()).push_str(&text(part)) }
+    }
+    let mut advice = String::new();
+    unsafe { tesseraAdvise(context, string_ref(error), append, (&raw mut advice).cast()) }
+    (!advice.is_empty()).then_some(advice)
+}
+
 #[repr(C)]
 struct Note {
     location: MlirLocation,
     message: MlirStringRef,
 }
 
+type Sink = unsafe extern "C" fn(*mut c_void, MlirStringRef);
+
 unsafe extern "C" {
+    fn tesseraAdvise(context: MlirContext, error: MlirStringRef, sink: Sink, target: *mut c_void);
+    fn tesseraAddAdvisor(registry: MlirDialectRegistry);
     fn tesseraEmitRemark(location: MlirLocation, message: MlirStringRef);
     fn tesseraEmitError(location: MlirLocation, message: MlirStringRef, notes: *const Note, count: isize);
 }

@@ -2,20 +2,18 @@
 //!
 //! Invariant: a [`Rewriter`] is the only way a pattern changes IR, so that the driver knows what to visit again.
 
-use crate::{Error, Result, context_of, diag, func::op_name, hooks::panicked};
+use crate::{Error, Result, context_of, diag, func::op_name, hooks::panicked, loc, string_ref, text};
 use melior::{
-    Context, GreedyRewriteDriverConfig, RewritePatternSet, apply_patterns_and_fold_greedily_with_op,
-    create_op_rewrite_pattern,
+    Context,
     ir::{
-        BlockLike, Operation, OperationRef, Value, ValueLike,
+        BlockLike, Location, Operation, OperationRef, Value, ValueLike,
         operation::{OperationLike, OperationResult},
     },
 };
 use mlir_sys::*;
 use std::{
-    cell::RefCell,
+    ffi::c_void,
     panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
 };
 
 /// Makes every user of `old` use `new`. Their types must be equal.
@@ -131,45 +129,32 @@ impl<'c, 'a> Rewriter<'c, 'a> {
 }
 
 /// A set of rewrite patterns, applied until nothing changes, together with folding and the removal of dead ops.
-pub struct Patterns<'c> {
+///
+/// Every application is an event of `tracing` at the level debug, with the pattern's name, the op and its place:
+/// `zk-opt --print-patterns` prints them, and so does `TESSERA_LOG=debug tessera compile`.
+pub struct Patterns<'c, 'p> {
     context: &'c Context,
-    set: RewritePatternSet<'c>,
-    error: Rc<RefCell<Option<Error>>>,
+    names: Vec<&'static str>,
+    rewrites: Vec<Box<Rewrite<'p>>>,
 }
 
-impl<'c> Patterns<'c> {
+/// Changes an op where it matches, and says whether it did.
+type Rewrite<'p> = dyn for<'d, 'a> Fn(OperationRef<'d, 'a>, &Rewriter<'d, 'a>) -> Result<bool> + 'p;
+
+impl<'c, 'p> Patterns<'c, 'p> {
     /// An empty set.
     pub fn new(context: &'c Context) -> Self {
-        Self { context, set: RewritePatternSet::new(context), error: Rc::default() }
+        Self { context, names: vec![], rewrites: vec![] }
     }
 
-    /// Adds a pattern for ops of a name. It returns whether it changed something; it must leave everything as it
-    /// was when it did not, or failed.
-    pub fn add<F>(self, root: &str, pattern: F) -> Self
+    /// Adds a pattern, with a name for people. It is tried on every op, matches by the view of a dialect, and returns
+    /// whether it changed something; it must leave everything as it was when it did not, or failed.
+    pub fn add<F>(mut self, name: &'static str, pattern: F) -> Self
     where
-        F: for<'d, 'a> Fn(OperationRef<'d, 'a>, &Rewriter<'d, 'a>) -> Result<bool> + 'static,
+        F: for<'d, 'a> Fn(OperationRef<'d, 'a>, &Rewriter<'d, 'a>) -> Result<bool> + 'p,
     {
-        let error = self.error.clone();
-        let callback = move |_, op: MlirOperation, rewriter: MlirPatternRewriter| {
-            if error.borrow().is_some() {
-                return false;
-            }
-            let root = unsafe { OperationRef::from_raw(op) };
-            let rewriter = Rewriter { base: unsafe { mlirPatternRewriterAsBase(rewriter) }, root };
-            let location = root.location();
-            match catch_unwind(AssertUnwindSafe(|| pattern(root, &rewriter))) {
-                Ok(Ok(changed)) => changed,
-                Ok(Err(found)) => {
-                    *error.borrow_mut() = Some(found.or_at(location));
-                    false
-                }
-                Err(panic) => {
-                    *error.borrow_mut() = Some(panicked(&*panic).or_at(location));
-                    false
-                }
-            }
-        };
-        self.set.add(create_op_rewrite_pattern(root, 1, self.context, callback, &[]));
+        self.names.push(name);
+        self.rewrites.push(Box::new(pattern));
         self
     }
 
@@ -178,19 +163,66 @@ impl<'c> Patterns<'c> {
     /// # Errors
     /// The first error of a pattern, or that the patterns did not come to an end.
     pub fn apply(self, root: OperationRef<'c, '_>) -> Result<()> {
-        let config = GreedyRewriteDriverConfig::new();
-        let (outcome, diagnostics) = diag::collect(self.context, || {
-            apply_patterns_and_fold_greedily_with_op(root, self.set.freeze(), &config)
+        let names = self.names.iter().map(|name| string_ref(name)).collect::<Vec<_>>();
+        let mut run = Run { rewrites: &self.rewrites, error: None };
+        let (ended, diagnostics) = diag::collect(self.context, || unsafe {
+            let run = (&raw mut run).cast();
+            tesseraApplyPatterns(
+                root.to_raw(),
+                names.as_ptr(),
+                names.len() as isize,
+                run,
+                rewrite_one,
+                listener(),
+            )
         });
-        if let Some(error) = self.error.take() {
-            return Err(error);
-        }
-        outcome.map_err(|_| {
-            diagnostics
+        match run.error {
+            Some(error) => Err(error),
+            None if ended => Ok(()),
+            None => Err(diagnostics
                 .into_error("the rewrite patterns did not come to an end: two of them may undo each other")
-                .or_at(root.location())
-        })
+                .or_at(root.location())),
+        }
     }
+}
+
+/// One application of a set: its patterns, and the first error.
+struct Run<'s, 'p> {
+    rewrites: &'s [Box<Rewrite<'p>>],
+    error: Option<Error>,
+}
+
+unsafe extern "C" fn rewrite_one(
+    run: *mut c_void,
+    index: isize,
+    op: MlirOperation,
+    rewriter: MlirPatternRewriter,
+) -> bool {
+    let run = unsafe { &mut *run.cast::<Run>() };
+    if run.error.is_some() {
+        return false;
+    }
+    let root = unsafe { OperationRef::from_raw(op) };
+    let rewriter = Rewriter { base: unsafe { mlirPatternRewriterAsBase(rewriter) }, root };
+    let location = root.location();
+    let outcome = catch_unwind(AssertUnwindSafe(|| run.rewrites[index as usize](root, &rewriter)));
+    outcome.unwrap_or_else(|panic| Err(panicked(&*panic))).unwrap_or_else(|error| {
+        run.error = Some(error.or_at(location));
+        false
+    })
+}
+
+/// Who is told every application of a pattern: the log, where it listens.
+fn listener() -> Option<Applied> {
+    tracing::enabled!(tracing::Level::DEBUG).then_some(log_application as Applied)
+}
+
+unsafe extern "C" fn log_application(pattern: MlirStringRef, op: MlirStringRef, location: MlirLocation) {
+    let location = unsafe { Location::from_raw(location) };
+    let (pattern, op) = unsafe { (text(pattern), text(op)) };
+    // MLIR keeps no names of PDL patterns
+    let pattern = if pattern.is_empty() { "of a file".to_owned() } else { pattern };
+    tracing::debug!("pattern {pattern} on {op} at {}", loc::describe(location));
 }
 
 /// Applies the rewrite patterns of a file to everything inside an op, with folding, until nothing changes. The source is a
@@ -207,15 +239,26 @@ pub fn apply_pdl(root: OperationRef, source: &str, file_name: &str) -> Result<()
     // it is the C++ side's from here on
     let patterns = std::mem::ManuallyDrop::new(patterns);
     let (applied, diagnostics) =
-        diag::collect(context, || unsafe { tesseraApplyPdl(root.to_raw(), patterns.to_raw()) });
+        diag::collect(context, || unsafe { tesseraApplyPdl(root.to_raw(), patterns.to_raw(), listener()) });
     if applied {
         return Ok(());
     }
     Err(diagnostics.into_error(format!("the patterns of {file_name} did not come to an end")))
 }
 
+type RewriteOne = unsafe extern "C" fn(*mut c_void, isize, MlirOperation, MlirPatternRewriter) -> bool;
+type Applied = unsafe extern "C" fn(MlirStringRef, MlirStringRef, MlirLocation);
+
 unsafe extern "C" {
-    fn tesseraApplyPdl(root: MlirOperation, patterns: MlirModule) -> bool;
+    fn tesseraApplyPatterns(
+        root: MlirOperation,
+        names: *const MlirStringRef,
+        count: isize,
+        patterns: *mut c_void,
+        rewrite: RewriteOne,
+        applied: Option<Applied>,
+    ) -> bool;
+    fn tesseraApplyPdl(root: MlirOperation, patterns: MlirModule, applied: Option<Applied>) -> bool;
 }
 
 /// All ops inside an op, in order, itself not included.

@@ -232,12 +232,27 @@ fn functions_have_named_ports() {
 }
 
 #[test]
+fn errors_of_mlir_itself_say_what_to_do() {
+    let context = context(&[]);
+    let fail = |source: &str| parse(&context, source, "m.mlir").unwrap_err().to_string();
+    let error = fail("func.func @main(%x: i32) { %0 = arith.mulli %x, %x : i32 return }");
+    assert!(error.contains("m.mlir:1:33: custom op 'arith.mulli' is unknown"), "{error}");
+    assert!(error.contains("did you mean 'arith.muli'?"), "{error}");
+    let error = fail("func.func @main() { \"tosa.negate\"() : () -> () return }");
+    assert!(error.contains("the dialects that are known here: arith, "), "{error}");
+    assert!(!fail("func.func @main() { return").contains("unknown"));
+}
+
+#[test]
 fn patterns_rewrite_and_report() {
     let context = context(&[]);
     let module = adder(&context);
     // a + b becomes a * b.
     Patterns::new(&context)
-        .add("arith.addi", |op, rewriter| {
+        .add("sum-to-product", |op, rewriter| {
+            if func::op_name(op) != "arith.addi" {
+                return Ok(false);
+            }
             let operands = op.operands().collect::<Vec<_>>();
             let ty = melior::ir::ValueLike::r#type(&operands[0]);
             let product = melior::ir::operation::OperationBuilder::new("arith.muli", op.location())
@@ -254,12 +269,12 @@ fn patterns_rewrite_and_report() {
     let main = Func::main(module.as_operation()).unwrap();
     assert_eq!(main.ops().into_iter().map(func::op_name).collect::<Vec<_>>(), ["arith.muli"]);
     let error = Patterns::new(&context)
-        .add("arith.muli", |_, _| Err(Error::new("cannot")))
+        .add("fail", |_, _| Err(Error::new("cannot")))
         .apply(module.as_operation())
         .unwrap_err();
     assert_eq!(error.to_string(), "node \"sum\": cannot");
     let error = Patterns::new(&context)
-        .add("arith.muli", |_, _| panic!("boom"))
+        .add("panic", |_, _| panic!("boom"))
         .apply(module.as_operation())
         .unwrap_err()
         .to_string();

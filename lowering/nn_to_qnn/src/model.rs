@@ -103,7 +103,7 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
                     let name = func::op_name(op);
                     errors.push(Error::at(
                         op.location(),
-                        format!("expected an op of the nn dialect, found {name}"),
+                        format!("expected an op of the nn dialect, found {name}; leave this pass out where the IR is past its level"),
                     ));
                     continue;
                 }

@@ -47,7 +47,10 @@ fn prove(analysis: &mut Analysis, op: OperationRef) -> Result<()> {
         if !declared.contains(proven) {
             return Err(Error::at(
                 op.location(),
-                format!("'{}': declares values within {declared}, but {proven} is possible", op_name(op)),
+                format!(
+                    "'{}': declares values within {declared}, but {proven} is possible; widen what it declares, or narrow its operands",
+                    op_name(op)
+                ),
             ));
         }
     }

@@ -160,7 +160,7 @@ func.func @main() {
 // No such table.
 func.func @main() {
   %x = circuit.input "x" public : !circuit.tensor<4, [-9, 9]>
-  // expected-error@+1 {{@nope: expected a circuit.table of this name, found none}}
+  // expected-error@+1 {{@nope: expected a circuit.table of this name in the module, found none}}
   %0 = circuit.lookup @nope %x : !circuit.tensor<4, [-9, 9]> -> !circuit.tensor<4, [0, 8]>
   return
 }

@@ -10,6 +10,10 @@ PARAMS = {
     "linear.w": ("I8", [3, 4]),
     "linear.b": ("I32", [3]),
     "sum.b": ("I8", [2, 1, 1]),
+    # of float models
+    "x.conv.w": ("F32", [2, 1, 3, 3]),
+    "x.conv.b": ("F32", [2]),
+    "x.linear.w": ("F32", [3, 4]),
 }
 
 
@@ -17,13 +21,15 @@ def values(kind, shape, seed):
     count = 1
     for extent in shape:
         count *= extent
-    most = 127 if kind == "I8" else 5000
-    return [(7919 * (i + seed)) % (2 * most + 1) - most for i in range(count)]
+    most = 5000 if kind == "I32" else 127
+    integers = [(7919 * (i + seed)) % (2 * most + 1) - most for i in range(count)]
+    return [i / 128 for i in integers] if kind == "F32" else integers
 
 
 header, data = {}, b""
 for seed, (name, (kind, shape)) in enumerate(sorted(PARAMS.items())):
-    packed = struct.pack(f"<{len(values(kind, shape, seed))}{'b' if kind == 'I8' else 'i'}", *values(kind, shape, seed))
+    code = {"I8": "b", "I32": "i", "F32": "f"}[kind]
+    packed = struct.pack(f"<{len(values(kind, shape, seed))}{code}", *values(kind, shape, seed))
     header[name] = {"dtype": kind, "shape": shape, "data_offsets": [len(data), len(data) + len(packed)]}
     data += packed
 text = json.dumps(header).encode()

@@ -4,3 +4,7 @@ func.func @main() {
   %y = circuit.square %x : !circuit.tensor<4, [0, 9]> -> !circuit.tensor<4, [0, 81]>
   return
 }
+
+// -----
+
+circuit.tabel @relu domain [-255, 255] clamp offset 0 shift 0 min 0 max 255

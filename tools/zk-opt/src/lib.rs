@@ -8,15 +8,16 @@ use melior::dialect::DialectRegistry;
 use mlir_sys::MlirDialectRegistry;
 use std::ffi::{CString, OsStr, OsString, c_char, c_int};
 use std::path::Path;
-use tessera_mlir::params;
 use tessera_mlir::pass::{self, Pass};
 use tessera_mlir::pipeline::unknown_passes;
+use tessera_mlir::{diag, params};
 
 /// The lists of passes, from the outermost level to the innermost.
 pub const PASSES: &[&[&dyn Pass]] = &[
     tessera_nn_to_qnn::PASSES,
     tessera_qnn_to_circuit::PASSES,
     tessera_passes::generic::PASSES,
+    tessera_passes::qnn::PASSES,
     tessera_passes::circuit::PASSES,
 ];
 
@@ -28,8 +29,8 @@ pub fn register_all() {
 
 /// Runs `mlir-opt`'s driver with Tessera's dialects and passes; returns the exit status.
 ///
-/// Beside MLIR's options it has `--print-default-pipeline`, `--patterns=FILE` for the pass `apply-patterns` alone, and
-/// `--pass-statistics` for what passes count.
+/// Beside MLIR's options it has `--print-default-pipeline`, `--patterns=FILE` for the pass `apply-patterns` alone,
+/// `--print-patterns` for which pattern was applied where, and `--pass-statistics` for what passes count.
 ///
 /// It reads the process's command line into global state of LLVM, so it can be called once.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
@@ -45,18 +46,22 @@ pub fn run_with(registry: &DialectRegistry, arguments: impl IntoIterator<Item = 
         println!("{}", pipeline::default_pipeline());
         return 0;
     }
+    // a file that says which diagnostics it expects knows MLIR's
+    if !arguments.iter().any(|argument| argument == "--verify-diagnostics") {
+        diag::advise(registry);
+    }
     // parameters lie beside the IR that names them
     for file in arguments.iter().skip(1).map(Path::new).filter(|path| path.is_file()) {
         params::look_in(file.parent().unwrap_or(Path::new("")));
     }
-    let mut count = false;
+    let asked = |option: &str| arguments.iter().any(|argument| argument == option);
+    let (count, tell_patterns) = (asked("--pass-statistics"), asked("--print-patterns"));
+    if tell_patterns {
+        print_patterns();
+    }
     let arguments = arguments
         .into_iter()
-        .filter(|argument| {
-            let asked = argument == "--pass-statistics";
-            count |= asked;
-            !asked
-        })
+        .filter(|argument| argument != "--pass-statistics" && argument != "--print-patterns")
         .map(|argument| match argument.to_str().and_then(|text| text.strip_prefix("--patterns=")) {
             Some(file) => format!("--pass-pipeline=builtin.module(apply-patterns{{file={file}}})").into(),
             None => argument,
@@ -80,6 +85,14 @@ pub fn run_with(registry: &DialectRegistry, arguments: impl IntoIterator<Item = 
         advice.iter().for_each(|note| eprintln!("note: {note}"));
     }
     status
+}
+
+/// Prints the events of [`tessera_mlir::rewrite::Patterns`] on standard error.
+fn print_patterns() {
+    let lines =
+        tracing_subscriber::fmt().without_time().with_level(false).with_target(false).with_ansi(false);
+    // where a program has its own log, it goes on as it was
+    let _ = lines.with_env_filter("tessera_mlir::rewrite=debug").with_writer(std::io::stderr).try_init();
 }
 
 /// The pipeline that an argument gives.

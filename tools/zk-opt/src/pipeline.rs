@@ -20,7 +20,11 @@ pub struct Stage {
 /// All levels, from the outermost to the innermost.
 pub const STAGES: [Stage; 3] = [
     Stage { level: "nn", enter: None, passes: &["canonicalize", "cse", "nn-calibrate"] },
-    Stage { level: "qnn", enter: Some("convert-nn-to-qnn"), passes: &["canonicalize", "cse"] },
+    Stage {
+        level: "qnn",
+        enter: Some("convert-nn-to-qnn"),
+        passes: &["canonicalize", "cse", "qnn-absorb-pads"],
+    },
     Stage {
         level: "circuit",
         enter: Some("convert-qnn-to-circuit"),
@@ -72,12 +76,16 @@ mod tests {
 
     #[test]
     fn a_pipeline_starts_at_any_level() {
-        assert!(
-            default_pipeline().starts_with("builtin.module(canonicalize,cse,nn-calibrate,convert-nn-to-qnn,")
-        );
-        let qnn = "builtin.module(canonicalize,cse,convert-qnn-to-circuit,circuit-absorb-scale,";
-        assert!(pipeline_from("qnn").starts_with(qnn));
-        assert!(pipeline_from("circuit").starts_with("builtin.module(circuit-absorb-scale,"));
+        let inner = |pipeline: &str| pipeline.trim_start_matches("builtin.module(").to_owned();
+        assert!(inner(&default_pipeline()).starts_with("canonicalize,cse,nn-calibrate,convert-nn-to-qnn,"));
+        for stage in STAGES {
+            let rest = inner(&pipeline_from(stage.level));
+            assert!(
+                default_pipeline().ends_with(&rest) && rest.starts_with(&stage.passes.join(",")),
+                "{rest}"
+            );
+            assert!(stage.enter.is_none_or(|enter| !rest.contains(enter)), "{rest}");
+        }
         assert_eq!(pipeline_from("nowhere"), default_pipeline());
     }
 

@@ -121,13 +121,13 @@ mod tests {
     use super::*;
 
     /// All that a chore writes, as one text: new files whole, of edited ones the lines that are new.
-    fn show(changes: &Changes) -> String {
+    fn show(root: &Path, changes: &Changes) -> String {
         let mut text = String::new();
         for (path, file) in &changes.created {
             text += &format!("=== {} (new)\n{file}", path.display());
         }
         for (path, file) in &changes.edited {
-            let old = std::fs::read_to_string(crate::root().join(path)).unwrap();
+            let old = std::fs::read_to_string(root.join(path)).unwrap();
             let old: Vec<&str> = old.lines().collect();
             text += &format!("=== {}\n", path.display());
             file.lines().filter(|line| !old.contains(line)).for_each(|line| text += &format!("+ {line}\n"));
@@ -137,22 +137,39 @@ mod tests {
 
     #[test]
     fn a_new_pass() {
-        insta::assert_snapshot!(show(&new_pass(&crate::root(), "merge-splits", "circuit").unwrap()));
+        insta::assert_snapshot!(show(
+            &crate::root(),
+            &new_pass(&crate::root(), "merge-splits", "circuit").unwrap()
+        ));
     }
 
     #[test]
     fn a_new_pass_in_a_folder_that_there_is_not_yet() {
-        insta::assert_snapshot!(show(&new_pass(&crate::root(), "qnn-merge-relus", "qnn").unwrap()));
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in [
+            ("passes/src/lib.rs", "pub mod circuit;\npub mod generic;\n"),
+            (
+                "passes/src/registry.rs",
+                "use crate::{circuit, generic};\n\n&[generic::PASSES, circuit::PASSES];\n",
+            ),
+            ("tools/zk-opt/src/lib.rs", "    tessera_passes::generic::PASSES,\n"),
+        ] {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let changes = new_pass(root.path(), "nn-merge-relus", "nn").unwrap();
+        insta::assert_snapshot!(show(root.path(), &changes));
     }
 
     #[test]
     fn a_new_op() {
-        insta::assert_snapshot!(show(&new_op(&crate::root(), "bit_and", "circuit").unwrap()));
+        insta::assert_snapshot!(show(&crate::root(), &new_op(&crate::root(), "bit_and", "circuit").unwrap()));
     }
 
     #[test]
     fn a_new_backend() {
-        insta::assert_snapshot!(show(&new_backend(&crate::root(), "mock").unwrap()));
+        insta::assert_snapshot!(show(&crate::root(), &new_backend(&crate::root(), "mock").unwrap()));
     }
 
     #[test]

@@ -242,12 +242,23 @@ pub fn new_pass(root: &Path, name: &str, dialect: &str) -> Result<Changes, Strin
             text.contains(line).then(|| text.replace(line, &new))
         })?;
     }
+    let stages = match folder {
+        "qnn" => Some("QNN_STAGES"),
+        "circuit" => Some("STAGES"),
+        _ => None,
+    };
     changes.next = vec![
         format!("write the pass: {}", source.display()),
         format!("and what it is tested on: {}", test.display()),
         format!("try it: cargo run -p zk-opt -- {} --pass-pipeline='builtin.module({pass})'", test.display()),
-        "accept the snapshots and the reference page, then read them: ./x bless && git diff".to_owned(),
-        "put it into the default pipeline where it belongs: tools/zk-opt/src/pipeline.rs".to_owned(),
+        "accept the snapshots and the reference page, then read them: ./x bless -p tessera-tests --test mlir && git diff"
+            .to_owned(),
     ];
+    changes.next.extend(stages.map(|stages| {
+        format!("hold it to the interpreter on random models: {stages} in tests/lowering/main.rs, then cargo test -p tessera-tests --test lowering")
+    }));
+    changes
+        .next
+        .push("put it into the default pipeline where it belongs: tools/zk-opt/src/pipeline.rs".to_owned());
     Ok(changes)
 }

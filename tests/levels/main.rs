@@ -1,0 +1,243 @@
+//! Every op, followed from its level down to a proof: each ONNX form that the import tests know, and the IR in this folder, go
+//! through the default pipeline, and every level must give the integers of the one above.
+//!
+//! What was seen is a snapshot, from which the page on coverage is rendered: for each op, in how many inputs it stands, and how
+//! many of these came through the interpreters, the reference checker, and the prover and the verifier.
+//!
+//! Invariant: an op that no input proves fails, except those that placement refuses.
+
+use melior::ir::Module;
+use ndarray::{ArrayD, IxDyn};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
+use tessera_api::{Backend, Program, Trace};
+use tessera_circuit::ports::{Port, ports};
+use tessera_circuit_to_program::{PlaceOptions, place};
+use tessera_import_onnx::{ImportOptions, import};
+use tessera_mlir::func::{Func, op_name};
+use tessera_mlir::params::{self, Params};
+use tessera_mlir::pipeline::{self, Settings};
+use tessera_mlir::rewrite::all_ops;
+use tessera_mlir::types::Elem;
+use tessera_nn_to_qnn::{Method, calibrate};
+use tessera_plonky3::{Plonky3, SecurityTarget};
+use tessera_qnn::interp::{Plan, Tensor};
+use zk_opt::pipeline::{level_of, pipeline_from};
+
+/// How far an op was followed, from the first step to the last.
+const STEPS: [&str; 4] = ["inputs", "interpreted", "checked", "proven"];
+const WORDS: [&str; 4] = ["read", "lowered", "placed", "proven"];
+
+/// Ops that placement refuses, whatever their operands: a product of two computed tensors.
+const NOT_PROVEN: [&str; 2] = ["nn.matmul", "qnn.matmul"];
+
+fn name(path: &Path) -> String {
+    path.file_stem().expect("a file has a name").to_string_lossy().into_owned()
+}
+
+/// Per op, how many inputs came how far.
+type Seen = BTreeMap<String, [usize; STEPS.len()]>;
+
+fn here() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("levels")
+}
+
+/// The files of a folder with an extension, sorted.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a readable folder").flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
+    files.sort();
+    assert!(!files.is_empty(), "{}: expected .{extension} files, found none", folder.display());
+    files
+}
+
+/// Numbers from a linear congruential generator, in -1..1.
+fn noise(shape: &[usize], seed: u64) -> ArrayD<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
+    ArrayD::from_shape_fn(IxDyn(shape), |_| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    })
+}
+
+/// The ops of Tessera's dialects in a module.
+fn ops(module: &Module) -> BTreeSet<String> {
+    let names = all_ops(module.as_operation()).into_iter().map(op_name);
+    names.filter(|name| DIALECTS.iter().any(|dialect| name.starts_with(&format!("{dialect}.")))).collect()
+}
+
+const DIALECTS: [&str; 3] = ["nn", "qnn", "circuit"];
+
+/// How far an input came.
+struct Followed {
+    /// The ops of each level.
+    ops: BTreeSet<String>,
+    /// Steps of [`STEPS`] that were reached.
+    steps: usize,
+    /// Why not all of them.
+    stopped: Option<String>,
+}
+
+fn run(module: &mut Module, passes: &str) -> Result<(), String> {
+    pipeline::run(module, passes, &Settings::default()).map_err(|error| error.to_string())
+}
+
+/// Follows an ONNX model through all levels, calibrated on noise.
+fn model(path: &Path) -> Followed {
+    let context = tessera_passes::context();
+    let name = name(path);
+    let options =
+        ImportOptions { weights: Some(format!("levels-{name}.safetensors")), ..ImportOptions::default() };
+    let (module, params) =
+        import(&context, path.into(), &options).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let op = module.as_operation();
+    let float = tessera_nn::interp::Plan::new(&Func::main(op).expect("@main"), &params).expect("a plan");
+    let sample = |seed| float.inputs().iter().map(|input| noise(&input.ty.shape, seed)).collect::<Vec<_>>();
+    calibrate(op, &params, &(0..16).map(sample).collect::<Vec<_>>(), Method::MinMax).expect("samples");
+    follow(module)
+}
+
+/// Follows a file of IR, of any level: what no ONNX form needs, or none proves.
+fn by_hand(path: &Path) -> Followed {
+    let context = tessera_passes::context();
+    let source = fs::read_to_string(path).expect("a text");
+    let module =
+        tessera_mlir::parse(&context, &source, &name(path)).unwrap_or_else(|error| panic!("{error}"));
+    follow(module)
+}
+
+/// Follows a module from its level to a proof.
+fn follow(mut module: Module) -> Followed {
+    let mut followed = Followed { ops: ops(&module), steps: 1, stopped: None };
+    let level = |module: &Module| level_of(module.as_operation()).expect("@main");
+    if level(&module) == "nn" {
+        // up to the circuit, without calibration: the ranges are there
+        let passes = pipeline_from("nn").replace("nn-calibrate,", "");
+        let (to_qnn, _) = passes.split_once(",convert-qnn-to-circuit").expect("the pass between the levels");
+        if let Err(why) = run(&mut module, &format!("{to_qnn})")) {
+            return Followed { stopped: Some(why), ..followed };
+        }
+        followed.ops.extend(ops(&module));
+    }
+    let plan = (level(&module) != "circuit").then(|| {
+        let params = params::of(module.as_operation()).expect("parameters");
+        Plan::new(&Func::main(module.as_operation()).expect("@main"), &params).expect("a plan")
+    });
+    let rest = pipeline_from(level(&module));
+    if let Err(why) = run(&mut module, &rest) {
+        return Followed { stopped: Some(why), ..followed };
+    }
+    // of a circuit, what there is in the end
+    followed.ops.retain(|op| !op.starts_with("circuit."));
+    followed.ops.extend(ops(&module));
+
+    let (inputs, outputs) = ports(module.as_operation()).expect("ports");
+    let integers = |(seed, port): (usize, &Port)| {
+        let span = (port.ty.hi - port.ty.lo) as f32;
+        noise(&port.ty.shape, seed as u64).mapv(|v| port.ty.lo + ((v + 1.0) / 2.0 * span) as i64)
+    };
+    let input = inputs.iter().enumerate().map(integers).collect::<Vec<_>>();
+    let expected = plan.map(|plan| quantized(&plan, &input, &inputs, &outputs));
+    circuit(&module, input, expected, &mut followed);
+    followed
+}
+
+/// The integers that the quantized model gives. Where it takes or gives reals, they are stored integers by their scale.
+fn quantized(plan: &Plan, input: &[ArrayD<i64>], inputs: &[Port], outputs: &[Port]) -> Vec<ArrayD<i64>> {
+    let scale = |port: &Port| port.scaling.as_ref().map_or(1.0, |scaling| scaling.scale);
+    let tensors = plan.inputs().iter().zip(input.iter().zip(inputs));
+    let tensors = tensors.map(|(taken, (x, port))| match taken.ty.elem {
+        Elem::F32 => Tensor::Real(x.mapv(|v| (v as f64 * scale(port)) as f32)),
+        _ => Tensor::Int(x.clone()),
+    });
+    let given = plan.run_tensors(&tensors.collect::<Vec<_>>(), |_, _| {}).expect("the quantized model runs");
+    let given = given.into_iter().zip(outputs).map(|(y, port)| match y {
+        Tensor::Int(y) => y,
+        Tensor::Real(y) => y.mapv(|v| (f64::from(v) / scale(port)).round() as i64),
+    });
+    given.collect()
+}
+
+/// Interprets a circuit, places it, and proves it. Without expectations, the interpreter says what is right.
+fn circuit(
+    module: &Module,
+    input: Vec<ArrayD<i64>>,
+    expected: Option<Vec<ArrayD<i64>>>,
+    followed: &mut Followed,
+) {
+    let params = params::of(module.as_operation()).unwrap_or_else(|_| Params::default().into());
+    let found =
+        tessera_circuit::interp::run(module.as_operation(), &input, &params).expect("a circuit that runs");
+    assert_eq!(&found, expected.as_ref().unwrap_or(&found));
+    followed.steps = 2;
+    let placed = match place(module, &params, &PlaceOptions::default()) {
+        Ok(placed) => placed,
+        Err(why) => return followed.stopped = Some(why.to_string()),
+    };
+    let flat = |arrays: &[ArrayD<i64>]| -> Vec<Vec<i64>> {
+        arrays.iter().map(|array| array.iter().copied().collect()).collect()
+    };
+    let trace = tessera_runtime::run(&placed.program, &placed.plan, flat(&input)).expect("a witness");
+    assert_eq!(trace.publics.tensors[input.len()..], flat(&found));
+    tessera_checker::check(&placed.program, &trace).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    followed.steps = 3;
+    match proven(&placed.program, trace) {
+        Ok(()) => followed.steps = 4,
+        Err(why) => followed.stopped = Some(why),
+    }
+}
+
+/// Proves and verifies; the relation is what is followed here, so few bits of security do. A Program may be too small.
+fn proven(program: &Program, trace: Trace) -> Result<(), String> {
+    let backend = Plonky3 { target: SecurityTarget { bits: 20, grinding: 2, ..SecurityTarget::default() } };
+    let (pk, vk) = backend.setup(program).map_err(|error| error.to_string())?;
+    let mut publics = trace.publics.clone();
+    let (proof, _) = backend.prove(&pk, trace).expect("an honest proof");
+    backend.verify(&vk, &publics, &proof).expect("an honest proof is accepted");
+    let last = publics.tensors.last_mut().and_then(|tensor| tensor.last_mut()).expect("an output");
+    *last -= 1;
+    assert!(backend.verify(&vk, &publics, &proof).is_err(), "a proof of another statement is accepted");
+    Ok(())
+}
+
+/// The ops that a dialect defines.
+fn defined() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the root");
+    let mut defined = BTreeSet::new();
+    for dialect in DIALECTS {
+        let td = root.join(format!("dialects/{dialect}/{dialect}.td"));
+        let definitions = fs::read_to_string(td).expect("a definition");
+        defined.extend(xtask::coverage::ops(&definitions).iter().map(|op| format!("{dialect}.{op}")));
+    }
+    defined
+}
+
+#[test]
+fn every_op_is_followed_down_to_a_proof() {
+    zk_opt::register_all();
+    let forms = Path::new(env!("CARGO_MANIFEST_DIR")).join("onnx/models");
+    let (mut seen, mut stopped) = (Seen::new(), String::new());
+    let models = files(&forms, "onnx").into_iter().map(|path| (model(&path), path));
+    let written = files(&here(), "mlir").into_iter().map(|path| (by_hand(&path), path));
+    for (followed, path) in models.chain(written) {
+        for op in followed.ops {
+            seen.entry(op).or_default().iter_mut().take(followed.steps).for_each(|count| *count += 1);
+        }
+        if let Some(why) = followed.stopped {
+            let _ = writeln!(stopped, "{} is {}, no further: {why}", name(&path), WORDS[followed.steps - 1]);
+        }
+    }
+    let mut text = format!("op {}\n", STEPS.join(" "));
+    for op in defined() {
+        let counts = seen.get(&op).copied().unwrap_or_default();
+        let enough = if NOT_PROVEN.contains(&op.as_str()) { counts[0] } else { counts[STEPS.len() - 1] };
+        assert!(enough > 0, "no input of tests/onnx/models or tests/levels proves {op}; add one: {counts:?}");
+        let _ = writeln!(text, "{op} {}", counts.map(|count| count.to_string()).join(" "));
+    }
+    insta::assert_snapshot!(text + "\n" + &stopped);
+}
