@@ -18,6 +18,8 @@ const VECTOR: usize = 16;
 const BLOCK: usize = 2;
 /// Positions of a tile.
 const POSITIONS: usize = 8;
+/// With fewer products in a sum, adding the sums costs more than the products.
+const FEWEST: usize = 4;
 
 /// Where a turn of the loops around the tiles begins.
 #[derive(Clone, Copy)]
@@ -48,7 +50,7 @@ pub(super) struct Narrow {
 }
 
 impl Narrow {
-    /// None where no loop moves weights and y alone, or where weights are not small.
+    /// None where no loop moves weights and y alone, where sums are short, or where weights are not small.
     pub(super) fn new(turns: &[Turn], w: &[i64], budget: &mut Budget) -> Result<Option<Narrow>, PlanError> {
         let chosen = turns
             .iter()
@@ -68,7 +70,9 @@ impl Narrow {
         let blocks = lane.padded.div_ceil(VECTOR * BLOCK);
         let packed = (sums.div_ceil(2) * around).checked_mul(blocks * BLOCK * VECTOR * 2);
         // weights that are used more than once are not worth packing so often
-        let Some(packed) = packed.filter(|n| sums <= MAX_SUMMED && *n <= 16 * w.len() + 4096) else {
+        let Some(packed) =
+            packed.filter(|n| (FEWEST..=MAX_SUMMED).contains(&sums) && *n <= 16 * w.len() + 4096)
+        else {
             return Ok(None);
         };
         let place = |t: &Turn| lane.position(t.y).unwrap_or(0);
