@@ -189,6 +189,12 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
     if target.grinding > MAX_POW {
         return Err(format!("grinding of {} bits; at most {MAX_POW} are possible", target.grinding));
     }
+    if target.bits as usize > COLLISION_BITS {
+        return Err(format!(
+            "{} bits are asked for, and the hash gives {COLLISION_BITS} against collisions",
+            target.bits
+        ));
+    }
     // Unique decoding needs about a fifth more queries than the Johnson radius, and its theorems are old and simple.
     let d = match target.regime {
         Regime::Proven => Decoding::Unique,

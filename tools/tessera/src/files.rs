@@ -12,9 +12,9 @@ use tessera_api::{Bytes, Container};
 pub fn map(path: &Path) -> Result<Bytes> {
     let failed = |e: std::io::Error| Failure::io("read", path, &e);
     let file = File::open(path).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
+    let about = file.metadata().map_err(failed)?;
     // nothing can be mapped of an empty file, nor of what is no file
-    if length == 0 {
+    if about.len() == 0 || !about.is_file() {
         return read(path).map(Bytes::from);
     }
     // SAFETY: the mapping is read only, and our own files are replaced, never changed in place. Every section is hashed as it
@@ -74,6 +74,7 @@ mod tests {
         write(&path, b"one").unwrap();
         write(&path, b"two").unwrap();
         assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(map(&path).unwrap(), read(&path).unwrap());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         assert_eq!(beside(&path, "vk"), dir.path().join("a.vk"));
     }
@@ -84,6 +85,8 @@ mod tests {
         let texts = [
             write(gone, b"").unwrap_err().to_string(),
             read(gone).unwrap_err().to_string(),
+            map(gone).unwrap_err().to_string(),
+            map(Path::new("/")).unwrap_err().to_string(),
             write(Path::new("/"), b"").unwrap_err().to_string(),
         ];
         insta::assert_snapshot!(texts.join("\n\n"));

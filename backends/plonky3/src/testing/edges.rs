@@ -163,7 +163,7 @@ fn what_cannot_be_proven_is_refused_with_the_reason() {
     assert_eq!(e, "backend plonky3 cannot express this model: no tables");
     let far = Plonky3 { target: crate::SecurityTarget { bits: 140, ..Default::default() } };
     let e = far.setup(&constraints(1).program).err().unwrap().to_string();
-    assert!(e.contains("140 are asked for"), "{e}");
+    assert!(e.contains("140 bits are asked for, and the hash gives 128"), "{e}");
 }
 
 #[test]
