@@ -2,6 +2,8 @@
 use crate::errors::conversation;
 use crate::support::{calibration, compiled, images, models, npy, ok, tessera_in};
 use std::path::Path;
+use std::sync::Arc;
+use tessera::model::Model;
 
 /// Compiles the digits network and puts one of its images beside it.
 fn compile(d: &Path, output: &str, more: &[&str]) {
@@ -32,6 +34,11 @@ fn committed_weights_are_proven_with_and_never_given_away() {
     let public = std::fs::read(d.join("public.tess")).expect("the architecture");
     let mine = std::fs::read(d.join("mine.tess")).expect("the model");
     assert!(public.len() < mine.len() / 4, "{} of {} bytes are public", public.len(), mine.len());
+    // a file that only looks like the model, with its plan and without its weights, vouches for none
+    let mut hollow = Model::from_bytes(&mine).expect("the model");
+    hollow.program = Arc::new(hollow.program.architecture());
+    std::fs::write(d.join("hollow.tess"), hollow.to_bytes()).expect("a file");
+    assert_eq!(ok(d, &["audit", "hollow.tess", "--key", "mine.vk"])["weights_compared"], false);
     // and the public model's key is another one, of another Program
     compile(d, "open.tess", &[]);
     ok(d, &["setup", "open.tess"]);

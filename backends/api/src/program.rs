@@ -371,6 +371,11 @@ impl Program {
         self.tables.iter().any(|t| t.committed)
     }
 
+    /// Whether this is what is public of a Program with committed columns, and nothing more.
+    pub fn is_architecture(&self) -> bool {
+        self.has_committed() && self.architecture() == *self
+    }
+
     /// What is public of the Program: committed columns and the data that only they read are gone (zero, and empty).
     pub fn architecture(&self) -> Program {
         let mut p = self.clone();

@@ -213,7 +213,7 @@ pub fn audit(program: &Program, vk: &VerifyingKey) -> Result<(), String> {
         crate::security::check(&vk.security, air).map(|()| vk.security).map_err(|reason| unsupported(&reason))
     });
     let mut same = same.map_err(|e| e.to_string())?.vk;
-    if program.has_committed() && program.architecture() == *program {
+    if program.is_architecture() {
         same.model = vk.model.clone();
     }
     if same == *vk { Ok(()) } else { Err("the key is not that of this model".into()) }

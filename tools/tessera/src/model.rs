@@ -165,14 +165,9 @@ impl Model {
         })
     }
 
-    /// Whether this is an architecture without its weights: nothing that runs.
-    pub fn is_architecture(&self) -> bool {
-        self.program.has_committed() && self.plan.steps.is_empty()
-    }
-
     /// Errs where there are no weights to work with.
     pub fn with_weights(&self) -> Result<&Model> {
-        if self.is_architecture() {
+        if self.program.is_architecture() {
             return Err(Failure::new(format!(
                 "this file is the architecture of {}, without its weights",
                 self.metadata.name

@@ -38,6 +38,20 @@ pub fn shape(seed: u64) -> Shape {
     }
 }
 
+/// A convolution whose fixed weights fill rows of twelve cells.
+pub fn wide() -> Shape {
+    Shape {
+        layers: 1,
+        channels: 5,
+        positions: 6,
+        outputs: 12,
+        taps: 3,
+        fixed: true,
+        lanes: (2, 12),
+        together: false,
+    }
+}
+
 fn rows(items: Vec<Item>, lanes: usize) -> Vec<Vec<Option<Item>>> {
     items.chunks(lanes).map(|c| (0..lanes).map(|i| c.get(i).cloned()).collect()).collect()
 }

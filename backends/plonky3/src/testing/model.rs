@@ -1,5 +1,5 @@
 //! Weights that only their owner knows: one commitment for all proofs, nothing else of the model in what a verifier holds.
-use super::join::{Shape, join};
+use super::join::{join, wide};
 use super::suite::quick;
 use super::*;
 use crate::adversary::Honest;
@@ -9,17 +9,7 @@ use tessera_api::Backend;
 
 /// A convolution with committed weights, and its key.
 fn case() -> (Case, ProvingKey) {
-    let shape = Shape {
-        layers: 1,
-        channels: 5,
-        positions: 6,
-        outputs: 12,
-        taps: 3,
-        fixed: true,
-        lanes: (2, 12),
-        together: false,
-    };
-    let c = join(10, shape);
+    let c = join(10, wide());
     let key = quick().setup(&c.program).unwrap().0;
     assert!(key.vk.model.is_some(), "the weights are not committed apart");
     (c, key)
@@ -41,6 +31,7 @@ fn models_of_one_architecture_differ_in_their_commitment_alone() {
     let other = quick().setup(&another(&c)).unwrap().0;
     let architecture = c.program.architecture();
     assert!(architecture.validate().is_ok() && architecture != c.program);
+    assert!(architecture.is_architecture() && !c.program.is_architecture());
     assert_eq!(architecture, another(&c).architecture());
     assert_eq!(c.program.digest(), architecture.digest());
     assert_ne!(key.vk, other.vk);

@@ -1,5 +1,5 @@
 //! Summed columns: weights that FRI sees through their sums alone, and every way to lie about the rows behind them.
-use super::join::{Shape, join};
+use super::join::{join, wide};
 use super::suite::quick;
 use super::*;
 use crate::adversary::{Honest, Tamper};
@@ -9,17 +9,7 @@ use tessera_api::Backend;
 
 /// A convolution whose fixed weights fill rows of twelve cells, and its key.
 fn case() -> (Case, ProvingKey) {
-    let shape = Shape {
-        layers: 1,
-        channels: 5,
-        positions: 6,
-        outputs: 12,
-        taps: 3,
-        fixed: true,
-        lanes: (2, 12),
-        together: false,
-    };
-    let c = join(11, shape);
+    let c = join(11, wide());
     let key = quick().setup(&c.program).unwrap().0;
     let sums: usize = key.vk.air.groups.iter().map(|g| g.sums.len()).sum();
     assert!(sums > 0, "the weights are not summed: {:?}", key.vk.air.groups);

@@ -32,7 +32,7 @@ pub fn run(o: &Audit, screen: &Screen) -> Result<()> {
         program: model.digest().to_string(),
         key: key.digest().to_string(),
         weights: key.weights().map(|d| d.to_string()),
-        weights_compared: !model.is_architecture(),
+        weights_compared: !model.program.is_architecture(),
     };
     screen.json(&report);
     screen.line(format!(
