@@ -2,30 +2,7 @@
 //! further than changed bytes do.
 use crate::mutate::Random;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
-
-fn count(v: &Value) -> usize {
-    match v {
-        Value::Number(_) => 1,
-        Value::Array(a) => a.iter().map(count).sum(),
-        Value::Object(o) => o.values().map(count).sum(),
-        _ => 0,
-    }
-}
-
-/// The `pick`-th number.
-fn number<'a>(v: &'a mut Value, pick: &mut usize) -> Option<&'a mut Value> {
-    match v {
-        Value::Number(_) if *pick == 0 => Some(v),
-        Value::Number(_) => {
-            *pick -= 1;
-            None
-        }
-        Value::Array(a) => a.iter_mut().find_map(|v| number(v, pick)),
-        Value::Object(o) => o.values_mut().find_map(|v| number(v, pick)),
-        _ => None,
-    }
-}
+use tessera_checker::testing::numbers::{count, number};
 
 /// The value with up to three numbers changed. None where it is no value of the type any more.
 pub fn changed<T: Serialize + DeserializeOwned>(value: &T, r: &mut Random) -> Option<T> {

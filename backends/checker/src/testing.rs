@@ -8,6 +8,7 @@
 mod build;
 pub mod conformance;
 mod families;
+pub mod numbers;
 
 use build::Build;
 use tessera_api::{Program, WitnessPlan};

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tessera_api::{Program, Trace, WitnessPlan};
 use tessera_checker::check;
+use tessera_checker::testing::numbers::{count, number};
 use tessera_checker::testing::{Case, Family, case};
 use tessera_runtime::{Limits, Prepared};
 
@@ -40,29 +41,6 @@ fn honest(family: Family, seed: u64) -> (Case, Trace) {
 
 fn family() -> impl Strategy<Value = Family> {
     prop::sample::select(Family::ALL.to_vec())
-}
-
-/// The `pick`-th number of a tree.
-fn number<'a>(v: &'a mut Value, pick: &mut usize) -> Option<&'a mut Value> {
-    match v {
-        Value::Number(_) if *pick == 0 => Some(v),
-        Value::Number(_) => {
-            *pick -= 1;
-            None
-        }
-        Value::Array(a) => a.iter_mut().find_map(|v| number(v, pick)),
-        Value::Object(o) => o.values_mut().find_map(|v| number(v, pick)),
-        _ => None,
-    }
-}
-
-fn count(v: &Value) -> usize {
-    match v {
-        Value::Number(_) => 1,
-        Value::Array(a) => a.iter().map(count).sum(),
-        Value::Object(o) => o.values().map(count).sum(),
-        _ => 0,
-    }
 }
 
 fn replace(v: &mut Value, changes: &[(usize, i64)]) {

@@ -40,6 +40,18 @@ macro_rules! either {
     };
 }
 
+/// One of the two backends, at a level of security.
+macro_rules! backend {
+    ($of:ident, $security:expr) => {{
+        let regime = match $security.regime {
+            Regime::Proven => $of::Regime::Proven,
+            Regime::Conjectured => $of::Regime::Conjectured,
+        };
+        let target = $of::SecurityTarget { bits: $security.bits, regime, ..Default::default() };
+        $of::Plonky3 { target }
+    }};
+}
+
 /// What a verifying key of either degree offers.
 macro_rules! offer {
     ($vk:expr) => {{
@@ -65,24 +77,6 @@ pub struct Security {
     pub bits: u32,
     /// Of which analysis.
     pub regime: Regime,
-}
-
-impl Security {
-    fn two(self) -> two::Plonky3 {
-        let regime = match self.regime {
-            Regime::Proven => two::Regime::Proven,
-            Regime::Conjectured => two::Regime::Conjectured,
-        };
-        two::Plonky3 { target: two::SecurityTarget { bits: self.bits, regime, ..Default::default() } }
-    }
-
-    fn three(self) -> three::Plonky3 {
-        let regime = match self.regime {
-            Regime::Proven => three::Regime::Proven,
-            Regime::Conjectured => three::Regime::Conjectured,
-        };
-        three::Plonky3 { target: three::SecurityTarget { bits: self.bits, regime, ..Default::default() } }
-    }
 }
 
 /// What keys offer.
@@ -124,10 +118,10 @@ pub fn keys(model: &Model, security: Security) -> Result<Keys> {
         c.put("metadata", &model.metadata);
         c
     };
-    let keys = match security.two().setup(program) {
+    let keys = match backend!(two, security).setup(program) {
         Ok(keys) => Degree::Two(keys),
         // parameters are chosen before any work is done
-        Err(SetupError::Unsupported { .. }) => Degree::Three(security.three().setup(program)?),
+        Err(SetupError::Unsupported { .. }) => Degree::Three(backend!(three, security).setup(program)?),
         Err(e) => return Err(e.into()),
     };
     Ok(either!(keys, k => {

@@ -130,11 +130,6 @@ impl Scheme {
         Scheme { pcs: Pcs::new(dft().clone(), mmcs.clone(), fri.clone()), fri, mmcs }
     }
 
-    /// Commits to matrices of the given log heights; none if there is no matrix.
-    pub fn commit(&self, matrices: Vec<Mat>) -> Option<(Commitment, Committed)> {
-        self.commit_extended(matrices.into_iter().map(extend).collect())
-    }
-
     /// Commits to low-degree extensions; none if there is no matrix.
     pub fn commit_extended(&self, extended: Vec<Mat>) -> Option<(Commitment, Committed)> {
         (!extended.is_empty()).then(|| self.mmcs.commit(extended))

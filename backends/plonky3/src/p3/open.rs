@@ -323,7 +323,7 @@ impl<'a> Reduction<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FriConfig, Scheme, next_point};
+    use super::super::{FriConfig, Scheme, extend, next_point};
     use super::*;
     use p3_commit::Pcs;
 
@@ -342,7 +342,9 @@ mod tests {
         ] {
             let data: Vec<Committed> = shapes
                 .iter()
-                .map(|r| scheme.commit(r.iter().map(|(h, w)| mat(*h, *w)).collect()).unwrap().1)
+                .map(|r| {
+                    scheme.commit_extended(r.iter().map(|(h, w)| extend(mat(*h, *w))).collect()).unwrap().1
+                })
                 .collect();
             let zeta: E = Sponge::new(b"point").draw();
             let requests = || -> Vec<Request> {
