@@ -178,24 +178,31 @@ fn a_sum_just_below_and_above_what_a_double_holds_is_exact() {
 
 #[test]
 fn sums_around_what_32_bits_hold_are_exact() {
-    // 33 channels of n products, ± x · w each: below, at and above 2³¹, with factors of at most and more than 16 bits
+    // 33 channels of n products, x · w but for one x · 1, so that the channel has no common factor: sums below, at and above
+    // 2³¹, factors of 16 bits and of more
     let top = 1i64 << 15;
     for (n, x, w) in [
-        (2, top - 1, top - 1),
-        (2, top - 1, -top),
-        (2, -top, top - 1),
-        (3, top - 1, top - 1),
-        (3, 1 - top, top - 1),
-        (65538, 1 << 14, 2),
+        (7, 1 << 14, 1 << 14),
+        (8, 1 << 14, 1 << 14),
+        (9, 1 << 14, 1 << 14),
+        (9, -(1 << 14), 1 << 14),
+        (4, top - 1, top - 1),
+        (4, 1 - top, top - 1),
+        (4, top - 1, -top),
+        (4, -top, top - 1),
+        (4, 1 << 10, top),
+        (4, top, 1),
         (65536, 1 << 14, 2),
-        (1, top, 1),
-        (1, 1 << 40, 1),
+        (65536, 1 << 15, 1),
+        (5, 1 << 40, 1),
     ] {
         let loops = vec![step(33, 0, n, 1), step(n, 1, 1, 0)];
-        let weights = (0..33 * n).map(|i| if i / n == 7 { -w } else { w }).collect();
+        let sign = |c: usize| if c == 7 { -1 } else { 1 };
+        let weight = |i: usize| sign(i / n) * if i.is_multiple_of(n) { 1 } else { w };
+        let weights = (0..33 * n).map(weight).collect();
         let (program, plan) = single(n, weights, 0, 33, loops);
         let y = Prepared::new(&program, &plan).unwrap().outputs(vec![vec![x; n]]).unwrap();
-        let sum = n as i64 * x * w;
-        assert!(y.tensors[1].iter().enumerate().all(|(c, y)| *y == if c == 7 { -sum } else { sum }));
+        let sum = x * (1 + (n as i64 - 1) * w);
+        assert!(y.tensors[1].iter().enumerate().all(|(c, y)| *y == sign(c) * sum), "{n} × {x} · {w}");
     }
 }
