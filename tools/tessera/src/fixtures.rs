@@ -62,7 +62,7 @@ const fn generated(name: &'static str, onnx: fn() -> Vec<u8>, image: &'static [u
 }
 
 /// What is measured, in this order.
-pub const ALL: [Fixture; 10] = [
+pub const ALL: [Fixture; 11] = [
     LENET,
     Fixture { name: "fmnist_lenet_x100", batch: 100, ..LENET },
     Fixture {
@@ -88,6 +88,7 @@ pub const ALL: [Fixture; 10] = [
     VGG,
     Fixture { name: "vgg16_committed", weights: Weights::Committed, ..VGG },
     Fixture { name: "vgg16_x16", batch: 16, ..VGG },
+    Fixture { name: "vgg16_committed_x16", batch: 16, weights: Weights::Committed, ..VGG },
 ];
 
 /// Generated images a fixture has.
