@@ -10,7 +10,7 @@ use crate::air::compile::Compiled;
 use crate::air::{Air, Factor, Node};
 use crate::eval::{Arithmetic, Packed, Ready, ReadyPart, Single, Weights, lanes, pair, prepare, product};
 use crate::p3::{DEGREE, E, F, Mat, PF, PackedValue, PrimeCharacteristicRing, Stored, signed};
-use crate::rows::BaseColumns;
+use crate::rows::Strips;
 use p3_maybe_rayon::prelude::*;
 use tessera_api::{Program, ProveError};
 
@@ -106,10 +106,9 @@ impl Task<'_> {
         match self {
             Task::Horner { ratio, parts, .. } => {
                 mark(ratio);
-                parts.iter().for_each(|p| mark(&p.dot));
+                parts.iter().flat_map(|p| p.gate.iter().chain([&p.dot])).for_each(mark);
                 let coordinates = |p: &ReadyPart| p.sum.into_iter().flat_map(|s| s..s + DEGREE);
-                let others = |p: &ReadyPart| p.gate.into_iter().chain(coordinates(p));
-                parts.iter().flat_map(others).for_each(|c| used[c] = true);
+                parts.iter().flat_map(coordinates).for_each(|c| used[c] = true);
             }
             Task::Dot { dot, .. } => mark(dot),
             Task::Lookups { pairs, .. } => {
@@ -133,7 +132,7 @@ fn sweep_rows<A: Arithmetic>(base: &[&Mat], tasks: &[Task], out: &mut Columns, e
     let width: usize = base.iter().map(|m| m.width).sum();
     let mut used = vec![false; width];
     tasks.iter().for_each(|t| t.reads(&mut used));
-    let columns = BaseColumns::new(base, |c| used[c as usize]);
+    let columns = Strips::new(base, |c| used[c]);
     let (ow, ew) = (out.width, extra.width);
     // an absent side still has to yield as many blocks
     let mut dummy_out = vec![];

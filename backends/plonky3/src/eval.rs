@@ -9,11 +9,11 @@
 //! extension constraints first, by Horner, then base constraints as one weighted sum.
 use crate::air::symbol::Poly;
 use crate::air::{Dot, Factor, Group, Node};
+use crate::p3::dot::{Constant, MOST, Sum};
 use crate::p3::{
-    BasedVectorSpace, DEGREE, E, F, Field, PE, PF, PackedFieldExtension, PackedValue,
+    BasedVectorSpace, DEGREE, E, F, Field, Mat, PE, PF, PackedFieldExtension, PackedValue,
     PrimeCharacteristicRing, coordinates, signed,
 };
-use p3_field::Algebra;
 
 /// What constraints are computed over.
 pub trait Arithmetic {
@@ -35,13 +35,16 @@ pub trait Arithmetic {
     fn dot(d: &Weights, row: &[Self::B]) -> Self::X;
     /// From one value per lane.
     fn pack_base(f: impl Fn(usize) -> F) -> Self::B;
-    /// From one value per lane.
-    fn pack(f: impl Fn(usize) -> E) -> Self::X;
+    /// Columns `column..` of the rows at `positions`, one for each lane.
+    fn load(m: &Mat, column: usize, positions: &[usize], out: &mut [Self::B]);
     /// The value of a lane.
     fn lane(x: &Self::X, lane: usize) -> E;
     /// Inverses, 0 of 0.
     fn invert(x: &mut [Self::X], scratch: &mut Vec<PF>);
 }
+
+/// Up to so many summands, modular products are cheaper than what reducing a long sum costs.
+const FEW: usize = 4;
 
 /// Many rows at once.
 pub struct Packed;
@@ -73,24 +76,21 @@ impl Arithmetic for Packed {
     #[inline]
     fn dot(d: &Weights, row: &[PF]) -> PE {
         let mut acc = d.coordinates.map(PF::from);
-        let mut chunks = d.columns.chunks_exact(8);
-        let mut at = 0;
-        for c in &mut chunks {
-            let v: [PF; 8] = core::array::from_fn(|i| row[c[i] as usize]);
-            for (k, a) in acc.iter_mut().enumerate() {
-                // chunks_exact gives eight of them
-                if let Some(w) = d.weights[k][at..].first_chunk::<8>() {
-                    *a += PF::mixed_dot_product(&v, w);
+        if d.columns.len() <= FEW {
+            for (c, w) in d.columns.iter().zip(&d.full) {
+                let v = row[*c as usize];
+                if *w == E::ONE {
+                    acc[0] += v;
+                } else {
+                    acc.iter_mut().zip(coordinates(*w)).for_each(|(a, w)| *a += v * w);
                 }
             }
-            at += 8;
-        }
-        for c in chunks.remainder() {
-            let v = row[*c as usize];
-            for (k, a) in acc.iter_mut().enumerate() {
-                *a += v * d.weights[k][at];
+        } else {
+            for (columns, constants) in d.columns.chunks(MOST).zip(d.constants.chunks(MOST)) {
+                let mut sum = Sum::new();
+                columns.iter().zip(constants).for_each(|(c, w)| sum.add(row[*c as usize], w));
+                acc.iter_mut().zip(sum.total()).for_each(|(a, s)| *a += s);
             }
-            at += 1;
         }
         PE::from_basis_coefficients_fn(|i| acc[i])
     }
@@ -99,8 +99,8 @@ impl Arithmetic for Packed {
         PF::from_fn(f)
     }
     #[inline]
-    fn pack(f: impl Fn(usize) -> E) -> PE {
-        PE::from_ext_fn(f)
+    fn load(m: &Mat, column: usize, positions: &[usize], out: &mut [PF]) {
+        crate::rows::load(m, column, positions, out);
     }
     #[inline]
     fn lane(x: &PE, lane: usize) -> E {
@@ -137,8 +137,9 @@ impl Arithmetic for Single {
     fn pack_base(f: impl Fn(usize) -> F) -> F {
         f(0)
     }
-    fn pack(f: impl Fn(usize) -> E) -> E {
-        f(0)
+    fn load(m: &Mat, column: usize, positions: &[usize], out: &mut [F]) {
+        let first = positions[0] * m.width + column;
+        out.copy_from_slice(&m.values[first..first + out.len()]);
     }
     fn lane(x: &E, _: usize) -> E {
         *x
@@ -170,8 +171,9 @@ impl Arithmetic for Point {
     fn pack_base(f: impl Fn(usize) -> F) -> E {
         E::from(f(0))
     }
-    fn pack(f: impl Fn(usize) -> E) -> E {
-        f(0)
+    fn load(m: &Mat, column: usize, positions: &[usize], out: &mut [E]) {
+        let first = positions[0] * m.width + column;
+        out.iter_mut().zip(&m.values[first..]).for_each(|(out, v)| *out = E::from(*v));
     }
     fn lane(x: &E, _: usize) -> E {
         *x
@@ -191,14 +193,15 @@ pub struct Weights {
     /// Their weights.
     pub full: Vec<E>,
     coordinates: [F; DEGREE],
-    weights: [Vec<F>; DEGREE],
+    /// The same weights for long sums.
+    constants: Vec<Constant>,
 }
 
 impl Weights {
     /// From weights as extension elements.
     pub fn new(constant: E, columns: Vec<u32>, full: Vec<E>) -> Weights {
-        let weights = std::array::from_fn(|k| full.iter().map(|w| coordinates(*w)[k]).collect());
-        Weights { coordinates: coordinates(constant), constant, columns, full, weights }
+        let constants = full.iter().map(|w| Constant::from(*w)).collect();
+        Weights { coordinates: coordinates(constant), constant, columns, full, constants }
     }
     /// The sum's weights, given the monomials' values.
     pub fn of(d: &Dot, monos: &[E]) -> Weights {
@@ -213,8 +216,8 @@ impl Weights {
 
 /// What a Horner column takes up, with its constants.
 pub struct ReadyPart {
-    /// The column it is multiplied by.
-    pub gate: Option<usize>,
+    /// What it is multiplied by; none for 1.
+    pub gate: Option<Weights>,
     /// Of base cells.
     pub dot: Weights,
     /// The first of the base cells that are a sum's coordinates.
@@ -235,6 +238,24 @@ pub enum Ready {
     Lookups { column: usize, terminal: usize, share: E, pairs: Vec<Vec<(Option<u32>, Weights)>> },
 }
 
+impl Ready {
+    /// Marks the extension columns that are read on the next row.
+    pub fn reads_next(&self, read: &mut [bool]) {
+        match self {
+            Ready::Base(..) | Ready::Terminal { .. } => {}
+            Ready::Horner { column, .. } | Ready::Lookups { column, .. } => read[*column] = true,
+            Ready::Sum { column, factors, .. } => {
+                read[*column] = true;
+                for f in factors {
+                    if let Factor::Next(c) = f {
+                        read[*c as usize] = true;
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Prepares all nodes of a group.
 pub fn prepare(g: &Group, monos: &[E]) -> Vec<Ready> {
     let w = |d: &Dot| Weights::of(d, monos);
@@ -249,7 +270,7 @@ pub fn prepare(g: &Group, monos: &[E]) -> Vec<Ready> {
             parts: parts
                 .iter()
                 .map(|p| ReadyPart {
-                    gate: p.gate.map(|c| c as usize),
+                    gate: Some(w(&p.gate)).filter(|g| !g.columns.is_empty() || g.constant != E::ONE),
                     dot: w(&p.dot),
                     sum: p.sum.map(|s| g.sums_at() + DEGREE * s as usize),
                 })
@@ -282,7 +303,7 @@ pub fn lanes<A: Arithmetic>(parts: &[ReadyPart], row: &[A::B]) -> A::X {
         if let Some(s) = p.sum {
             v += A::from_coordinates(std::array::from_fn(|i| row[s + i]));
         }
-        acc + p.gate.map_or(v, |g| A::scale(v, row[g]))
+        acc + p.gate.as_ref().map_or(v, |g| v * A::dot(g, row))
     })
 }
 

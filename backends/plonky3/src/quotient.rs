@@ -6,7 +6,7 @@ use crate::eval::{Arithmetic, Combiner, Packed, Ready, Row, Single, combine};
 use crate::p3::{
     BasedVectorSpace, DEGREE, E, F, Field, LOG_BLOWUP, Mat, PF, PackedValue, PrimeCharacteristicRing,
 };
-use crate::rows::{BaseColumns, load_extension, next_position};
+use crate::rows::{Strips, extension_cells, next_position};
 use p3_maybe_rayon::prelude::*;
 use p3_util::reverse_bits_len;
 
@@ -42,12 +42,18 @@ fn rows<A: Arithmetic>(input: &Input) -> Vec<E> {
     // xⁿ − 1 takes two values on the coset: natural even rows come first in bit-reversed order
     let gn = F::GENERATOR.exp_power_of_2(input.log_height as usize);
     let inverse = [(gn - F::ONE).inverse(), (-gn - F::ONE).inverse()];
-    let columns = BaseColumns::new(&input.base, |_| true);
+    let columns = Strips::new(&input.base, |_| true);
+    let extension = Strips::new(&input.extension, |_| true);
+    // of the row after, few columns are read
+    let mut read = vec![false; input.extension.iter().map(|m| m.width / DEGREE).sum()];
+    input.nodes.iter().for_each(|n| n.reads_next(&mut read));
+    let after_it = Strips::new(&input.extension, |c| read[c / DEGREE]);
     let combiner = Combiner::new(input.nodes, input.alpha);
     let terminals: Vec<A::X> = input.terminals.iter().map(|t| A::constant(*t)).collect();
     let mut out = E::zero_vec(size);
     out.par_chunks_mut(BLOCK).enumerate().for_each(|(b, out)| {
         let mut row = columns.buffer::<A>();
+        let (mut here, mut there) = (extension.buffer::<A>(), after_it.buffer::<A>());
         let (mut current, mut next, mut scratch) = (vec![], vec![], vec![]);
         let mut at = vec![0; A::LANES];
         let mut after = vec![0; A::LANES];
@@ -58,8 +64,10 @@ fn rows<A: Arithmetic>(input: &Input) -> Vec<E> {
                 after[l] = next_position(first + l, input.log_height);
             }
             columns.load::<A>(&at, &mut row);
-            load_extension::<A>(&input.extension, &at, &mut current);
-            load_extension::<A>(&input.extension, &after, &mut next);
+            extension.load::<A>(&at, &mut here);
+            extension_cells::<A>(&here, &mut current);
+            after_it.load::<A>(&after, &mut there);
+            extension_cells::<A>(&there, &mut next);
             let r = Row::<A> { base: &row, current: &current, next: &next };
             let v = combine::<A>(input.nodes, &combiner, &r, &terminals, &mut scratch);
             // a machine vector may span both halves of a tiny domain

@@ -1,29 +1,42 @@
-//! Reading rows of row-major matrices into machine vectors, on the trace domain and on its low-degree extension.
+//! Reading rows of row-major matrices into machine vectors, and writing them back, on the trace domain and on its low-degree
+//! extension.
 //!
 //! The extension's rows stand in bit-reversed order; the row after position p belongs to natural index rev(p) + blowup.
 //!
 //! Invariant: positions are reduced modulo the height before anything is read.
 use crate::eval::Arithmetic;
-use crate::p3::{BasedVectorSpace, DEGREE, E, F, LOG_BLOWUP, Mat};
+use crate::p3::{DEGREE, F, LOG_BLOWUP, Mat, PF, PackedFieldPow2, PackedValue};
 use p3_util::reverse_bits_len;
 
-/// Base columns of a group, possibly in several matrices, as cells of one row.
-pub struct BaseColumns<'a> {
-    /// (matrix, its column, cell of the row)
-    entries: Vec<(&'a Mat, usize, usize)>,
+/// Neighbouring columns of a matrix, as many as a machine vector has lanes, or fewer.
+struct Strip<'a> {
+    matrix: &'a Mat,
+    column: usize,
+    /// Where they stand in the row.
+    cells: std::ops::Range<usize>,
+}
+
+/// Columns of a group, possibly in several matrices, as base cells of one row.
+pub struct Strips<'a> {
+    strips: Vec<Strip<'a>>,
     width: usize,
 }
 
-impl<'a> BaseColumns<'a> {
-    /// All columns of `matrices`, side by side; only those for which `used` holds are read.
-    pub fn new(matrices: &[&'a Mat], used: impl Fn(u32) -> bool) -> BaseColumns<'a> {
-        let mut entries = vec![];
+impl<'a> Strips<'a> {
+    /// All columns of `matrices`, side by side; strips in which no column is used are not read.
+    pub fn new(matrices: &[&'a Mat], used: impl Fn(usize) -> bool) -> Strips<'a> {
+        let mut strips = vec![];
         let mut width = 0;
-        for m in matrices {
-            entries.extend((0..m.width).filter(|c| used((width + c) as u32)).map(|c| (*m, c, width + c)));
-            width += m.width;
+        for matrix in matrices {
+            for column in (0..matrix.width).step_by(PF::WIDTH) {
+                let cells = width + column..width + matrix.width.min(column + PF::WIDTH);
+                if cells.clone().any(&used) {
+                    strips.push(Strip { matrix: *matrix, column, cells });
+                }
+            }
+            width += matrix.width;
         }
-        BaseColumns { entries, width }
+        Strips { strips, width }
     }
     /// A row buffer.
     pub fn buffer<A: Arithmetic>(&self) -> Vec<A::B> {
@@ -32,24 +45,46 @@ impl<'a> BaseColumns<'a> {
     /// Fills a row buffer with the rows at `positions`.
     #[inline]
     pub fn load<A: Arithmetic>(&self, positions: &[usize], out: &mut [A::B]) {
-        for (m, c, cell) in &self.entries {
-            out[*cell] = A::pack_base(|lane| m.values[positions[lane] * m.width + c]);
+        for s in &self.strips {
+            A::load(s.matrix, s.column, positions, &mut out[s.cells.clone()]);
         }
     }
 }
 
-/// Fills `out` with the extension cells of the rows at `positions`.
+/// Extension cells from the base cells of their coordinates.
 #[inline]
-pub fn load_extension<A: Arithmetic>(matrices: &[&Mat], positions: &[usize], out: &mut Vec<A::X>) {
+pub fn extension_cells<A: Arithmetic>(base: &[A::B], out: &mut Vec<A::X>) {
     out.clear();
-    for m in matrices {
-        let w = m.width;
-        for c in 0..w / DEGREE {
-            out.push(A::pack(|lane| {
-                let at = positions[lane] * w + DEGREE * c;
-                E::from_basis_coefficients_fn(|i| m.values[at + i])
-            }));
+    out.extend(base.chunks_exact(DEGREE).map(|c| A::from_coordinates(std::array::from_fn(|i| c[i]))));
+}
+
+/// Columns `column..` of the rows at `positions`, one machine vector a column.
+#[inline]
+pub fn load(m: &Mat, column: usize, positions: &[usize], out: &mut [PF]) {
+    let row = |position: usize| &m.values[position * m.width + column..(position + 1) * m.width];
+    if let (Ok(block), Ok(positions)) =
+        (<&mut [PF; PF::WIDTH]>::try_from(&mut *out), <&[usize; PF::WIDTH]>::try_from(positions))
+    {
+        for (v, p) in block.iter_mut().zip(positions) {
+            *v = *PF::from_slice(&row(*p)[..PF::WIDTH]);
         }
+        transpose(block);
+    } else {
+        for (c, v) in out.iter_mut().enumerate() {
+            *v = PF::from_fn(|lane| row(positions[lane])[c]);
+        }
+    }
+}
+
+/// Lane j of vector i becomes lane i of vector j.
+#[inline]
+pub fn transpose(block: &mut [PF; PF::WIDTH]) {
+    let mut half = 1;
+    while half < PF::WIDTH {
+        for i in (0..PF::WIDTH).filter(|i| i & half == 0) {
+            (block[i], block[i + half]) = block[i].interleave(block[i + half], half);
+        }
+        half *= 2;
     }
 }
 
@@ -64,7 +99,33 @@ pub fn next_position(position: usize, log_height: u8) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::{Packed, Single};
     use crate::p3::{PrimeCharacteristicRing, extend};
+
+    /// Whole strips, a narrow one, rows far apart.
+    #[test]
+    fn strips_hold_the_cells_of_their_rows() {
+        let matrix = |width: usize, from: usize| {
+            Mat::new((0..32 * width).map(|i| F::from_usize(from + i)).collect(), width)
+        };
+        let (a, b) = (matrix(19, 1000), matrix(2, 5000));
+        let strips = Strips::new(&[&a, &b], |_| true);
+        let expected = |row: usize, cell: usize| match cell.checked_sub(19) {
+            None => a.values[row * 19 + cell],
+            Some(cell) => b.values[row * 2 + cell],
+        };
+        let positions: Vec<usize> = (0..PF::WIDTH).map(|l| (5 + 7 * l) % 32).collect();
+        let mut packed = strips.buffer::<Packed>();
+        strips.load::<Packed>(&positions, &mut packed);
+        let mut single = strips.buffer::<Single>();
+        for (lane, row) in positions.iter().enumerate() {
+            strips.load::<Single>(&[*row], &mut single);
+            for cell in 0..21 {
+                assert_eq!(packed[cell].as_slice()[lane], expected(*row, cell));
+                assert_eq!(single[cell], expected(*row, cell));
+            }
+        }
+    }
 
     #[test]
     fn the_next_position_holds_the_shifted_column() {

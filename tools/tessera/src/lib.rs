@@ -45,6 +45,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
         }
     };
+    measure::keep_freed_memory();
     trace_spans();
     let screen = screen::Screen::new(cli.global);
     match commands::run(&cli.command, &screen) {

@@ -355,7 +355,7 @@ impl Compiler<'_> {
         let (Some((_, walk)), None) = (folds.next(), folds.next()) else { return false };
         let alone =
             t.witness.is_empty() && t.constraints.is_empty() && t.lookups.is_empty() && t.provides.is_empty();
-        alone && walk.patterns.len() <= MOST_SUMS && t.fixed.len() >= FEWEST_SUMMED
+        alone && walk.blocks().len() <= MOST_SUMS && t.fixed.len() >= FEWEST_SUMMED
     }
 
     /// Second pass: columns and constraints.

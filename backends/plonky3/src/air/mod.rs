@@ -175,8 +175,8 @@ pub struct Fraction {
 /// What a Horner column takes up on a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// The column it is multiplied by; none for 1.
-    pub gate: Option<u32>,
+    /// What it is multiplied by: a combination of selectors.
+    pub gate: Dot,
     /// Of base cells.
     pub dot: Dot,
     /// Index of one of the group's sums.

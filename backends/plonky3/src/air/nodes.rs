@@ -1,6 +1,6 @@
 //! Builders for weighted sums and the constraints of one table: folds, sums, lookups.
 use super::basis::{Combination, Selector};
-use super::rows::{Ratio, Walk};
+use super::rows::{Block, Ratio, Walk};
 use super::symbol::{Monomials, Poly, balanced};
 use super::{Dot, Fraction, Node, Part, Product};
 use crate::p3::{F, PrimeCharacteristicRing, signed};
@@ -101,7 +101,8 @@ impl Sum {
     }
 }
 
-/// ratio and lanes of a fold: Σ over patterns of indicator · Σ over lanes of relative monomial · expression, sorted by selector.
+/// Ratio and lanes of a fold. The lanes of a row are Σ over patterns of indicator · Σ over lanes of relative monomial ·
+/// expression; written block by block, every lane stands once.
 pub fn horner(
     place: &Place,
     column: u32,
@@ -110,34 +111,28 @@ pub fn horner(
     answers: (&[Combination], &[Combination]),
     monos: &mut Monomials,
 ) -> Node {
-    let extend = |e: &[i64]| [e, &[0; 3]].concat();
     let (ratio_answers, pattern_answers) = answers;
+    let mut mono = |e: &[i64]| monos.id(&[e, &[0; 3]].concat());
     let mut ratio = Sum::default();
     for (r, c) in walk.ratios.iter().zip(ratio_answers) {
         if let Ratio::Mono(e) = r {
-            ratio.indicator(place, monos.id(&extend(e)), c);
+            ratio.indicator(place, mono(e), c);
         }
     }
-    let mut parts: BTreeMap<Option<u32>, Sum> = BTreeMap::new();
-    for (pattern, c) in walk.patterns.iter().zip(pattern_answers) {
-        let mut lane_sum = Sum::default();
-        for (e, weight) in lanes.iter().zip(pattern) {
-            if let Some(w) = weight {
-                lane_sum.expr(place, F::ONE, monos.id(&extend(w)), e);
+    let part = |block: Block| {
+        let (mut gate, mut sum) = (Sum::default(), Sum::default());
+        for (m, c) in block.gates.iter().zip(pattern_answers) {
+            if let Some(m) = m {
+                gate.indicator(place, mono(m), c);
             }
         }
-        if c.constant != F::ZERO {
-            parts.entry(None).or_default().add_scaled(c.constant, &lane_sum);
+        for (lane, m) in &block.lanes {
+            sum.expr(place, F::ONE, mono(m), &lanes[*lane]);
         }
-        for (s, k) in &c.terms {
-            parts.entry(Some(place.selector(*s))).or_default().add_scaled(*k, &lane_sum);
-        }
-    }
-    let parts = parts
-        .into_iter()
-        .map(|(gate, s)| Part { gate, dot: s.dot(), sum: None })
-        .filter(|p| !p.dot.cells.is_empty() || !p.dot.constant.0.is_empty())
-        .collect();
+        Part { gate: gate.dot(), dot: sum.dot(), sum: None }
+    };
+    let empty = |d: &Dot| d.cells.is_empty() && d.constant.0.is_empty();
+    let parts = walk.blocks().into_iter().map(part).filter(|p| !empty(&p.gate) && !empty(&p.dot)).collect();
     Node::Horner { column, ratio: ratio.dot(), parts }
 }
 

@@ -91,7 +91,7 @@ pub fn reshape(program: &Program, limits: Limits) -> Result<Reshaped, ProgramErr
 }
 
 /// How far a folded table is widened, and the walks of its folds. Wide rows are fewer, but of more kinds: each kind costs
-/// a selector, and each pattern a weighted sum over the lanes.
+/// a selector, and a summand of each block's gate.
 fn cheapest(
     program: &Program,
     t: &Table,
@@ -104,12 +104,12 @@ fn cheapest(
         let walks = folds.iter().map(walk).collect::<Result<Vec<_>, _>>()?;
         // a fold that cannot be walked with these rows may be with narrower ones; what cannot be walked at all is refused later
         let Ok(walks) = walks.into_iter().collect::<Result<Vec<_>, String>>() else { continue };
-        let row = |(f, w): (&usize, &Walk)| {
-            let lanes = program.folds[*f].lanes.len() << log;
-            w.classes() as f64 * SELECTOR + (w.patterns.len() * lanes) as f64 * SUMMAND
+        let row = |w: &Walk| {
+            let blocks = w.blocks();
+            let lanes: usize = blocks.iter().map(|b| b.lanes.len()).sum();
+            w.classes() as f64 * SELECTOR + (blocks.len() * w.patterns.len() + lanes) as f64 * SUMMAND
         };
-        let cost =
-            (1u64 << (t.log_height - log)) as f64 * (ROW + folds.iter().zip(&walks).map(row).sum::<f64>());
+        let cost = (1u64 << (t.log_height - log)) as f64 * (ROW + walks.iter().map(row).sum::<f64>());
         let few = walks.iter().all(|w| w.classes() <= FEW_CLASSES);
         if best.as_ref().is_none_or(|b| cost < b.0) {
             best = Some((cost, log, walks));

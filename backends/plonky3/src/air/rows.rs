@@ -44,6 +44,14 @@ pub struct Walk {
     pub degree: u64,
 }
 
+/// Lanes that are summed once for all patterns.
+pub struct Block {
+    /// Per pattern the monomial the sum is multiplied by, or none where its lanes are absent.
+    pub gates: Vec<Option<Exponents>>,
+    /// The lanes, each with its monomial.
+    pub lanes: Vec<(usize, Exponents)>,
+}
+
 /// a − b.
 pub fn minus(a: &[i64], b: &[i64]) -> Exponents {
     a.iter().zip(b).map(|(x, y)| x - y).collect()
@@ -274,6 +282,23 @@ impl Walk {
         };
         walk.patterns = masks.iter().map(pattern).collect();
         Ok(Ok(walk))
+    }
+
+    /// Lanes whose weights differ by one monomial in every pattern: a row takes up their common sum times what its pattern says.
+    pub fn blocks(&self) -> Vec<Block> {
+        let mut blocks: Vec<Block> = vec![];
+        let mut index: HashMap<Vec<Option<Exponents>>, usize> = HashMap::new();
+        for lane in 0..self.patterns.first().map_or(0, Vec::len) {
+            let weights = || self.patterns.iter().map(|p| p[lane].as_ref());
+            let Some(first) = weights().flatten().next() else { continue };
+            let gates: Vec<_> = weights().map(|w| w.map(|w| minus(w, first))).collect();
+            let at = *index.entry(gates).or_insert_with_key(|gates| {
+                blocks.push(Block { gates: gates.clone(), lanes: vec![] });
+                blocks.len() - 1
+            });
+            blocks[at].lanes.push((lane, first.clone()));
+        }
+        blocks
     }
 
     /// Distinct kinds of rows that need telling apart.

@@ -131,7 +131,7 @@ impl Air {
                     below("extension column", *column, extension)?;
                     self.dot(ratio, width)?;
                     for p in parts {
-                        p.gate.iter().try_for_each(|c| below("column", *c, width))?;
+                        self.dot(&p.gate, width)?;
                         self.dot(&p.dot, width)?;
                         p.sum.iter().try_for_each(|s| below("sum", *s, g.sums.len()))?;
                     }

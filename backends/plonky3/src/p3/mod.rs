@@ -8,8 +8,8 @@
 use p3_commit::{ExtensionMmcs, Mmcs as _, Pcs as _, PolynomialSpace};
 use p3_dft::{Radix2DFTSmallBatch, TwoAdicSubgroupDft};
 pub use p3_field::{
-    BasedVectorSpace, ExtensionField, Field, PackedFieldExtension, PackedValue, PrimeCharacteristicRing,
-    PrimeField64, TwoAdicField,
+    BasedVectorSpace, ExtensionField, Field, PackedFieldExtension, PackedFieldPow2, PackedValue,
+    PrimeCharacteristicRing, PrimeField64, TwoAdicField,
 };
 use p3_fri::{FriParameters, TwoAdicFriPcs};
 use p3_goldilocks::Goldilocks;
@@ -26,6 +26,7 @@ pub use stored::{Stored, decode, encode, loaded, stored};
 use summed::{ColumnData, ColumnMmcs};
 pub use summed::{Sums, sums};
 
+pub mod dot;
 mod hash;
 mod open;
 mod sponge;

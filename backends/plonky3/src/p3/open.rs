@@ -7,10 +7,12 @@
 //! # Correctness
 //! None rests here: a wrong value makes a proof that the verifier refuses. The order in which columns take powers of α is
 //! p3's: matrices in order of commitment, for each height a running count of (column, point) pairs.
+use super::dot::{Constant, MOST, Sum};
 use super::{
     BasedVectorSpace, ColumnMmcs, Committed, DEGREE, E, F, Field, FriProof, LOG_BLOWUP, Mat, Opened, PE, PF,
     PackedFieldExtension, PackedValue, PrimeCharacteristicRing, Sponge, invert_all,
 };
+use crate::rows;
 use p3_commit::{Mmcs, OpeningRequest};
 use p3_field::coset::TwoAdicMultiplicativeCoset;
 use p3_fri::prover::prove_fri;
@@ -27,6 +29,11 @@ use std::marker::PhantomData;
 
 /// Rows handed to one task.
 const BLOCK: usize = 1024;
+/// Rows that are summed before the sum is reduced.
+const SUMMED_BLOCK: usize = 256;
+/// Rows that are read side by side.
+const TILE: usize = 8;
+const _: () = assert!(SUMMED_BLOCK <= MOST);
 
 /// A commitment's data and the points at which each of its matrices is opened: one or two.
 pub type Request<'a> = (&'a Committed, Vec<Vec<E>>);
@@ -175,55 +182,56 @@ fn inverse_distances(z: E, coset: &[F]) -> Vec<E> {
     out
 }
 
-/// Reads one column of `PF::WIDTH` consecutive rows.
+/// Up to `PF::WIDTH` neighbouring cells of a row; zero where there are fewer.
 #[inline]
-fn load(rows: &[F], width: usize, column: usize) -> PF {
-    PF::from_fn(|l| rows[l * width + column])
+fn strip(cells: &[F]) -> PF {
+    match cells.len() {
+        PF::WIDTH => *PF::from_slice(cells),
+        n => PF::from_fn(|l| if l < n { cells[l] } else { F::ZERO }),
+    }
 }
 
 /// The values of a matrix's columns at points, by barycentric interpolation over its first `low` rows:
 /// f(z) = (zⁿ − gⁿ)/(n·gⁿ) · Σ x·f(x)/(z − x) over the coset gH of n points.
 fn values(m: &Mat, low: usize, at: &[(E, &[E])], coset: &[F]) -> Vec<Vec<E>> {
     let width = m.width;
-    let whole = low / PF::WIDTH * PF::WIDTH;
-    let zero = || vec![PE::ZERO; width * at.len()];
-    let sums: Vec<PE> = m.values[..whole * width]
-        .par_chunks(BLOCK * width)
+    let strips = width.div_ceil(PF::WIDTH);
+    let zero = || vec![[PF::ZERO; DEGREE]; strips * at.len()];
+    let sums = m.values[..low * width]
+        .par_chunks(SUMMED_BLOCK * width)
         .enumerate()
         .map(|(b, rows)| {
-            let mut acc = zero();
-            for (i, rows) in rows.chunks_exact(PF::WIDTH * width).enumerate() {
-                let first = b * BLOCK + i * PF::WIDTH;
-                let x = PF::from_fn(|l| coset[first + l]);
-                let mut weights = [PE::ZERO; 2];
-                for (w, (_, d)) in weights.iter_mut().zip(at) {
-                    *w = PE::from_ext_slice(&d[first..first + PF::WIDTH]) * x;
-                }
-                for (c, acc) in acc.chunks_exact_mut(at.len()).enumerate() {
-                    let v = load(rows, width, c);
-                    for (a, w) in acc.iter_mut().zip(&weights) {
-                        *a += *w * v;
+            let mut sums = vec![Sum::new(); strips * at.len()];
+            let here = b * SUMMED_BLOCK..b * SUMMED_BLOCK + rows.len() / width;
+            let weigh = |(x, d): (&F, &E)| Constant::from(*d * *x);
+            let weigh = |d: &[E]| coset[here.clone()].iter().zip(&d[here.clone()]).map(weigh).collect();
+            let weights: Vec<Vec<Constant>> = at.iter().map(|(_, d)| weigh(d)).collect();
+            // few rows at a time, so that memory is read in order
+            for (t, rows) in rows.chunks(TILE * width).enumerate() {
+                for (weights, sums) in weights.iter().zip(sums.chunks_exact_mut(strips)) {
+                    for (s, sum) in sums.iter_mut().enumerate() {
+                        let cells = s * PF::WIDTH..width.min((s + 1) * PF::WIDTH);
+                        for (row, w) in rows.chunks_exact(width).zip(&weights[t * TILE..]) {
+                            sum.add(strip(&row[cells.clone()]), w);
+                        }
                     }
                 }
             }
-            acc
+            sums.into_iter().map(Sum::total).collect()
         })
         .reduce(zero, |mut a, b| {
-            a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+            a.iter_mut().flatten().zip(b.iter().flatten()).for_each(|(a, b)| *a += *b);
             a
         });
     let n = F::from_usize(low);
     let shift = F::GENERATOR.exp_u64(low as u64);
     at.iter()
         .enumerate()
-        .map(|(k, (z, d))| {
+        .map(|(k, (z, _))| {
             let scale = (z.exp_u64(low as u64) - shift) * (n * shift).inverse();
-            let column = |c: usize| -> E {
-                let sum = &sums[c * at.len() + k];
-                let lanes: E = (0..PF::WIDTH).map(|l| -> E { sum.extract(l) }).sum();
-                let rest = whole..low;
-                let rest: E = rest.map(|r| d[r] * (coset[r] * m.values[r * width + c])).sum();
-                (lanes + rest) * scale
+            let column = |c: usize| {
+                let sum = &sums[k * strips + c / PF::WIDTH];
+                E::from_basis_coefficients_fn(|i| sum[i].as_slice()[c % PF::WIDTH]) * scale
             };
             (0..width).map(column).collect()
         })
@@ -247,10 +255,29 @@ struct AtPoint {
 
 struct Reduced<'a> {
     m: &'a Mat,
-    /// α^k of the columns at the first point, coordinate by coordinate.
-    weights: [Vec<F>; DEGREE],
+    /// α^k of the columns at the first point.
+    weights: Vec<Constant>,
+    powers: Vec<E>,
     /// For each point of the matrix its index among the height's, and its factor relative to the first.
     points: Vec<(usize, E)>,
+}
+
+impl Reduced<'_> {
+    /// Σ α^k·cell of some rows.
+    fn sum(&self, rows: &[usize; PF::WIDTH]) -> PE {
+        let mut total = [PF::ZERO; DEGREE];
+        let mut cells = [PF::ZERO; PF::WIDTH];
+        for (chunk, weights) in self.weights.chunks(MOST).enumerate() {
+            let mut sum = Sum::new();
+            for (s, weights) in weights.chunks(PF::WIDTH).enumerate() {
+                let cells = &mut cells[..weights.len()];
+                rows::load(self.m, chunk * MOST + s * PF::WIDTH, rows, cells);
+                cells.iter().zip(weights).for_each(|(v, w)| sum.add(*v, w));
+            }
+            total.iter_mut().zip(sum.total()).for_each(|(t, s)| *t += s);
+        }
+        PE::from_basis_coefficients_fn(|i| total[i])
+    }
 }
 
 impl<'a> Reduction<'a> {
@@ -272,8 +299,8 @@ impl<'a> Reduction<'a> {
             factor *= step;
             self.count += m.width as u64;
         }
-        let weights = std::array::from_fn(|k| powers.iter().map(|p| super::coordinates(*p)[k]).collect());
-        self.matrices.push(Reduced { m, weights, points: at });
+        let weights = powers.iter().map(|p| Constant::from(*p)).collect();
+        self.matrices.push(Reduced { m, weights, powers, points: at });
     }
 
     fn evaluate(&self, height: usize, distances: &[&[E]]) -> Vec<E> {
@@ -287,14 +314,7 @@ impl<'a> Reduction<'a> {
                 let first = b * BLOCK + i * PF::WIDTH;
                 at.copy_from_slice(&values);
                 for r in &self.matrices {
-                    let width = r.m.width;
-                    let rows = &r.m.values[first * width..(first + PF::WIDTH) * width];
-                    let mut sum = [PF::ZERO; DEGREE];
-                    for c in 0..width {
-                        let v = load(rows, width, c);
-                        sum.iter_mut().zip(&r.weights).for_each(|(s, w)| *s += v * w[c]);
-                    }
-                    let sum = PE::from_basis_coefficients_fn(|i| sum[i]);
+                    let sum = r.sum(&std::array::from_fn(|l| first + l));
                     for (k, (p, factor)) in r.points.iter().enumerate() {
                         at[*p] -= if k == 0 { sum } else { sum * *factor };
                     }
@@ -311,8 +331,7 @@ impl<'a> Reduction<'a> {
             let mut at: Vec<E> = self.points.iter().map(|p| p.value).collect();
             for r in &self.matrices {
                 let cells = &r.m.values[row * r.m.width..(row + 1) * r.m.width];
-                let dot = |w: &Vec<F>| -> F { cells.iter().zip(w).map(|(v, w)| *v * *w).sum() };
-                let sum = E::from_basis_coefficients_fn(|i| dot(&r.weights[i]));
+                let sum: E = cells.iter().zip(&r.powers).map(|(v, w)| *w * *v).sum();
                 r.points.iter().for_each(|(p, factor)| at[*p] -= sum * *factor);
             }
             *out = at.iter().zip(distances).map(|(x, d)| *x * d[row]).sum();

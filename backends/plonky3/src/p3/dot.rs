@@ -1,0 +1,193 @@
+//! Σ vᵢ·wᵢ for machine vectors vᵢ of base elements and extension constants wᵢ, reduced modulo p once at the end.
+//!
+//! A constant's coordinates are cut into three limbs of 22 bits. A limb times half a cell has at most 54 bits, so 2¹⁰ such products
+//! fit in 64 bits and nothing is reduced on the way: 12 multiplications of 32 bits a cell in place of two modular ones, which
+//! cost 28 instructions each. Without AVX-512 the sums are plain modular ones.
+//!
+//! Invariant: no more than [`MOST`] summands between two calls of `total`.
+use super::{DEGREE, E, PF, PrimeCharacteristicRing};
+
+/// How many summands a [`Sum`] may take.
+pub const MOST: usize = 1 << 10;
+
+#[cfg(target_feature = "avx512f")]
+pub use wide::{Constant, Sum};
+
+#[cfg(not(target_feature = "avx512f"))]
+pub use plain::{Constant, Sum};
+
+#[cfg(target_feature = "avx512f")]
+mod wide {
+    use super::{DEGREE, E, PF, PrimeCharacteristicRing};
+    use crate::p3::{PrimeField64, coordinates};
+    use core::arch::x86_64::{
+        __m512i, _mm512_add_epi64, _mm512_mul_epu32, _mm512_set1_epi64, _mm512_setzero_si512,
+        _mm512_slli_epi64, _mm512_srli_epi64, _mm512_sub_epi64,
+    };
+    use core::mem::transmute;
+
+    const LIMB: u32 = 22;
+    const LIMBS: usize = 3;
+
+    /// A constant, ready to be multiplied by.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Constant([[u64; LIMBS]; DEGREE]);
+
+    impl From<E> for Constant {
+        fn from(x: E) -> Constant {
+            let limbs = |c: u64| std::array::from_fn(|j| (c >> (LIMB * j as u32)) & ((1 << LIMB) - 1));
+            Constant(coordinates(x).map(|c| limbs(c.as_canonical_u64())))
+        }
+    }
+
+    /// A sum so far: for each coordinate and limb the products with the lower and with the upper half of the cells.
+    #[derive(Clone, Copy)]
+    pub struct Sum([[[__m512i; 2]; LIMBS]; DEGREE]);
+
+    fn vector(x: PF) -> __m512i {
+        // SAFETY: both are 64 bytes, and every bit pattern is a value of either: packed Goldilocks elements are eight u64,
+        // not necessarily below p.
+        unsafe { transmute(x) }
+    }
+
+    fn field(x: __m512i) -> PF {
+        // SAFETY: see `vector`.
+        unsafe { transmute(x) }
+    }
+
+    /// x·2^N, N at most 32: 2^64 = 2^32 − 1.
+    #[inline(always)]
+    fn shifted<const N: u32>(x: PF) -> PF {
+        const { assert!(N <= 32) };
+        let x = vector(x);
+        // SAFETY: the module is compiled where AVX-512 is there.
+        let (low, high) = unsafe {
+            let over = match N {
+                32 => _mm512_srli_epi64::<32>(x),
+                _ => _mm512_srli_epi64::<{ 64 - LIMB }>(x),
+            };
+            let low = match N {
+                32 => _mm512_slli_epi64::<32>(x),
+                _ => _mm512_slli_epi64::<LIMB>(x),
+            };
+            (low, _mm512_sub_epi64(_mm512_slli_epi64::<32>(over), over))
+        };
+        field(low) + field(high)
+    }
+
+    impl Sum {
+        /// Nothing.
+        #[inline(always)]
+        pub fn new() -> Sum {
+            // SAFETY: the module is compiled where AVX-512 is there.
+            Sum([[[unsafe { _mm512_setzero_si512() }; 2]; LIMBS]; DEGREE])
+        }
+
+        /// Adds v·w.
+        #[inline(always)]
+        pub fn add(&mut self, v: PF, w: &Constant) {
+            let v = vector(v);
+            // SAFETY: the module is compiled where AVX-512 is there.
+            unsafe {
+                let halves = [v, _mm512_srli_epi64::<32>(v)];
+                for (sums, limbs) in self.0.iter_mut().zip(&w.0) {
+                    for (sums, limb) in sums.iter_mut().zip(limbs) {
+                        let limb = _mm512_set1_epi64(*limb as i64);
+                        for (sum, half) in sums.iter_mut().zip(halves) {
+                            *sum = _mm512_add_epi64(*sum, _mm512_mul_epu32(half, limb));
+                        }
+                    }
+                }
+            }
+        }
+
+        /// The coordinates of the sum.
+        #[inline(always)]
+        pub fn total(self) -> [PF; DEGREE] {
+            self.0.map(|limbs| {
+                limbs.into_iter().rev().fold(PF::ZERO, |sum, [low, high]| {
+                    shifted::<LIMB>(sum) + (field(low) + shifted::<32>(field(high)))
+                })
+            })
+        }
+    }
+}
+
+#[cfg(not(target_feature = "avx512f"))]
+mod plain {
+    use super::{DEGREE, E, PF, PrimeCharacteristicRing};
+    use crate::p3::{F, coordinates};
+
+    /// A constant, ready to be multiplied by.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Constant([F; DEGREE]);
+
+    impl From<E> for Constant {
+        fn from(x: E) -> Constant {
+            Constant(coordinates(x))
+        }
+    }
+
+    /// A sum so far.
+    #[derive(Clone, Copy)]
+    pub struct Sum([PF; DEGREE]);
+
+    impl Sum {
+        /// Nothing.
+        #[inline]
+        pub fn new() -> Sum {
+            Sum([PF::ZERO; DEGREE])
+        }
+
+        /// Adds v·w.
+        #[inline]
+        pub fn add(&mut self, v: PF, w: &Constant) {
+            self.0.iter_mut().zip(&w.0).for_each(|(sum, w)| *sum += v * *w);
+        }
+
+        /// The coordinates of the sum.
+        #[inline]
+        pub fn total(self) -> [PF; DEGREE] {
+            self.0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BasedVectorSpace, F, PackedFieldExtension, PackedValue, Sponge, coordinates};
+    use super::*;
+
+    /// The largest cells and constants, as many as are allowed, and ordinary ones.
+    #[test]
+    fn sums_are_those_of_the_field() {
+        let mut sponge = Sponge::new(b"test");
+        let top = E::from_basis_coefficients_fn(|_| -F::ONE);
+        for (n, extreme) in [(0, false), (1, false), (7, false), (MOST, true), (MOST, false)] {
+            let cells: Vec<PF> = (0..n)
+                .map(|_| PF::from_fn(|_| if extreme { -F::ONE } else { coordinates(sponge.draw())[0] }))
+                .collect();
+            let constants: Vec<E> = (0..n).map(|_| if extreme { top } else { sponge.draw() }).collect();
+            let mut sum = Sum::new();
+            cells.iter().zip(&constants).for_each(|(v, w)| sum.add(*v, &Constant::from(*w)));
+            let total = sum.total();
+            for lane in 0..PF::WIDTH {
+                let expected: E = cells.iter().zip(&constants).map(|(v, w)| *w * v.as_slice()[lane]).sum();
+                let found = E::from_basis_coefficients_fn(|k| total[k].as_slice()[lane]);
+                assert_eq!(found, expected, "{n} summands, lane {lane}");
+            }
+        }
+    }
+
+    /// Cells need not be below p.
+    #[test]
+    fn cells_above_p_count_as_their_residues() {
+        // SAFETY: Goldilocks elements are u64 of any value.
+        let v: PF = unsafe { core::mem::transmute([u64::MAX; PF::WIDTH]) };
+        let w: E = Sponge::new(b"test").draw();
+        let mut sum = Sum::new();
+        sum.add(v, &Constant::from(w));
+        let expected = w * (F::from_u64(u32::MAX as u64 - 1));
+        assert_eq!(E::from_basis_coefficients_fn(|k| sum.total()[k].as_slice()[0]), expected);
+    }
+}
