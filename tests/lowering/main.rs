@@ -30,6 +30,7 @@ const STAGES: &[&str] = &[
     "canonicalize,cse",
     "circuit-hoist-views",
     "circuit-intervals",
+    "circuit-narrow-splits",
     "canonicalize,cse",
     "circuit-intervals",
 ];

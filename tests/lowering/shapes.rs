@@ -1,6 +1,6 @@
 //! What layers look like after all passes: the form that placement is written for.
 //!
-//! Invariant: from a contract to the lookup that requantizes it every value stands in the index space of the layer's result,
+//! Invariant: from a contract to the lookup that requantizes it, or the output, every value stands in the index space of the layer's result,
 //! one chain a pooling lane.
 
 use super::{STAGES, attach, register};
@@ -74,7 +74,7 @@ fn lenet_params() -> Params {
     params
 }
 
-/// One chain from a contract to the lookup that requantizes it.
+/// One chain from a contract to the lookup that requantizes it, or to the output.
 struct Lane {
     /// Whether a view stands between the contract and the affine form.
     viewed: bool,
@@ -85,7 +85,10 @@ struct Lane {
     constant: i64,
     /// Interval of what is split.
     interval: Interval,
-    table: String,
+    /// Bits of the low part.
+    low: u32,
+    /// `None` where the high part is an output.
+    table: Option<String>,
 }
 
 fn result<'c, 'a>(op: OperationRef<'c, 'a>, i: usize) -> Value<'c, 'a> {
@@ -120,17 +123,20 @@ fn lanes(contract: OperationRef) -> Vec<Lane> {
                 assert!(matches!(decode(weight), CircuitOp::Weight { .. }), "{weight}");
             }
             let split = only_user(result(affine, 0));
-            assert!(matches!(decode(split), CircuitOp::Split { shift: 16, .. }), "{split}");
-            assert!(users(result(split, 1)).is_empty());
-            let lookup = only_user(result(split, 0));
-            let CircuitOp::Lookup { table, .. } = decode(lookup) else {
-                panic!("expected lookup, found {lookup}")
+            let CircuitOp::Split { shift: low, .. } = decode(split) else {
+                panic!("expected split, found {split}")
             };
-            let shape = CircuitType::of(result(lookup, 0)).expect("a circuit tensor").shape;
+            assert!(users(result(split, 1)).is_empty());
+            let table = match decode(only_user(result(split, 0))) {
+                CircuitOp::Lookup { table, .. } => Some(table),
+                CircuitOp::Output { .. } => None,
+                other => panic!("expected lookup or output, found {other:?}"),
+            };
+            let shape = CircuitType::of(result(split, 0)).expect("a circuit tensor").shape;
             let split_type = CircuitType::of(result(affine, 0)).expect("a circuit tensor");
             assert_eq!(split_type.shape, shape);
             let coefficients = terms.iter().map(|t| t.0).collect();
-            Lane { viewed, shape, coefficients, constant, interval: split_type.interval(), table }
+            Lane { viewed, shape, coefficients, constant, interval: split_type.interval(), low, table }
         })
         .collect()
 }
@@ -179,13 +185,17 @@ fn layers_have_the_form_that_placement_expects() {
         for lane in lanes {
             assert_eq!(lane.shape, lanes[0].shape, "{text}");
             assert_eq!(lane.coefficients, vec![1; terms], "{text}");
-            assert!(Interval::new(0, (1i64 << 32) - 1).contains(lane.interval), "{text}");
+            let fits = match lane.table {
+                Some(_) => Interval::new(0, (1i64 << (2 * lane.low)) - 1),
+                None => Interval::new(-1i64 << (lane.low + 15), (1i64 << (lane.low + 15)) - 1),
+            };
+            assert!(fits.contains(lane.interval), "{text}");
         }
     }
-    let offsets: Vec<i64> = layers.iter().map(|lanes| lanes[0].constant - (1 << 31)).collect();
-    assert_eq!(offsets, [1 << 16, 1 << 16, 1 << 15]);
-    let tables: Vec<&str> = layers.iter().map(|lanes| &lanes[0].table[..]).collect();
-    assert_eq!(tables, ["requant_17_0_127", "requant_17_0_127", "requant_16_m32768_32767"]);
+    let offsets: Vec<(u32, i64)> = layers.iter().map(|lanes| (lanes[0].low, lanes[0].constant)).collect();
+    assert_eq!(offsets, [(14, (1 << 16) + (1 << 27)), (14, (1 << 16) + (1 << 27)), (16, 1 << 15)]);
+    let tables: Vec<Option<&str>> = layers.iter().map(|lanes| lanes[0].table.as_deref()).collect();
+    assert_eq!(tables, [Some("requant_17_0_127"), Some("requant_17_0_127"), None]);
 
     let (inputs, outputs) = ports::ports(module.as_operation()).expect("ports");
     let describe =

@@ -8,8 +8,8 @@
 //! other cells (an accumulator from the two halves it is split into), the port needs no column: its expression stands for it.
 //!
 //! # Correctness
-//! * hi and lo of a split are unique: lo is range-checked by lookup, hi by the lookup it is the key of, or by a range
-//!   lookup of its own; |hi·2^s + lo| stays under p/2, so the equation mod p is the equation over the integers.
+//! * hi and lo of a split are unique: lo is range-checked by lookup, hi by the lookup it is the key of, by verifiers where it
+//!   is an output, or by a range lookup of its own; |hi·2^s + lo| stays under p/2, so the equation mod p is the equation over the integers.
 //! * Every port expression takes part in exactly one fold equation on every row of its cluster (see `emit.rs`).
 use crate::PlaceError;
 use crate::buses::{Buses, domain_of};
@@ -119,17 +119,19 @@ pub fn groups(g: &Graph, roots: &Roots) -> Vec<Vec<usize>> {
     by_root.into_values().collect()
 }
 
-/// Compiles one group. `exported` says which values others read.
+/// Compiles one group. `exported` says which values others read, `published` what range verifiers hold outputs to.
 pub fn build(
     g: &Graph,
     roots: &Roots,
     ops: &[usize],
     exported: &dyn Fn(ValueId) -> bool,
+    published: &HashMap<ValueId, (i64, i64)>,
     buses: &mut Buses,
 ) -> Result<Cluster, PlaceError> {
     let mut b = Builder {
         g,
         roots,
+        published,
         buses,
         k: Kernel::default(),
         exprs: HashMap::new(),
@@ -179,6 +181,7 @@ pub fn build(
 struct Builder<'a> {
     g: &'a Graph,
     roots: &'a Roots,
+    published: &'a HashMap<ValueId, (i64, i64)>,
     buses: &'a mut Buses,
     k: Kernel,
     exprs: HashMap<ValueId, Expr>,
@@ -279,16 +282,16 @@ impl Builder<'_> {
                 let bus = self.buses.range(0, (1 << shift) - 1, &op.source)?;
                 self.k.lookups.push((bus, vec![Expr::witness(cl)]));
                 self.lookup_sources.push(op.source.clone());
-                // hi is in range already when it is the key of a table whose domain is small enough
+                // hi is in range already when it is the key of a table whose domain is small enough, or such an output
                 let bound = (tessera_api::field::MODULUS >> 2) as i128 >> shift;
-                let checked = group.iter().any(|j| match &self.g.ops[*j].kind {
-                    Kind::Lookup { x, table } if *x == hi => self.g.tables.get(table).is_some_and(|f| {
-                        let (a, b) = domain_of(f);
-                        (a as i128).abs() < bound && (b as i128).abs() < bound
-                    }),
+                let small = |(a, b): (i64, i64)| (a as i128).abs() < bound && (b as i128).abs() < bound;
+                let keyed = group.iter().any(|j| match &self.g.ops[*j].kind {
+                    Kind::Lookup { x, table } if *x == hi => {
+                        self.g.tables.get(table).is_some_and(|f| small(domain_of(f)))
+                    }
                     _ => false,
                 });
-                if !checked {
+                if !keyed && !self.published.get(&hi).is_some_and(|range| small(*range)) {
                     let v = &self.g.values[hi];
                     let bus = self.buses.range(v.lo, v.hi, &op.source)?;
                     self.k.lookups.push((bus, vec![Expr::witness(ch)]));

@@ -30,7 +30,7 @@ pub fn possible(
     g: &Graph,
     roots: &Roots,
     clusters: &[Vec<Cluster>],
-    outputs: &[(String, ValueId)],
+    (outputs, published): (&[(String, ValueId)], &HashMap<ValueId, (i64, i64)>),
     buses: &Buses,
     c: &Contraction,
     wanted: &[bool],
@@ -60,7 +60,7 @@ pub fn possible(
         })
         && clusters.iter().flatten().all(|cluster| {
             let ports = cluster.ports.iter().enumerate().filter(|(_, v)| reads(**v));
-            ports.into_iter().all(|(i, _)| enforced(cluster, buses, i).is_some_and(near))
+            ports.into_iter().all(|(i, _)| enforced(cluster, published, buses, i).is_some_and(near))
         })
 }
 
@@ -73,8 +73,13 @@ fn pairs_agree(c: &Contraction, wanted: &[bool]) -> bool {
     read.values().all(|s| s.len() == 1)
 }
 
-/// The range that lookups enforce on what stands for a port, over all rows of its cluster.
-fn enforced(c: &Cluster, buses: &Buses, port: usize) -> Option<(i128, i128)> {
+/// The range that lookups and verifiers enforce on what stands for a port, over all rows of its cluster.
+fn enforced(
+    c: &Cluster,
+    published: &HashMap<ValueId, (i64, i64)>,
+    buses: &Buses,
+    port: usize,
+) -> Option<(i128, i128)> {
     let k = &c.kernel;
     let domain = |cell: &Cell| -> Option<(i128, i128)> {
         match cell {
@@ -85,7 +90,9 @@ fn enforced(c: &Cluster, buses: &Buses, port: usize) -> Option<(i128, i128)> {
             Cell::Witness(i) => {
                 let keyed = |(_, tuple): &&(u32, Vec<Expr>)| tuple.first() == Some(&Expr::witness(*i));
                 let domains = k.lookups.iter().filter(keyed).filter_map(|(bus, _)| buses.keys(*bus));
-                domains.map(|(lo, hi)| (lo as i128, hi as i128)).min_by_key(|(lo, hi)| hi - lo)
+                let exports = k.exports.iter().zip(&c.exports).filter(|((e, _), _)| *e == Expr::witness(*i));
+                let outputs = exports.filter_map(|(_, v)| published.get(v).copied());
+                domains.chain(outputs).map(|(lo, hi)| (lo as i128, hi as i128)).min_by_key(|(lo, hi)| hi - lo)
             }
         }
     };

@@ -56,10 +56,11 @@ pub fn place(g: &Graph, options: &PlaceOptions) -> Result<Placement, PlaceError>
     }
     let groups = cluster::groups(g, &roots);
     let exported = exported_values(g, &roots, &groups);
+    let published = published(g, &roots, &outputs);
     let mut buses = Buses::default();
     let mut clusters: Vec<Vec<Cluster>> = vec![];
     for ops in &groups {
-        let c = cluster::build(g, &roots, ops, &|v| exported.contains(&v), &mut buses)?;
+        let c = cluster::build(g, &roots, ops, &|v| exported.contains(&v), &published, &mut buses)?;
         match clusters.iter_mut().find(|t| t[0].kernel == c.kernel) {
             Some(t) => t.push(c),
             None => clusters.push(vec![c]),
@@ -98,7 +99,7 @@ pub fn place(g: &Graph, options: &PlaceOptions) -> Result<Placement, PlaceError>
         c.pack = pack::FACTOR;
         if !options.pack
             || options.committed
-            || !pack::possible(g, &roots, &clusters, &outputs, &buses, &c, &wanted[&y])
+            || !pack::possible(g, &roots, &clusters, (&outputs, &published), &buses, &c, &wanted[&y])
         {
             c.pack = 1;
         }
@@ -167,6 +168,23 @@ fn refuse_unsupported(g: &Graph, roots: &Roots) -> Result<(), PlaceError> {
         }
     }
     if bad.is_empty() { Ok(()) } else { Err(PlaceError::Unsupported(bad)) }
+}
+
+/// Values whose elements are all outputs, with the range that verifiers hold them to.
+fn published(g: &Graph, roots: &Roots, outputs: &[(String, ValueId)]) -> HashMap<ValueId, (i64, i64)> {
+    let mut seen: HashMap<ValueId, (Vec<bool>, i64, i64)> = HashMap::new();
+    for v in outputs.iter().map(|o| o.1).filter(|v| roots.constant(*v).is_none()) {
+        for e in 0..g.values[v].len() {
+            if let Element::Of(r, i) = roots.element(v, e) {
+                let all = || (vec![false; g.values[r].len()], i64::MAX, i64::MIN);
+                let (elements, lo, hi) = seen.entry(r).or_insert_with(all);
+                elements[i] = true;
+                (*lo, *hi) = ((*lo).min(g.values[v].lo), (*hi).max(g.values[v].hi));
+            }
+        }
+    }
+    let whole = seen.into_iter().filter(|(_, (elements, ..))| elements.iter().all(|e| *e));
+    whole.map(|(r, (_, lo, hi))| (r, (lo, hi))).collect()
 }
 
 /// Values of clusters that something outside their own cluster reads.

@@ -7,8 +7,8 @@
 //! 0 <= sum·multiplier + 2^(shift-1) + 2^31 < 2^32
 //! ```
 //!
-//! which lets a proof split a rescaled sum into two 16-bit limbs. Groups that only leave the model are *wide*: 16 bits,
-//! with a scale that holds every possible sum, so that outputs are never clamped.
+//! which lets a proof split a rescaled sum into two limbs; the smaller the shift, the smaller are the sum and its limbs. Groups
+//! that only leave the model are *wide*: 16 bits, with a scale that holds every possible sum, so that outputs are never clamped.
 
 use crate::families;
 use crate::model::{Model, Source};
@@ -18,11 +18,10 @@ use tessera_nn::NnOp;
 
 /// Greatest stored magnitude of an activation.
 pub(crate) const ACT_MAX: f64 = 127.0;
-/// Smallest shift: requantization looks at the upper 16 of 32 bits.
-pub(crate) const MIN_SHIFT: u32 = 16;
+/// The shift at which all sums fit: 2^15 stored steps to each side, above 16 bits.
+pub(crate) const ROOMY_SHIFT: u32 = 16;
+const MIN_SHIFT: u32 = 8;
 const MAX_SHIFT: u32 = 30;
-/// Multipliers from here on lose less than half a percent by being integers.
-const GOOD_MULTIPLIER: f64 = 128.0;
 /// Room for rounding weights and scales, checked exactly afterwards.
 const MARGIN: f64 = 1.001;
 
@@ -114,13 +113,13 @@ impl Scales {
         let intervals = intervals(model, &group_of, &groups);
         let ops = model.ops.len();
         let mut scales =
-            Scales { group_of, groups, intervals, copies: vec![None; ops], shifts: vec![MIN_SHIFT; ops] };
+            Scales { group_of, groups, intervals, copies: vec![None; ops], shifts: vec![ROOMY_SHIFT; ops] };
         scales.make_room(model);
         scales.choose_shifts(model);
         Ok(scales)
     }
 
-    /// Enlarges scales until all sums fit at the smallest shift. Larger scales make later sums larger, so this repeats;
+    /// Enlarges scales until all sums fit at [`ROOMY_SHIFT`], and so at every smaller one. Larger scales make later sums larger, so this repeats;
     /// it ends because a pass over the ops in order settles all groups that no later op feeds.
     fn make_room(&mut self, model: &Model) {
         for _ in 0..=model.ops.len() {
@@ -133,7 +132,7 @@ impl Scales {
                 if !self.groups[group].wide && returned {
                     self.copies[op] = Some(needed);
                 }
-                // 2^15 stored steps to each side are what 32 bits leave above the smallest shift, whatever is kept.
+                // 2^15 stored steps to each side are what 32 bits leave above the shift, whatever is kept.
                 if self.groups[group].scale < needed {
                     self.groups[group].scale = needed;
                     changed = true;
@@ -155,16 +154,23 @@ impl Scales {
         let mut sites = Vec::new();
         for op in (0..model.ops.len()).filter(|&op| model.ops[op].accumulates()) {
             let out = model.outcome(op);
-            if self.group(out).wide || self.copies[op].is_some() {
+            if self.copies[op].is_some() {
                 continue;
             }
             let scale = self.scale(out);
             let steps = families::bound(model, self, op) * MARGIN / scale + 1.0;
-            let most = (31.0 - steps.log2()).floor().clamp(f64::from(MIN_SHIFT), f64::from(MAX_SHIFT)) as u32;
-            let multiplier = families::multiplier(model, self, op) / scale;
-            let good = |s: u32| multiplier * 2f64.powi(s as i32) >= GOOD_MULTIPLIER;
-            let least = (MIN_SHIFT..=most).find(|&s| good(s)).unwrap_or(most);
-            sites.push(Site { op, least, most });
+            let most =
+                (31.0 - steps.log2()).floor().clamp(f64::from(ROOMY_SHIFT), f64::from(MAX_SHIFT)) as u32;
+            let (multiplier, good) =
+                (families::multiplier(model, self, op) / scale, families::good_multiplier(model, op));
+            let least =
+                (MIN_SHIFT..=most).find(|&s| multiplier * 2f64.powi(s as i32) >= good).unwrap_or(most);
+            if self.group(out).wide {
+                // nothing is clamped here, so there is no table to share
+                self.shifts[op] = least.min(ROOMY_SHIFT);
+            } else {
+                sites.push(Site { op, least, most });
+            }
         }
         let mut used: Vec<u32> = Vec::new();
         // The shift that suits most; the smaller one among equals.

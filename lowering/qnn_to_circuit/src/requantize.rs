@@ -1,11 +1,12 @@
 //! `qnn.requantize` → multiply, offset, split, lookup.
 //!
-//! y = clamp((a·m + 2^(s-1)) >> s, min, max). With A = a·m + 2^(s-1) in [-2^31, 2^31) write A + 2^31 = hi·2^16 + lo. Then
-//! A >> s = (hi - 2^15) >> (s - 16), which a table of 2^16 rows holds together with the clamp:
+//! y = clamp(A >> s, min, max) for A = a·m + 2^(s-1). With l = min(s, 16) and A in [-2^(l+15), 2^(l+15)) write
+//! A + 2^(l+15) = hi·2^l + lo. Then A >> s = (hi - 2^15) >> (s - l), which a table of 2^16 rows holds together with the clamp:
 //!
-//! `y = clamp((hi - 32768) >> (s - 16), min, max)`,  hi and lo each proven to have 16 bits.
+//! `y = clamp((hi - 32768) >> (s - l), min, max)`,  hi proven to have 16 bits and lo to have l.
 //!
-//! A shift below 16 is made 16 by scaling m: (a·m + 2^(s-1)) >> s = (a·m·2^(16-s) + 2^15) >> 16.
+//! Where A needs more bits than a shift below 16 leaves it, both are scaled: A >> s = A·2^(16-s) >> 16. What is proven about
+//! A decides later how few bits hi and lo need (`circuit-narrow-splits`).
 
 use crate::emit::Emit;
 use melior::ir::Value;
@@ -13,10 +14,10 @@ use tessera_circuit::semantics::{Interval, TableFunction, View};
 use tessera_mlir::{Error, Result};
 use tessera_qnn::ops::RequantizeAttrs;
 
-/// Bits of the lower part, which a range table holds.
+/// Most bits of the lower part, which a range table holds.
 const LOW_BITS: u32 = 16;
-/// Bits of both parts.
-const BITS: u32 = 32;
+/// Bits of the upper part, the key of a table.
+const HIGH_BITS: u32 = 16;
 
 /// Lowers a requantization of accumulators.
 pub(crate) fn requantize<'c, 'a>(
@@ -25,20 +26,12 @@ pub(crate) fn requantize<'c, 'a>(
     attrs: &RequantizeAttrs,
 ) -> Result<Value<'c, 'a>> {
     let RequantizeAttrs { multiplier, axis, shift, min, max } = attrs;
-    let scale_up = 1i64 << LOW_BITS.saturating_sub(*shift);
-    let shift = (*shift).max(LOW_BITS);
-    let multiplier = multiplier
-        .iter()
-        .map(|m| {
-            m.checked_mul(scale_up).ok_or_else(|| Error::new(format!("multiplier {m} is beyond 64 bits")))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    if !(1..=62).contains(&shift) {
-        return Err(Error::new(format!("expected a shift of at most 62, found {shift}")));
+    if !(1..=62).contains(shift) {
+        return Err(Error::new(format!("expected a shift of 1..=62, found {shift}")));
     }
-    let offset = (1i64 << (shift - 1)) + (1i64 << (BITS - 1));
-    let biased = match multiplier[..] {
-        [m] => emit.affine(&[(m, acc)], offset)?,
+    let half = 1i64 << (shift - 1);
+    let scaled = match multiplier[..] {
+        [m] => emit.affine(&[(m, acc)], half)?,
         _ => {
             let shape = emit.shape(acc)?;
             if shape.get(*axis) != Some(&multiplier.len()) {
@@ -48,20 +41,26 @@ pub(crate) fn requantize<'c, 'a>(
                     tessera_mlir::shape::show(&shape)
                 )));
             }
-            let factors = emit.constant(&multiplier)?;
+            let factors = emit.constant(multiplier)?;
             let factors = emit.view(factors, &View::along(&shape, *axis))?;
             let scaled = emit.mul(acc, factors)?;
-            emit.affine(&[(1, scaled)], offset)?
+            emit.affine(&[(1, scaled)], half)?
         }
     };
-    let (found, proven) = (emit.hull(biased)?, Interval { lo: 0, hi: (1 << BITS) - 1 });
-    if !proven.contains(found) {
-        let bits = |v: Interval| 128 - (v - Interval::point(offset)).abs_max().leading_zeros();
+    let found = emit.hull(scaled)?;
+    let reach = |low: u32| 1i128 << (low + HIGH_BITS - 1);
+    let fits = |factor: i128, low: u32| {
+        Interval { lo: -reach(low), hi: reach(low) - 1 }.contains(found * Interval::point(factor))
+    };
+    let missing = LOW_BITS.saturating_sub(*shift);
+    let (factor, low) =
+        if fits(1, LOW_BITS - missing) { (1, LOW_BITS - missing) } else { (1i64 << missing, LOW_BITS) };
+    if !fits(factor.into(), low) {
+        let bits = 128 - (found * Interval::point(factor)).abs_max().leading_zeros();
         return Err(Error::new(format!(
-            "the accumulator times its multiplier may have {} bits besides its sign; a requantization is proven for {}: \
+            "the accumulator times its multiplier may have {bits} bits besides its sign; a requantization is proven for {}: \
              use a smaller multiplier with a smaller shift",
-            bits(found),
-            BITS - 1
+            LOW_BITS + HIGH_BITS - 1
         ))
         .note(format!(
             "the accumulator lies within {}, the multipliers within {}",
@@ -69,12 +68,14 @@ pub(crate) fn requantize<'c, 'a>(
             Interval::around(multiplier.iter().copied()).unwrap_or(Interval::point(0))
         )));
     }
-    let high = emit.high(biased, LOW_BITS)?;
+    let biased = emit.affine(&[(factor, scaled)], reach(low) as i64)?;
+    let shift = shift + factor.trailing_zeros();
+    let high = emit.high(biased, low)?;
     let f = TableFunction::Clamp {
         lo: 0,
-        hi: (1 << (BITS - LOW_BITS)) - 1,
-        offset: -(1 << (BITS - LOW_BITS - 1)),
-        shift: shift - LOW_BITS,
+        hi: (1 << HIGH_BITS) - 1,
+        offset: -(1 << (HIGH_BITS - 1)),
+        shift: shift - low,
         min: *min,
         max: *max,
     };

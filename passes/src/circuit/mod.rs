@@ -7,6 +7,7 @@ mod absorb_scale;
 mod annotate_cost;
 mod hoist_views;
 mod intervals;
+mod narrow_splits;
 mod print_intervals;
 mod views;
 
@@ -14,8 +15,9 @@ pub use absorb_scale::AbsorbScale;
 pub use annotate_cost::AnnotateCost;
 pub use hoist_views::HoistViews;
 pub use intervals::Intervals;
+pub use narrow_splits::NarrowSplits;
 pub use print_intervals::PrintIntervals;
 
 /// The passes of this folder.
 pub const PASSES: &[&dyn tessera_mlir::pass::Pass] =
-    &[&AbsorbScale, &HoistViews, &Intervals, &PrintIntervals, &AnnotateCost];
+    &[&AbsorbScale, &HoistViews, &Intervals, &NarrowSplits, &PrintIntervals, &AnnotateCost];

@@ -28,7 +28,14 @@ pub const STAGES: [Stage; 3] = [
     Stage {
         level: "circuit",
         enter: Some("convert-qnn-to-circuit"),
-        passes: &["circuit-absorb-scale", "circuit-hoist-views", "canonicalize", "cse", "circuit-intervals"],
+        passes: &[
+            "circuit-absorb-scale",
+            "circuit-hoist-views",
+            "canonicalize",
+            "cse",
+            "circuit-intervals",
+            "circuit-narrow-splits",
+        ],
     },
 ];
 

@@ -53,6 +53,15 @@ pub(crate) fn multiplier(model: &Model, scales: &Scales, op: usize) -> f64 {
     }
 }
 
+/// The multiplier from which on being an integer costs too little to matter: where weights follow it, a somewhat coarser grid
+/// of them; elsewhere half a percent of the scale.
+pub(crate) fn good_multiplier(model: &Model, op: usize) -> f64 {
+    match &model.ops[op].view {
+        NnOp::Conv { .. } | NnOp::Linear { .. } => weighted::GOOD_MULTIPLIER,
+        _ => 128.0,
+    }
+}
+
 /// Sums of an accumulating op, and how they become stored integers.
 pub(crate) struct Sums<'c, 'a> {
     pub(crate) value: Value<'c, 'a>,
@@ -183,14 +192,14 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
         if let Some(scale) = self.scales.copy(op) {
             let quant = Quant::i16(scale);
             let multiplier: Vec<i64> =
-                sums.unit.iter().map(|u| to_multiplier(u / scale, crate::scales::MIN_SHIFT)).collect();
-            fits(&sums, &multiplier, crate::scales::MIN_SHIFT)?;
+                sums.unit.iter().map(|u| to_multiplier(u / scale, crate::scales::ROOMY_SHIFT)).collect();
+            fits(&sums, &multiplier, crate::scales::ROOMY_SHIFT)?;
             let min = if info.relu.is_some() { 0 } else { quant.min };
             let multiplier = shared(multiplier);
             let attrs = RequantizeAttrs {
                 multiplier,
                 axis: sums.axis,
-                shift: crate::scales::MIN_SHIFT,
+                shift: crate::scales::ROOMY_SHIFT,
                 min,
                 max: quant.max,
             };

@@ -15,6 +15,8 @@ use tessera_nn::NnOp;
 use tessera_qnn::ops;
 
 const WEIGHT_MAX: f64 = 127.0;
+/// Multipliers from here on coarsen the grid of weights by six percent at most.
+pub(super) const GOOD_MULTIPLIER: f64 = 16.0;
 
 /// The float weights of a layer, one slice per output channel.
 struct Layer<'m> {
@@ -63,13 +65,16 @@ pub(super) fn bound(model: &Model, scales: &Scales, op: usize) -> f64 {
     let (lo, hi) = scales.reals(x);
     let reach = lo.abs().max(hi.abs());
     let out = scales.scale(model.outcome(op));
+    // What one step of a multiplier is in units of the weights, at most: the shift makes the typical multiplier a good one, or
+    // is the roomy one at least.
+    let grid = f64::max(typical(&layer) / WEIGHT_MAX / GOOD_MULTIPLIER, out / scales.scale(x) / 65536.0);
     let channel = |(c, w): (usize, &&[f32])| {
         let (up, down) = w.iter().fold((0.0, 0.0), |(u, d): (f64, f64), &w| {
             (u + f64::from(w).max(0.0), d + f64::from(w).min(0.0))
         });
         let (least, most) = (up * lo + down * hi + layer.bias(c), up * hi + down * lo + layer.bias(c));
-        // Each weight is off by half a step of its grid at most; the grid is that of the smallest multiplier at least.
-        let step = f64::max(greatest(w) / WEIGHT_MAX * 1.01, out / scales.scale(x) / 65536.0);
+        // Each weight is off by half a step at most; rounding the multiplier up adds less than one step of it.
+        let step = greatest(w) / WEIGHT_MAX + grid;
         least.abs().max(most.abs()) + 0.5 * step * reach * w.len() as f64
     };
     layer.weights.iter().enumerate().map(channel).fold(0.0, f64::max)
@@ -77,9 +82,14 @@ pub(super) fn bound(model: &Model, scales: &Scales, op: usize) -> f64 {
 
 pub(super) fn multiplier(model: &Model, scales: &Scales, op: usize) -> f64 {
     let Ok(layer) = Layer::of(model, op) else { return 0.0 };
+    typical(&layer) / WEIGHT_MAX * scales.scale(model.ops[op].operands[0])
+}
+
+/// The greatest weight of the typical channel.
+fn typical(layer: &Layer) -> f64 {
     let mut all: Vec<f64> = layer.weights.iter().map(|w| greatest(w)).collect();
     all.sort_by(f64::total_cmp);
-    all[all.len() / 2] / WEIGHT_MAX * scales.scale(model.ops[op].operands[0])
+    all[all.len() / 2]
 }
 
 pub(super) fn convert<'c, 'a>(e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Sums<'c, 'a>> {
