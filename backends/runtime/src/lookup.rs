@@ -117,6 +117,17 @@ impl Buses {
         Ok(all.fold((i64::MAX, i64::MIN), |(l, h), b| (l.min(b.0), h.max(b.1))))
     }
 
+    /// The only provider of a bus and its first key, where its keys are first, first + 1, ….
+    fn ramp(&self, bus: usize) -> Option<(usize, i64)> {
+        match self.of[bus][..] {
+            [p] => match *self.providers[p].index {
+                Index::Ramp { first, .. } => Some((p, first)),
+                Index::Map(_) => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The provider and row of a whole tuple.
     #[inline]
     fn find(&self, bus: usize, tuple: impl Fn(usize) -> i64) -> Option<(usize, usize)> {
@@ -424,14 +435,29 @@ impl Counting {
                         }
                     })?;
                 }
+                let missing = |r: usize| RunError::Missing {
+                    origin: l.source.clone(),
+                    table: shape.name.clone(),
+                    row: first + r,
+                    value: show(&columns[..l.tuple.len()].iter().map(|c| c[r]).collect::<Vec<_>>()),
+                    bus: buses.names[l.bus].clone(),
+                };
+                if let Some((p, first)) = buses.ramp(l.bus) {
+                    // nearly all: one provider, whose keys count up
+                    let (entries, counts) = (&buses.providers[p].entries, &mut counts[p]);
+                    for r in 0..n {
+                        // a key below `first` wraps to far beyond the rows
+                        let row = columns[0][r].wrapping_sub(first) as usize;
+                        let same = entries.iter().zip(&columns).skip(1).all(|(e, c)| e.get(row) == Some(&c[r]));
+                        match counts.get_mut(row).filter(|_| same) {
+                            Some(n) => *n += 1,
+                            None => return Err(missing(r)),
+                        }
+                    }
+                    continue;
+                }
                 for r in 0..n {
-                    let (p, row) = buses.find(l.bus, |k| columns[k][r]).ok_or_else(|| RunError::Missing {
-                        origin: l.source.clone(),
-                        table: shape.name.clone(),
-                        row: first + r,
-                        value: show(&columns[..l.tuple.len()].iter().map(|c| c[r]).collect::<Vec<_>>()),
-                        bus: buses.names[l.bus].clone(),
-                    })?;
+                    let (p, row) = buses.find(l.bus, |k| columns[k][r]).ok_or_else(|| missing(r))?;
                     counts[p][row] += 1;
                 }
             }
