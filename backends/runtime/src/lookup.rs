@@ -448,7 +448,8 @@ impl Counting {
                     for r in 0..n {
                         // a key below `first` wraps to far beyond the rows
                         let row = columns[0][r].wrapping_sub(first) as usize;
-                        let same = entries.iter().zip(&columns).skip(1).all(|(e, c)| e.get(row) == Some(&c[r]));
+                        let same =
+                            entries.iter().zip(&columns).skip(1).all(|(e, c)| e.get(row) == Some(&c[r]));
                         match counts.get_mut(row).filter(|_| same) {
                             Some(n) => *n += 1,
                             None => return Err(missing(r)),

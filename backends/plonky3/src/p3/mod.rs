@@ -6,7 +6,7 @@
 //! Invariants: nothing here reads a length from a proof before comparing it with what the key demands; no function's
 //! result depends on the number of threads.
 use p3_commit::{ExtensionMmcs, Mmcs as _, Pcs as _, PolynomialSpace};
-use p3_dft::{Radix2DFTSmallBatch, TwoAdicSubgroupDft};
+use p3_dft::{Radix2DFTSmallBatch, Radix2DitParallel, TwoAdicSubgroupDft};
 pub use p3_field::{
     BasedVectorSpace, ExtensionField, Field, PackedFieldExtension, PackedFieldPow2, PackedValue,
     PrimeCharacteristicRing, PrimeField64, TwoAdicField,
@@ -104,7 +104,20 @@ fn tree() -> Tree {
 
 /// Evaluations on the subgroup to evaluations on the coset that is committed, rows in bit-reversed order.
 pub fn extend(m: Mat) -> Mat {
-    dft().coset_lde_batch(m, LOG_BLOWUP, F::GENERATOR).bit_reverse_rows().to_row_major_matrix()
+    extend_to(m, F::GENERATOR)
+}
+
+/// From this width on, p3's other transform is the faster one: it leaves rows in bit-reversed order.
+const WIDE: usize = 16;
+
+/// Evaluations on the subgroup to evaluations on a coset of the larger subgroup, rows in bit-reversed order.
+fn extend_to(m: Mat, shift: F) -> Mat {
+    static WIDE_DFT: OnceLock<Radix2DitParallel<F>> = OnceLock::new();
+    if m.width >= WIDE {
+        let dft = WIDE_DFT.get_or_init(Default::default);
+        return dft.coset_lde_batch(m, LOG_BLOWUP, shift).bit_reverse_rows().to_row_major_matrix();
+    }
+    dft().coset_lde_batch(m, LOG_BLOWUP, shift).bit_reverse_rows().to_row_major_matrix()
 }
 
 /// The commitment scheme at fixed parameters.
@@ -159,7 +172,7 @@ impl Scheme {
             let with = quotient_domains(log_height).into_iter().zip(halves);
             let extended = with.map(|(d, m)| {
                 let shift = F::GENERATOR * d.first_point().inverse();
-                dft().coset_lde_batch(m, LOG_BLOWUP, shift).bit_reverse_rows().to_row_major_matrix()
+                extend_to(m, shift)
             });
             let halves: Vec<Mat> = extended.collect();
             let width = halves[0].width;
