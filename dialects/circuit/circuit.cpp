@@ -168,7 +168,7 @@ LogicalResult TensorType::verify(llvm::function_ref<InFlightDiagnostic()> error,
 #define FOLD(Op) \
   OpFoldResult Op::fold(FoldAdaptor) { return ::fold(getOperation()); }
 
-VERIFY(InputOp) VERIFY(OutputOp) VERIFY(WeightOp) VERIFY(ConstantOp) VERIFY(ContractOp) VERIFY(SplitOp)
+VERIFY(InputOp) VERIFY(OutputOp) VERIFY(WeightOp) VERIFY(ConstantOp) VERIFY(ContractOp) VERIFY(SplitOp) VERIFY(MaxOp)
 VERIFY(TableOp) VERIFY(LookupOp) VERIFY(AssertZeroOp)
 VERIFY(AffineOp) FOLD(AffineOp)
 VERIFY(MulOp) FOLD(MulOp)

@@ -162,6 +162,22 @@ def Circuit_MulOp : Circuit_PureOp<"mul", [Commutative]> {
   let hasFolder = 1;
 }
 
+def Circuit_MaxOp : Circuit_PureOp<"max"> {
+  let summary = "Greatest of several tensors, elementwise";
+  let description = [{
+    `y = max(x₀, x₁, ..)` on two tensors or more of equal shape. The differences `y − xᵢ` are range-checked and one of them is
+    zero, which makes `y` unique; where `y` is a key, that bounds every `xᵢ` as well.
+
+    ```mlir
+    %y = circuit.max %a, %b
+      : (!circuit.tensor<4, [0, 3]>, !circuit.tensor<4, [-1, 2]>) -> !circuit.tensor<4, [0, 3]>
+    ```
+  }];
+  let arguments = (ins Variadic<Circuit_Value>:$inputs);
+  let results = (outs Circuit_Value:$output);
+  let assemblyFormat = "$inputs attr-dict `:` functional-type(operands, results)";
+}
+
 def Circuit_SplitOp : Circuit_PureOp<"split"> {
   let summary = "High and low bits";
   let description = [{

@@ -31,6 +31,7 @@ const STAGES: &[&str] = &[
     "circuit-hoist-views",
     "circuit-intervals",
     "circuit-narrow-splits",
+    "circuit-sink-lookups",
     "canonicalize,cse",
     "circuit-intervals",
 ];
@@ -166,6 +167,7 @@ fn lowered_and_optimized_circuits_equal_the_quantized_model() {
         "max_pool",
         "mul",
         "pad",
+        "pooled",
         "relu",
         "reshape",
         "slice",
@@ -173,11 +175,10 @@ fn lowered_and_optimized_circuits_equal_the_quantized_model() {
         "transpose",
     ];
     assert!(seen["models"] > 300, "too few tapes make a model: {seen:?}");
-    let absorbed = pass::statistics().into_iter().find(|count| count.name == "absorbed");
-    assert!(
-        absorbed.as_ref().is_some_and(|count| count.count > 10),
-        "hardly a padding is absorbed: {absorbed:?}"
-    );
+    for name in ["absorbed", "narrowed", "tableless", "sunk"] {
+        let count = pass::statistics().into_iter().find(|count| count.name == name);
+        assert!(count.as_ref().is_some_and(|count| count.count > 10), "hardly ever {name}: {count:?}");
+    }
     for op in all {
         assert!(seen.get(op).is_some_and(|&n| n > 10), "{op} hardly occurs: {seen:?}");
     }

@@ -189,7 +189,7 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
         let node = self.nodes[self.tape.below(self.nodes.len())].clone();
         // The most recent value more often than not.
         let node = if self.tape.below(3) == 0 { node } else { self.nodes[self.nodes.len() - 1].clone() };
-        let kind = self.tape.below(13);
+        let kind = self.tape.below(17);
         let written = match kind {
             0 => self.conv(&node)?.map(|sums| ("conv", self.requantize(sums))),
             1 => {
@@ -205,6 +205,7 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
                 self.sum_pool(&image)?.map(|sums| ("sum_pool", self.requantize(sums)))
             }
             7 | 8 => self.max_pool(&node)?.map(|node| ("max_pool", Ok(node))),
+            9..=12 => self.pooled(&node)?.map(|node| ("pooled", Ok(node))),
             _ => {
                 let (name, op, shape) = self.layout(&node)?;
                 let value = self.cursor.value(op)?;
@@ -361,6 +362,18 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
         let Some((attrs, shape)) = self.pool_attrs(x) else { return Ok(None) };
         let value = self.cursor.value(ops::max_pool(self.location, x.value, &attrs))?;
         Ok(Some(Node { value, shape, most: x.most }))
+    }
+
+    /// A convolution and a pooling of disjoint windows, as a network has them: its sums are short.
+    fn pooled(&mut self, x: &Node<'c, 'a>) -> Result<Option<Node<'c, 'a>>> {
+        let Some(Sums { value, shape, .. }) = self.conv(x)? else { return Ok(None) };
+        let attrs = RequantizeAttrs { multiplier: vec![1 << 6], axis: 0, shift: 16, min: -127, max: 127 };
+        let value = self.cursor.value(ops::requantize(self.location, value, &attrs, &Quant::i8(SCALE)))?;
+        let kernel = [self.tape.within(1, 3.min(shape[2])), self.tape.within(1, 3.min(shape[3]))];
+        let attrs = PoolAttrs { kernel, strides: kernel, pads: [0; 4] };
+        let shape = shape::pool(&shape, &attrs)?;
+        let value = self.cursor.value(ops::max_pool(self.location, value, &attrs))?;
+        Ok(Some(Node { value, shape, most: 127 }))
     }
 
     fn layout(

@@ -1,7 +1,7 @@
 //! What layers look like after all passes: the form that placement is written for.
 //!
 //! Invariant: from a contract to the lookup that requantizes it, or the output, every value stands in the index space of the layer's result,
-//! one chain a pooling lane.
+//! one chain a pooling lane, which meet in a maximum of keys.
 
 use super::{STAGES, attach, register};
 use melior::ir::{OperationRef, Value};
@@ -76,6 +76,8 @@ fn lenet_params() -> Params {
 
 /// One chain from a contract to the lookup that requantizes it, or to the output.
 struct Lane {
+    /// Whether the high part is an operand of a maximum.
+    pooled: bool,
     /// Whether a view stands between the contract and the affine form.
     viewed: bool,
     /// Shape of every value from there to the lookup.
@@ -127,7 +129,9 @@ fn lanes(contract: OperationRef) -> Vec<Lane> {
                 panic!("expected split, found {split}")
             };
             assert!(users(result(split, 1)).is_empty());
-            let table = match decode(only_user(result(split, 0))) {
+            let reader = only_user(result(split, 0));
+            let pooled = matches!(decode(reader), CircuitOp::Max { .. });
+            let table = match decode(if pooled { only_user(result(reader, 0)) } else { reader }) {
                 CircuitOp::Lookup { table, .. } => Some(table),
                 CircuitOp::Output { .. } => None,
                 other => panic!("expected lookup or output, found {other:?}"),
@@ -136,7 +140,16 @@ fn lanes(contract: OperationRef) -> Vec<Lane> {
             let split_type = CircuitType::of(result(affine, 0)).expect("a circuit tensor");
             assert_eq!(split_type.shape, shape);
             let coefficients = terms.iter().map(|t| t.0).collect();
-            Lane { viewed, shape, coefficients, constant, interval: split_type.interval(), low, table }
+            Lane {
+                pooled,
+                viewed,
+                shape,
+                coefficients,
+                constant,
+                interval: split_type.interval(),
+                low,
+                table,
+            }
         })
         .collect()
 }
@@ -173,6 +186,9 @@ fn layers_have_the_form_that_placement_expects() {
         .filter(|&op| matches!(decode(op), CircuitOp::Contract { .. }))
         .collect();
     let layers: Vec<Vec<Lane>> = contracts.iter().map(|&op| lanes(op)).collect();
+    for lanes in &layers {
+        assert!(lanes.iter().all(|lane| lane.pooled == (lanes.len() > 1)), "{text}");
+    }
     let shapes: Vec<(usize, &[usize], bool)> =
         layers.iter().map(|lanes| (lanes.len(), &lanes[0].shape[..], lanes[0].viewed)).collect();
     assert_eq!(

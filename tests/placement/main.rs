@@ -96,16 +96,37 @@ impl Build {
         let v = self.value(&shape, lo, hi);
         self.op(Kind::Lookup { x, table: name.into() }, vec![v])
     }
-    /// (x + bias) → 8 bits, ReLU fused; 24-bit accumulators in two limbs of 12.
-    fn requantize(&mut self, x: ValueId, shift: u32, min: i64) -> ValueId {
+    /// The high part of x + bias; 24-bit accumulators in two limbs of 12.
+    fn key(&mut self, x: ValueId) -> ValueId {
         let shape = self.shape(x);
         let bias = self.constant(&[shape[1]], -50, 50);
         let bias = self.view(bias, View::along(&shape, 1));
         let u = self.affine(vec![(1, x), (1, bias)], 1 << 23, 0, (1 << 24) - 1);
         let (hi, lo) = (self.value(&shape, 0, 4095), self.value(&shape, 0, 4095));
-        self.op(Kind::Split { x: u, shift: 12 }, vec![hi, lo]);
+        self.op(Kind::Split { x: u, shift: 12 }, vec![hi, lo])
+    }
+    /// (x + bias) → 8 bits, ReLU fused.
+    fn requantize(&mut self, x: ValueId, shift: u32, min: i64) -> ValueId {
+        let key = self.key(x);
+        self.clamp(key, shift, min)
+    }
+    fn clamp(&mut self, hi: ValueId, shift: u32, min: i64) -> ValueId {
         let f = TableFunction::Clamp { lo: 0, hi: 4095, offset: -2048, shift, min, max: 127 };
         self.lookup(hi, &format!("requant{shift}_{min}"), f, min, 127)
+    }
+    /// The maximum before the lookup: the same biases for all.
+    fn greatest(&mut self, lanes: &[ValueId]) -> ValueId {
+        let seed = self.seed;
+        let keys: Vec<ValueId> = lanes
+            .iter()
+            .map(|lane| {
+                self.seed = seed;
+                self.key(*lane)
+            })
+            .collect();
+        let shape = self.shape(keys[0]);
+        let greatest = self.value(&shape, 0, 4095);
+        self.op(Kind::Max { xs: keys }, vec![greatest])
     }
     /// (x + bias) >> 9, rounded down: the high part, without a table.
     fn high(&mut self, x: ValueId) -> ValueId {
@@ -152,6 +173,9 @@ fn evaluate(g: &Graph, input: &[i64]) -> Vec<Vec<i64>> {
                 .map(|i| constant + terms.iter().map(|(c, x)| c * v[*x][i]).sum::<i64>())
                 .collect(),
             Kind::Mul { a, b } => v[*a].iter().zip(&v[*b]).map(|(a, b)| a * b).collect(),
+            Kind::Max { xs } => {
+                (0..v[xs[0]].len()).map(|i| xs.iter().map(|x| v[*x][i]).max().unwrap()).collect()
+            }
             Kind::Split { x, shift } => {
                 v[op.results[1]] = v[*x].iter().map(|u| u & ((1 << shift) - 1)).collect();
                 v[*x].iter().map(|u| u >> shift).collect()
@@ -395,6 +419,135 @@ fn a_crop_beyond_the_product_reads_zeros() {
     run(&mut b, 2, PlaceOptions::default());
 }
 
+/// A convolution, requantized after pooling: windows of `kernel`, whose maximum is taken before the lookup.
+fn pooled(seed: u64, kernel: [usize; 2]) -> Build {
+    let mut b = Build { seed, ..Build::default() };
+    let [kh, kw] = kernel;
+    let x = b.input(&[1, 2, 2 * kh, 2 * kw]);
+    let y = b.conv(x, 1, 4, 3);
+    let full = b.g.definers()[y];
+    let Kind::View { x: full, .. } = b.g.ops[full].kind else { panic!("a view of the product") };
+    (b.g.values[full].lo, b.g.values[full].hi) = (-(1 << 16), 1 << 16);
+    let s = b.shape(y);
+    let lane = |i: usize| {
+        let offset = [0, 0, 1 + (i / kw) as i64, 1 + (i % kw) as i64];
+        View::window(&s, &offset, &[1, 1, kh as i64, kw as i64], &[1, 4, 2, 2])
+    };
+    let lanes: Vec<ValueId> = (0..kh * kw).map(|i| b.view(y, lane(i))).collect();
+    let key = b.greatest(&lanes);
+    let q = b.clamp(key, 1, -127);
+    let y = b.linear(q, 3);
+    let q = b.requantize(y, 0, -127);
+    b.output(q);
+    b
+}
+
+/// Two lanes to nine: products of differences, and a maximum of maxima; cells are shared all the same.
+#[test]
+fn a_maximum_of_keys_is_placed() {
+    for (kernel, columns) in [([1, 2], 6), ([1, 3], 8), ([2, 2], 11), ([3, 3], 23)] {
+        for seed in 0..3 {
+            let mut circuit = pooled(seed, kernel);
+            let dump = place_graph(&circuit.g, &PlaceOptions::default()).unwrap().dump;
+            let lanes = kernel[0] * kernel[1];
+            let lookups = 2 * lanes + 1 + if lanes > 4 { lanes.div_ceil(4) } else { 0 };
+            let row = format!("{columns} columns, {lanes} ports, {lookups} lookups");
+            assert!(dump.contains(&row) && dump.contains("2 a cell"), "{row}\n{dump}");
+            run(&mut circuit, 2, PlaceOptions::default());
+        }
+    }
+}
+
+/// What a maximum enforces on its operands is wider than its table: with limbs of 16 bits too wide for two channels in a cell.
+#[test]
+fn a_maximum_of_long_keys_keeps_channels_apart() {
+    let two_lanes = |maximum: bool| {
+        let mut b = Build { seed: 7, ..Build::default() };
+        let x = b.input(&[1, 6]);
+        let y = b.linear(x, 16);
+        let f = TableFunction::Clamp { lo: 0, hi: 65535, offset: -32768, shift: 0, min: -127, max: 127 };
+        let mut keys = vec![];
+        for lane in 0..2 {
+            let v = b.view(y, View::window(&[1, 16], &[0, 8 * lane], &[1; 2], &[1, 8]));
+            let u = b.affine(vec![(1, v)], 1 << 31, 0, (1 << 32) - 1);
+            let (hi, lo) = (b.value(&[1, 8], 0, 65535), b.value(&[1, 8], 0, 65535));
+            keys.push(b.op(Kind::Split { x: u, shift: 16 }, vec![hi, lo]));
+        }
+        if maximum {
+            let greatest = b.value(&[1, 8], 0, 65535);
+            keys = vec![b.op(Kind::Max { xs: keys }, vec![greatest])];
+        }
+        for key in keys {
+            let q = b.lookup(key, "wide", f.clone(), -127, 127);
+            b.output(q);
+        }
+        b
+    };
+    let packed = |b: &Build| place_graph(&b.g, &PlaceOptions::default()).unwrap().dump.contains("2 a cell");
+    assert!(packed(&two_lanes(false)) && !packed(&two_lanes(true)));
+    run(&mut two_lanes(true), 2, PlaceOptions::default());
+}
+
+/// A false maximum, a false operand of one, and packed channels that trade: each is refused by what is there for it.
+#[test]
+fn a_maximum_is_the_greatest() {
+    use tessera_checker::Failure;
+    let (program, trace) = run(&mut pooled(1, [2, 2]), 1, PlaceOptions::default());
+    let t = program.tables.iter().position(|t| t.lookups.len() == 9).unwrap();
+    let witness = &program.tables[t].witness;
+    let columns = |name: &str| -> Vec<usize> {
+        (0..witness.len()).filter(|c| witness[*c].name.starts_with(name)).collect()
+    };
+    let [his, los] = [columns("hi"), columns("lo")];
+    let [max, out, product] = ["max", "out", "product"].map(|name| columns(name)[0]);
+    let row = |r: usize| r * witness.len();
+    let forged = |change: &dyn Fn(&mut [i64])| {
+        let mut forged = trace.clone();
+        change(&mut forged.tables[t]);
+        tessera_checker::check(&program, &forged).unwrap_err()
+    };
+    let constraint = |f: &Failure| matches!(f, Failure::Constraint { .. });
+    let lookup = |f: &Failure| matches!(f, Failure::Lookup { .. });
+    let equation = |f: &Failure| matches!(f, Failure::Equation { .. });
+    let differences = |cells: &[i64], max: i64| his.iter().map(|hi| max - cells[*hi]).collect::<Vec<_>>();
+    let honest = &trace.tables[t][..witness.len()];
+    let mut keys: Vec<i64> = his.iter().map(|hi| honest[*hi]).collect();
+    keys.sort_unstable();
+    assert_eq!(honest[max], keys[3]);
+    let f = TableFunction::Clamp { lo: 0, hi: 4095, offset: -2048, shift: 1, min: -127, max: 127 };
+    let set = |cells: &mut [i64], to: i64| {
+        cells[max] = to;
+        cells[out] = f.eval(to).unwrap();
+        let d = differences(cells, to);
+        cells[product] = d[0] * d[1];
+    };
+    // too large: every difference is in range, and none is zero
+    let failures = forged(&|cells| set(cells, keys[3] + 1));
+    assert!(failures.iter().any(constraint) && !failures.iter().any(lookup), "{failures:?}");
+    // too small: one difference is zero, and one is negative
+    assert!(keys[2] < keys[3], "another seed: two lanes have the same key");
+    let failures = forged(&|cells| set(cells, keys[2]));
+    assert!(!failures.iter().any(constraint) && failures.iter().any(lookup), "{failures:?}");
+    // another way to write an accumulator
+    let least = (0..4).min_by_key(|i| honest[his[*i]]).unwrap();
+    let failures = forged(&|cells| {
+        cells[his[least]] -= 1;
+        cells[los[least]] += 1 << 12;
+        set(cells, keys[3]);
+    });
+    assert!(!failures.iter().any(constraint) && failures.iter().any(lookup), "{failures:?}");
+    assert!(!failures.iter().any(equation), "{failures:?}");
+    // rows of channels 0 and 2, which share cells: 2³² less in one is one more in the other
+    let failures = forged(&|cells| {
+        cells[his[least]] -= 1 << 20;
+        set(cells, keys[3]);
+        let partner = row(2 * 4) + los[least];
+        cells[partner] += 1;
+    });
+    assert!(!failures.iter().any(constraint) && failures.iter().any(lookup), "{failures:?}");
+    assert!(!failures.iter().any(equation), "{failures:?}");
+}
+
 /// Overlapping windows: one value read by several ports.
 #[test]
 fn overlapping_windows_read_a_value_several_times() {
@@ -435,16 +588,20 @@ fn all_unsupported_operations_are_named_at_once() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(60))]
     /// Every witness cell matters: no change of one is accepted.
     #[test]
     fn a_changed_cell_is_rejected(
         seed in 0u64..1000,
-        small in any::<bool>(),
+        kind in 0..3,
         at in any::<prop::sample::Index>(),
         by in 1i64..1000,
     ) {
-        let mut circuit = if small { Build { seed, ..eight_high_parts(8) } } else { small_cnn(seed) };
+        let mut circuit = match kind {
+            0 => small_cnn(seed),
+            1 => Build { seed, ..eight_high_parts(8) },
+            _ => pooled(seed, [[2, 2], [1, 3], [3, 3]][seed as usize % 3]),
+        };
         let (program, mut trace) = run(&mut circuit, 1, PlaceOptions::default());
         let sizes: Vec<usize> = trace.tables.iter().map(Vec::len).collect();
         let mut i = at.index(sizes.iter().sum());

@@ -168,4 +168,13 @@ pub enum RowOp {
         /// One flat index per row (dimension 1).
         index: Seq,
     },
+    /// dst = max(a, b).
+    Max {
+        /// One side.
+        a: Reg,
+        /// The other.
+        b: Reg,
+        /// To.
+        dst: Reg,
+    },
 }

@@ -22,6 +22,7 @@ enum Op {
     Fixed { values: Arc<Vec<i64>>, dst: usize },
     Affine { terms: Box<[(i64, usize)]>, constant: i64, dst: usize },
     Mul { a: usize, b: usize, dst: usize },
+    Max { a: usize, b: usize, dst: usize },
     Split { src: usize, shift: u32, hi: usize, lo: usize },
     Lookup { bus: usize, key: usize, dst: usize },
     Store { src: usize, column: usize },
@@ -118,6 +119,10 @@ impl Rows {
                     let (a, b) = (src(w, *a)?, src(w, *b)?);
                     Op::Mul { a, b, dst: dst(w, *d)? }
                 }
+                RowOp::Max { a, b, dst: d } => {
+                    let (a, b) = (src(w, *a)?, src(w, *b)?);
+                    Op::Max { a, b, dst: dst(w, *d)? }
+                }
                 RowOp::Split { src: s, shift, hi, lo } => {
                     if *shift > 62 {
                         return Err(format!("a split by {shift} bits, at most 62 are possible").into());
@@ -172,7 +177,7 @@ impl Rows {
             let (dsts, srcs): (Vec<usize>, Vec<usize>) = match op {
                 Op::Gather { dst, .. } | Op::Fixed { dst, .. } => (vec![*dst], vec![]),
                 Op::Affine { terms, dst, .. } => (vec![*dst], terms.iter().map(|t| t.1).collect()),
-                Op::Mul { a, b, dst } => (vec![*dst], vec![*a, *b]),
+                Op::Mul { a, b, dst } | Op::Max { a, b, dst } => (vec![*dst], vec![*a, *b]),
                 Op::Split { src, hi, lo, .. } => (vec![*hi, *lo], vec![*src]),
                 Op::Lookup { key, dst, .. } => (vec![*dst], vec![*key]),
                 Op::Store { .. } => continue,
@@ -336,6 +341,14 @@ impl Job<'_> {
                         }
                     };
                     std::mem::swap(scratch, &mut cols[*dst]);
+                }
+                Op::Max { a, b: f, dst } => {
+                    for ((d, x), y) in scratch[..n].iter_mut().zip(&cols[*a]).zip(&cols[*f]) {
+                        *d = *x.max(y);
+                    }
+                    std::mem::swap(scratch, &mut cols[*dst]);
+                    let ((a0, a1), (b0, b1)) = (ranges[*a], ranges[*f]);
+                    ranges[*dst] = (a0.max(b0), a1.max(b1));
                 }
                 Op::Split { src, shift, hi, lo } => {
                     let (from, to) = ranges[*src];

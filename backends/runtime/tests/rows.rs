@@ -111,6 +111,7 @@ fn one_op(
         RowOp::Mul { a, b, dst } => {
             regs[*dst as usize] = regs[*a as usize].checked_mul(regs[*b as usize])?;
         }
+        RowOp::Max { a, b, dst } => regs[*dst as usize] = regs[*a as usize].max(regs[*b as usize]),
         RowOp::Split { src, shift, hi, lo } => {
             let x = regs[*src as usize];
             regs[*hi as usize] = x.div_euclid(1 << shift);
@@ -228,6 +229,7 @@ fn op(rows: usize, n: usize) -> impl Strategy<Value = RowOp> {
         )
             .prop_map(|(terms, constant, dst)| RowOp::Affine { terms, constant, dst }),
         (r.clone(), r.clone(), r.clone()).prop_map(|(a, b, dst)| RowOp::Mul { a, b, dst }),
+        (r.clone(), r.clone(), r.clone()).prop_map(|(a, b, dst)| RowOp::Max { a, b, dst }),
         (r.clone(), 0u32..63, r.clone(), 1u32..5).prop_map(|(src, shift, hi, d)| RowOp::Split {
             src,
             shift,

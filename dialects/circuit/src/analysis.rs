@@ -216,6 +216,11 @@ impl Analysis {
             },
             CircuitOp::Mul { a, b } if same_elements(a, b)? => Known::ranges(self.ranges(a)?.square()),
             CircuitOp::Mul { a, b } => Known::ranges(self.ranges(a)?.mul(&*self.ranges(b)?)),
+            CircuitOp::Max { xs } => {
+                let xs = xs.iter().map(|&x| self.ranges(x)).collect::<Result<Vec<_>>>()?;
+                let greatest = xs.into_iter().reduce(|a, b| Rc::new(a.max(&b)));
+                Known { ranges: greatest.ok_or_else(|| Error::new("nothing to compare"))?, exact: None }
+            }
             CircuitOp::Split { x, shift } => {
                 let (hi, lo) = self.ranges(x)?.split(shift);
                 return Ok(vec![Known::ranges(hi), Known::ranges(lo)]);

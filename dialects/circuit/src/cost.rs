@@ -32,6 +32,7 @@ impl OpCost {
     ///
     /// - An input, a product and the result of a contract are committed: a cell each element.
     /// - A weight is committed with the key, or with the proof where its stage says so.
+    /// - A maximum commits its result and products of differences, and looks up every difference.
     /// - A split commits and looks up both parts; a lookup commits its result and looks it up.
     /// - Constants, affine forms, views, concatenations, outputs and assertions commit nothing of their own.
     ///
@@ -50,6 +51,10 @@ impl OpCost {
             }
             CircuitOp::Weight { stage: Stage::Fixed, .. } => Self { fixed: elements, ..none },
             CircuitOp::Weight { .. } => Self { witness: elements, ..none },
+            CircuitOp::Max { ref xs } => {
+                let (lanes, products) = (xs.len() as u64, xs.len().saturating_sub(3) as u64);
+                Self { witness: (1 + products) * elements, lookups: lanes * elements, ..none }
+            }
             CircuitOp::Split { .. } => Self { witness: 2 * elements, lookups: 2 * elements, ..none },
             CircuitOp::Lookup { .. } => Self { witness: elements, lookups: elements, ..none },
             CircuitOp::Constant { .. }

@@ -150,6 +150,15 @@ impl Run<'_> {
                 let product = |(&a, &b): (&i64, &i64)| narrow(i128::from(a) * i128::from(b));
                 vec![a.iter().zip(b.iter()).map(product).collect::<Result<_>>()?]
             }
+            CircuitOp::Max { xs } => {
+                let xs = xs.iter().map(|&x| self.get(x)).collect::<Result<Vec<_>>>()?;
+                let mut greatest = vec![i64::MIN; types[0].len()];
+                for x in &xs {
+                    same_shape(x, &types[0])?;
+                    greatest.iter_mut().zip(x.iter()).for_each(|(max, &v)| *max = v.max(*max));
+                }
+                vec![greatest]
+            }
             CircuitOp::Split { x, shift } => {
                 let x = self.get(x)?;
                 let hi: Vec<i64> = x.iter().map(|v| v >> shift).collect();

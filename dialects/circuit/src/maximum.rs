@@ -23,6 +23,8 @@ pub struct Maximum<'c, 'a> {
     pub constant: i64,
     /// a - b.
     pub difference: Value<'c, 'a>,
+    /// f(a - b).
+    pub excess: Value<'c, 'a>,
     /// The table that f is looked up in.
     pub table: String,
 }
@@ -43,7 +45,7 @@ pub fn maximum<'c: 'a, 'a>(terms: &[(i64, Value<'c, 'a>)], constant: i64) -> Res
         for index in 0..a.len() {
             if a[index].0 == -1 && same_elements(b, a[index].1)? {
                 a.remove(index);
-                return Ok(Some(Maximum { a, a_constant, b, constant, difference, table }));
+                return Ok(Some(Maximum { a, a_constant, b, constant, difference, excess: f, table }));
             }
         }
     }

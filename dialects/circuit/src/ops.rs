@@ -86,6 +86,8 @@ pub enum CircuitOp<'c, 'a> {
     Affine { terms: Vec<(i64, Value<'c, 'a>)>, constant: i64 },
     /// `circuit.mul`
     Mul { a: Value<'c, 'a>, b: Value<'c, 'a> },
+    /// `circuit.max`
+    Max { xs: Vec<Value<'c, 'a>> },
     /// `circuit.split`: two results, high and low.
     Split { x: Value<'c, 'a>, shift: u32 },
     /// `circuit.table`
@@ -154,6 +156,7 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
                 }
             }
             "mul" => Self::Mul { a: x()?, b: operand(1)? },
+            "max" => Self::Max { xs: op.operands().collect() },
             "split" => {
                 let shift = attrs::read_int(op, "shift")?;
                 let shift =
@@ -195,7 +198,7 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
             Self::Contract { x, w, .. } => vec![*x, *w],
             Self::Affine { terms, .. } => terms.iter().map(|&(_, x)| x).collect(),
             Self::Mul { a, b } => vec![*a, *b],
-            Self::Concat { xs, .. } => xs.clone(),
+            Self::Concat { xs, .. } | Self::Max { xs } => xs.clone(),
             Self::Output { x, .. }
             | Self::Split { x, .. }
             | Self::Lookup { x, .. }
@@ -249,6 +252,18 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
                 let interval = if a == b { Interval { lo: product.lo.max(0), ..product } } else { product };
                 CircuitType::with_interval(x.shape, interval)?
             }
+            Self::Max { xs } => {
+                let types = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
+                let [first, rest @ ..] = &types[..] else { return Err(Error::new("nothing to compare")) };
+                if rest.is_empty() {
+                    return Err(Error::new("expected at least two operands, found 1"));
+                }
+                for (index, x) in rest.iter().enumerate() {
+                    same_shape(&first.shape, &x.shape, index + 1)?;
+                }
+                let greatest = rest.iter().fold(first.interval(), |max, x| max.max(x.interval()));
+                CircuitType::with_interval(first.shape.clone(), greatest)?
+            }
             Self::Split { x, shift } => {
                 let x = of(x)?;
                 let high = CircuitType::new(x.shape.clone(), x.lo >> shift, x.hi >> shift);
@@ -282,6 +297,7 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
             Self::Contract { .. } => "circuit.contract",
             Self::Affine { .. } => "circuit.affine",
             Self::Mul { .. } => "circuit.mul",
+            Self::Max { .. } => "circuit.max",
             Self::Split { .. } => "circuit.split",
             Self::Table { .. } => "circuit.table",
             Self::Lookup { .. } => "circuit.lookup",
@@ -352,7 +368,7 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
                 }
             }
             Self::Concat { axis, .. } => set("axis", int(*axis as i64)),
-            Self::Mul { .. } | Self::AssertZero { .. } => {}
+            Self::Mul { .. } | Self::Max { .. } | Self::AssertZero { .. } => {}
         }
         Ok(OperationBuilder::new(name, location)
             .add_operands(&self.operands())
@@ -468,6 +484,8 @@ builders! {
         = CircuitOp::Affine { terms: terms.to_vec(), constant };
     /// `circuit.mul`
     fn mul(a: Value<'c, '_>, b: Value<'c, '_>) = CircuitOp::Mul { a, b };
+    /// `circuit.max`
+    fn max(xs: &[Value<'c, '_>]) = CircuitOp::Max { xs: xs.to_vec() };
     /// `circuit.split`: results are high and low.
     fn split(x: Value<'c, '_>, shift: u32) = CircuitOp::Split { x, shift };
     /// `circuit.table`

@@ -4,7 +4,8 @@
 //! when nobody uses it. A split goes only when neither part is used: with one part goes the proof of the other.
 
 use crate::ops::CircuitOp;
-use melior::ir::{Value, operation::OperationLike};
+use melior::ir::{OperationRef, Value, operation::OperationLike};
+use std::collections::BTreeSet;
 use tessera_mlir::{Result, func::Func, rewrite};
 
 /// Whether an op may go when its results are unused.
@@ -29,6 +30,23 @@ pub fn erase_unused(main: Func) -> Result<()> {
             rewrite::erase(op);
         }
     }
+    Ok(())
+}
+
+/// Erases every table that no lookup reads.
+///
+/// # Errors
+/// When an op does not decode.
+pub fn erase_unread_tables(module: OperationRef) -> Result<()> {
+    let (mut read, mut tables) = (BTreeSet::new(), vec![]);
+    for op in rewrite::all_ops(module) {
+        match CircuitOp::view(op)? {
+            Some(CircuitOp::Lookup { table, .. }) => drop(read.insert(table)),
+            Some(CircuitOp::Table { name, .. }) => tables.push((name, op)),
+            _ => {}
+        }
+    }
+    tables.into_iter().filter(|(name, _)| !read.contains(name)).for_each(|(_, op)| rewrite::erase(op));
     Ok(())
 }
 

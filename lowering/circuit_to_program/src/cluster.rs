@@ -10,14 +10,22 @@
 //! # Correctness
 //! * hi and lo of a split are unique: lo is range-checked by lookup, hi by the lookup it is the key of, by verifiers where it
 //!   is an output, or by a range lookup of its own; |hi·2^s + lo| stays under p/2, so the equation mod p is the equation over the integers.
+//! * The maximum y of xᵢ is unique: the product of all y − xᵢ is zero, so y is one of them, and each is looked up among 0..=D,
+//!   so y ≥ xᵢ: no difference of their intervals is beyond D, which is far below p. Of many operands, maxima of up to four are
+//!   taken first, and their maxima then.
+//! * Where y is the key of a lookup, xᵢ = y − (y − xᵢ) lies within the table's domain, extended downwards by D: as good a range
+//!   for the high part of a split as a lookup of its own.
 //! * Every port expression takes part in exactly one fold equation on every row of its cluster (see `emit.rs`).
 use crate::PlaceError;
 use crate::buses::{Buses, domain_of};
-use crate::graph::{Graph, Kind, ValueId};
+use crate::graph::{Graph, Kind, Op, ValueId};
 use crate::roots::Roots;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tessera_api::{Cell, Expr};
+
+/// Most lanes of which a maximum is taken at once: products of two differences fit 64 bits, of more they might not.
+const MAX_LANES: usize = 4;
 
 /// One step of a row program. Registers are numbered by their place in `Kernel::steps`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +38,8 @@ pub enum KernelStep {
     Affine(Vec<(i64, usize)>, i64),
     /// Product of registers.
     Mul(usize, usize),
+    /// The greater of two registers.
+    Max(usize, usize),
     /// Upper part of a split.
     Hi(usize, u32),
     /// Lower part of a split.
@@ -285,13 +295,9 @@ impl Builder<'_> {
                 // hi is in range already when it is the key of a table whose domain is small enough, or such an output
                 let bound = (tessera_api::field::MODULUS >> 2) as i128 >> shift;
                 let small = |(a, b): (i64, i64)| (a as i128).abs() < bound && (b as i128).abs() < bound;
-                let keyed = group.iter().any(|j| match &self.g.ops[*j].kind {
-                    Kind::Lookup { x, table } if *x == hi => {
-                        self.g.tables.get(table).is_some_and(|f| small(domain_of(f)))
-                    }
-                    _ => false,
-                });
-                if !keyed && !self.published.get(&hi).is_some_and(|range| small(*range)) {
+                if !self.keyed(hi, group).is_some_and(small)
+                    && !self.published.get(&hi).is_some_and(|range| small(*range))
+                {
                     let v = &self.g.values[hi];
                     let bus = self.buses.range(v.lo, v.hi, &op.source)?;
                     self.k.lookups.push((bus, vec![Expr::witness(ch)]));
@@ -299,6 +305,18 @@ impl Builder<'_> {
                 }
                 self.define(hi, Expr::witness(ch), rh);
                 self.define(lo, Expr::witness(cl), rl);
+            }
+            Kind::Max { xs } => {
+                let reach = self.reach(xs, op.results[0]);
+                let bus = self.buses.range(0, self.differences(reach), &op.source)?;
+                let mut lanes = xs.iter().map(|x| self.operand(*x)).collect::<Result<Vec<_>, _>>()?;
+                while lanes.len() > 1 {
+                    let parts = lanes.len().div_ceil(MAX_LANES);
+                    let size = lanes.len().div_ceil(parts);
+                    lanes = lanes.chunks(size).map(|part| self.maximum(part, bus, &op.source)).collect();
+                }
+                let (e, r) = lanes.swap_remove(0);
+                self.define(op.results[0], e, r);
             }
             Kind::Lookup { x, table } => {
                 let (xe, xr) = self.operand(*x)?;
@@ -317,6 +335,73 @@ impl Builder<'_> {
             _ => return Err(PlaceError::Invalid(format!("{}: not an elementwise operation", op.source))),
         }
         Ok(())
+    }
+
+    /// The greatest of a few lanes: a column, its differences from them looked up on `bus`.
+    fn maximum(&mut self, lanes: &[(Expr, usize)], bus: u32, source: &str) -> (Expr, usize) {
+        if let [only] = lanes {
+            return only.clone();
+        }
+        let greatest =
+            lanes[1..].iter().fold(lanes[0].1, |max, lane| self.step(KernelStep::Max(max, lane.1)));
+        let max = Expr::witness(self.column("max", greatest));
+        let mut factors = std::collections::VecDeque::new();
+        for (x, r) in lanes {
+            let difference = max.clone().plus(&x.clone().scale(-1));
+            self.k.lookups.push((bus, vec![difference.clone()]));
+            self.lookup_sources.push(source.into());
+            factors.push_back((difference, self.step(KernelStep::Affine(vec![(1, greatest), (-1, *r)], 0))));
+        }
+        // constraints have degree 3 at most
+        while factors.len() > 3
+            && let (Some((a, ar)), Some((b, br))) = (factors.pop_front(), factors.pop_front())
+        {
+            let r = self.step(KernelStep::Mul(ar, br));
+            let product = Expr::witness(self.column("product", r));
+            self.k.constraints.push(a.times(&b).plus(&product.clone().scale(-1)));
+            self.constraint_sources.push(source.into());
+            factors.push_back((product, r));
+        }
+        let zero = factors.iter().map(|f| &f.0).fold(Expr::constant(1), |p, f| p.times(f));
+        self.k.constraints.push(zero);
+        self.constraint_sources.push(source.into());
+        (max, greatest)
+    }
+
+    /// The largest difference between a maximum and what it is of.
+    fn reach(&self, xs: &[ValueId], max: ValueId) -> i64 {
+        let least = xs.iter().map(|x| self.g.values[*x].lo).min().unwrap_or(0);
+        self.g.values[max].hi.saturating_sub(least)
+    }
+
+    /// The last number of a range 0.. that holds differences up to `reach`: one that there is anyway, if any.
+    fn differences(&self, reach: i64) -> i64 {
+        let known = |op: &Op| match &op.kind {
+            Kind::Split { shift, .. } => Some((1i64 << shift) - 1),
+            Kind::Lookup { table, .. } => {
+                self.g.tables.get(table).map(domain_of).filter(|keys| keys.0 == 0).map(|keys| keys.1)
+            }
+            _ => None,
+        };
+        let smallest = self.g.ops.iter().filter_map(known).filter(|last| *last >= reach).min();
+        smallest.unwrap_or_else(|| (reach as u64 + 1).next_power_of_two() as i64 - 1)
+    }
+
+    /// The range that lookups in this group enforce on a key, or on what a key is the maximum of.
+    fn keyed(&self, v: ValueId, group: &[usize]) -> Option<(i64, i64)> {
+        group.iter().find_map(|j| {
+            let op = &self.g.ops[*j];
+            match &op.kind {
+                Kind::Lookup { x, table } if *x == v => self.g.tables.get(table).map(domain_of),
+                Kind::Max { xs } if xs.contains(&v) => {
+                    let (lo, hi) = self.keyed(op.results[0], group)?;
+                    let last = self.differences(self.reach(xs, op.results[0]));
+                    let levels = xs.len().ilog(MAX_LANES) as i64 + 1;
+                    Some((lo.saturating_sub(last.saturating_mul(levels)), hi))
+                }
+                _ => None,
+            }
+        })
     }
 
     /// Removes port columns that a linear constraint determines with coefficient ±1.

@@ -90,6 +90,11 @@ pub enum Kind {
         /// Factor.
         b: ValueId,
     },
+    /// Elementwise maximum.
+    Max {
+        /// At least two.
+        xs: Vec<ValueId>,
+    },
     /// x = hi·2^shift + lo; results are hi, lo.
     Split {
         /// What is split.
@@ -141,6 +146,7 @@ impl Kind {
             self,
             Kind::Affine { .. }
                 | Kind::Mul { .. }
+                | Kind::Max { .. }
                 | Kind::Split { .. }
                 | Kind::Lookup { .. }
                 | Kind::AssertZero { .. }
@@ -156,7 +162,7 @@ impl Kind {
             Kind::Mul { a, b } => vec![*a, *b],
             Kind::Split { x, .. } | Kind::Lookup { x, .. } | Kind::View { x, .. } => vec![*x],
             Kind::Output { x, .. } | Kind::AssertZero { x } => vec![*x],
-            Kind::Concat { xs, .. } => xs.clone(),
+            Kind::Concat { xs, .. } | Kind::Max { xs } => xs.clone(),
         }
     }
 }

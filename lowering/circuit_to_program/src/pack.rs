@@ -11,6 +11,9 @@
 //! largest distance between B and I. If D ≤ t − 2, then |(u_a − Y_a) + t·(u_b − Y_b)| ≤ (t − 2)(t + 1) = t² − t − 2 < p = t² − t + 1,
 //! so the difference is zero over the integers, and since |u_a − Y_a| < t both parts are zero.
 //!
+//! A cell without a lookup of its own has a range where a lookup's key is its difference from a cell that has one: what a maximum
+//! is of lies at most the table's keys below the maximum.
+//!
 //! A cell whose range nothing enforces must not share a monomial: both channels of a pair are read at a position, or neither.
 use crate::buses::Buses;
 use crate::cluster::Cluster;
@@ -80,30 +83,60 @@ fn enforced(
     buses: &Buses,
     port: usize,
 ) -> Option<(i128, i128)> {
-    let k = &c.kernel;
-    let domain = |cell: &Cell| -> Option<(i128, i128)> {
-        match cell {
+    Enforced { c, published, buses }.expression(&c.kernel.ports[port], &mut vec![])
+}
+
+/// What is enforced on the cells of a cluster's rows.
+struct Enforced<'a> {
+    c: &'a Cluster,
+    published: &'a HashMap<ValueId, (i64, i64)>,
+    buses: &'a Buses,
+}
+
+impl Enforced<'_> {
+    /// Of a sum of cells; `open` are cells whose range is being found.
+    fn expression(&self, e: &Expr, open: &mut Vec<u32>) -> Option<(i128, i128)> {
+        let (mut lo, mut hi) = (e.constant as i128, e.constant as i128);
+        for (coefficient, factors) in &e.terms {
+            let [cell] = factors.as_slice() else { return None };
+            let (a, b) = self.cell(cell, open)?;
+            let (a, b) = (*coefficient as i128 * a, *coefficient as i128 * b);
+            lo += a.min(b);
+            hi += a.max(b);
+        }
+        Some((lo, hi))
+    }
+
+    fn cell(&self, cell: &Cell, open: &mut Vec<u32>) -> Option<(i128, i128)> {
+        let (c, k) = (self.c, &self.c.kernel);
+        let i = match cell {
             Cell::Fixed(i) => {
                 let data = c.fixed.get(*i as usize)?;
-                Some((*data.iter().min()? as i128, *data.iter().max()? as i128))
+                return Some((*data.iter().min()? as i128, *data.iter().max()? as i128));
             }
-            Cell::Witness(i) => {
-                let keyed = |(_, tuple): &&(u32, Vec<Expr>)| tuple.first() == Some(&Expr::witness(*i));
-                let domains = k.lookups.iter().filter(keyed).filter_map(|(bus, _)| buses.keys(*bus));
-                let exports = k.exports.iter().zip(&c.exports).filter(|((e, _), _)| *e == Expr::witness(*i));
-                let outputs = exports.filter_map(|(_, v)| published.get(v).copied());
-                domains.chain(outputs).map(|(lo, hi)| (lo as i128, hi as i128)).min_by_key(|(lo, hi)| hi - lo)
-            }
+            Cell::Witness(i) => *i,
+        };
+        let this = Expr::witness(i);
+        let keys = k.lookups.iter().filter_map(|(bus, tuple)| Some((tuple.first()?, self.buses.keys(*bus)?)));
+        let domains = keys.clone().filter(|(key, _)| **key == this).map(|(_, domain)| domain);
+        let exports = k.exports.iter().zip(&c.exports).filter(|((e, _), _)| *e == this);
+        let outputs = exports.filter_map(|(_, v)| self.published.get(v).copied());
+        let ranges = domains.chain(outputs).map(|(lo, hi)| (lo as i128, hi as i128));
+        let width = |(lo, hi): &(i128, i128)| hi - lo;
+        let known = ranges.min_by_key(width);
+        if known.is_some() || open.contains(&i) {
+            return known;
         }
-    };
-    let e = &k.ports[port];
-    let (mut lo, mut hi) = (e.constant as i128, e.constant as i128);
-    for (coefficient, factors) in &e.terms {
-        let [cell] = factors.as_slice() else { return None };
-        let (a, b) = domain(cell)?;
-        let (a, b) = (*coefficient as i128 * a, *coefficient as i128 * b);
-        lo += a.min(b);
-        hi += a.max(b);
+        open.push(i);
+        // key = rest − cell, so cell = rest − key: what a maximum is of, where the key is its difference from the maximum
+        let found = keys.filter_map(|(key, (lo, hi))| {
+            let rest = key.clone().plus(&this);
+            let whole = !rest.cells().any(|c| c == Cell::Witness(i));
+            let (low, high) = whole.then(|| self.expression(&rest, open)).flatten()?;
+            Some((low - hi as i128, high - lo as i128))
+        });
+        let found = found.min_by_key(width);
+        open.pop();
+        found
     }
-    Some((lo, hi))
 }

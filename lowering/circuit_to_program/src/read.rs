@@ -64,6 +64,7 @@ pub(crate) fn read(module: &Module, params: &Params) -> Result<Graph, PlaceError
                 Kind::Affine { terms, constant }
             }
             CircuitOp::Mul { a, b } => Kind::Mul { a: id(a)?, b: id(b)? },
+            CircuitOp::Max { xs } => Kind::Max { xs: xs.into_iter().map(id).collect::<Result<_, _>>()? },
             CircuitOp::Split { x, shift } => Kind::Split { x: id(x)?, shift },
             CircuitOp::Lookup { x, table, .. } => Kind::Lookup { x: id(x)?, table },
             CircuitOp::View { x, view } => {

@@ -2,7 +2,7 @@
 //!
 //! Equations, for an elementwise f and a view v that pads nowhere (so that v reads f's results only):
 //!
-//! - v(f(x, y, ..)) = f(v(x), v(y), ..), for affine forms, products, splits and lookups;
+//! - v(f(x, y, ..)) = f(v(x), v(y), ..), for affine forms, products, maxima, splits and lookups;
 //! - v(u(x)) = (v∘u)(x), where the composition is a single view.
 //!
 //! The first is applied where every use of f's results is a view and those views together read no element twice: then no
@@ -98,6 +98,7 @@ fn elementwise<'c, 'a>(
             let terms = terms.iter().map(|&(c, _)| c).zip(xs.iter().copied()).collect();
             CircuitOp::Affine { terms, constant: *constant }
         }
+        (CircuitOp::Max { .. }, _) => CircuitOp::Max { xs: xs.to_vec() },
         (CircuitOp::Mul { .. }, &[a, b]) => CircuitOp::Mul { a, b },
         (CircuitOp::Split { shift, .. }, &[x]) => CircuitOp::Split { x, shift: *shift },
         (CircuitOp::Lookup { table, ty, .. }, &[x]) => {

@@ -9,6 +9,7 @@ mod hoist_views;
 mod intervals;
 mod narrow_splits;
 mod print_intervals;
+mod sink_lookups;
 mod views;
 
 pub use absorb_scale::AbsorbScale;
@@ -17,7 +18,8 @@ pub use hoist_views::HoistViews;
 pub use intervals::Intervals;
 pub use narrow_splits::NarrowSplits;
 pub use print_intervals::PrintIntervals;
+pub use sink_lookups::SinkLookups;
 
 /// The passes of this folder.
 pub const PASSES: &[&dyn tessera_mlir::pass::Pass] =
-    &[&AbsorbScale, &HoistViews, &Intervals, &NarrowSplits, &PrintIntervals, &AnnotateCost];
+    &[&AbsorbScale, &HoistViews, &Intervals, &NarrowSplits, &SinkLookups, &PrintIntervals, &AnnotateCost];

@@ -347,3 +347,32 @@ func.func private @c(!circuit.tensor<4x0, [0, 1]>)
 
 // expected-error@+1 {{shape: expected at most 2^40 elements}}
 func.func private @d(!circuit.tensor<4611686018427387904x4, [0, 1]>)
+
+// -----
+
+func.func @main() {
+  %x = circuit.input "x" public : !circuit.tensor<4, [0, 256]>
+  // expected-error@+1 {{'circuit.max' op expected at least two operands, found 1}}
+  %y = circuit.max %x : (!circuit.tensor<4, [0, 256]>) -> !circuit.tensor<4, [0, 256]>
+  return
+}
+
+// -----
+
+func.func @main() {
+  %x = circuit.input "x" public : !circuit.tensor<4, [0, 256]>
+  %y = circuit.input "y" public : !circuit.tensor<5, [0, 256]>
+  // expected-error@+1 {{operand 1: expected the shape 4 of operand 0, found 5}}
+  %z = circuit.max %x, %y : (!circuit.tensor<4, [0, 256]>, !circuit.tensor<5, [0, 256]>) -> !circuit.tensor<4, [0, 256]>
+  return
+}
+
+// -----
+
+func.func @main() {
+  %x = circuit.input "x" public : !circuit.tensor<4, [0, 256]>
+  %y = circuit.input "y" public : !circuit.tensor<4, [-9, 300]>
+  // expected-error@+1 {{result 0: expected an interval that contains [0, 300], which follows from the operands, found [0, 299]}}
+  %z = circuit.max %x, %y : (!circuit.tensor<4, [0, 256]>, !circuit.tensor<4, [-9, 300]>) -> !circuit.tensor<4, [0, 299]>
+  return
+}

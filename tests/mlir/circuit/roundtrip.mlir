@@ -37,6 +37,9 @@ func.func @main() {
   %all = circuit.constant [1, -2, 3, -4, 5, -6] : !circuit.tensor<2x3, [-6, 5]>
   %p = circuit.mul %a, %all : (!circuit.tensor<2x3, [-5, 7]>, !circuit.tensor<2x3, [-6, 5]>) -> !circuit.tensor<2x3, [-42, 35]>
   %square = circuit.mul %a, %a : (!circuit.tensor<2x3, [-5, 7]>, !circuit.tensor<2x3, [-5, 7]>) -> !circuit.tensor<2x3, [0, 49]>
+  %max = circuit.max %a, %one, %all
+    : (!circuit.tensor<2x3, [-5, 7]>, !circuit.tensor<2x3, [3, 3]>, !circuit.tensor<2x3, [-6, 5]>) -> !circuit.tensor<2x3, [3, 7]>
+  circuit.output %max "max" private : !circuit.tensor<2x3, [3, 7]>
   %c = circuit.concat %p, %square, %one axis 1
     : (!circuit.tensor<2x3, [-42, 35]>, !circuit.tensor<2x3, [0, 49]>, !circuit.tensor<2x3, [3, 3]>) -> !circuit.tensor<2x9, [-42, 49]>
   %padded = circuit.view %c offset -1 strides [9, 1] valid [0, 1] to [2, 10] : !circuit.tensor<2x9, [-42, 49]> -> !circuit.tensor<2x10, [-42, 49]>

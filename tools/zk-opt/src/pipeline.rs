@@ -35,6 +35,7 @@ pub const STAGES: [Stage; 3] = [
             "cse",
             "circuit-intervals",
             "circuit-narrow-splits",
+            "circuit-sink-lookups",
         ],
     },
 ];

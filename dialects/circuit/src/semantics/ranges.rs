@@ -117,10 +117,7 @@ impl Ranges {
 
     /// The elementwise maximum.
     pub fn max(&self, other: &Ranges) -> Ranges {
-        Ranges::zip(&[self, other], |row| Interval {
-            lo: row[0].lo.max(row[1].lo),
-            hi: row[0].hi.max(row[1].hi),
-        })
+        Ranges::zip(&[self, other], |row| row[0].max(row[1]))
     }
 
     /// The parts (hi, lo) of x = hi·2^s + lo.

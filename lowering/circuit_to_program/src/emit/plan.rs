@@ -252,6 +252,7 @@ impl Emitter<'_> {
                     ops.push(RowOp::Affine { terms, constant: *constant, dst });
                 }
                 KernelStep::Mul(a, b) => ops.push(RowOp::Mul { a: *a as u32, b: *b as u32, dst }),
+                KernelStep::Max(a, b) => ops.push(RowOp::Max { a: *a as u32, b: *b as u32, dst }),
                 KernelStep::Hi(x, shift) => {
                     // the lower half follows as the next step
                     ops.push(RowOp::Split { src: *x as u32, shift: *shift, hi: dst, lo: dst + 1 });

@@ -10,7 +10,7 @@ use crate::roots::Element;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tessera_api::{
-    Constraint, Expr, FixedColumn, Lane, Lookup, Operand, Part, Seq, Term, Values, WitnessColumn,
+    Cell, Constraint, Expr, FixedColumn, Lane, Lookup, Operand, Part, Seq, Term, Values, WitnessColumn,
 };
 
 impl Emitter<'_> {
@@ -231,13 +231,28 @@ impl Emitter<'_> {
                     t.iter().try_fold(*k, |a, (c, x)| a.checked_add(c.checked_mul(r[*x])?))
                 }
                 KernelStep::Mul(a, b) => r[*a].checked_mul(r[*b]),
+                KernelStep::Max(a, b) => Some(r[*a].max(r[*b])),
                 KernelStep::Hi(x, s) => Some(r[*x] >> s),
                 KernelStep::Lo(x, s) => Some(r[*x] & ((1 << s) - 1)),
                 KernelStep::Lookup(bus, x) => self.p.buses.eval(*bus, r[*x]),
             };
             r.push(v.ok_or_else(over)?);
         }
-        Ok(c.kernel.columns.iter().map(|(_, reg)| r[*reg]).collect())
+        let cells: Vec<i64> = c.kernel.columns.iter().map(|(_, reg)| r[*reg]).collect();
+        let value = |cell: &Cell| match cell {
+            Cell::Witness(i) => cells[*i as usize] as i128,
+            Cell::Fixed(i) => c.fixed[*i as usize].first().copied().unwrap_or(0) as i128,
+        };
+        for (bus, tuple) in &c.kernel.lookups {
+            // functions were looked up above
+            let ([key], Some((lo, hi))) = (&tuple[..], self.p.buses.keys(*bus)) else { continue };
+            let term = |(k, cells): &(i64, Vec<Cell>)| cells.iter().map(value).fold(*k as i128, |p, v| p * v);
+            let key = key.constant as i128 + key.terms.iter().map(term).sum::<i128>();
+            if !(lo as i128..=hi as i128).contains(&key) {
+                return Err(over());
+            }
+        }
+        Ok(cells)
     }
 
     /// Distinct border monomials (s, z) of a contraction over the whole batch.
