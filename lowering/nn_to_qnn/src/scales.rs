@@ -162,7 +162,7 @@ impl Scales {
             let most =
                 (31.0 - steps.log2()).floor().clamp(f64::from(ROOMY_SHIFT), f64::from(MAX_SHIFT)) as u32;
             let (multiplier, good) =
-                (families::multiplier(model, self, op) / scale, families::good_multiplier(model, op));
+                (families::multiplier(model, self, op) / scale, families::good_multiplier(model, self, op));
             let least =
                 (MIN_SHIFT..=most).find(|&s| multiplier * 2f64.powi(s as i32) >= good).unwrap_or(most);
             if self.group(out).wide {

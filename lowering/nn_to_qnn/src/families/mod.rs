@@ -54,10 +54,11 @@ pub(crate) fn multiplier(model: &Model, scales: &Scales, op: usize) -> f64 {
 }
 
 /// The multiplier from which on being an integer costs too little to matter: where weights follow it, a somewhat coarser grid
-/// of them; elsewhere half a percent of the scale.
-pub(crate) fn good_multiplier(model: &Model, op: usize) -> f64 {
+/// of them; elsewhere half a percent of the scale, and much less where 16 bits leave the model.
+pub(crate) fn good_multiplier(model: &Model, scales: &Scales, op: usize) -> f64 {
     match &model.ops[op].view {
         NnOp::Conv { .. } | NnOp::Linear { .. } => weighted::GOOD_MULTIPLIER,
+        _ if scales.group(model.outcome(op)).wide => 4096.0,
         _ => 128.0,
     }
 }
