@@ -132,7 +132,10 @@ impl<'c, 'a> Site<'c, 'a> {
             };
             site.uses.push(Use { lookup, table, shift: low + shift, min, max });
         }
-        Ok(site.filter(|site| site.low <= MOST && site.uses.iter().all(|u| u.shift <= 62)))
+        Ok(site.filter(|site| {
+            let added = i128::from(site.offset) << site.low;
+            added.abs() < 1 << 62 && site.centered.fits_field() && site.uses.iter().all(|u| u.shift <= 62)
+        }))
     }
 
     /// Whether y = z >> s is an output that verifiers know, for every z that is possible.
