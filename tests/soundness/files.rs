@@ -49,7 +49,11 @@ fn reads(kind: FileKind, bytes: &[u8]) -> bool {
         // levels are hashed when they are used
         FileKind::Model => Model::from_bytes(bytes)
             .is_ok_and(|m| m.levels.values().all(|l| l.text().is_ok() && l.params.bytes().is_ok())),
-        FileKind::ProvingKey => ProvingKey::from_bytes(bytes, &lenet().model).is_ok(),
+        // what is for tools is hashed when a tool asks
+        FileKind::ProvingKey => {
+            ProvingKey::from_bytes(bytes, &lenet().model).is_ok()
+                && Container::from_bytes(bytes, kind).is_ok_and(|c| c.bytes("metadata").is_ok())
+        }
         FileKind::VerifyingKey => VerifyingKey::from_bytes(bytes).is_ok(),
         FileKind::Proof => {
             let Ok(key) = VerifyingKey::from_bytes(of(FileKind::VerifyingKey)) else { return false };
