@@ -87,7 +87,7 @@ impl Arithmetic for Packed {
             }
         } else {
             for (columns, constants) in d.columns.chunks(MOST).zip(d.constants.chunks(MOST)) {
-                let mut sum = Sum::new();
+                let mut sum = Sum::default();
                 columns.iter().zip(constants).for_each(|(c, w)| sum.add(row[*c as usize], w));
                 acc.iter_mut().zip(sum.total()).for_each(|(a, s)| *a += s);
             }

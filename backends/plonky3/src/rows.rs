@@ -31,7 +31,7 @@ impl<'a> Strips<'a> {
             for column in (0..matrix.width).step_by(PF::WIDTH) {
                 let cells = width + column..width + matrix.width.min(column + PF::WIDTH);
                 if cells.clone().any(&used) {
-                    strips.push(Strip { matrix: *matrix, column, cells });
+                    strips.push(Strip { matrix, column, cells });
                 }
             }
             width += matrix.width;

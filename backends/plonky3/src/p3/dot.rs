@@ -75,14 +75,15 @@ mod wide {
         field(low) + field(high)
     }
 
-    impl Sum {
-        /// Nothing.
+    impl Default for Sum {
         #[inline(always)]
-        pub fn new() -> Sum {
+        fn default() -> Sum {
             // SAFETY: the module is compiled where AVX-512 is there.
             Sum([[[unsafe { _mm512_setzero_si512() }; 2]; LIMBS]; DEGREE])
         }
+    }
 
+    impl Sum {
         /// Adds v·w.
         #[inline(always)]
         pub fn add(&mut self, v: PF, w: &Constant) {
@@ -132,13 +133,14 @@ mod plain {
     #[derive(Clone, Copy)]
     pub struct Sum([PF; DEGREE]);
 
-    impl Sum {
-        /// Nothing.
+    impl Default for Sum {
         #[inline]
-        pub fn new() -> Sum {
+        fn default() -> Sum {
             Sum([PF::ZERO; DEGREE])
         }
+    }
 
+    impl Sum {
         /// Adds v·w.
         #[inline]
         pub fn add(&mut self, v: PF, w: &Constant) {
@@ -155,7 +157,7 @@ mod plain {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BasedVectorSpace, F, PackedFieldExtension, PackedValue, Sponge, coordinates};
+    use super::super::{BasedVectorSpace, F, PackedValue, Sponge, coordinates};
     use super::*;
 
     /// The largest cells and constants, as many as are allowed, and ordinary ones.
@@ -168,7 +170,7 @@ mod tests {
                 .map(|_| PF::from_fn(|_| if extreme { -F::ONE } else { coordinates(sponge.draw())[0] }))
                 .collect();
             let constants: Vec<E> = (0..n).map(|_| if extreme { top } else { sponge.draw() }).collect();
-            let mut sum = Sum::new();
+            let mut sum = Sum::default();
             cells.iter().zip(&constants).for_each(|(v, w)| sum.add(*v, &Constant::from(*w)));
             let total = sum.total();
             for lane in 0..PF::WIDTH {
@@ -185,7 +187,7 @@ mod tests {
         // SAFETY: Goldilocks elements are u64 of any value.
         let v: PF = unsafe { core::mem::transmute([u64::MAX; PF::WIDTH]) };
         let w: E = Sponge::new(b"test").draw();
-        let mut sum = Sum::new();
+        let mut sum = Sum::default();
         sum.add(v, &Constant::from(w));
         let expected = w * (F::from_u64(u32::MAX as u64 - 1));
         assert_eq!(E::from_basis_coefficients_fn(|k| sum.total()[k].as_slice()[0]), expected);

@@ -201,7 +201,7 @@ fn values(m: &Mat, low: usize, at: &[(E, &[E])], coset: &[F]) -> Vec<Vec<E>> {
         .par_chunks(SUMMED_BLOCK * width)
         .enumerate()
         .map(|(b, rows)| {
-            let mut sums = vec![Sum::new(); strips * at.len()];
+            let mut sums = vec![Sum::default(); strips * at.len()];
             let here = b * SUMMED_BLOCK..b * SUMMED_BLOCK + rows.len() / width;
             let weigh = |(x, d): (&F, &E)| Constant::from(*d * *x);
             let weigh = |d: &[E]| coset[here.clone()].iter().zip(&d[here.clone()]).map(weigh).collect();
@@ -268,7 +268,7 @@ impl Reduced<'_> {
         let mut total = [PF::ZERO; DEGREE];
         let mut cells = [PF::ZERO; PF::WIDTH];
         for (chunk, weights) in self.weights.chunks(MOST).enumerate() {
-            let mut sum = Sum::new();
+            let mut sum = Sum::default();
             for (s, weights) in weights.chunks(PF::WIDTH).enumerate() {
                 let cells = &mut cells[..weights.len()];
                 rows::load(self.m, chunk * MOST + s * PF::WIDTH, rows, cells);
