@@ -199,6 +199,13 @@ impl Expr {
         }
         out
     }
+    /// The value over the integers, given the cells'; `None` where it, or a part of it, is beyond 64 bits.
+    pub fn eval(&self, value: impl Fn(Cell) -> i64) -> Option<i64> {
+        self.terms.iter().try_fold(self.constant, |sum, (k, factors)| {
+            let product = factors.iter().try_fold(*k, |p, c| p.checked_mul(value(*c)))?;
+            sum.checked_add(product)
+        })
+    }
     /// Highest number of factors in a term.
     pub fn degree(&self) -> usize {
         self.terms.iter().map(|t| t.1.len()).max().unwrap_or(0)

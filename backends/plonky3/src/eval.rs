@@ -14,6 +14,7 @@ use crate::p3::{
     BasedVectorSpace, DEGREE, E, F, Field, Mat, PE, PF, PackedFieldExtension, PackedValue,
     PrimeCharacteristicRing, coordinates, signed,
 };
+use crate::rows;
 
 /// What constraints are computed over.
 pub trait Arithmetic {
@@ -36,7 +37,13 @@ pub trait Arithmetic {
     /// From one value per lane.
     fn pack_base(f: impl Fn(usize) -> F) -> Self::B;
     /// Columns `column..` of the rows at `positions`, one for each lane.
-    fn load(m: &Mat, column: usize, positions: &[usize], out: &mut [Self::B]);
+    #[inline]
+    fn load(m: &Mat, column: usize, positions: &[usize], out: &mut [Self::B])
+    where
+        Self: Sized,
+    {
+        rows::gather::<Self>(m, column, positions, out);
+    }
     /// The value of a lane.
     fn lane(x: &Self::X, lane: usize) -> E;
     /// Inverses, 0 of 0.
@@ -100,7 +107,10 @@ impl Arithmetic for Packed {
     }
     #[inline]
     fn load(m: &Mat, column: usize, positions: &[usize], out: &mut [PF]) {
-        crate::rows::load(m, column, positions, out);
+        match <&mut [PF; PF::WIDTH]>::try_from(&mut *out) {
+            Ok(block) => rows::load_block(m, column, positions, block),
+            Err(_) => rows::gather::<Packed>(m, column, positions, out),
+        }
     }
     #[inline]
     fn lane(x: &PE, lane: usize) -> E {
@@ -137,10 +147,6 @@ impl Arithmetic for Single {
     fn pack_base(f: impl Fn(usize) -> F) -> F {
         f(0)
     }
-    fn load(m: &Mat, column: usize, positions: &[usize], out: &mut [F]) {
-        let first = positions[0] * m.width + column;
-        out.copy_from_slice(&m.values[first..first + out.len()]);
-    }
     fn lane(x: &E, _: usize) -> E {
         *x
     }
@@ -170,10 +176,6 @@ impl Arithmetic for Point {
     }
     fn pack_base(f: impl Fn(usize) -> F) -> E {
         E::from(f(0))
-    }
-    fn load(m: &Mat, column: usize, positions: &[usize], out: &mut [E]) {
-        let first = positions[0] * m.width + column;
-        out.iter_mut().zip(&m.values[first..]).for_each(|(out, v)| *out = E::from(*v));
     }
     fn lane(x: &E, _: usize) -> E {
         *x

@@ -1,5 +1,4 @@
-//! Reading rows of row-major matrices into machine vectors, and writing them back, on the trace domain and on its low-degree
-//! extension.
+//! Reading rows of row-major matrices into machine vectors, on the trace domain and on its low-degree extension.
 //!
 //! The extension's rows stand in bit-reversed order; the row after position p belongs to natural index rev(p) + blowup.
 //!
@@ -58,27 +57,26 @@ pub fn extension_cells<A: Arithmetic>(base: &[A::B], out: &mut Vec<A::X>) {
     out.extend(base.chunks_exact(DEGREE).map(|c| A::from_coordinates(std::array::from_fn(|i| c[i]))));
 }
 
-/// Columns `column..` of the rows at `positions`, one machine vector a column.
+/// Columns `column..` of the rows at `positions`, cell by cell.
 #[inline]
-pub fn load(m: &Mat, column: usize, positions: &[usize], out: &mut [PF]) {
-    let row = |position: usize| &m.values[position * m.width + column..(position + 1) * m.width];
-    if let (Ok(block), Ok(positions)) =
-        (<&mut [PF; PF::WIDTH]>::try_from(&mut *out), <&[usize; PF::WIDTH]>::try_from(positions))
-    {
-        for (v, p) in block.iter_mut().zip(positions) {
-            *v = *PF::from_slice(&row(*p)[..PF::WIDTH]);
-        }
-        transpose(block);
-    } else {
-        for (c, v) in out.iter_mut().enumerate() {
-            *v = PF::from_fn(|lane| row(positions[lane])[c]);
-        }
+pub fn gather<A: Arithmetic>(m: &Mat, column: usize, positions: &[usize], out: &mut [A::B]) {
+    for (c, v) in out.iter_mut().enumerate() {
+        *v = A::pack_base(|lane| m.values[positions[lane] * m.width + column + c]);
     }
+}
+
+/// As many columns as a machine vector has lanes, from `column` on, of the rows at `positions`.
+#[inline]
+pub fn load_block(m: &Mat, column: usize, positions: &[usize], block: &mut [PF; PF::WIDTH]) {
+    for (v, position) in block.iter_mut().zip(positions) {
+        *v = *PF::from_slice(&m.values[position * m.width + column..][..PF::WIDTH]);
+    }
+    transpose(block);
 }
 
 /// Lane j of vector i becomes lane i of vector j.
 #[inline]
-pub fn transpose(block: &mut [PF; PF::WIDTH]) {
+fn transpose(block: &mut [PF; PF::WIDTH]) {
     let mut half = 1;
     while half < PF::WIDTH {
         for i in (0..PF::WIDTH).filter(|i| i & half == 0) {

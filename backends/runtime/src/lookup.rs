@@ -89,25 +89,16 @@ impl Buses {
 
     /// out = second entries for the keys; returns their bounds, or the first position without an entry.
     pub(crate) fn map(&self, bus: usize, keys: &[i64], out: &mut [i64]) -> Result<(i64, i64), usize> {
-        let providers = &self.of[bus];
-        if let [one] = providers[..] {
+        if let Some((one, first)) = self.ramp(bus) {
             let p = &self.providers[one];
             let values = &p.entries[1];
-            match &*p.index {
-                Index::Ramp { first, .. } => {
-                    for (i, (o, k)) in out.iter_mut().zip(keys).enumerate() {
-                        // a key below `first` wraps to far beyond the values
-                        *o = *values.get(k.wrapping_sub(*first) as usize).ok_or(i)?;
-                    }
-                }
-                Index::Map(_) => {
-                    for (i, (o, k)) in out.iter_mut().zip(keys).enumerate() {
-                        *o = values[p.index.find(*k).ok_or(i)?];
-                    }
-                }
+            for (i, (o, k)) in out.iter_mut().zip(keys).enumerate() {
+                // a key below `first` wraps to far beyond the values
+                *o = *values.get(k.wrapping_sub(first) as usize).ok_or(i)?;
             }
             return Ok(p.bounds);
         }
+        let providers = &self.of[bus];
         for (i, (o, k)) in out.iter_mut().zip(keys).enumerate() {
             let find =
                 |p: &usize| self.providers[*p].index.find(*k).map(|r| self.providers[*p].entries[1][r]);
@@ -201,13 +192,6 @@ pub(crate) struct Counting {
     padding: Vec<Vec<u64>>,
 }
 
-fn evaluate(e: &Expr, value: impl Fn(Cell) -> i64) -> Option<i64> {
-    e.terms.iter().try_fold(e.constant, |s, (k, f)| {
-        let product = f.iter().try_fold(*k, |p, c| p.checked_mul(value(*c)))?;
-        s.checked_add(product)
-    })
-}
-
 /// Expands providers and lookups of a validated Program.
 pub(crate) fn prepare(
     program: &Program,
@@ -289,7 +273,7 @@ pub(crate) fn prepare(
                     Cell::Fixed(c) => table.fixed[c as usize].padding,
                     Cell::Witness(c) => table.witness[c as usize].padding,
                 };
-                let values: Option<Vec<i64>> = l.tuple.iter().map(|e| evaluate(e, value)).collect();
+                let values: Option<Vec<i64>> = l.tuple.iter().map(|e| e.eval(value)).collect();
                 let found = values.as_ref().and_then(|v| buses.find(l.bus as usize, |k| v[k]));
                 match found {
                     Some((p, row)) => padding[p][row] += padded,
@@ -322,7 +306,7 @@ fn check_provided_padding(program: &Program, table: &Table, buses: &Buses) -> Re
             Cell::Fixed(c) => table.fixed[c as usize].padding,
             Cell::Witness(_) => 0,
         };
-        let tuple: Option<Vec<i64>> = p.tuple.iter().map(|e| evaluate(e, value)).collect();
+        let tuple: Option<Vec<i64>> = p.tuple.iter().map(|e| e.eval(value)).collect();
         let known = tuple.as_ref().is_some_and(|v| buses.find(p.bus as usize, |k| v[k]).is_some());
         if !known {
             return Err(PlanError::Lookup(format!(

@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tessera_mlir::{
     Error, Result, context_of,
-    func::op_name,
+    func::{Func, op_name},
     params,
     params::{Param, Params},
 };
@@ -64,6 +64,18 @@ impl Analysis {
     /// When the parameters cannot be found or a table does not decode.
     pub fn of(module: OperationRef) -> Result<Self> {
         Ok(Self { params: params::of(module)?, tables: tables(module)?, known: HashMap::new() })
+    }
+
+    /// Of a module's tables, parameters and all that its circuit computes.
+    ///
+    /// # Errors
+    /// As [`Analysis::of`] and [`Analysis::visit`].
+    pub fn complete(module: OperationRef) -> Result<Self> {
+        let mut analysis = Self::of(module)?;
+        for op in Func::main(module)?.ops() {
+            analysis.visit(op)?;
+        }
+        Ok(analysis)
     }
 
     /// Of a circuit that is being written: tables and parameters are added as it grows.

@@ -71,7 +71,7 @@ struct Run<'r> {
 }
 
 /// Identity of a value.
-pub(crate) fn key(value: Value) -> usize {
+pub fn key(value: Value) -> usize {
     value.to_raw().ptr as usize
 }
 

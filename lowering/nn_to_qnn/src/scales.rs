@@ -119,8 +119,8 @@ impl Scales {
         Ok(scales)
     }
 
-    /// Enlarges scales until all sums fit at [`ROOMY_SHIFT`], and so at every smaller one. Larger scales make later sums larger, so this repeats;
-    /// it ends because a pass over the ops in order settles all groups that no later op feeds.
+    /// Enlarges scales until all sums fit at [`ROOMY_SHIFT`], and so at every smaller one. Larger scales make later sums
+    /// larger, so this repeats; it ends because a pass over the ops in order settles all groups that no later op feeds.
     fn make_room(&mut self, model: &Model) {
         for _ in 0..=model.ops.len() {
             let mut changed = false;

@@ -58,10 +58,7 @@ impl Pass for NarrowSplits {
 
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let main = Func::main(module)?;
-        let mut analysis = Analysis::of(module)?;
-        for op in main.ops() {
-            analysis.visit(op)?;
-        }
+        let mut analysis = Analysis::complete(module)?;
         let mut sites = vec![];
         for op in main.ops() {
             sites.extend(Site::read(&analysis, op)?);

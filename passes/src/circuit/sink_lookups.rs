@@ -15,6 +15,7 @@ use melior::ir::{
 };
 use std::collections::HashSet;
 use tessera_circuit::analysis::Analysis;
+use tessera_circuit::interp::key;
 use tessera_circuit::ops::{self, CircuitOp, CircuitType, maximum};
 use tessera_circuit::semantics::TableFunction;
 use tessera_circuit::unused::{erase_unread_tables, erase_unused};
@@ -49,33 +50,26 @@ impl Pass for SinkLookups {
 
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let main = Func::main(module)?;
-        let mut analysis = Analysis::of(module)?;
-        for op in main.ops() {
-            analysis.visit(op)?;
-        }
+        let analysis = Analysis::complete(module)?;
         // Users first: the largest trees.
         let mut inner = HashSet::new();
         let mut trees = vec![];
         for op in main.ops().into_iter().rev().filter(|op| op.result_count() == 1) {
             let root: Value = op.result(0)?.into();
-            if !inner.contains(&id(root))
+            if !inner.contains(&key(root))
                 && let Some(tree) = Tree::read(&analysis, op)?
             {
-                inner.extend(tree.parts.iter().map(|&part| id(part)));
+                inner.extend(tree.parts.iter().map(|&part| key(part)));
                 trees.push(tree);
             }
         }
         for tree in &trees {
-            tree.sink(&mut analysis)?;
+            tree.sink(&analysis)?;
         }
         options.count("sunk", trees.len());
         erase_unused(main)?;
         erase_unread_tables(module)
     }
-}
-
-fn id(value: Value) -> usize {
-    value.to_raw().ptr as usize
 }
 
 /// A maximum of lookups of one table.
@@ -94,9 +88,9 @@ impl<'c, 'a> Tree<'c, 'a> {
         if !tree.collect(analysis, result)? || tree.keys.len() < 2 {
             return Ok(None);
         }
-        let parts: HashSet<usize> = tree.parts.iter().map(|&part| id(part)).collect();
+        let parts: HashSet<usize> = tree.parts.iter().map(|&part| key(part)).collect();
         let within =
-            |user: OperationRef| user.results().any(|r: OperationResult| parts.contains(&id(r.into())));
+            |user: OperationRef| user.results().any(|r: OperationResult| parts.contains(&key(r.into())));
         let alone =
             |&part: &Value| part == result || rewrite::users(part).into_iter().all(|(user, _)| within(user));
         Ok((tree.parts.iter().all(alone) && tree.fits(analysis)?).then_some(tree))
@@ -145,11 +139,11 @@ impl<'c, 'a> Tree<'c, 'a> {
         Ok(f.image(keys).is_some_and(|image| declared.contains(image)))
     }
 
-    fn sink(&self, analysis: &mut Analysis) -> Result<()> {
+    fn sink(&self, analysis: &Analysis) -> Result<()> {
         let (cursor, location) = (Cursor::before(self.root), self.root.location());
-        let key = cursor.value(ops::max(location, &self.keys))?;
+        let greatest = cursor.value(ops::max(location, &self.keys))?;
         let Some(f) = analysis.tables().get(&self.table) else { return Ok(()) };
-        let new = cursor.value(ops::lookup(location, key, &self.table, f))?;
+        let new = cursor.value(ops::lookup(location, greatest, &self.table, f))?;
         new.set_type(self.root.result(0)?.r#type());
         rewrite::replace(self.root, &[new]);
         Ok(())

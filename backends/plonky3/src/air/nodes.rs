@@ -85,13 +85,6 @@ impl Sum {
             self.cells.entry(place.selector(*s)).or_default().add(*k, mono);
         }
     }
-    /// Adds scale · other.
-    pub fn add_scaled(&mut self, scale: F, other: &Sum) {
-        self.constant.add_scaled(scale, &other.constant);
-        for (c, p) in &other.cells {
-            self.cells.entry(*c).or_default().add_scaled(scale, p);
-        }
-    }
     /// The finished sum.
     pub fn dot(self) -> Dot {
         Dot {

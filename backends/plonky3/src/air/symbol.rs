@@ -40,10 +40,6 @@ impl Poly {
             None => {}
         }
     }
-    /// Adds scale · other.
-    pub fn add_scaled(&mut self, scale: F, other: &Poly) {
-        other.0.iter().for_each(|(c, m)| self.add(scale * signed(*c), *m));
-    }
     /// The value, given the monomials' values.
     pub fn value(&self, monos: &[E]) -> E {
         self.0.iter().map(|(c, m)| monos[*m as usize] * signed(*c)).sum()

@@ -1,10 +1,10 @@
 //! Σ vᵢ·wᵢ for machine vectors vᵢ of base elements and extension constants wᵢ, reduced modulo p once at the end.
 //!
 //! A constant's coordinates are cut into three limbs of 22 bits. A limb times half a cell has at most 54 bits, so 2¹⁰ such products
-//! fit in 64 bits and nothing is reduced on the way: 12 multiplications of 32 bits a cell in place of two modular ones, which
-//! cost 28 instructions each. Without AVX-512 the sums are plain modular ones.
+//! fit in 64 bits and nothing is reduced on the way: 12 multiplications of 32 bits a cell in place of two modular ones of about
+//! thirty instructions each. Without AVX-512 the sums are plain modular ones.
 //!
-//! Invariant: no more than [`MOST`] summands between two calls of `total`.
+//! Invariant: a [`Sum`] takes no more than [`MOST`] summands.
 use super::{DEGREE, E, PF, PrimeCharacteristicRing};
 
 /// How many summands a [`Sum`] may take.
@@ -55,22 +55,15 @@ mod wide {
         unsafe { transmute(x) }
     }
 
-    /// x·2^N, N at most 32: 2^64 = 2^32 − 1.
+    /// x·2^N, where REST is 64 − N: the N bits that are shifted out count 2^64 = 2^32 − 1 each.
     #[inline(always)]
-    fn shifted<const N: u32>(x: PF) -> PF {
-        const { assert!(N <= 32) };
+    fn shifted<const N: u32, const REST: u32>(x: PF) -> PF {
+        const { assert!(N <= 32 && N + REST == 64) };
         let x = vector(x);
         // SAFETY: the module is compiled where AVX-512 is there.
         let (low, high) = unsafe {
-            let over = match N {
-                32 => _mm512_srli_epi64::<32>(x),
-                _ => _mm512_srli_epi64::<{ 64 - LIMB }>(x),
-            };
-            let low = match N {
-                32 => _mm512_slli_epi64::<32>(x),
-                _ => _mm512_slli_epi64::<LIMB>(x),
-            };
-            (low, _mm512_sub_epi64(_mm512_slli_epi64::<32>(over), over))
+            let over = _mm512_srli_epi64::<REST>(x);
+            (_mm512_slli_epi64::<N>(x), _mm512_sub_epi64(_mm512_slli_epi64::<32>(over), over))
         };
         field(low) + field(high)
     }
@@ -107,7 +100,7 @@ mod wide {
         pub fn total(self) -> [PF; DEGREE] {
             self.0.map(|limbs| {
                 limbs.into_iter().rev().fold(PF::ZERO, |sum, [low, high]| {
-                    shifted::<LIMB>(sum) + (field(low) + shifted::<32>(field(high)))
+                    shifted::<LIMB, { 64 - LIMB }>(sum) + (field(low) + shifted::<32, 32>(field(high)))
                 })
             })
         }

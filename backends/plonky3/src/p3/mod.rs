@@ -113,11 +113,10 @@ const WIDE: usize = 16;
 /// Evaluations on the subgroup to evaluations on a coset of the larger subgroup, rows in bit-reversed order.
 fn extend_to(m: Mat, shift: F) -> Mat {
     static WIDE_DFT: OnceLock<Radix2DitParallel<F>> = OnceLock::new();
-    if m.width >= WIDE {
-        let dft = WIDE_DFT.get_or_init(Default::default);
-        return dft.coset_lde_batch(m, LOG_BLOWUP, shift).bit_reverse_rows().to_row_major_matrix();
+    fn by(dft: &impl TwoAdicSubgroupDft<F>, m: Mat, shift: F) -> Mat {
+        dft.coset_lde_batch(m, LOG_BLOWUP, shift).bit_reverse_rows().to_row_major_matrix()
     }
-    dft().coset_lde_batch(m, LOG_BLOWUP, shift).bit_reverse_rows().to_row_major_matrix()
+    if m.width >= WIDE { by(WIDE_DFT.get_or_init(Default::default), m, shift) } else { by(dft(), m, shift) }
 }
 
 /// The commitment scheme at fixed parameters.

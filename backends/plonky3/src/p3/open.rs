@@ -1,8 +1,8 @@
 //! The prover's side of an opening: values outside the domain, and the one vector per height that FRI folds.
 //!
 //! The same messages as `TwoAdicFriPcs::open`, which the verifier checks (p3-fri); what differs is how they are computed. p3
-//! walks row by row, which costs as much for two columns as for sixteen; here machine vectors hold several rows of one
-//! column, all matrices of a height are reduced in one sweep, and quotients by x − z share one batched inversion.
+//! walks row by row, which costs as much for two columns as for sixteen; here machine vectors hold neighbouring columns of a
+//! row where rows are summed, and several rows of a column where columns are, all matrices of a height are reduced in one sweep, and quotients by x − z share one batched inversion.
 //!
 //! # Correctness
 //! None rests here: a wrong value makes a proof that the verifier refuses. The order in which columns take powers of α is
@@ -12,7 +12,8 @@ use super::{
     BasedVectorSpace, ColumnMmcs, Committed, DEGREE, E, F, Field, FriProof, LOG_BLOWUP, Mat, Opened, PE, PF,
     PackedFieldExtension, PackedValue, PrimeCharacteristicRing, Sponge, invert_all,
 };
-use crate::rows;
+use crate::eval::{Arithmetic, Packed, Single, Weights};
+use crate::rows::Strips;
 use p3_commit::{Mmcs, OpeningRequest};
 use p3_field::coset::TwoAdicMultiplicativeCoset;
 use p3_fri::prover::prove_fri;
@@ -254,30 +255,11 @@ struct AtPoint {
 }
 
 struct Reduced<'a> {
-    m: &'a Mat,
+    columns: Strips<'a>,
     /// α^k of the columns at the first point.
-    weights: Vec<Constant>,
-    powers: Vec<E>,
+    weights: Weights,
     /// For each point of the matrix its index among the height's, and its factor relative to the first.
     points: Vec<(usize, E)>,
-}
-
-impl Reduced<'_> {
-    /// Σ α^k·cell of some rows.
-    fn sum(&self, rows: &[usize; PF::WIDTH]) -> PE {
-        let mut total = [PF::ZERO; DEGREE];
-        let mut cells = [PF::ZERO; PF::WIDTH];
-        for (chunk, weights) in self.weights.chunks(MOST).enumerate() {
-            let mut sum = Sum::default();
-            for (s, weights) in weights.chunks(PF::WIDTH).enumerate() {
-                let cells = &mut cells[..weights.len()];
-                rows::load(self.m, chunk * MOST + s * PF::WIDTH, rows, cells);
-                cells.iter().zip(weights).for_each(|(v, w)| sum.add(*v, w));
-            }
-            total.iter_mut().zip(sum.total()).for_each(|(t, s)| *t += s);
-        }
-        PE::from_basis_coefficients_fn(|i| total[i])
-    }
 }
 
 impl<'a> Reduction<'a> {
@@ -299,8 +281,8 @@ impl<'a> Reduction<'a> {
             factor *= step;
             self.count += m.width as u64;
         }
-        let weights = powers.iter().map(|p| Constant::from(*p)).collect();
-        self.matrices.push(Reduced { m, weights, powers, points: at });
+        let weights = Weights::new(E::ZERO, (0..m.width as u32).collect(), powers);
+        self.matrices.push(Reduced { columns: Strips::new(&[m], |_| true), weights, points: at });
     }
 
     fn evaluate(&self, height: usize, distances: &[&[E]]) -> Vec<E> {
@@ -310,11 +292,14 @@ impl<'a> Reduction<'a> {
         let (packed, rest) = out.split_at_mut(whole);
         packed.par_chunks_mut(BLOCK).enumerate().for_each(|(b, out)| {
             let mut at = vec![PE::ZERO; self.points.len()];
+            let mut rows: Vec<_> = self.matrices.iter().map(|r| r.columns.buffer::<Packed>()).collect();
             for (i, out) in out.chunks_exact_mut(PF::WIDTH).enumerate() {
                 let first = b * BLOCK + i * PF::WIDTH;
+                let positions: [usize; PF::WIDTH] = std::array::from_fn(|l| first + l);
                 at.copy_from_slice(&values);
-                for r in &self.matrices {
-                    let sum = r.sum(&std::array::from_fn(|l| first + l));
+                for (r, row) in self.matrices.iter().zip(&mut rows) {
+                    r.columns.load::<Packed>(&positions, row);
+                    let sum = Packed::dot(&r.weights, row);
                     for (k, (p, factor)) in r.points.iter().enumerate() {
                         at[*p] -= if k == 0 { sum } else { sum * *factor };
                     }
@@ -326,15 +311,15 @@ impl<'a> Reduction<'a> {
                 total.to_ext_slice(out);
             }
         });
-        for (x, out) in rest.iter_mut().enumerate() {
-            let row = whole + x;
+        for (position, out) in (whole..).zip(rest) {
             let mut at: Vec<E> = self.points.iter().map(|p| p.value).collect();
             for r in &self.matrices {
-                let cells = &r.m.values[row * r.m.width..(row + 1) * r.m.width];
-                let sum: E = cells.iter().zip(&r.powers).map(|(v, w)| *w * *v).sum();
+                let mut row = r.columns.buffer::<Single>();
+                r.columns.load::<Single>(&[position], &mut row);
+                let sum = Single::dot(&r.weights, &row);
                 r.points.iter().for_each(|(p, factor)| at[*p] -= sum * *factor);
             }
-            *out = at.iter().zip(distances).map(|(x, d)| *x * d[row]).sum();
+            *out = at.iter().zip(distances).map(|(x, d)| *x * d[position]).sum();
         }
         out
     }

@@ -239,16 +239,14 @@ impl Emitter<'_> {
             r.push(v.ok_or_else(over)?);
         }
         let cells: Vec<i64> = c.kernel.columns.iter().map(|(_, reg)| r[*reg]).collect();
-        let value = |cell: &Cell| match cell {
-            Cell::Witness(i) => cells[*i as usize] as i128,
-            Cell::Fixed(i) => c.fixed[*i as usize].first().copied().unwrap_or(0) as i128,
+        let value = |cell: Cell| match cell {
+            Cell::Witness(i) => cells[i as usize],
+            Cell::Fixed(i) => c.fixed[i as usize].first().copied().unwrap_or(0),
         };
         for (bus, tuple) in &c.kernel.lookups {
             // functions were looked up above
             let ([key], Some((lo, hi))) = (&tuple[..], self.p.buses.keys(*bus)) else { continue };
-            let term = |(k, cells): &(i64, Vec<Cell>)| cells.iter().map(value).fold(*k as i128, |p, v| p * v);
-            let key = key.constant as i128 + key.terms.iter().map(term).sum::<i128>();
-            if !(lo as i128..=hi as i128).contains(&key) {
+            if !key.eval(value).is_some_and(|key| (lo..=hi).contains(&key)) {
                 return Err(over());
             }
         }
