@@ -103,8 +103,8 @@ fn only_user<'c, 'a>(value: Value<'c, 'a>) -> OperationRef<'c, 'a> {
     users[0].0
 }
 
-fn decode<'c, 'a>(op: OperationRef<'c, 'a>) -> CircuitOp<'c, 'a> {
-    CircuitOp::view(op).expect("decodes").expect("an op of the circuit dialect")
+fn decode<'c, 'a>(op: OperationRef<'c, 'a>) -> CircuitOp<Value<'c, 'a>> {
+    CircuitOp::decode(op).expect("decodes").expect("an op of the circuit dialect")
 }
 
 fn lanes(contract: OperationRef) -> Vec<Lane> {

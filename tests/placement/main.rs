@@ -6,16 +6,18 @@
 use proptest::prelude::*;
 use std::sync::Arc;
 use tessera_api::Trace;
+use tessera_circuit::graph::{Circuit, Node, ValueId};
+use tessera_circuit::ops::{CircuitOp, CircuitType, Visibility};
 use tessera_circuit::semantics::contract::{ContractSpec, ResultIndex};
 use tessera_circuit::semantics::table::TableFunction;
 use tessera_circuit::semantics::view::View;
-use tessera_circuit_to_program::graph::{Graph, Kind, Op, Value, ValueId};
 use tessera_circuit_to_program::{PlaceOptions, place_graph};
+use tessera_mlir::Place;
 
 /// Builds circuits the way the lowering does.
 #[derive(Default)]
 struct Build {
-    g: Graph,
+    g: Circuit,
     seed: u64,
 }
 
@@ -25,12 +27,13 @@ impl Build {
         lo + ((self.seed >> 33) % (hi - lo + 1) as u64) as i64
     }
     fn value(&mut self, shape: &[usize], lo: i64, hi: i64) -> ValueId {
-        self.g.values.push(Value { shape: shape.to_vec(), lo, hi });
+        self.g.values.push(CircuitType::new(shape, lo, hi));
         self.g.values.len() - 1
     }
-    fn op(&mut self, kind: Kind, results: Vec<ValueId>) -> ValueId {
-        let source = format!("op{}", self.g.ops.len());
-        self.g.ops.push(Op { kind, results: results.clone(), source });
+    fn op(&mut self, op: CircuitOp<ValueId>, results: Vec<ValueId>) -> ValueId {
+        let node = Some(format!("op{}", self.g.ops.len()));
+        let place = Place { text: "loc(unknown)".into(), node, file: None };
+        self.g.ops.push(Node { op, results: results.clone(), notes: vec![], place });
         results.first().copied().unwrap_or(usize::MAX)
     }
     fn shape(&self, v: ValueId) -> Vec<usize> {
@@ -41,21 +44,29 @@ impl Build {
     }
     fn input(&mut self, shape: &[usize]) -> ValueId {
         let v = self.value(shape, -127, 127);
-        self.op(Kind::Input { name: "x".into(), public: true }, vec![v])
+        self.op(
+            CircuitOp::Input {
+                name: "x".into(),
+                visibility: Visibility::Public,
+                ty: self.g.values[v].clone(),
+            },
+            vec![v],
+        )
     }
     fn constant(&mut self, shape: &[usize], lo: i64, hi: i64) -> ValueId {
         let data: Vec<i64> = (0..shape.iter().product()).map(|_| self.random(lo, hi)).collect();
         let v = self.value(shape, lo, hi);
-        self.op(Kind::Constant(Arc::new(data)), vec![v])
+        self.g.known.insert(v, Arc::new(data.clone()));
+        self.op(CircuitOp::Constant { values: data, ty: CircuitType::new(shape, lo, hi) }, vec![v])
     }
     fn view(&mut self, x: ValueId, view: View) -> ValueId {
         let (lo, hi) = self.interval(x);
         let v = self.value(&view.shape, lo.min(0), hi.max(0));
-        self.op(Kind::View { x, sources: view.sources() }, vec![v])
+        self.op(CircuitOp::View { x, view }, vec![v])
     }
     fn contract(&mut self, x: ValueId, w: ValueId, spec: ContractSpec) -> ValueId {
         let v = self.value(&spec.result_shape(), -(1 << 30), 1 << 30);
-        self.op(Kind::Contract { x, w, spec }, vec![v])
+        self.op(CircuitOp::Contract { x, w, maps: spec.maps() }, vec![v])
     }
     /// x[n, g·c, h, w] ∗ k[g, o, c, kh, kw], full.
     fn conv(&mut self, x: ValueId, groups: usize, out: usize, k: usize) -> ValueId {
@@ -88,13 +99,13 @@ impl Build {
     fn affine(&mut self, terms: Vec<(i64, ValueId)>, constant: i64, lo: i64, hi: i64) -> ValueId {
         let shape = self.shape(terms[0].1);
         let v = self.value(&shape, lo, hi);
-        self.op(Kind::Affine { terms, constant }, vec![v])
+        self.op(CircuitOp::Affine { terms, constant }, vec![v])
     }
     fn lookup(&mut self, x: ValueId, name: &str, f: TableFunction, lo: i64, hi: i64) -> ValueId {
         self.g.tables.insert(name.into(), f);
         let shape = self.shape(x);
         let v = self.value(&shape, lo, hi);
-        self.op(Kind::Lookup { x, table: name.into() }, vec![v])
+        self.op(CircuitOp::Lookup { x, table: name.into(), interval: (lo, hi) }, vec![v])
     }
     /// The high part of x + bias; 24-bit accumulators in two limbs of 12.
     fn key(&mut self, x: ValueId) -> ValueId {
@@ -103,7 +114,7 @@ impl Build {
         let bias = self.view(bias, View::along(&shape, 1));
         let u = self.affine(vec![(1, x), (1, bias)], 1 << 23, 0, (1 << 24) - 1);
         let (hi, lo) = (self.value(&shape, 0, 4095), self.value(&shape, 0, 4095));
-        self.op(Kind::Split { x: u, shift: 12 }, vec![hi, lo])
+        self.op(CircuitOp::Split { x: u, shift: 12 }, vec![hi, lo])
     }
     /// (x + bias) → 8 bits, ReLU fused.
     fn requantize(&mut self, x: ValueId, shift: u32, min: i64) -> ValueId {
@@ -126,7 +137,7 @@ impl Build {
             .collect();
         let shape = self.shape(keys[0]);
         let greatest = self.value(&shape, 0, 4095);
-        self.op(Kind::Max { xs: keys }, vec![greatest])
+        self.op(CircuitOp::Max { xs: keys }, vec![greatest])
     }
     /// (x + bias) >> 9, rounded down: the high part, without a table.
     fn high(&mut self, x: ValueId) -> ValueId {
@@ -135,7 +146,7 @@ impl Build {
         let bias = self.view(bias, View::along(&shape, 1));
         let u = self.affine(vec![(1, x), (1, bias)], 256, -(1 << 20), (1 << 20) - 1);
         let (hi, lo) = (self.value(&shape, -(1 << 11), (1 << 11) - 1), self.value(&shape, 0, 511));
-        self.op(Kind::Split { x: u, shift: 9 }, vec![hi, lo])
+        self.op(CircuitOp::Split { x: u, shift: 9 }, vec![hi, lo])
     }
     fn max(&mut self, a: ValueId, b: ValueId) -> ValueId {
         let d = self.affine(vec![(1, a), (-1, b)], 0, -254, 254);
@@ -156,43 +167,47 @@ impl Build {
             .to_vec()
     }
     fn output(&mut self, x: ValueId) {
-        self.op(Kind::Output { x, name: "y".into(), public: true }, vec![]);
+        self.op(CircuitOp::Output { x, name: "y".into(), visibility: Visibility::Public }, vec![]);
     }
 }
 
 /// The circuit's meaning: each value's elements, and the outputs.
-fn evaluate(g: &Graph, input: &[i64]) -> Vec<Vec<i64>> {
+fn evaluate(g: &Circuit, input: &[i64]) -> Vec<Vec<i64>> {
     let mut v: Vec<Vec<i64>> = vec![vec![]; g.values.len()];
     let mut out = vec![];
     for op in &g.ops {
-        let r = match &op.kind {
-            Kind::Input { .. } => input.to_vec(),
-            Kind::Constant(d) => d.to_vec(),
-            Kind::Contract { x, w, spec } => spec.evaluate_by_definition(&v[*x], &v[*w]).unwrap(),
-            Kind::Affine { terms, constant } => (0..v[terms[0].1].len())
+        let r = match &op.op {
+            CircuitOp::Input { .. } => input.to_vec(),
+            CircuitOp::Weight { .. } | CircuitOp::Constant { .. } => g.known[&op.results[0]].to_vec(),
+            CircuitOp::Table { .. } => unreachable!("tables stand beside the graph"),
+            CircuitOp::Contract { x, w, maps } => {
+                let spec = ContractSpec::from_maps(maps, &g.values[*x].shape, &g.values[*w].shape).unwrap();
+                spec.evaluate_by_definition(&v[*x], &v[*w]).unwrap()
+            }
+            CircuitOp::Affine { terms, constant } => (0..v[terms[0].1].len())
                 .map(|i| constant + terms.iter().map(|(c, x)| c * v[*x][i]).sum::<i64>())
                 .collect(),
-            Kind::Mul { a, b } => v[*a].iter().zip(&v[*b]).map(|(a, b)| a * b).collect(),
-            Kind::Max { xs } => {
+            CircuitOp::Mul { a, b } => v[*a].iter().zip(&v[*b]).map(|(a, b)| a * b).collect(),
+            CircuitOp::Max { xs } => {
                 (0..v[xs[0]].len()).map(|i| xs.iter().map(|x| v[*x][i]).max().unwrap()).collect()
             }
-            Kind::Split { x, shift } => {
+            CircuitOp::Split { x, shift } => {
                 v[op.results[1]] = v[*x].iter().map(|u| u & ((1 << shift) - 1)).collect();
                 v[*x].iter().map(|u| u >> shift).collect()
             }
-            Kind::Lookup { x, table } => v[*x].iter().map(|k| g.tables[table].eval(*k).unwrap()).collect(),
-            Kind::View { x, sources } => {
-                sources.iter().map(|s| if *s < 0 { 0 } else { v[*x][*s as usize] }).collect()
+            CircuitOp::Lookup { x, table, .. } => {
+                v[*x].iter().map(|k| g.tables[table].eval(*k).unwrap()).collect()
             }
-            Kind::Concat { xs, axis } => {
+            CircuitOp::View { x, view } => view.apply(&v[*x], 0),
+            CircuitOp::Concat { xs, axis } => {
                 assert_eq!(*axis, 0);
                 xs.iter().flat_map(|x| v[*x].clone()).collect()
             }
-            Kind::Output { x, .. } => {
+            CircuitOp::Output { x, .. } => {
                 out.push(v[*x].clone());
                 continue;
             }
-            Kind::AssertZero { x } => {
+            CircuitOp::AssertZero { x } => {
                 assert!(v[*x].iter().all(|e| *e == 0));
                 continue;
             }
@@ -289,7 +304,7 @@ fn channels_share_cells_where_ranges_allow_it() {
     let y = wide.linear(x, 8);
     let u = wide.affine(vec![(1, y)], 1 << 32, 0, (1 << 33) - 1);
     let (hi, lo) = (wide.value(&[1, 8], 0, (1 << 17) - 1), wide.value(&[1, 8], 0, (1 << 16) - 1));
-    wide.op(Kind::Split { x: u, shift: 16 }, vec![hi, lo]);
+    wide.op(CircuitOp::Split { x: u, shift: 16 }, vec![hi, lo]);
     let f =
         TableFunction::Clamp { lo: 0, hi: (1 << 17) - 1, offset: -(1 << 16), shift: 0, min: -127, max: 127 };
     let q = wide.lookup(hi, "wide", f, -127, 127);
@@ -426,7 +441,7 @@ fn pooled(seed: u64, kernel: [usize; 2]) -> Build {
     let x = b.input(&[1, 2, 2 * kh, 2 * kw]);
     let y = b.conv(x, 1, 4, 3);
     let full = b.g.definers()[y];
-    let Kind::View { x: full, .. } = b.g.ops[full].kind else { panic!("a view of the product") };
+    let CircuitOp::View { x: full, .. } = b.g.ops[full].op else { panic!("a view of the product") };
     (b.g.values[full].lo, b.g.values[full].hi) = (-(1 << 16), 1 << 16);
     let s = b.shape(y);
     let lane = |i: usize| {
@@ -471,11 +486,11 @@ fn a_maximum_of_long_keys_keeps_channels_apart() {
             let v = b.view(y, View::window(&[1, 16], &[0, 8 * lane], &[1; 2], &[1, 8]));
             let u = b.affine(vec![(1, v)], 1 << 31, 0, (1 << 32) - 1);
             let (hi, lo) = (b.value(&[1, 8], 0, 65535), b.value(&[1, 8], 0, 65535));
-            keys.push(b.op(Kind::Split { x: u, shift: 16 }, vec![hi, lo]));
+            keys.push(b.op(CircuitOp::Split { x: u, shift: 16 }, vec![hi, lo]));
         }
         if maximum {
             let greatest = b.value(&[1, 8], 0, 65535);
-            keys = vec![b.op(Kind::Max { xs: keys }, vec![greatest])];
+            keys = vec![b.op(CircuitOp::Max { xs: keys }, vec![greatest])];
         }
         for key in keys {
             let q = b.lookup(key, "wide", f.clone(), -127, 127);
@@ -580,11 +595,11 @@ fn all_unsupported_operations_are_named_at_once() {
     b.output(y);
     b.output(z);
     let e = place_graph(&b.g, &PlaceOptions::default()).unwrap_err().to_string();
-    insta::assert_snapshot!(e, @r"
+    insta::assert_snapshot!(e, @r#"
     2 operation(s) cannot be proven by this version:
-      op1: a product of two computed tensors: the second operand must be known at setup
-      op2: a product of two computed tensors: the second operand must be known at setup
-    ");
+      node "op1": a product of two computed tensors: the second operand must be known at setup
+      node "op2": a product of two computed tensors: the second operand must be known at setup
+    "#);
 }
 
 proptest! {

@@ -137,7 +137,7 @@ impl Analysis {
     /// As [`Analysis::visit`], or where a value could leave the field.
     pub fn tighten(&mut self, op: OperationRef) -> Result<()> {
         self.visit(op)?;
-        let Some(view) = CircuitOp::view(op)? else { return Ok(()) };
+        let Some(view) = CircuitOp::decode(op)? else { return Ok(()) };
         let place = |error: Error| error.context(format!("'{}' op", op_name(op))).or_at(op.location());
         let types = match view {
             CircuitOp::Contract { .. } | CircuitOp::Affine { .. } | CircuitOp::Mul { .. } => {
@@ -155,7 +155,7 @@ impl Analysis {
                 ]
             }
             CircuitOp::Input { .. } => return Ok(()),
-            _ => view.infer().map_err(place)?,
+            _ => view.infer(|x| CircuitType::of(*x)).map_err(place)?,
         };
         for (result, ty) in op.results().zip(types) {
             let ty = ty.to_type(context_of(op.location())).map_err(place)?;
@@ -165,8 +165,8 @@ impl Analysis {
     }
 
     /// What a weight's values or a table's values on the operand's type are.
-    fn type_hull(&self, view: &CircuitOp, value: Value) -> Result<Interval> {
-        let CircuitOp::Lookup { x, table, .. } = view else { return self.hull(value) };
+    fn type_hull(&self, op: &CircuitOp<Value>, value: Value) -> Result<Interval> {
+        let CircuitOp::Lookup { x, table, .. } = op else { return self.hull(value) };
         let keys = CircuitType::of(*x)?.interval();
         self.tables
             .get(table)
@@ -190,7 +190,7 @@ impl Analysis {
     }
 
     fn transfer(&self, op: OperationRef) -> Result<Vec<Known>> {
-        let Some(view) = CircuitOp::view(op)? else {
+        let Some(view) = CircuitOp::decode(op)? else {
             return Err(Error::new("is not an op of the circuit dialect"));
         };
         let ty = match op.results().next() {
@@ -269,7 +269,7 @@ impl Analysis {
     /// # Errors
     /// When an op does not decode.
     pub fn is_maximum(&self, op: OperationRef) -> Result<bool> {
-        match CircuitOp::view(op)? {
+        match CircuitOp::decode(op)? {
             Some(CircuitOp::Affine { terms, constant }) => Ok(self.maximum(&terms, constant)?.is_some()),
             _ => Ok(false),
         }

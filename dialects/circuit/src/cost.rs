@@ -39,7 +39,7 @@ impl OpCost {
     /// # Errors
     /// When the op does not decode.
     pub fn of(op: OperationRef) -> Result<Option<Self>> {
-        let Some(view) = CircuitOp::view(op)? else { return Ok(None) };
+        let Some(view) = CircuitOp::decode(op)? else { return Ok(None) };
         let elements = match op.results().next() {
             Some(result) => CircuitType::of(OperationResult::into(result))?.len() as u64,
             None => 0,

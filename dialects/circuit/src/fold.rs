@@ -20,10 +20,10 @@ unsafe extern "C" fn tessera_circuit_fold(op: MlirOperation, value: *mut MlirVal
 }
 
 fn fold<'c, 'a>(op: OperationRef<'c, 'a>) -> Result<Fold<'c, 'a>> {
-    let Some(view) = CircuitOp::view(op)? else { return Ok(Fold::None) };
+    let Some(decoded) = CircuitOp::decode(op)? else { return Ok(Fold::None) };
     let declared = result_type(op)?;
     let same_type = |x: Value<'c, 'a>| Ok::<_, tessera_mlir::Error>(CircuitType::of(x)? == declared);
-    Ok(match view {
+    Ok(match decoded {
         // view(x, identity) = x
         CircuitOp::View { x, view } => {
             if view.is_identity(&CircuitType::of(x)?.shape) && same_type(x)? {
@@ -72,7 +72,7 @@ fn fold<'c, 'a>(op: OperationRef<'c, 'a>) -> Result<Fold<'c, 'a>> {
 
 /// Whether the verifier accepts the sum under the declared type.
 fn is_valid<'c: 'a, 'a>(terms: &Terms<'c, 'a>, constant: i64, declared: &CircuitType) -> bool {
-    let inferred = CircuitOp::Affine { terms: terms.clone(), constant }.infer();
+    let inferred = CircuitOp::Affine { terms: terms.clone(), constant }.infer(|x| CircuitType::of(*x));
     inferred.is_ok_and(|types| types[0].interval().meets(declared.interval()))
 }
 
@@ -149,6 +149,6 @@ fn splat(value: Value) -> Result<Option<i64>> {
     })
 }
 
-fn producer<'c: 'a, 'a>(value: Value<'c, 'a>) -> Result<Option<CircuitOp<'c, 'a>>> {
-    defining_op(value).map_or(Ok(None), CircuitOp::view)
+fn producer<'c: 'a, 'a>(value: Value<'c, 'a>) -> Result<Option<CircuitOp<Value<'c, 'a>>>> {
+    defining_op(value).map_or(Ok(None), CircuitOp::decode)
 }

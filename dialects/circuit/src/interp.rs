@@ -85,7 +85,7 @@ impl Run<'_> {
 
     /// The results of one op, checked against their declared types.
     fn step(&mut self, op: OperationRef) -> Result<Vec<ArrayD<i64>>> {
-        let Some(view) = CircuitOp::view(op)? else {
+        let Some(view) = CircuitOp::decode(op)? else {
             return Err(Error::new("is not an op of the circuit dialect"));
         };
         let types =

@@ -8,11 +8,13 @@
 pub mod analysis;
 pub mod cost;
 mod fold;
+pub mod graph;
 pub mod interp;
 mod maximum;
 pub mod ops;
 pub mod ports;
 pub mod publish;
+mod rules;
 pub mod semantics;
 pub mod types;
 pub mod unused;

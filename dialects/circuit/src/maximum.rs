@@ -37,9 +37,11 @@ pub fn maximum<'c: 'a, 'a>(terms: &[(i64, Value<'c, 'a>)], constant: i64) -> Res
     let &[(1, one), (1, other)] = terms else { return Ok(None) };
     for (b, f) in [(one, other), (other, one)] {
         let Some(lookup) = defining_op(f) else { continue };
-        let Some(CircuitOp::Lookup { x: difference, table, .. }) = CircuitOp::view(lookup)? else { continue };
+        let Some(CircuitOp::Lookup { x: difference, table, .. }) = CircuitOp::decode(lookup)? else {
+            continue;
+        };
         let Some(op) = defining_op(difference) else { continue };
-        let Some(CircuitOp::Affine { terms: mut a, constant: a_constant }) = CircuitOp::view(op)? else {
+        let Some(CircuitOp::Affine { terms: mut a, constant: a_constant }) = CircuitOp::decode(op)? else {
             continue;
         };
         for index in 0..a.len() {
@@ -57,7 +59,7 @@ pub(crate) fn same_elements<'c: 'a, 'a>(a: Value<'c, 'a>, b: Value<'c, 'a>) -> R
     if a == b {
         return Ok(true);
     }
-    let view = |value| defining_op(value).map_or(Ok(None), CircuitOp::view);
+    let view = |value| defining_op(value).map_or(Ok(None), CircuitOp::decode);
     match (view(a)?, view(b)?) {
         (Some(CircuitOp::View { x, view }), Some(CircuitOp::View { x: y, view: other })) => {
             Ok(view == other && same_elements(x, y)?)

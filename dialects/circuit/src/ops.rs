@@ -1,9 +1,11 @@
-//! The ops of the circuit dialect as Rust values: builders and typed views.
+//! The ops of the circuit dialect as Rust values, read from IR and built into it. What holds for each op is in `rules.rs`.
 //!
 //! Invariants:
 //! - This is the only file that spells an op's name or an attribute's name of this dialect.
 //! - Builders infer shapes and intervals by [`CircuitOp::infer`], and verifiers check against the same function.
+//! - An op built from what [`CircuitOp::decode`] read has the same operands, in the same order, and the same attributes.
 
+use crate::rules::check_shift;
 use melior::ir::{
     Attribute, Location, Operation, OperationRef, Value,
     operation::{OperationBuilder, OperationLike},
@@ -15,7 +17,6 @@ use tessera_mlir::{
     context_of,
     func::{self, op_name},
     rewrite::all_ops,
-    shape,
 };
 
 pub use crate::{
@@ -67,51 +68,52 @@ macro_rules! keywords {
 keywords!(Visibility { Public = "public", Private = "private" });
 keywords!(Stage { Fixed = "fixed", Model = "model", Witness = "witness" });
 
-/// An op of the dialect. Values come first, attributes as they mean. `ty` is the type of the result where it does not
-/// follow from the operands.
-#[derive(Clone, Debug)]
+/// An op of the dialect. `V` is the operand: a value of MLIR, the index of a value in a [`tessera_mlir::graph::Graph`], a class of an e-graph.
+/// Operands come first, attributes as they mean; equal ops compute equal values. `ty` and `interval` say of the result what does
+/// not follow from the operands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "fields are named as in the op's documentation")]
-pub enum CircuitOp<'c, 'a> {
+pub enum CircuitOp<V> {
     /// `circuit.input`
     Input { name: String, visibility: Visibility, ty: CircuitType },
     /// `circuit.output`
-    Output { x: Value<'c, 'a>, name: String, visibility: Visibility },
+    Output { x: V, name: String, visibility: Visibility },
     /// `circuit.weight`
     Weight { global: String, stage: Stage, ty: CircuitType },
-    /// `circuit.constant`
+    /// `circuit.constant`: one value for all elements, or one for each.
     Constant { values: Vec<i64>, ty: CircuitType },
     /// `circuit.contract`
-    Contract { x: Value<'c, 'a>, w: Value<'c, 'a>, maps: [IndexMap; 3], ty: Option<CircuitType> },
+    Contract { x: V, w: V, maps: [IndexMap; 3] },
     /// `circuit.affine`
-    Affine { terms: Vec<(i64, Value<'c, 'a>)>, constant: i64 },
+    Affine { terms: Vec<(i64, V)>, constant: i64 },
     /// `circuit.mul`
-    Mul { a: Value<'c, 'a>, b: Value<'c, 'a> },
+    Mul { a: V, b: V },
     /// `circuit.max`
-    Max { xs: Vec<Value<'c, 'a>> },
+    Max { xs: Vec<V> },
     /// `circuit.split`: two results, high and low.
-    Split { x: Value<'c, 'a>, shift: u32 },
+    Split { x: V, shift: u32 },
     /// `circuit.table`
     Table { name: String, function: TableFunction },
     /// `circuit.lookup`
-    Lookup { x: Value<'c, 'a>, table: String, ty: CircuitType },
+    Lookup { x: V, table: String, interval: (i64, i64) },
     /// `circuit.view`
-    View { x: Value<'c, 'a>, view: View },
+    View { x: V, view: View },
     /// `circuit.concat`
-    Concat { xs: Vec<Value<'c, 'a>>, axis: usize },
+    Concat { xs: Vec<V>, axis: usize },
     /// `circuit.assert_zero`
-    AssertZero { x: Value<'c, 'a> },
+    AssertZero { x: V },
 }
 
-impl<'c, 'a> CircuitOp<'c, 'a> {
+impl<'c, 'a> CircuitOp<Value<'c, 'a>> {
     /// Reads an op; `None` for ops of other dialects.
     ///
     /// # Errors
     /// When it is an op of this dialect that does not decode.
-    pub fn view(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
-        Self::decode(op).map_err(|error| error.or_at_op(op))
+    pub fn decode(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
+        Self::read(op).map_err(|error| error.or_at_op(op))
     }
 
-    fn decode(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
+    fn read(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
         let name = op_name(op);
         let Some(mnemonic) = name.strip_prefix("circuit.") else { return Ok(None) };
         let operand = |index: usize| func::need_operand(op, index);
@@ -139,7 +141,7 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
                 let maps = maps.try_into().map_err(|_| {
                     Error::new(format!("maps: expected one for each operand and the result, found {found}"))
                 })?;
-                Self::Contract { x: x()?, w: operand(1)?, maps, ty: Some(result_type(op)?) }
+                Self::Contract { x: x()?, w: operand(1)?, maps }
             }
             "affine" => {
                 let coefficients = attrs::read_i64s(op, "coefficients")?;
@@ -159,15 +161,12 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
             "max" => Self::Max { xs: op.operands().collect() },
             "split" => {
                 let shift = attrs::read_int(op, "shift")?;
-                let shift =
-                    u32::try_from(shift).ok().filter(|shift| (1..=62).contains(shift)).ok_or_else(|| {
-                        Error::new(format!("shift: expected a number of bits in 1..=62, found {shift}"))
-                    })?;
-                Self::Split { x: x()?, shift }
+                Self::Split { x: x()?, shift: check_shift(shift)? }
             }
             "table" => Self::Table { name: attrs::read_string(op, "sym_name")?, function: read_table(op)? },
             "lookup" => {
-                Self::Lookup { x: x()?, table: attrs::read_symbol(op, "table")?, ty: result_type(op)? }
+                let CircuitType { lo, hi, .. } = result_type(op)?;
+                Self::Lookup { x: x()?, table: attrs::read_symbol(op, "table")?, interval: (lo, hi) }
             }
             "view" => {
                 let shape = result_type(op)?.shape;
@@ -191,122 +190,6 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
         }))
     }
 
-    /// The operands, in order.
-    pub fn operands(&self) -> Vec<Value<'c, 'a>> {
-        match self {
-            Self::Input { .. } | Self::Weight { .. } | Self::Constant { .. } | Self::Table { .. } => vec![],
-            Self::Contract { x, w, .. } => vec![*x, *w],
-            Self::Affine { terms, .. } => terms.iter().map(|&(_, x)| x).collect(),
-            Self::Mul { a, b } => vec![*a, *b],
-            Self::Concat { xs, .. } | Self::Max { xs } => xs.clone(),
-            Self::Output { x, .. }
-            | Self::Split { x, .. }
-            | Self::Lookup { x, .. }
-            | Self::View { x, .. }
-            | Self::AssertZero { x } => vec![*x],
-        }
-    }
-
-    /// The types of the results by the op's rule: shapes, and the tightest intervals that follow from the operands.
-    ///
-    /// # Errors
-    /// When operands and attributes do not fit together, or a value could wrap the field.
-    pub fn infer(&self) -> Result<Vec<CircuitType>> {
-        let of = |value: &Value<'c, 'a>| CircuitType::of(*value);
-        let ty = match self {
-            Self::Input { ty, .. } | Self::Weight { ty, .. } | Self::Lookup { ty, .. } => ty.clone(),
-            Self::Output { .. } | Self::Table { .. } | Self::AssertZero { .. } => return Ok(vec![]),
-            Self::Constant { values, ty } => {
-                let interval = Interval::around(values.iter().copied())
-                    .ok_or_else(|| Error::new("values: expected at least one"))?;
-                CircuitType::with_interval(ty.shape.clone(), interval)?
-            }
-            Self::Contract { x, w, maps, ty } => {
-                let (x, w) = (of(x)?, of(w)?);
-                let spec = contract_spec(&x, &w, maps)?;
-                let interval = spec.bound(x.interval(), w.interval());
-                let inferred = CircuitType::with_interval(spec.result_shape(), interval)?;
-                ty.clone().unwrap_or(inferred)
-            }
-            Self::Affine { terms, constant } => {
-                let Some(((_, first), rest)) = terms.split_first() else {
-                    return Err(Error::new(
-                        "expected at least one term; a fixed tensor is a circuit.constant",
-                    ));
-                };
-                let shape = of(first)?.shape;
-                for (index, (_, x)) in rest.iter().enumerate() {
-                    same_shape(&shape, &of(x)?.shape, index + 1)?;
-                }
-                let mut interval = Interval::point(*constant);
-                for (coefficient, x) in terms {
-                    interval = interval + of(x)?.interval().scale(*coefficient);
-                }
-                CircuitType::with_interval(shape, interval)?
-            }
-            Self::Mul { a, b } => {
-                let (x, y) = (of(a)?, of(b)?);
-                same_shape(&x.shape, &y.shape, 1)?;
-                let product = x.interval() * y.interval();
-                // A square is not negative.
-                let interval = if a == b { Interval { lo: product.lo.max(0), ..product } } else { product };
-                CircuitType::with_interval(x.shape, interval)?
-            }
-            Self::Max { xs } => {
-                let types = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
-                let [first, rest @ ..] = &types[..] else { return Err(Error::new("nothing to compare")) };
-                if rest.is_empty() {
-                    return Err(Error::new("expected at least two operands, found 1"));
-                }
-                for (index, x) in rest.iter().enumerate() {
-                    same_shape(&first.shape, &x.shape, index + 1)?;
-                }
-                let greatest = rest.iter().fold(first.interval(), |max, x| max.max(x.interval()));
-                CircuitType::with_interval(first.shape.clone(), greatest)?
-            }
-            Self::Split { x, shift } => {
-                let x = of(x)?;
-                let high = CircuitType::new(x.shape.clone(), x.lo >> shift, x.hi >> shift);
-                return Ok(vec![high, CircuitType::new(x.shape, 0, (1i64 << shift) - 1)]);
-            }
-            Self::View { x, view } => {
-                let x = of(x)?;
-                view.check(x.len()).map_err(Error::new)?;
-                let zero = Interval::point(0);
-                let interval = if view.reads_everywhere() { x.interval() } else { x.interval().hull(zero) };
-                CircuitType::with_interval(view.shape.clone(), interval)?
-            }
-            Self::Concat { xs, axis } => {
-                let types = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
-                let shapes = types.iter().map(|ty| ty.shape.as_slice()).collect::<Vec<_>>();
-                let shape = shape::concat(&shapes, *axis)?;
-                let interval =
-                    types[1..].iter().fold(types[0].interval(), |hull, ty| hull.hull(ty.interval()));
-                CircuitType::with_interval(shape, interval)?
-            }
-        };
-        Ok(vec![ty])
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Input { .. } => "circuit.input",
-            Self::Output { .. } => "circuit.output",
-            Self::Weight { .. } => "circuit.weight",
-            Self::Constant { .. } => "circuit.constant",
-            Self::Contract { .. } => "circuit.contract",
-            Self::Affine { .. } => "circuit.affine",
-            Self::Mul { .. } => "circuit.mul",
-            Self::Max { .. } => "circuit.max",
-            Self::Split { .. } => "circuit.split",
-            Self::Table { .. } => "circuit.table",
-            Self::Lookup { .. } => "circuit.lookup",
-            Self::View { .. } => "circuit.view",
-            Self::Concat { .. } => "circuit.concat",
-            Self::AssertZero { .. } => "circuit.assert_zero",
-        }
-    }
-
     /// Builds the op with the inferred result types.
     ///
     /// # Errors
@@ -318,7 +201,7 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
         let types = match self {
             // Constants and weights keep the declared interval, which the verifier compares with the values.
             Self::Constant { ty, .. } => vec![ty.clone()],
-            _ => self.infer().map_err(place)?,
+            _ => self.infer(|x| CircuitType::of(*x)).map_err(place)?,
         };
         let results =
             types.iter().map(|ty| ty.to_type(context)).collect::<Result<Vec<_>>>().map_err(place)?;
@@ -378,20 +261,26 @@ impl<'c, 'a> CircuitOp<'c, 'a> {
     }
 }
 
-/// What a contraction of operands of these types sums.
-pub(crate) fn contract_spec(x: &CircuitType, w: &CircuitType, maps: &[IndexMap; 3]) -> Result<ContractSpec> {
-    ContractSpec::from_maps(maps, &x.shape, &w.shape).map_err(Error::new)
-}
-
-fn same_shape(expected: &[usize], found: &[usize], operand: usize) -> Result<()> {
-    if expected == found {
-        return Ok(());
+impl<V> CircuitOp<V> {
+    /// The op's full name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Input { .. } => "circuit.input",
+            Self::Output { .. } => "circuit.output",
+            Self::Weight { .. } => "circuit.weight",
+            Self::Constant { .. } => "circuit.constant",
+            Self::Contract { .. } => "circuit.contract",
+            Self::Affine { .. } => "circuit.affine",
+            Self::Mul { .. } => "circuit.mul",
+            Self::Max { .. } => "circuit.max",
+            Self::Split { .. } => "circuit.split",
+            Self::Table { .. } => "circuit.table",
+            Self::Lookup { .. } => "circuit.lookup",
+            Self::View { .. } => "circuit.view",
+            Self::Concat { .. } => "circuit.concat",
+            Self::AssertZero { .. } => "circuit.assert_zero",
+        }
     }
-    Err(Error::new(format!(
-        "operand {operand}: expected the shape {} of operand 0, found {}; broadcast it by a circuit.view first",
-        shape::show(expected),
-        shape::show(found)
-    )))
 }
 
 fn read_table(op: OperationRef) -> Result<TableFunction> {
@@ -448,7 +337,7 @@ pub fn result_type(op: OperationRef) -> Result<CircuitType> {
 pub fn tables(module: OperationRef) -> Result<BTreeMap<String, TableFunction>> {
     let mut tables = BTreeMap::new();
     for op in all_ops(module) {
-        if let Some(CircuitOp::Table { name, function }) = CircuitOp::view(op)? {
+        if let Some(CircuitOp::Table { name, function }) = CircuitOp::decode(op)? {
             tables.insert(name, function);
         }
     }
@@ -470,15 +359,18 @@ macro_rules! builders {
 builders! {
     /// `circuit.input`
     fn input(name: &str, visibility: Visibility, ty: &CircuitType)
-        = CircuitOp::Input { name: name.into(), visibility, ty: ty.clone() };
+        = CircuitOp::<Value>::Input { name: name.into(), visibility, ty: ty.clone() };
     /// `circuit.output`
     fn output(x: Value<'c, '_>, name: &str, visibility: Visibility)
         = CircuitOp::Output { x, name: name.into(), visibility };
     /// `circuit.weight`
     fn weight(global: &str, stage: Stage, ty: &CircuitType)
-        = CircuitOp::Weight { global: global.into(), stage, ty: ty.clone() };
+        = CircuitOp::<Value>::Weight { global: global.into(), stage, ty: ty.clone() };
     /// `circuit.constant` of one value, or one for each element.
-    fn constant(values: Vec<i64>, ty: &CircuitType) = CircuitOp::Constant { values, ty: ty.clone() };
+    fn constant(values: Vec<i64>, ty: &CircuitType) = CircuitOp::<Value>::Constant { values, ty: ty.clone() };
+    /// `circuit.contract`
+    fn contract(x: Value<'c, '_>, w: Value<'c, '_>, maps: &[IndexMap; 3])
+        = CircuitOp::Contract { x, w, maps: maps.clone() };
     /// `circuit.affine`
     fn affine(terms: &[(i64, Value<'c, '_>)], constant: i64)
         = CircuitOp::Affine { terms: terms.to_vec(), constant };
@@ -490,36 +382,13 @@ builders! {
     fn split(x: Value<'c, '_>, shift: u32) = CircuitOp::Split { x, shift };
     /// `circuit.table`
     fn table(name: &str, function: &TableFunction)
-        = CircuitOp::Table { name: name.into(), function: function.clone() };
+        = CircuitOp::<Value>::Table { name: name.into(), function: function.clone() };
     /// `circuit.view`
     fn view(x: Value<'c, '_>, view: &View) = CircuitOp::View { x, view: view.clone() };
     /// `circuit.concat`
     fn concat(xs: &[Value<'c, '_>], axis: usize) = CircuitOp::Concat { xs: xs.to_vec(), axis };
     /// `circuit.assert_zero`
     fn assert_zero(x: Value<'c, '_>) = CircuitOp::AssertZero { x };
-}
-
-/// `circuit.contract`. The result's interval is the given one, for weights that are known, or follows from the
-/// operands' types.
-///
-/// # Errors
-/// When maps do not fit, or a sum could wrap the field.
-pub fn contract<'c>(
-    location: Location<'c>,
-    x: Value<'c, '_>,
-    w: Value<'c, '_>,
-    maps: &[IndexMap; 3],
-    interval: Option<(i64, i64)>,
-) -> Result<Operation<'c>> {
-    let ty = match interval {
-        None => None,
-        Some((lo, hi)) => {
-            let spec = contract_spec(&CircuitType::of(x)?, &CircuitType::of(w)?, maps)
-                .map_err(|error| error.context("'circuit.contract' op").or_at(location))?;
-            Some(CircuitType::new(spec.result_shape(), lo, hi))
-        }
-    };
-    CircuitOp::Contract { x, w, maps: maps.clone(), ty }.build(location)
 }
 
 /// `circuit.lookup` in a table whose function is given.
@@ -544,7 +413,7 @@ pub fn lookup<'c>(
         )
     })?;
     let ty = CircuitType::with_interval(ty.shape, image)?;
-    CircuitOp::Lookup { x, table: table.into(), ty }.build(location)
+    CircuitOp::Lookup { x, table: table.into(), interval: (ty.lo, ty.hi) }.build(location)
 }
 
 /// Replaces the terms and the constant of an affine.

@@ -52,7 +52,7 @@ pub fn describe(op: OperationRef, scale: f64, (min, max): (i64, i64)) {
 pub fn ports(module: OperationRef) -> Result<(Vec<Port>, Vec<Port>)> {
     let (mut inputs, mut outputs) = (vec![], vec![]);
     for op in Func::main(module)?.ops() {
-        let (list, name, visibility, value): (_, _, _, Value) = match CircuitOp::view(op)? {
+        let (list, name, visibility, value): (_, _, _, Value) = match CircuitOp::decode(op)? {
             Some(CircuitOp::Input { name, visibility, .. }) => {
                 (&mut inputs, name, visibility, OperationResult::into(op.result(0)?))
             }

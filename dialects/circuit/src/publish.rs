@@ -43,7 +43,7 @@ pub fn publish(module: OperationRef, params: &Params) -> Result<()> {
     let mut read = BTreeSet::new();
     let mut kept = Params::default();
     for op in main.ops() {
-        if let Some(CircuitOp::Weight { global, .. }) = CircuitOp::view(op)? {
+        if let Some(CircuitOp::Weight { global, .. }) = CircuitOp::decode(op)? {
             let param = params.get(&global).map_err(|error| error.or_at(op.location()))?;
             kept.insert(global.as_str(), param.clone());
             read.insert(global);

@@ -8,17 +8,6 @@ use melior::ir::{OperationRef, Value, operation::OperationLike};
 use std::collections::BTreeSet;
 use tessera_mlir::{Result, func::Func, rewrite};
 
-/// Whether an op may go when its results are unused.
-fn only_computes(op: &CircuitOp) -> bool {
-    !matches!(
-        op,
-        CircuitOp::Input { .. }
-            | CircuitOp::Output { .. }
-            | CircuitOp::AssertZero { .. }
-            | CircuitOp::Table { .. }
-    )
-}
-
 /// Erases every op of a function whose results nobody uses, and what only those used.
 ///
 /// # Errors
@@ -26,7 +15,7 @@ fn only_computes(op: &CircuitOp) -> bool {
 pub fn erase_unused(main: Func) -> Result<()> {
     // Users come after what they use.
     for op in main.ops().into_iter().rev() {
-        if rewrite::is_unused(op) && CircuitOp::view(op)?.as_ref().is_some_and(only_computes) {
+        if rewrite::is_unused(op) && CircuitOp::decode(op)?.is_some_and(|op| op.only_computes()) {
             rewrite::erase(op);
         }
     }
@@ -40,7 +29,7 @@ pub fn erase_unused(main: Func) -> Result<()> {
 pub fn erase_unread_tables(module: OperationRef) -> Result<()> {
     let (mut read, mut tables) = (BTreeSet::new(), vec![]);
     for op in rewrite::all_ops(module) {
-        match CircuitOp::view(op)? {
+        match CircuitOp::decode(op)? {
             Some(CircuitOp::Lookup { table, .. }) => drop(read.insert(table)),
             Some(CircuitOp::Table { name, .. }) => tables.push((name, op)),
             _ => {}
@@ -56,7 +45,7 @@ pub fn erase_unread_tables(module: OperationRef) -> Result<()> {
 /// When an op does not decode.
 pub fn erase_computation(value: Value) -> Result<()> {
     let Some(op) = rewrite::defining_op(value) else { return Ok(()) };
-    if rewrite::is_unused(op) && CircuitOp::view(op)?.as_ref().is_some_and(only_computes) {
+    if rewrite::is_unused(op) && CircuitOp::decode(op)?.is_some_and(|op| op.only_computes()) {
         let operands: Vec<Value> = op.operands().collect();
         rewrite::erase(op);
         for operand in operands {

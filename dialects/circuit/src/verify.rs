@@ -11,7 +11,8 @@
 //! - a view reads inside its operand;
 //! - a weight's parameter has integers of the same extents.
 
-use crate::ops::{CircuitOp, CircuitType, contract_spec, result_type};
+use crate::ops::{CircuitOp, CircuitType, result_type};
+use crate::semantics::Interval;
 use melior::ir::{AttributeLike, OperationRef, Type, operation::OperationLike};
 use mlir_sys::{MlirLogicalResult, MlirOperation, mlirTypeAttrGetValue};
 use tessera_mlir::{
@@ -35,12 +36,12 @@ unsafe extern "C" fn tessera_circuit_verify_symbol(
 }
 
 fn verify(op: OperationRef) -> Result<()> {
-    let Some(view) = CircuitOp::view(op)? else {
+    let Some(decoded) = CircuitOp::decode(op)? else {
         return Err(Error::new("is not an op of the circuit dialect"));
     };
     let declared = op.results().map(|result| CircuitType::of(result.into())).collect::<Result<Vec<_>>>()?;
-    let mut inferred = view.infer()?;
-    match &view {
+    let inferred = decoded.infer(|x| CircuitType::of(*x))?;
+    match &decoded {
         CircuitOp::Constant { values, ty } if values.len() != 1 && values.len() != ty.len() => {
             return Err(Error::new(format!(
                 "values: expected 1, or {} for {}, found {}",
@@ -48,13 +49,6 @@ fn verify(op: OperationRef) -> Result<()> {
                 shape::show(&ty.shape),
                 values.len()
             )));
-        }
-        CircuitOp::Contract { x, w, maps, .. } => {
-            // `infer` took the declared type; here it is what follows from the operands.
-            let (x, w) = (CircuitType::of(*x)?, CircuitType::of(*w)?);
-            let spec = contract_spec(&x, &w, maps)?;
-            let interval = spec.bound(x.interval(), w.interval());
-            inferred = vec![CircuitType::with_interval(spec.result_shape(), interval)?];
         }
         CircuitOp::Split { shift, .. } => {
             let (high, low) = (declared[0].interval(), declared[1].interval());
@@ -84,10 +78,19 @@ fn verify(op: OperationRef) -> Result<()> {
                 )));
             }
         }
-        _ => {}
+        CircuitOp::Constant { .. }
+        | CircuitOp::Output { .. }
+        | CircuitOp::Input { .. }
+        | CircuitOp::Weight { .. }
+        | CircuitOp::Contract { .. }
+        | CircuitOp::Affine { .. }
+        | CircuitOp::Mul { .. }
+        | CircuitOp::Max { .. }
+        | CircuitOp::Lookup { .. }
+        | CircuitOp::View { .. }
+        | CircuitOp::Concat { .. } => {}
     }
-    let correlated =
-        matches!(view, CircuitOp::Contract { .. } | CircuitOp::Affine { .. } | CircuitOp::Mul { .. });
+    let correlated = decoded.is_correlated();
     let mut errors = vec![];
     for (index, (inferred, declared)) in inferred.iter().zip(&declared).enumerate() {
         if inferred.shape != declared.shape {
@@ -114,9 +117,9 @@ fn verify(op: OperationRef) -> Result<()> {
 }
 
 fn verify_symbol(op: OperationRef, symbol: Option<OperationRef>) -> Result<()> {
-    match CircuitOp::view(op)? {
-        Some(CircuitOp::Lookup { x, table, ty }) => {
-            let function = match symbol.map(|symbol| (symbol, CircuitOp::view(symbol))) {
+    match CircuitOp::decode(op)? {
+        Some(CircuitOp::Lookup { x, table, interval: (lo, hi) }) => {
+            let function = match symbol.map(|symbol| (symbol, CircuitOp::decode(symbol))) {
                 Some((_, Ok(Some(CircuitOp::Table { function, .. })))) => function,
                 Some((symbol, _)) => {
                     return Err(Error::new(format!(
@@ -131,22 +134,21 @@ fn verify_symbol(op: OperationRef, symbol: Option<OperationRef>) -> Result<()> {
                     )));
                 }
             };
-            let interval = CircuitType::of(x)?.interval();
+            let (keys, declared) = (CircuitType::of(x)?.interval(), Interval::new(lo, hi));
             let note = |error: Error| match symbol {
                 Some(symbol) => error.note_at(symbol.location(), "the table is defined here"),
                 None => error,
             };
-            let image = function.image(interval).ok_or_else(|| {
+            let image = function.image(keys).ok_or_else(|| {
                 note(Error::new(format!(
-                    "operand: expected values within the domain {} of @{table}, found {interval}; split the value or \
+                    "operand: expected values within the domain {} of @{table}, found {keys}; split the value or \
                      widen the table",
                     function.domain()
                 )))
             })?;
-            if !ty.interval().contains(image) {
+            if !declared.contains(image) {
                 return Err(note(Error::new(format!(
-                    "result: expected an interval that contains {image}, the table's values on {interval}, found {}",
-                    ty.interval()
+                    "result: expected an interval that contains {image}, the table's values on {keys}, found {declared}"
                 ))));
             }
             Ok(())

@@ -11,6 +11,7 @@ pub mod build;
 pub mod diag;
 mod error;
 pub mod func;
+pub mod graph;
 pub mod hooks;
 pub mod kernels;
 pub mod loc;

@@ -4,9 +4,9 @@
 //!
 //! Invariant: a bus is named by its domain and function, never by who uses it.
 use crate::PlaceError;
-use crate::graph::Graph;
 use std::collections::BTreeMap;
 use tessera_api::{Expr, FixedColumn, Provide, Seq, Table, Values, WitnessColumn};
+use tessera_circuit::graph::Circuit;
 use tessera_circuit::semantics::table::TableFunction;
 
 /// Largest domain of a lookup table.
@@ -52,7 +52,7 @@ impl Buses {
     }
 
     /// The bus that holds (x, f(x)).
-    pub fn function(&mut self, g: &Graph, table: &str, source: &str) -> Result<u32, PlaceError> {
+    pub fn function(&mut self, g: &Circuit, table: &str, source: &str) -> Result<u32, PlaceError> {
         let f = g
             .tables
             .get(table)

@@ -18,11 +18,12 @@
 //! * Every port expression takes part in exactly one fold equation on every row of its cluster (see `emit.rs`).
 use crate::PlaceError;
 use crate::buses::{Buses, domain_of};
-use crate::graph::{Graph, Kind, Op, ValueId};
 use crate::roots::Roots;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tessera_api::{Cell, Expr};
+use tessera_circuit::CircuitOp;
+use tessera_circuit::graph::{Circuit, Node, ValueId};
 
 /// Most lanes of which a maximum is taken at once: products of two differences fit 64 bits, of more they might not.
 const MAX_LANES: usize = 4;
@@ -92,12 +93,12 @@ pub struct Cluster {
 ///
 /// Operations of one group have the same *level*: how many contractions and views lie before them on the longest path. So no
 /// group depends on itself through something that is not elementwise, and its rows can be filled in one go.
-pub fn groups(g: &Graph, roots: &Roots) -> Vec<Vec<usize>> {
+pub fn groups(g: &Circuit, roots: &Roots) -> Vec<Vec<usize>> {
     let definer = g.definers();
     let mut level = vec![0usize; g.ops.len()];
     for i in 0..g.ops.len() {
-        let elementwise = g.ops[i].kind.is_elementwise();
-        let before = g.ops[i].kind.operands().into_iter().filter(|x| roots.constant(*x).is_none());
+        let elementwise = g.ops[i].op.is_elementwise();
+        let before = g.ops[i].op.operands().into_iter().filter(|x| roots.constant(*x).is_none());
         level[i] = before.map(|x| level[definer[x]] + usize::from(!elementwise)).max().unwrap_or(0);
     }
     let mut parent: Vec<usize> = (0..g.ops.len()).collect();
@@ -108,10 +109,10 @@ pub fn groups(g: &Graph, roots: &Roots) -> Vec<Vec<usize>> {
         }
         i
     }
-    for (i, op) in g.ops.iter().enumerate().filter(|(_, op)| op.kind.is_elementwise()) {
-        for x in op.kind.operands() {
+    for (i, op) in g.ops.iter().enumerate().filter(|(_, op)| op.op.is_elementwise()) {
+        for x in op.op.operands() {
             if roots.constant(x).is_none()
-                && g.ops[definer[x]].kind.is_elementwise()
+                && g.ops[definer[x]].op.is_elementwise()
                 && level[definer[x]] == level[i]
             {
                 let (a, b) = (find(&mut parent, i), find(&mut parent, definer[x]));
@@ -121,7 +122,7 @@ pub fn groups(g: &Graph, roots: &Roots) -> Vec<Vec<usize>> {
     }
     let mut by_root: std::collections::BTreeMap<usize, Vec<usize>> = Default::default();
     for i in 0..g.ops.len() {
-        if g.ops[i].kind.is_elementwise() {
+        if g.ops[i].op.is_elementwise() {
             let r = find(&mut parent, i);
             by_root.entry(r).or_default().push(i);
         }
@@ -131,7 +132,7 @@ pub fn groups(g: &Graph, roots: &Roots) -> Vec<Vec<usize>> {
 
 /// Compiles one group. `exported` says which values others read, `published` what range verifiers hold outputs to.
 pub fn build(
-    g: &Graph,
+    g: &Circuit,
     roots: &Roots,
     ops: &[usize],
     exported: &dyn Fn(ValueId) -> bool,
@@ -155,7 +156,7 @@ pub fn build(
         len: 0,
     };
     let first = &g.ops[ops[0]];
-    let shape_of = first.results.first().copied().unwrap_or_else(|| first.kind.operands()[0]);
+    let shape_of = first.results.first().copied().unwrap_or_else(|| first.op.operands()[0]);
     b.len = g.values[shape_of].len();
     for i in ops {
         b.op(*i, ops)?;
@@ -189,7 +190,7 @@ pub fn build(
 }
 
 struct Builder<'a> {
-    g: &'a Graph,
+    g: &'a Circuit,
     roots: &'a Roots,
     published: &'a HashMap<ValueId, (i64, i64)>,
     buses: &'a mut Buses,
@@ -255,9 +256,10 @@ impl Builder<'_> {
 
     fn op(&mut self, i: usize, group: &[usize]) -> Result<(), PlaceError> {
         let op = &self.g.ops[i];
-        self.sources.push(op.source.clone());
-        match &op.kind {
-            Kind::Affine { terms, constant } => {
+        let source = op.source();
+        self.sources.push(source.clone());
+        match &op.op {
+            CircuitOp::Affine { terms, constant } => {
                 let mut e = Expr::constant(*constant);
                 let mut regs = vec![];
                 for (c, x) in terms {
@@ -268,7 +270,7 @@ impl Builder<'_> {
                 let r = self.step(KernelStep::Affine(regs, *constant));
                 self.define(op.results[0], e, r);
             }
-            Kind::Mul { a, b } => {
+            CircuitOp::Mul { a, b } => {
                 let ((ae, ar), (be, br)) = (self.operand(*a)?, self.operand(*b)?);
                 let product = ae.times(&be);
                 let r = self.step(KernelStep::Mul(ar, br));
@@ -277,21 +279,21 @@ impl Builder<'_> {
                 } else {
                     let c = self.column("product", r);
                     self.k.constraints.push(product.plus(&Expr::witness(c).scale(-1)));
-                    self.constraint_sources.push(op.source.clone());
+                    self.constraint_sources.push(source.clone());
                     self.define(op.results[0], Expr::witness(c), r);
                 }
             }
-            Kind::Split { x, shift } => {
+            CircuitOp::Split { x, shift } => {
                 let (xe, xr) = self.operand(*x)?;
                 let (hi, lo) = (op.results[0], op.results[1]);
                 let (rh, rl) = (self.step(KernelStep::Hi(xr, *shift)), self.step(KernelStep::Lo(xr, *shift)));
                 let (ch, cl) = (self.column("hi", rh), self.column("lo", rl));
                 let whole = Expr::witness(ch).scale(1 << shift).plus(&Expr::witness(cl));
                 self.k.constraints.push(xe.plus(&whole.scale(-1)));
-                self.constraint_sources.push(op.source.clone());
-                let bus = self.buses.range(0, (1 << shift) - 1, &op.source)?;
+                self.constraint_sources.push(source.clone());
+                let bus = self.buses.range(0, (1 << shift) - 1, &source)?;
                 self.k.lookups.push((bus, vec![Expr::witness(cl)]));
-                self.lookup_sources.push(op.source.clone());
+                self.lookup_sources.push(source.clone());
                 // hi is in range already when it is the key of a table whose domain is small enough, or such an output
                 let bound = (tessera_api::field::MODULUS >> 2) as i128 >> shift;
                 let small = |(a, b): (i64, i64)| (a as i128).abs() < bound && (b as i128).abs() < bound;
@@ -299,40 +301,49 @@ impl Builder<'_> {
                     && !self.published.get(&hi).is_some_and(|range| small(*range))
                 {
                     let v = &self.g.values[hi];
-                    let bus = self.buses.range(v.lo, v.hi, &op.source)?;
+                    let bus = self.buses.range(v.lo, v.hi, &source)?;
                     self.k.lookups.push((bus, vec![Expr::witness(ch)]));
-                    self.lookup_sources.push(op.source.clone());
+                    self.lookup_sources.push(source.clone());
                 }
                 self.define(hi, Expr::witness(ch), rh);
                 self.define(lo, Expr::witness(cl), rl);
             }
-            Kind::Max { xs } => {
+            CircuitOp::Max { xs } => {
                 let reach = self.reach(xs, op.results[0]);
-                let bus = self.buses.range(0, self.differences(reach), &op.source)?;
+                let bus = self.buses.range(0, self.differences(reach), &source)?;
                 let mut lanes = xs.iter().map(|x| self.operand(*x)).collect::<Result<Vec<_>, _>>()?;
                 while lanes.len() > 1 {
                     let parts = lanes.len().div_ceil(MAX_LANES);
                     let size = lanes.len().div_ceil(parts);
-                    lanes = lanes.chunks(size).map(|part| self.maximum(part, bus, &op.source)).collect();
+                    lanes = lanes.chunks(size).map(|part| self.maximum(part, bus, &source)).collect();
                 }
                 let (e, r) = lanes.swap_remove(0);
                 self.define(op.results[0], e, r);
             }
-            Kind::Lookup { x, table } => {
+            CircuitOp::Lookup { x, table, .. } => {
                 let (xe, xr) = self.operand(*x)?;
-                let bus = self.buses.function(self.g, table, &op.source)?;
+                let bus = self.buses.function(self.g, table, &source)?;
                 let r = self.step(KernelStep::Lookup(bus, xr));
                 let c = self.column("out", r);
                 self.k.lookups.push((bus, vec![xe, Expr::witness(c)]));
-                self.lookup_sources.push(op.source.clone());
+                self.lookup_sources.push(source.clone());
                 self.define(op.results[0], Expr::witness(c), r);
             }
-            Kind::AssertZero { x } => {
+            CircuitOp::AssertZero { x } => {
                 let (xe, _) = self.operand(*x)?;
                 self.k.constraints.push(xe);
-                self.constraint_sources.push(op.source.clone());
+                self.constraint_sources.push(source.clone());
             }
-            _ => return Err(PlaceError::Invalid(format!("{}: not an elementwise operation", op.source))),
+            CircuitOp::Input { .. }
+            | CircuitOp::Output { .. }
+            | CircuitOp::Weight { .. }
+            | CircuitOp::Constant { .. }
+            | CircuitOp::Contract { .. }
+            | CircuitOp::Table { .. }
+            | CircuitOp::View { .. }
+            | CircuitOp::Concat { .. } => {
+                return Err(PlaceError::Invalid(format!("{source}: not an elementwise operation")));
+            }
         }
         Ok(())
     }
@@ -376,9 +387,9 @@ impl Builder<'_> {
 
     /// The last number of a range 0.. that holds differences up to `reach`: one that there is anyway, if any.
     fn differences(&self, reach: i64) -> i64 {
-        let known = |op: &Op| match &op.kind {
-            Kind::Split { shift, .. } => Some((1i64 << shift) - 1),
-            Kind::Lookup { table, .. } => {
+        let known = |op: &Node<CircuitOp<ValueId>>| match &op.op {
+            CircuitOp::Split { shift, .. } => Some((1i64 << shift) - 1),
+            CircuitOp::Lookup { table, .. } => {
                 self.g.tables.get(table).map(domain_of).filter(|keys| keys.0 == 0).map(|keys| keys.1)
             }
             _ => None,
@@ -391,9 +402,9 @@ impl Builder<'_> {
     fn keyed(&self, v: ValueId, group: &[usize]) -> Option<(i64, i64)> {
         group.iter().find_map(|j| {
             let op = &self.g.ops[*j];
-            match &op.kind {
-                Kind::Lookup { x, table } if *x == v => self.g.tables.get(table).map(domain_of),
-                Kind::Max { xs } if xs.contains(&v) => {
+            match &op.op {
+                CircuitOp::Lookup { x, table, .. } if *x == v => self.g.tables.get(table).map(domain_of),
+                CircuitOp::Max { xs } if xs.contains(&v) => {
                     let (lo, hi) = self.keyed(op.results[0], group)?;
                     let last = self.differences(self.reach(xs, op.results[0]));
                     let levels = xs.len().ilog(MAX_LANES) as i64 + 1;

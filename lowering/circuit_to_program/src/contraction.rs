@@ -10,8 +10,8 @@
 //! not, carries it. Strides are chosen as small as that rule allows: aliases fall on borders only. Positions of X within a
 //! segment are always distinct.
 use crate::PlaceError;
-use crate::graph::{Graph, ValueId};
 use std::collections::HashSet;
+use tessera_circuit::graph::{Circuit, ValueId};
 use tessera_circuit::semantics::contract::{ContractSpec, ResultIndex};
 use tessera_circuit::semantics::row_major;
 
@@ -82,7 +82,7 @@ struct Axis {
 impl Contraction {
     /// Lays out one contraction. `wanted[i]` says whether element i of Y is read; `batch` proofs share the table.
     pub fn new(
-        g: &Graph,
+        g: &Circuit,
         (y, x, w): (ValueId, ValueId, ValueId),
         spec: &ContractSpec,
         wanted: &[bool],

@@ -1,21 +1,20 @@
 //! Circuit to Program: decides where every value lies (placement) and writes the relation that a backend proves.
 //!
-//! Stages: `read` (IR to plain graph) → `roots` (views resolved) → `placement` (contractions, clusters, widths by cost) →
+//! Stages: the dialect's plain [`Circuit`] → `roots` (views resolved) → `placement` (contractions, clusters, widths by cost) →
 //! `emit` (tables, folds, equations, witness plan).
 //!
-//! Invariants: only `read.rs` sees MLIR; the Program returned passes `Program::validate`.
+//! Invariants: nothing here sees MLIR; the Program returned passes `Program::validate`.
 pub mod buses;
 pub mod cluster;
 pub mod contraction;
 mod emit;
-pub mod graph;
 mod pack;
 pub mod placement;
-mod read;
 pub mod roots;
 mod tables;
 
 use tessera_api::{Prices, Program, WitnessPlan};
+use tessera_circuit::graph::Circuit;
 
 /// Why a circuit cannot be placed.
 #[derive(Debug, thiserror::Error)]
@@ -97,14 +96,14 @@ pub fn place(
     params: &tessera_mlir::params::Params,
     options: &PlaceOptions,
 ) -> Result<Placed, PlaceError> {
-    place_graph(&read::read(module, params)?, options)
+    place_graph(&Circuit::read(module.as_operation(), params)?, options)
 }
 
 /// Places a circuit given as plain data.
 ///
 /// # Errors
 /// As [`place`].
-pub fn place_graph(g: &graph::Graph, options: &PlaceOptions) -> Result<Placed, PlaceError> {
+pub fn place_graph(g: &Circuit, options: &PlaceOptions) -> Result<Placed, PlaceError> {
     if options.batch == 0 || options.batch > 1 << 16 {
         return Err(PlaceError::Invalid(format!(
             "a batch of {} is not possible; choose 1 to 65536",

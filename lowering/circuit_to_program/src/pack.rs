@@ -18,10 +18,10 @@
 use crate::buses::Buses;
 use crate::cluster::Cluster;
 use crate::contraction::Contraction;
-use crate::graph::{Graph, ValueId};
 use crate::roots::{Element, Roots};
 use std::collections::{HashMap, HashSet};
 use tessera_api::{Cell, Expr};
+use tessera_circuit::graph::{Circuit, ValueId};
 
 /// Integers in a cell where channels are packed.
 pub const FACTOR: usize = 2;
@@ -30,7 +30,7 @@ pub const RADIX_BITS: u32 = 32;
 
 /// Whether the channels of a contraction may share cells as its `pack` says.
 pub fn possible(
-    g: &Graph,
+    g: &Circuit,
     roots: &Roots,
     clusters: &[Vec<Cluster>],
     (outputs, published): (&[(String, ValueId)], &HashMap<ValueId, (i64, i64)>),

@@ -6,12 +6,15 @@
 use crate::buses::Buses;
 use crate::cluster::{self, Cluster};
 use crate::contraction::Contraction;
-use crate::graph::{Graph, Kind, ValueId};
 use crate::roots::{Element, Roots};
 use crate::{PlaceError, PlaceOptions, log_height, pack, tables};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use tessera_api::Prices;
+use tessera_circuit::CircuitOp;
+use tessera_circuit::graph::{Circuit, ValueId};
+use tessera_circuit::ops::Visibility;
+use tessera_circuit::semantics::ContractSpec;
 
 /// Everything decided, nothing emitted.
 pub struct Placement {
@@ -42,15 +45,15 @@ pub struct Placement {
 }
 
 /// Decides. Every unsupported operation is reported, not the first.
-pub fn place(g: &Graph, options: &PlaceOptions) -> Result<Placement, PlaceError> {
+pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceError> {
     let roots = Roots::new(g)?;
     refuse_unsupported(g, &roots)?;
     let batch = options.batch;
     let (mut inputs, mut outputs) = (vec![], vec![]);
     for op in &g.ops {
-        match &op.kind {
-            Kind::Input { name, .. } => inputs.push((name.clone(), op.results[0])),
-            Kind::Output { x, name, .. } => outputs.push((name.clone(), *x)),
+        match &op.op {
+            CircuitOp::Input { name, .. } => inputs.push((name.clone(), op.results[0])),
+            CircuitOp::Output { x, name, .. } => outputs.push((name.clone(), *x)),
             _ => {}
         }
     }
@@ -69,7 +72,7 @@ pub fn place(g: &Graph, options: &PlaceOptions) -> Result<Placement, PlaceError>
     let clusters: Vec<Vec<Cluster>> =
         clusters.into_iter().flat_map(|c| tables::split(c, batch, &options.prices)).collect();
     let contraction_results: HashSet<ValueId> =
-        g.ops.iter().filter(|o| matches!(o.kind, Kind::Contract { .. })).map(|o| o.results[0]).collect();
+        g.ops.iter().filter(|o| matches!(o.op, CircuitOp::Contract { .. })).map(|o| o.results[0]).collect();
     // which elements of each contraction's result are read, and that none is read twice
     let mut wanted: HashMap<ValueId, Vec<bool>> =
         contraction_results.iter().map(|y| (*y, vec![false; g.values[*y].len()])).collect();
@@ -93,9 +96,11 @@ pub fn place(g: &Graph, options: &PlaceOptions) -> Result<Placement, PlaceError>
     let mut contractions = vec![];
     let mut borders = vec![];
     for op in &g.ops {
-        let Kind::Contract { x, w, spec } = &op.kind else { continue };
+        let CircuitOp::Contract { x, w, maps } = &op.op else { continue };
         let y = op.results[0];
-        let mut c = Contraction::new(g, (y, *x, *w), spec, &wanted[&y], batch, &op.source)?;
+        let spec = ContractSpec::from_maps(maps, &g.values[*x].shape, &g.values[*w].shape)
+            .map_err(PlaceError::Invalid)?;
+        let mut c = Contraction::new(g, (y, *x, *w), &spec, &wanted[&y], batch, &op.source())?;
         c.pack = pack::FACTOR;
         if !options.pack
             || options.committed
@@ -126,39 +131,36 @@ pub fn place(g: &Graph, options: &PlaceOptions) -> Result<Placement, PlaceError>
 }
 
 /// All operations that cannot be placed, at once.
-fn refuse_unsupported(g: &Graph, roots: &Roots) -> Result<(), PlaceError> {
+fn refuse_unsupported(g: &Circuit, roots: &Roots) -> Result<(), PlaceError> {
     let definer = g.definers();
     let mut bad = vec![];
     for op in &g.ops {
-        match &op.kind {
-            Kind::Input { name, public: false } => bad.push((
-                op.source.clone(),
+        match &op.op {
+            CircuitOp::Input { name, visibility: Visibility::Private, .. } => bad.push((
+                op.source(),
                 format!("the private input {name:?}: inputs are public in this version"),
             )),
-            Kind::Output { name, public: false, .. } => bad.push((
-                op.source.clone(),
+            CircuitOp::Output { name, visibility: Visibility::Private, .. } => bad.push((
+                op.source(),
                 format!("the private output {name:?}: outputs are public in this version"),
             )),
-            Kind::Contract { x, w, .. } => {
+            CircuitOp::Contract { x, w, .. } => {
                 if roots.constant(*w).is_none() {
                     bad.push((
-                        op.source.clone(),
+                        op.source(),
                         "a product of two computed tensors: the second operand must be known at setup".into(),
                     ));
                 }
                 if roots.constant(*x).is_some() {
-                    bad.push((
-                        op.source.clone(),
-                        "a product of two constants; fold it before placement".into(),
-                    ));
+                    bad.push((op.source(), "a product of two constants; fold it before placement".into()));
                 } else {
                     let direct = (0..g.values[*x].len()).any(|i| match roots.element(*x, i) {
-                        Element::Of(r, _) => matches!(g.ops[definer[r]].kind, Kind::Contract { .. }),
+                        Element::Of(r, _) => matches!(g.ops[definer[r]].op, CircuitOp::Contract { .. }),
                         Element::Zero => false,
                     });
                     if direct {
                         bad.push((
-                            op.source.clone(),
+                            op.source(),
                             "a matrix product of another one's accumulators; requantize in between".into(),
                         ));
                     }
@@ -171,7 +173,7 @@ fn refuse_unsupported(g: &Graph, roots: &Roots) -> Result<(), PlaceError> {
 }
 
 /// Values whose elements are all outputs, with the range that verifiers hold them to.
-fn published(g: &Graph, roots: &Roots, outputs: &[(String, ValueId)]) -> HashMap<ValueId, (i64, i64)> {
+fn published(g: &Circuit, roots: &Roots, outputs: &[(String, ValueId)]) -> HashMap<ValueId, (i64, i64)> {
     let mut seen: HashMap<ValueId, (Vec<bool>, i64, i64)> = HashMap::new();
     for v in outputs.iter().map(|o| o.1).filter(|v| roots.constant(*v).is_none()) {
         for e in 0..g.values[v].len() {
@@ -188,7 +190,7 @@ fn published(g: &Graph, roots: &Roots, outputs: &[(String, ValueId)]) -> HashMap
 }
 
 /// Values of clusters that something outside their own cluster reads.
-fn exported_values(g: &Graph, roots: &Roots, groups: &[Vec<usize>]) -> HashSet<ValueId> {
+fn exported_values(g: &Circuit, roots: &Roots, groups: &[Vec<usize>]) -> HashSet<ValueId> {
     let mut group_of = vec![usize::MAX; g.ops.len()];
     for (k, ops) in groups.iter().enumerate() {
         ops.iter().for_each(|i| group_of[*i] = k);
@@ -196,10 +198,10 @@ fn exported_values(g: &Graph, roots: &Roots, groups: &[Vec<usize>]) -> HashSet<V
     let definer = g.definers();
     let mut out = HashSet::new();
     for (i, op) in g.ops.iter().enumerate() {
-        if matches!(op.kind, Kind::View { .. } | Kind::Concat { .. }) {
+        if matches!(op.op, CircuitOp::View { .. } | CircuitOp::Concat { .. }) {
             continue;
         }
-        for x in op.kind.operands() {
+        for x in op.op.operands() {
             if roots.constant(x).is_some() {
                 continue;
             }
@@ -209,7 +211,7 @@ fn exported_values(g: &Graph, roots: &Roots, groups: &[Vec<usize>]) -> HashSet<V
             }
             for e in 0..g.values[x].len() {
                 if let Element::Of(r, _) = roots.element(x, e)
-                    && g.ops[definer[r]].kind.is_elementwise()
+                    && g.ops[definer[r]].op.is_elementwise()
                 {
                     out.insert(r);
                 }

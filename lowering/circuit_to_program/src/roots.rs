@@ -5,8 +5,9 @@
 //!
 //! Invariants: `of(v)` has one entry per element of v; constants are folded to data.
 use crate::PlaceError;
-use crate::graph::{Graph, Kind, ValueId};
 use std::sync::Arc;
+use tessera_circuit::CircuitOp;
+use tessera_circuit::graph::{Circuit, ValueId};
 
 /// Where an element comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,12 +36,19 @@ pub struct Roots {
 
 impl Roots {
     /// Resolves all views and concatenations.
-    pub fn new(g: &Graph) -> Result<Roots, PlaceError> {
+    pub fn new(g: &Circuit) -> Result<Roots, PlaceError> {
         let mut r = Roots { origin: vec![Origin::Root; g.values.len()] };
         for op in &g.ops {
-            match &op.kind {
-                Kind::Constant(data) => r.origin[op.results[0]] = Origin::Constant(data.clone()),
-                Kind::View { x, sources } => {
+            match &op.op {
+                CircuitOp::Weight { .. } | CircuitOp::Constant { .. } => {
+                    let v = op.results[0];
+                    let data = g.known.get(&v).ok_or_else(|| {
+                        PlaceError::Invalid(format!("{}: its values are not known", op.source()))
+                    })?;
+                    r.origin[v] = Origin::Constant(data.clone());
+                }
+                CircuitOp::View { x, view } => {
+                    let sources = view.sources();
                     let pick = |i: i64| usize::try_from(i).ok();
                     r.origin[op.results[0]] = match &r.origin[*x] {
                         Origin::Constant(d) => Origin::Constant(Arc::new(
@@ -54,7 +62,7 @@ impl Roots {
                         )),
                     };
                 }
-                Kind::Concat { xs, axis } => {
+                CircuitOp::Concat { xs, axis } => {
                     let outer: usize = g.values[op.results[0]].shape[..*axis].iter().product();
                     if xs.iter().all(|x| matches!(r.origin[*x], Origin::Constant(_))) {
                         let mut d = vec![];
@@ -75,7 +83,7 @@ impl Roots {
                             if let Origin::Constant(c) = &r.origin[*x] {
                                 if c.iter().any(|v| *v != 0) {
                                     return Err(PlaceError::unsupported(
-                                        &op.source,
+                                        &op.source(),
                                         "a concatenation of computed values with non-zero constants",
                                     ));
                                 }

@@ -90,7 +90,7 @@ impl<'c, 'a> Emit<'c, 'a> {
         }
         // A view of a view is one view where a single one can say it.
         if let Some(op) = rewrite::defining_op(x)
-            && let Some(CircuitOp::View { x: inner, view: first }) = CircuitOp::view(op)?
+            && let Some(CircuitOp::View { x: inner, view: first }) = CircuitOp::decode(op)?
             && let Some(both) = view.after(&first)
         {
             return self.view(inner, &both);
@@ -133,7 +133,7 @@ impl<'c, 'a> Emit<'c, 'a> {
         w: Value<'c, 'a>,
         spec: &ContractSpec,
     ) -> Result<Value<'c, 'a>> {
-        self.value(ops::contract(self.location, x, w, &spec.maps(), None))
+        self.value(ops::contract(self.location, x, w, &spec.maps()))
     }
 
     /// The part of x above its low `shift` bits.

@@ -81,7 +81,7 @@ struct Absorb<'r, 'c, 'a> {
 
 impl<'c, 'a> Absorb<'_, 'c, 'a> {
     fn rewrite(&mut self, op: OperationRef<'c, 'a>) -> Result<()> {
-        let new = match CircuitOp::view(op)? {
+        let new = match CircuitOp::decode(op)? {
             Some(CircuitOp::Mul { a, b }) => match self.product(a, b)? {
                 Some(product) => Some(product),
                 None => self.product(b, a)?,
@@ -154,7 +154,7 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
         if known {
             return self.scaled_known(x, factors);
         }
-        match CircuitOp::view(op)? {
+        match CircuitOp::decode(op)? {
             Some(CircuitOp::Contract { x, w, maps, .. }) => self.scaled_contract(op, (x, w), &maps, factors),
             Some(CircuitOp::Affine { terms, constant }) if !self.analysis.is_maximum(op)? => {
                 let k = match *factors {
@@ -188,7 +188,7 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
         let Some(channels) = by_channel(&spec, factors) else { return Ok(None) };
         let Some(scaled) = scale(&weights, &channels) else { return Ok(None) };
         let w = self.known(w, &w_shape, &scaled)?;
-        self.write(ops::contract(op.location(), x, w, &spec.maps(), None)).map(Some)
+        self.write(ops::contract(op.location(), x, w, &spec.maps())).map(Some)
     }
 
     /// A known value times its factors.
@@ -295,7 +295,7 @@ fn scale(values: &[i64], factors: &[i64]) -> Option<Vec<i64>> {
 /// The parameter that a known value is made from; `None` where it is made from constants.
 fn source(value: Value) -> Result<Option<String>> {
     let Some(op) = rewrite::defining_op(value) else { return Ok(None) };
-    match CircuitOp::view(op)? {
+    match CircuitOp::decode(op)? {
         Some(CircuitOp::Weight { global, .. }) => Ok(Some(global)),
         Some(CircuitOp::View { x, .. }) => source(x),
         _ => Ok(None),

@@ -87,27 +87,6 @@ fn merge(op: OperationRef) -> Result<bool> {
     Ok(true)
 }
 
-/// An elementwise op on other operands, of `shape`; `None` for other ops.
-fn elementwise<'c, 'a>(
-    op: &CircuitOp<'c, 'a>,
-    xs: &[Value<'c, 'a>],
-    shape: &[usize],
-) -> Option<CircuitOp<'c, 'a>> {
-    Some(match (op, xs) {
-        (CircuitOp::Affine { terms, constant }, _) => {
-            let terms = terms.iter().map(|&(c, _)| c).zip(xs.iter().copied()).collect();
-            CircuitOp::Affine { terms, constant: *constant }
-        }
-        (CircuitOp::Max { .. }, _) => CircuitOp::Max { xs: xs.to_vec() },
-        (CircuitOp::Mul { .. }, &[a, b]) => CircuitOp::Mul { a, b },
-        (CircuitOp::Split { shift, .. }, &[x]) => CircuitOp::Split { x, shift: *shift },
-        (CircuitOp::Lookup { table, ty, .. }, &[x]) => {
-            CircuitOp::Lookup { x, table: table.clone(), ty: CircuitType::new(shape, ty.lo, ty.hi) }
-        }
-        _ => return None,
-    })
-}
-
 /// A view of an op's results that is to be computed on its own.
 struct Lane<'c, 'a> {
     view: View,
@@ -116,9 +95,8 @@ struct Lane<'c, 'a> {
 }
 
 fn hoist(op: OperationRef) -> Result<bool> {
-    let Some(decoded) = CircuitOp::view(op)? else { return Ok(false) };
-    let operands = decoded.operands();
-    if elementwise(&decoded, &operands, &[]).is_none() {
+    let Some(decoded) = CircuitOp::decode(op)? else { return Ok(false) };
+    if !decoded.is_elementwise() {
         return Ok(false);
     }
     let results: Vec<Value> = op.results().map(OperationResult::into).collect();
@@ -142,14 +120,10 @@ fn hoist(op: OperationRef) -> Result<bool> {
     lanes.reverse();
     let cursor = Cursor::before(op);
     for lane in &lanes {
-        let viewed = operands
-            .iter()
-            .map(|&x| {
-                let (x, view) = compose(x, &lane.view)?;
-                cursor.value(ops::view(op.location(), x, &view))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let Some(copy) = elementwise(&decoded, &viewed, &lane.view.shape) else { return Ok(false) };
+        let copy = decoded.clone().try_map(|x| {
+            let (x, view) = compose(x, &lane.view)?;
+            cursor.value(ops::view(op.location(), x, &view))
+        })?;
         let copy = cursor.insert(copy.build(op.location())?);
         for (index, new) in copy.results().enumerate() {
             let new: Value = new.into();

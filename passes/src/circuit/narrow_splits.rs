@@ -105,7 +105,7 @@ struct Use<'c, 'a> {
 
 impl<'c, 'a> Site<'c, 'a> {
     fn read(analysis: &Analysis, op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
-        let Some(CircuitOp::Split { x, shift: low }) = CircuitOp::view(op)? else { return Ok(None) };
+        let Some(CircuitOp::Split { x, shift: low }) = CircuitOp::decode(op)? else { return Ok(None) };
         let [high, rest]: [Value; 2] = [op.result(0)?.into(), op.result(1)?.into()];
         let proven = analysis.hull(x)?;
         // a tighter interval than is proven says something, which would be lost
@@ -115,7 +115,7 @@ impl<'c, 'a> Site<'c, 'a> {
         let mut site: Option<Self> = None;
         // latest first
         for (lookup, _) in rewrite::users(high).into_iter().rev() {
-            let Some(CircuitOp::Lookup { table, .. }) = CircuitOp::view(lookup)? else { return Ok(None) };
+            let Some(CircuitOp::Lookup { table, .. }) = CircuitOp::decode(lookup)? else { return Ok(None) };
             let Some(f) = analysis.tables().get(&table) else { return Ok(None) };
             let TableFunction::Clamp { offset, shift, min, max, .. } = *f else { return Ok(None) };
             let site = match &mut site {
@@ -149,7 +149,7 @@ impl<'c, 'a> Site<'c, 'a> {
         let constant = more + (self.offset << self.low);
         // what it is now: a lookup that was replaced may have made it
         let x = need_operand(self.split, 0)?;
-        let known = rewrite::defining_op(x).map_or(Ok(None), CircuitOp::view)?;
+        let known = rewrite::defining_op(x).map_or(Ok(None), CircuitOp::decode)?;
         let (terms, constant) = match known {
             // an affine form of one is written as one
             Some(CircuitOp::Affine { terms, constant: k }) if k.checked_add(constant).is_some() => {
@@ -203,7 +203,7 @@ impl Use<'_, '_> {
 fn is_public(value: Value) -> bool {
     let users = rewrite::users(value);
     !users.is_empty()
-        && users.into_iter().all(|(user, _)| match CircuitOp::view(user) {
+        && users.into_iter().all(|(user, _)| match CircuitOp::decode(user) {
             Ok(Some(CircuitOp::Output { visibility: Visibility::Public, .. })) => true,
             Ok(Some(CircuitOp::View { .. })) => user.results().all(|r: OperationResult| is_public(r.into())),
             _ => false,
@@ -267,7 +267,7 @@ impl Tables {
     fn of_others(module: OperationRef, sites: &[(&Site, Limbs)]) -> Result<Self> {
         let mut kept = BTreeSet::new();
         for op in rewrite::all_ops(module) {
-            if let Some(CircuitOp::Lookup { table, .. }) = CircuitOp::view(op)?
+            if let Some(CircuitOp::Lookup { table, .. }) = CircuitOp::decode(op)?
                 && !rewrite::is_unused(op)
                 && !sites.iter().flat_map(|(site, _)| &site.uses).any(|u| u.lookup == op)
             {
@@ -297,7 +297,7 @@ impl Tables {
     /// Declares the new tables, and no table that nothing reads.
     fn declare(self, module: OperationRef, main: Func) -> Result<()> {
         for op in rewrite::all_ops(module) {
-            if let Some(CircuitOp::Table { name, .. }) = CircuitOp::view(op)?
+            if let Some(CircuitOp::Table { name, .. }) = CircuitOp::decode(op)?
                 && !self.kept.contains(&name)
             {
                 rewrite::erase(op);

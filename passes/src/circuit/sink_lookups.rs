@@ -99,7 +99,7 @@ impl<'c, 'a> Tree<'c, 'a> {
     /// Adds what computes a value; whether all of it belongs to a tree.
     fn collect(&mut self, analysis: &Analysis, value: Value<'c, 'a>) -> Result<bool> {
         let Some(op) = rewrite::defining_op(value) else { return Ok(false) };
-        let more = match CircuitOp::view(op)? {
+        let more = match CircuitOp::decode(op)? {
             Some(CircuitOp::Lookup { x, table, .. }) if self.keys.is_empty() || self.table == table => {
                 self.table = table;
                 self.keys.push(x);
@@ -129,7 +129,7 @@ impl<'c, 'a> Tree<'c, 'a> {
         for &key in &self.keys {
             keys = keys.max(CircuitType::of(key)?.interval());
             if let Some(op) = rewrite::defining_op(key)
-                && let Some(CircuitOp::Split { shift, .. }) = CircuitOp::view(op)?
+                && let Some(CircuitOp::Split { shift, .. }) = CircuitOp::decode(op)?
                 && (f.domain().hi - f.domain().lo + 1) > 1 << MOST_BITS.saturating_sub(shift)
             {
                 return Ok(false);

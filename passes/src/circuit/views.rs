@@ -7,7 +7,7 @@ use tessera_mlir::{Result, rewrite};
 
 /// The view an op is, with what it views.
 pub(super) fn view_of<'c, 'a>(op: OperationRef<'c, 'a>) -> Result<Option<(Value<'c, 'a>, View)>> {
-    match CircuitOp::view(op)? {
+    match CircuitOp::decode(op)? {
         Some(CircuitOp::View { x, view }) => Ok(Some((x, view))),
         _ => Ok(None),
     }

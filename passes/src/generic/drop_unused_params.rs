@@ -32,7 +32,7 @@ impl Pass for DropUnusedParams {
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let mut read = BTreeSet::new();
         for op in rewrite::all_ops(module) {
-            let weight = match CircuitOp::view(op)? {
+            let weight = match CircuitOp::decode(op)? {
                 Some(CircuitOp::Weight { global, .. }) => Some(global),
                 _ => None,
             };

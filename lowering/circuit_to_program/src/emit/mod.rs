@@ -16,7 +16,6 @@ mod plan;
 mod tables;
 
 use crate::PlaceError;
-use crate::graph::{Graph, ValueId};
 use crate::log_height;
 use crate::placement::Placement;
 use crate::roots::Element;
@@ -25,6 +24,7 @@ use tessera_api::{
     Equation, EquationTerm, FixedColumn, Fold, Lane, Operand, Program, Public, Role, Seq, Table, Term,
     Variable, WitnessColumn, WitnessPlan,
 };
+use tessera_circuit::graph::{Circuit, ValueId};
 
 /// Exponents of (z, s, d, t).
 type Exps = [i64; 4];
@@ -83,7 +83,7 @@ impl Uses {
 }
 
 struct Emitter<'a> {
-    g: &'a Graph,
+    g: &'a Circuit,
     p: &'a Placement,
     program: Program,
     plan: WitnessPlan,
@@ -97,7 +97,7 @@ struct Emitter<'a> {
     next_use: i64,
 }
 
-pub(crate) fn emit(g: &Graph, p: &Placement) -> Result<(Program, WitnessPlan), PlaceError> {
+pub(crate) fn emit(g: &Circuit, p: &Placement) -> Result<(Program, WitnessPlan), PlaceError> {
     let program = Program {
         version: tessera_api::VERSION,
         constants: vec![],

@@ -4,10 +4,10 @@
 use super::Emitter;
 use crate::PlaceError;
 use crate::cluster::{Cluster, KernelStep};
-use crate::graph::ValueId;
 use crate::roots::Element;
 use std::collections::BTreeMap;
 use tessera_api::{ContractLoop, Role, RowOp, RowStep, Run, Seq, Step};
+use tessera_circuit::graph::ValueId;
 
 impl Emitter<'_> {
     pub(super) fn steps(

@@ -101,7 +101,7 @@ impl Graph {
 impl Node {
     fn of(op: OperationRef) -> Result<Self> {
         let name = op_name(op);
-        let (title, is_port) = match CircuitOp::view(op)? {
+        let (title, is_port) = match CircuitOp::decode(op)? {
             Some(CircuitOp::Input { name: port, .. } | CircuitOp::Output { name: port, .. }) => {
                 (format!("{name} {port}"), true)
             }
@@ -130,7 +130,7 @@ fn results<'c: 'a, 'a>(op: &OperationRef<'c, 'a>) -> impl Iterator<Item = Value<
 fn constants(ops: &[OperationRef]) -> Result<HashSet<*const c_void>> {
     let mut constants = HashSet::new();
     for op in ops {
-        let is_input = matches!(CircuitOp::view(*op)?, Some(CircuitOp::Input { .. }));
+        let is_input = matches!(CircuitOp::decode(*op)?, Some(CircuitOp::Input { .. }));
         let reads_constants = op
             .operands()
             .all(|operand| defining_op(operand).is_some_and(|maker| constants.contains(&key(&maker))));
@@ -152,7 +152,7 @@ fn origin(constant: OperationRef) -> Result<String> {
     if let Some(name) = loaded_global(constant) {
         return Ok(name);
     }
-    match (CircuitOp::view(constant)?, constant.operands().next().and_then(defining_op)) {
+    match (CircuitOp::decode(constant)?, constant.operands().next().and_then(defining_op)) {
         (Some(CircuitOp::Weight { global, .. }), _) => Ok(global),
         (_, Some(maker)) => origin(maker),
         _ => Ok("constant".to_owned()),

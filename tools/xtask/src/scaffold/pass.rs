@@ -19,7 +19,7 @@ const ROOMS: [Room; 4] = [
         krate: "tessera_circuit",
         op: "CircuitOp",
         equation: "1·x + 0 = x",
-        rewrite: r#"    let new = match CircuitOp::view(op)? {
+        rewrite: r#"    let new = match CircuitOp::decode(op)? {
         Some(CircuitOp::Affine { terms, constant: 0 }) if matches!(terms[..], [(1, _)]) => terms[0].1,
         _ => return Ok(false),
     };"#,

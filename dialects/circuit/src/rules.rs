@@ -1,0 +1,225 @@
+//! What holds for each op of the dialect, whatever its operands are: their order, what it is called on others, and the types of
+//! its results.
+//!
+//! Invariants:
+//! - Every `match` names every op, so that the compiler says where a new op needs its rule.
+//! - [`CircuitOp::infer`] is the one rule for types: builders, verifiers and plain graphs use it.
+
+use crate::ops::CircuitOp;
+use crate::semantics::{ContractSpec, Interval};
+use crate::types::CircuitType;
+use std::convert::Infallible;
+use tessera_mlir::{Error, Result, shape};
+
+impl<V> CircuitOp<V> {
+    /// The operands, in order.
+    pub fn operands(&self) -> Vec<V>
+    where
+        V: Clone,
+    {
+        match self {
+            Self::Input { .. } | Self::Weight { .. } | Self::Constant { .. } | Self::Table { .. } => vec![],
+            Self::Contract { x: a, w: b, .. } | Self::Mul { a, b } => vec![a.clone(), b.clone()],
+            Self::Affine { terms, .. } => terms.iter().map(|(_, x)| x.clone()).collect(),
+            Self::Concat { xs, .. } | Self::Max { xs } => xs.clone(),
+            Self::Output { x, .. }
+            | Self::Split { x, .. }
+            | Self::Lookup { x, .. }
+            | Self::View { x, .. }
+            | Self::AssertZero { x } => vec![x.clone()],
+        }
+    }
+
+    /// The same op on other operands.
+    pub fn map<U>(self, mut on: impl FnMut(V) -> U) -> CircuitOp<U> {
+        match self.try_map(|x| Ok::<_, Infallible>(on(x))) {
+            Ok(op) => op,
+            Err(never) => match never {},
+        }
+    }
+
+    /// The same op on other operands, which are visited in order.
+    ///
+    /// # Errors
+    /// The first of `on`.
+    pub fn try_map<U, E>(self, mut on: impl FnMut(V) -> Result<U, E>) -> Result<CircuitOp<U>, E> {
+        Ok(match self {
+            Self::Input { name, visibility, ty } => CircuitOp::Input { name, visibility, ty },
+            Self::Output { x, name, visibility } => CircuitOp::Output { x: on(x)?, name, visibility },
+            Self::Weight { global, stage, ty } => CircuitOp::Weight { global, stage, ty },
+            Self::Constant { values, ty } => CircuitOp::Constant { values, ty },
+            Self::Contract { x, w, maps } => CircuitOp::Contract { x: on(x)?, w: on(w)?, maps },
+            Self::Affine { terms, constant } => {
+                let terms = terms.into_iter().map(|(c, x)| Ok((c, on(x)?))).collect::<Result<_, E>>()?;
+                CircuitOp::Affine { terms, constant }
+            }
+            Self::Mul { a, b } => CircuitOp::Mul { a: on(a)?, b: on(b)? },
+            Self::Max { xs } => CircuitOp::Max { xs: xs.into_iter().map(on).collect::<Result<_, E>>()? },
+            Self::Split { x, shift } => CircuitOp::Split { x: on(x)?, shift },
+            Self::Table { name, function } => CircuitOp::Table { name, function },
+            Self::Lookup { x, table, interval } => CircuitOp::Lookup { x: on(x)?, table, interval },
+            Self::View { x, view } => CircuitOp::View { x: on(x)?, view },
+            Self::Concat { xs, axis } => {
+                CircuitOp::Concat { xs: xs.into_iter().map(on).collect::<Result<_, E>>()?, axis }
+            }
+            Self::AssertZero { x } => CircuitOp::AssertZero { x: on(x)? },
+        })
+    }
+
+    /// Whether each element of a result depends on the same element of the operands alone.
+    pub fn is_elementwise(&self) -> bool {
+        match self {
+            Self::Affine { .. }
+            | Self::Mul { .. }
+            | Self::Max { .. }
+            | Self::Split { .. }
+            | Self::Lookup { .. }
+            | Self::AssertZero { .. } => true,
+            Self::Input { .. }
+            | Self::Output { .. }
+            | Self::Weight { .. }
+            | Self::Constant { .. }
+            | Self::Contract { .. }
+            | Self::Table { .. }
+            | Self::View { .. }
+            | Self::Concat { .. } => false,
+        }
+    }
+
+    /// Whether the op only computes its results, so that it may go when nobody uses them. The others are part of the statement,
+    /// or are used by name.
+    pub fn only_computes(&self) -> bool {
+        match self {
+            Self::Input { .. } | Self::Output { .. } | Self::AssertZero { .. } | Self::Table { .. } => false,
+            Self::Weight { .. }
+            | Self::Constant { .. }
+            | Self::Contract { .. }
+            | Self::Affine { .. }
+            | Self::Mul { .. }
+            | Self::Max { .. }
+            | Self::Split { .. }
+            | Self::Lookup { .. }
+            | Self::View { .. }
+            | Self::Concat { .. } => true,
+        }
+    }
+
+    /// Whether the result may be declared tighter than what [`CircuitOp::infer`] says: operands go together in ways that types do
+    /// not say.
+    pub fn is_correlated(&self) -> bool {
+        match self {
+            Self::Contract { .. } | Self::Affine { .. } | Self::Mul { .. } => true,
+            Self::Input { .. }
+            | Self::Output { .. }
+            | Self::Weight { .. }
+            | Self::Constant { .. }
+            | Self::Max { .. }
+            | Self::Split { .. }
+            | Self::Table { .. }
+            | Self::Lookup { .. }
+            | Self::View { .. }
+            | Self::Concat { .. }
+            | Self::AssertZero { .. } => false,
+        }
+    }
+
+    /// The types of the results by the op's rule, given those of the operands: shapes, and the tightest intervals that follow.
+    ///
+    /// # Errors
+    /// When operands and attributes do not fit together, or a value could wrap the field.
+    pub fn infer(&self, type_of: impl Fn(&V) -> Result<CircuitType>) -> Result<Vec<CircuitType>>
+    where
+        V: PartialEq,
+    {
+        let of = &type_of;
+        let ty = match self {
+            Self::Input { ty, .. } | Self::Weight { ty, .. } => ty.clone(),
+            Self::Lookup { x, interval: (lo, hi), .. } => CircuitType::new(of(x)?.shape, *lo, *hi),
+            Self::Output { .. } | Self::Table { .. } | Self::AssertZero { .. } => return Ok(vec![]),
+            Self::Constant { values, ty } => {
+                let interval = Interval::around(values.iter().copied())
+                    .ok_or_else(|| Error::new("values: expected at least one"))?;
+                CircuitType::with_interval(ty.shape.clone(), interval)?
+            }
+            Self::Contract { x, w, maps } => {
+                let (x, w) = (of(x)?, of(w)?);
+                let spec = ContractSpec::from_maps(maps, &x.shape, &w.shape).map_err(Error::new)?;
+                CircuitType::with_interval(spec.result_shape(), spec.bound(x.interval(), w.interval()))?
+            }
+            Self::Affine { terms, constant } => {
+                let Some(((_, first), rest)) = terms.split_first() else {
+                    return Err(Error::new(
+                        "expected at least one term; a fixed tensor is a circuit.constant",
+                    ));
+                };
+                let shape = of(first)?.shape;
+                for (index, (_, x)) in rest.iter().enumerate() {
+                    same_shape(&shape, &of(x)?.shape, index + 1)?;
+                }
+                let mut interval = Interval::point(*constant);
+                for (coefficient, x) in terms {
+                    interval = interval + of(x)?.interval().scale(*coefficient);
+                }
+                CircuitType::with_interval(shape, interval)?
+            }
+            Self::Mul { a, b } => {
+                let (x, y) = (of(a)?, of(b)?);
+                same_shape(&x.shape, &y.shape, 1)?;
+                let product = x.interval() * y.interval();
+                // A square is not negative.
+                let interval = if a == b { Interval { lo: product.lo.max(0), ..product } } else { product };
+                CircuitType::with_interval(x.shape, interval)?
+            }
+            Self::Max { xs } => {
+                let types = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
+                let [first, rest @ ..] = &types[..] else { return Err(Error::new("nothing to compare")) };
+                if rest.is_empty() {
+                    return Err(Error::new("expected at least two operands, found 1"));
+                }
+                for (index, x) in rest.iter().enumerate() {
+                    same_shape(&first.shape, &x.shape, index + 1)?;
+                }
+                let greatest = rest.iter().fold(first.interval(), |max, x| max.max(x.interval()));
+                CircuitType::with_interval(first.shape.clone(), greatest)?
+            }
+            Self::Split { x, shift } => {
+                let (x, shift) = (of(x)?, check_shift((*shift).into())?);
+                let high = CircuitType::new(x.shape.clone(), x.lo >> shift, x.hi >> shift);
+                return Ok(vec![high, CircuitType::new(x.shape, 0, (1i64 << shift) - 1)]);
+            }
+            Self::View { x, view } => {
+                let x = of(x)?;
+                view.check(x.len()).map_err(Error::new)?;
+                let zero = Interval::point(0);
+                let interval = if view.reads_everywhere() { x.interval() } else { x.interval().hull(zero) };
+                CircuitType::with_interval(view.shape.clone(), interval)?
+            }
+            Self::Concat { xs, axis } => {
+                let types = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
+                let shapes = types.iter().map(|ty| ty.shape.as_slice()).collect::<Vec<_>>();
+                let shape = shape::concat(&shapes, *axis)?;
+                let interval =
+                    types[1..].iter().fold(types[0].interval(), |hull, ty| hull.hull(ty.interval()));
+                CircuitType::with_interval(shape, interval)?
+            }
+        };
+        Ok(vec![ty])
+    }
+}
+
+fn same_shape(expected: &[usize], found: &[usize], operand: usize) -> Result<()> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "operand {operand}: expected the shape {} of operand 0, found {}; broadcast it by a circuit.view first",
+        shape::show(expected),
+        shape::show(found)
+    )))
+}
+
+/// The number of bits of a split's low part.
+pub(crate) fn check_shift(shift: i64) -> Result<u32> {
+    let bits = u32::try_from(shift).ok().filter(|shift| (1..=62).contains(shift));
+    bits.ok_or_else(|| Error::new(format!("shift: expected a number of bits in 1..=62, found {shift}")))
+}
