@@ -26,7 +26,7 @@ fn scale(value: Value) -> f64 {
 /// The real number that one unit of a sum stands for, per channel, and whether the multiplier is exact by construction.
 fn unit(sums: Value) -> (Vec<f64>, bool) {
     let op = defining_op(sums).expect("sums come from an op");
-    match QnnOp::view(op).unwrap().expect("a qnn op") {
+    match QnnOp::decode(op).unwrap().expect("a qnn op") {
         QnnOp::Conv { x, w, .. } | QnnOp::Linear { x, w, .. } => {
             let Elem::Quant(weights) = types::of(w).unwrap().elem else { panic!("weights are quantized") };
             (weights.scales.iter().map(|s| s * scale(x)).collect(), true)
@@ -66,7 +66,7 @@ impl<'c, 'a> Trace<'c, 'a> {
             }
         }
         plan.run_observed(inputs, |step, value| {
-            let result = melior::ir::operation::OperationLike::result(&ops[step.op], 0).unwrap();
+            let result = melior::ir::operation::OperationLike::result(&ops[step.index], 0).unwrap();
             values.insert(Self::key(result.into()), value.clone());
         })
         .unwrap();
@@ -81,7 +81,7 @@ impl<'c, 'a> Trace<'c, 'a> {
     fn reals(&self, sums: Value, attrs: &RequantizeAttrs, step: f64) -> (ArrayD<f64>, ArrayD<f64>) {
         let shift = 2f64.powi(attrs.shift as i32);
         let op = defining_op(sums).expect("sums come from an op");
-        if let Some(QnnOp::Add { a, b, rhs_multiplier, .. }) = QnnOp::view(op).unwrap() {
+        if let Some(QnnOp::Add { a, b, rhs_multiplier, .. }) = QnnOp::decode(op).unwrap() {
             let sign = if rhs_multiplier < 0 { -1.0 } else { 1.0 };
             let real = |value: Value, by: f64| self.integers(value).mapv(|v| v as f64) * by;
             let exact = &real(a, scale(a)) + &real(b, sign * scale(b));
@@ -104,7 +104,7 @@ impl<'c, 'a> Trace<'c, 'a> {
 
     fn check(&self) {
         for op in self.function.ops() {
-            let Some(QnnOp::Requantize { x, attrs, to }) = QnnOp::view(op).unwrap() else { continue };
+            let Some(QnnOp::Requantize { x, attrs, to }) = QnnOp::decode(op).unwrap() else { continue };
             let step = to.scale().expect("activations have one scale");
             let (exact, off) = self.reals(x, &attrs, step);
             let result: Value = melior::ir::operation::OperationLike::result(&op, 0).unwrap().into();
@@ -126,11 +126,12 @@ pub fn check(function: Func, plan: &Plan, params: &Params, inputs: &[ArrayD<i64>
 /// Checks that every quantized weight and bias is the nearest point of its grid to the float one.
 pub fn check_weights(function: Func, float: &Params, quantized: &Params) {
     for op in function.ops() {
-        let (QnnOp::Conv { x, w, bias, .. } | QnnOp::Linear { x, w, bias }) = (match QnnOp::view(op).unwrap()
-        {
-            Some(view @ (QnnOp::Conv { .. } | QnnOp::Linear { .. })) => view,
-            _ => continue,
-        }) else {
+        let (QnnOp::Conv { x, w, bias, .. } | QnnOp::Linear { x, w, bias }) =
+            (match QnnOp::decode(op).unwrap() {
+                Some(view @ (QnnOp::Conv { .. } | QnnOp::Linear { .. })) => view,
+                _ => continue,
+            })
+        else {
             continue;
         };
         let Elem::Quant(grid) = types::of(w).unwrap().elem else { panic!("weights are quantized") };

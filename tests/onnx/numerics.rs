@@ -89,9 +89,8 @@ fn forms_become_few_operators() {
             .nodes
             .iter()
             .map(|node| {
-                let op = format!("{:?}", node.op);
-                let op = op.split(['(', '{', ' ']).next().unwrap_or_default().to_lowercase();
-                format!("{op}{:?}", node.shape)
+                let name = node.op.name();
+                format!("{}{:?}", name.strip_prefix("nn.").unwrap_or(name), node.shape)
             })
             .collect();
         text += &format!("{}: {}\n", path.file_stem().unwrap().to_str().unwrap(), ops.join(" "));

@@ -18,9 +18,9 @@ unsafe extern "C" fn tessera_nn_fold(op: MlirOperation, value: *mut MlirValue) -
 }
 
 fn fold<'c, 'a>(op: OperationRef<'c, 'a>) -> Result<Fold<'c, 'a>> {
-    let Some(view) = NnOp::view(op)? else { return Ok(Fold::None) };
+    let Some(decoded) = NnOp::decode(op)? else { return Ok(Fold::None) };
     let unchanged = |x: Value<'c, 'a>| Ok::<_, tessera_mlir::Error>(types::of(x)? == result_type(op)?);
-    Ok(match view {
+    Ok(match decoded {
         // relu(relu(x)) = relu(x)
         NnOp::Relu { x } if matches!(producer(x)?, Some(NnOp::Relu { .. })) => Fold::To(x),
         // reshape(x) = x when the extents are the same
@@ -52,6 +52,6 @@ fn fold<'c, 'a>(op: OperationRef<'c, 'a>) -> Result<Fold<'c, 'a>> {
     })
 }
 
-fn producer<'c: 'a, 'a>(value: Value<'c, 'a>) -> Result<Option<NnOp<'c, 'a>>> {
-    defining_op(value).map_or(Ok(None), NnOp::view)
+fn producer<'c: 'a, 'a>(value: Value<'c, 'a>) -> Result<Option<NnOp<Value<'c, 'a>>>> {
+    defining_op(value).map_or(Ok(None), NnOp::decode)
 }

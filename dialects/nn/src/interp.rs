@@ -1,10 +1,10 @@
 //! The reference interpreter of nn: what each op means, in `f32`.
 //!
 //! Invariants:
-//! - Sums are taken in `f32` in the order of the kernels; results agree with other runtimes up to rounding only.
+//! - Sums are taken in `f32` in the order of `tessera_mlir::kernels`; results agree with other runtimes up to rounding only.
 //! - Inputs have the declared shapes and finite elements; anything else is an error that says what was expected.
 
-use crate::ops::{Binary, ConvAttrs, NnOp, PoolAttrs};
+use crate::ops::{Binary, NnOp};
 use melior::ir::{OperationRef, operation::OperationLike};
 use ndarray::ArrayD;
 use rayon::prelude::*;
@@ -14,49 +14,19 @@ use tessera_mlir::plan::{self, Step};
 use tessera_mlir::types::TensorType;
 use tessera_mlir::{Error, Result, kernels};
 
-/// A decoded op.
+/// A function of nn ops ready to run, each over the positions of its operands; free of MLIR, so it may be shared between threads.
 #[derive(Clone, Debug)]
-#[allow(missing_docs, reason = "fields are named as in the op's documentation")]
-pub enum Kernel {
-    Conv(ConvAttrs),
-    Linear,
-    MatMul,
-    Relu,
-    Binary(Binary),
-    MaxPool(PoolAttrs),
-    AvgPool { attrs: PoolAttrs, count_include_pad: bool },
-    Reshape(Vec<usize>),
-    Transpose(Vec<usize>),
-    Concat(usize),
-    Pad { low: Vec<usize>, high: Vec<usize>, value: f32 },
-    Slice { starts: Vec<usize>, sizes: Vec<usize>, strides: Vec<usize> },
-}
-
-/// A function of nn ops ready to run; free of MLIR, so it may be shared between threads.
-#[derive(Clone, Debug)]
-pub struct Plan(plan::Plan<ArrayD<f32>, Kernel>);
+pub struct Plan(plan::Plan<ArrayD<f32>, NnOp<usize>>);
 
 struct Decoder;
 
-impl plan::Decode<ArrayD<f32>, Kernel> for Decoder {
-    fn op(&mut self, op: OperationRef) -> Result<Kernel> {
-        let Some(view) = NnOp::view(op)? else {
+impl plan::Decode<ArrayD<f32>, NnOp<usize>> for Decoder {
+    fn op(&mut self, op: OperationRef) -> Result<NnOp<usize>> {
+        let Some(decoded) = NnOp::decode(op)? else {
             return Err(Error::at(op.location(), format!("{} is not an op of the nn dialect", op_name(op))));
         };
-        Ok(match view {
-            NnOp::Conv { attrs, .. } => Kernel::Conv(attrs),
-            NnOp::Linear { .. } => Kernel::Linear,
-            NnOp::MatMul { .. } => Kernel::MatMul,
-            NnOp::Relu { .. } => Kernel::Relu,
-            NnOp::Binary { kind, .. } => Kernel::Binary(kind),
-            NnOp::MaxPool { attrs, .. } => Kernel::MaxPool(attrs),
-            NnOp::AvgPool { attrs, count_include_pad, .. } => Kernel::AvgPool { attrs, count_include_pad },
-            NnOp::Reshape { shape, .. } => Kernel::Reshape(shape),
-            NnOp::Transpose { perm, .. } => Kernel::Transpose(perm),
-            NnOp::Concat { axis, .. } => Kernel::Concat(axis),
-            NnOp::Pad { low, high, value, .. } => Kernel::Pad { low, high, value },
-            NnOp::Slice { starts, sizes, strides, .. } => Kernel::Slice { starts, sizes, strides },
-        })
+        let mut positions = 0..;
+        decoded.try_map(|_| positions.next().ok_or_else(|| Error::new("too many operands")))
     }
 
     fn parameter(&mut self, param: &Param, ty: &TensorType) -> Result<ArrayD<f32>> {
@@ -65,23 +35,26 @@ impl plan::Decode<ArrayD<f32>, Kernel> for Decoder {
     }
 }
 
-fn eval(step: &Step<Kernel>, x: &[&ArrayD<f32>]) -> Result<ArrayD<f32>> {
-    let bias = x.get(2).copied();
-    match &step.kernel {
-        Kernel::Conv(attrs) => kernels::conv2d(x[0], x[1], bias, attrs),
-        Kernel::Linear => kernels::linear(x[0], x[1], bias),
-        Kernel::MatMul => kernels::matmul(x[0], x[1]),
-        Kernel::Relu => Ok(x[0].mapv(|v| if v < 0.0 { 0.0 } else { v })),
-        Kernel::Binary(Binary::Add) => kernels::zip_broadcast(x[0], x[1], |a, b| a + b),
-        Kernel::Binary(Binary::Sub) => kernels::zip_broadcast(x[0], x[1], |a, b| a - b),
-        Kernel::Binary(Binary::Mul) => kernels::zip_broadcast(x[0], x[1], |a, b| a * b),
-        Kernel::MaxPool(attrs) => kernels::max_pool(x[0], attrs),
-        Kernel::AvgPool { attrs, count_include_pad } => kernels::avg_pool(x[0], attrs, *count_include_pad),
-        Kernel::Reshape(shape) => kernels::reshape(x[0], shape),
-        Kernel::Transpose(perm) => kernels::transpose(x[0], perm),
-        Kernel::Concat(axis) => kernels::concat(x, *axis),
-        Kernel::Pad { low, high, value } => kernels::pad(x[0], low, high, *value),
-        Kernel::Slice { starts, sizes, strides } => kernels::slice(x[0], starts, sizes, strides),
+/// What an op gives for operands.
+///
+/// # Errors
+/// When operands do not fit.
+pub fn compute(op: &NnOp<&ArrayD<f32>>) -> Result<ArrayD<f32>> {
+    match op {
+        NnOp::Conv { x, w, bias, attrs } => kernels::conv2d(x, w, *bias, attrs),
+        NnOp::Linear { x, w, bias } => kernels::linear(x, w, *bias),
+        NnOp::MatMul { a, b } => kernels::matmul(a, b),
+        NnOp::Relu { x } => Ok(x.mapv(|v| if v < 0.0 { 0.0 } else { v })),
+        NnOp::Binary { kind: Binary::Add, a, b } => kernels::zip_broadcast(a, b, |a, b| a + b),
+        NnOp::Binary { kind: Binary::Sub, a, b } => kernels::zip_broadcast(a, b, |a, b| a - b),
+        NnOp::Binary { kind: Binary::Mul, a, b } => kernels::zip_broadcast(a, b, |a, b| a * b),
+        NnOp::MaxPool { x, attrs } => kernels::max_pool(x, attrs),
+        NnOp::AvgPool { x, attrs, count_include_pad } => kernels::avg_pool(x, attrs, *count_include_pad),
+        NnOp::Reshape { x, shape } => kernels::reshape(x, shape),
+        NnOp::Transpose { x, perm } => kernels::transpose(x, perm),
+        NnOp::Concat { xs, axis } => kernels::concat(xs, *axis),
+        NnOp::Pad { x, low, high, value } => kernels::pad(x, low, high, value.0 as f32),
+        NnOp::Slice { x, starts, sizes, strides } => kernels::slice(x, starts, sizes, strides),
     }
 }
 
@@ -105,7 +78,7 @@ impl Plan {
     }
 
     /// The ops, in order.
-    pub fn steps(&self) -> &[Step<Kernel>] {
+    pub fn steps(&self) -> &[Step<NnOp<usize>>] {
         &self.0.steps
     }
 
@@ -124,7 +97,7 @@ impl Plan {
     pub fn run_observed(
         &self,
         inputs: &[ArrayD<f32>],
-        observe: impl FnMut(&Step<Kernel>, &ArrayD<f32>),
+        observe: impl FnMut(&Step<NnOp<usize>>, &ArrayD<f32>),
     ) -> Result<Vec<ArrayD<f32>>> {
         for (declared, x) in self.0.inputs.iter().zip(inputs) {
             if declared.ty.shape != x.shape() {
@@ -141,7 +114,7 @@ impl Plan {
                 )));
             }
         }
-        self.0.run(inputs, eval, observe)
+        self.0.run(inputs, |step, operands| compute(&step.op.map(|&i| operands[i])), observe)
     }
 
     /// Runs many inferences on all cores; results in the order of the inputs.

@@ -1,4 +1,4 @@
-//! The ops of the nn dialect as Rust values: builders and typed views.
+//! The ops of the nn dialect as Rust values: one enum, which reads and builds them.
 //!
 //! Invariants:
 //! - This is the only file that spells an op's name or an attribute's name of this dialect.
@@ -12,8 +12,10 @@ use tessera_mlir::{
     Error, Result, attrs, context_of,
     func::{self, op_name},
     shape,
-    types::{self, Elem, TensorType},
+    types::{self, F64, TensorType},
 };
+
+use std::convert::Infallible;
 
 pub use tessera_mlir::shape::{ConvAttrs, PoolAttrs};
 
@@ -28,42 +30,144 @@ pub enum Binary {
     Mul,
 }
 
-/// An op of the dialect. Values come first, attributes as they mean.
-#[derive(Clone, Debug)]
+/// An op of the dialect over operands `V`: values of the IR, indices of a graph, arrays of an interpreter. Operands come
+/// first, attributes as they mean.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "fields are named as in the op's documentation")]
-pub enum NnOp<'c, 'a> {
+pub enum NnOp<V> {
     /// `nn.conv`
-    Conv { x: Value<'c, 'a>, w: Value<'c, 'a>, bias: Option<Value<'c, 'a>>, attrs: ConvAttrs },
+    Conv { x: V, w: V, bias: Option<V>, attrs: ConvAttrs },
     /// `nn.linear`
-    Linear { x: Value<'c, 'a>, w: Value<'c, 'a>, bias: Option<Value<'c, 'a>> },
+    Linear { x: V, w: V, bias: Option<V> },
     /// `nn.matmul`
-    MatMul { a: Value<'c, 'a>, b: Value<'c, 'a> },
+    MatMul { a: V, b: V },
     /// `nn.relu`
-    Relu { x: Value<'c, 'a> },
+    Relu { x: V },
     /// `nn.add`, `nn.sub`, `nn.mul`
-    Binary { kind: Binary, a: Value<'c, 'a>, b: Value<'c, 'a> },
+    Binary { kind: Binary, a: V, b: V },
     /// `nn.max_pool`
-    MaxPool { x: Value<'c, 'a>, attrs: PoolAttrs },
+    MaxPool { x: V, attrs: PoolAttrs },
     /// `nn.avg_pool`
-    AvgPool { x: Value<'c, 'a>, attrs: PoolAttrs, count_include_pad: bool },
+    AvgPool { x: V, attrs: PoolAttrs, count_include_pad: bool },
     /// `nn.reshape`
-    Reshape { x: Value<'c, 'a>, shape: Vec<usize> },
+    Reshape { x: V, shape: Vec<usize> },
     /// `nn.transpose`
-    Transpose { x: Value<'c, 'a>, perm: Vec<usize> },
+    Transpose { x: V, perm: Vec<usize> },
     /// `nn.concat`
-    Concat { xs: Vec<Value<'c, 'a>>, axis: usize },
+    Concat { xs: Vec<V>, axis: usize },
     /// `nn.pad`
-    Pad { x: Value<'c, 'a>, low: Vec<usize>, high: Vec<usize>, value: f32 },
+    Pad { x: V, low: Vec<usize>, high: Vec<usize>, value: F64 },
     /// `nn.slice`
-    Slice { x: Value<'c, 'a>, starts: Vec<usize>, sizes: Vec<usize>, strides: Vec<usize> },
+    Slice { x: V, starts: Vec<usize>, sizes: Vec<usize>, strides: Vec<usize> },
 }
 
-impl<'c, 'a> NnOp<'c, 'a> {
+impl<V> NnOp<V> {
+    /// The same op over other operands, taken in the order of the IR.
+    ///
+    /// # Errors
+    /// The first that `f` gives.
+    pub fn try_map<U, E>(&self, mut f: impl FnMut(&V) -> Result<U, E>) -> Result<NnOp<U>, E> {
+        Ok(match self {
+            Self::Conv { x, w, bias, attrs } => {
+                let (x, w, bias) = (f(x)?, f(w)?, bias.as_ref().map(f).transpose()?);
+                NnOp::Conv { x, w, bias, attrs: attrs.clone() }
+            }
+            Self::Linear { x, w, bias } => {
+                NnOp::Linear { x: f(x)?, w: f(w)?, bias: bias.as_ref().map(f).transpose()? }
+            }
+            Self::MatMul { a, b } => NnOp::MatMul { a: f(a)?, b: f(b)? },
+            Self::Relu { x } => NnOp::Relu { x: f(x)? },
+            Self::Binary { kind, a, b } => NnOp::Binary { kind: *kind, a: f(a)?, b: f(b)? },
+            Self::MaxPool { x, attrs } => NnOp::MaxPool { x: f(x)?, attrs: attrs.clone() },
+            Self::AvgPool { x, attrs, count_include_pad } => {
+                NnOp::AvgPool { x: f(x)?, attrs: attrs.clone(), count_include_pad: *count_include_pad }
+            }
+            Self::Reshape { x, shape } => NnOp::Reshape { x: f(x)?, shape: shape.clone() },
+            Self::Transpose { x, perm } => NnOp::Transpose { x: f(x)?, perm: perm.clone() },
+            Self::Concat { xs, axis } => {
+                NnOp::Concat { xs: xs.iter().map(f).collect::<Result<_, E>>()?, axis: *axis }
+            }
+            Self::Pad { x, low, high, value } => {
+                NnOp::Pad { x: f(x)?, low: low.clone(), high: high.clone(), value: *value }
+            }
+            Self::Slice { x, starts, sizes, strides } => NnOp::Slice {
+                x: f(x)?,
+                starts: starts.clone(),
+                sizes: sizes.clone(),
+                strides: strides.clone(),
+            },
+        })
+    }
+
+    /// As [`NnOp::try_map`], by a function that gives no errors.
+    pub fn map<U>(&self, mut f: impl FnMut(&V) -> U) -> NnOp<U> {
+        let Ok(op) = self.try_map(|operand| Ok::<_, Infallible>(f(operand)));
+        op
+    }
+
+    /// The operands, in the order of the IR.
+    pub fn operands(&self) -> Vec<V>
+    where
+        V: Clone,
+    {
+        let mut operands = vec![];
+        self.map(|operand| operands.push(operand.clone()));
+        operands
+    }
+
+    /// The type of the result by the op's rule.
+    ///
+    /// # Errors
+    /// When operands and attributes do not fit together, and those of `type_of`.
+    pub fn infer(&self, type_of: impl Fn(&V) -> Result<TensorType>) -> Result<TensorType> {
+        let of = |value: &V| type_of(value).map(|ty| ty.shape);
+        let bias = |value: &Option<V>| value.as_ref().map(&of).transpose();
+        let shape = match self {
+            Self::Conv { x, w, bias: b, attrs } => shape::conv(&of(x)?, &of(w)?, bias(b)?.as_deref(), attrs),
+            Self::Linear { x, w, bias: b } => shape::linear(&of(x)?, &of(w)?, bias(b)?.as_deref()),
+            Self::MatMul { a, b } => shape::matmul(&of(a)?, &of(b)?),
+            Self::Relu { x } => of(x),
+            Self::Binary { a, b, .. } => shape::broadcast(&of(a)?, &of(b)?),
+            Self::MaxPool { x, attrs } | Self::AvgPool { x, attrs, .. } => shape::pool(&of(x)?, attrs),
+            Self::Reshape { x, shape } => shape::reshape(&of(x)?, shape),
+            Self::Transpose { x, perm } => shape::transpose(&of(x)?, perm),
+            Self::Concat { xs, axis } => {
+                let shapes = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
+                shape::concat(&shapes.iter().map(Vec::as_slice).collect::<Vec<_>>(), *axis)
+            }
+            Self::Pad { x, low, high, .. } => shape::pad(&of(x)?, low, high),
+            Self::Slice { x, starts, sizes, strides } => shape::slice(&of(x)?, starts, sizes, strides),
+        };
+        shape.map(TensorType::f32)
+    }
+
+    /// The full name of the op, such as `nn.conv`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Conv { .. } => "nn.conv",
+            Self::Linear { .. } => "nn.linear",
+            Self::MatMul { .. } => "nn.matmul",
+            Self::Relu { .. } => "nn.relu",
+            Self::Binary { kind: Binary::Add, .. } => "nn.add",
+            Self::Binary { kind: Binary::Sub, .. } => "nn.sub",
+            Self::Binary { kind: Binary::Mul, .. } => "nn.mul",
+            Self::MaxPool { .. } => "nn.max_pool",
+            Self::AvgPool { .. } => "nn.avg_pool",
+            Self::Reshape { .. } => "nn.reshape",
+            Self::Transpose { .. } => "nn.transpose",
+            Self::Concat { .. } => "nn.concat",
+            Self::Pad { .. } => "nn.pad",
+            Self::Slice { .. } => "nn.slice",
+        }
+    }
+}
+
+impl<'c, 'a> NnOp<Value<'c, 'a>> {
     /// Reads an op; `None` for ops of other dialects.
     ///
     /// # Errors
     /// When it is an op of this dialect that does not decode.
-    pub fn view(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
+    pub fn decode(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
         let name = op_name(op);
         let Some(mnemonic) = name.strip_prefix("nn.") else { return Ok(None) };
         let operand = |index: usize| func::need_operand(op, index);
@@ -91,7 +195,7 @@ impl<'c, 'a> NnOp<'c, 'a> {
                 x: x()?,
                 low: attrs::read_usizes(op, "low")?,
                 high: attrs::read_usizes(op, "high")?,
-                value: attrs::opt_f32(op, "value")?.unwrap_or(0.0),
+                value: F64(attrs::opt_f32(op, "value")?.unwrap_or(0.0).into()),
             },
             "slice" => Self::Slice {
                 x: x()?,
@@ -103,76 +207,16 @@ impl<'c, 'a> NnOp<'c, 'a> {
         }))
     }
 
-    /// The operands, in order.
-    pub fn operands(&self) -> Vec<Value<'c, 'a>> {
-        match self {
-            Self::Conv { x, w, bias, .. } | Self::Linear { x, w, bias } => {
-                [*x, *w].into_iter().chain(*bias).collect()
-            }
-            Self::MatMul { a, b } | Self::Binary { a, b, .. } => vec![*a, *b],
-            Self::Concat { xs, .. } => xs.clone(),
-            Self::Relu { x }
-            | Self::MaxPool { x, .. }
-            | Self::AvgPool { x, .. }
-            | Self::Reshape { x, .. }
-            | Self::Transpose { x, .. }
-            | Self::Pad { x, .. }
-            | Self::Slice { x, .. } => vec![*x],
-        }
-    }
-
-    /// The shape of the result by the op's rule.
-    ///
-    /// # Errors
-    /// When operands and attributes do not fit together.
-    pub fn infer(&self) -> Result<Vec<usize>> {
-        let of = |value: &Value<'c, 'a>| types::of(*value).map(|ty| ty.shape);
-        let bias = |value: &Option<Value<'c, 'a>>| value.as_ref().map(&of).transpose();
-        match self {
-            Self::Conv { x, w, bias: b, attrs } => shape::conv(&of(x)?, &of(w)?, bias(b)?.as_deref(), attrs),
-            Self::Linear { x, w, bias: b } => shape::linear(&of(x)?, &of(w)?, bias(b)?.as_deref()),
-            Self::MatMul { a, b } => shape::matmul(&of(a)?, &of(b)?),
-            Self::Relu { x } => of(x),
-            Self::Binary { a, b, .. } => shape::broadcast(&of(a)?, &of(b)?),
-            Self::MaxPool { x, attrs } | Self::AvgPool { x, attrs, .. } => shape::pool(&of(x)?, attrs),
-            Self::Reshape { x, shape } => shape::reshape(&of(x)?, shape),
-            Self::Transpose { x, perm } => shape::transpose(&of(x)?, perm),
-            Self::Concat { xs, axis } => {
-                let shapes = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
-                shape::concat(&shapes.iter().map(Vec::as_slice).collect::<Vec<_>>(), *axis)
-            }
-            Self::Pad { x, low, high, .. } => shape::pad(&of(x)?, low, high),
-            Self::Slice { x, starts, sizes, strides } => shape::slice(&of(x)?, starts, sizes, strides),
-        }
-    }
-
-    fn mnemonic(&self) -> &'static str {
-        match self {
-            Self::Conv { .. } => "nn.conv",
-            Self::Linear { .. } => "nn.linear",
-            Self::MatMul { .. } => "nn.matmul",
-            Self::Relu { .. } => "nn.relu",
-            Self::Binary { kind: Binary::Add, .. } => "nn.add",
-            Self::Binary { kind: Binary::Sub, .. } => "nn.sub",
-            Self::Binary { kind: Binary::Mul, .. } => "nn.mul",
-            Self::MaxPool { .. } => "nn.max_pool",
-            Self::AvgPool { .. } => "nn.avg_pool",
-            Self::Reshape { .. } => "nn.reshape",
-            Self::Transpose { .. } => "nn.transpose",
-            Self::Concat { .. } => "nn.concat",
-            Self::Pad { .. } => "nn.pad",
-            Self::Slice { .. } => "nn.slice",
-        }
-    }
-
     /// Builds the op with the inferred result type.
     ///
     /// # Errors
     /// When operands and attributes do not fit together.
     pub fn build(&self, location: Location<'c>) -> Result<Operation<'c>> {
         let context = context_of(location);
-        let name = self.mnemonic();
-        let shape = self.infer().map_err(|error| error.context(format!("'{name}' op")).or_at(location))?;
+        let name = self.name();
+        let result = self
+            .infer(|value| types::of(*value))
+            .map_err(|error| error.context(format!("'{name}' op")).or_at(location))?;
         let mut attributes = vec![];
         let mut usizes = |name: &str, values: &[usize]| {
             attributes.push(attrs::named(context, name, attrs::usizes(context, values)));
@@ -200,7 +244,7 @@ impl<'c, 'a> NnOp<'c, 'a> {
             Self::Pad { low, high, value, .. } => {
                 usizes("low", low);
                 usizes("high", high);
-                attributes.push(attrs::named(context, "value", attrs::float32(context, *value)));
+                attributes.push(attrs::named(context, "value", attrs::float32(context, value.0 as f32)));
             }
             Self::Slice { starts, sizes, strides, .. } => {
                 usizes("starts", starts);
@@ -216,7 +260,7 @@ impl<'c, 'a> NnOp<'c, 'a> {
         Ok(OperationBuilder::new(name, location)
             .add_operands(&self.operands())
             .add_attributes(&attributes)
-            .add_results(&[types::tensor(context, &shape, &Elem::F32)])
+            .add_results(&[result.to_type(context)])
             .build()?)
     }
 }
@@ -298,7 +342,7 @@ builders! {
     fn concat(xs: &[Value<'c, '_>], axis: usize) = NnOp::Concat { xs: xs.to_vec(), axis };
     /// `nn.pad`
     fn pad(x: Value<'c, '_>, low: &[usize], high: &[usize], value: f32)
-        = NnOp::Pad { x, low: low.to_vec(), high: high.to_vec(), value };
+        = NnOp::Pad { x, low: low.to_vec(), high: high.to_vec(), value: F64(value.into()) };
     /// `nn.slice`
     fn slice(x: Value<'c, '_>, starts: &[usize], sizes: &[usize], strides: &[usize])
         = NnOp::Slice { x, starts: starts.to_vec(), sizes: sizes.to_vec(), strides: strides.to_vec() };

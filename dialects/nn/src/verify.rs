@@ -8,7 +8,7 @@
 use crate::ops::{NnOp, result_type};
 use melior::ir::{OperationRef, operation::OperationLike};
 use mlir_sys::{MlirLogicalResult, MlirOperation};
-use tessera_mlir::{Error, Result, attrs, hooks, shape};
+use tessera_mlir::{Error, Result, attrs, hooks, shape, types};
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tessera_nn_verify(op: MlirOperation) -> MlirLogicalResult {
@@ -16,10 +16,11 @@ unsafe extern "C" fn tessera_nn_verify(op: MlirOperation) -> MlirLogicalResult {
 }
 
 fn verify(op: OperationRef) -> Result<()> {
-    let Some(view) = NnOp::view(op)? else {
+    let Some(decoded) = NnOp::decode(op)? else {
         return Err(Error::new("is not an op of the nn dialect"));
     };
-    let (inferred, declared) = (view.infer()?, result_type(op)?.shape);
+    let inferred = decoded.infer(|value| types::of(*value))?.shape;
+    let declared = result_type(op)?.shape;
     if inferred != declared {
         return Err(Error::new(format!(
             "result: expected the shape {} that follows from operands and attributes, found {}",

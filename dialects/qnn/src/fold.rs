@@ -18,9 +18,9 @@ unsafe extern "C" fn tessera_qnn_fold(op: MlirOperation, value: *mut MlirValue) 
 }
 
 fn fold<'c, 'a>(op: OperationRef<'c, 'a>) -> Result<Fold<'c, 'a>> {
-    let Some(view) = QnnOp::view(op)? else { return Ok(Fold::None) };
+    let Some(decoded) = QnnOp::decode(op)? else { return Ok(Fold::None) };
     let unchanged = |x: Value<'c, 'a>| Ok::<_, tessera_mlir::Error>(types::of(x)? == result_type(op)?);
-    Ok(match view {
+    Ok(match decoded {
         // relu(x) = x when x is never negative: another relu, or a requantize that clamps at 0 or above
         QnnOp::Relu { x } => match producer(x)? {
             Some(QnnOp::Relu { .. }) => Fold::To(x),
@@ -56,6 +56,6 @@ fn fold<'c, 'a>(op: OperationRef<'c, 'a>) -> Result<Fold<'c, 'a>> {
     })
 }
 
-fn producer<'c: 'a, 'a>(value: Value<'c, 'a>) -> Result<Option<QnnOp<'c, 'a>>> {
-    defining_op(value).map_or(Ok(None), QnnOp::view)
+fn producer<'c: 'a, 'a>(value: Value<'c, 'a>) -> Result<Option<QnnOp<Value<'c, 'a>>>> {
+    defining_op(value).map_or(Ok(None), QnnOp::decode)
 }

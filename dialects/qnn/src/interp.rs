@@ -4,7 +4,7 @@
 //! - Every value lies in the range its type declares; one that would not is an error at its op. Nothing wraps.
 //! - Operands have at most 32 bits, so sums of fewer than 2^31 products of two 16-bit values are exact in `i64`.
 
-use crate::ops::{ConvAttrs, PoolAttrs, QnnOp, RequantizeAttrs};
+use crate::ops::{QnnOp, RequantizeAttrs};
 use melior::ir::{OperationRef, operation::OperationLike};
 use ndarray::ArrayD;
 use rayon::prelude::*;
@@ -14,28 +14,6 @@ use tessera_mlir::params::{Param, Params};
 use tessera_mlir::plan::{self, Step};
 use tessera_mlir::types::{Elem, Quant, TensorType};
 use tessera_mlir::{Error, Result};
-
-/// A decoded op.
-#[derive(Clone, Debug)]
-#[allow(missing_docs, reason = "fields are named as in the op's documentation")]
-pub enum Kernel {
-    Quantize(Quant),
-    Dequantize(Quant),
-    Conv(ConvAttrs),
-    Linear,
-    MatMul,
-    Requantize(RequantizeAttrs),
-    Add { lhs_multiplier: i64, rhs_multiplier: i64 },
-    Mul,
-    SumPool(PoolAttrs),
-    MaxPool(PoolAttrs),
-    Relu,
-    Reshape(Vec<usize>),
-    Transpose(Vec<usize>),
-    Concat(usize),
-    Pad { low: Vec<usize>, high: Vec<usize> },
-    Slice { starts: Vec<usize>, sizes: Vec<usize>, strides: Vec<usize> },
-}
 
 /// A value: integers of a quantized or integer tensor, or real numbers before `quantize` and after `dequantize`.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,37 +63,19 @@ pub fn integer_range(ty: &TensorType) -> Option<(i64, i64)> {
     }
 }
 
-/// A function of qnn ops ready to run; free of MLIR, so it may be shared between threads.
+/// A function of qnn ops ready to run, each over the positions of its operands; free of MLIR, so it may be shared between threads.
 #[derive(Clone, Debug)]
-pub struct Plan(plan::Plan<Tensor, Kernel>);
+pub struct Plan(plan::Plan<Tensor, QnnOp<usize>>);
 
 struct Decoder;
 
-impl plan::Decode<Tensor, Kernel> for Decoder {
-    fn op(&mut self, op: OperationRef) -> Result<Kernel> {
-        let Some(view) = QnnOp::view(op)? else {
+impl plan::Decode<Tensor, QnnOp<usize>> for Decoder {
+    fn op(&mut self, op: OperationRef) -> Result<QnnOp<usize>> {
+        let Some(decoded) = QnnOp::decode(op)? else {
             return Err(Error::at(op.location(), format!("{} is not an op of the qnn dialect", op_name(op))));
         };
-        Ok(match view {
-            QnnOp::Quantize { to, .. } => Kernel::Quantize(to),
-            QnnOp::Dequantize { from, .. } => Kernel::Dequantize(from),
-            QnnOp::Conv { attrs, .. } => Kernel::Conv(attrs),
-            QnnOp::Linear { .. } => Kernel::Linear,
-            QnnOp::MatMul { .. } => Kernel::MatMul,
-            QnnOp::Requantize { attrs, .. } => Kernel::Requantize(attrs),
-            QnnOp::Add { lhs_multiplier, rhs_multiplier, .. } => {
-                Kernel::Add { lhs_multiplier, rhs_multiplier }
-            }
-            QnnOp::Mul { .. } => Kernel::Mul,
-            QnnOp::SumPool { attrs, .. } => Kernel::SumPool(attrs),
-            QnnOp::MaxPool { attrs, .. } => Kernel::MaxPool(attrs),
-            QnnOp::Relu { .. } => Kernel::Relu,
-            QnnOp::Reshape { shape, .. } => Kernel::Reshape(shape),
-            QnnOp::Transpose { perm, .. } => Kernel::Transpose(perm),
-            QnnOp::Concat { axis, .. } => Kernel::Concat(axis),
-            QnnOp::Pad { low, high, .. } => Kernel::Pad { low, high },
-            QnnOp::Slice { starts, sizes, strides, .. } => Kernel::Slice { starts, sizes, strides },
-        })
+        let mut positions = 0..;
+        decoded.try_map(|_| positions.next().ok_or_else(|| Error::new("too many operands")))
     }
 
     fn parameter(&mut self, param: &Param, ty: &TensorType) -> Result<Tensor> {
@@ -150,40 +110,45 @@ fn check(value: &Tensor, ty: &TensorType) -> Result<()> {
     }
 }
 
-fn eval(step: &Step<Kernel>, operands: &[&Tensor]) -> Result<Tensor> {
+/// What an op gives for operands, exactly.
+///
+/// # Errors
+/// When operands do not fit, or an intermediate value leaves 64 bits.
+pub fn compute(op: &QnnOp<&Tensor>) -> Result<Tensor> {
     let overflow = || Error::new("an intermediate sum leaves 64 bits");
-    let value = match &step.kernel {
-        Kernel::Quantize(q) => Tensor::Int(quantize_array(operands[0].real()?, q)?),
-        Kernel::Dequantize(q) => Tensor::Real(dequantize_array(operands[0].int()?, q)),
-        kernel => {
-            let x: Vec<&ArrayD<i64>> = operands.iter().map(|o| o.int()).collect::<Result<_>>()?;
-            let bias = x.get(2).copied();
-            Tensor::Int(match kernel {
-                Kernel::Conv(attrs) => kernels::conv2d(x[0], x[1], bias, attrs)?,
-                Kernel::Linear => kernels::linear(x[0], x[1], bias)?,
-                Kernel::MatMul => kernels::matmul(x[0], x[1])?,
-                Kernel::Requantize(attrs) => requantize_array(x[0], attrs),
-                Kernel::Add { lhs_multiplier, rhs_multiplier } => {
-                    let term = |v: i64, m: &i64| v.checked_mul(*m);
-                    kernels::zip_broadcast(x[0], x[1], |a, b| {
-                        term(a, lhs_multiplier)?.checked_add(term(b, rhs_multiplier)?)
-                    })
-                    .and_then(|sums| all(sums).ok_or_else(overflow))?
-                }
-                Kernel::Mul => kernels::zip_broadcast(x[0], x[1], |a, b| a.checked_mul(b))
-                    .and_then(|products| all(products).ok_or_else(overflow))?,
-                Kernel::SumPool(attrs) => kernels::sum_pool(x[0], attrs)?,
-                Kernel::MaxPool(attrs) => kernels::max_pool(x[0], attrs)?,
-                Kernel::Relu => x[0].mapv(|v| v.max(0)),
-                Kernel::Reshape(shape) => kernels::reshape(x[0], shape)?,
-                Kernel::Transpose(perm) => kernels::transpose(x[0], perm)?,
-                Kernel::Concat(axis) => kernels::concat(&x, *axis)?,
-                Kernel::Pad { low, high } => kernels::pad(x[0], low, high, 0)?,
-                Kernel::Slice { starts, sizes, strides } => kernels::slice(x[0], starts, sizes, strides)?,
-                Kernel::Quantize(_) | Kernel::Dequantize(_) => return Err(Error::new("unreachable")),
-            })
+    let bias = |bias: &Option<&Tensor>| bias.as_ref().map(|b| b.int().cloned()).transpose();
+    Ok(Tensor::Int(match op {
+        QnnOp::Quantize { x, to } => quantize_array(x.real()?, to)?,
+        QnnOp::Dequantize { x, from } => return Ok(Tensor::Real(dequantize_array(x.int()?, from))),
+        QnnOp::Conv { x, w, bias: b, attrs } => {
+            kernels::conv2d(x.int()?, w.int()?, bias(b)?.as_ref(), attrs)?
         }
-    };
+        QnnOp::Linear { x, w, bias: b } => kernels::linear(x.int()?, w.int()?, bias(b)?.as_ref())?,
+        QnnOp::MatMul { a, b } => kernels::matmul(a.int()?, b.int()?)?,
+        QnnOp::Requantize { x, attrs, .. } => requantize_array(x.int()?, attrs),
+        QnnOp::Add { a, b, lhs_multiplier, rhs_multiplier } => {
+            kernels::zip_broadcast(a.int()?, b.int()?, |a, b| {
+                a.checked_mul(*lhs_multiplier)?.checked_add(b.checked_mul(*rhs_multiplier)?)
+            })
+            .and_then(|sums| all(sums).ok_or_else(overflow))?
+        }
+        QnnOp::Mul { a, b } => kernels::zip_broadcast(a.int()?, b.int()?, |a, b| a.checked_mul(b))
+            .and_then(|products| all(products).ok_or_else(overflow))?,
+        QnnOp::SumPool { x, attrs } => kernels::sum_pool(x.int()?, attrs)?,
+        QnnOp::MaxPool { x, attrs } => kernels::max_pool(x.int()?, attrs)?,
+        QnnOp::Relu { x } => x.int()?.mapv(|v| v.max(0)),
+        QnnOp::Reshape { x, shape } => kernels::reshape(x.int()?, shape)?,
+        QnnOp::Transpose { x, perm } => kernels::transpose(x.int()?, perm)?,
+        QnnOp::Concat { xs, axis } => {
+            kernels::concat(&xs.iter().map(|x| x.int()).collect::<Result<Vec<_>>>()?, *axis)?
+        }
+        QnnOp::Pad { x, low, high } => kernels::pad(x.int()?, low, high, 0)?,
+        QnnOp::Slice { x, starts, sizes, strides } => kernels::slice(x.int()?, starts, sizes, strides)?,
+    }))
+}
+
+fn eval(step: &Step<QnnOp<usize>>, operands: &[&Tensor]) -> Result<Tensor> {
+    let value = compute(&step.op.map(|&i| operands[i]))?;
     check(&value, &step.ty)?;
     Ok(value)
 }
@@ -261,7 +226,7 @@ impl Plan {
     }
 
     /// The ops, in order.
-    pub fn steps(&self) -> &[Step<Kernel>] {
+    pub fn steps(&self) -> &[Step<QnnOp<usize>>] {
         &self.0.steps
     }
 
@@ -272,7 +237,7 @@ impl Plan {
     pub fn run_tensors(
         &self,
         inputs: &[Tensor],
-        observe: impl FnMut(&Step<Kernel>, &Tensor),
+        observe: impl FnMut(&Step<QnnOp<usize>>, &Tensor),
     ) -> Result<Vec<Tensor>> {
         for (declared, x) in self.0.inputs.iter().zip(inputs) {
             check(x, &declared.ty).map_err(|e| e.context(format!("input {:?}", declared.name)))?;
@@ -295,7 +260,7 @@ impl Plan {
     pub fn run_observed(
         &self,
         inputs: &[ArrayD<i64>],
-        mut observe: impl FnMut(&Step<Kernel>, &ArrayD<i64>),
+        mut observe: impl FnMut(&Step<QnnOp<usize>>, &ArrayD<i64>),
     ) -> Result<Vec<ArrayD<i64>>> {
         let inputs: Vec<Tensor> = inputs.iter().map(|x| Tensor::Int(x.clone())).collect();
         let outputs = self.run_tensors(&inputs, |step, value| {

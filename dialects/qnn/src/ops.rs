@@ -1,4 +1,4 @@
-//! The ops of the qnn dialect as Rust values: builders and typed views.
+//! The ops of the qnn dialect as Rust values: one enum, which reads and builds them.
 //!
 //! Invariants:
 //! - This is the only file that spells an op's name or an attribute's name of this dialect.
@@ -15,10 +15,12 @@ use tessera_mlir::{
     types::{self, Elem, Quant, TensorType},
 };
 
+use std::convert::Infallible;
+
 pub use tessera_mlir::shape::{ConvAttrs, PoolAttrs};
 
 /// How sums become stored integers: `clamp((x·m + 2^(shift−1)) >> shift, min, max)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RequantizeAttrs {
     /// One multiplier, or one for each index of `axis`.
     pub multiplier: Vec<i64>,
@@ -46,54 +48,189 @@ impl RequantizeAttrs {
     }
 }
 
-/// An op of the dialect. Values come first, attributes as they mean.
-#[derive(Clone, Debug)]
+/// An op of the dialect over operands `V`: values of the IR, indices of a graph, arrays of an interpreter. Operands come
+/// first, attributes as they mean.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "fields are named as in the op's documentation")]
-pub enum QnnOp<'c, 'a> {
+pub enum QnnOp<V> {
     /// `qnn.quantize`
-    Quantize { x: Value<'c, 'a>, to: Quant },
+    Quantize { x: V, to: Quant },
     /// `qnn.dequantize`
-    Dequantize { x: Value<'c, 'a>, from: Quant },
+    Dequantize { x: V, from: Quant },
     /// `qnn.conv`
-    Conv { x: Value<'c, 'a>, w: Value<'c, 'a>, bias: Option<Value<'c, 'a>>, attrs: ConvAttrs },
+    Conv { x: V, w: V, bias: Option<V>, attrs: ConvAttrs },
     /// `qnn.linear`
-    Linear { x: Value<'c, 'a>, w: Value<'c, 'a>, bias: Option<Value<'c, 'a>> },
+    Linear { x: V, w: V, bias: Option<V> },
     /// `qnn.matmul`
-    MatMul { a: Value<'c, 'a>, b: Value<'c, 'a> },
+    MatMul { a: V, b: V },
     /// `qnn.requantize`
-    Requantize { x: Value<'c, 'a>, attrs: RequantizeAttrs, to: Quant },
+    Requantize { x: V, attrs: RequantizeAttrs, to: Quant },
     /// `qnn.add`
-    Add { a: Value<'c, 'a>, b: Value<'c, 'a>, lhs_multiplier: i64, rhs_multiplier: i64 },
+    Add { a: V, b: V, lhs_multiplier: i64, rhs_multiplier: i64 },
     /// `qnn.mul`
-    Mul { a: Value<'c, 'a>, b: Value<'c, 'a> },
+    Mul { a: V, b: V },
     /// `qnn.sum_pool`
-    SumPool { x: Value<'c, 'a>, attrs: PoolAttrs },
+    SumPool { x: V, attrs: PoolAttrs },
     /// `qnn.max_pool`
-    MaxPool { x: Value<'c, 'a>, attrs: PoolAttrs },
+    MaxPool { x: V, attrs: PoolAttrs },
     /// `qnn.relu`
-    Relu { x: Value<'c, 'a> },
+    Relu { x: V },
     /// `qnn.reshape`
-    Reshape { x: Value<'c, 'a>, shape: Vec<usize> },
+    Reshape { x: V, shape: Vec<usize> },
     /// `qnn.transpose`
-    Transpose { x: Value<'c, 'a>, perm: Vec<usize> },
+    Transpose { x: V, perm: Vec<usize> },
     /// `qnn.concat`
-    Concat { xs: Vec<Value<'c, 'a>>, axis: usize },
+    Concat { xs: Vec<V>, axis: usize },
     /// `qnn.pad`
-    Pad { x: Value<'c, 'a>, low: Vec<usize>, high: Vec<usize> },
+    Pad { x: V, low: Vec<usize>, high: Vec<usize> },
     /// `qnn.slice`
-    Slice { x: Value<'c, 'a>, starts: Vec<usize>, sizes: Vec<usize>, strides: Vec<usize> },
+    Slice { x: V, starts: Vec<usize>, sizes: Vec<usize>, strides: Vec<usize> },
 }
 
-impl<'c, 'a> QnnOp<'c, 'a> {
+impl<V> QnnOp<V> {
+    /// The same op over other operands, taken in the order of the IR.
+    ///
+    /// # Errors
+    /// The first that `f` gives.
+    pub fn try_map<U, E>(&self, mut f: impl FnMut(&V) -> Result<U, E>) -> Result<QnnOp<U>, E> {
+        Ok(match self {
+            Self::Quantize { x, to } => QnnOp::Quantize { x: f(x)?, to: to.clone() },
+            Self::Dequantize { x, from } => QnnOp::Dequantize { x: f(x)?, from: from.clone() },
+            Self::Conv { x, w, bias, attrs } => {
+                let (x, w, bias) = (f(x)?, f(w)?, bias.as_ref().map(f).transpose()?);
+                QnnOp::Conv { x, w, bias, attrs: attrs.clone() }
+            }
+            Self::Linear { x, w, bias } => {
+                QnnOp::Linear { x: f(x)?, w: f(w)?, bias: bias.as_ref().map(f).transpose()? }
+            }
+            Self::MatMul { a, b } => QnnOp::MatMul { a: f(a)?, b: f(b)? },
+            Self::Requantize { x, attrs, to } => {
+                QnnOp::Requantize { x: f(x)?, attrs: attrs.clone(), to: to.clone() }
+            }
+            Self::Add { a, b, lhs_multiplier, rhs_multiplier } => QnnOp::Add {
+                a: f(a)?,
+                b: f(b)?,
+                lhs_multiplier: *lhs_multiplier,
+                rhs_multiplier: *rhs_multiplier,
+            },
+            Self::Mul { a, b } => QnnOp::Mul { a: f(a)?, b: f(b)? },
+            Self::SumPool { x, attrs } => QnnOp::SumPool { x: f(x)?, attrs: attrs.clone() },
+            Self::MaxPool { x, attrs } => QnnOp::MaxPool { x: f(x)?, attrs: attrs.clone() },
+            Self::Relu { x } => QnnOp::Relu { x: f(x)? },
+            Self::Reshape { x, shape } => QnnOp::Reshape { x: f(x)?, shape: shape.clone() },
+            Self::Transpose { x, perm } => QnnOp::Transpose { x: f(x)?, perm: perm.clone() },
+            Self::Concat { xs, axis } => {
+                QnnOp::Concat { xs: xs.iter().map(f).collect::<Result<_, E>>()?, axis: *axis }
+            }
+            Self::Pad { x, low, high } => QnnOp::Pad { x: f(x)?, low: low.clone(), high: high.clone() },
+            Self::Slice { x, starts, sizes, strides } => QnnOp::Slice {
+                x: f(x)?,
+                starts: starts.clone(),
+                sizes: sizes.clone(),
+                strides: strides.clone(),
+            },
+        })
+    }
+
+    /// As [`QnnOp::try_map`], by a function that gives no errors.
+    pub fn map<U>(&self, mut f: impl FnMut(&V) -> U) -> QnnOp<U> {
+        let Ok(op) = self.try_map(|operand| Ok::<_, Infallible>(f(operand)));
+        op
+    }
+
+    /// The operands, in the order of the IR.
+    pub fn operands(&self) -> Vec<V>
+    where
+        V: Clone,
+    {
+        let mut operands = vec![];
+        self.map(|operand| operands.push(operand.clone()));
+        operands
+    }
+
+    /// The type of the result by the op's rule.
+    ///
+    /// # Errors
+    /// When operands and attributes do not fit together, and those of `type_of`.
+    pub fn infer(&self, type_of: impl Fn(&V) -> Result<TensorType>) -> Result<TensorType> {
+        let of = |value: &V| type_of(value);
+        let shape_of = |value: &V| type_of(value).map(|ty| ty.shape);
+        let bias = |value: &Option<V>| value.as_ref().map(shape_of).transpose();
+        let keep = |value: &V, rule: &dyn Fn(&[usize]) -> Result<Vec<usize>>| {
+            let ty = of(value)?;
+            Ok(TensorType { shape: rule(&ty.shape)?, elem: ty.elem })
+        };
+        match self {
+            Self::Quantize { x, to } | Self::Requantize { x, to, .. } => {
+                Ok(TensorType::quant(shape_of(x)?, to.clone()))
+            }
+            Self::Dequantize { x, .. } => Ok(TensorType::f32(shape_of(x)?)),
+            Self::Conv { x, w, bias: b, attrs } => {
+                Ok(TensorType::i32(shape::conv(&shape_of(x)?, &shape_of(w)?, bias(b)?.as_deref(), attrs)?))
+            }
+            Self::Linear { x, w, bias: b } => {
+                Ok(TensorType::i32(shape::linear(&shape_of(x)?, &shape_of(w)?, bias(b)?.as_deref())?))
+            }
+            Self::MatMul { a, b } => Ok(TensorType::i32(shape::matmul(&shape_of(a)?, &shape_of(b)?)?)),
+            Self::Add { a, b, .. } | Self::Mul { a, b } => {
+                Ok(TensorType::i32(shape::broadcast(&shape_of(a)?, &shape_of(b)?)?))
+            }
+            Self::SumPool { x, attrs } => Ok(TensorType::i32(shape::pool(&shape_of(x)?, attrs)?)),
+            Self::MaxPool { x, attrs } => keep(x, &|from| shape::pool(from, attrs)),
+            Self::Relu { x } => of(x),
+            Self::Reshape { x, shape } => keep(x, &|from| shape::reshape(from, shape)),
+            Self::Transpose { x, perm } => keep(x, &|from| shape::transpose(from, perm)),
+            Self::Pad { x, low, high } => keep(x, &|from| shape::pad(from, low, high)),
+            Self::Slice { x, starts, sizes, strides } => {
+                keep(x, &|from| shape::slice(from, starts, sizes, strides))
+            }
+            Self::Concat { xs, axis } => {
+                let types = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
+                let shapes = types.iter().map(|ty| ty.shape.as_slice()).collect::<Vec<_>>();
+                let shape = shape::concat(&shapes, *axis)?;
+                if let Some(index) = types.iter().position(|ty| ty.elem != types[0].elem) {
+                    return Err(Error::new(format!(
+                        "operand {index}: expected the element type of operand 0; requantize to one scale first"
+                    )));
+                }
+                Ok(TensorType { shape, elem: types[0].elem.clone() })
+            }
+        }
+    }
+
+    /// The full name of the op, such as `qnn.conv`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Quantize { .. } => "qnn.quantize",
+            Self::Dequantize { .. } => "qnn.dequantize",
+            Self::Conv { .. } => "qnn.conv",
+            Self::Linear { .. } => "qnn.linear",
+            Self::MatMul { .. } => "qnn.matmul",
+            Self::Requantize { .. } => "qnn.requantize",
+            Self::Add { .. } => "qnn.add",
+            Self::Mul { .. } => "qnn.mul",
+            Self::SumPool { .. } => "qnn.sum_pool",
+            Self::MaxPool { .. } => "qnn.max_pool",
+            Self::Relu { .. } => "qnn.relu",
+            Self::Reshape { .. } => "qnn.reshape",
+            Self::Transpose { .. } => "qnn.transpose",
+            Self::Concat { .. } => "qnn.concat",
+            Self::Pad { .. } => "qnn.pad",
+            Self::Slice { .. } => "qnn.slice",
+        }
+    }
+}
+
+impl<'c, 'a> QnnOp<Value<'c, 'a>> {
     /// Reads an op; `None` for ops of other dialects.
     ///
     /// # Errors
     /// When it is an op of this dialect that does not decode.
-    pub fn view(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
-        Self::decode(op).map_err(|error| error.or_at_op(op))
+    pub fn decode(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
+        Self::read(op).map_err(|error| error.or_at_op(op))
     }
 
-    fn decode(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
+    fn read(op: OperationRef<'c, 'a>) -> Result<Option<Self>> {
         let name = op_name(op);
         let Some(mnemonic) = name.strip_prefix("qnn.") else { return Ok(None) };
         let operand = |index: usize| func::need_operand(op, index);
@@ -136,98 +273,6 @@ impl<'c, 'a> QnnOp<'c, 'a> {
         }))
     }
 
-    /// The operands, in order.
-    pub fn operands(&self) -> Vec<Value<'c, 'a>> {
-        match self {
-            Self::Conv { x, w, bias, .. } | Self::Linear { x, w, bias } => {
-                [*x, *w].into_iter().chain(*bias).collect()
-            }
-            Self::MatMul { a, b } | Self::Add { a, b, .. } | Self::Mul { a, b } => vec![*a, *b],
-            Self::Concat { xs, .. } => xs.clone(),
-            Self::Quantize { x, .. }
-            | Self::Dequantize { x, .. }
-            | Self::Requantize { x, .. }
-            | Self::SumPool { x, .. }
-            | Self::MaxPool { x, .. }
-            | Self::Relu { x }
-            | Self::Reshape { x, .. }
-            | Self::Transpose { x, .. }
-            | Self::Pad { x, .. }
-            | Self::Slice { x, .. } => vec![*x],
-        }
-    }
-
-    /// The type of the result by the op's rule.
-    ///
-    /// # Errors
-    /// When operands and attributes do not fit together.
-    pub fn infer(&self) -> Result<TensorType> {
-        let of = |value: &Value<'c, 'a>| types::of(*value);
-        let shape_of = |value: &Value<'c, 'a>| types::of(*value).map(|ty| ty.shape);
-        let bias = |value: &Option<Value<'c, 'a>>| value.as_ref().map(shape_of).transpose();
-        let keep = |value: &Value<'c, 'a>, rule: &dyn Fn(&[usize]) -> Result<Vec<usize>>| {
-            let ty = of(value)?;
-            Ok(TensorType { shape: rule(&ty.shape)?, elem: ty.elem })
-        };
-        match self {
-            Self::Quantize { x, to } | Self::Requantize { x, to, .. } => {
-                Ok(TensorType::quant(shape_of(x)?, to.clone()))
-            }
-            Self::Dequantize { x, .. } => Ok(TensorType::f32(shape_of(x)?)),
-            Self::Conv { x, w, bias: b, attrs } => {
-                Ok(TensorType::i32(shape::conv(&shape_of(x)?, &shape_of(w)?, bias(b)?.as_deref(), attrs)?))
-            }
-            Self::Linear { x, w, bias: b } => {
-                Ok(TensorType::i32(shape::linear(&shape_of(x)?, &shape_of(w)?, bias(b)?.as_deref())?))
-            }
-            Self::MatMul { a, b } => Ok(TensorType::i32(shape::matmul(&shape_of(a)?, &shape_of(b)?)?)),
-            Self::Add { a, b, .. } | Self::Mul { a, b } => {
-                Ok(TensorType::i32(shape::broadcast(&shape_of(a)?, &shape_of(b)?)?))
-            }
-            Self::SumPool { x, attrs } => Ok(TensorType::i32(shape::pool(&shape_of(x)?, attrs)?)),
-            Self::MaxPool { x, attrs } => keep(x, &|from| shape::pool(from, attrs)),
-            Self::Relu { x } => of(x),
-            Self::Reshape { x, shape } => keep(x, &|from| shape::reshape(from, shape)),
-            Self::Transpose { x, perm } => keep(x, &|from| shape::transpose(from, perm)),
-            Self::Pad { x, low, high } => keep(x, &|from| shape::pad(from, low, high)),
-            Self::Slice { x, starts, sizes, strides } => {
-                keep(x, &|from| shape::slice(from, starts, sizes, strides))
-            }
-            Self::Concat { xs, axis } => {
-                let types = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
-                let shapes = types.iter().map(|ty| ty.shape.as_slice()).collect::<Vec<_>>();
-                let shape = shape::concat(&shapes, *axis)?;
-                if let Some(index) = types.iter().position(|ty| ty.elem != types[0].elem) {
-                    return Err(Error::new(format!(
-                        "operand {index}: expected the element type of operand 0; requantize to one scale first"
-                    )));
-                }
-                Ok(TensorType { shape, elem: types[0].elem.clone() })
-            }
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Quantize { .. } => "qnn.quantize",
-            Self::Dequantize { .. } => "qnn.dequantize",
-            Self::Conv { .. } => "qnn.conv",
-            Self::Linear { .. } => "qnn.linear",
-            Self::MatMul { .. } => "qnn.matmul",
-            Self::Requantize { .. } => "qnn.requantize",
-            Self::Add { .. } => "qnn.add",
-            Self::Mul { .. } => "qnn.mul",
-            Self::SumPool { .. } => "qnn.sum_pool",
-            Self::MaxPool { .. } => "qnn.max_pool",
-            Self::Relu { .. } => "qnn.relu",
-            Self::Reshape { .. } => "qnn.reshape",
-            Self::Transpose { .. } => "qnn.transpose",
-            Self::Concat { .. } => "qnn.concat",
-            Self::Pad { .. } => "qnn.pad",
-            Self::Slice { .. } => "qnn.slice",
-        }
-    }
-
     /// Builds the op with the inferred result type.
     ///
     /// # Errors
@@ -235,7 +280,9 @@ impl<'c, 'a> QnnOp<'c, 'a> {
     pub fn build(&self, location: Location<'c>) -> Result<Operation<'c>> {
         let context = context_of(location);
         let name = self.name();
-        let result = self.infer().map_err(|error| error.context(format!("'{name}' op")).or_at(location))?;
+        let result = self
+            .infer(|value| types::of(*value))
+            .map_err(|error| error.context(format!("'{name}' op")).or_at(location))?;
         let mut attributes = vec![];
         let mut set = |name: &str, value: Attribute<'c>| attributes.push(attrs::named(context, name, value));
         let usizes = |values: &[usize]| attrs::usizes(context, values);

@@ -21,11 +21,11 @@ unsafe extern "C" fn tessera_qnn_verify(op: MlirOperation) -> MlirLogicalResult 
 }
 
 fn verify(op: OperationRef) -> Result<()> {
-    let Some(view) = QnnOp::view(op)? else {
+    let Some(decoded) = QnnOp::decode(op)? else {
         return Err(Error::new("is not an op of the qnn dialect"));
     };
-    for (index, value) in view.operands().into_iter().enumerate() {
-        let weight = index == 1 && matches!(view, QnnOp::Conv { .. } | QnnOp::Linear { .. });
+    for (index, value) in decoded.operands().into_iter().enumerate() {
+        let weight = index == 1 && matches!(decoded, QnnOp::Conv { .. } | QnnOp::Linear { .. });
         let what = format!("operand {index}");
         types::read(value.r#type())
             .map_err(|error| error.context(&what))
@@ -34,7 +34,7 @@ fn verify(op: OperationRef) -> Result<()> {
     }
     let declared = result_type(op)?;
     check_elements(&declared, false, "result")?;
-    let inferred = view.infer()?;
+    let inferred = decoded.infer(|value| types::of(*value))?;
     if inferred.shape != declared.shape {
         return Err(Error::new(format!(
             "result: expected the shape {} that follows from operands and attributes, found {}",
@@ -49,7 +49,7 @@ fn verify(op: OperationRef) -> Result<()> {
             show(&declared.elem)
         )));
     }
-    if let QnnOp::Requantize { attrs, to, .. } = &view {
+    if let QnnOp::Requantize { attrs, to, .. } = &decoded {
         check_requantize(attrs, to, &declared.shape)?;
     }
     Ok(())

@@ -1,10 +1,10 @@
 //! A function as a list of steps that interpreters run: decoded once, run many times, on many threads.
 //!
 //! MLIR objects belong to one thread; a [`Plan`] holds plain data only, so a batch of inputs can be spread over cores.
-//! The dialect gives the meaning: how an op decodes to a kernel, and what a kernel does to values.
+//! The dialect gives the meaning: how an op decodes, and what it computes.
 //!
 //! Invariants:
-//! - Steps stand in the order of the function; step `i` is the op `Func::ops()[steps[i].op]`.
+//! - Steps stand in the order of the function; step `i` is the op `Func::ops()[steps[i].index]`.
 //! - Every operand is an argument, a parameter, or the result of an earlier step.
 
 use crate::error::{Error, Place, Result};
@@ -26,13 +26,13 @@ pub struct Input {
 #[derive(Clone, Debug)]
 pub struct Step<K> {
     /// Position among the function's ops.
-    pub op: usize,
+    pub index: usize,
     /// Full name of the op, such as `nn.conv`.
     pub mnemonic: String,
     /// Where it came from, with the ONNX node's name.
     pub place: Place,
     /// What it computes.
-    pub kernel: K,
+    pub op: K,
     /// Type of its result.
     pub ty: TensorType,
     operands: Vec<usize>,
@@ -63,7 +63,7 @@ pub struct Plan<V, K> {
 
 /// How a dialect turns IR into plain data.
 pub trait Decode<V, K> {
-    /// The kernel of an op.
+    /// A decoded op.
     ///
     /// # Errors
     /// For ops that the interpreter does not know.
@@ -125,11 +125,11 @@ impl<V: Clone, K> Plan<V, K> {
             let operands: Option<Vec<usize>> =
                 op.operands().map(|o| position.get(&(o.to_raw().ptr as *const _)).copied()).collect();
             match (decode.op(op), operands) {
-                (Ok(kernel), Some(operands)) => plan.steps.push(Step {
-                    op: index,
+                (Ok(decoded), Some(operands)) => plan.steps.push(Step {
+                    index,
                     mnemonic: func::op_name(op),
                     place: Place::new(op.location()),
-                    kernel,
+                    op: decoded,
                     ty,
                     operands: operands.into_iter().chain([slot]).collect(),
                     dead: vec![],
@@ -169,7 +169,7 @@ impl<V: Clone, K> Plan<V, K> {
         }
     }
 
-    /// Runs the function. `eval` applies a kernel to operands; `observe` sees every step's result.
+    /// Runs the function. `eval` applies an op to operands; `observe` sees every step's result.
     ///
     /// # Errors
     /// When the number of inputs is wrong, or an op fails: with the op's place.

@@ -12,7 +12,7 @@ pub const MAX_EXTENT: usize = 1 << 31;
 pub const MAX_ELEMENTS: usize = 1 << 40;
 
 /// How a convolution walks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ConvAttrs {
     /// Steps along height and width.
     pub strides: [usize; 2],
@@ -31,7 +31,7 @@ impl Default for ConvAttrs {
 }
 
 /// How a pooling window walks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PoolAttrs {
     /// Height and width of the window.
     pub kernel: [usize; 2],

@@ -11,9 +11,37 @@ use melior::{
     },
 };
 use mlir_sys::*;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
+
+/// A float that compares and hashes by its bits, so that what holds one is a value: NaN is itself, and 0 is not −0.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct F64(pub f64);
+
+impl PartialEq for F64 {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_bits() == other.0.to_bits()
+    }
+}
+
+impl Eq for F64 {}
+
+impl fmt::Display for F64 {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Hash for F64 {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.to_bits().hash(state);
+    }
+}
 
 /// The element type of a tensor.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Elem {
     /// IEEE single precision.
     F32,
@@ -24,7 +52,7 @@ pub enum Elem {
 }
 
 /// `!quant.uniform` with zero point 0: a real number is `stored · scale`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Quant {
     /// Bits of the storage type.
     pub bits: u32,
@@ -39,6 +67,12 @@ pub struct Quant {
 }
 
 impl Quant {
+    /// What two quantizations have in common when they are the same; scales by their bits.
+    fn key(&self) -> (u32, i64, i64, Option<usize>, Vec<u64>) {
+        let scales = self.scales.iter().map(|scale| scale.to_bits()).collect();
+        (self.bits, self.min, self.max, self.axis, scales)
+    }
+
     /// Eight bits, symmetric: stored values in −127..127.
     pub fn i8(scale: f64) -> Self {
         Self { bits: 8, min: -127, max: 127, scales: vec![scale], axis: None }
@@ -134,6 +168,20 @@ impl Quant {
     }
 }
 
+impl PartialEq for Quant {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Quant {}
+
+impl Hash for Quant {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
 impl Elem {
     /// Reads an element type.
     ///
@@ -165,7 +213,7 @@ impl Elem {
 }
 
 /// A ranked tensor type with static extents.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TensorType {
     /// Extents, outermost first.
     pub shape: Vec<usize>,

@@ -3,9 +3,10 @@
 //! Every index is one of four kinds by where it occurs: batch (both operands and result), row (first operand and
 //! result), column (second operand and result), contracted (both operands only). Axes of extent 1 carry no index.
 
-use crate::graph::{Op, Value};
-use crate::translate::{Reason, Translator};
+use crate::build::{Builder, Reason};
+use crate::graph::Value;
 use tessera_mlir::shape::ConvAttrs;
+use tessera_nn::NnOp;
 use tract_onnx::tract_core::ops::einsum::EinSum;
 
 struct Index {
@@ -17,7 +18,7 @@ struct Index {
 }
 
 pub(crate) fn translate(
-    t: &mut Translator,
+    t: &mut Builder,
     name: &str,
     op: &EinSum,
     operands: &[Value],
@@ -98,7 +99,7 @@ pub(crate) fn translate(
         let image = [extents(&shape_of(t, a), 0..channel), k, height, width];
         let x = t.reshape(name, a, &image)?;
         let w = arrange(t, name, (b, &axes_b), &[&columns, &contracted], &[n, k, 1, 1])?;
-        let y = t.push(name, Op::Conv(ConvAttrs::default()), vec![x, w])?;
+        let y = t.push(name, NnOp::Conv { x, w, bias: None, attrs: ConvAttrs::default() })?;
         return t.reshape(name, y, target);
     }
     let is_linear = batch.is_empty() && t.graph.constant(b).is_some();
@@ -106,14 +107,14 @@ pub(crate) fn translate(
         let lead = if rows.is_empty() { vec![1] } else { extents(&rows) };
         let x = arrange(t, name, (a, &axes_a), &[&rows, &contracted], &[&lead[..], &[k]].concat())?;
         let w = arrange(t, name, (b, &axes_b), &[&columns, &contracted], &[n, k])?;
-        t.push(name, Op::Linear, vec![x, w])?
+        t.push(name, NnOp::Linear { x, w, bias: None })?
     } else {
         let lead = extents(&batch);
         let x =
             arrange(t, name, (a, &axes_a), &[&batch, &rows, &contracted], &[&lead[..], &[m, k]].concat())?;
         let w =
             arrange(t, name, (b, &axes_b), &[&batch, &contracted, &columns], &[&lead[..], &[k, n]].concat())?;
-        t.push(name, Op::MatMul, vec![x, w])?
+        t.push(name, NnOp::MatMul { a: x, b: w })?
     };
     // The result has the order batch, rows, columns; bring it to the order asked for.
     let order: Vec<(char, usize)> = [&batch[..], &rows, &columns].concat();
@@ -125,7 +126,7 @@ pub(crate) fn translate(
     t.reshape(name, y, target)
 }
 
-fn shape_of(t: &Translator, v: Value) -> Vec<usize> {
+fn shape_of(t: &Builder, v: Value) -> Vec<usize> {
     t.graph.shape(v).to_vec()
 }
 
@@ -141,7 +142,7 @@ fn pointwise(a: &[Option<char>], out: &[Option<char>], indices: &[Index]) -> Opt
 
 /// Brings the axes of an operand to the order of `groups`, and to `shape`.
 fn arrange(
-    t: &mut Translator,
+    t: &mut Builder,
     name: &str,
     (v, axes): (Value, &[Option<char>]),
     groups: &[&[(char, usize)]],

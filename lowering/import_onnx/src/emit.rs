@@ -5,17 +5,17 @@
 //! - Every constant becomes one `ml_program.global`, declared in order of first use, its data in [`Params`].
 
 use crate::error::ImportError;
-use crate::graph::{Graph, Op, Value as GraphValue};
+use crate::graph::{Graph, Value as GraphValue};
 use melior::{
     Context,
     ir::{Location, Module, Value},
 };
 use std::collections::BTreeSet;
+use tessera_mlir::Error;
 use tessera_mlir::func::{self, FuncBuilder, Port};
 use tessera_mlir::loc;
 use tessera_mlir::params::{self, Param, ParamData, Params};
 use tessera_mlir::types::TensorType;
-use tessera_nn::ops;
 
 /// Builds and verifies the module. With a name for the weights, registers and attaches them.
 pub(crate) fn emit<'c>(
@@ -57,9 +57,8 @@ fn build<'c>(context: &'c Context, graph: &Graph) -> tessera_mlir::Result<(Modul
     let mut results: Vec<Value> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
         let location = loc::node(context, &node.name);
-        let mut operands = Vec::with_capacity(node.operands.len());
-        for &v in &node.operands {
-            operands.push(match v {
+        let op = node.op.try_map(|&v| {
+            Ok::<_, Error>(match v {
                 GraphValue::Input(i) => function.argument(i)?,
                 GraphValue::Node(i) => results[i],
                 GraphValue::Const(i) => match constants[i] {
@@ -70,32 +69,9 @@ fn build<'c>(context: &'c Context, graph: &Graph) -> tessera_mlir::Result<(Modul
                         *constants[i].insert(cursor.value(load)?)
                     }
                 },
-            });
-        }
-        let bias = operands.get(2).copied();
-        let operand = |i: usize| {
-            operands
-                .get(i)
-                .copied()
-                .ok_or_else(|| tessera_mlir::Error::at(location, format!("operand {i} is missing")))
-        };
-        let x = operand(0)?;
-        results.push(cursor.value(match &node.op {
-            Op::Conv(attrs) => ops::conv(location, x, operand(1)?, bias, attrs),
-            Op::Linear => ops::linear(location, x, operand(1)?, bias),
-            Op::MatMul => ops::matmul(location, x, operand(1)?),
-            Op::Relu => ops::relu(location, x),
-            Op::Add => ops::add(location, x, operand(1)?),
-            Op::Sub => ops::sub(location, x, operand(1)?),
-            Op::Mul => ops::mul(location, x, operand(1)?),
-            Op::MaxPool(attrs) => ops::max_pool(location, x, attrs),
-            Op::AvgPool(attrs, include) => ops::avg_pool(location, x, attrs, *include),
-            Op::Reshape(shape) => ops::reshape(location, x, shape),
-            Op::Transpose(perm) => ops::transpose(location, x, perm),
-            Op::Concat(axis) => ops::concat(location, &operands, *axis),
-            Op::Pad { low, high, value } => ops::pad(location, x, low, high, *value),
-            Op::Slice { starts, sizes, strides } => ops::slice(location, x, starts, sizes, strides),
-        })?);
+            })
+        })?;
+        results.push(cursor.value(op.build(location))?);
     }
     let mut returned = Vec::new();
     for (name, v) in &graph.outputs {
@@ -103,9 +79,7 @@ fn build<'c>(context: &'c Context, graph: &Graph) -> tessera_mlir::Result<(Modul
             GraphValue::Input(i) => function.argument(*i)?,
             GraphValue::Node(i) => results[*i],
             GraphValue::Const(_) => {
-                return Err(tessera_mlir::Error::new(format!(
-                    "the output \"{name}\" does not depend on the input"
-                )));
+                return Err(Error::new(format!("the output \"{name}\" does not depend on the input")));
             }
         });
     }

@@ -11,6 +11,7 @@
 //! - Symbolic batch dimensions become 1: the IR describes one inference.
 
 pub mod accept;
+mod build;
 mod einsum;
 mod emit;
 mod error;
@@ -21,6 +22,7 @@ mod reader;
 pub mod reference;
 mod simplify;
 mod translate;
+mod windows;
 pub mod write;
 
 pub use error::{ImportError, UnsupportedNode};

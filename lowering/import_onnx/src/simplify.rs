@@ -2,10 +2,11 @@
 //!
 //! Each rule states its equation; none changes what the model computes beyond the rounding of float32.
 
-use crate::graph::{Constant, Graph, Node, Op, Value};
+use crate::graph::{Constant, Graph, Node, Value};
 use ndarray::ArrayD;
 use tessera_mlir::shape::ConvAttrs;
-use tessera_mlir::{Result, kernels};
+use tessera_mlir::{Error, Result, kernels};
+use tessera_nn::{NnOp, ops::Binary};
 
 /// Applies the rules until none fits, then drops what is not used.
 pub(crate) fn simplify(graph: Graph) -> Result<Graph> {
@@ -40,8 +41,8 @@ type Rule = fn(&mut Graph, usize, &[usize]) -> Result<Option<Replacement>>;
 enum Replacement {
     /// Another value stands for the node.
     Value(Value),
-    /// These nodes, in order; `Value::Node(usize::MAX)` in a node means the one before it in the chain.
-    Chain(Vec<(String, Op, Vec<Value>)>),
+    /// These nodes, in order; [`PREVIOUS`] in a node means the one before it in the chain.
+    Chain(Vec<(String, NnOp<Value>)>),
 }
 
 const PREVIOUS: Value = Value::Node(usize::MAX);
@@ -62,11 +63,11 @@ const RULES: &[Rule] = &[
 /// reshape(reshape(x, a), b) = reshape(x, b)
 fn reshape_of_reshape(graph: &mut Graph, i: usize, _: &[usize]) -> Result<Option<Replacement>> {
     let node = &graph.nodes[i];
-    if let (Op::Reshape(to), Some(inner)) = (&node.op, producer(graph, node.operands[0]))
-        && matches!(inner.op, Op::Reshape(_))
+    if let NnOp::Reshape { x, shape } = &node.op
+        && let Some(NnOp::Reshape { x: inner, .. }) = producer(graph, *x).map(|inner| &inner.op)
     {
-        let chain = vec![(node.name.clone(), Op::Reshape(to.clone()), vec![inner.operands[0]])];
-        return Ok(Some(Replacement::Chain(chain)));
+        let op = NnOp::Reshape { x: *inner, shape: shape.clone() };
+        return Ok(Some(Replacement::Chain(vec![(node.name.clone(), op)])));
     }
     Ok(None)
 }
@@ -74,75 +75,71 @@ fn reshape_of_reshape(graph: &mut Graph, i: usize, _: &[usize]) -> Result<Option
 /// reshape(x, shape of x) = x
 fn identity_reshape(graph: &mut Graph, i: usize, _: &[usize]) -> Result<Option<Replacement>> {
     let node = &graph.nodes[i];
-    let same = matches!(node.op, Op::Reshape(_)) && graph.shape(node.operands[0]) == node.shape;
-    Ok(same.then(|| Replacement::Value(node.operands[0])))
+    Ok(match node.op {
+        NnOp::Reshape { x, .. } if graph.shape(x) == node.shape => Some(Replacement::Value(x)),
+        _ => None,
+    })
 }
 
 /// slice(slice(x)) = slice(x), with starts s₁ + t₁·s₂ and strides t₁·t₂.
 fn slice_of_slice(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Replacement>> {
     let node = &graph.nodes[i];
-    let (Op::Slice { starts, sizes, strides }, Some(&Value::Node(inner))) = (&node.op, node.operands.first())
-    else {
+    let NnOp::Slice { x: Value::Node(inner), starts, sizes, strides } = &node.op else { return Ok(None) };
+    let NnOp::Slice { x, starts: inner_starts, strides: inner_strides, .. } = &graph.nodes[*inner].op else {
         return Ok(None);
     };
-    let Op::Slice { starts: inner_starts, strides: inner_strides, .. } = &graph.nodes[inner].op else {
-        return Ok(None);
-    };
-    if uses[inner] != 1 {
+    if uses[*inner] != 1 {
         return Ok(None);
     }
     let axes = || 0..sizes.len();
-    let op = Op::Slice {
+    let op = NnOp::Slice {
+        x: *x,
         starts: axes().map(|a| inner_starts[a] + inner_strides[a] * starts[a]).collect(),
         sizes: sizes.clone(),
         strides: axes().map(|a| inner_strides[a] * strides[a]).collect(),
     };
-    Ok(Some(Replacement::Chain(vec![(node.name.clone(), op, vec![graph.nodes[inner].operands[0]])])))
+    Ok(Some(Replacement::Chain(vec![(node.name.clone(), op)])))
 }
 
 /// f(reshape(x)) = reshape(f(x)) where f is elementwise and its other operand, if any, is one number.
 fn reshape_after(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Replacement>> {
     let node = graph.nodes[i].clone();
     let Some(x) = data_operand(graph, &node) else { return Ok(None) };
-    let Value::Node(inner_index) = x else { return Ok(None) };
-    let inner = graph.nodes[inner_index].clone();
-    if !matches!(inner.op, Op::Reshape(_)) || uses[inner_index] != 1 {
+    let Value::Node(reshape) = x else { return Ok(None) };
+    let Node { name, op: NnOp::Reshape { x: before, .. }, .. } = graph.nodes[reshape].clone() else {
+        return Ok(None);
+    };
+    let other_than_numbers = |v: &Value| *v != x && graph.constant(*v).is_none_or(|c| c.len() != 1);
+    if uses[reshape] != 1 || node.op.operands().iter().any(other_than_numbers) {
         return Ok(None);
     }
-    let rank = graph.shape(inner.operands[0]).len();
-    let mut operands = Vec::new();
-    for &v in &node.operands {
-        operands.push(match graph.constant(v) {
-            _ if v == x => inner.operands[0],
-            Some(c) if c.len() == 1 => {
-                let c = kernels::reshape(c, &vec![1; rank])?;
-                let name = format!("{}.scale", node.name);
-                graph.push_constant(name, c)
-            }
-            _ => return Ok(None),
-        });
-    }
-    Ok(Some(Replacement::Chain(vec![
-        (node.name.clone(), node.op.clone(), operands),
-        (inner.name, Op::Reshape(node.shape), vec![PREVIOUS]),
-    ])))
+    let rank = graph.shape(before).len();
+    let op = node.op.try_map(|&v| match graph.constant(v) {
+        Some(number) if v != x => {
+            let number = kernels::reshape(number, &vec![1; rank])?;
+            Ok::<_, Error>(graph.push_constant(format!("{}.scale", node.name), number))
+        }
+        _ => Ok(before),
+    })?;
+    let restore = NnOp::Reshape { x: PREVIOUS, shape: node.shape };
+    Ok(Some(Replacement::Chain(vec![(node.name, op), (name, restore)])))
 }
 
 /// x·1 = x, x + 0 = x, x − 0 = x
 fn neutral_scalar(graph: &mut Graph, i: usize, _: &[usize]) -> Result<Option<Replacement>> {
     let node = &graph.nodes[i];
-    let neutral = match node.op {
-        Op::Mul => 1.0,
-        Op::Add | Op::Sub => 0.0,
-        _ => return Ok(None),
+    let NnOp::Binary { kind, a, b } = node.op else { return Ok(None) };
+    let neutral = match kind {
+        Binary::Mul => 1.0,
+        Binary::Add | Binary::Sub => 0.0,
     };
-    for (x, c) in [(0, 1), (1, 0)] {
-        if matches!((&node.op, c), (Op::Sub, 0)) {
+    for (x, c) in [(a, b), (b, a)] {
+        if kind == Binary::Sub && c == a {
             continue;
         }
-        let all = graph.constant(node.operands[c]).is_some_and(|c| c.iter().all(|&v| v == neutral));
-        if all && graph.shape(node.operands[x]) == node.shape {
-            return Ok(Some(Replacement::Value(node.operands[x])));
+        let all = graph.constant(c).is_some_and(|c| c.iter().all(|&v| v == neutral));
+        if all && graph.shape(x) == node.shape {
+            return Ok(Some(Replacement::Value(x)));
         }
     }
     Ok(None)
@@ -164,18 +161,16 @@ fn scalar_of_scalar(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Optio
     let rank = graph.nodes[i].shape.len();
     let constant = ArrayD::from_elem(ndarray::IxDyn(&vec![1; rank]), product);
     let constant = graph.push_constant(format!("{name}.scale"), constant);
-    Ok(Some(Replacement::Chain(vec![(name, Op::Mul, vec![x, constant])])))
+    let op = NnOp::Binary { kind: Binary::Mul, a: x, b: constant };
+    Ok(Some(Replacement::Chain(vec![(name, op)])))
 }
 
 /// The operand and the number of a product with one number.
 fn times_number(graph: &Graph, node: &Node) -> Option<(Value, f32)> {
-    if node.op != Op::Mul {
-        return None;
-    }
-    [(0, 1), (1, 0)].into_iter().find_map(|(x, c)| {
-        let c = graph.constant(node.operands[c]).filter(|c| c.len() == 1)?;
-        (graph.shape(node.operands[x]) == node.shape)
-            .then(|| (node.operands[x], c.iter().copied().next().unwrap_or(0.0)))
+    let NnOp::Binary { kind: Binary::Mul, a, b } = node.op else { return None };
+    [(a, b), (b, a)].into_iter().find_map(|(x, c)| {
+        let c = graph.constant(c).filter(|c| c.len() == 1)?;
+        (graph.shape(x) == node.shape).then(|| (x, c.iter().copied().next().unwrap_or(0.0)))
     })
 }
 
@@ -188,31 +183,23 @@ fn pointwise(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Repla
         4 => (&[0, 3, 1, 2], &[0, 2, 3, 1]),
         _ => return Ok(None),
     };
-    let is = |n: &Node, perm: &[usize]| matches!(&n.op, Op::Transpose(p) if p == perm);
     let once = |v: Value| matches!(v, Value::Node(j) if uses[j] == 1);
-    let Some(linear) = producer(graph, node.operands[0]).filter(|n| n.op == Op::Linear).cloned() else {
-        return Ok(None);
-    };
-    let Some(last) = producer(graph, linear.operands[0]).filter(|n| is(n, to_last)).cloned() else {
-        return Ok(None);
-    };
-    let Some(w) = graph.constant(linear.operands[1]).filter(|w| w.ndim() == 2).cloned() else {
-        return Ok(None);
-    };
-    if !is(&node, to_first) || !once(node.operands[0]) || !once(linear.operands[0]) {
+    let NnOp::Transpose { x: product, perm: last } = node.op else { return Ok(None) };
+    let Some(linear) = producer(graph, product).cloned() else { return Ok(None) };
+    let NnOp::Linear { x: rows, w: Value::Const(c), bias } = linear.op else { return Ok(None) };
+    let Some(transpose) = producer(graph, rows).cloned() else { return Ok(None) };
+    let NnOp::Transpose { x: image, perm: first } = transpose.op else { return Ok(None) };
+    let Constant { name, data: w } = graph.constants[c].clone();
+    if last != to_first || first != to_last || w.ndim() != 2 || !once(product) || !once(rows) {
         return Ok(None);
     }
-    let Value::Const(c) = linear.operands[1] else { return Ok(None) };
-    let name = graph.constants[c].name.clone();
     let w = graph.push_constant(name, kernels::reshape(&w, &[w.shape()[0], w.shape()[1], 1, 1])?);
-    let image = last.operands[0];
     let shape = graph.shape(image);
     let batch = if shape.len() == 3 { [&[1], shape].concat() } else { shape.to_vec() };
-    let operands = [PREVIOUS, w].into_iter().chain(linear.operands.get(2).copied()).collect();
     Ok(Some(Replacement::Chain(vec![
-        (last.name, Op::Reshape(batch), vec![image]),
-        (linear.name, Op::Conv(ConvAttrs::default()), operands),
-        (node.name, Op::Reshape(node.shape), vec![PREVIOUS]),
+        (transpose.name, NnOp::Reshape { x: image, shape: batch }),
+        (linear.name, NnOp::Conv { x: PREVIOUS, w, bias, attrs: ConvAttrs::default() }),
+        (node.name, NnOp::Reshape { x: PREVIOUS, shape: node.shape }),
     ])))
 }
 
@@ -220,57 +207,51 @@ fn pointwise(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Repla
 /// Looks through a reshape in between.
 fn bias_into(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Replacement>> {
     let node = graph.nodes[i].clone();
-    if !matches!(node.op, Op::Add | Op::Sub) {
+    let NnOp::Binary { kind: kind @ (Binary::Add | Binary::Sub), a, b } = node.op else { return Ok(None) };
+    let Some(layer) = weighted(graph, &node, uses) else { return Ok(None) };
+    if kind == Binary::Sub && graph.constant(a).is_some() {
         return Ok(None);
     }
-    let Some((inner, constant)) = weighted(graph, &node, uses) else { return Ok(None) };
-    if node.op == Op::Sub && graph.constant(node.operands[0]).is_some() {
-        return Ok(None);
-    }
-    let Some(mut bias) = per_channel(graph, &inner, &node, constant) else { return Ok(None) };
-    if node.op == Op::Sub {
+    let Some(mut bias) = per_channel(graph, &layer, &node) else { return Ok(None) };
+    if kind == Binary::Sub {
         bias.iter_mut().for_each(|b| *b = -*b);
     }
-    if let Some(old) = inner.operands.get(2).and_then(|&b| graph.constant(b)) {
+    if let Some(old) = layer.bias.and_then(|b| graph.constant(b)) {
         bias.iter_mut().zip(old.iter()).for_each(|(b, o)| *b += o);
     }
-    let name = match (inner.operands.get(2), node.operands.iter().find(|&&v| graph.constant(v).is_some())) {
-        (None, Some(Value::Const(c))) => graph.constants[*c].name.clone(),
-        _ => format!("{}.bias", inner.name),
+    let name = match (layer.bias, [a, b].into_iter().find(|&v| graph.constant(v).is_some())) {
+        (None, Some(Value::Const(c))) => graph.constants[c].name.clone(),
+        _ => format!("{}.bias", layer.node.name),
     };
     let channels = bias.len();
     let bias = graph.push_constant(name, kernels::reshape(&ndarray::arr1(&bias).into_dyn(), &[channels])?);
-    let operands = vec![inner.operands[0], inner.operands[1], bias];
-    Ok(Some(Replacement::Chain(vec![
-        (inner.name.clone(), inner.op.clone(), operands),
-        (node.name, Op::Reshape(node.shape), vec![PREVIOUS]),
-    ])))
+    let (w, bias) = (layer.w, Some(bias));
+    Ok(Some(layer.rebuilt(w, bias, node)))
 }
 
 /// linear(x, w, b)·s = linear(x, s·w, s·b) for s per output channel; the same for conv.
 fn scale_into(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Replacement>> {
     let node = graph.nodes[i].clone();
-    if node.op != Op::Mul {
-        return Ok(None);
-    }
-    let Some((inner, constant)) = weighted(graph, &node, uses) else { return Ok(None) };
-    let Some(scale) = per_channel(graph, &inner, &node, constant) else { return Ok(None) };
-    let mut operands = vec![inner.operands[0]];
-    for &v in &inner.operands[1..] {
-        let Value::Const(c) = v else { return Ok(None) };
-        let mut scaled = graph.constants[c].clone();
-        for (mut channel, s) in scaled.data.outer_iter_mut().zip(&scale) {
+    let NnOp::Binary { kind: Binary::Mul, .. } = node.op else { return Ok(None) };
+    let Some(layer) = weighted(graph, &node, uses) else { return Ok(None) };
+    let Some(scale) = per_channel(graph, &layer, &node) else { return Ok(None) };
+    let mut scaled = |v: Value| {
+        let Value::Const(c) = v else { return None };
+        let Constant { name, mut data } = graph.constants[c].clone();
+        for (mut channel, s) in data.outer_iter_mut().zip(&scale) {
             channel.mapv_inplace(|w| w * s);
         }
-        if scaled.data.iter().any(|w| !w.is_finite()) {
-            return Ok(None);
-        }
-        operands.push(graph.push_constant(scaled.name, scaled.data));
-    }
-    Ok(Some(Replacement::Chain(vec![
-        (inner.name.clone(), inner.op.clone(), operands),
-        (node.name, Op::Reshape(node.shape), vec![PREVIOUS]),
-    ])))
+        data.iter().all(|w| w.is_finite()).then(|| graph.push_constant(name, data))
+    };
+    let Some(w) = scaled(layer.w) else { return Ok(None) };
+    let bias = match layer.bias {
+        Some(bias) => match scaled(bias) {
+            None => return Ok(None),
+            scaled => scaled,
+        },
+        None => None,
+    };
+    Ok(Some(layer.rebuilt(w, bias, node)))
 }
 
 /// x·s + t = conv(x, diag(s), t), a depthwise 1×1 convolution, for s and t per channel of an image: a batch
@@ -279,57 +260,74 @@ fn batch_norm(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Repl
     let node = graph.nodes[i].clone();
     let &[_, channels, h, w] = &node.shape[..] else { return Ok(None) };
     let numbers = |v: Value| graph.constant(v).and_then(|c| along_axis(c, &node.shape, channels, h * w));
-    let sides = |node: &Node| {
-        [(0, 1), (1, 0)].into_iter().find_map(|(x, c)| {
-            let (x, c) = (*node.operands.get(x)?, numbers(*node.operands.get(c)?)?);
-            (graph.shape(x) == node.shape).then_some((x, c))
-        })
+    let sides = |node: &Node, wanted: Binary| {
+        let NnOp::Binary { kind, a, b } = node.op else { return None };
+        let mut both = [(a, b), (b, a)].into_iter().filter(|_| kind == wanted);
+        both.find_map(|(x, c)| numbers(c).filter(|_| graph.shape(x) == node.shape).map(|c| (x, c)))
     };
-    if node.op != Op::Add {
+    let Some((Value::Node(inner), shift)) = sides(&node, Binary::Add) else { return Ok(None) };
+    let Some((x, scale)) = sides(&graph.nodes[inner], Binary::Mul).filter(|_| uses[inner] == 1) else {
         return Ok(None);
-    }
-    let Some((Value::Node(inner), shift)) = sides(&node) else { return Ok(None) };
-    if graph.nodes[inner].op != Op::Mul || uses[inner] != 1 {
-        return Ok(None);
-    }
-    let Some((x, scale)) = sides(&graph.nodes[inner]) else { return Ok(None) };
+    };
     let name = node.name.clone();
     let weights = kernels::reshape(&ndarray::arr1(&scale).into_dyn(), &[channels, 1, 1, 1])?;
-    let weights = graph.push_constant(format!("{name}.scale"), weights);
-    let bias = graph.push_constant(format!("{name}.shift"), ndarray::arr1(&shift).into_dyn());
-    let op = Op::Conv(ConvAttrs { groups: channels, ..ConvAttrs::default() });
-    Ok(Some(Replacement::Chain(vec![(name, op, vec![x, weights, bias])])))
+    let w = graph.push_constant(format!("{name}.scale"), weights);
+    let bias = Some(graph.push_constant(format!("{name}.shift"), ndarray::arr1(&shift).into_dyn()));
+    let attrs = ConvAttrs { groups: channels, ..ConvAttrs::default() };
+    Ok(Some(Replacement::Chain(vec![(name, NnOp::Conv { x, w, bias, attrs })])))
 }
 
+/// A linear or conv node with constant weights, and the constant that a binary node behind it applies.
+struct Layer {
+    node: Node,
+    w: Value,
+    bias: Option<Value>,
+    constant: Value,
+}
+
+impl Layer {
+    /// The layer with other weights and another bias, in the place of `node`.
+    fn rebuilt(self, w: Value, bias: Option<Value>, node: Node) -> Replacement {
+        let op = match self.node.op {
+            NnOp::Conv { x, attrs, .. } => NnOp::Conv { x, w, bias, attrs },
+            NnOp::Linear { x, .. } => NnOp::Linear { x, w, bias },
+            other => other,
+        };
+        let restore = NnOp::Reshape { x: PREVIOUS, shape: node.shape };
+        Replacement::Chain(vec![(self.node.name, op), (node.name, restore)])
+    }
+}
+
+/// The layer that a binary node works on: used once, perhaps behind a reshape.
 /// The linear or conv node a binary node works on (with constant weights, used once, perhaps behind a reshape), and
 /// the constant on the other side.
-fn weighted<'g>(graph: &'g Graph, node: &Node, uses: &[usize]) -> Option<(Node, &'g ArrayD<f32>)> {
-    [(0, 1), (1, 0)].into_iter().find_map(|(x, c)| {
-        let constant = graph.constant(node.operands[c])?;
-        let Value::Node(mut index) = node.operands[x] else { return None };
-        if matches!(graph.nodes[index].op, Op::Reshape(_)) && uses[index] == 1 {
-            match graph.nodes[index].operands[0] {
-                Value::Node(inner) => index = inner,
-                _ => return None,
-            }
-        }
-        let inner = &graph.nodes[index];
-        let fits = matches!(inner.op, Op::Linear | Op::Conv(_))
+fn weighted(graph: &Graph, node: &Node, uses: &[usize]) -> Option<Layer> {
+    let NnOp::Binary { a, b, .. } = node.op else { return None };
+    [(a, b), (b, a)].into_iter().find_map(|(x, constant)| {
+        graph.constant(constant)?;
+        let Value::Node(mut index) = x else { return None };
+        if let NnOp::Reshape { x: inner, .. } = graph.nodes[index].op
             && uses[index] == 1
-            && graph.constant(inner.operands[1]).is_some()
-            && graph.shape(node.operands[x]) == node.shape;
-        fits.then(|| (inner.clone(), constant))
+        {
+            let Value::Node(inner) = inner else { return None };
+            index = inner;
+        }
+        let inner = graph.nodes[index].clone();
+        let (NnOp::Linear { w, bias, .. } | NnOp::Conv { w, bias, .. }) = inner.op else { return None };
+        let fits = uses[index] == 1 && graph.constant(w).is_some() && graph.shape(x) == node.shape;
+        fits.then_some(Layer { node: inner, w, bias, constant })
     })
 }
 
-/// The constant as one number per output channel of `inner`, if it is constant along all other axes of the result.
-fn per_channel(graph: &Graph, inner: &Node, node: &Node, constant: &ArrayD<f32>) -> Option<Vec<f32>> {
-    let channels = graph.shape(inner.operands[1])[0];
-    let axis = match inner.op {
-        Op::Linear => inner.shape.len() - 1,
+/// The constant as one number per output channel of the layer, if it is constant along all other axes of the result.
+fn per_channel(graph: &Graph, layer: &Layer, node: &Node) -> Option<Vec<f32>> {
+    let channels = graph.shape(layer.w)[0];
+    let axis = match layer.node.op {
+        NnOp::Linear { .. } => layer.node.shape.len() - 1,
         _ => 1,
     };
-    along_axis(constant, &node.shape, channels, inner.shape[axis + 1..].iter().product())
+    let inside = layer.node.shape[axis + 1..].iter().product();
+    along_axis(graph.constant(layer.constant)?, &node.shape, channels, inside)
 }
 
 /// A constant that takes one value per index of the axis with `extent` indices and `inside` elements each.
@@ -348,12 +346,12 @@ fn along_axis(constant: &ArrayD<f32>, shape: &[usize], extent: usize, inside: us
 
 /// The operand of an elementwise node that is not a constant, if there is exactly one.
 fn data_operand(graph: &Graph, node: &Node) -> Option<Value> {
-    if !matches!(node.op, Op::Relu | Op::Add | Op::Sub | Op::Mul) {
+    if !matches!(node.op, NnOp::Relu { .. } | NnOp::Binary { .. }) {
         return None;
     }
-    let mut data = node.operands.iter().filter(|v| graph.constant(**v).is_none());
+    let mut data = node.op.operands().into_iter().filter(|v| graph.constant(*v).is_none());
     match (data.next(), data.next()) {
-        (Some(&x), None) if graph.shape(x) == node.shape => Some(x),
+        (Some(x), None) if graph.shape(x) == node.shape => Some(x),
         _ => None,
     }
 }
@@ -373,7 +371,7 @@ fn count_uses(graph: &Graph) -> Vec<usize> {
         if let Value::Node(i) = v {
             uses[i] += 1;
             if uses[i] == 1 {
-                stack.extend(&graph.nodes[i].operands);
+                stack.extend(graph.nodes[i].op.operands());
             }
         }
     }
@@ -396,13 +394,8 @@ fn substitute(graph: &mut Graph, i: usize, replacement: Replacement) -> Result<(
                 Some(Replacement::Value(v)) => map.push(resolve(v, &map, PREVIOUS)),
                 Some(Replacement::Chain(chain)) => {
                     let mut previous = PREVIOUS;
-                    for (name, op, operands) in chain {
-                        let operands: Vec<Value> =
-                            operands.iter().map(|&v| resolve(v, &map, previous)).collect();
-                        let shapes: Vec<&[usize]> = operands.iter().map(|&v| graph.shape(v)).collect();
-                        let shape = crate::graph::infer(&op, &shapes)?;
-                        graph.nodes.push(Node { name, op, operands, shape });
-                        previous = Value::Node(graph.nodes.len() - 1);
+                    for (name, op) in chain {
+                        previous = graph.push(&name, op.map(|&v| resolve(v, &map, previous)))?;
                     }
                     map.push(previous);
                 }
@@ -410,7 +403,7 @@ fn substitute(graph: &mut Graph, i: usize, replacement: Replacement) -> Result<(
             }
             continue;
         }
-        node.operands = node.operands.iter().map(|&v| resolve(v, &map, PREVIOUS)).collect();
+        node.op = node.op.map(|&v| resolve(v, &map, PREVIOUS));
         graph.nodes.push(node);
         map.push(Value::Node(graph.nodes.len() - 1));
     }
@@ -440,8 +433,8 @@ fn sweep(graph: Graph) -> Graph {
             nodes.push(PREVIOUS);
             continue;
         }
-        let operands = node.operands.iter().map(|&v| resolve(v, &nodes, &mut out.constants)).collect();
-        out.nodes.push(Node { operands, ..node });
+        let op = node.op.map(|&v| resolve(v, &nodes, &mut out.constants));
+        out.nodes.push(Node { op, ..node });
         nodes.push(Value::Node(out.nodes.len() - 1));
     }
     for (name, v) in graph.outputs {

@@ -95,7 +95,7 @@ pub fn calibrate(
             Method::MinMax => h.range(),
             Method::Percentile(p) => h.percentile(p),
         };
-        attrs::set_range(ops[step.op], lo, hi);
+        attrs::set_range(ops[step.index], lo, hi);
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ pub(crate) struct ValueInfo {
 
 pub(crate) struct OpInfo<'c, 'a> {
     pub(crate) op: OperationRef<'c, 'a>,
-    pub(crate) view: NnOp<'c, 'a>,
+    pub(crate) view: NnOp<Value<'c, 'a>>,
     pub(crate) operands: Vec<usize>,
     pub(crate) result: usize,
     /// The ReLU fused into this op.
@@ -97,7 +97,7 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
                 model.add_value(result, Source::Parameter(name))?;
                 continue;
             }
-            let view = match NnOp::view(op) {
+            let view = match NnOp::decode(op) {
                 Ok(Some(view)) => view,
                 Ok(None) => {
                     let name = func::op_name(op);

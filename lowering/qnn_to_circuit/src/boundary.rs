@@ -41,7 +41,7 @@ fn quantization(argument: Value, name: &str) -> Result<Option<Quant>> {
     let mut found: Option<Quant> = None;
     // Uses are listed latest first.
     for (user, _) in rewrite::users(argument).into_iter().rev() {
-        let Some(QnnOp::Quantize { to, .. }) = QnnOp::view(user)? else {
+        let Some(QnnOp::Quantize { to, .. }) = QnnOp::decode(user)? else {
             return Err(Error::at(
                 user.location(),
                 format!("input {name:?} is used as real numbers: quantize it first"),

@@ -205,7 +205,7 @@ impl<'c, 'a> Lowering<'c, 'a> {
             let values = Rc::new(param.data.to_i64s()?);
             return Ok(Lowered::Parameter(Rc::new(Parameter { name, shape: param.shape.clone(), values })));
         }
-        let Some(view) = QnnOp::view(op)? else {
+        let Some(view) = QnnOp::decode(op)? else {
             let name = func::op_name(op);
             return Err(Error::new(format!(
                 "'{name}' has no lowering to a circuit: expected an op of the qnn dialect"
@@ -291,14 +291,16 @@ impl<'c, 'a> Lowering<'c, 'a> {
     fn output(&mut self, value: Value<'c, 'a>, name: &str) -> Result<()> {
         let (source, quant) = match self.lowered(value)? {
             Lowered::Rejected => return Ok(()),
-            Lowered::Real => match tessera_mlir::rewrite::defining_op(value).map(QnnOp::view).transpose()? {
-                Some(Some(QnnOp::Dequantize { x, from })) => (x, Some(from)),
-                _ => {
-                    return Err(Error::new(format!(
-                        "result {name:?} is an input as real numbers: quantize and dequantize it"
-                    )));
+            Lowered::Real => {
+                match tessera_mlir::rewrite::defining_op(value).map(QnnOp::decode).transpose()? {
+                    Some(Some(QnnOp::Dequantize { x, from })) => (x, Some(from)),
+                    _ => {
+                        return Err(Error::new(format!(
+                            "result {name:?} is an input as real numbers: quantize and dequantize it"
+                        )));
+                    }
                 }
-            },
+            }
             _ => (value, types::of(value)?.quantization().ok().cloned()),
         };
         if matches!(self.lowered(source)?, Lowered::Rejected) {

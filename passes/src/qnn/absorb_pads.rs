@@ -48,7 +48,7 @@ impl Pass for AbsorbPads {
 }
 
 fn pad_into_conv<'c, 'a>(op: OperationRef<'c, 'a>, rewriter: &Rewriter<'c, 'a>) -> Result<bool> {
-    let Some(QnnOp::Conv { x, w, bias, mut attrs }) = QnnOp::view(op)? else { return Ok(false) };
+    let Some(QnnOp::Conv { x, w, bias, mut attrs }) = QnnOp::decode(op)? else { return Ok(false) };
     let Some((x, pads)) = padded_image(x)? else { return Ok(false) };
     attrs.pads = plus(attrs.pads, pads);
     let new = rewriter.value(QnnOp::Conv { x, w, bias, attrs }.build(op.location()))?;
@@ -57,7 +57,7 @@ fn pad_into_conv<'c, 'a>(op: OperationRef<'c, 'a>, rewriter: &Rewriter<'c, 'a>) 
 }
 
 fn pad_into_sum_pool<'c, 'a>(op: OperationRef<'c, 'a>, rewriter: &Rewriter<'c, 'a>) -> Result<bool> {
-    let Some(QnnOp::SumPool { x, mut attrs }) = QnnOp::view(op)? else { return Ok(false) };
+    let Some(QnnOp::SumPool { x, mut attrs }) = QnnOp::decode(op)? else { return Ok(false) };
     let Some((x, pads)) = padded_image(x)? else { return Ok(false) };
     attrs.pads = plus(attrs.pads, pads);
     if (0..4).any(|side| attrs.pads[side] >= attrs.kernel[side % 2]) {
@@ -71,7 +71,7 @@ fn pad_into_sum_pool<'c, 'a>(op: OperationRef<'c, 'a>, rewriter: &Rewriter<'c, '
 /// What a padding of height and width pads, and by how much.
 fn padded_image<'c: 'a, 'a>(image: Value<'c, 'a>) -> Result<Option<(Value<'c, 'a>, [usize; 4])>> {
     let Some(op) = rewrite::defining_op(image) else { return Ok(None) };
-    let Some(QnnOp::Pad { x, low, high }) = QnnOp::view(op)? else { return Ok(None) };
+    let Some(QnnOp::Pad { x, low, high }) = QnnOp::decode(op)? else { return Ok(None) };
     Ok(match (&low[..], &high[..]) {
         (&[0, 0, top, left], &[0, 0, bottom, right]) => Some((x, [top, left, bottom, right])),
         _ => None,

@@ -9,7 +9,7 @@ use tessera_qnn::ops;
 
 pub(super) fn check(model: &Model, op: usize) -> Result<()> {
     match &model.ops[op].view {
-        NnOp::Pad { value, .. } if *value != 0.0 => {
+        NnOp::Pad { value, .. } if value.0 != 0.0 => {
             Err(Error::new(format!("padding with {value} is not supported; only with 0")))
         }
         _ => Ok(()),

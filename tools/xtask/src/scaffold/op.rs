@@ -63,10 +63,8 @@ pub fn new_op(root: &Path, name: &str, dialect: &str) -> Result<Changes, String>
     changes.edit(root, folder.join("src/ops.rs"), |text| {
         // the last variant of the typed view, and the last line of its reader
         let start = text.find(&format!("pub enum {view}<"))?;
-        let operand =
-            if text[start..].starts_with(&format!("pub enum {view}<V>")) { "V" } else { "Value<'c, 'a>" };
         let end = start + text[start..].find("\n}\n")?;
-        let variant = format!("\n    /// `{dialect}.{}`\n    {} {{ x: {operand} }},", name.snake, name.camel);
+        let variant = format!("\n    /// `{dialect}.{}`\n    {} {{ x: V }},", name.snake, name.camel);
         let text = format!("{}{variant}{}", &text[..end], &text[end..]);
         let message = text.find("is not an op of the")?;
         let reader = text[..message].rfind("            _ => ")?;

@@ -46,9 +46,9 @@ const ROOMS: [Room; 4] = [
         krate: "tessera_nn",
         op: "NnOp",
         equation: "relu(relu(x)) = relu(x)",
-        rewrite: r#"    let Some(NnOp::Relu { x: new }) = NnOp::view(op)? else { return Ok(false) };
+        rewrite: r#"    let Some(NnOp::Relu { x: new }) = NnOp::decode(op)? else { return Ok(false) };
     let Some(inner) = rewrite::defining_op(new) else { return Ok(false) };
-    if !matches!(NnOp::view(inner)?, Some(NnOp::Relu { .. })) {
+    if !matches!(NnOp::decode(inner)?, Some(NnOp::Relu { .. })) {
         return Ok(false);
     }"#,
         test: r#"func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -62,9 +62,9 @@ const ROOMS: [Room; 4] = [
         krate: "tessera_qnn",
         op: "QnnOp",
         equation: "relu(relu(x)) = relu(x)",
-        rewrite: r#"    let Some(QnnOp::Relu { x: new }) = QnnOp::view(op)? else { return Ok(false) };
+        rewrite: r#"    let Some(QnnOp::Relu { x: new }) = QnnOp::decode(op)? else { return Ok(false) };
     let Some(inner) = rewrite::defining_op(new) else { return Ok(false) };
-    if !matches!(QnnOp::view(inner)?, Some(QnnOp::Relu { .. })) {
+    if !matches!(QnnOp::decode(inner)?, Some(QnnOp::Relu { .. })) {
         return Ok(false);
     }"#,
         test: r#"!q = !quant.uniform<i8<-127:127>:f32, 5.000000e-01>
