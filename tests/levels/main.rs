@@ -175,7 +175,7 @@ fn circuit(
         tessera_circuit::interp::run(module.as_operation(), &input, &params).expect("a circuit that runs");
     assert_eq!(&found, expected.as_ref().unwrap_or(&found));
     followed.steps = 2;
-    let placed = match place(module, &params, &PlaceOptions::default()) {
+    let placed = match place(module, &params, &PlaceOptions::new(&tessera_plonky3::PLONKY3)) {
         Ok(placed) => placed,
         Err(why) => return followed.stopped = Some(why.to_string()),
     };

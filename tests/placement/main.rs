@@ -256,13 +256,13 @@ fn small_cnn(seed: u64) -> Build {
 
 #[test]
 fn a_small_cnn_with_pooling_and_groups_is_placed() {
-    let (program, _) = run(&mut small_cnn(1), 1, PlaceOptions::default());
+    let (program, _) = run(&mut small_cnn(1), 1, PlaceOptions::new(&tessera_plonky3::PLONKY3));
     assert_eq!(program.equations.len(), 2);
 }
 
 #[test]
 fn a_batch_shares_tables() {
-    run(&mut small_cnn(2), 3, PlaceOptions::default());
+    run(&mut small_cnn(2), 3, PlaceOptions::new(&tessera_plonky3::PLONKY3));
 }
 
 #[test]
@@ -271,7 +271,11 @@ fn widths_are_free() {
         run(
             &mut small_cnn(3),
             2,
-            PlaceOptions { x_width: Some(x), w_width: Some(w), ..PlaceOptions::default() },
+            PlaceOptions {
+                x_width: Some(x),
+                w_width: Some(w),
+                ..PlaceOptions::new(&tessera_plonky3::PLONKY3)
+            },
         );
     }
 }
@@ -290,7 +294,9 @@ fn eight_channels(interval: i64) -> Build {
 #[test]
 fn channels_share_cells_where_ranges_allow_it() {
     let packed = |b: &Build, pack: bool| {
-        let dump = place_graph(&b.g, &PlaceOptions { pack, ..PlaceOptions::default() }).unwrap().dump;
+        let dump = place_graph(&b.g, &PlaceOptions { pack, ..PlaceOptions::new(&tessera_plonky3::PLONKY3) })
+            .unwrap()
+            .dump;
         assert!(dump.contains("1 a cell") != dump.contains("2 a cell"), "{dump}");
         dump.contains("2 a cell")
     };
@@ -314,16 +320,16 @@ fn channels_share_cells_where_ranges_allow_it() {
         run(
             &mut Build { seed, ..eight_channels(1 << 20) },
             2,
-            PlaceOptions { pack: false, ..PlaceOptions::default() },
+            PlaceOptions { pack: false, ..PlaceOptions::new(&tessera_plonky3::PLONKY3) },
         );
-        run(&mut Build { seed, ..eight_channels(1 << 20) }, 2, PlaceOptions::default());
+        run(&mut Build { seed, ..eight_channels(1 << 20) }, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
     }
 }
 
 /// u_a + 2³² and u_b − 1 give the same packed sum: the equations hold, and what refuses it is the range of u_a.
 #[test]
 fn channels_that_share_a_cell_cannot_trade() {
-    let (program, trace) = run(&mut eight_channels(1 << 20), 1, PlaceOptions::default());
+    let (program, trace) = run(&mut eight_channels(1 << 20), 1, PlaceOptions::new(&tessera_plonky3::PLONKY3));
     let t = program.tables.iter().position(|t| t.name == "elementwise0").unwrap();
     let width = program.tables[t].witness.len();
     let column = |name: &str| {
@@ -366,21 +372,21 @@ fn eight_high_parts(read: usize) -> Build {
 #[test]
 fn a_high_part_that_is_an_output_needs_no_table() {
     let lookups = |b: &Build, at: &str| {
-        let dump = place_graph(&b.g, &PlaceOptions::default()).unwrap().dump;
+        let dump = place_graph(&b.g, &PlaceOptions::new(&tessera_plonky3::PLONKY3)).unwrap().dump;
         assert!(dump.contains("2 a cell") && dump.contains(at), "{dump}");
     };
     lookups(&eight_high_parts(8), "1 lookups a row");
     lookups(&eight_high_parts(7), "2 lookups a row");
     for seed in 0..4 {
-        run(&mut Build { seed, ..eight_high_parts(8) }, 2, PlaceOptions::default());
-        run(&mut Build { seed, ..eight_high_parts(7) }, 2, PlaceOptions::default());
+        run(&mut Build { seed, ..eight_high_parts(8) }, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+        run(&mut Build { seed, ..eight_high_parts(7) }, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
     }
 }
 
 /// The same trade as above, told to verifiers: what refuses it is the range of the output.
 #[test]
 fn outputs_that_share_a_cell_cannot_trade() {
-    let (program, trace) = run(&mut eight_high_parts(8), 1, PlaceOptions::default());
+    let (program, trace) = run(&mut eight_high_parts(8), 1, PlaceOptions::new(&tessera_plonky3::PLONKY3));
     let t = program.tables.iter().position(|t| t.name == "elementwise0").unwrap();
     let width = program.tables[t].witness.len();
     let column =
@@ -418,7 +424,7 @@ fn a_residual_connection_is_linked() {
     let sum = b.affine(vec![(3, a), (5, q)], 0, -2000, 2000);
     let r = b.requantize(sum, 0, 0);
     b.output(r);
-    run(&mut b, 2, PlaceOptions::default());
+    run(&mut b, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
 }
 
 /// Zero padding larger than the kernel reaches: some of the cells that a cluster reads are zero by definition.
@@ -431,7 +437,7 @@ fn a_crop_beyond_the_product_reads_zeros() {
     let crop = b.view(y, View::window(&s, &[0, 0, -1, -1], &[1; 4], &[1, 2, 6, 6]));
     let q = b.requantize(crop, 0, -127);
     b.output(q);
-    run(&mut b, 2, PlaceOptions::default());
+    run(&mut b, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
 }
 
 /// A convolution, requantized after pooling: windows of `kernel`, whose maximum is taken before the lookup.
@@ -463,12 +469,12 @@ fn a_maximum_of_keys_is_placed() {
     for (kernel, columns) in [([1, 2], 6), ([1, 3], 8), ([2, 2], 11), ([3, 3], 23)] {
         for seed in 0..3 {
             let mut circuit = pooled(seed, kernel);
-            let dump = place_graph(&circuit.g, &PlaceOptions::default()).unwrap().dump;
+            let dump = place_graph(&circuit.g, &PlaceOptions::new(&tessera_plonky3::PLONKY3)).unwrap().dump;
             let lanes = kernel[0] * kernel[1];
             let lookups = 2 * lanes + 1 + if lanes > 4 { lanes.div_ceil(4) } else { 0 };
             let row = format!("{columns} columns, {lanes} ports, {lookups} lookups");
             assert!(dump.contains(&row) && dump.contains("2 a cell"), "{row}\n{dump}");
-            run(&mut circuit, 2, PlaceOptions::default());
+            run(&mut circuit, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
         }
     }
 }
@@ -498,16 +504,18 @@ fn a_maximum_of_long_keys_keeps_channels_apart() {
         }
         b
     };
-    let packed = |b: &Build| place_graph(&b.g, &PlaceOptions::default()).unwrap().dump.contains("2 a cell");
+    let packed = |b: &Build| {
+        place_graph(&b.g, &PlaceOptions::new(&tessera_plonky3::PLONKY3)).unwrap().dump.contains("2 a cell")
+    };
     assert!(packed(&two_lanes(false)) && !packed(&two_lanes(true)));
-    run(&mut two_lanes(true), 2, PlaceOptions::default());
+    run(&mut two_lanes(true), 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
 }
 
 /// A false maximum, a false operand of one, and packed channels that trade: each is refused by what is there for it.
 #[test]
 fn a_maximum_is_the_greatest() {
     use tessera_checker::Failure;
-    let (program, trace) = run(&mut pooled(1, [2, 2]), 1, PlaceOptions::default());
+    let (program, trace) = run(&mut pooled(1, [2, 2]), 1, PlaceOptions::new(&tessera_plonky3::PLONKY3));
     let t = program.tables.iter().position(|t| t.lookups.len() == 9).unwrap();
     let witness = &program.tables[t].witness;
     let columns = |name: &str| -> Vec<usize> {
@@ -574,7 +582,7 @@ fn overlapping_windows_read_a_value_several_times() {
     let (m0, m1) = (b.max(windows[0], windows[1]), b.max(windows[2], windows[3]));
     let m = b.max(m0, m1);
     b.output(m);
-    run(&mut b, 2, PlaceOptions::default());
+    run(&mut b, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
 }
 
 #[test]
@@ -594,7 +602,7 @@ fn all_unsupported_operations_are_named_at_once() {
     let z = b.contract(x, x, spec);
     b.output(y);
     b.output(z);
-    let e = place_graph(&b.g, &PlaceOptions::default()).unwrap_err().to_string();
+    let e = place_graph(&b.g, &PlaceOptions::new(&tessera_plonky3::PLONKY3)).unwrap_err().to_string();
     insta::assert_snapshot!(e, @r#"
     2 operation(s) cannot be proven by this version:
       node "op1": a product of two computed tensors: the second operand must be known at setup
@@ -617,7 +625,7 @@ proptest! {
             1 => Build { seed, ..eight_high_parts(8) },
             _ => pooled(seed, [[2, 2], [1, 3], [3, 3]][seed as usize % 3]),
         };
-        let (program, mut trace) = run(&mut circuit, 1, PlaceOptions::default());
+        let (program, mut trace) = run(&mut circuit, 1, PlaceOptions::new(&tessera_plonky3::PLONKY3));
         let sizes: Vec<usize> = trace.tables.iter().map(Vec::len).collect();
         let mut i = at.index(sizes.iter().sum());
         let t = sizes.iter().position(|s| { if i < *s { true } else { i -= s; false } }).unwrap();

@@ -1,17 +1,26 @@
 //! What a proving backend offers: keys, proofs, its capabilities and its prices.
 //!
-//! Invariants: passes ask [`Capabilities`], never a backend's name; a verifier trusts nothing but its key.
+//! Invariants: a compiler asks its [`Target`], never a backend's name; a verifier trusts nothing but its key.
+use crate::cost::{Cost, Prices};
+use crate::field::MODULUS;
 use crate::program::Program;
+use crate::shape::{Shape, TermShape};
 use crate::trace::{Publics, Trace};
 use serde::{Deserialize, Serialize};
 
-/// What a backend can express.
+/// What a backend can express. A Program beyond it is refused before any work is done; a compiler asks, and avoids what it can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
+    /// Order of the field that cells are of.
+    pub modulus: u64,
     /// Highest degree of a row constraint.
     pub max_degree: u32,
+    /// Smallest table height that is used well, as a power of two: less is padded to it.
+    pub min_log_height: u8,
     /// Largest table height, as a power of two.
-    pub max_log_height: u32,
+    pub max_log_height: u8,
+    /// Most columns of a table, fixed and witness.
+    pub max_columns: u32,
     /// Whether lookups are available.
     pub lookups: bool,
     /// Whether joins of two folds are available.
@@ -20,45 +29,83 @@ pub struct Capabilities {
     pub zero_knowledge: bool,
 }
 
-/// What a Program costs a prover, by kind. Counts, except where said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Cost {
-    /// Cells committed at setup.
-    pub fixed_cells: u64,
-    /// Cells committed in the first round.
-    pub witness_cells: u64,
-    /// Extension-field cells of later rounds.
-    pub extension_cells: u64,
-    /// Lookups made, padding included.
-    pub lookups: u64,
-    /// Rows lost to power-of-two heights.
-    pub padding_rows: u64,
-    /// Columns opened (a share of proof size).
-    pub opened_columns: u64,
+impl Capabilities {
+    /// Bits of the radix by which two integers share a cell: the largest r with (2^r − 2)·(2^r + 1) < modulus, so that
+    /// a + 2^r·b ≡ 0 has no solution but 0 where neither is beyond 2^r − 2.
+    pub fn radix_bits(&self) -> u32 {
+        let holds = |r: &u32| ((1u128 << r) - 2) * ((1u128 << r) + 1) < u128::from(self.modulus);
+        (1..=32).rev().find(holds).unwrap_or(0)
+    }
+
+    /// The height of a table with this many rows, as a power of two.
+    pub fn log_height(&self, rows: u64) -> u8 {
+        (rows.next_power_of_two().trailing_zeros() as u8).max(self.min_log_height)
+    }
+
+    /// Everything of a Program that is beyond this, for people.
+    pub fn refusals(&self, shape: &Shape) -> Vec<String> {
+        let mut out = vec![];
+        for t in &shape.tables {
+            let mut refuse = |why: String| out.push(format!("table {:?} {why}", t.name));
+            if t.log_height > self.max_log_height {
+                refuse(format!(
+                    "has 2^{} rows; at most 2^{} are possible",
+                    t.log_height, self.max_log_height
+                ));
+            }
+            if t.degree > self.max_degree {
+                refuse(format!(
+                    "has a constraint of degree {}; at most {} is possible",
+                    t.degree, self.max_degree
+                ));
+            }
+            if t.fixed.saturating_add(t.witness) > self.max_columns {
+                refuse(format!(
+                    "has {} columns; at most {} are possible",
+                    t.fixed.saturating_add(t.witness),
+                    self.max_columns
+                ));
+            }
+            if t.lookups + t.provides > 0 && !self.lookups {
+                refuse("has lookups, which are not available".into());
+            }
+        }
+        if !self.joins && shape.terms.iter().any(|t| matches!(t, TermShape::Join(..))) {
+            out.push("two folds are joined, which is not available".into());
+        }
+        out
+    }
 }
 
-/// Nanoseconds of one core for one unit of each kind in [`Cost`].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Prices {
-    /// Per fixed cell.
-    pub fixed_cell: f64,
-    /// Per witness cell.
-    pub witness_cell: f64,
-    /// Per extension cell.
-    pub extension_cell: f64,
-    /// Per lookup.
-    pub lookup: f64,
-    /// Per opened column and proof, in bytes of proof.
-    pub column_bytes: f64,
-}
+/// What a compiler asks of a backend.
+pub trait Target: std::fmt::Debug + Sync {
+    /// Its name, for people and in files.
+    fn name(&self) -> &'static str;
+    /// What it can express.
+    fn capabilities(&self) -> Capabilities;
+    /// What it charges.
+    fn prices(&self) -> Prices;
+    /// What a Program of this shape will cost.
+    fn cost(&self, shape: &Shape) -> Cost;
 
-impl Prices {
-    /// Predicted proving time in seconds of one core.
-    pub fn seconds(&self, c: &Cost) -> f64 {
-        1e-9 * (self.fixed_cell * c.fixed_cells as f64
-            + self.witness_cell * c.witness_cells as f64
-            + self.extension_cell * c.extension_cells as f64
-            + self.lookup * c.lookups as f64)
+    /// Checks a Program against itself and against what the backend can express.
+    ///
+    /// # Errors
+    /// With everything that is beyond it.
+    fn admit(&self, program: &Program) -> Result<(), SetupError> {
+        program.validate()?;
+        let capabilities = self.capabilities();
+        let mut refusals = capabilities.refusals(&Shape::of(program));
+        if capabilities.modulus != MODULUS {
+            refusals.push(format!(
+                "cells are of the field of {MODULUS} elements, not of {}",
+                capabilities.modulus
+            ));
+        }
+        if refusals.is_empty() {
+            return Ok(());
+        }
+        Err(SetupError::Unsupported { backend: self.name().into(), reason: refusals.join("; ") })
     }
 }
 
@@ -134,7 +181,7 @@ pub struct Timings {
 }
 
 /// A proof system that can prove Programs.
-pub trait Backend {
+pub trait Backend: Target {
     /// What the prover keeps.
     type ProvingKey;
     /// What the verifier keeps: small.
@@ -142,14 +189,6 @@ pub trait Backend {
     /// A proof, without the public values.
     type Proof;
 
-    /// For people.
-    fn name(&self) -> &'static str;
-    /// What it can express.
-    fn capabilities(&self) -> Capabilities;
-    /// What it charges, measured or by default.
-    fn prices(&self) -> Prices;
-    /// What a Program will cost.
-    fn cost(&self, program: &Program) -> Result<Cost, SetupError>;
     /// Keys for a Program.
     fn setup(&self, program: &Program) -> Result<(Self::ProvingKey, Self::VerifyingKey), SetupError>;
     /// Proves that `trace` satisfies the Program. Consumes the trace.

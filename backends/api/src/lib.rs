@@ -9,20 +9,22 @@
 //! a file before that length was checked.
 pub mod backend;
 pub mod container;
+pub mod cost;
 pub mod field;
 pub mod plan;
 pub mod program;
 pub mod seq;
+pub mod shape;
 pub mod trace;
 pub mod validate;
 mod varints;
 
-pub use backend::{
-    Backend, Capabilities, Cost, Prices, ProveError, SetupError, Timings, Verified, VerifyError,
-};
+pub use backend::{Backend, Capabilities, ProveError, SetupError, Target, Timings, Verified, VerifyError};
 pub use bytes::Bytes;
 pub use container::{Container, Digest, FileError, FileKind, Section};
+pub use cost::{Cost, GroupCost, Prices};
 pub use plan::{ContractLoop, RowOp, RowStep, Step, WitnessPlan};
 pub use program::*;
 pub use seq::{Run, Seq};
+pub use shape::{FoldShape, Shape, TableShape, TermShape};
 pub use trace::{Publics, Trace};

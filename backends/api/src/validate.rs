@@ -35,7 +35,8 @@ impl ProgramError {
 
 /// Largest height of a table, as a power of two.
 pub const MAX_LOG_HEIGHT: u8 = 26;
-const MAX_COLUMNS: usize = 1 << 14;
+/// Most columns of a table.
+pub const MAX_COLUMNS: u32 = 1 << 14;
 const MAX_EXPONENT: i64 = 1 << 32;
 const MAX_PARTS: usize = 8;
 /// Cells that validation looks at one by one. A few bytes describe a tall table, so time and memory are not the file's size.
@@ -239,7 +240,7 @@ impl Program {
         if t.log_height > MAX_LOG_HEIGHT || t.rows == 0 || t.rows as u64 > 1 << t.log_height {
             return invalid(format!("table {:?} has {} rows and height 2^{}", t.name, t.rows, t.log_height));
         }
-        if t.fixed.len() + t.witness.len() > MAX_COLUMNS {
+        if t.fixed.len() + t.witness.len() > MAX_COLUMNS as usize {
             return invalid(format!("table {:?} has more than {MAX_COLUMNS} columns", t.name));
         }
         for c in &t.fixed {

@@ -6,8 +6,8 @@ use crate::failure::Failure;
 use crate::folds::POINTS;
 use std::time::Instant;
 use tessera_api::{
-    Backend, Capabilities, Cost, Prices, Program, ProveError, Publics, SetupError, Timings, Trace, Verified,
-    VerifyError,
+    Backend, Capabilities, Cost, Prices, Program, ProveError, Publics, SetupError, Shape, Target, Timings,
+    Trace, Verified, VerifyError,
 };
 
 /// See the module's text.
@@ -17,19 +17,18 @@ pub struct Checker;
 /// Bits by which one point of the field sees a wrong equation, for total degrees up to 2³⁴.
 const BITS_PER_POINT: f64 = 30.0;
 
-impl Backend for Checker {
-    type ProvingKey = Program;
-    type VerifyingKey = Program;
-    type Proof = Trace;
-
+impl Target for Checker {
     fn name(&self) -> &'static str {
         "checker"
     }
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            modulus: tessera_api::field::MODULUS,
             max_degree: 3,
-            max_log_height: tessera_api::validate::MAX_LOG_HEIGHT as u32,
+            min_log_height: 0,
+            max_log_height: tessera_api::validate::MAX_LOG_HEIGHT,
+            max_columns: tessera_api::validate::MAX_COLUMNS,
             lookups: true,
             joins: true,
             zero_knowledge: false,
@@ -37,24 +36,36 @@ impl Backend for Checker {
     }
 
     fn prices(&self) -> Prices {
-        Prices { fixed_cell: 2.0, witness_cell: 10.0, extension_cell: 0.0, lookup: 40.0, column_bytes: 0.0 }
+        let (cell, byte) = (8.0, 0.0);
+        Prices {
+            witness_cell: 10.0,
+            fixed_cell: 2.0,
+            lookup: 40.0,
+            cell_bytes: cell,
+            byte,
+            ..Prices::default()
+        }
     }
 
-    fn cost(&self, program: &Program) -> Result<Cost, SetupError> {
-        program.validate()?;
+    fn cost(&self, shape: &Shape) -> Cost {
         let mut cost = Cost::default();
-        for t in &program.tables {
-            let rows = t.rows as u64;
-            cost.fixed_cells += rows * t.fixed.len() as u64;
-            cost.witness_cells += rows * t.witness.len() as u64;
-            cost.lookups += t.lookups.len() as u64 * (1 << t.log_height);
-            cost.padding_rows += (1 << t.log_height) - rows;
+        for t in &shape.tables {
+            let g = cost.group(t.log_height);
+            g.fixed += u64::from(t.fixed);
+            g.witness += u64::from(t.witness);
+            g.lookups += u64::from(t.lookups);
         }
-        Ok(cost)
+        cost
     }
+}
+
+impl Backend for Checker {
+    type ProvingKey = Program;
+    type VerifyingKey = Program;
+    type Proof = Trace;
 
     fn setup(&self, program: &Program) -> Result<(Program, Program), SetupError> {
-        program.validate()?;
+        self.admit(program)?;
         Ok((program.clone(), program.clone()))
     }
 

@@ -30,7 +30,7 @@ fn the_checker_conforms() {
 }
 
 /// What is wrong with a backend.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Hole {
     /// Takes every proof.
     Accepts,
@@ -45,12 +45,10 @@ enum Hole {
 }
 
 /// The checker with a hole.
+#[derive(Debug)]
 struct Broken(Hole);
 
-impl Backend for Broken {
-    type ProvingKey = Program;
-    type VerifyingKey = Program;
-    type Proof = Trace;
+impl Target for Broken {
     fn name(&self) -> &'static str {
         "broken"
     }
@@ -60,9 +58,15 @@ impl Backend for Broken {
     fn prices(&self) -> Prices {
         Checker.prices()
     }
-    fn cost(&self, program: &Program) -> Result<Cost, SetupError> {
-        Checker.cost(program)
+    fn cost(&self, shape: &Shape) -> Cost {
+        Checker.cost(shape)
     }
+}
+
+impl Backend for Broken {
+    type ProvingKey = Program;
+    type VerifyingKey = Program;
+    type Proof = Trace;
     fn setup(&self, program: &Program) -> Result<(Program, Program), SetupError> {
         match self.0 {
             Hole::Nothing => {

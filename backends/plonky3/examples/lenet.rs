@@ -246,7 +246,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let images: usize = std::env::args().nth(2).and_then(|a| a.parse().ok()).unwrap_or(1);
     let (program, trace) = lenet(images);
     let backend = Plonky3::default();
-    println!("{:?}", backend.cost(&program)?);
+    println!("{:?}", backend.cost(&tessera_api::Shape::of(&program)));
     let t = Instant::now();
     let (pk, vk) = backend.setup(&program)?;
     println!("setup {:.1} ms", t.elapsed().as_secs_f64() * 1e3);

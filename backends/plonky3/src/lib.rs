@@ -12,6 +12,7 @@ mod adversary;
 pub mod air;
 mod clock;
 mod columns;
+mod cost;
 mod eval;
 mod files;
 pub mod keys;
@@ -29,8 +30,8 @@ pub use clock::cpu_seconds;
 pub use keys::{Proof, ProvingKey, VerifyingKey};
 pub use security::{Regime, Report, SecurityParams, SecurityTarget};
 use tessera_api::{
-    Backend, Capabilities, Cost, Prices, Program, ProveError, Publics, SetupError, Timings, Trace, Verified,
-    VerifyError,
+    Backend, Capabilities, Cost, Prices, Program, ProveError, Publics, SetupError, Shape, Target, Timings,
+    Trace, Verified, VerifyError,
 };
 
 /// The backend's name.
@@ -47,48 +48,34 @@ pub struct Plonky3 {
     pub target: SecurityTarget,
 }
 
-impl Backend for Plonky3 {
-    type ProvingKey = ProvingKey;
-    type VerifyingKey = VerifyingKey;
-    type Proof = Proof;
+/// The backend at the default target.
+pub static PLONKY3: Plonky3 = Plonky3 { target: SecurityTarget::DEFAULT };
 
+impl Target for Plonky3 {
     fn name(&self) -> &'static str {
         NAME
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { max_degree: 3, max_log_height: 26, lookups: true, joins: true, zero_knowledge: false }
+        cost::CAPABILITIES
     }
 
     fn prices(&self) -> Prices {
-        // measured by examples/lenet on one core with AVX-512, for 1 and 64 images; an opened column is eight bytes of each
-        // of 203 queries and its value outside the domain
-        Prices {
-            fixed_cell: 15.0,
-            witness_cell: 65.0,
-            extension_cell: 130.0,
-            lookup: 70.0,
-            column_bytes: 1640.0,
-        }
+        cost::PRICES
     }
 
-    fn cost(&self, program: &Program) -> Result<Cost, SetupError> {
-        let compiled = air::compile::compile(program, Default::default())?;
-        let air = &compiled.air;
-        let sum = |f: &dyn Fn(&air::Group) -> u64| air.groups.iter().map(f).sum::<u64>();
-        Ok(Cost {
-            fixed_cells: sum(&|g| ((g.fixed + g.model + g.summed) as u64) << g.log_height),
-            witness_cells: sum(&|g| (g.witness as u64) << g.log_height),
-            extension_cells: sum(&|g| ((g.round2 + g.round3) as u64) << g.log_height),
-            lookups: air.measure.fractions,
-            padding_rows: compiled.tables.iter().map(|t| (1u64 << t.log_height) - t.rows as u64).sum(),
-            opened_columns: sum(&|g| {
-                (g.fixed + g.model + g.summed + g.witness + p3::DEGREE as u32 * (g.round2 + g.round3)) as u64
-            }),
-        })
+    fn cost(&self, shape: &Shape) -> Cost {
+        cost::cost(shape)
     }
+}
+
+impl Backend for Plonky3 {
+    type ProvingKey = ProvingKey;
+    type VerifyingKey = VerifyingKey;
+    type Proof = Proof;
 
     fn setup(&self, program: &Program) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+        self.admit(program)?;
         let key = keys::setup(program, self.target)?;
         let vk = key.vk.clone();
         Ok((key, vk))

@@ -39,9 +39,14 @@ pub struct SecurityTarget {
     pub grinding: u8,
 }
 
+impl SecurityTarget {
+    /// What is made unless something else is asked for.
+    pub const DEFAULT: SecurityTarget = SecurityTarget { bits: 100, regime: Regime::Proven, grinding: 16 };
+}
+
 impl Default for SecurityTarget {
     fn default() -> Self {
-        SecurityTarget { bits: 100, regime: Regime::Proven, grinding: 16 }
+        SecurityTarget::DEFAULT
     }
 }
 

@@ -7,8 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 use tessera_api::{
-    Backend, Capabilities, Cost, Digest, Prices, Program, ProveError, Publics, SetupError, Timings, Trace,
-    Verified, VerifyError,
+    Backend, Capabilities, Cost, Digest, Prices, Program, ProveError, Publics, SetupError, Shape, Target,
+    Timings, Trace, Verified, VerifyError,
 };
 use tessera_checker::Checker;
 
@@ -46,11 +46,7 @@ fn seal(key: &Key, publics: &Publics, tables: &[Vec<i64>]) -> Digest {
     Digest(*hash.finalize().as_bytes())
 }
 
-impl Backend for Sealed {
-    type ProvingKey = Key;
-    type VerifyingKey = Key;
-    type Proof = Proof;
-
+impl Target for Sealed {
     fn name(&self) -> &'static str {
         "sealed"
     }
@@ -63,12 +59,18 @@ impl Backend for Sealed {
         Checker.prices()
     }
 
-    fn cost(&self, program: &Program) -> Result<Cost, SetupError> {
-        Checker.cost(program)
+    fn cost(&self, shape: &Shape) -> Cost {
+        Checker.cost(shape)
     }
+}
+
+impl Backend for Sealed {
+    type ProvingKey = Key;
+    type VerifyingKey = Key;
+    type Proof = Proof;
 
     fn setup(&self, program: &Program) -> Result<(Key, Key), SetupError> {
-        program.validate()?;
+        self.admit(program)?;
         let key = Key { program: program.clone(), digest: program.digest() };
         Ok((key.clone(), key))
     }

@@ -5,7 +5,7 @@
 //! Invariant: a bus is named by its domain and function, never by who uses it.
 use crate::PlaceError;
 use std::collections::BTreeMap;
-use tessera_api::{Expr, FixedColumn, Provide, Seq, Table, Values, WitnessColumn};
+use tessera_api::{Capabilities, Expr, FixedColumn, Provide, Seq, Table, Values, WitnessColumn};
 use tessera_circuit::graph::Circuit;
 use tessera_circuit::semantics::table::TableFunction;
 
@@ -85,8 +85,8 @@ impl Buses {
     }
 
     /// One table per domain.
-    pub fn tables(&self) -> Vec<Table> {
-        self.domains.iter().map(|((lo, hi), d)| d.table(*lo, *hi)).collect()
+    pub fn tables(&self, capabilities: &Capabilities) -> Vec<Table> {
+        self.domains.iter().map(|((lo, hi), d)| d.table(*lo, *hi, capabilities)).collect()
     }
 }
 
@@ -96,12 +96,12 @@ pub fn domain_of(f: &TableFunction) -> (i64, i64) {
 }
 
 impl Domain {
-    fn table(&self, lo: i64, hi: i64) -> Table {
+    fn table(&self, lo: i64, hi: i64, capabilities: &Capabilities) -> Table {
         let rows = (hi - lo + 1) as u32;
         let mut t = Table {
             name: format!("table[{lo}, {hi}]"),
             rows,
-            log_height: crate::log_height(rows as usize),
+            log_height: capabilities.log_height(rows.into()),
             fixed: vec![],
             committed: false,
             witness: vec![],

@@ -19,9 +19,9 @@
 use crate::PlaceError;
 use crate::buses::{Buses, domain_of};
 use crate::roots::Roots;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use tessera_api::{Cell, Expr};
+use tessera_api::{Capabilities, Cell, Expr};
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, Node, ValueId};
 
@@ -130,19 +130,29 @@ pub fn groups(g: &Circuit, roots: &Roots) -> Vec<Vec<usize>> {
     by_root.into_values().collect()
 }
 
-/// Compiles one group. `exported` says which values others read, `published` what range verifiers hold outputs to.
+/// What is known of a circuit before its row programs are made.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// What the backend can express.
+    pub capabilities: &'a Capabilities,
+    /// Values that verifiers hold to a range.
+    pub published: &'a HashMap<ValueId, (i64, i64)>,
+    /// Values that others read.
+    pub exported: &'a HashSet<ValueId>,
+}
+
+/// Compiles one group.
 pub fn build(
     g: &Circuit,
     roots: &Roots,
     ops: &[usize],
-    exported: &dyn Fn(ValueId) -> bool,
-    published: &HashMap<ValueId, (i64, i64)>,
+    known: Known,
     buses: &mut Buses,
 ) -> Result<Cluster, PlaceError> {
     let mut b = Builder {
         g,
         roots,
-        published,
+        known,
         buses,
         k: Kernel::default(),
         exprs: HashMap::new(),
@@ -165,7 +175,7 @@ pub fn build(
     let mut exports = vec![];
     for i in ops {
         for r in &g.ops[*i].results {
-            if exported(*r) {
+            if known.exported.contains(r) {
                 exports.push(*r);
                 b.k.exports.push((b.exprs[r].clone(), b.regs[r]));
             }
@@ -192,7 +202,7 @@ pub fn build(
 struct Builder<'a> {
     g: &'a Circuit,
     roots: &'a Roots,
-    published: &'a HashMap<ValueId, (i64, i64)>,
+    known: Known<'a>,
     buses: &'a mut Buses,
     k: Kernel,
     exprs: HashMap<ValueId, Expr>,
@@ -295,10 +305,10 @@ impl Builder<'_> {
                 self.k.lookups.push((bus, vec![Expr::witness(cl)]));
                 self.lookup_sources.push(source.clone());
                 // hi is in range already when it is the key of a table whose domain is small enough, or such an output
-                let bound = (tessera_api::field::MODULUS >> 2) as i128 >> shift;
+                let bound = (self.known.capabilities.modulus >> 2) as i128 >> shift;
                 let small = |(a, b): (i64, i64)| (a as i128).abs() < bound && (b as i128).abs() < bound;
                 if !self.keyed(hi, group).is_some_and(small)
-                    && !self.published.get(&hi).is_some_and(|range| small(*range))
+                    && !self.known.published.get(&hi).is_some_and(|range| small(*range))
                 {
                     let v = &self.g.values[hi];
                     let bus = self.buses.range(v.lo, v.hi, &source)?;
@@ -363,8 +373,7 @@ impl Builder<'_> {
             self.lookup_sources.push(source.into());
             factors.push_back((difference, self.step(KernelStep::Affine(vec![(1, greatest), (-1, *r)], 0))));
         }
-        // constraints have degree 3 at most
-        while factors.len() > 3
+        while factors.len() > (self.known.capabilities.max_degree as usize).max(2)
             && let (Some((a, ar)), Some((b, br))) = (factors.pop_front(), factors.pop_front())
         {
             let r = self.step(KernelStep::Mul(ar, br));

@@ -13,7 +13,7 @@ pub mod placement;
 pub mod roots;
 mod tables;
 
-use tessera_api::{Prices, Program, WitnessPlan};
+use tessera_api::{Program, Shape, Target, WitnessPlan};
 use tessera_circuit::graph::Circuit;
 
 /// Why a circuit cannot be placed.
@@ -22,6 +22,14 @@ pub enum PlaceError {
     /// Operations this version cannot prove: (model operation, what it is), all of them.
     #[error("{}", list(.0))]
     Unsupported(Vec<(String, String)>),
+    /// The Program is beyond what its backend can express: all of it.
+    #[error("the backend {name} cannot prove this model:\n  {}", .refused.join("\n  "))]
+    Target {
+        /// The backend.
+        name: &'static str,
+        /// What is beyond it.
+        refused: Vec<String>,
+    },
     /// The circuit contradicts itself.
     #[error("invalid circuit: {0}")]
     Invalid(String),
@@ -44,13 +52,13 @@ impl PlaceError {
     }
 }
 
-/// What a user may choose.
+/// What a user may choose, and whom placement asks.
 #[derive(Clone, Debug)]
 pub struct PlaceOptions {
     /// Inferences per proof, at least 1.
     pub batch: usize,
-    /// What cells and lookups cost.
-    pub prices: Prices,
+    /// The backend that will prove: what it can express is what is placed, what it charges decides how.
+    pub target: &'static dyn Target,
     /// Activation cells per row; chosen by cost when absent.
     pub x_width: Option<usize>,
     /// Weight cells per row; chosen by cost when absent.
@@ -62,17 +70,10 @@ pub struct PlaceOptions {
     pub committed: bool,
 }
 
-impl Default for PlaceOptions {
-    fn default() -> Self {
-        // The plonky3 backend's measured prices on one AVX-512 core.
-        let prices = Prices {
-            fixed_cell: 15.0,
-            witness_cell: 50.0,
-            extension_cell: 110.0,
-            lookup: 150.0,
-            column_bytes: 1600.0,
-        };
-        PlaceOptions { batch: 1, prices, x_width: None, w_width: None, pack: true, committed: false }
+impl PlaceOptions {
+    /// One inference, everything chosen by cost.
+    pub fn new(target: &'static dyn Target) -> PlaceOptions {
+        PlaceOptions { batch: 1, target, x_width: None, w_width: None, pack: true, committed: false }
     }
 }
 
@@ -113,11 +114,11 @@ pub fn place_graph(g: &Circuit, options: &PlaceOptions) -> Result<Placed, PlaceE
     let p = placement::place(g, options)?;
     let (program, plan) = emit::emit(g, &p)?;
     program.validate()?;
+    let refused = p.capabilities.refusals(&Shape::of(&program));
+    if !refused.is_empty() {
+        let name = options.target.name();
+        return Err(PlaceError::Target { name, refused });
+    }
     let dump = p.dump(&program);
     Ok(Placed { program, plan, dump })
-}
-
-/// The height of a table with this many rows, as a power of two; at least 2⁴, so that rows fill packed field vectors.
-pub(crate) fn log_height(rows: usize) -> u8 {
-    rows.next_power_of_two().trailing_zeros().max(4) as u8
 }

@@ -1,4 +1,4 @@
-//! Packing: weights of several output channels in one cell, W_a + t·W_b with t = 2³².
+//! Packing: weights of several output channels in one cell, W_a + t·W_b with t a power of two, 2³² in a field of 64 bits.
 //!
 //! Contractions are linear in their weights, so the product of activations with packed weights is Y_a + t·Y_b: half the cells,
 //! half the borders, half the work. Where results are read, both cells u_a and u_b stand in the same equation with the
@@ -8,8 +8,8 @@
 //! The contraction equation says u_a + t·u_b ≡ Y_a + t·Y_b mod p for every pair. It has to follow that u_a = Y_a and u_b = Y_b.
 //! Y_a and Y_b lie in the interval I that the circuit proves; u_a and u_b lie in the range B that lookups (or the public range) of
 //! the reading cells enforce, whatever a prover does. So each difference u − Y is at most D in magnitude, where D is the
-//! largest distance between B and I. If D ≤ t − 2, then |(u_a − Y_a) + t·(u_b − Y_b)| ≤ (t − 2)(t + 1) = t² − t − 2 < p = t² − t + 1,
-//! so the difference is zero over the integers, and since |u_a − Y_a| < t both parts are zero.
+//! largest distance between B and I. If D ≤ t − 2, then |(u_a − Y_a) + t·(u_b − Y_b)| ≤ (t − 2)(t + 1) = t² − t − 2 < p
+//! ([`Capabilities::radix_bits`](tessera_api::Capabilities::radix_bits) is the largest t for which that holds), so the difference is zero over the integers, and since |u_a − Y_a| < t both parts are zero.
 //!
 //! A cell without a lookup of its own has a range where a lookup's key is its difference from a cell that has one: what a maximum
 //! is of lies at most the table's keys below the maximum.
@@ -25,24 +25,33 @@ use tessera_circuit::graph::{Circuit, ValueId};
 
 /// Integers in a cell where channels are packed.
 pub const FACTOR: usize = 2;
-/// Its radix, as a power of two.
-pub const RADIX_BITS: u32 = 32;
+
+/// What is known where packing is decided.
+pub struct Known<'a> {
+    /// The circuit.
+    pub g: &'a Circuit,
+    /// Where views lead.
+    pub roots: &'a Roots,
+    /// All clusters.
+    pub clusters: &'a [Vec<Cluster>],
+    /// The outputs.
+    pub outputs: &'a [(String, ValueId)],
+    /// Values that verifiers hold to a range.
+    pub published: &'a HashMap<ValueId, (i64, i64)>,
+    /// Lookup relations.
+    pub buses: &'a Buses,
+    /// The radix, as a power of two.
+    pub radix_bits: u32,
+}
 
 /// Whether the channels of a contraction may share cells as its `pack` says.
-pub fn possible(
-    g: &Circuit,
-    roots: &Roots,
-    clusters: &[Vec<Cluster>],
-    (outputs, published): (&[(String, ValueId)], &HashMap<ValueId, (i64, i64)>),
-    buses: &Buses,
-    c: &Contraction,
-    wanted: &[bool],
-) -> bool {
-    if c.channels < FACTOR {
+pub fn possible(k: &Known, c: &Contraction, wanted: &[bool]) -> bool {
+    let Known { g, roots, clusters, outputs, published, buses, radix_bits } = *k;
+    if c.channels < FACTOR || radix_bits < 2 {
         return false;
     }
     let y = &g.values[c.y];
-    let radix = 1i128 << RADIX_BITS;
+    let radix = 1i128 << radix_bits;
     let reads = |v: ValueId| {
         roots.constant(v).is_none()
             && (0..g.values[v].len()).any(|i| matches!(roots.element(v, i), Element::Of(r, _) if r == c.y))
@@ -52,7 +61,7 @@ pub fn possible(
         distance <= radix - 2
     };
     // packed weights, and packed cells of results that nothing reads, are 64-bit integers
-    let small = |lo: i64, hi: i64| lo.unsigned_abs().max(hi.unsigned_abs()) < 1 << (RADIX_BITS - 1);
+    let small = |lo: i64, hi: i64| lo.unsigned_abs().max(hi.unsigned_abs()) < 1 << (radix_bits - 1);
     let w = &g.values[c.w];
     small(y.lo, y.hi)
         && small(w.lo, w.hi)

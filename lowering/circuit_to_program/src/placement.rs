@@ -7,10 +7,10 @@ use crate::buses::Buses;
 use crate::cluster::{self, Cluster};
 use crate::contraction::Contraction;
 use crate::roots::{Element, Roots};
-use crate::{PlaceError, PlaceOptions, log_height, pack, tables};
+use crate::{PlaceError, PlaceOptions, pack, tables};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
-use tessera_api::Prices;
+use tessera_api::{Capabilities, FoldShape, Shape, TableShape, Target, TermShape};
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, ValueId};
 use tessera_circuit::ops::Visibility;
@@ -36,6 +36,8 @@ pub struct Placement {
     pub w_width: usize,
     /// Border cells per row.
     pub border_width: usize,
+    /// What the backend can express.
+    pub capabilities: Capabilities,
     /// Where views lead.
     pub roots: Roots,
     /// (name, value, public) in graph order.
@@ -47,7 +49,8 @@ pub struct Placement {
 /// Decides. Every unsupported operation is reported, not the first.
 pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceError> {
     let roots = Roots::new(g)?;
-    refuse_unsupported(g, &roots)?;
+    let capabilities = options.target.capabilities();
+    refuse_unsupported(g, &roots, options.target)?;
     let batch = options.batch;
     let (mut inputs, mut outputs) = (vec![], vec![]);
     for op in &g.ops {
@@ -63,14 +66,16 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     let mut buses = Buses::default();
     let mut clusters: Vec<Vec<Cluster>> = vec![];
     for ops in &groups {
-        let c = cluster::build(g, &roots, ops, &|v| exported.contains(&v), &published, &mut buses)?;
+        let known =
+            cluster::Known { capabilities: &capabilities, published: &published, exported: &exported };
+        let c = cluster::build(g, &roots, ops, known, &mut buses)?;
         match clusters.iter_mut().find(|t| t[0].kernel == c.kernel) {
             Some(t) => t.push(c),
             None => clusters.push(vec![c]),
         }
     }
     let clusters: Vec<Vec<Cluster>> =
-        clusters.into_iter().flat_map(|c| tables::split(c, batch, &options.prices)).collect();
+        clusters.into_iter().flat_map(|c| tables::split(c, batch, options.target)).collect();
     let contraction_results: HashSet<ValueId> =
         g.ops.iter().filter(|o| matches!(o.op, CircuitOp::Contract { .. })).map(|o| o.results[0]).collect();
     // which elements of each contraction's result are read, and that none is read twice
@@ -93,6 +98,15 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
             }
         }
     }
+    let known = pack::Known {
+        g,
+        roots: &roots,
+        clusters: &clusters,
+        outputs: &outputs,
+        published: &published,
+        buses: &buses,
+        radix_bits: capabilities.radix_bits(),
+    };
     let mut contractions = vec![];
     let mut borders = vec![];
     for op in &g.ops {
@@ -102,17 +116,13 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
             .map_err(PlaceError::Invalid)?;
         let mut c = Contraction::new(g, (y, *x, *w), &spec, &wanted[&y], batch, &op.source())?;
         c.pack = pack::FACTOR;
-        if !options.pack
-            || options.committed
-            || !pack::possible(g, &roots, &clusters, (&outputs, &published), &buses, &c, &wanted[&y])
-        {
+        if !options.pack || options.committed || !pack::possible(&known, &c, &wanted[&y]) {
             c.pack = 1;
         }
         borders.push(c.borders(&wanted[&y]));
         contractions.push(c);
     }
-    let x_width = options.x_width.unwrap_or_else(|| best_x_width(&contractions, &options.prices));
-    let w_width = options.w_width.unwrap_or_else(|| best_w_width(&contractions, &options.prices));
+    let (x_width, w_width) = widths(&contractions, options);
     let border_width = if borders.iter().all(|b| b.is_empty()) { 0 } else { 8 };
     Ok(Placement {
         batch,
@@ -124,6 +134,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
         x_width,
         w_width,
         border_width,
+        capabilities,
         roots,
         inputs,
         outputs,
@@ -131,18 +142,32 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
 }
 
 /// All operations that cannot be placed, at once.
-fn refuse_unsupported(g: &Circuit, roots: &Roots) -> Result<(), PlaceError> {
+fn refuse_unsupported(g: &Circuit, roots: &Roots, target: &dyn Target) -> Result<(), PlaceError> {
+    let (can, backend) = (target.capabilities(), target.name());
     let definer = g.definers();
     let mut bad = vec![];
+    let hidden = |what: &str, name: &str| match can.zero_knowledge {
+        true => format!("the private {what} {name:?}: {what}s are public in this version"),
+        false => {
+            format!("the private {what} {name:?}: proofs of the backend {backend} are not zero-knowledge")
+        }
+    };
     for op in &g.ops {
+        if !can.lookups
+            && matches!(op.op, CircuitOp::Split { .. } | CircuitOp::Max { .. } | CircuitOp::Lookup { .. })
+        {
+            bad.push((op.source(), format!("a lookup: the backend {backend} has none")));
+        }
         match &op.op {
-            CircuitOp::Input { name, visibility: Visibility::Private, .. } => bad.push((
+            CircuitOp::Input { name, visibility: Visibility::Private, .. } => {
+                bad.push((op.source(), hidden("input", name)))
+            }
+            CircuitOp::Output { name, visibility: Visibility::Private, .. } => {
+                bad.push((op.source(), hidden("output", name)))
+            }
+            CircuitOp::Contract { .. } if !can.joins => bad.push((
                 op.source(),
-                format!("the private input {name:?}: inputs are public in this version"),
-            )),
-            CircuitOp::Output { name, visibility: Visibility::Private, .. } => bad.push((
-                op.source(),
-                format!("the private output {name:?}: outputs are public in this version"),
+                format!("a matrix product or convolution: the backend {backend} joins no folds"),
             )),
             CircuitOp::Contract { x, w, .. } => {
                 if roots.constant(*w).is_none() {
@@ -234,22 +259,48 @@ pub fn w_rows(c: &[Contraction], width: usize) -> usize {
 const X_WIDTHS: [usize; 12] = [1, 2, 4, 8, 12, 16, 20, 24, 32, 48, 64, 96];
 const W_WIDTHS: [usize; 10] = [8, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
-fn best_x_width(c: &[Contraction], p: &Prices) -> usize {
-    let cost = |w: usize| {
-        // columns beside the cells: Horner, copy, join, link, η-fold (extension) and about 16 selectors
-        let h = (1u64 << log_height(x_rows(c, w).max(1))) as f64;
-        h * (w as f64 * p.witness_cell + 5.0 * p.extension_cell + 16.0 * p.fixed_cell)
-            + p.column_bytes * w as f64 * 10.0
-    };
-    X_WIDTHS.into_iter().min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(8)
+/// The cheapest widths of activation and weight rows that the backend can express.
+fn widths(c: &[Contraction], options: &PlaceOptions) -> (usize, usize) {
+    let target = options.target;
+    let (capabilities, prices) = (target.capabilities(), target.prices());
+    let of = |wanted: Option<usize>, all: &[usize]| wanted.map_or(all.to_vec(), |w| vec![w]);
+    let mut best: Option<((usize, f64), (usize, usize))> = None;
+    for x in of(options.x_width, &X_WIDTHS) {
+        for w in of(options.w_width, &W_WIDTHS) {
+            let shape = contraction_shape(c, (x, w), &capabilities, options.committed);
+            // what cannot be expressed is taken where nothing can, and refused with the whole
+            let rank = (capabilities.refusals(&shape).len(), prices.weigh(&target.cost(&shape)));
+            if best.is_none_or(|(least, _)| rank < least) {
+                best = Some((rank, (x, w)));
+            }
+        }
+    }
+    best.map_or((X_WIDTHS[0], W_WIDTHS[0]), |(_, widths)| widths)
 }
 
-fn best_w_width(c: &[Contraction], p: &Prices) -> usize {
-    let cost = |w: usize| {
-        let h = (1u64 << log_height(w_rows(c, w).max(1))) as f64;
-        h * ((w as f64 + 12.0) * p.fixed_cell + 2.0 * p.extension_cell) + p.column_bytes * w as f64 * 10.0
+/// The two tables of contractions and what is folded of them.
+fn contraction_shape(
+    c: &[Contraction],
+    (x_width, w_width): (usize, usize),
+    capabilities: &Capabilities,
+    committed: bool,
+) -> Shape {
+    let table = |name: &str, rows: usize| TableShape {
+        name: name.into(),
+        rows: rows as u64,
+        log_height: capabilities.log_height(rows.max(1) as u64),
+        ..TableShape::default()
     };
-    W_WIDTHS.into_iter().min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(64)
+    let segments = c.iter().map(|c| c.segments as u32).sum();
+    let fold = |table: u32, lanes: usize| FoldShape { table, lanes: lanes as u32, segments };
+    Shape {
+        tables: vec![
+            TableShape { fixed: w_width as u32, committed, ..table("weights", w_rows(c, w_width)) },
+            TableShape { witness: x_width as u32, ..table("activations", x_rows(c, x_width)) },
+        ],
+        folds: vec![fold(0, w_width), fold(1, x_width)],
+        terms: vec![TermShape::Join(1, 0), TermShape::Sum(1)],
+    }
 }
 
 impl Placement {

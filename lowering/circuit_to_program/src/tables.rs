@@ -4,22 +4,16 @@
 //!
 //! Invariants: every cluster lands in exactly one table; the division depends on sizes and prices alone.
 use crate::cluster::{Cluster, Kernel};
-use crate::log_height;
-use tessera_api::Prices;
-
-/// Rows that a table of its own costs beside its cells: folds and selectors of a table widened as far as backends do.
-const OVERHEAD_ROWS: f64 = 4096.0;
-/// Extension columns and selectors among them.
-const OVERHEAD_COLUMNS: (f64, f64) = (3.0, 16.0);
+use tessera_api::{FoldShape, Shape, TableShape, Target, TermShape};
 
 /// Divides clusters of one kernel into tables.
-pub fn split(mut clusters: Vec<Cluster>, batch: usize, prices: &Prices) -> Vec<Vec<Cluster>> {
+pub fn split(mut clusters: Vec<Cluster>, batch: usize, target: &dyn Target) -> Vec<Vec<Cluster>> {
     let Some(kernel) = clusters.first().map(|c| c.kernel.clone()) else { return vec![] };
     // the order within a table stays that of the graph
     let sizes: Vec<usize> = clusters.iter().map(|c| c.len * batch).collect();
     let mut largest_first: Vec<usize> = (0..sizes.len()).collect();
     largest_first.sort_by_key(|i| std::cmp::Reverse(sizes[*i]));
-    let (_, mut parts) = best(&largest_first, &sizes, &|rows| cost(&kernel, rows, prices));
+    let (_, mut parts) = best(&largest_first, &sizes, &|rows| cost(&kernel, rows, target));
     parts.iter_mut().for_each(|p| p.sort_unstable());
     parts.sort();
     let mut out: Vec<Vec<Cluster>> = parts.iter().map(|_| vec![]).collect();
@@ -31,16 +25,32 @@ pub fn split(mut clusters: Vec<Cluster>, batch: usize, prices: &Prices) -> Vec<V
     out
 }
 
-/// Predicted nanoseconds of a table of `rows` rows.
-fn cost(k: &Kernel, rows: usize, p: &Prices) -> f64 {
-    let lookups = k.lookups.len();
-    let row = k.columns.len() as f64 * p.witness_cell
-        + k.fixed as f64 * p.fixed_cell
-        + lookups.div_ceil(2) as f64 * p.extension_cell
-        + lookups as f64 * p.lookup;
-    let (extension, fixed) = OVERHEAD_COLUMNS;
-    (1u64 << log_height(rows)) as f64 * row
-        + OVERHEAD_ROWS * (extension * p.extension_cell + fixed * p.fixed_cell)
+/// What a table of `rows` rows is charged; infinite where it is too tall.
+fn cost(k: &Kernel, rows: usize, target: &dyn Target) -> f64 {
+    let capabilities = target.capabilities();
+    let log_height = capabilities.log_height(rows as u64);
+    if log_height > capabilities.max_log_height {
+        return f64::INFINITY;
+    }
+    let table = TableShape {
+        rows: rows as u64,
+        log_height,
+        fixed: k.fixed,
+        witness: k.columns.len() as u32,
+        constraints: k.constraints.len() as u32,
+        monomials: k.constraints.iter().map(|e| e.terms.len() as u32).sum(),
+        lookups: k.lookups.len() as u32,
+        ..TableShape::default()
+    };
+    // what it reads of contractions, and the links to and from other tables
+    let lanes = [k.ports.len(), k.ports.len() + k.exports.len()];
+    let folds = lanes.map(|lanes| FoldShape { table: 0, lanes: lanes as u32, segments: 1 });
+    let shape = Shape {
+        tables: vec![table],
+        folds: folds.to_vec(),
+        terms: vec![TermShape::Sum(0), TermShape::Sum(1)],
+    };
+    target.prices().weigh(&target.cost(&shape))
 }
 
 /// The cheapest division found: all in one table, or for some power of two the largest that fit, and the rest divided likewise.
@@ -50,7 +60,7 @@ fn best(order: &[usize], sizes: &[usize], cost: &dyn Fn(usize) -> f64) -> (f64, 
     let mut found = (cost(total), vec![order.to_vec()]);
     // padding of one part in eight is not worth a table
     let height = total.next_power_of_two();
-    if height - total <= height / 8 || order.len() < 2 {
+    if (height - total <= height / 8 && found.0.is_finite()) || order.len() < 2 {
         return found;
     }
     let mut capacity = height / 2;

@@ -16,8 +16,8 @@ use crate::show::program::Prediction;
 use serde::Serialize;
 use std::path::Path;
 use tessera_api::{
-    Backend, Bytes, Container, Digest, FileError, FileKind, Program, Publics, SetupError, Timings, Trace,
-    Verified,
+    Backend, Bytes, Container, Digest, FileError, FileKind, Program, Publics, SetupError, Shape, Target,
+    Timings, Trace, Verified,
 };
 use tessera_plonky3 as two;
 use tessera_plonky3_cubic as three;
@@ -130,18 +130,16 @@ pub fn keys(model: &Model, security: Security) -> Result<Keys> {
 }
 
 /// What a proof of this Program will cost, by the backend's prices.
-pub fn predict(program: &Program) -> Result<Prediction> {
-    let backend = two::Plonky3::default();
-    let cost = backend.cost(program)?;
+pub fn predict(program: &Program) -> Prediction {
+    let backend = &two::PLONKY3;
+    let cost = backend.cost(&Shape::of(program));
     let prices = backend.prices();
-    // a cell is eight bytes, committed at twice the height, with about as much again in trees and quotients
-    let cells = cost.fixed_cells + cost.witness_cells + 2 * cost.extension_cells;
-    Ok(Prediction {
-        cost,
+    Prediction {
         prove_cpu_s: prices.seconds(&cost),
-        proof_bytes: (prices.column_bytes * cost.opened_columns as f64) as u64,
-        memory_bytes: cells * 8 * 4,
-    })
+        proof_bytes: prices.bytes(&cost) as u64,
+        memory_bytes: prices.memory(&cost) as u64,
+        cost,
+    }
 }
 
 /// A proving key that was read.
@@ -189,9 +187,8 @@ impl ProvingKey {
     }
 
     /// How long a proof will take, in seconds.
-    pub fn estimate(&self, program: &Program) -> Option<f64> {
-        let predicted = predict(program).ok()?.prove_cpu_s;
-        Some(predicted / rayon::current_num_threads().max(1) as f64)
+    pub fn estimate(&self, program: &Program) -> f64 {
+        predict(program).prove_cpu_s / rayon::current_num_threads().max(1) as f64
     }
 
     fn digest(&self) -> Digest {

@@ -15,7 +15,7 @@ use tessera_api::validate::ProgramError;
 use tessera_api::{Expr, Program, SetupError, Table, Term};
 
 /// Sums of fixed columns are worth it from this many columns on,
-const FEWEST_SUMMED: usize = 8;
+pub const FEWEST_SUMMED: usize = 8;
 /// and for up to this many kinds of rows.
 const MOST_SUMS: usize = 2;
 

@@ -31,6 +31,17 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// How many rows of a table of this height and width may become one at most, as a power of two.
+    pub fn log_factor(&self, log_height: u8, width: usize) -> u8 {
+        let mut log = 0;
+        while log_height - log > self.log_height && (width << (log + 1)) <= self.width {
+            log += 1;
+        }
+        log
+    }
+}
+
 /// Folds of so few kinds of rows are as wide as they should be: narrower rows are not looked at.
 const FEW_CLASSES: usize = 16;
 /// Nanoseconds: what a row costs whatever its width (leaves of four trees, FRI), a selector's cell, and a summand of a fold's
@@ -66,10 +77,7 @@ pub fn reshape(program: &Program, limits: Limits) -> Result<Reshaped, ProgramErr
         walks: BTreeMap::new(),
     };
     for (i, t) in program.tables.iter().enumerate() {
-        let mut most = 0;
-        while t.log_height - most > limits.log_height && (width(t) << (most + 1)) <= limits.width {
-            most += 1;
-        }
+        let most = limits.log_factor(t.log_height, width(t));
         let folds: Vec<usize> =
             (0..program.folds.len()).filter(|f| program.folds[*f].table as usize == i).collect();
         let log = if most == 0 || folds.is_empty() {

@@ -43,6 +43,8 @@ pub type E = p3_field::extension::BinomialExtensionField<F, 2>;
 pub type E = p3_field::extension::CubicTrinomialExtensionField<F>;
 /// Its degree: base columns of an extension column.
 pub const DEGREE: usize = <E as BasedVectorSpace<F>>::DIMENSION;
+/// Order of the field.
+pub const MODULUS: u64 = F::ORDER_U64;
 /// A machine vector of base elements.
 pub type PF = <F as Field>::Packing;
 /// A machine vector of extension elements.

@@ -16,7 +16,6 @@ mod plan;
 mod tables;
 
 use crate::PlaceError;
-use crate::log_height;
 use crate::placement::Placement;
 use crate::roots::Element;
 use std::collections::{BTreeMap, HashMap};
@@ -107,7 +106,7 @@ pub(crate) fn emit(g: &Circuit, p: &Placement) -> Result<(Program, WitnessPlan),
         variables: ["z", "s", "d"]
             .map(Variable::from)
             .into_iter()
-            .chain([Variable { name: "t".into(), value: Some(1 << crate::pack::RADIX_BITS) }])
+            .chain([Variable { name: "t".into(), value: Some(1 << p.capabilities.radix_bits()) }])
             .collect(),
         folds: vec![],
         terms: vec![],
@@ -132,7 +131,7 @@ pub(crate) fn emit(g: &Circuit, p: &Placement) -> Result<(Program, WitnessPlan),
     e.publics();
     let clusters = e.cluster_tables(&cluster_ports)?;
     let borders = e.border_table();
-    for t in p.buses.tables() {
+    for t in p.buses.tables(&p.capabilities) {
         e.program.tables.push(t);
     }
     e.steps(contract_tables, &clusters, borders)?;
@@ -196,7 +195,7 @@ impl Emitter<'_> {
         self.program.tables.push(Table {
             name: name.into(),
             rows: rows as u32,
-            log_height: log_height(rows),
+            log_height: self.p.capabilities.log_height(rows as u64),
             // a table without fixed columns has nothing to commit to apart
             committed: self.p.committed && !fixed.is_empty(),
             fixed,

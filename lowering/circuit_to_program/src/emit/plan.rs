@@ -205,7 +205,7 @@ impl Emitter<'_> {
                         .collect();
                     let dst = t as u32;
                     ops.push(RowOp::Gather { tensor: y, index: Seq::compress(1, &index), default: 0, dst });
-                    terms.push((1 << (crate::pack::RADIX_BITS as usize * t), dst));
+                    terms.push((1 << (self.p.capabilities.radix_bits() as usize * t), dst));
                 }
                 let dst = registers - 1;
                 ops.push(RowOp::Affine { terms, constant: 0, dst });

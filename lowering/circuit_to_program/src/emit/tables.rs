@@ -57,8 +57,9 @@ impl Emitter<'_> {
         }
         let constant = self.program.constants.len() as u32;
         self.program.constants.push(Arc::new(blob));
+        let radix = p.capabilities.radix_bits() as usize;
         let part = |(t, part): (usize, &Vec<Vec<i64>>), l: usize| Part {
-            scale: 1 << (crate::pack::RADIX_BITS as usize * t),
+            scale: 1 << (radix * t),
             index: Seq::compress(1, &part[l]),
         };
         let fixed = (0..width)

@@ -16,7 +16,7 @@ use ndarray::ArrayD;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
-use tessera_api::{Backend, Digest};
+use tessera_api::Digest;
 use tessera_circuit::ports::ports;
 use tessera_circuit_to_program::{PlaceError, PlaceOptions, place};
 use tessera_import_onnx::{ImportError, ImportOptions, Source};
@@ -166,9 +166,11 @@ fn finish(
             )));
     }
     let (ins, outs) = ports(module.as_operation())?;
-    let prices = tessera_plonky3::Plonky3::default().prices();
-    let options =
-        PlaceOptions { batch, prices, committed: weights == Weights::Committed, ..PlaceOptions::default() };
+    let options = PlaceOptions {
+        batch,
+        committed: weights == Weights::Committed,
+        ..PlaceOptions::new(&tessera_plonky3::PLONKY3)
+    };
     let placed = place(&module, &*params::of(module.as_operation())?, &options)?;
     if let Some(dir) = dump {
         files::write(&dir.join("program.txt"), placed.dump.as_bytes())?;

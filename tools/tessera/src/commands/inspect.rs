@@ -120,7 +120,7 @@ fn kind(k: FileKind) -> &'static str {
 fn model(model: &Model, sections: &[Section], bytes: usize, screen: &Screen) -> Result<()> {
     let m = &model.metadata;
     let program: ProgramSummary = summary(&model.program);
-    let prediction = prover::predict(&model.program)?;
+    let prediction = prover::predict(&model.program);
     screen.json(&serde_json::json!({
         "kind": kind(FileKind::Model),
         "bytes": bytes,
@@ -141,19 +141,27 @@ fn model(model: &Model, sections: &[Section], bytes: usize, screen: &Screen) -> 
         [
             "cells".into(),
             format!(
-                "{} fixed, {} witness, {} extension",
-                show::count(c.fixed_cells),
-                show::count(c.witness_cells),
-                show::count(c.extension_cells)
+                "{} fixed, {} summed, {} witness, {} extension",
+                show::count(c.cells(|g| g.fixed)),
+                show::count(c.cells(|g| g.summed)),
+                show::count(c.cells(|g| g.witness)),
+                show::count(c.cells(|g| g.extension))
             ),
         ],
-        ["lookups".into(), show::count(c.lookups)],
+        ["lookups".into(), show::count(c.cells(|g| g.lookups))],
+        ["rows".into(), format!("{} of {}", show::count(c.cells(|_| 1)), heights(c))],
     ];
     for [name, value] in rows {
         screen.line(format!("  {name:<12}{value}"));
     }
     section_lines(sections, screen);
     Ok(())
+}
+
+/// The heights that a proof has.
+fn heights(c: &tessera_api::Cost) -> String {
+    let all: Vec<String> = c.groups.iter().map(|g| format!("2^{}", g.log_height)).collect();
+    all.join(", ")
 }
 
 fn describe(m: &Metadata, screen: &Screen) {

@@ -45,7 +45,7 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
     let (model, batch, key) = loaded?;
     let m = &model.metadata;
 
-    let estimate = key.estimate(&model.program);
+    let estimate = Some(key.estimate(&model.program));
     let bar = screen.progress.phase(&format!("proving {}", show::plural(batch.used, "inference")), estimate);
     let (trace, witness) = timed(|| prepare(&model).and_then(|plan| fill(&plan, batch.inputs)));
     let trace = trace?;

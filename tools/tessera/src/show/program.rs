@@ -116,9 +116,9 @@ pub fn columns<const N: usize>(rows: Vec<[String; N]>) -> Vec<String> {
 }
 
 /// What a backend expects of a Program.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// Counted cells, lookups and columns.
+    /// What is paid for, by tables of equal height.
     pub cost: Cost,
     /// Proving, seconds of one core.
     pub prove_cpu_s: f64,

@@ -29,8 +29,8 @@ const SOURCE: &str = r##"//! The backend `@kebab@`: say what it proves with.
 
 use serde::{Deserialize, Serialize};
 use tessera_api::{
-    Backend, Capabilities, Cost, Prices, Program, ProveError, Publics, SetupError, Timings, Trace, Verified,
-    VerifyError,
+    Backend, Capabilities, Cost, Prices, Program, ProveError, Publics, SetupError, Shape, Target, Timings, Trace,
+    Verified, VerifyError,
 };
 
 /// See the crate's text.
@@ -55,30 +55,44 @@ pub struct VerifyingKey {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Proof {}
 
-impl Backend for @Camel@ {
-    type ProvingKey = ProvingKey;
-    type VerifyingKey = VerifyingKey;
-    type Proof = Proof;
-
+impl Target for @Camel@ {
     fn name(&self) -> &'static str {
         "@kebab@"
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { max_degree: 3, max_log_height: 20, lookups: false, joins: false, zero_knowledge: false }
+        Capabilities {
+            modulus: tessera_api::field::MODULUS,
+            max_degree: 3,
+            min_log_height: 0,
+            max_log_height: 20,
+            max_columns: 1000,
+            lookups: false,
+            joins: false,
+            zero_knowledge: false,
+        }
     }
 
     fn prices(&self) -> Prices {
-        Prices { fixed_cell: 10.0, witness_cell: 50.0, extension_cell: 100.0, lookup: 300.0, column_bytes: 1000.0 }
+        Prices { row: 500.0, witness_cell: 50.0, opening_bytes: 1000.0, ..Prices::default() }
     }
 
-    fn cost(&self, program: &Program) -> Result<Cost, SetupError> {
-        program.validate()?;
-        Ok(Cost::default())
+    fn cost(&self, shape: &Shape) -> Cost {
+        let mut cost = Cost::default();
+        for t in &shape.tables {
+            cost.group(t.log_height).witness += u64::from(t.witness);
+        }
+        cost
     }
+}
+
+impl Backend for @Camel@ {
+    type ProvingKey = ProvingKey;
+    type VerifyingKey = VerifyingKey;
+    type Proof = Proof;
 
     fn setup(&self, program: &Program) -> Result<(ProvingKey, VerifyingKey), SetupError> {
-        program.validate()?;
+        self.admit(program)?;
         let reason = "nothing is implemented yet".into();
         Err(SetupError::Unsupported { backend: self.name().into(), reason })
     }

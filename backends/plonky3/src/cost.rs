@@ -1,0 +1,113 @@
+//! What a Program of some shape costs this prover, and what it charges.
+//!
+//! The groups are those of `air`, up to what only a whole Program tells: how the rows of a fold differ (hence its selectors,
+//! and how far its table is widened), and which copies are shared.
+//!
+//! Invariant: where no table with a fold is widened and no selector is committed, the counts are those of the compiled relation.
+use crate::air::compile::FEWEST_SUMMED;
+use crate::air::reshape::Limits;
+use crate::p3::DEGREE;
+use tessera_api::{Capabilities, Cost, Prices, Shape, TableShape, TermShape};
+
+/// Committed selectors of a table with a fold, as most have.
+const SELECTORS: u64 = 2;
+
+/// What is charged on one core with AVX-512: fitted to single-threaded runs of LeNet, MobileNet, ResNet-18 and VGG-16, and of
+/// batches.
+pub const PRICES: Prices = Prices {
+    proof: 6.5e6,
+    height: 5e4,
+    row: 700.0,
+    fixed_cell: 15.0,
+    summed_cell: 4.0,
+    witness_cell: 50.0,
+    extension_cell: 110.0,
+    lookup: 70.0,
+    node: 1.5,
+    proof_bytes: 2e5,
+    opening_bytes: 1640.0,
+    cell_bytes: 32.0,
+    byte: 10.0,
+};
+
+/// What can be expressed.
+pub const CAPABILITIES: Capabilities = Capabilities {
+    modulus: crate::p3::MODULUS,
+    max_degree: 3,
+    min_log_height: 4,
+    max_log_height: 26,
+    max_columns: 1 << 14,
+    lookups: true,
+    joins: true,
+    zero_knowledge: false,
+};
+
+/// Base columns a table has in all rounds.
+fn width(t: &TableShape) -> usize {
+    (t.fixed + t.witness) as usize + DEGREE * ((t.lookups + t.provides) as usize).div_ceil(2)
+}
+
+/// Counts what is committed, by groups.
+pub fn cost(shape: &Shape) -> Cost {
+    let limits = Limits::default();
+    let folds = |t: usize| shape.folds.iter().filter(move |f| f.table as usize == t);
+    // how far tables are widened
+    let widened: Vec<u8> = (shape.tables.iter().enumerate())
+        .map(|(i, t)| match folds(i).any(|f| f.segments > 1) {
+            true => 0,
+            false => limits.log_factor(t.log_height, width(t)),
+        })
+        .collect();
+    let height = |t: u32| shape.tables[t as usize].log_height - widened[t as usize];
+    let mut cost = Cost::default();
+    for (i, (t, log)) in shape.tables.iter().zip(&widened).enumerate() {
+        let mut own = folds(i);
+        let alone = t.witness + t.constraints + t.lookups + t.provides == 0 && !t.committed;
+        let summed = match (own.next(), own.next()) {
+            (Some(_), None) => alone && (t.fixed as usize) << log >= FEWEST_SUMMED,
+            _ => false,
+        };
+        let g = cost.group(t.log_height - log);
+        let [fixed, witness] = [t.fixed, t.witness].map(|columns| u64::from(columns) << log);
+        if summed {
+            g.summed += fixed;
+        } else {
+            g.fixed += fixed;
+        }
+        if folds(i).next().is_some() {
+            g.fixed += SELECTORS;
+        }
+        g.witness += witness;
+        let fractions = u64::from(t.lookups + t.provides) << log;
+        g.lookups += fractions;
+        g.extension += fractions.div_ceil(2);
+        let lanes: u64 = folds(i).map(|f| u64::from(f.lanes)).sum();
+        g.nodes += (u64::from(t.monomials) + lanes) << log;
+        g.extension += folds(i).count() as u64;
+    }
+    for term in &shape.terms {
+        let fold = |f: u32| shape.folds[f as usize];
+        match *term {
+            TermShape::Sum(f) if fold(f).segments > 1 => cost.group(height(fold(f).table)).extension += 1,
+            TermShape::Sum(_) => {}
+            TermShape::Join(l, r) => {
+                let (left, right) = (fold(l), fold(r));
+                if left.segments > 1 {
+                    let (a, b) = (height(left.table), height(right.table));
+                    cost.group(a.min(b)).extension += 1;
+                    if left.table != right.table {
+                        // the copy and its η-fold in the lower table, the η-fold of what is copied in the other
+                        cost.group(a.min(b)).extension += 2;
+                        cost.group(a.max(b)).extension += 1;
+                    }
+                }
+            }
+        }
+    }
+    let degree = DEGREE as u64;
+    for g in &mut cost.groups {
+        // the quotient has two halves
+        g.openings = g.fixed + g.summed + g.witness + degree * (g.extension + 2);
+    }
+    cost
+}
