@@ -212,7 +212,9 @@ fn defined() -> BTreeSet<String> {
     for dialect in DIALECTS {
         let td = root.join(format!("dialects/{dialect}/{dialect}.td"));
         let definitions = fs::read_to_string(td).expect("a definition");
-        defined.extend(xtask::coverage::ops(&definitions).iter().map(|op| format!("{dialect}.{op}")));
+        defined.extend(
+            tessera_reference::coverage::ops(&definitions).iter().map(|op| format!("{dialect}.{op}")),
+        );
     }
     defined
 }

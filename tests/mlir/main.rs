@@ -5,31 +5,24 @@
 //! - a snapshot without its file is an error, and so is a file without a command;
 //! - each dialect has a round-trip, an errors and a canonicalization file, and the round trip has every op.
 //!
-//! That each pass has a file that runs it is held by the page on coverage, `tools/xtask/src/coverage.rs`.
+//! That each pass has a file that runs it is held by the page on coverage, `tools/reference/src/coverage.rs`.
 
-mod editor;
-mod reduce;
-
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+use std::{fs, path::PathBuf, process::Output};
 use tessera_test::{Suite, transcript};
 
 /// The suite of this folder, run by the zk-opt of this build.
 fn suite() -> Suite {
-    Suite::new(folder(), env!("CARGO_BIN_EXE_zk-opt-under-test"))
+    Suite::new(folder(), env!("CARGO_BIN_EXE_zk-opt-under-pass-test"))
         .called("zk-opt")
-        .accept("INSTA_UPDATE=always cargo test --package tessera-tests --test mlir")
+        .accept("INSTA_UPDATE=always cargo test --package tessera-pass-tests")
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the root").to_owned()
+    folder().join("../..")
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("mlir")
+    env!("CARGO_MANIFEST_DIR").into()
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -71,60 +64,6 @@ fn every_example_snapshot_has_its_pass() {
     }
 }
 
-/// The default pipeline is one text: `zk-opt` prints it, `tessera compile` runs it, and IR that one dumps the other takes.
-#[test]
-fn the_default_pipeline_is_the_same_for_both_tools_and_continues_from_any_pass() {
-    let printed = run(&["--print-default-pipeline"]);
-    assert!(printed.status.success());
-    let pipeline = transcript(&printed).trim_end().to_owned();
-    assert_eq!(pipeline, zk_opt::pipeline::default_pipeline());
-
-    let folder = tempfile::tempdir().expect("a folder");
-    let models = root().join("tests/models");
-    let tessera = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_tessera-under-test"))
-            .args(arguments)
-            .current_dir(&folder)
-            .output()
-            .expect("tessera runs");
-        assert!(output.status.success(), "tessera {}: {}", arguments.join(" "), transcript(&output));
-        serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON")
-    };
-    let model = models.join("digits_mlp.onnx").display().to_string();
-    let data = models.join("digits_test.npz").display().to_string();
-    let by_pipeline = format!("--pass-pipeline={pipeline}");
-    let from_onnx = ["compile", &model, "--calibration", &data, "--scale", "1/16", "--json"];
-    let reference = tessera(&[&from_onnx[..], &["-o", "a.tess", "--dump-ir", "ir"]].concat());
-    let program = &reference["program"]["digest"];
-    assert!(program.is_string(), "{reference}");
-    let explicit = tessera(&[&from_onnx[..], &["-o", "b.tess", &by_pipeline]].concat());
-    assert_eq!(&explicit["program"]["digest"], program);
-
-    let circuit = run(&[&folder.path().join("ir/circuit.mlir").display().to_string()]);
-    let mut continued = 0;
-    for entry in fs::read_dir(folder.path().join("ir")).expect("dumped IR") {
-        let name = entry.expect("a readable folder").file_name().to_string_lossy().into_owned();
-        if !name.starts_with(|c: char| c.is_ascii_digit()) {
-            continue;
-        }
-        let path = format!("ir/{name}");
-        assert_eq!(
-            &tessera(&["compile", &path, "-o", "c.tess", "--json"])["program"]["digest"],
-            program,
-            "{name}"
-        );
-        let text = fs::read_to_string(folder.path().join(&path)).expect("text");
-        let level = ["circuit", "qnn"].into_iter().find(|level| text.contains(&format!(" {level}.")));
-        let rest = zk_opt::pipeline::pipeline_from(level.unwrap_or("nn"));
-        let file = folder.path().join(&path).display().to_string();
-        let output = run(&[&file, &format!("--pass-pipeline={rest}")]);
-        assert_eq!(transcript(&output), transcript(&circuit), "zk-opt from {name}");
-        continued += 1;
-    }
-    // the input, and the IR after each pass
-    assert_eq!(continued, 1 + pipeline.matches(',').count() + 1);
-}
-
 #[test]
 fn every_dialect_has_its_three_files_and_every_op_makes_a_round_trip() {
     for dialect in ["nn", "qnn", "circuit"] {
@@ -137,7 +76,7 @@ fn every_dialect_has_its_three_files_and_every_op_makes_a_round_trip() {
         let definitions =
             fs::read_to_string(root().join(format!("dialects/{dialect}/{dialect}.td"))).expect("a .td");
         let test = fs::read_to_string(folder().join(dialect).join("roundtrip.mlir")).expect("a round trip");
-        let mut missing = xtask::coverage::ops(&definitions);
+        let mut missing = tessera_reference::coverage::ops(&definitions);
         assert!(missing.len() >= 10, "the ops of {dialect} are not found in its .td");
         missing.retain(|op| !test.contains(&format!("{dialect}.{op} ")));
         assert!(missing.is_empty(), "{dialect}/roundtrip.mlir has none of {missing:?}");

@@ -251,7 +251,7 @@ pub fn new_pass(root: &Path, name: &str, dialect: &str) -> Result<Changes, Strin
         format!("write the pass: {}", source.display()),
         format!("and what it is tested on: {}", test.display()),
         format!("try it: cargo run -p zk-opt -- {} --pass-pipeline='builtin.module({pass})'", test.display()),
-        "accept the snapshots and the reference page, then read them: ./x bless -p tessera-tests --test mlir && git diff"
+        "accept the snapshots and the reference page, then read them: ./x bless -p tessera-pass-tests && git diff"
             .to_owned(),
     ];
     changes.next.extend(stages.map(|stages| {
