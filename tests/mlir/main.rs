@@ -105,21 +105,23 @@ fn the_driver_is_mlir_opts() {
         let info = pass.info();
         assert!(text(&help).contains(info.name), "zk-opt --help does not list {}", info.name);
     }
-    for option in ["--print-default-pipeline", "--patterns=FILE", "--print-patterns", "--pass-statistics"] {
+    for option in
+        ["--print-default-pipeline", "--patterns=FILE", "--print-patterns", "--mlir-pass-statistics"]
+    {
         assert!(text(&help).contains(option), "zk-opt --help does not list {option}");
     }
     let dialects = run(&["--show-dialects"]);
-    for dialect in ["nn", "qnn", "circuit", "quant", "ml_program", "func"] {
+    for dialect in ["nn", "qnn", "circuit", "quant", "ml_program", "func", "pdl", "transform"] {
         let listed = text(&dialects);
         assert!(listed.trim().split([' ', ',']).any(|word| word == dialect), "{listed}");
     }
 }
 
-/// What `zk-opt -o` writes can be read again: parameters that passes made lie beside it.
+/// What `zk-opt -o` writes can be read again, text or bytecode: parameters that passes made lie beside it. Where there is no
+/// beside, that is said.
 #[test]
-fn parameters_are_written_beside_the_output() {
+fn parameters_are_written_beside_the_output_or_missed_aloud() {
     let out = tempfile::tempdir().expect("a folder");
-    let file = out.path().join("circuit.mlir").display().to_string();
     let lower = "--pass-pipeline=builtin.module(convert-qnn-to-circuit,circuit-absorb-scale)";
     let source = fs::read_to_string(folder().join("convert/linear.mlir")).expect("an input is text");
     let one = out.path().join("convert.mlir");
@@ -127,9 +129,28 @@ fn parameters_are_written_beside_the_output() {
     fs::write(&one, case).expect("a file");
     fs::copy(folder().join("convert/params.safetensors"), out.path().join("params.safetensors"))
         .expect("a copy");
-    let lowered = run(&[&one.display().to_string(), lower, "-o", &file]);
-    assert!(lowered.status.success(), "{}", transcript(&lowered));
-    let again = run(&[&file, "--pass-pipeline=builtin.module(check-params,circuit-intervals)"]);
-    assert!(again.status.success(), "{}", transcript(&again));
-    assert!(transcript(&again).contains("circuit.weight"), "{}", transcript(&again));
+    let one = one.display().to_string();
+    for (name, kind) in [("circuit.mlir", None), ("circuit.mlirbc", Some("--emit-bytecode"))] {
+        let beside = out.path().join(name).with_extension("");
+        fs::create_dir(&beside).expect("a folder");
+        let file = beside.join(name).display().to_string();
+        let arguments = [&one[..], lower, "-o", &file];
+        let lowered = run(&arguments.into_iter().chain(kind).collect::<Vec<_>>());
+        assert!(lowered.status.success(), "{}", transcript(&lowered));
+        assert_eq!(transcript(&lowered), "", "nothing is missing");
+        // the file, and the last parameters alone
+        assert_eq!(fs::read_dir(&beside).expect("a folder").count(), 2);
+        let again = run(&[&file, "--pass-pipeline=builtin.module(check-params,circuit-intervals)"]);
+        assert!(again.status.success(), "{}", transcript(&again));
+        assert!(transcript(&again).contains("circuit.weight"), "{}", transcript(&again));
+        fs::remove_dir_all(&beside).expect("a folder that goes");
+    }
+    let printed = run(&[&one, lower]);
+    assert!(printed.status.success());
+    let warning = String::from_utf8_lossy(&printed.stderr).into_owned();
+    assert!(warning.starts_with("warning: passes made parameters"), "{warning}");
+    let thrown_away = run(&[&one, lower, "-o", "/dev/null"]);
+    assert!(thrown_away.status.success() && transcript(&thrown_away).is_empty());
+    let nothing_made = run(&[&one]);
+    assert!(nothing_made.status.success() && nothing_made.stderr.is_empty());
 }

@@ -1,25 +1,25 @@
-// What the C API of MLIR lacks: diagnostics with notes, and passes with names and options and patterns with names whose
-// body is Rust.
+// What the C API of MLIR lacks: diagnostics with notes, passes with names and options whose body is Rust, and the dialects and
+// passes that every driver has.
 // Invariants: no Rust type crosses but plain pointers and lengths; the Rust side never unwinds into this file.
 #include "mlir/CAPI/IR.h"
 #include "mlir/CAPI/Pass.h"
 #include "mlir/CAPI/Registration.h"
-#include "mlir/CAPI/Rewrite.h"
 #include "mlir/CAPI/Support.h"
 #include "mlir/Dialect/PDL/IR/PDL.h"
 #include "mlir/Dialect/PDLInterp/IR/PDLInterp.h"
+#include "mlir/Dialect/Transform/DebugExtension/DebugExtension.h"
+#include "mlir/Dialect/Transform/IR/TransformDialect.h"
+#include "mlir/Dialect/Transform/PDLExtension/PDLExtension.h"
+#include "mlir/Dialect/Transform/Transforms/Passes.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/OwningOpRef.h"
-#include "mlir/IR/PatternMatch.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassInstrumentation.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
-#include "mlir/Rewrite/FrozenRewritePatternSet.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
@@ -49,10 +49,6 @@ using TesseraSink = void (*)(void *target, MlirStringRef text);
 using TesseraRun = bool (*)(const void *pass, MlirOperation, const TesseraOption *, intptr_t);
 // Is told the module after a pass and its verifiers.
 using TesseraObserve = void (*)(void *target, MlirStringRef pass, MlirOperation module);
-// Tries a Rust pattern, by its number, on an op.
-using TesseraRewrite = bool (*)(void *patterns, intptr_t index, MlirOperation, MlirPatternRewriter);
-// Is told every application of a pattern; none where nobody listens.
-using TesseraApplied = void (*)(MlirStringRef pattern, MlirStringRef op, MlirLocation);
 // Checks option values; writes the reason into the sink and returns false when they are refused.
 using TesseraCheck = bool (*)(const void *pass, const TesseraOption *, intptr_t, TesseraSink, void *target);
 }
@@ -67,7 +63,8 @@ DialectRegistry &dependentDialects() {
 std::mutex dependentDialectsLock;
 
 struct Spec {
-  std::string name, summary, anchor;
+  std::string name, summary;
+  bool nests;
   std::vector<std::string> optionNames, optionHelp, optionInitial;
   const void *pass;
   TesseraRun run;
@@ -78,8 +75,7 @@ struct Spec {
 class RustPass : public Pass {
 public:
   RustPass(std::shared_ptr<const Spec> given)
-      : Pass(given->id, given->anchor.empty() ? std::optional<StringRef>()
-                                              : std::optional<StringRef>(given->anchor)),
+      : Pass(given->id, given->nests ? std::optional<StringRef>() : ModuleOp::getOperationName()),
         spec(std::move(given)) {
     for (size_t i = 0; i < spec->optionNames.size(); ++i)
       options.push_back(std::make_unique<Option<std::string>>(
@@ -100,7 +96,7 @@ public:
   }
 
   bool canScheduleOn(RegisteredOperationName name) const override {
-    return spec->anchor.empty() || name.getStringRef() == spec->anchor;
+    return name.getStringRef() == ModuleOp::getOperationName() || (spec->nests && name.getStringRef() == "func.func");
   }
 
   LogicalResult initializeOptions(
@@ -182,73 +178,6 @@ extern "C" void tesseraEmitRemark(MlirLocation location, MlirStringRef message) 
 }
 
 namespace {
-// A pattern on ops of any name whose body is Rust.
-class RustPattern : public RewritePattern {
-public:
-  RustPattern(MLIRContext *context, StringRef name, void *patterns, intptr_t index, TesseraRewrite rewrite)
-      : RewritePattern(MatchAnyOpTypeTag(), 1, context), patterns(patterns), index(index), rewrite(rewrite) {
-    setDebugName(name);
-  }
-
-  LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
-    return success(rewrite(patterns, index, wrap(op), wrap(&rewriter)));
-  }
-
-private:
-  void *patterns;
-  intptr_t index;
-  TesseraRewrite rewrite;
-};
-
-// Tells which pattern was applied to which op; the op itself may be gone by then.
-class Listener : public RewriterBase::Listener {
-public:
-  Listener(MLIRContext *context, TesseraApplied applied)
-      : applied(applied), location(UnknownLoc::get(context)) {}
-
-  void notifyPatternBegin(const Pattern &, Operation *op) override {
-    name = op->getName().getStringRef();
-    location = op->getLoc();
-  }
-
-  void notifyPatternEnd(const Pattern &pattern, LogicalResult status) override {
-    if (succeeded(status))
-      applied(wrap(pattern.getDebugName()), wrap(name), wrap(location));
-  }
-
-private:
-  TesseraApplied applied;
-  StringRef name;
-  Location location;
-};
-
-bool applyGreedily(Operation *root, RewritePatternSet set, TesseraApplied applied) {
-  Listener listener(root->getContext(), applied);
-  GreedyRewriteConfig config;
-  if (applied)
-    config.setListener(&listener);
-  return succeeded(applyPatternsGreedily(root, FrozenRewritePatternSet(std::move(set)), config));
-}
-} // namespace
-
-// Applies patterns written in Rust to everything inside an op, with folding. Their names outlive the call.
-extern "C" bool tesseraApplyPatterns(MlirOperation root, const MlirStringRef *names, intptr_t count,
-                                     void *patterns, TesseraRewrite rewrite, TesseraApplied applied) {
-  MLIRContext *context = unwrap(root)->getContext();
-  RewritePatternSet set(context);
-  for (intptr_t i = 0; i < count; ++i)
-    set.add(std::make_unique<RustPattern>(context, unwrap(names[i]), patterns, i, rewrite));
-  return applyGreedily(unwrap(root), std::move(set), applied);
-}
-
-// Applies the patterns of a module of pdl.pattern ops to everything inside an op, with folding. Takes the module.
-extern "C" bool tesseraApplyPdl(MlirOperation root, MlirModule patterns, TesseraApplied applied) {
-  RewritePatternSet set(unwrap(root)->getContext());
-  set.add(PDLPatternModule(OwningOpRef<ModuleOp>(unwrap(patterns))));
-  return applyGreedily(unwrap(root), std::move(set), applied);
-}
-
-namespace {
 // What to do about an error of MLIR's own that says what is wrong and no more; empty where there is nothing to add.
 std::string advice(MLIRContext *context, StringRef error) {
   std::string text;
@@ -312,16 +241,22 @@ extern "C" void tesseraAddDependentDialects(MlirDialectRegistry registry) {
   std::lock_guard<std::mutex> guard(dependentDialectsLock);
   unwrap(registry)->insert<pdl::PDLDialect, pdl_interp::PDLInterpDialect>();
   unwrap(registry)->appendTo(dependentDialects());
+  // no pass of ours makes these
+  unwrap(registry)->insert<transform::TransformDialect>();
+  transform::registerPDLExtension(*unwrap(registry));
+  transform::registerDebugExtension(*unwrap(registry));
 }
 
-extern "C" void tesseraRegisterPass(MlirStringRef name, MlirStringRef summary, MlirStringRef anchor,
+extern "C" void tesseraRegisterTransformPasses() { transform::registerTransformPasses(); }
+
+extern "C" void tesseraRegisterPass(MlirStringRef name, MlirStringRef summary, bool nests,
                                     const TesseraOptionSpec *specs, intptr_t count, const void *pass,
                                     TesseraRun run, TesseraCheck check) {
   static TypeIDAllocator allocator;
   auto spec = std::make_shared<Spec>();
   spec->name = unwrap(name).str();
   spec->summary = unwrap(summary).str();
-  spec->anchor = unwrap(anchor).str();
+  spec->nests = nests;
   for (intptr_t i = 0; i < count; ++i) {
     spec->optionNames.push_back(unwrap(specs[i].name).str());
     spec->optionHelp.push_back(unwrap(specs[i].help).str());

@@ -208,11 +208,13 @@ fn wrong(op: OperationRef, name: &str, expected: &str, found: Attribute) -> Erro
     Error::at(op.location(), format!("'{op_name}' attribute '{name}': expected {expected}, found {found}"))
 }
 
-fn to_int(attribute: Attribute) -> Option<i64> {
+/// The value of an integer attribute.
+pub fn to_int(attribute: Attribute) -> Option<i64> {
     Some(IntegerAttribute::try_from(attribute).ok()?.value())
 }
 
-fn to_i64s(attribute: Attribute) -> Option<Vec<i64>> {
+/// The values of `array<i64: ..>`.
+pub fn to_i64s(attribute: Attribute) -> Option<Vec<i64>> {
     let raw = attribute.to_raw();
     unsafe {
         mlirAttributeIsADenseI64Array(raw).then(|| {

@@ -170,11 +170,14 @@ pub struct Func<'c, 'a> {
 }
 
 impl<'c, 'a> Func<'c, 'a> {
-    /// The function `@main` of a module.
+    /// The function `@main` of a module; of a function, itself.
     ///
     /// # Errors
     /// When there is none, or it has more than one block.
     pub fn main(module: OperationRef<'c, 'a>) -> Result<Self> {
+        if op_name(module) == "func.func" {
+            return Self::of(module);
+        }
         let main = all_ops(module).into_iter().find(|&op| {
             op_name(op) == "func.func" && attrs::read_string(op, "sym_name").is_ok_and(|name| name == "main")
         });

@@ -15,6 +15,7 @@ pub mod graph;
 pub mod hooks;
 pub mod kernels;
 pub mod loc;
+pub mod natives;
 pub mod params;
 pub mod pass;
 pub mod pipeline;
@@ -62,6 +63,7 @@ pub fn registry(dialects: &[DialectHandle]) -> DialectRegistry {
 
 unsafe extern "C" {
     fn tesseraAddDependentDialects(registry: MlirDialectRegistry);
+    fn tesseraRegisterTransformPasses();
 }
 
 /// A context in which the upstream dialects of [`registry`] and the given dialects are loaded. It runs on the
@@ -72,10 +74,13 @@ pub fn context(dialects: &[DialectHandle]) -> Context {
     context
 }
 
-/// Registers `canonicalize`, `cse`, `symbol-dce` and the other generic passes, once per process.
+/// Registers `canonicalize`, `cse`, `symbol-dce`, the other generic passes and `transform-interpreter`, once per process.
 pub fn register_upstream_passes() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| unsafe { mlirRegisterTransformsPasses() });
+    ONCE.call_once(|| {
+        unsafe { mlirRegisterTransformsPasses() };
+        unsafe { tesseraRegisterTransformPasses() };
+    });
 }
 
 /// Parses and verifies the text of a module. `file_name` is what messages and locations call the source.

@@ -17,10 +17,16 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// A pass over a `builtin.module`.
+/// A pass over a `builtin.module`, or over a function alone as well.
 pub trait Pass: Send + Sync {
     /// Its name, contract and options.
     fn info(&self) -> PassInfo;
+
+    /// Whether it may also run on one function, as in `builtin.module(func.func(NAME))`: it then gets a `func.func`, which
+    /// [`crate::func::Func::main`] takes for the function that is meant, and changes nothing outside.
+    fn nests(&self) -> bool {
+        false
+    }
 
     /// What it counts by [`Options::count`]: names, and one line about each.
     fn statistics(&self) -> &'static [(&'static str, &'static str)] {
@@ -332,7 +338,7 @@ pub fn register(passes: &[&'static dyn Pass]) {
             tesseraRegisterPass(
                 string_ref(info.name),
                 string_ref(info.summary),
-                string_ref("builtin.module"),
+                pass.nests(),
                 specs.as_ptr(),
                 specs.len() as isize,
                 std::ptr::from_ref(handle).cast(),
@@ -374,7 +380,7 @@ unsafe extern "C" {
     fn tesseraRegisterPass(
         name: MlirStringRef,
         summary: MlirStringRef,
-        anchor: MlirStringRef,
+        nests: bool,
         specs: *const RawSpec,
         count: isize,
         pass: *const c_void,

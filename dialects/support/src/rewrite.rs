@@ -2,7 +2,14 @@
 //!
 //! Invariant: a [`Rewriter`] is the only way a pattern changes IR, so that the driver knows what to visit again.
 
-use crate::{Error, Result, context_of, diag, func::op_name, hooks::panicked, loc, string_ref, text};
+use crate::{
+    Error, Result, context_of, diag,
+    func::op_name,
+    hooks::panicked,
+    loc,
+    natives::{self, Calls, Native, RawNative},
+    string_ref, text,
+};
 use melior::{
     Context,
     ir::{
@@ -164,6 +171,7 @@ impl<'c, 'p> Patterns<'c, 'p> {
     /// The first error of a pattern, or that the patterns did not come to an end.
     pub fn apply(self, root: OperationRef<'c, '_>) -> Result<()> {
         let names = self.names.iter().map(|name| string_ref(name)).collect::<Vec<_>>();
+        let (most, endless) = (most(root), endless("the rewrite patterns", root));
         let mut run = Run { rewrites: &self.rewrites, error: None };
         let (ended, diagnostics) = diag::collect(self.context, || unsafe {
             let run = (&raw mut run).cast();
@@ -171,6 +179,7 @@ impl<'c, 'p> Patterns<'c, 'p> {
                 root.to_raw(),
                 names.as_ptr(),
                 names.len() as isize,
+                most,
                 run,
                 rewrite_one,
                 listener(),
@@ -179,9 +188,8 @@ impl<'c, 'p> Patterns<'c, 'p> {
         match run.error {
             Some(error) => Err(error),
             None if ended => Ok(()),
-            None => Err(diagnostics
-                .into_error("the rewrite patterns did not come to an end: two of them may undo each other")
-                .or_at(root.location())),
+            None if diagnostics.errors.is_empty() => Err(endless.or_at(root.location())),
+            None => Err(diagnostics.into_error("")),
         }
     }
 }
@@ -225,25 +233,58 @@ unsafe extern "C" fn log_application(pattern: MlirStringRef, op: MlirStringRef, 
     tracing::debug!("pattern {pattern} on {op} at {}", loc::describe(location));
 }
 
+/// The most rewrites in one sweep over the ops inside an op: plenty for patterns that come to an end, and few enough that those
+/// which make room for themselves for ever stop within seconds. MLIR makes at most ten sweeps.
+fn most(root: OperationRef) -> i64 {
+    10_000 + 20 * all_ops(root).len() as i64
+}
+
+/// The error of patterns that do not come to an end.
+fn endless(whose: &str, root: OperationRef) -> Error {
+    let most = 10 * most(root);
+    Error::new(format!(
+        "{whose} did not come to an end within {most} rewrites: one may make room for itself, or two may undo each other"
+    ))
+}
+
 /// Applies the rewrite patterns of a file to everything inside an op, with folding, until nothing changes. The source is a
-/// module of `pdl.pattern` ops.
+/// module of `pdl.pattern` ops, which may call `natives`.
 ///
 /// # Errors
-/// What is wrong with the source, or that the patterns did not come to an end or made IR that is not valid.
-pub fn apply_pdl(root: OperationRef, source: &str, file_name: &str) -> Result<()> {
+/// What is wrong with the source, the first error of a native, or that the patterns did not come to an end or made IR that is
+/// not valid.
+pub fn apply_pdl(root: OperationRef, source: &str, file_name: &str, natives: &[Native]) -> Result<()> {
     let context = context_of(root.location());
     let patterns = crate::parse(context, source, file_name)?;
     if !all_ops(patterns.as_operation()).iter().any(|op| op_name(*op) == "pdl.pattern") {
         return Err(Error::new(format!("{file_name}: expected pdl.pattern ops, found none")));
     }
+    let endless = endless(&format!("the patterns of {file_name}"), root);
+    let mut calls = Calls::new(natives);
+    let most = most(root);
     // it is the C++ side's from here on
     let patterns = std::mem::ManuallyDrop::new(patterns);
-    let (applied, diagnostics) =
-        diag::collect(context, || unsafe { tesseraApplyPdl(root.to_raw(), patterns.to_raw(), listener()) });
-    if applied {
-        return Ok(());
+    let (applied, diagnostics) = diag::collect(context, || {
+        let declared = calls.declared();
+        unsafe {
+            tesseraApplyPdl(
+                root.to_raw(),
+                patterns.to_raw(),
+                most,
+                declared.as_ptr(),
+                declared.len() as isize,
+                (&raw mut calls).cast(),
+                natives::call,
+                listener(),
+            )
+        }
+    });
+    match calls.error() {
+        Some(error) => Err(error.context(file_name)),
+        None if applied => Ok(()),
+        None if diagnostics.errors.is_empty() => Err(endless.or_at(root.location())),
+        None => Err(diagnostics.into_error("")),
     }
-    Err(diagnostics.into_error(format!("the patterns of {file_name} did not come to an end")))
 }
 
 type RewriteOne = unsafe extern "C" fn(*mut c_void, isize, MlirOperation, MlirPatternRewriter) -> bool;
@@ -254,11 +295,21 @@ unsafe extern "C" {
         root: MlirOperation,
         names: *const MlirStringRef,
         count: isize,
+        most: i64,
         patterns: *mut c_void,
         rewrite: RewriteOne,
         applied: Option<Applied>,
     ) -> bool;
-    fn tesseraApplyPdl(root: MlirOperation, patterns: MlirModule, applied: Option<Applied>) -> bool;
+    fn tesseraApplyPdl(
+        root: MlirOperation,
+        patterns: MlirModule,
+        most: i64,
+        natives: *const RawNative,
+        count: isize,
+        calls: *mut c_void,
+        call: natives::Call,
+        applied: Option<Applied>,
+    ) -> bool;
 }
 
 /// All ops inside an op, in order, itself not included.

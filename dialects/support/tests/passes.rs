@@ -432,11 +432,12 @@ fn patterns_are_read_from_text() {
     let context = context(&[]);
     let source = "func.func @main(%x: i32) -> i32 { %0 = arith.addi %x, %x : i32 return %0 : i32 }";
     let module = parse(&context, source, "test.mlir").unwrap();
-    rewrite::apply_pdl(module.as_operation(), DOUBLE, "double.pdl.mlir").unwrap();
+    rewrite::apply_pdl(module.as_operation(), DOUBLE, "double.pdl.mlir", &[]).unwrap();
     let text = tessera_mlir::print(&module);
     assert!(text.contains("arith.muli") && !text.contains("arith.addi"), "{text}");
-    let apply =
-        |source: &str| rewrite::apply_pdl(module.as_operation(), source, "p.mlir").unwrap_err().to_string();
+    let apply = |source: &str| {
+        rewrite::apply_pdl(module.as_operation(), source, "p.mlir", &[]).unwrap_err().to_string()
+    };
     assert!(apply("module {}").contains("p.mlir: expected pdl.pattern ops, found none"));
     assert!(apply("pdl.pattern").contains("p.mlir:1:"));
 }

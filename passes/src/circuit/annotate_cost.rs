@@ -25,6 +25,10 @@ impl Pass for AnnotateCost {
         }
     }
 
+    fn nests(&self) -> bool {
+        true
+    }
+
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let main = Func::main(module)?;
         let mut total = OpCost::default();

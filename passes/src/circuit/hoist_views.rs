@@ -43,6 +43,10 @@ impl Pass for HoistViews {
         &[("moved", "views merged with what they view, and ops done lane by lane")]
     }
 
+    fn nests(&self) -> bool {
+        true
+    }
+
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let main = Func::main(module)?;
         loop {

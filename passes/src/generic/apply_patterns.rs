@@ -1,5 +1,6 @@
 //! `apply-patterns`: rewrite patterns from a file, written in PDL or PDLL.
 
+use super::natives::NATIVES;
 use melior::ir::{OperationRef, operation::OperationLike};
 use std::{path::Path, process::Command};
 use tessera_mlir::{
@@ -18,16 +19,21 @@ impl Pass for ApplyPatterns {
             summary: "Apply the rewrite patterns of a file until nothing changes, with folding",
             expects: "any module, and a file of patterns: `pdl.pattern` ops (.mlir), or PDLL (.pdll), which `mlir-pdll` translates",
             guarantees: "valid IR in which no pattern of the file matches; whether it computes the same is up to the patterns",
-            rejects: "a file that is missing, does not parse or holds no pattern; patterns that do not come to an end",
+            rejects: "a file that is missing, does not parse or holds no pattern; a pattern that asks for a result that is not there or \
+                      calls what is not there; a call that fails; patterns that do not come to an end",
             options: const { &[OptionSpec::text("file", "the patterns; without it, ops are folded only", "")] },
             example: "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {\n  %0 = nn.relu %x : tensor<4xf32>\n  %1 = nn.relu %0 : tensor<4xf32>\n  return %1 : tensor<4xf32>\n}",
         }
     }
 
+    fn nests(&self) -> bool {
+        true
+    }
+
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         match options.text("file") {
             "" => rewrite::Patterns::new(context_of(module.location())).apply(module),
-            file => rewrite::apply_pdl(module, &read(Path::new(file))?, file),
+            file => rewrite::apply_pdl(module, &read(Path::new(file))?, file, NATIVES),
         }
     }
 }
@@ -49,6 +55,8 @@ fn read(file: &Path) -> Result<String> {
     })?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
+        // it crashes on what it does not know, such as types of our dialects
+        let text = text.split("PLEASE submit").next().unwrap_or_default();
         return Err(Error::new(format!("{} is not PDLL:\n{}", file.display(), text.trim_end())));
     }
     String::from_utf8(output.stdout).map_err(|error| Error::new(format!("{tool}: {error}")))

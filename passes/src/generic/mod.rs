@@ -4,6 +4,7 @@ mod apply_patterns;
 mod check_params;
 mod drop_unused_params;
 mod graph;
+mod natives;
 mod print_graph;
 
 pub use apply_patterns::ApplyPatterns;

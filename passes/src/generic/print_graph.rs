@@ -31,6 +31,10 @@ impl Pass for PrintGraph {
         }
     }
 
+    fn nests(&self) -> bool {
+        true
+    }
+
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let graph = Graph::of(&Func::main(module)?)?;
         match options.text("file") {

@@ -35,6 +35,10 @@ impl Pass for AbsorbPads {
         &[("absorbed", "paddings that an op took over")]
     }
 
+    fn nests(&self) -> bool {
+        true
+    }
+
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let counted = |absorbed: bool| {
             options.count("absorbed", absorbed.into());

@@ -1,4 +1,4 @@
-// RUN: zk-opt --pass-pipeline=builtin.module(drop-unused-params) --pass-statistics
+// RUN: zk-opt --pass-pipeline=builtin.module(drop-unused-params) --mlir-pass-statistics
 
 // One of two parameters is read.
 module attributes {tessera.params = "convert/params.safetensors"} {

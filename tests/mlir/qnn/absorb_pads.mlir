@@ -1,4 +1,4 @@
-// RUN: zk-opt --pass-pipeline=builtin.module(qnn-absorb-pads) --print-patterns --pass-statistics
+// RUN: zk-opt --pass-pipeline=builtin.module(qnn-absorb-pads) --print-patterns --mlir-pass-statistics
 
 // A convolution pads by what it did and what the padding did.
 !q = !quant.uniform<i8<-127:127>:f32, 5.000000e-01>

@@ -214,7 +214,7 @@ pub fn new_pass(root: &Path, name: &str, dialect: &str) -> Result<Changes, Strin
         .created
         .insert(source.clone(), fill(if folder == "generic" { GENERIC } else { REWRITE }, &values));
     let test = Path::new("tests/mlir").join(folder).join(format!("{}.mlir", name.snake));
-    let command = format!("// RUN: zk-opt --pass-pipeline=builtin.module({pass}) --pass-statistics\n\n");
+    let command = format!("// RUN: zk-opt --pass-pipeline=builtin.module({pass}) --mlir-pass-statistics\n\n");
     changes.created.insert(test.clone(), command + room.test + "\n");
 
     let list = Path::new("passes/src").join(folder).join("mod.rs");

@@ -5,7 +5,7 @@
 pub mod pipeline;
 
 use melior::dialect::DialectRegistry;
-use mlir_sys::MlirDialectRegistry;
+use mlir_sys::{MlirDialectRegistry, MlirStringRef};
 use std::ffi::{CString, OsStr, OsString, c_char, c_int};
 use std::path::Path;
 use tessera_mlir::pass::{self, Pass};
@@ -27,10 +27,21 @@ pub fn register_all() {
     PASSES.iter().for_each(|passes| pass::register(passes));
 }
 
-/// Runs `mlir-opt`'s driver with Tessera's dialects and passes; returns the exit status.
-///
-/// Beside MLIR's options it has `--print-default-pipeline`, `--patterns=FILE` for the pass `apply-patterns` alone,
-/// `--print-patterns` for which pattern was applied where, and `--pass-statistics` for what passes count.
+/// What differs from `mlir-opt`, as `--help` says it.
+const DIFFERENCES: &str = "Tessera's mlir-opt. What differs from mlir-opt:
+  --print-default-pipeline  prints the pipeline that tessera compile runs
+  --patterns=FILE           applies the rewrite patterns of a file, PDL or PDLL: --apply-patterns=file=FILE
+  --print-patterns          prints which rewrite pattern was applied where
+  --mlir-pass-statistics    prints what Tessera's passes count; MLIR's own count nothing in a release build of LLVM
+  -o FILE                   also writes the parameters that passes made, beside the file; on standard output, IR without its
+                            parameters is a warning
+  input                     parameters are looked for beside it
+  threads                   there is one, so that results do not depend on the machine
+  errors                    say what to do, where MLIR's own do not; but not with --verify-diagnostics
+  dialects and passes       are Tessera's, the few of MLIR that it uses, and transform with its interpreter
+";
+
+/// Runs `mlir-opt`'s driver with Tessera's dialects and passes; returns the exit status. `zk-opt --help` says what differs.
 ///
 /// It reads the process's command line into global state of LLVM, so it can be called once.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
@@ -41,32 +52,30 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
 /// passes are registered already.
 pub fn run_with(registry: &DialectRegistry, arguments: impl IntoIterator<Item = OsString>) -> i32 {
     register_all();
-    let arguments = arguments.into_iter().collect::<Vec<_>>();
-    if arguments.iter().any(|argument| argument == "--print-default-pipeline") {
+    let mut arguments = arguments.into_iter().collect::<Vec<_>>();
+    if take(&mut arguments, "print-default-pipeline") {
         println!("{}", pipeline::default_pipeline());
         return 0;
     }
     // a file that says which diagnostics it expects knows MLIR's
-    if !arguments.iter().any(|argument| argument == "--verify-diagnostics") {
+    if !arguments.iter().any(|argument| is_option(argument, "verify-diagnostics")) {
         diag::advise(registry);
     }
     // parameters lie beside the IR that names them
     for file in arguments.iter().skip(1).map(Path::new).filter(|path| path.is_file()) {
         params::look_in(file.parent().unwrap_or(Path::new("")));
     }
-    let asked = |option: &str| arguments.iter().any(|argument| argument == option);
-    let (count, tell_patterns) = (asked("--pass-statistics"), asked("--print-patterns"));
-    if tell_patterns {
+    if take(&mut arguments, "print-patterns") {
         print_patterns();
     }
-    let arguments = arguments
-        .into_iter()
-        .filter(|argument| argument != "--pass-statistics" && argument != "--print-patterns")
-        .map(|argument| match argument.to_str().and_then(|text| text.strip_prefix("--patterns=")) {
-            Some(file) => format!("--pass-pipeline=builtin.module(apply-patterns{{file={file}}})").into(),
-            None => argument,
-        })
-        .collect::<Vec<OsString>>();
+    let count = take(&mut arguments, "mlir-pass-statistics");
+    take(&mut arguments, "mlir-disable-threading");
+    arguments.push("--mlir-disable-threading".into());
+    for argument in &mut arguments {
+        if let Some(file) = argument.to_str().and_then(|text| text.strip_prefix("--patterns=")) {
+            *argument = format!("--apply-patterns=file={file}").into();
+        }
+    }
     // MLIR forgets its passes when its driver ends
     let advice = arguments.iter().filter_map(pipeline_of).flat_map(|text| advise(&text)).collect::<Vec<_>>();
     let status = drive(registry, &arguments);
@@ -76,7 +85,7 @@ pub fn run_with(registry: &DialectRegistry, arguments: impl IntoIterator<Item = 
         }
     }
     if status == 0 {
-        if let Err(error) = output_of(&arguments).map_or(Ok(()), save_params) {
+        if let Err(error) = keep_params(output_of(&arguments)) {
             eprintln!("error: {error}");
             return 1;
         }
@@ -85,6 +94,20 @@ pub fn run_with(registry: &DialectRegistry, arguments: impl IntoIterator<Item = 
         advice.iter().for_each(|note| eprintln!("note: {note}"));
     }
     status
+}
+
+/// Whether an argument is this option, with one dash or two, with a value or without.
+fn is_option(argument: &OsString, name: &str) -> bool {
+    let text = argument.to_str().and_then(|text| text.strip_prefix('-'));
+    let text = text.map(|text| text.strip_prefix('-').unwrap_or(text));
+    text.and_then(|text| text.strip_prefix(name)).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+}
+
+/// Takes an option out; says whether it was there.
+fn take(arguments: &mut Vec<OsString>, name: &str) -> bool {
+    let before = arguments.len();
+    arguments.retain(|argument| !is_option(argument, name));
+    arguments.len() < before
 }
 
 /// Prints the events of [`tessera_mlir::rewrite::Patterns`] on standard error.
@@ -101,24 +124,40 @@ fn pipeline_of(argument: &OsString) -> Option<String> {
     Some(text.strip_prefix("pass-pipeline=")?.to_owned())
 }
 
-/// The file that the IR goes to.
+/// Where the IR goes; nothing is standard output.
 fn output_of(arguments: &[OsString]) -> Option<&Path> {
-    let after = arguments.iter().position(|argument| argument == "-o").and_then(|at| arguments.get(at + 1));
-    let within = || arguments.iter().find_map(|argument| argument.to_str()?.strip_prefix("-o="));
-    after.map(Path::new).or_else(|| within().map(Path::new)).filter(|path| path.is_file())
+    let at = arguments.iter().position(|argument| is_option(argument, "o"))?;
+    let value =
+        arguments[at].to_str().and_then(|text| text.split_once('=')).map(|(_, value)| Path::new(value));
+    value.or_else(|| arguments.get(at + 1).map(Path::new)).filter(|path| *path != Path::new("-"))
 }
 
-/// Writes the parameters that passes made and a file of IR names beside it, so that the IR can be read again.
-fn save_params(file: &Path) -> Result<(), String> {
-    let text =
-        std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    for name in params::registered() {
-        if text.contains(&format!("\"{name}\"")) {
-            let saved = params::get(&name).and_then(|params| params.save(&file.with_file_name(&name)));
-            saved.map_err(|error| error.to_string())?;
+/// Writes the parameters that passes made and the output names beside it, so that the IR can be read again; warns where
+/// nothing can lie beside it.
+fn keep_params(output: Option<&Path>) -> Result<(), String> {
+    let made = params::registered();
+    match output {
+        // thrown away on purpose
+        Some(path) if path == Path::new("/dev/null") => Ok(()),
+        Some(path) if path.is_file() => {
+            let say = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+            // text or bytecode: a name stands in both as it is
+            let bytes = std::fs::read(path).map_err(say)?;
+            let named = |name: &String| bytes.windows(name.len()).any(|window| window == name.as_bytes());
+            made.iter().filter(|name| named(name)).try_for_each(|name| {
+                let saved = params::get(name).and_then(|params| params.save(&path.with_file_name(name)));
+                saved.map_err(|error| error.to_string())
+            })
+        }
+        _ if made.is_empty() => Ok(()),
+        _ => {
+            eprintln!(
+                "warning: passes made parameters, and the output is IR alone, which nothing can read without them: with \
+                 -o FILE they are written beside the file"
+            );
+            Ok(())
         }
     }
-    Ok(())
 }
 
 /// What is wrong with the text of a pipeline, and what to do: parentheses that do not close, names that are no passes.
@@ -175,11 +214,18 @@ fn drive(registry: &DialectRegistry, arguments: &[impl AsRef<OsStr>]) -> i32 {
         .filter_map(|argument| CString::new(argument.as_ref().as_encoded_bytes()).ok())
         .collect::<Vec<_>>();
     let mut argv = arguments.iter().map(|argument| argument.as_ptr().cast_mut()).collect::<Vec<_>>();
-    unsafe { zkOptMain(argv.len() as c_int, argv.as_mut_ptr(), registry.to_raw()) }
+    let about = MlirStringRef { data: DIFFERENCES.as_ptr().cast(), length: DIFFERENCES.len() };
+    // SAFETY: `argv` has `argc` C strings, which `arguments` keeps alive with the text and the registry until the driver ends.
+    unsafe { zkOptMain(argv.len() as c_int, argv.as_mut_ptr(), about, registry.to_raw()) }
 }
 
 unsafe extern "C" {
-    fn zkOptMain(argc: c_int, argv: *mut *mut c_char, registry: MlirDialectRegistry) -> c_int;
+    fn zkOptMain(
+        argc: c_int,
+        argv: *mut *mut c_char,
+        about: MlirStringRef,
+        registry: MlirDialectRegistry,
+    ) -> c_int;
 }
 
 #[cfg(test)]
@@ -206,6 +252,20 @@ mod tests {
             [one, "no pass is called 'x'; zk-opt --help lists all"]
         );
         assert_eq!(advise("builtin.module(cse)"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn options_are_told_from_each_other() {
+        let arguments = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let mut given = arguments(&["zk-opt", "-a", "--a=true", "--ab", "a"]);
+        assert!(take(&mut given, "a") && !take(&mut given, "a"));
+        assert_eq!(given, ["zk-opt", "--ab", "a"]);
+        let output = |words: &[&str]| output_of(&arguments(words)).map(Path::to_owned);
+        assert_eq!(output(&["zk-opt", "x.mlir"]), None);
+        assert_eq!(output(&["zk-opt", "-o", "-"]), None);
+        for words in [["-o", "y"], ["--o", "y"], ["-o=y", ""], ["--o=y", ""]] {
+            assert_eq!(output(&words), Some("y".into()), "{words:?}");
+        }
     }
 
     #[test]

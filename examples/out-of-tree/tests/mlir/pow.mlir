@@ -1,4 +1,4 @@
-// RUN: example-opt --pass-pipeline=builtin.module(expand-pow,canonicalize,cse) --pass-statistics
+// RUN: example-opt --pass-pipeline=builtin.module(expand-pow,canonicalize,cse) --mlir-pass-statistics
 
 // x^5 = x·(x²)²: three products.
 func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {

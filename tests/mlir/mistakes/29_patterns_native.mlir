@@ -1,0 +1,5 @@
+// RUN: zk-opt --patterns=mistakes/29_patterns_native.pdll
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = nn.relu %x : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
