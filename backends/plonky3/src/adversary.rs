@@ -5,8 +5,8 @@
 pub mod forger;
 use crate::air::Air;
 pub use crate::columns::Columns;
-use crate::keys::Proof;
-use crate::p3::{E, Mat};
+use crate::keys::{Proof, ProvingKey, Round, VerifyingKey};
+use crate::p3::{Commitment, Committed, E, Mat};
 use crate::transcript::Skew;
 use tessera_api::Publics;
 
@@ -23,6 +23,19 @@ pub struct Claims<'a> {
     pub publics: &'a Publics,
 }
 
+/// What an adaptive prover may still change once the challenges after the witness are known: all but the commitment it has sent.
+#[cfg_attr(not(any(test, feature = "adversary")), allow(dead_code))]
+pub struct Drawn<'a> {
+    /// The key.
+    pub key: &'a ProvingKey,
+    /// The sums of the key's columns.
+    pub sums: &'a [Mat],
+    /// What later rounds are computed of.
+    pub witness: &'a mut Vec<Mat>,
+    /// What the commitment will be opened from.
+    pub data: &'a mut Option<Committed>,
+}
+
 /// What may be changed, in the order of the protocol.
 pub trait Tamper {
     /// The order of the transcript, before anything is absorbed.
@@ -36,6 +49,10 @@ pub trait Tamper {
     /// Low-degree extensions of the witness, then of round 2, then of round 3, rows in bit-reversed order, before they are
     /// committed.
     fn extended(&mut self, _matrices: &mut [Mat]) {}
+    /// A commitment of the witness, of round 2 or of round 3, before it is absorbed and sent.
+    fn commitment(&mut self, _round: Round, _key: &VerifyingKey, _c: &mut Option<Commitment>) {}
+    /// The challenges that follow the witness are drawn.
+    fn drawn(&mut self, _drawn: Drawn) {}
     /// A layer that FRI has folded, before it is committed.
     fn folded(&mut self, _layer: &mut [E]) {}
     /// The values copied from one table to another, before running sums take them up.

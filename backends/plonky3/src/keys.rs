@@ -227,7 +227,7 @@ pub(crate) fn assemble(
     security: SecurityParams,
     columns: FixedColumns,
 ) -> ProvingKey {
-    let scheme = Scheme::new(&security.fri, None);
+    let scheme = Scheme::new(&security.fri);
     let (commitment, committed) = scheme.commit_extended(columns.fixed_extended).unzip();
     let (model_commitment, model_committed) = scheme.commit_extended(columns.model_extended).unzip();
     let (summed_commitment, summed_tree) = scheme.commit_summed(columns.summed_extended).unzip();

@@ -2,7 +2,7 @@
 //!
 //! Invariants: a witness that violates the relation is not refused: it yields a proof that does not verify. The proof does
 //! not depend on the number of threads.
-use crate::adversary::{Claims, Tamper};
+use crate::adversary::{Claims, Drawn, Tamper};
 use crate::air::symbol;
 use crate::clock::Clock;
 use crate::columns;
@@ -28,12 +28,15 @@ pub fn prove(
     tamper.witness(&mut witness);
     clock.lap("fill columns");
 
-    let commit = |matrices: Vec<Mat>, tamper: &mut dyn Tamper| {
+    let commit = |round: Round, matrices: Vec<Mat>, tamper: &mut dyn Tamper| {
         let mut extended: Vec<Mat> = matrices.into_iter().map(extend).collect();
         tamper.extended(&mut extended);
-        key.scheme.commit_extended(extended).unzip()
+        let (mut commitment, data) = key.scheme.commit_extended(extended).unzip();
+        tamper.commitment(round, &key.vk, &mut commitment);
+        (commitment, data)
     };
-    let (c1, d1) = commit(witness.iter().filter(|m| m.width > 0).cloned().collect(), tamper);
+    let columns = witness.iter().filter(|m| m.width > 0).cloned().collect();
+    let (c1, mut d1) = commit(Round::Witness, columns, tamper);
     tamper.committed(&mut witness);
     clock.lap("commit witness");
 
@@ -42,6 +45,7 @@ pub fn prove(
     let mut challenges = transcript.challenges(c1.as_ref(), air, p).ok_or_else(refused)?;
     let mut monos = symbol::evaluate(&air.monos, &challenges.0);
     let sums = columns::sums(air, &key.summed, &monos);
+    tamper.drawn(Drawn { key, sums: &sums, witness: &mut witness, data: &mut d1 });
     let base: Vec<Vec<&Mat>> = (0..air.groups.len())
         .map(|g| vec![&key.fixed[g], &key.model[g], &key.sparse[g], &witness[g], &sums[g]])
         .collect();
@@ -53,7 +57,7 @@ pub fn prove(
     let flat = |all: &[columns::Columns]| -> Vec<Mat> {
         all.iter().filter(|c| c.width > 0).map(|c| flatten(c.values.clone(), c.width)).collect()
     };
-    let (c2, d2) = commit(flat(&second), tamper);
+    let (c2, d2) = commit(Round::Second, flat(&second), tamper);
     transcript.round2(c2.as_ref());
     clock.lap("commit round 2");
 
@@ -63,7 +67,7 @@ pub fn prove(
         monos = symbol::evaluate(&air.monos, &challenges.0);
         let mut third = columns::round3(air, &base, &second, &monos, &mut terminals);
         tamper.round3(&mut third);
-        (c3, d3) = commit(flat(&third), tamper);
+        (c3, d3) = commit(Round::Third, flat(&third), tamper);
         transcript.round3(c3.as_ref());
         clock.lap("round 3");
     }

@@ -3,20 +3,24 @@
 //! Round-by-round soundness (Chiesa, Manohar, Spooner; Block et al., ePrint 2023/1071): an attacker has to be lucky in one
 //! round, so the level is that of the weakest term. The FRI, composition and out-of-domain terms are p3-security's; those of
 //! folds, LogUp and copied values are ours: the degree of the identity over the size of the extension field, times the
-//! list size where decoding is not unique.
+//! list size where decoding is not unique. Every number in them is counted by whoever asks, verifiers too
+//! ([`Air::measure`]); a key claims none.
+//!
+//! Unique decoding follows ePrint 2020/654 and 2024/1553. Beyond it, up to the Johnson radius, p3-security counts exceptional
+//! challenges by Theorem 5.12 and Appendix B of ePrint 2026/2056.
 //!
 //! Grinding before a round's challenge adds its bits to that round's term.
 //!
 //! Invariant: a key whose report does not reach its own target is refused by the verifier.
-use crate::air::Air;
 use crate::air::measure::Measure;
+use crate::air::{Air, Group};
 use crate::p3::{COLLISION_BITS, DEGREE, EXTENSION_BITS, FriConfig, LOG_BLOWUP};
 use p3_security::fri::{
     FriRegime, commit_phase_error_ldr_m, commit_phase_error_udr, conjectured_commit_phase_error,
     conjectured_error, query_phase_error,
 };
-use p3_security::proximity::{alpha_ldr_m, alpha_udr, list_size_ldr_m};
-use p3_security::{InstanceShape, SecurityAssumption, StarkAirParams, air, deep};
+use p3_security::proximity::{alpha_ldr_m, alpha_udr, compute_upper_m, list_size_ldr_m};
+use p3_security::{ErrorBits, InstanceShape, SecurityAssumption, StarkAirParams, air, deep};
 use serde::{Deserialize, Serialize};
 
 /// What is assumed of FRI.
@@ -86,11 +90,48 @@ const MAX_POW: u8 = 24;
 const MAX_CHALLENGE_POW: u8 = 16;
 const MAX_QUERIES: u32 = 1000;
 
-#[derive(Clone, Copy)]
+/// Up to which distance from a codeword a committed column counts as that codeword.
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Decoding {
+    /// Half the distance of two codewords.
     Unique,
+    /// Nearly the Johnson radius, by the parameter m of list decoding: agreement (1 + 1/2m)·√ρ.
     List(usize),
+    /// Whatever the random-words heuristic allows.
     Random,
+}
+
+/// (column, row) offsets at which a column is opened, the greatest number over all columns.
+const POINTS: usize = 2;
+/// Larger parameters of list decoding are not tried.
+const MOST_LISTED: usize = 100;
+
+/// The analyses that may be used, the one that keys are made by first.
+///
+/// # Correctness
+/// * A commitment of weights by their owner stands for one list of columns in all proofs. Only within the unique decoding radius does
+///   it determine one; beyond, its maker could choose another of a list for each proof.
+/// * A quotient by `POINTS` points behaves like a column of that much more degree. List decoding with parameter m
+///   needs that to lie within the radius in every table, and small tables bear it least.
+fn decodings(regime: Regime, air: &Air) -> Vec<Decoding> {
+    if air.groups.iter().any(|g| g.model > 0) {
+        return vec![Decoding::Unique];
+    }
+    match regime {
+        Regime::Conjectured => vec![Decoding::Random],
+        Regime::Proven => {
+            let smallest = air.groups.iter().map(Group::height).min().unwrap_or(0);
+            let most = compute_upper_m(smallest, POINTS).min(MOST_LISTED);
+            std::iter::once(Decoding::Unique).chain((3..=most).map(Decoding::List)).collect()
+        }
+    }
+}
+
+/// A round of folding adds the columns of the next height to the 2^a parts of each layer, times the next power of the
+/// challenge: a curve of degree 2^a. p3-security counts 2^a − 1, the parts alone.
+fn with_roll_in(folding: ErrorBits, log_arity: u8) -> f64 {
+    let arity = f64::from(1u32 << log_arity);
+    folding.bits() - (arity / (arity - 1.0)).log2()
 }
 
 fn terms(p: &SecurityParams, m: &Measure, log_height: usize, d: Decoding) -> Vec<(String, f64)> {
@@ -114,7 +155,7 @@ fn terms(p: &SecurityParams, m: &Measure, log_height: usize, d: Decoding) -> Vec
         num_constraints: m.constraints as usize,
         max_constraint_degree: 3,
         num_quotient_chunks: 2,
-        max_combo: 2,
+        max_combo: POINTS,
     };
     let n = m.openings.max(2) as usize;
     let unique =
@@ -140,7 +181,7 @@ fn terms(p: &SecurityParams, m: &Measure, log_height: usize, d: Decoding) -> Vec
     let mut out = vec![("FRI queries".to_string(), query.bits())];
     let mut push = |name: &str, bits: f64| out.push((name.to_string(), bits));
     if let Some(c) = commit {
-        push("FRI folding", c.bits());
+        push("FRI folding", with_roll_in(c, f.log_arity));
     }
     push("batched openings", batch + f.batch_pow as f64);
     push("out-of-domain point", deep::deep_ali_error(&stark, &shape, list).bits() + p.point_pow as f64);
@@ -170,22 +211,13 @@ fn log_height(air: &Air) -> usize {
 /// What a proof under these parameters is worth.
 pub fn report(p: &SecurityParams, air: &Air) -> Report {
     let h = log_height(air);
-    let options = match p.target.regime {
-        Regime::Conjectured => vec![Decoding::Random],
-        // each decoding radius gives a valid bound of its own
-        Regime::Proven => std::iter::once(Decoding::Unique).chain((3..=100).map(Decoding::List)).collect(),
-    };
-    let all = options.into_iter().map(|d| terms(p, &air.measure, h, d));
-    let best = all.fold(None::<Vec<(String, f64)>>, |best, t| match best {
-        Some(b) if least(&b).1 >= least(&t).1 => Some(b),
-        _ => Some(t),
-    });
-    let terms = best.unwrap_or_default();
+    let m = air.measure();
+    // each gives a valid bound of its own
+    let all = decodings(p.target.regime, air).into_iter().map(|d| (d, terms(p, &m, h, d)));
+    let best = all.reduce(|best, t| if least(&best.1).1 >= least(&t.1).1 { best } else { t });
+    let (d, terms) = best.unwrap_or((Decoding::Unique, vec![]));
     let (limited_by, bits) = least(&terms);
-    let regime = match p.target.regime {
-        Regime::Proven => "proven",
-        Regime::Conjectured => "conjectured",
-    };
+    let regime = if d == Decoding::Random { "conjectured" } else { "proven" };
     Report { bits, regime: regime.into(), limited_by, terms }
 }
 
@@ -201,10 +233,8 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
         ));
     }
     // Unique decoding needs about a fifth more queries than the Johnson radius, and its theorems are old and simple.
-    let d = match target.regime {
-        Regime::Proven => Decoding::Unique,
-        Regime::Conjectured => Decoding::Random,
-    };
+    let d = decodings(target.regime, air).first().copied().unwrap_or(Decoding::Unique);
+    let m = air.measure();
     let fri = FriConfig { queries: 1, query_pow: target.grinding, commit_pow: 0, batch_pow: 0, log_arity: 3 };
     let mut p = SecurityParams {
         target,
@@ -216,7 +246,7 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
     };
     let h = log_height(air);
     let bits = target.bits as f64;
-    let query = |p: &SecurityParams| terms(p, &air.measure, h, d)[0].1;
+    let query = |p: &SecurityParams| terms(p, &m, h, d)[0].1;
     if h < 3 {
         return Err(format!("the tallest table has 2^{h} rows; FRI needs at least 2^3"));
     }
@@ -226,7 +256,7 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
             return Err(format!("{MAX_QUERIES} queries do not reach {bits} bits over 2^{h} rows"));
         }
     }
-    for (name, found) in terms(&p, &air.measure, h, d) {
+    for (name, found) in terms(&p, &m, h, d) {
         if found >= bits {
             continue;
         }
@@ -268,4 +298,171 @@ pub fn check(p: &SecurityParams, air: &Air) -> Result<(), String> {
         return Err(format!("its parameters give {:.1} bits, not the {} it claims", r.bits, p.target.bits));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Case, folds, join, lookups, suite};
+    use tessera_api::{Backend, Operand};
+
+    fn key(c: &Case) -> crate::VerifyingKey {
+        suite::quick().setup(&c.program).unwrap().1
+    }
+
+    fn term(r: &Report, name: &str) -> f64 {
+        r.terms.iter().find(|t| t.0 == name).unwrap().1
+    }
+
+    /// Bits left of the field where this many challenges are bad.
+    fn over_field(bad: u64) -> f64 {
+        EXTENSION_BITS as f64 - (bad as f64).log2()
+    }
+
+    /// Groups of these heights, tallest first.
+    fn of_heights(air: &Air, heights: &[u8]) -> Air {
+        let group = |h: &u8| Group { log_height: *h, ..air.groups[0].clone() };
+        Air { groups: heights.iter().map(group).collect(), ..air.clone() }
+    }
+
+    #[test]
+    fn list_decoding_is_bounded_by_the_smallest_table() {
+        let vk = key(&lookups(1));
+        for smallest in 0..=12u8 {
+            let k = f64::from(1u32 << smallest);
+            let all = decodings(Regime::Proven, &of_heights(&vk.air, &[20, smallest]));
+            assert_eq!(all[0], Decoding::Unique);
+            for d in &all[1..] {
+                let Decoding::List(m) = d else { panic!("{d:?}") };
+                // agreement (1 + 1/2m)·√ρ is beyond the radius of the code with two more dimensions, √((k + 2)/n)
+                assert!(1.0 + 0.5 / *m as f64 > ((k + 2.0) / k).sqrt(), "m = {m} with 2^{smallest} rows");
+            }
+            assert_eq!(all.len() > 1, smallest >= 3, "2^{smallest} rows");
+        }
+        // and the report says no more than that: with a table of two rows, what unique decoding gives
+        let mut p = vk.security;
+        p.fri.queries = 200;
+        let (tall, small) = (of_heights(&vk.air, &[20]), of_heights(&vk.air, &[20, 1]));
+        let unique = term(&report(&p, &small), "FRI queries");
+        assert!((unique - terms(&p, &small.measure(), 20, Decoding::Unique)[0].1).abs() < 1e-9);
+        assert!(term(&report(&p, &tall), "FRI queries") > unique + 1.0);
+    }
+
+    #[test]
+    fn committed_weights_are_decoded_uniquely_whatever_is_asked_for() {
+        let (c, key) = crate::testing::model::case();
+        for regime in [Regime::Proven, Regime::Conjectured] {
+            assert_eq!(decodings(regime, &key.vk.air), [Decoding::Unique]);
+            let target = SecurityTarget { bits: 60, regime, grinding: 2 };
+            let vk = crate::Plonky3 { target }.setup(&c.program).unwrap().1;
+            assert_eq!(vk.security_report().regime, "proven");
+            // the queries of a conjecture are too few
+            let mut p = vk.security;
+            p.fri.queries = p.fri.queries * 2 / 3;
+            assert!(check(&p, &vk.air).is_err());
+        }
+    }
+
+    #[test]
+    fn a_folding_round_is_a_curve_of_the_degree_of_its_arity() {
+        let vk = key(&lookups(1));
+        let tallest = log_height(&vk.air);
+        for log_arity in 1..=4u8 {
+            let mut p = vk.security;
+            (p.fri.log_arity, p.fri.commit_pow) = (log_arity, 5);
+            let found = terms(&p, &vk.air.measure(), tallest, Decoding::Unique);
+            let bits = found.iter().find(|t| t.0 == "FRI folding").unwrap().1;
+            let points = (1u64 << (tallest + LOG_BLOWUP)) + 1;
+            assert!((bits - 5.0 - over_field(points << log_arity)).abs() < 1e-6, "arity 2^{log_arity}");
+        }
+    }
+
+    /// Agreement α of the tallest table's points is more than 3/4 of any table's, so in whole points enough to decode uniquely.
+    #[test]
+    fn small_tables_keep_their_level_under_the_agreement_of_the_tallest() {
+        for tallest in 3..=26u32 {
+            let (k, n) = (1u64 << tallest, 2u64 << tallest);
+            let alpha = alpha_udr(tallest as usize, LOG_BLOWUP, POINTS);
+            assert_eq!(alpha, (n + k + 2) as f64 / (2 * n) as f64);
+            for small in 0..=tallest {
+                let (k, points) = (1u64 << small, 2u64 << small);
+                let agreement = ((n + (n / 2) + 2) * points).div_ceil(2 * n);
+                if small == 0 {
+                    // two points determine all there is: a column is a line
+                    assert_eq!(agreement, points);
+                } else {
+                    assert!(2 * agreement - points >= k + 2, "2^{small} rows beside 2^{tallest}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lookups_are_counted_with_their_tuples() {
+        for seed in 0..4 {
+            let c = lookups(seed);
+            let vk = key(&c);
+            let rows = |t: &tessera_api::Table| ((t.lookups.len() + t.provides.len()) as u64) << t.log_height;
+            let fractions = c.program.tables.iter().map(rows).sum();
+            // key, value and bus
+            let m = vk.air.measure();
+            assert_eq!((m.fractions, m.tuple), (fractions, 3));
+            let expected = over_field(fractions * (3 + 2)) + f64::from(vk.security.challenge_pow);
+            let found = terms(&vk.security, &m, log_height(&vk.air), Decoding::Unique);
+            let found = found.iter().find(|t| t.0 == "lookups").unwrap().1;
+            assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn folds_and_copies_are_counted_from_the_relation_alone() {
+        let (mut folded, mut copied) = (0, 0);
+        let cases = (0..6).flat_map(|s| [folds(s), join::join(s, join::shape(s))]);
+        for c in cases {
+            let vk = key(&c);
+            let m = vk.air.measure();
+            // an equation has at least the degree of what it says of public values
+            let mut least = c.program.variables.iter().filter(|v| v.value.is_none()).count() as u64;
+            for t in c.program.equations.iter().filter_map(|e| {
+                e.terms.iter().find(|t| matches!(t.operand, Operand::Public { .. }))
+            }) {
+                let Operand::Public { public, monos } = &t.operand else { continue };
+                let n = c.program.publics[*public as usize].len() as usize;
+                let (dim, all) = (monos.dim as usize, monos.expand(n).unwrap());
+                let total = |e: &[i64]| e[1..].iter().sum::<i64>();
+                let each = all.chunks(dim).filter(|e| e[0] != 0).map(total);
+                let (low, high) = each.fold((i64::MAX, 0), |a, e| (a.0.min(e), a.1.max(e)));
+                least += high.abs_diff(low);
+            }
+            assert!(m.fold_degree >= least, "{}: {} < {least}", c.name, m.fold_degree);
+            // and not much more: rows, each by some monomial
+            assert!(m.fold_degree < 1 << 20, "{}: {}", c.name, m.fold_degree);
+            let found = terms(&vk.security, &m, log_height(&vk.air), Decoding::Unique);
+            let bits = |name: &str| found.iter().find(|t| t.0 == name).map(|t| t.1);
+            let pow = f64::from(vk.security.challenge_pow);
+            assert!((bits("folds").unwrap() - over_field(m.fold_degree) - pow).abs() < 1e-9);
+            folded += usize::from(least > 10);
+            let links: u64 = vk.air.links.iter().count() as u64;
+            assert!(m.copied >= links && (m.copied > 0) == (links > 0));
+            if links > 0 {
+                assert!((bits("copied segment values").unwrap() - over_field(m.copied) - pow).abs() < 1e-9);
+                copied += 1;
+            }
+        }
+        assert!(folded > 3 && copied > 0, "{folded} {copied}");
+    }
+
+    #[test]
+    fn a_relation_without_a_bound_is_refused() {
+        let vk = key(&folds(1));
+        // a fold that nothing defines: its terminal is of a column that no constraint speaks of
+        let mut air = vk.air.clone();
+        for g in &mut air.groups {
+            g.nodes.retain(|n| !matches!(n, crate::air::Node::Horner { .. }));
+        }
+        assert_eq!(air.measure().fold_degree, u64::MAX);
+        let mut p = vk.security;
+        p.target.bits = EXTENSION_BITS as u32 - 60;
+        assert!(check(&p, &air).is_err());
+    }
 }

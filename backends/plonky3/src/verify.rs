@@ -8,7 +8,7 @@ use crate::air::{Air, Equation, Group, Operand};
 use crate::eval::{Combiner, Point, Row, combine, prepare};
 use crate::keys::{Proof, Round, VerifyingKey};
 use crate::p3::{
-    Claims, Commitment, DEGREE, E, F, Field, PrimeCharacteristicRing, Scheme, Sums, TwoAdicField,
+    Claimed, Claims, Commitment, DEGREE, E, F, Field, PrimeCharacteristicRing, Scheme, TwoAdicField,
     check_fri_shape, combine as extension, coordinates, domain, next_point, recompose_quotient, signed,
     vanishing,
 };
@@ -38,10 +38,35 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
     air.validate().map_err(|e| VerifyError::Shape(format!("the verifying key is invalid: {e}")))?;
     security::check(p, air).map_err(|e| VerifyError::Shape(format!("the verifying key is too weak: {e}")))?;
     publics.check(&air.publics).map_err(VerifyError::Publics)?;
-    let rounds: Vec<Round> =
-        Round::ALL.into_iter().filter(|r| *r == Round::Quotient || !r.shapes(air).is_empty()).collect();
+    let rounds = rounds(air);
     check_shapes(key, &rounds, proof)?;
+    fresh(key, proof)?;
+    protocol(key, &rounds, publics, proof)
+}
 
+/// No proof has a reason to commit to the key's very columns, and what is known of a commitment of the key is not known of a
+/// prover's.
+fn fresh(key: &VerifyingKey, proof: &Proof) -> Result<(), VerifyError> {
+    let mut own = key.fixed.iter().chain(&key.model).chain(&key.summed);
+    if own.any(|c| proof.commitments.contains(c)) {
+        return Err(VerifyError::Shape("a commitment of the proof is one of the key's".into()));
+    }
+    Ok(())
+}
+
+/// The rounds of the protocol that a key has.
+pub(crate) fn rounds(air: &Air) -> Vec<Round> {
+    Round::ALL.into_iter().filter(|r| *r == Round::Quotient || !r.shapes(air).is_empty()).collect()
+}
+
+/// The protocol, with a key that means something and a proof of its shape.
+pub(crate) fn protocol(
+    key: &VerifyingKey,
+    rounds: &[Round],
+    publics: &Publics,
+    proof: &Proof,
+) -> Result<Verified, VerifyError> {
+    let (air, p) = (&key.air, &key.security);
     // commitments by round; the first ones are the key's
     let mut given = proof.commitments.iter();
     let mut commitment = |r: Round| match r {
@@ -68,6 +93,7 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
     let zeta = transcript.zeta(c4, p).ok_or_else(weak)?;
     let (mut sponge, _) = transcript.finish();
 
+    let monos = symbol::evaluate(&air.monos, &challenges.0);
     let mut claims: Claims = vec![];
     for (round, opened) in rounds.iter().zip(&proof.opened) {
         let k = Round::ALL.iter().position(|r| r == round).unwrap_or(0);
@@ -79,11 +105,9 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
             let at = [zeta, next_point(s.log_height, zeta)];
             matrices.push((domain(s.log_height), at.into_iter().zip(points.iter().cloned()).collect()));
         }
-        claims.push((c.clone(), matrices));
+        claims.push((claimed(*round, c.clone(), air, &monos), matrices));
     }
-    let monos = symbol::evaluate(&air.monos, &challenges.0);
-    let sums = key.summed.clone().map(|commitment| sums(air, commitment, &monos));
-    Scheme::new(&p.fri, sums).verify(claims, &proof.fri, &mut sponge).map_err(VerifyError::Opening)?;
+    Scheme::new(&p.fri).verify(claims, &proof.fri, &mut sponge).map_err(VerifyError::Opening)?;
 
     for (g, group) in air.groups.iter().enumerate() {
         let at = |r: Round, point: usize| -> &[E] {
@@ -156,8 +180,12 @@ fn check_shapes(key: &VerifyingKey, rounds: &[Round], proof: &Proof) -> Result<(
     check_fri_shape(&key.security.fri, &widths, &proof.fri).map_err(VerifyError::Shape)
 }
 
-/// How the summed columns are opened: the weights of this proof, coordinate by coordinate.
-fn sums(air: &Air, commitment: Commitment, monos: &[E]) -> Sums {
+/// What is opened of a round's commitment: of the key's summed columns their sums, with the weights of this proof, coordinate by
+/// coordinate; of every other commitment its columns.
+fn claimed(round: Round, commitment: Commitment, air: &Air, monos: &[E]) -> Claimed {
+    if round != Round::Summed {
+        return Claimed::Columns(commitment);
+    }
     let matrix = |g: &Group| -> Vec<Vec<F>> {
         let sums = g.sum_weights(monos);
         sums.iter()
@@ -167,7 +195,7 @@ fn sums(air: &Air, commitment: Commitment, monos: &[E]) -> Sums {
             .collect()
     };
     let weights = air.groups.iter().filter(|g| !g.sums.is_empty()).map(matrix).collect();
-    Sums { commitment, weights }
+    Claimed::Sums(commitment, weights)
 }
 
 /// Sparse selectors at ζ: Σ over rows r of the Lagrange polynomial of ωʳ, (ζⁿ − 1)/n · ωʳ/(ζ − ωʳ).

@@ -4,12 +4,13 @@
 //! [`Kind::Transcript`] are done while proving, through [`Tamper`]; the others change a finished proof.
 //!
 //! Invariants: a forgery changes one thing or nothing, and says which; what it changes is different afterwards.
-use super::{Claims, Tamper};
+use super::{Claims, Drawn, Tamper};
 use crate::air::{Air, Equation, EquationTerm, Operand};
 use crate::columns::Columns;
 use crate::keys::Proof;
 use crate::p3::{
-    Commitment, DEGREE, E, F, Field, Mat, PrimeCharacteristicRing, PrimeField64, combine, signed,
+    Commitment, DEGREE, E, F, Field, Mat, PrimeCharacteristicRing, PrimeField64, combine, extend,
+    signed,
 };
 use crate::transcript::{Message, Skew};
 use crate::verify::equation;
@@ -21,6 +22,9 @@ pub enum Kind {
     Witness,
     /// Such a cell as committed only: all later rounds are computed of the honest witness.
     TwoFaced,
+    /// Such a cell once the challenges that follow the witness are known: all later rounds and all openings are of the changed
+    /// witness, under the commitment that was sent.
+    Adapted,
     /// A segment value copied from one table to another, before running sums take it up.
     Copied,
     /// A cell of a fold, copy, running sum or lookup fraction.
@@ -71,9 +75,10 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order of the protocol.
-    pub const ALL: [Kind; 24] = [
+    pub const ALL: [Kind; 25] = [
         Kind::Witness,
         Kind::TwoFaced,
+        Kind::Adapted,
         Kind::Copied,
         Kind::Round2,
         Kind::Round3,
@@ -401,6 +406,16 @@ impl Tamper for Forger {
             for (row, cells) in m.values.chunks_exact_mut(m.width).enumerate() {
                 cells[column] += by * (if row < half { power } else { -power } - F::ONE);
             }
+        }
+    }
+
+    fn drawn(&mut self, drawn: Drawn) {
+        if self.is(Kind::Adapted)
+            && let Some((g, cell)) = self.locate(drawn.witness.iter().map(|m| m.values.len()))
+        {
+            drawn.witness[g].values[cell] += self.base();
+            let columns = drawn.witness.iter().filter(|m| m.width > 0).cloned().map(extend).collect();
+            *drawn.data = drawn.key.scheme.commit_extended(columns).map(|c| c.1);
         }
     }
 

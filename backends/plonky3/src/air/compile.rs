@@ -91,7 +91,6 @@ struct Compiler<'a> {
     running: Vec<Running>,
     copies: Vec<CopyPlan>,
     copy_index: HashMap<(usize, Vec<u32>, usize), usize>,
-    fold_degree: u64,
 }
 
 /// Compiles a validated Program.
@@ -109,7 +108,6 @@ pub fn compile(program: &Program, limits: Limits) -> Result<Compiled, SetupError
         running: vec![],
         copies: vec![],
         copy_index: HashMap::new(),
-        fold_degree: 0,
     };
     let values = c.plan(&mut walks)?;
     let (groups, places, dense) = c.layout();
@@ -202,11 +200,9 @@ impl Compiler<'_> {
             }
         }
         let mut values = vec![];
-        let mut degrees = vec![];
         for (term, used) in program.terms.iter().zip(used) {
             if !used {
                 values.push(Value::Zero);
-                degrees.push(0);
                 continue;
             }
             let (folds, weights) = match term {
@@ -220,16 +216,13 @@ impl Compiler<'_> {
             let weights = weights.expand(n).map_err(ProgramError::from)?;
             // monomials of the segments that count: weight · Π base of the last row
             let mut ends = vec![];
-            let mut degree = 0;
             for s in 0..n {
                 let w = &weights[s * (1 + v)..(s + 1) * (1 + v)];
                 let bases: Option<Vec<&Exponents>> =
                     folds.iter().map(|f| self.walks[f].end_base[s].as_ref()).collect();
                 let (true, Some(bases)) = (w[0] != 0, bases) else { continue };
-                degree = degree.max(w[1..].iter().map(|e| *e as u64).sum());
                 ends.push((s, bases.iter().fold(w[1..].to_vec(), |a, b| plus(&a, b))));
             }
-            degrees.push(degree + folds.iter().map(|f| self.walks[f].degree).sum::<u64>());
             let Some((_, last)) = ends.last().cloned() else {
                 values.push(Value::Zero);
                 continue;
@@ -262,17 +255,6 @@ impl Compiler<'_> {
             };
             values.push(Value::Running(last, run));
         }
-        for e in &program.equations {
-            let degree = e.terms.iter().map(|t| {
-                let own: u64 = t.mono.iter().map(|e| *e as u64).sum();
-                own + match &t.operand {
-                    tessera_api::Operand::Term(i) => degrees[*i as usize],
-                    tessera_api::Operand::Public { monos, .. } => reach(monos),
-                }
-            });
-            self.fold_degree = self.fold_degree.saturating_add(degree.max().unwrap_or(0));
-        }
-        self.fold_degree = self.fold_degree.saturating_add(v as u64);
         Ok(values)
     }
 
@@ -417,7 +399,6 @@ impl Compiler<'_> {
             .map(Vec::len)
             .max()
             .unwrap_or(0);
-        let mut fractions = 0u64;
         for (t, place) in self.tables.iter().zip(places) {
             let group = &mut groups[place.group];
             for c in &t.constraints {
@@ -427,16 +408,10 @@ impl Compiler<'_> {
             if pairs.is_empty() {
                 continue;
             }
-            let count: usize = pairs.iter().map(Vec::len).sum();
-            fractions = fractions.saturating_add((count as u64) << t.log_height);
             let column = take(&mut group.round2, pairs.len() as u32);
             let terminal = take(&mut terminals, 1);
             lookup_terminals.push(terminal);
             group.nodes.push(Node::Lookups { column, terminal, pairs });
-        }
-        // a multiplicity is a residue: no tuple can be looked up p times
-        if fractions >= 1 << 62 {
-            return Err(unsupported("more lookups than multiplicities can count".into()));
         }
         for (r, c) in self.running.iter().zip(&mut column_of).filter(|(r, _)| r.eta) {
             let g = &mut groups[places[r.table].group];
@@ -505,7 +480,7 @@ impl Compiler<'_> {
             debug_assert!(g.sparse[0] == [0], "group {p}");
             g.nodes.sort_by_key(|n| matches!(n, Node::Base { .. }));
         }
-        let mut air = Air {
+        let air = Air {
             variables: program.variables.iter().map(|v| v.value).collect(),
             monos: monos.list,
             groups,
@@ -514,14 +489,6 @@ impl Compiler<'_> {
             links,
             equations,
             publics: program.publics.clone(),
-            measure: Default::default(),
-        };
-        air.measure = super::measure::Measure {
-            fold_degree: self.fold_degree,
-            fractions,
-            tuple: width as u64 + 1,
-            copied: self.copies.iter().map(|c| self.running[c.host_sum].ends.len() as u64).sum(),
-            ..air.count()
         };
         let dense = selectors.into_iter().map(|s| s.dense).collect();
         Ok((air, copies, dense))
@@ -580,16 +547,4 @@ impl Compiler<'_> {
         };
         self.program.equations.iter().map(equation).collect()
     }
-}
-
-/// Highest total degree in a sequence of (flag, exponents).
-fn reach(s: &tessera_api::Seq) -> u64 {
-    let run = |r: &tessera_api::Run| {
-        let top = |k: usize| {
-            let up: i64 = r.loops.iter().map(|(c, d)| (*c as i64 - 1) * d[k].max(0)).sum();
-            (r.start[k] + up).max(0) as u64
-        };
-        (1..r.start.len()).map(top).sum::<u64>()
-    };
-    s.runs.iter().map(run).max().unwrap_or(0)
 }

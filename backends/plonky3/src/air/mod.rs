@@ -49,8 +49,6 @@ pub struct Air {
     pub equations: Vec<Equation>,
     /// The statement.
     pub publics: Vec<Public>,
-    /// Counts that soundness depends on.
-    pub measure: measure::Measure,
 }
 
 /// Tables of one height, side by side.
@@ -115,24 +113,6 @@ impl Node {
             Node::Horner { .. } | Node::Sum { .. } | Node::Terminal { .. } => (1, 0),
             Node::Lookups { pairs, .. } => (pairs.len(), 0),
         }
-    }
-}
-
-impl Air {
-    /// The counts that follow from the groups alone; the others are zero.
-    pub fn count(&self) -> measure::Measure {
-        let per_group = |g: &Group| {
-            let nodes = g.nodes.iter().map(|n| n.constraints().0 + n.constraints().1);
-            let once = u64::from(g.fixed + g.model + g.witness) + (DEGREE * g.sums.len()) as u64;
-            // extension columns are opened at two points, the quotient has two chunks
-            let openings = once + 2 * DEGREE as u64 * (u64::from(g.round2 + g.round3) + 1);
-            (nodes.sum::<usize>() as u64, openings)
-        };
-        self.groups.iter().map(per_group).fold(measure::Measure::default(), |mut m, (c, o)| {
-            m.constraints += c;
-            m.openings += o;
-            m
-        })
     }
 }
 

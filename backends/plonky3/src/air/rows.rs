@@ -40,8 +40,6 @@ pub struct Walk {
     pub ends: Vec<u32>,
     /// Base monomial of the last row of each segment that has lanes; none in a segment without any.
     pub end_base: Vec<Option<Exponents>>,
-    /// Highest total degree of a lane's monomial.
-    pub degree: u64,
 }
 
 /// Lanes that are summed once for all patterns.
@@ -184,7 +182,6 @@ impl Walk {
             ratio_of: Vec::with_capacity(rows),
             ends,
             end_base: vec![],
-            degree: 0,
         };
         let zero = vec![0; variables];
         let mut current = 0;
@@ -252,8 +249,6 @@ impl Walk {
                     id
                 }
             });
-            let top = row.iter().flatten().map(|m| m.iter().map(|e| *e as u64).sum()).max();
-            walk.degree = walk.degree.max(top.unwrap_or(0));
             if base.is_some() {
                 previous = base;
             }
@@ -269,9 +264,6 @@ impl Walk {
                 )));
             }
         }
-        // lanes that follow a leader exceed it by their shift
-        let shifts = layout.lead.of.iter().map(|f| f.1.iter().map(|e| e.unsigned_abs()).sum::<u64>());
-        walk.degree += shifts.max().unwrap_or(0);
         walk.ratios = ratios;
         let pattern = |(k, mask): &(usize, Vec<bool>)| {
             let weight = |(l, d): (usize, &Exponents)| match offsets.get(*k) {

@@ -24,7 +24,7 @@ pub use sponge::Sponge;
 use std::sync::{Arc, OnceLock};
 pub use stored::{Stored, decode, encode, loaded, stored};
 use summed::{ColumnData, ColumnMmcs};
-pub use summed::{Sums, sums};
+pub use summed::{Claimed, sums};
 
 pub mod dot;
 mod hash;
@@ -76,8 +76,8 @@ pub type SummedTree = Arc<<Tree as p3_commit::Mmcs<F>>::ProverData<Stored>>;
 pub type FriProof = <Pcs as p3_commit::Pcs<E, Sponge>>::Proof;
 /// Opened values by commitment, matrix, point, column.
 pub type Opened = p3_commit::OpenedValues<E>;
-/// Claims to check: per commitment the domain of each matrix with its points and values.
-pub type Claims = Vec<(Commitment, Vec<(Domain, Vec<(E, Vec<E>)>)>)>;
+/// Claims to check: per commitment what is opened of it, and the domain of each matrix with its points and values.
+pub type Claims = Vec<(Claimed, Vec<(Domain, Vec<(E, Vec<E>)>)>)>;
 
 /// What FRI is run with. Part of every key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,9 +129,9 @@ pub struct Scheme {
 }
 
 impl Scheme {
-    /// The scheme with these FRI parameters; a verifier names the commitment that is opened through sums.
-    pub fn new(c: &FriConfig, sums: Option<Sums>) -> Scheme {
-        let mmcs = ColumnMmcs { tree: tree(), sums: sums.map(Arc::new) };
+    /// The scheme with these FRI parameters.
+    pub fn new(c: &FriConfig) -> Scheme {
+        let mmcs = ColumnMmcs { tree: tree() };
         let fri = FriParameters {
             log_blowup: LOG_BLOWUP,
             log_final_poly_len: 0,
@@ -147,7 +147,12 @@ impl Scheme {
 
     /// Commits to low-degree extensions; none if there is no matrix.
     pub fn commit_extended(&self, extended: Vec<Mat>) -> Option<(Commitment, Committed)> {
-        (!extended.is_empty()).then(|| self.mmcs.commit(extended))
+        (!extended.is_empty()).then(|| self.commit(extended))
+    }
+
+    fn commit(&self, extended: Vec<Mat>) -> (Commitment, Committed) {
+        let (commitment, data) = self.mmcs.tree.commit(extended);
+        (commitment, ColumnData::Tree(data))
     }
 
     /// Commits to low-degree extensions of summed columns, none if there is no matrix.
@@ -185,7 +190,7 @@ impl Scheme {
             });
             both
         };
-        self.mmcs.commit(chunks.into_iter().map(matrix).collect())
+        self.commit(chunks.into_iter().map(matrix).collect())
     }
 
     /// The committed low-degree extensions.

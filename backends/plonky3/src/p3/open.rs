@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn opens_exactly_as_p3_does() {
         let config = FriConfig { queries: 5, query_pow: 3, commit_pow: 1, batch_pow: 2, log_arity: 3 };
-        let scheme = Scheme::new(&config, None);
+        let scheme = Scheme::new(&config);
         let mut random = Sponge::new(b"cells");
         let mut mat = |log: u8, width: usize| {
             Mat::new((0..width << log).map(|_| super::super::coordinates(random.draw())[0]).collect(), width)

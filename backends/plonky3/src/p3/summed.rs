@@ -8,27 +8,28 @@
 //! # Correctness
 //! FRI asks of a batch that its columns are near low-degree polynomials with the claimed values. A sum of columns is of low degree
 //! if the columns are. That they are is known of a commitment in the verifying key alone, which is made by whoever makes the key and
-//! not by the prover, so this mode exists for that one commitment ([`Sums::commitment`]), and only where the verifier
-//! asks for it. The value of a sum at a queried point is recomputed from the row that the Merkle path authenticates.
-use super::{F, Mat, Stored, Tree};
+//! not by the prover. So how a commitment is opened is part of what is claimed ([`Claimed`]), and the verifier writes claims round by
+//! round: the mode depends on the round, never on the commitment's value, which a prover may choose equal to the key's. The value of
+//! a sum at a queried point is recomputed from the row that the Merkle path authenticates.
+use super::{Commitment, F, Mat, Stored, Tree};
 use p3_commit::{BatchOpening, BatchOpeningRef, Mmcs};
 use p3_matrix::{Dimensions, Matrix};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Which commitment is opened through sums.
-#[derive(Debug)]
-pub struct Sums {
-    /// The fixed columns' commitment.
-    pub commitment: super::Commitment,
-    /// For each of its matrices, the weights of each column of sums.
-    pub weights: Vec<Vec<Vec<F>>>,
+/// A commitment, and what of it is opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Claimed {
+    /// Its columns, one by one.
+    Columns(Commitment),
+    /// Weighted sums of its columns: for each of its matrices, the weights of each column of sums.
+    Sums(Commitment, Vec<Vec<Vec<F>>>),
 }
 
 /// Merkle trees over rows.
 #[derive(Clone)]
 pub struct ColumnMmcs {
     pub(super) tree: Tree,
-    pub(super) sums: Option<Arc<Sums>>,
 }
 
 /// What a prover keeps of a commitment.
@@ -57,7 +58,7 @@ pub enum OpeningError {
 
 impl Mmcs<F> for ColumnMmcs {
     type ProverData<M> = ColumnData<M>;
-    type Commitment = <Tree as Mmcs<F>>::Commitment;
+    type Commitment = Claimed;
     type Proof = <Tree as Mmcs<F>>::Proof;
     /// The tree's, and the rows behind sums: per query, per matrix.
     type MultiProof = (<Tree as Mmcs<F>>::MultiProof, Vec<Vec<Vec<F>>>);
@@ -65,7 +66,7 @@ impl Mmcs<F> for ColumnMmcs {
 
     fn commit<M: Matrix<F>>(&self, inputs: Vec<M>) -> (Self::Commitment, ColumnData<M>) {
         let (commitment, data) = self.tree.commit(inputs);
-        (commitment, ColumnData::Tree(data))
+        (Claimed::Columns(commitment), ColumnData::Tree(data))
     }
 
     fn open_batch<M: Matrix<F>>(&self, index: usize, data: &ColumnData<M>) -> BatchOpening<F, Self> {
@@ -87,14 +88,12 @@ impl Mmcs<F> for ColumnMmcs {
 
     fn verify_batch(
         &self,
-        commitment: &Self::Commitment,
+        claimed: &Claimed,
         dimensions: &[Dimensions],
         index: usize,
         opening: BatchOpeningRef<'_, F, Self>,
     ) -> Result<(), OpeningError> {
-        if self.sums.as_ref().is_some_and(|s| s.commitment == *commitment) {
-            return Err(OpeningError::Shape);
-        }
+        let Claimed::Columns(commitment) = claimed else { return Err(OpeningError::Shape) };
         let (values, proof) = opening.unpack();
         let opening = BatchOpeningRef::new(values, proof);
         self.tree.verify_batch(commitment, dimensions, index, opening).map_err(OpeningError::Tree)
@@ -124,20 +123,21 @@ impl Mmcs<F> for ColumnMmcs {
 
     fn verify_multi_batch<R: AsRef<[F]> + PartialEq>(
         &self,
-        commitment: &Self::Commitment,
+        claimed: &Claimed,
         dimensions: &[Dimensions],
         indices: &[usize],
         values: &[Vec<R>],
         (proof, behind): &Self::MultiProof,
     ) -> Result<(), OpeningError> {
-        let Some(sums) = self.sums.as_ref().filter(|s| s.commitment == *commitment) else {
-            if !behind.is_empty() {
-                return Err(OpeningError::Shape);
+        let (commitment, weights) = match claimed {
+            Claimed::Sums(commitment, weights) => (commitment, weights),
+            Claimed::Columns(_) if !behind.is_empty() => return Err(OpeningError::Shape),
+            Claimed::Columns(commitment) => {
+                let checked = self.tree.verify_multi_batch(commitment, dimensions, indices, values, proof);
+                return checked.map_err(OpeningError::Tree);
             }
-            let checked = self.tree.verify_multi_batch(commitment, dimensions, indices, values, proof);
-            return checked.map_err(OpeningError::Tree);
         };
-        let matrices = sums.weights.len();
+        let matrices = weights.len();
         if dimensions.len() != matrices || behind.len() != indices.len() || values.len() != indices.len() {
             return Err(OpeningError::Shape);
         }
@@ -145,7 +145,7 @@ impl Mmcs<F> for ColumnMmcs {
             if shown.len() != matrices || rows.len() != matrices {
                 return Err(OpeningError::Shape);
             }
-            for ((shown, row), weights) in shown.iter().zip(rows).zip(&sums.weights) {
+            for ((shown, row), weights) in shown.iter().zip(rows).zip(weights) {
                 let shown = shown.as_ref();
                 if shown.len() != weights.len() || weights.iter().any(|w| w.len() != row.len()) {
                     return Err(OpeningError::Shape);
@@ -161,7 +161,7 @@ impl Mmcs<F> for ColumnMmcs {
         let width = |weights: &Vec<Vec<F>>| weights.first().map_or(0, Vec::len);
         let dimensions: Vec<Dimensions> = dimensions
             .iter()
-            .zip(&sums.weights)
+            .zip(weights)
             .map(|(d, w)| Dimensions { width: width(w), height: d.height })
             .collect();
         let checked = self.tree.verify_multi_batch(commitment, &dimensions, indices, behind, proof);

@@ -9,11 +9,11 @@ mod differential;
 mod edges;
 mod files;
 mod forgeries;
-mod join;
-mod model;
+pub mod join;
+pub mod model;
 mod random;
 mod soundness;
-mod suite;
+pub mod suite;
 mod summed;
 mod transcript;
 

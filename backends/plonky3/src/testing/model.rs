@@ -8,7 +8,7 @@ use crate::p3::{F, PrimeCharacteristicRing};
 use tessera_api::Backend;
 
 /// A convolution with committed weights, and its key.
-fn case() -> (Case, ProvingKey) {
+pub fn case() -> (Case, ProvingKey) {
     let c = join(10, wide());
     let key = quick().setup(&c.program).unwrap().0;
     assert!(key.vk.model.is_some(), "the weights are not committed apart");

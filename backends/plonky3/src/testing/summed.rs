@@ -2,9 +2,10 @@
 use super::join::{join, wide};
 use super::suite::quick;
 use super::*;
-use crate::adversary::{Honest, Tamper};
-use crate::keys::{Proof, ProvingKey, Round};
-use crate::p3::{F, PrimeCharacteristicRing, loaded, stored};
+use crate::adversary::{Drawn, Honest, Tamper};
+use crate::keys::{Proof, ProvingKey, Round, VerifyingKey};
+use crate::p3::{Commitment, F, PrimeCharacteristicRing, Scheme, loaded, stored};
+use crate::verify::{protocol, rounds};
 use tessera_api::Backend;
 
 /// A convolution whose fixed weights fill rows of twelve cells, and its key.
@@ -88,4 +89,86 @@ fn a_commitment_is_not_opened_through_sums_unless_the_key_says_so() {
     let mut vk = key.vk.clone();
     vk.summed = None;
     assert!(crate::verify::checked(&vk, &c.trace.publics, &proof).is_err());
+}
+
+/// Sends a commitment of the key as that of a round; as the witness's it is opened like the key's summed columns, if so asked.
+struct Borrow {
+    round: Round,
+    commitment: Commitment,
+    sums: bool,
+}
+
+impl Tamper for Borrow {
+    fn commitment(&mut self, round: Round, _: &VerifyingKey, c: &mut Option<Commitment>) {
+        if let (true, Some(c)) = (round == self.round, c) {
+            *c = self.commitment.clone();
+        }
+    }
+
+    /// The key's summed columns are opened as its sums, which become the witness.
+    fn drawn(&mut self, drawn: Drawn) {
+        if let (true, Some(tree)) = (self.sums, &drawn.key.summed_tree) {
+            *drawn.witness = drawn.sums.to_vec();
+            let sums = drawn.sums.iter().filter(|m| m.width > 0).cloned().collect();
+            *drawn.data = Some(Scheme::with_sums(tree, sums));
+        }
+    }
+}
+
+#[test]
+fn commitments_of_the_key_are_none_of_a_proof() {
+    for (c, key) in [case(), super::model::case()] {
+        let own = [&key.vk.fixed, &key.vk.model, &key.vk.summed].into_iter().flatten();
+        for commitment in own {
+            for round in [Round::Witness, Round::Second, Round::Third] {
+                let mut forger = Borrow { round, commitment: commitment.clone(), sums: false };
+                let (proof, _) = crate::prove_with(&key, c.trace.clone(), &mut forger).unwrap();
+                if !proof.commitments.contains(commitment) {
+                    // this Program has no such round
+                    assert!(round.shapes(&key.vk.air).is_empty());
+                    continue;
+                }
+                let e = crate::verify::checked(&key.vk, &c.trace.publics, &proof).unwrap_err();
+                assert_eq!(e.to_string(), "malformed proof: a commitment of the proof is one of the key's");
+            }
+        }
+    }
+}
+
+/// A Program whose witness has as many columns as the key's sums have coordinates, so that the key's tree fits in its place.
+fn witness_like_sums() -> Case {
+    let mut r = rng(3);
+    let mut p = program(&["z", "s"]);
+    let mut tables = vec![];
+    let segment: Vec<Vec<Option<Item>>> =
+        (0..16).map(|i| (0..12).map(|j| Some((vec![i, j], i * 7 + j * j - 30))).collect()).collect();
+    let items: Vec<Item> = segment.iter().flatten().flatten().cloned().collect();
+    let mut f = folded("w", &[segment], 2, true, &mut r);
+    f.table.log_height = 4;
+    let fold = f.add(&mut p, &mut tables);
+    let mut free = table("free", 16, 0);
+    free.witness = (0..crate::p3::DEGREE).map(|i| column(&format!("u{i}"))).collect();
+    tables.push(vec![0; 16 * free.witness.len()]);
+    p.tables.push(free);
+    p.terms.push(Term::Sum { fold, weights: Seq::constant(&[1, 0, 0], 1) });
+    let (operand, values) = public(&mut p, "t", &items);
+    let terms = vec![summand(1, vec![0, 0], Operand::Term(0)), summand(-1, vec![0, 0], operand)];
+    p.equations.push(Equation { name: "w".into(), terms });
+    let trace = Trace { tables, publics: Publics { tensors: vec![values] } };
+    Case { name: "a witness like sums".into(), program: p, trace }
+}
+
+#[test]
+fn a_witness_is_never_opened_through_sums() {
+    let c = witness_like_sums();
+    let key = quick().setup(&c.program).unwrap().0;
+    let commitment = key.vk.summed.clone().unwrap();
+    let mut forger = Borrow { round: Round::Witness, commitment, sums: true };
+    let (proof, _) = crate::prove_with(&key, c.trace.clone(), &mut Honest).unwrap();
+    quick().verify(&key.vk, &c.trace.publics, &proof).unwrap();
+    let (proof, _) = crate::prove_with(&key, c.trace.clone(), &mut forger).unwrap();
+    assert_eq!(proof.commitments[0], *key.vk.summed.as_ref().unwrap());
+    // whoever overlooked whose commitment it is would still ask for its columns, and get no path to the rows of sums
+    let verdict = protocol(&key.vk, &rounds(&key.vk.air), &c.trace.publics, &proof);
+    assert!(matches!(verdict, Err(VerifyError::Opening(_))), "{verdict:?}");
 }
