@@ -116,7 +116,9 @@ fn change(kind: FileKind, file: &[u8], all: &[Vec<u8>], r: &mut Random) -> Vec<u
                 (_, 1) if kind != FileKind::Proof => in_section::<Metadata>(&mut c, "metadata", r),
                 (FileKind::Model, _) => in_section::<Program>(&mut c, "program", r),
                 (FileKind::Proof, 0) => in_section::<Publics>(&mut c, "publics", r),
-                (FileKind::Proof, _) => in_section::<tessera_plonky3::Proof>(&mut c, "proof", r),
+                (FileKind::Proof, _) => in_section::<
+                    tessera_plonky3::keys::Proof<tessera_plonky3::p3::Quadratic>,
+                >(&mut c, "proof", r),
                 (FileKind::ProvingKey | FileKind::VerifyingKey, _) => {
                     in_section::<tessera_plonky3::VerifyingKey>(&mut c, "key", r);
                 }

@@ -3,7 +3,7 @@ use crate::lenet::lenet;
 use proptest::prelude::*;
 use std::sync::OnceLock;
 use tessera::model::Model;
-use tessera::prover::{Degree, ProofFile, ProvingKey, VerifyingKey};
+use tessera::prover::{ProofFile, ProvingKey, VerifyingKey};
 use tessera_api::{Container, FileKind};
 
 /// The four files of one inference.
@@ -20,8 +20,7 @@ fn files() -> &'static Files {
         let l = lenet();
         let read = |extension: &str| std::fs::read(l.files.file(extension)).expect("a file");
         let key = ProvingKey::read(&l.files.file("pk"), &l.model).expect("the proving key");
-        let proof =
-            ProofFile { publics: l.trace.publics.clone(), used: 1, proof: Degree::Two(l.proof.clone()) };
+        let proof = ProofFile { publics: l.trace.publics.clone(), used: 1, proof: l.proof.clone().into() };
         Files { tess: read("tess"), pk: read("pk"), vk: read("vk"), proof: proof.to_bytes(&key) }
     })
 }

@@ -1,15 +1,16 @@
 //! A forger changes one thing, at any phase, and goes on as the protocol says.
-use crate::lenet::{Lenet, lenet};
+use crate::lenet::{Lenet, Proof, lenet};
 use crate::support::pick;
 use std::sync::Arc;
 use tessera_api::{Backend, Publics, Trace};
 use tessera_plonky3::adversary::forger::{Forger, Kind};
 use tessera_plonky3::adversary::{Honest, Tamper};
 use tessera_plonky3::air::Group;
-use tessera_plonky3::{Plonky3, Proof, prove_with};
+use tessera_plonky3::p3::Quadratic;
+use tessera_plonky3::{Plonky3, prove_with};
 
 /// The proof that a forger makes of the honest trace.
-fn forged(l: &Lenet, tamper: &mut dyn Tamper) -> Proof {
+fn forged(l: &Lenet, tamper: &mut dyn Tamper<Quadratic>) -> Proof {
     prove_with(&l.pk, l.trace.clone(), tamper).expect("the forger's prover runs").0
 }
 
@@ -124,7 +125,7 @@ fn rejected(l: &Lenet, kind: Kind, pick: usize) -> bool {
         forged(l, &mut f)
     } else {
         let mut proof = l.proof.clone();
-        f.proof(&mut proof);
+        Tamper::<Quadratic>::proof(&mut f, &mut proof);
         proof
     };
     assert!(f.hit.is_none() || !l.verifies(&l.trace.publics, &proof), "{kind:?} {pick} is accepted");
@@ -217,14 +218,17 @@ fn a_changed_weight() {
     let (pk, vk) = Plonky3::default().setup(&program).expect("keys of the other model");
     let trace = tessera_runtime::run(&program, &l.model.plan, vec![l.trace.publics.tensors[0].clone()]);
     let trace = trace.expect("the other model runs");
-    let (proof, _) = Plonky3::default().prove(&pk, trace.clone()).expect("a proof");
-    assert!(Plonky3::default().verify(&vk, &trace.publics, &proof).is_ok(), "honest for its own key");
+    let (proof, _) = prove_with::<Quadratic>(&pk, trace.clone(), &mut Honest).expect("a proof");
+    assert!(
+        Plonky3::default().verify(&vk, &trace.publics, &proof.clone().into()).is_ok(),
+        "honest for its own key"
+    );
     assert!(!l.verifies(&trace.publics, &proof), "a proof of another model");
     assert!(!l.verifies(&l.trace.publics, &proof), "and for the statement of this one");
     // with the digest of the right key written over its own
-    let c = proof.to_container(l.vk.digest());
-    let proof = Proof::from_container(&c, &l.vk).expect("the container says it belongs");
-    assert!(!l.verifies(&trace.publics, &proof));
+    let c = tessera_plonky3::Proof::from(proof).to_container(l.vk.digest());
+    let proof = tessera_plonky3::Proof::from_container(&c, &l.vk).expect("the container says it belongs");
+    assert!(Plonky3::default().verify(&l.vk, &trace.publics, &proof).is_err());
 }
 
 #[test]
@@ -254,8 +258,12 @@ fn a_changed_program_or_key() {
         let input = l.trace.publics.tensors[0].clone();
         let trace = tessera_runtime::run(&program, &l.model.plan, vec![input]).expect("the same model runs");
         assert_eq!(trace.publics, l.trace.publics);
-        let (proof, _) = prove_with(&pk, trace, &mut Honest).expect("a proof of the weaker relation");
-        assert!(Plonky3::default().verify(&vk, &l.trace.publics, &proof).is_ok(), "honest for its own key");
+        let (proof, _) =
+            prove_with::<Quadratic>(&pk, trace, &mut Honest).expect("a proof of the weaker relation");
+        assert!(
+            Plonky3::default().verify(&vk, &l.trace.publics, &proof.clone().into()).is_ok(),
+            "honest for its own key"
+        );
         assert!(!l.verifies(&l.trace.publics, &proof), "a proof of a weaker relation");
         // a key file that mixes the two is no key
         let mut c = vk.to_container();
@@ -270,5 +278,8 @@ fn a_changed_program_or_key() {
     // fewer queries in the key
     let mut vk = l.vk.clone();
     vk.security.fri.queries -= 1;
-    assert!(Plonky3::default().verify(&vk, &l.trace.publics, &l.proof).is_err(), "a weaker key");
+    assert!(
+        Plonky3::default().verify(&vk, &l.trace.publics, &l.proof.clone().into()).is_err(),
+        "a weaker key"
+    );
 }

@@ -3,7 +3,12 @@ use crate::support::{Compiled, compiled, images};
 use std::sync::OnceLock;
 use tessera::model::Model;
 use tessera_api::{Backend, Container, FileKind, Publics, Trace};
-use tessera_plonky3::{Plonky3, Proof, ProvingKey, VerifyingKey};
+use tessera_plonky3::adversary::Honest;
+use tessera_plonky3::p3::Quadratic;
+use tessera_plonky3::{Plonky3, ProvingKey, VerifyingKey, prove_with};
+
+/// A proof with challenges of the degree that default keys have.
+pub type Proof = tessera_plonky3::keys::Proof<Quadratic>;
 
 /// Everything a forger starts from.
 pub struct Lenet {
@@ -37,7 +42,7 @@ pub fn lenet() -> &'static Lenet {
         let port = &model.metadata.inputs[0];
         let input = all[..n].iter().map(|x| port.quantize(*x).expect("a number")).collect();
         let trace = tessera_runtime::run(&model.program, &model.plan, vec![input]).expect("a witness");
-        let (proof, _) = Plonky3::default().prove(&pk, trace.clone()).expect("a proof");
+        let (proof, _) = prove_with(&pk, trace.clone(), &mut Honest).expect("a proof");
         let l = Lenet { files, model, pk, vk, trace, proof };
         assert!(tessera_checker::check(&l.model.program, &l.trace).is_ok(), "the honest trace");
         assert!(l.verifies(&l.trace.publics, &l.proof), "the honest proof");
@@ -48,12 +53,12 @@ pub fn lenet() -> &'static Lenet {
 impl Lenet {
     /// Whether the verifier accepts.
     pub fn verifies(&self, publics: &Publics, proof: &Proof) -> bool {
-        Plonky3::default().verify(&self.vk, publics, proof).is_ok()
+        Plonky3::default().verify(&self.vk, publics, &proof.clone().into()).is_ok()
     }
 
     /// Whether the verifier accepts what an unbothered prover makes of a trace.
     pub fn proves(&self, trace: &Trace) -> bool {
-        match Plonky3::default().prove(&self.pk, trace.clone()) {
+        match prove_with(&self.pk, trace.clone(), &mut Honest) {
             Ok((proof, _)) => self.verifies(&trace.publics, &proof),
             Err(_) => false,
         }

@@ -6,13 +6,13 @@ pub mod forger;
 use crate::air::Air;
 pub use crate::columns::Columns;
 use crate::keys::{Proof, ProvingKey, Round, VerifyingKey};
-use crate::p3::{Commitment, Committed, E, Mat};
+use crate::p3::{Commitment, Committed, Extension, Mat};
 use crate::transcript::Skew;
 use tessera_api::Publics;
 
 /// What exposed values have to satisfy: a forger who knows it can choose false ones that do.
 #[cfg_attr(not(any(test, feature = "adversary")), allow(dead_code))]
-pub struct Claims<'a> {
+pub struct Claims<'a, E> {
     /// Equations, links and lookups.
     pub air: &'a Air,
     /// Values of the monomials.
@@ -37,7 +37,7 @@ pub struct Drawn<'a> {
 }
 
 /// What may be changed, in the order of the protocol.
-pub trait Tamper {
+pub trait Tamper<E: Extension> {
     /// The order of the transcript, before anything is absorbed.
     fn transcript(&mut self) -> Option<Skew> {
         None
@@ -58,17 +58,17 @@ pub trait Tamper {
     /// The values copied from one table to another, before running sums take them up.
     fn copied(&mut self, _copy: usize, _values: &mut [E]) {}
     /// Folds, copies, sums, fractions, before they are committed.
-    fn round2(&mut self, _groups: &mut [Columns]) {}
+    fn round2(&mut self, _groups: &mut [Columns<E>]) {}
     /// η-folds, before they are committed.
-    fn round3(&mut self, _groups: &mut [Columns]) {}
+    fn round3(&mut self, _groups: &mut [Columns<E>]) {}
     /// Exposed values, before they are absorbed.
-    fn terminals(&mut self, _values: &mut [E], _claims: &Claims) {}
+    fn terminals(&mut self, _values: &mut [E], _claims: &Claims<E>) {}
     /// The quotient's values on the extension, before it is committed.
     fn quotients(&mut self, _groups: &mut [Vec<E>]) {}
     /// The finished proof.
-    fn proof(&mut self, _proof: &mut Proof) {}
+    fn proof(&mut self, _proof: &mut Proof<E>) {}
 }
 
 /// Changes nothing.
 pub struct Honest;
-impl Tamper for Honest {}
+impl<E: Extension> Tamper<E> for Honest {}

@@ -9,7 +9,7 @@ use crate::adversary::Tamper;
 use crate::air::compile::Compiled;
 use crate::air::{Air, Factor, Node};
 use crate::eval::{Arithmetic, Packed, Ready, ReadyPart, Single, Weights, lanes, pair, prepare, product};
-use crate::p3::{DEGREE, E, F, Mat, PF, PackedValue, PrimeCharacteristicRing, Stored, signed};
+use crate::p3::{Extension, F, Mat, PF, PackedValue, PrimeCharacteristicRing, Stored, signed};
 use crate::rows::Strips;
 use p3_maybe_rayon::prelude::*;
 use tessera_api::{Program, ProveError};
@@ -18,16 +18,16 @@ use tessera_api::{Program, ProveError};
 const BLOCK: usize = 256;
 
 /// Extension columns of a group, row-major.
-#[derive(Clone, Debug, Default)]
-pub struct Columns {
+#[derive(Clone, Debug)]
+pub struct Columns<E> {
     /// Cells.
     pub values: Vec<E>,
     /// Columns.
     pub width: usize,
 }
 
-impl Columns {
-    fn new(height: usize, width: usize) -> Columns {
+impl<E: Extension> Columns<E> {
+    fn new(height: usize, width: usize) -> Columns<E> {
         Columns { values: E::zero_vec(height * width), width }
     }
 }
@@ -91,23 +91,23 @@ pub fn witness(
 }
 
 /// What a sweep computes on every row, and where it puts it: `out` is the round's own column, `extra` a scratch column.
-enum Task<'a> {
+enum Task<'a, E: Extension> {
     /// Lanes to out, ratio to extra.
-    Horner { out: usize, extra: usize, ratio: &'a Weights, parts: &'a [ReadyPart] },
+    Horner { out: usize, extra: usize, ratio: &'a Weights<E>, parts: &'a [ReadyPart<E>] },
     /// A weighted sum to extra.
-    Dot { extra: usize, dot: &'a Weights },
+    Dot { extra: usize, dot: &'a Weights<E> },
     /// Fractions to the columns after out, their sum to out.
-    Lookups { out: usize, pairs: &'a [Vec<(Option<u32>, Weights)>] },
+    Lookups { out: usize, pairs: &'a [Vec<(Option<u32>, Weights<E>)>] },
 }
 
-impl Task<'_> {
+impl<E: Extension> Task<'_, E> {
     fn reads(&self, used: &mut [bool]) {
-        let mut mark = |w: &Weights| w.columns.iter().for_each(|c| used[*c as usize] = true);
+        let mut mark = |w: &Weights<E>| w.columns.iter().for_each(|c| used[*c as usize] = true);
         match self {
             Task::Horner { ratio, parts, .. } => {
                 mark(ratio);
                 parts.iter().flat_map(|p| p.gate.iter().chain([&p.dot])).for_each(mark);
-                let coordinates = |p: &ReadyPart| p.sum.into_iter().flat_map(|s| s..s + DEGREE);
+                let coordinates = |p: &ReadyPart<E>| p.sum.into_iter().flat_map(|s| s..s + E::DEGREE);
                 parts.iter().flat_map(coordinates).for_each(|c| used[c] = true);
             }
             Task::Dot { dot, .. } => mark(dot),
@@ -120,15 +120,26 @@ impl Task<'_> {
 }
 
 /// Runs the tasks over all rows of a group.
-fn sweep(base: &[&Mat], height: usize, tasks: &[Task], out: &mut Columns, extra: &mut Columns) {
+fn sweep<E: Extension>(
+    base: &[&Mat],
+    height: usize,
+    tasks: &[Task<E>],
+    out: &mut Columns<E>,
+    extra: &mut Columns<E>,
+) {
     if height.is_multiple_of(PF::WIDTH) {
-        sweep_rows::<Packed>(base, tasks, out, extra);
+        sweep_rows::<Packed<E>>(base, tasks, out, extra);
     } else {
-        sweep_rows::<Single>(base, tasks, out, extra);
+        sweep_rows::<Single<E>>(base, tasks, out, extra);
     }
 }
 
-fn sweep_rows<A: Arithmetic>(base: &[&Mat], tasks: &[Task], out: &mut Columns, extra: &mut Columns) {
+fn sweep_rows<A: Arithmetic>(
+    base: &[&Mat],
+    tasks: &[Task<A::E>],
+    out: &mut Columns<A::E>,
+    extra: &mut Columns<A::E>,
+) {
     let width: usize = base.iter().map(|m| m.width).sum();
     let mut used = vec![false; width];
     tasks.iter().for_each(|t| t.reads(&mut used));
@@ -139,14 +150,14 @@ fn sweep_rows<A: Arithmetic>(base: &[&Mat], tasks: &[Task], out: &mut Columns, e
     let mut dummy_extra = vec![];
     let rows = out.values.len().checked_div(ow).or(extra.values.len().checked_div(ew)).unwrap_or(0);
     let blocks = rows.div_ceil(BLOCK);
-    let out_blocks: Vec<&mut [E]> = match ow {
+    let out_blocks: Vec<&mut [A::E]> = match ow {
         0 => {
             dummy_out.resize_with(blocks, Vec::new);
             dummy_out.iter_mut().map(Vec::as_mut_slice).collect()
         }
         _ => out.values.chunks_mut(BLOCK * ow).collect(),
     };
-    let extra_blocks: Vec<&mut [E]> = match ew {
+    let extra_blocks: Vec<&mut [A::E]> = match ew {
         0 => {
             dummy_extra.resize_with(blocks, Vec::new);
             dummy_extra.iter_mut().map(Vec::as_mut_slice).collect()
@@ -208,7 +219,7 @@ fn sweep_rows<A: Arithmetic>(base: &[&Mat], tasks: &[Task], out: &mut Columns, e
 }
 
 /// values(next) = ratio·values + what stands in the column, cyclically.
-fn scan(columns: &mut Columns, column: usize, ratio: impl Fn(usize) -> E) {
+fn scan<E: Extension>(columns: &mut Columns<E>, column: usize, ratio: impl Fn(usize) -> E) {
     let w = columns.width;
     let h = columns.values.len() / w;
     let start = (0..h).find(|r| ratio(*r) == E::ZERO).unwrap_or(0);
@@ -222,29 +233,29 @@ fn scan(columns: &mut Columns, column: usize, ratio: impl Fn(usize) -> E) {
     columns.values[start * w + column] = x;
 }
 
-/// The sums of summed columns of all groups: [`DEGREE`] base columns each.
-pub fn sums(air: &Air, summed: &[Stored], monos: &[E]) -> Vec<Mat> {
+/// The sums of summed columns of all groups: as many base columns each as there are coordinates.
+pub fn sums<E: Extension>(air: &Air, summed: &[Stored], monos: &[E]) -> Vec<Mat> {
     air.groups.iter().zip(summed).map(|(g, m)| crate::p3::sums(m, &g.sum_weights(monos))).collect()
 }
 
 /// The extension columns of round 2 of all groups; fills the exposed values they determine.
 ///
 /// `base[g]` are the group's fixed, sparse and witness columns on the trace domain.
-pub fn round2(
+pub fn round2<E: Extension>(
     air: &Air,
     compiled: &Compiled,
     base: &[Vec<&Mat>],
     monos: &[E],
     terminals: &mut [E],
-    tamper: &mut dyn Tamper,
-) -> Vec<Columns> {
-    let ready: Vec<Vec<Ready>> = air.groups.iter().map(|g| prepare(g, monos)).collect();
-    let marks: Vec<[Weights; 2]> = compiled
+    tamper: &mut dyn Tamper<E>,
+) -> Vec<Columns<E>> {
+    let ready: Vec<Vec<Ready<E>>> = air.groups.iter().map(|g| prepare(g, monos)).collect();
+    let marks: Vec<[Weights<E>; 2]> = compiled
         .copies
         .iter()
         .map(|c| [Weights::of(&c.from_end, monos), Weights::of(&c.to_end, monos)])
         .collect();
-    let mut all: Vec<(Columns, Columns)> = vec![];
+    let mut all: Vec<(Columns<E>, Columns<E>)> = vec![];
     let mut mark_slot = vec![[0usize; 2]; marks.len()];
     for (g, group) in air.groups.iter().enumerate() {
         let mut tasks = vec![];
@@ -343,7 +354,12 @@ pub fn round2(
 }
 
 /// Writes end·Π factors into a column; factors stand in the same columns.
-fn take_up(columns: &mut Columns, column: usize, factors: &[Factor], end: impl Fn(usize) -> E) {
+fn take_up<E: Extension>(
+    columns: &mut Columns<E>,
+    column: usize,
+    factors: &[Factor],
+    end: impl Fn(usize) -> E,
+) {
     let w = columns.width;
     let h = columns.values.len() / w;
     for r in 0..h {
@@ -359,7 +375,12 @@ fn take_up(columns: &mut Columns, column: usize, factors: &[Factor], end: impl F
     }
 }
 
-fn expose(nodes: &[Node], range: core::ops::Range<u32>, columns: &Columns, terminals: &mut [E]) {
+fn expose<E: Extension>(
+    nodes: &[Node],
+    range: core::ops::Range<u32>,
+    columns: &Columns<E>,
+    terminals: &mut [E],
+) {
     for n in nodes {
         if let Node::Terminal { column, terminal, .. } = n
             && range.contains(column)
@@ -370,18 +391,18 @@ fn expose(nodes: &[Node], range: core::ops::Range<u32>, columns: &Columns, termi
 }
 
 /// The extension columns of round 3: η-folds of copied segment values, on both sides.
-pub fn round3(
+pub fn round3<E: Extension>(
     air: &Air,
     base: &[Vec<&Mat>],
-    second: &[Columns],
+    second: &[Columns<E>],
     monos: &[E],
     terminals: &mut [E],
-) -> Vec<Columns> {
+) -> Vec<Columns<E>> {
     let mut all = vec![];
     for (g, group) in air.groups.iter().enumerate() {
         let mut out = Columns::new(group.height(), group.round3 as usize);
         if group.round3 > 0 {
-            let ready = prepare(group, monos);
+            let ready: Vec<Ready<E>> = prepare(group, monos);
             let sums: Vec<_> = ready
                 .iter()
                 .filter_map(|n| match n {
@@ -391,7 +412,7 @@ pub fn round3(
                     _ => None,
                 })
                 .collect();
-            let tasks: Vec<Task> = sums
+            let tasks: Vec<Task<E>> = sums
                 .iter()
                 .enumerate()
                 .flat_map(|(k, (_, ratio, end, _))| {
@@ -399,7 +420,7 @@ pub fn round3(
                 })
                 .collect();
             let mut scratch = Columns::new(group.height(), 2 * sums.len());
-            sweep(&base[g], group.height(), &tasks, &mut Columns::default(), &mut scratch);
+            sweep(&base[g], group.height(), &tasks, &mut Columns::new(0, 0), &mut scratch);
             let (h, w2, we) = (group.height(), second[g].width, scratch.width);
             for (k, (column, _, _, factors)) in sums.iter().enumerate() {
                 for r in 0..h {

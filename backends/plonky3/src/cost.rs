@@ -6,7 +6,7 @@
 //! Invariant: where no table with a fold is widened and no selector is committed, the counts are those of the compiled relation.
 use crate::air::compile::FEWEST_SUMMED;
 use crate::air::reshape::Limits;
-use crate::p3::DEGREE;
+use crate::p3::DEGREES;
 use tessera_api::{Capabilities, Cost, Prices, Shape, TableShape, TermShape};
 
 /// Committed selectors of a table with a fold, as most have.
@@ -42,6 +42,9 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     zero_knowledge: false,
 };
 
+/// Degree of the challenges that are counted with: those of default keys.
+const DEGREE: usize = DEGREES[0];
+
 /// Base columns a table has in all rounds.
 fn width(t: &TableShape) -> usize {
     (t.fixed + t.witness) as usize + DEGREE * ((t.lookups + t.provides) as usize).div_ceil(2)
@@ -49,7 +52,7 @@ fn width(t: &TableShape) -> usize {
 
 /// Counts what is committed, by groups.
 pub fn cost(shape: &Shape) -> Cost {
-    let limits = Limits::default();
+    let limits = Limits::of(DEGREE);
     let folds = |t: usize| shape.folds.iter().filter(move |f| f.table as usize == t);
     // how far tables are widened
     let widened: Vec<u8> = (shape.tables.iter().enumerate())

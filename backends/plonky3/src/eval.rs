@@ -11,13 +11,16 @@ use crate::air::symbol::Poly;
 use crate::air::{Dot, Factor, Group, Node};
 use crate::p3::dot::{Constant, MOST, Sum};
 use crate::p3::{
-    BasedVectorSpace, DEGREE, E, F, Field, Mat, PE, PF, PackedFieldExtension, PackedValue,
+    BasedVectorSpace, Extension, F, Field, Mat, PE, PF, PackedFieldExtension, PackedValue,
     PrimeCharacteristicRing, coordinates, signed,
 };
 use crate::rows;
+use std::marker::PhantomData;
 
 /// What constraints are computed over.
 pub trait Arithmetic {
+    /// The challenge field.
+    type E: Extension;
     /// Cells of base columns.
     type B: PrimeCharacteristicRing + Copy + Send + Sync;
     /// Cells of extension columns.
@@ -27,13 +30,13 @@ pub trait Arithmetic {
     /// A base constant.
     fn base(f: F) -> Self::B;
     /// An extension constant.
-    fn constant(e: E) -> Self::X;
+    fn constant(e: Self::E) -> Self::X;
     /// The extension element with these coordinates.
-    fn from_coordinates(c: [Self::B; DEGREE]) -> Self::X;
+    fn from_coordinates(c: impl FnMut(usize) -> Self::B) -> Self::X;
     /// x·b.
     fn scale(x: Self::X, b: Self::B) -> Self::X;
     /// The weighted sum over a row.
-    fn dot(d: &Weights, row: &[Self::B]) -> Self::X;
+    fn dot(d: &Weights<Self::E>, row: &[Self::B]) -> Self::X;
     /// From one value per lane.
     fn pack_base(f: impl Fn(usize) -> F) -> Self::B;
     /// Columns `column..` of the rows at `positions`, one for each lane.
@@ -45,7 +48,7 @@ pub trait Arithmetic {
         rows::gather::<Self>(m, column, positions, out);
     }
     /// The value of a lane.
-    fn lane(x: &Self::X, lane: usize) -> E;
+    fn lane(x: &Self::X, lane: usize) -> Self::E;
     /// Inverses, 0 of 0.
     fn invert(x: &mut [Self::X], scratch: &mut Vec<PF>);
 }
@@ -54,52 +57,55 @@ pub trait Arithmetic {
 const FEW: usize = 4;
 
 /// Many rows at once.
-pub struct Packed;
+pub struct Packed<E>(PhantomData<E>);
 /// One row.
-pub struct Single;
+pub struct Single<E>(PhantomData<E>);
 /// One point outside the domain: base columns take extension values there.
-pub struct Point;
+pub struct Point<E>(PhantomData<E>);
 
-impl Arithmetic for Packed {
+impl<E: Extension> Arithmetic for Packed<E> {
+    type E = E;
     type B = PF;
-    type X = PE;
+    type X = PE<E>;
     const LANES: usize = PF::WIDTH;
     #[inline]
     fn base(f: F) -> PF {
         PF::from(f)
     }
     #[inline]
-    fn constant(e: E) -> PE {
-        PE::from(e)
+    fn constant(e: E) -> PE<E> {
+        PE::<E>::from(e)
     }
     #[inline]
-    fn from_coordinates(c: [PF; DEGREE]) -> PE {
-        PE::from_basis_coefficients_fn(|i| c[i])
+    fn from_coordinates(c: impl FnMut(usize) -> PF) -> PE<E> {
+        PE::<E>::from_basis_coefficients_fn(c)
     }
     #[inline]
-    fn scale(x: PE, b: PF) -> PE {
+    fn scale(x: PE<E>, b: PF) -> PE<E> {
         x * b
     }
     #[inline]
-    fn dot(d: &Weights, row: &[PF]) -> PE {
-        let mut acc = d.coordinates.map(PF::from);
+    fn dot(d: &Weights<E>, row: &[PF]) -> PE<E> {
+        let constant = coordinates(&d.constant);
+        let mut sums = E::array(|i| PF::from(constant[i]));
+        let acc = sums.as_mut();
         if d.columns.len() <= FEW {
             for (c, w) in d.columns.iter().zip(&d.full) {
                 let v = row[*c as usize];
                 if *w == E::ONE {
                     acc[0] += v;
                 } else {
-                    acc.iter_mut().zip(coordinates(*w)).for_each(|(a, w)| *a += v * w);
+                    acc.iter_mut().zip(coordinates(w)).for_each(|(a, w)| *a += v * *w);
                 }
             }
         } else {
             for (columns, constants) in d.columns.chunks(MOST).zip(d.constants.chunks(MOST)) {
-                let mut sum = Sum::default();
+                let mut sum = Sum::<E>::default();
                 columns.iter().zip(constants).for_each(|(c, w)| sum.add(row[*c as usize], w));
-                acc.iter_mut().zip(sum.total()).for_each(|(a, s)| *a += s);
+                acc.iter_mut().zip(sum.total().as_ref()).for_each(|(a, s)| *a += *s);
             }
         }
-        PE::from_basis_coefficients_fn(|i| acc[i])
+        PE::<E>::from_basis_coefficients_fn(|i| sums.as_ref()[i])
     }
     #[inline]
     fn pack_base(f: impl Fn(usize) -> F) -> PF {
@@ -109,23 +115,24 @@ impl Arithmetic for Packed {
     fn load(m: &Mat, column: usize, positions: &[usize], out: &mut [PF]) {
         match <&mut [PF; PF::WIDTH]>::try_from(&mut *out) {
             Ok(block) => rows::load_block(m, column, positions, block),
-            Err(_) => rows::gather::<Packed>(m, column, positions, out),
+            Err(_) => rows::gather::<Self>(m, column, positions, out),
         }
     }
     #[inline]
-    fn lane(x: &PE, lane: usize) -> E {
+    fn lane(x: &PE<E>, lane: usize) -> E {
         x.extract(lane)
     }
-    fn invert(x: &mut [PE], scratch: &mut Vec<PF>) {
-        crate::p3::invert_all(x, scratch);
+    fn invert(x: &mut [PE<E>], scratch: &mut Vec<PF>) {
+        crate::p3::invert_all::<E>(x, scratch);
     }
 }
 
-fn slow_dot<B: Copy>(d: &Weights, row: &[B], times: impl Fn(E, B) -> E) -> E {
+fn slow_dot<E: Extension, B: Copy>(d: &Weights<E>, row: &[B], times: impl Fn(E, B) -> E) -> E {
     d.columns.iter().zip(&d.full).fold(d.constant, |a, (c, w)| a + times(*w, row[*c as usize]))
 }
 
-impl Arithmetic for Single {
+impl<E: Extension> Arithmetic for Single<E> {
+    type E = E;
     type B = F;
     type X = E;
     const LANES: usize = 1;
@@ -135,13 +142,13 @@ impl Arithmetic for Single {
     fn constant(e: E) -> E {
         e
     }
-    fn from_coordinates(c: [F; DEGREE]) -> E {
-        E::from_basis_coefficients_fn(|i| c[i])
+    fn from_coordinates(c: impl FnMut(usize) -> F) -> E {
+        E::from_basis_coefficients_fn(c)
     }
     fn scale(x: E, b: F) -> E {
         x * b
     }
-    fn dot(d: &Weights, row: &[F]) -> E {
+    fn dot(d: &Weights<E>, row: &[F]) -> E {
         slow_dot(d, row, |w, v| w * v)
     }
     fn pack_base(f: impl Fn(usize) -> F) -> F {
@@ -155,7 +162,8 @@ impl Arithmetic for Single {
     }
 }
 
-impl Arithmetic for Point {
+impl<E: Extension> Arithmetic for Point<E> {
+    type E = E;
     type B = E;
     type X = E;
     const LANES: usize = 1;
@@ -165,13 +173,13 @@ impl Arithmetic for Point {
     fn constant(e: E) -> E {
         e
     }
-    fn from_coordinates(c: [E; DEGREE]) -> E {
+    fn from_coordinates(c: impl FnMut(usize) -> E) -> E {
         crate::p3::combine(c)
     }
     fn scale(x: E, b: E) -> E {
         x * b
     }
-    fn dot(d: &Weights, row: &[E]) -> E {
+    fn dot(d: &Weights<E>, row: &[E]) -> E {
         slow_dot(d, row, |w, v| w * v)
     }
     fn pack_base(f: impl Fn(usize) -> F) -> E {
@@ -187,26 +195,25 @@ impl Arithmetic for Point {
 
 /// A weighted sum with its weights at the challenge point.
 #[derive(Clone, Debug)]
-pub struct Weights {
+pub struct Weights<E: Extension> {
     /// Added.
     pub constant: E,
     /// Columns read.
     pub columns: Vec<u32>,
     /// Their weights.
     pub full: Vec<E>,
-    coordinates: [F; DEGREE],
     /// The same weights for long sums.
-    constants: Vec<Constant>,
+    constants: Vec<Constant<E>>,
 }
 
-impl Weights {
+impl<E: Extension> Weights<E> {
     /// From weights as extension elements.
-    pub fn new(constant: E, columns: Vec<u32>, full: Vec<E>) -> Weights {
+    pub fn new(constant: E, columns: Vec<u32>, full: Vec<E>) -> Weights<E> {
         let constants = full.iter().map(|w| Constant::from(*w)).collect();
-        Weights { coordinates: coordinates(constant), constant, columns, full, constants }
+        Weights { constant, columns, full, constants }
     }
     /// The sum's weights, given the monomials' values.
-    pub fn of(d: &Dot, monos: &[E]) -> Weights {
+    pub fn of(d: &Dot, monos: &[E]) -> Weights<E> {
         let value = |p: &Poly| p.value(monos);
         Weights::new(
             value(&d.constant),
@@ -217,30 +224,30 @@ impl Weights {
 }
 
 /// What a Horner column takes up, with its constants.
-pub struct ReadyPart {
+pub struct ReadyPart<E: Extension> {
     /// What it is multiplied by; none for 1.
-    pub gate: Option<Weights>,
+    pub gate: Option<Weights<E>>,
     /// Of base cells.
-    pub dot: Weights,
+    pub dot: Weights<E>,
     /// The first of the base cells that are a sum's coordinates.
     pub sum: Option<usize>,
 }
 
 /// A node with its constants.
-pub enum Ready {
+pub enum Ready<E: Extension> {
     /// See [`Node::Base`].
     Base(F, Vec<(F, Vec<u32>)>),
     /// See [`Node::Horner`].
-    Horner { column: usize, ratio: Weights, parts: Vec<ReadyPart> },
+    Horner { column: usize, ratio: Weights<E>, parts: Vec<ReadyPart<E>> },
     /// See [`Node::Sum`].
-    Sum { column: usize, ratio: Weights, end: Weights, factors: Vec<Factor> },
+    Sum { column: usize, ratio: Weights<E>, end: Weights<E>, factors: Vec<Factor> },
     /// See [`Node::Terminal`].
     Terminal { column: usize, first: usize, terminal: usize },
     /// See [`Node::Lookups`]; the constant is 1/height.
-    Lookups { column: usize, terminal: usize, share: E, pairs: Vec<Vec<(Option<u32>, Weights)>> },
+    Lookups { column: usize, terminal: usize, share: E, pairs: Vec<Vec<(Option<u32>, Weights<E>)>> },
 }
 
-impl Ready {
+impl<E: Extension> Ready<E> {
     /// Marks the extension columns that are read on the next row.
     pub fn reads_next(&self, read: &mut [bool]) {
         match self {
@@ -259,7 +266,7 @@ impl Ready {
 }
 
 /// Prepares all nodes of a group.
-pub fn prepare(g: &Group, monos: &[E]) -> Vec<Ready> {
+pub fn prepare<E: Extension>(g: &Group, monos: &[E]) -> Vec<Ready<E>> {
     let w = |d: &Dot| Weights::of(d, monos);
     let node = |n: &Node| match n {
         Node::Base { constant, products } => Ready::Base(
@@ -274,7 +281,7 @@ pub fn prepare(g: &Group, monos: &[E]) -> Vec<Ready> {
                 .map(|p| ReadyPart {
                     gate: Some(w(&p.gate)).filter(|g| !g.columns.is_empty() || g.constant != E::ONE),
                     dot: w(&p.dot),
-                    sum: p.sum.map(|s| g.sums_at() + DEGREE * s as usize),
+                    sum: p.sum.map(|s| g.sums_at() + E::DEGREE * s as usize),
                 })
                 .collect(),
         },
@@ -299,11 +306,11 @@ pub fn prepare(g: &Group, monos: &[E]) -> Vec<Ready> {
 
 /// The lanes of a Horner node on a row.
 #[inline]
-pub fn lanes<A: Arithmetic>(parts: &[ReadyPart], row: &[A::B]) -> A::X {
+pub fn lanes<A: Arithmetic>(parts: &[ReadyPart<A::E>], row: &[A::B]) -> A::X {
     parts.iter().fold(A::X::ZERO, |acc, p| {
         let mut v = A::dot(&p.dot, row);
         if let Some(s) = p.sum {
-            v += A::from_coordinates(std::array::from_fn(|i| row[s + i]));
+            v += A::from_coordinates(|i| row[s + i]);
         }
         acc + p.gate.as_ref().map_or(v, |g| v * A::dot(g, row))
     })
@@ -311,7 +318,7 @@ pub fn lanes<A: Arithmetic>(parts: &[ReadyPart], row: &[A::B]) -> A::X {
 
 /// (numerator, denominator) of a pair of fractions.
 #[inline]
-pub fn pair<A: Arithmetic>(p: &[(Option<u32>, Weights)], row: &[A::B]) -> (A::X, A::X) {
+pub fn pair<A: Arithmetic>(p: &[(Option<u32>, Weights<A::E>)], row: &[A::B]) -> (A::X, A::X) {
     // n/d with n = 1 or −multiplicity
     let over = |x: A::X, multiplicity: Option<u32>| multiplicity.map_or(x, |m| -A::scale(x, row[m as usize]));
     match p {
@@ -350,16 +357,16 @@ pub struct Row<'a, A: Arithmetic> {
 }
 
 /// Powers of α for the constraints of a group.
-pub struct Combiner {
+pub struct Combiner<E: Extension> {
     alpha: E,
     /// α^n of the base constraints, then their powers from the highest down.
     shift: E,
-    base: Weights,
+    base: Weights<E>,
 }
 
-impl Combiner {
+impl<E: Extension> Combiner<E> {
     /// For a group with these nodes.
-    pub fn new(nodes: &[Ready], alpha: E) -> Combiner {
+    pub fn new(nodes: &[Ready<E>], alpha: E) -> Combiner<E> {
         let n = nodes.iter().filter(|r| matches!(r, Ready::Base(..))).count();
         let mut powers = vec![E::ONE; n];
         for i in (0..n.saturating_sub(1)).rev() {
@@ -376,8 +383,8 @@ impl Combiner {
 /// Σ αⁱ·constraintᵢ on a row. `scratch` is overwritten.
 #[inline]
 pub fn combine<A: Arithmetic>(
-    nodes: &[Ready],
-    c: &Combiner,
+    nodes: &[Ready<A::E>],
+    c: &Combiner<A::E>,
     row: &Row<'_, A>,
     terminals: &[A::X],
     scratch: &mut Vec<A::B>,

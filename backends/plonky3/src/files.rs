@@ -3,11 +3,12 @@
 //! Invariants: what is read is validated before it is handed out; an encoding that is not the one this crate writes is
 //! refused, so a file cannot be changed without changing what it says; a file that belongs to something else is an error
 //! that names both.
+use crate::Proof;
 use crate::air::Group;
 use crate::air::compile::compile;
 use crate::air::reshape::Limits;
-use crate::keys::{FixedColumns, Proof, ProvingKey, VerifyingKey, assemble};
-use crate::p3::{LOG_BLOWUP, Stored, decode, encode, loaded};
+use crate::keys::{FixedColumns, ProvingKey, VerifyingKey, assemble};
+use crate::p3::{Cubic, Extension, LOG_BLOWUP, Stored, decode, encode, loaded, matrices, summed_matrices};
 use crate::security;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -55,11 +56,11 @@ impl ProvingKey {
         c.insert("fixed", encode(&self.fixed));
         c.insert("model", encode(&self.model));
         c.insert("summed", encode(&self.summed));
-        let extended = self.committed.iter().flat_map(|c| self.scheme.matrices(c));
+        let extended = self.committed.iter().flat_map(|c| matrices(c));
         c.insert("fixed.extended", encode(extended));
-        let extended = self.model_committed.iter().flat_map(|c| self.scheme.matrices(c));
+        let extended = self.model_committed.iter().flat_map(|c| matrices(c));
         c.insert("model.extended", encode(extended));
-        let extended = self.summed_tree.iter().flat_map(|t| self.scheme.summed_matrices(t));
+        let extended = self.summed_tree.iter().flat_map(|t| summed_matrices(t));
         c.insert("summed.extended", encode(extended));
         c
     }
@@ -74,7 +75,8 @@ impl ProvingKey {
         let vk: VerifyingKey = strict(c, "key")?;
         c.check_parent(vk.program)?;
         let damaged = |why: String| FileError::Damaged(why);
-        let compiled = compile(&program, Limits::default()).map_err(|e| damaged(e.to_string()))?;
+        let compiled =
+            compile(&program, Limits::of(vk.air.degree.into())).map_err(|e| damaged(e.to_string()))?;
         let foreign = || damaged("its verifying part is not that of its model".into());
         if compiled.air != vk.air {
             return Err(foreign());
@@ -106,10 +108,13 @@ impl ProvingKey {
 }
 
 impl Proof {
-    /// As a file that belongs to a verifying key.
+    /// As a file that belongs to a verifying key, which says the degree of its challenges.
     pub fn to_container(&self, key: Digest) -> Container {
         let mut c = Container::new(FileKind::Proof, key);
-        c.put("proof", self);
+        match self {
+            Proof::Quadratic(proof) => c.put("proof", proof),
+            Proof::Cubic(proof) => c.put("proof", proof),
+        }
         c
     }
 
@@ -117,6 +122,9 @@ impl Proof {
     pub fn from_container(c: &Container, key: &VerifyingKey) -> Result<Proof, FileError> {
         kind(c, FileKind::Proof)?;
         c.check_parent(key.digest())?;
-        strict(c, "proof")
+        match usize::from(key.air.degree) {
+            Cubic::DEGREE => strict(c, "proof").map(Proof::Cubic),
+            _ => strict(c, "proof").map(Proof::Quadratic),
+        }
     }
 }

@@ -6,8 +6,10 @@ use crate::air::compile::{Compiled, compile};
 use crate::air::fixed::sparse;
 use crate::air::reshape::Limits;
 use crate::air::{Air, Group};
-use crate::p3::{Commitment, Committed, DEGREE, E, F, FriProof, LOG_BLOWUP, Mat, Opened};
-use crate::p3::{Scheme, Stored, SummedTree, extend, stored};
+use crate::p3::{
+    Commitment, Committed, DEGREES, Extension, F, FriProof, LOG_BLOWUP, Mat, Opened, Stored, SummedTree,
+    commit_extended, commit_summed, extend, stored,
+};
 use crate::security::{Report, SecurityParams, SecurityTarget, choose, report};
 use crate::unsupported;
 use serde::{Deserialize, Serialize};
@@ -58,7 +60,6 @@ pub struct ProvingKey {
     /// Its digest.
     pub digest: Digest,
     pub(crate) compiled: Compiled,
-    pub(crate) scheme: Scheme,
     pub(crate) fixed: Vec<Mat>,
     pub(crate) sparse: Vec<Mat>,
     pub(crate) sparse_extended: Vec<Mat>,
@@ -71,7 +72,8 @@ pub struct ProvingKey {
 
 /// A proof, without the public values.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Proof {
+#[serde(bound = "")]
+pub struct Proof<E: Extension> {
     /// Of the witness, round 2, round 3 (those that exist), the quotient.
     pub commitments: Vec<Commitment>,
     /// Exposed values.
@@ -79,9 +81,9 @@ pub struct Proof {
     /// Grinding outside FRI.
     pub witnesses: Vec<F>,
     /// Values at ζ and ζω.
-    pub opened: Opened,
+    pub opened: Opened<E>,
     /// That they are right.
-    pub fri: FriProof,
+    pub fri: FriProof<E>,
 }
 
 /// A commitment of the protocol: which matrices it holds.
@@ -131,16 +133,16 @@ impl Round {
         matches!(self, Round::Fixed | Round::Model | Round::Summed)
     }
 
-    /// Base columns of a group in this round.
-    pub fn width(self, g: &Group) -> usize {
+    /// Base columns of a group in this round, challenges being of this degree.
+    pub fn width(self, g: &Group, degree: usize) -> usize {
         match self {
             Round::Fixed => g.fixed as usize,
             Round::Model => g.model as usize,
-            Round::Summed => DEGREE * g.sums.len(),
+            Round::Summed => degree * g.sums.len(),
             Round::Witness => g.witness as usize,
-            Round::Second => DEGREE * g.round2 as usize,
-            Round::Third => DEGREE * g.round3 as usize,
-            Round::Quotient => 2 * DEGREE,
+            Round::Second => degree * g.round2 as usize,
+            Round::Third => degree * g.round3 as usize,
+            Round::Quotient => 2 * degree,
         }
     }
 
@@ -155,7 +157,7 @@ impl Round {
     /// The committed matrices, empty ones left out.
     pub fn shapes(self, air: &Air) -> Vec<Shape> {
         let shape = |(group, g): (usize, &Group)| {
-            let width = self.width(g);
+            let width = self.width(g, air.degree.into());
             (width > 0).then_some(Shape { group, log_height: g.log_height, width })
         };
         air.groups.iter().enumerate().filter_map(shape).collect()
@@ -172,9 +174,26 @@ pub(crate) struct FixedColumns {
     pub summed_extended: Vec<Stored>,
 }
 
-/// Keys of a Program.
+/// Keys of a Program, with challenges of the least degree that reaches the target.
 pub fn setup(program: &Program, target: SecurityTarget) -> Result<ProvingKey, SetupError> {
-    build(program.clone(), program.digest(), Limits::default(), |air| {
+    let [rest @ .., most] = DEGREES;
+    for degree in rest {
+        match setup_over(program, target, degree) {
+            Err(SetupError::Unsupported { .. }) => {}
+            done => return done,
+        }
+    }
+    setup_over(program, target, most)
+}
+
+/// Keys of a Program, with challenges of this degree.
+pub(crate) fn setup_over(
+    program: &Program,
+    target: SecurityTarget,
+    degree: usize,
+) -> Result<ProvingKey, SetupError> {
+    // parameters are chosen before any column is made
+    build(program.clone(), program.digest(), Limits::of(degree), |air| {
         choose(target, air).map_err(|reason| unsupported(&reason))
     })
 }
@@ -209,7 +228,7 @@ pub fn build(
 /// # Errors
 /// When the Program cannot be compiled, the key's parameters do not reach the level they claim, or the keys differ.
 pub fn audit(program: &Program, vk: &VerifyingKey) -> Result<(), String> {
-    let same = build(program.clone(), program.digest(), Limits::default(), |air| {
+    let same = build(program.clone(), program.digest(), Limits::of(vk.air.degree.into()), |air| {
         crate::security::check(&vk.security, air).map(|()| vk.security).map_err(|reason| unsupported(&reason))
     });
     let mut same = same.map_err(|e| e.to_string())?.vk;
@@ -227,10 +246,9 @@ pub(crate) fn assemble(
     security: SecurityParams,
     columns: FixedColumns,
 ) -> ProvingKey {
-    let scheme = Scheme::new(&security.fri);
-    let (commitment, committed) = scheme.commit_extended(columns.fixed_extended).unzip();
-    let (model_commitment, model_committed) = scheme.commit_extended(columns.model_extended).unzip();
-    let (summed_commitment, summed_tree) = scheme.commit_summed(columns.summed_extended).unzip();
+    let (commitment, committed) = commit_extended(columns.fixed_extended).unzip();
+    let (model_commitment, model_committed) = commit_extended(columns.model_extended).unzip();
+    let (summed_commitment, summed_tree) = commit_summed(columns.summed_extended).unzip();
     let sparse: Vec<Mat> = compiled.air.groups.iter().map(sparse).collect();
     let sparse_extended = sparse.iter().cloned().map(extend).collect();
     let vk = VerifyingKey {
@@ -248,7 +266,6 @@ pub(crate) fn assemble(
         vk,
         digest,
         compiled,
-        scheme,
         fixed,
         sparse,
         sparse_extended,

@@ -5,6 +5,10 @@
 //! absorbed; [`security`] says what a proof is worth; [`p3`] names the field, the hash and the commitment scheme.
 //!
 //! Invariants: nothing here knows MLIR; the verifier trusts its key and nothing else; reading a key or a proof never panics.
+#[cfg(test)]
+#[macro_use]
+mod testing;
+
 #[cfg(any(test, feature = "adversary"))]
 pub mod adversary;
 #[cfg(not(any(test, feature = "adversary")))]
@@ -21,13 +25,12 @@ mod prove;
 mod quotient;
 mod rows;
 pub mod security;
-#[cfg(test)]
-mod testing;
 pub mod transcript;
 mod verify;
 
 pub use clock::cpu_seconds;
-pub use keys::{Proof, ProvingKey, VerifyingKey};
+pub use keys::{ProvingKey, VerifyingKey};
+use p3::{Cubic, Extension, Quadratic};
 pub use security::{Regime, Report, SecurityParams, SecurityTarget};
 use tessera_api::{
     Backend, Capabilities, Cost, Prices, Program, ProveError, Publics, SetupError, Shape, Target, Timings,
@@ -39,6 +42,27 @@ pub const NAME: &str = "plonky3";
 
 fn unsupported(reason: &str) -> SetupError {
     SetupError::Unsupported { backend: NAME.into(), reason: reason.into() }
+}
+
+/// A proof, without the public values: with challenges of the degree that its key states.
+#[derive(Clone)]
+pub enum Proof {
+    /// Of degree two: what reaches about 100 bits.
+    Quadratic(keys::Proof<Quadratic>),
+    /// Of degree three, for more.
+    Cubic(keys::Proof<Cubic>),
+}
+
+impl From<keys::Proof<Quadratic>> for Proof {
+    fn from(p: keys::Proof<Quadratic>) -> Proof {
+        Proof::Quadratic(p)
+    }
+}
+
+impl From<keys::Proof<Cubic>> for Proof {
+    fn from(p: keys::Proof<Cubic>) -> Proof {
+        Proof::Cubic(p)
+    }
 }
 
 /// The backend, at a security target.
@@ -82,20 +106,28 @@ impl Backend for Plonky3 {
     }
 
     fn prove(&self, key: &ProvingKey, trace: Trace) -> Result<(Proof, Timings), ProveError> {
-        prove::prove(key, trace, &mut adversary::Honest)
+        match usize::from(key.vk.air.degree) {
+            Cubic::DEGREE => {
+                prove::prove::<Cubic>(key, trace, &mut adversary::Honest).map(|(p, t)| (p.into(), t))
+            }
+            _ => prove::prove::<Quadratic>(key, trace, &mut adversary::Honest).map(|(p, t)| (p.into(), t)),
+        }
     }
 
     fn verify(&self, key: &VerifyingKey, publics: &Publics, proof: &Proof) -> Result<Verified, VerifyError> {
-        verify::verify(key, publics, proof)
+        match proof {
+            Proof::Quadratic(proof) => verify::verify(key, publics, proof),
+            Proof::Cubic(proof) => verify::verify(key, publics, proof),
+        }
     }
 }
 
-/// Proves with hooks that may change anything on the way.
+/// Proves with hooks that may change anything on the way. The key has challenges in `E`.
 #[cfg(any(test, feature = "adversary"))]
-pub fn prove_with(
+pub fn prove_with<E: Extension>(
     key: &ProvingKey,
     trace: Trace,
-    tamper: &mut dyn adversary::Tamper,
-) -> Result<(Proof, Timings), ProveError> {
+    tamper: &mut dyn adversary::Tamper<E>,
+) -> Result<(keys::Proof<E>, Timings), ProveError> {
     prove::prove(key, trace, tamper)
 }

@@ -8,30 +8,37 @@ use crate::clock::Clock;
 use crate::columns;
 use crate::eval::prepare;
 use crate::keys::{Proof, ProvingKey, Round};
-use crate::p3::{Committed, E, Mat, PrimeCharacteristicRing, Scheme, extend, flatten, next_point};
+use crate::p3::{
+    Committed, Extension, Mat, Scheme, commit_extended, commit_quotients, extend, flatten, matrices,
+    next_point, with_sums,
+};
 use crate::quotient;
 use crate::transcript::{Find, Transcript};
 use p3_maybe_rayon::prelude::*;
 use tessera_api::{ProveError, Timings, Trace};
 
 /// Proves that `trace` satisfies the key's Program; `tamper` may change anything on the way.
-pub fn prove(
+pub fn prove<E: Extension>(
     key: &ProvingKey,
     trace: Trace,
-    tamper: &mut dyn Tamper,
-) -> Result<(Proof, Timings), ProveError> {
+    tamper: &mut dyn Tamper<E>,
+) -> Result<(Proof<E>, Timings), ProveError> {
     let mut clock = Clock::new();
     let (air, p) = (&key.vk.air, &key.vk.security);
+    if usize::from(air.degree) != E::DEGREE {
+        let why = format!("challenges of degree {} for a key of degree {}", E::DEGREE, air.degree);
+        return Err(ProveError::Internal(why));
+    }
     trace.publics.check(&air.publics).map_err(ProveError::Publics)?;
     let mut witness = columns::witness(&key.program, &key.compiled, trace.tables)?;
     let publics = trace.publics;
     tamper.witness(&mut witness);
     clock.lap("fill columns");
 
-    let commit = |round: Round, matrices: Vec<Mat>, tamper: &mut dyn Tamper| {
-        let mut extended: Vec<Mat> = matrices.into_iter().map(extend).collect();
+    let commit = |round: Round, columns: Vec<Mat>, tamper: &mut dyn Tamper<E>| {
+        let mut extended: Vec<Mat> = columns.into_iter().map(extend).collect();
         tamper.extended(&mut extended);
-        let (mut commitment, data) = key.scheme.commit_extended(extended).unzip();
+        let (mut commitment, data) = commit_extended(extended).unzip();
         tamper.commitment(round, &key.vk, &mut commitment);
         (commitment, data)
     };
@@ -54,7 +61,7 @@ pub fn prove(
     tamper.round2(&mut second);
     clock.lap("round-2 columns");
 
-    let flat = |all: &[columns::Columns]| -> Vec<Mat> {
+    let flat = |all: &[columns::Columns<E>]| -> Vec<Mat> {
         all.iter().filter(|c| c.width > 0).map(|c| flatten(c.values.clone(), c.width)).collect()
     };
     let (c2, d2) = commit(Round::Second, flat(&second), tamper);
@@ -73,7 +80,7 @@ pub fn prove(
     }
     drop(base);
     let sums = (key.summed_tree.as_ref())
-        .map(|tree| Scheme::with_sums(tree, sums.into_iter().filter(|m| m.width > 0).collect()));
+        .map(|tree| with_sums(tree, sums.into_iter().filter(|m| m.width > 0).collect()));
     drop(witness);
     drop(second);
     tamper.terminals(&mut terminals, &Claims { air, monos: &monos, point: &challenges.0, publics: &publics });
@@ -85,7 +92,7 @@ pub fn prove(
     let of = |round: Round, g: usize| -> Option<&Mat> {
         let at = round.shapes(air).iter().position(|s| s.group == g)?;
         let k = Round::ALL.iter().position(|r| *r == round)?;
-        Some(key.scheme.matrices(sources[k]?)[at])
+        Some(matrices(sources[k]?)[at])
     };
     let mut quotients: Vec<Vec<E>> = (0..air.groups.len())
         .into_par_iter()
@@ -118,9 +125,9 @@ pub fn prove(
         let l = g.log_height;
         (l, quotient::halves(q, l))
     });
-    let (c4, d4) = key.scheme.commit_quotients(halves.collect());
+    let (c4, d4) = commit_quotients(halves.collect());
     drop(quotients);
-    let zeta = transcript.zeta(&c4, p).ok_or_else(refused)?;
+    let zeta: E = transcript.zeta(&c4, p).ok_or_else(refused)?;
     clock.lap("commit quotient");
 
     let (mut sponge, found) = transcript.finish();
@@ -132,7 +139,7 @@ pub fn prove(
         });
         Some((d?, points.collect()))
     });
-    let opening = key.scheme.open(rounds.collect(), &mut sponge, &mut |layer| tamper.folded(layer));
+    let opening = Scheme::new(&p.fri).open(rounds.collect(), &mut sponge, &mut |layer| tamper.folded(layer));
     let (opened, fri) = opening.map_err(ProveError::Internal)?;
     clock.lap("open");
 

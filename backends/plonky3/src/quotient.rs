@@ -4,7 +4,7 @@
 //! halves have degree below n.
 use crate::eval::{Arithmetic, Combiner, Packed, Ready, Row, Single, combine};
 use crate::p3::{
-    BasedVectorSpace, DEGREE, E, F, Field, LOG_BLOWUP, Mat, PF, PackedValue, PrimeCharacteristicRing,
+    Extension, F, Field, LOG_BLOWUP, Mat, PF, PackedValue, PrimeCharacteristicRing, coordinates,
 };
 use crate::rows::{Strips, extension_cells, next_position};
 use p3_maybe_rayon::prelude::*;
@@ -13,7 +13,7 @@ use p3_util::reverse_bits_len;
 const BLOCK: usize = 512;
 
 /// A group's low-degree extensions and constants.
-pub struct Input<'a> {
+pub struct Input<'a, E: Extension> {
     /// Height of the trace as a power of two.
     pub log_height: u8,
     /// Fixed, sparse and witness columns.
@@ -21,7 +21,7 @@ pub struct Input<'a> {
     /// Round 2 and round 3.
     pub extension: Vec<&'a Mat>,
     /// Constraints.
-    pub nodes: &'a [Ready],
+    pub nodes: &'a [Ready<E>],
     /// Exposed values.
     pub terminals: &'a [E],
     /// The challenge that combines constraints.
@@ -29,15 +29,15 @@ pub struct Input<'a> {
 }
 
 /// Values of the quotient on the extension, in bit-reversed order.
-pub fn evaluate(input: &Input) -> Vec<E> {
+pub fn evaluate<E: Extension>(input: &Input<E>) -> Vec<E> {
     if (2usize << input.log_height).is_multiple_of(PF::WIDTH) {
-        rows::<Packed>(input)
+        rows::<Packed<E>>(input)
     } else {
-        rows::<Single>(input)
+        rows::<Single<E>>(input)
     }
 }
 
-fn rows<A: Arithmetic>(input: &Input) -> Vec<E> {
+fn rows<A: Arithmetic>(input: &Input<A::E>) -> Vec<A::E> {
     let size = 1usize << (input.log_height as usize + LOG_BLOWUP);
     // xⁿ − 1 takes two values on the coset: natural even rows come first in bit-reversed order
     let gn = F::GENERATOR.exp_power_of_2(input.log_height as usize);
@@ -45,12 +45,12 @@ fn rows<A: Arithmetic>(input: &Input) -> Vec<E> {
     let columns = Strips::new(&input.base, |_| true);
     let extension = Strips::new(&input.extension, |_| true);
     // of the row after, few columns are read
-    let mut read = vec![false; input.extension.iter().map(|m| m.width / DEGREE).sum()];
+    let mut read = vec![false; input.extension.iter().map(|m| m.width / A::E::DEGREE).sum()];
     input.nodes.iter().for_each(|n| n.reads_next(&mut read));
-    let after_it = Strips::new(&input.extension, |c| read[c / DEGREE]);
+    let after_it = Strips::new(&input.extension, |c| read[c / A::E::DEGREE]);
     let combiner = Combiner::new(input.nodes, input.alpha);
     let terminals: Vec<A::X> = input.terminals.iter().map(|t| A::constant(*t)).collect();
-    let mut out = E::zero_vec(size);
+    let mut out = A::E::zero_vec(size);
     out.par_chunks_mut(BLOCK).enumerate().for_each(|(b, out)| {
         let mut row = columns.buffer::<A>();
         let (mut here, mut there) = (extension.buffer::<A>(), after_it.buffer::<A>());
@@ -78,16 +78,14 @@ fn rows<A: Arithmetic>(input: &Input) -> Vec<E> {
     out
 }
 
-/// The two halves of a quotient, each as evaluations on its coset in natural order, [`DEGREE`] base columns.
-pub fn halves(values: &[E], log_height: u8) -> [Mat; 2] {
+/// The two halves of a quotient, each as evaluations on its coset in natural order, one base column for each coordinate.
+pub fn halves<E: Extension>(values: &[E], log_height: u8) -> [Mat; 2] {
     let n = 1usize << log_height;
     [0, 1].map(|c| {
-        let mut v = Vec::with_capacity(DEGREE * n);
+        let mut v = Vec::with_capacity(E::DEGREE * n);
         for i in 0..n {
-            let x: &[F] =
-                values[c * n + reverse_bits_len(i, log_height as usize)].as_basis_coefficients_slice();
-            v.extend_from_slice(x);
+            v.extend_from_slice(coordinates(&values[c * n + reverse_bits_len(i, log_height as usize)]));
         }
-        Mat::new(v, DEGREE)
+        Mat::new(v, E::DEGREE)
     })
 }

@@ -4,7 +4,7 @@
 //!
 //! Invariant: positions are reduced modulo the height before anything is read.
 use crate::eval::Arithmetic;
-use crate::p3::{DEGREE, F, LOG_BLOWUP, Mat, PF, PackedFieldPow2, PackedValue};
+use crate::p3::{Extension, F, LOG_BLOWUP, Mat, PF, PackedFieldPow2, PackedValue};
 use p3_util::reverse_bits_len;
 
 /// Neighbouring columns of a matrix, as many as a machine vector has lanes, or fewer.
@@ -54,7 +54,7 @@ impl<'a> Strips<'a> {
 #[inline]
 pub fn extension_cells<A: Arithmetic>(base: &[A::B], out: &mut Vec<A::X>) {
     out.clear();
-    out.extend(base.chunks_exact(DEGREE).map(|c| A::from_coordinates(std::array::from_fn(|i| c[i]))));
+    out.extend(base.chunks_exact(A::E::DEGREE).map(|c| A::from_coordinates(|i| c[i])));
 }
 
 /// Columns `column..` of the rows at `positions`, cell by cell.
@@ -97,8 +97,9 @@ pub fn next_position(position: usize, log_height: u8) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::{Packed, Single};
-    use crate::p3::{PrimeCharacteristicRing, extend};
+    use crate::p3::{PrimeCharacteristicRing, Quadratic, extend};
+    type Packed = crate::eval::Packed<Quadratic>;
+    type Single = crate::eval::Single<Quadratic>;
 
     /// Whole strips, a narrow one, rows far apart.
     #[test]

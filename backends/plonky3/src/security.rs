@@ -14,13 +14,14 @@
 //! Invariant: a key whose report does not reach its own target is refused by the verifier.
 use crate::air::measure::Measure;
 use crate::air::{Air, Group};
-use crate::p3::{COLLISION_BITS, DEGREE, EXTENSION_BITS, FriConfig, LOG_BLOWUP};
+use crate::p3::{COLLISION_BITS, FriConfig, LOG_BLOWUP, extension_bits};
+use p3_security::air::composition_error;
 use p3_security::fri::{
     FriRegime, commit_phase_error_ldr_m, commit_phase_error_udr, conjectured_commit_phase_error,
     conjectured_error, query_phase_error,
 };
 use p3_security::proximity::{alpha_ldr_m, alpha_udr, compute_upper_m, list_size_ldr_m};
-use p3_security::{ErrorBits, InstanceShape, SecurityAssumption, StarkAirParams, air, deep};
+use p3_security::{ErrorBits, InstanceShape, SecurityAssumption, StarkAirParams, deep};
 use serde::{Deserialize, Serialize};
 
 /// What is assumed of FRI.
@@ -59,8 +60,6 @@ impl Default for SecurityTarget {
 pub struct SecurityParams {
     /// The target it was chosen for.
     pub target: SecurityTarget,
-    /// Degree of the extension that challenges are drawn from: [`DEGREE`].
-    pub extension: u8,
     /// FRI.
     pub fri: FriConfig,
     /// Grinding before the fold, lookup and copy challenges are drawn.
@@ -134,7 +133,8 @@ fn with_roll_in(folding: ErrorBits, log_arity: u8) -> f64 {
     folding.bits() - (arity / (arity - 1.0)).log2()
 }
 
-fn terms(p: &SecurityParams, m: &Measure, log_height: usize, d: Decoding) -> Vec<(String, f64)> {
+fn terms(p: &SecurityParams, air: &Air, m: &Measure, d: Decoding) -> Vec<(String, f64)> {
+    let (field_bits, log_height) = (extension_bits(air.degree.into()), log_height(air));
     let f = &p.fri;
     let fri = FriRegime {
         log_blowup: LOG_BLOWUP,
@@ -146,7 +146,7 @@ fn terms(p: &SecurityParams, m: &Measure, log_height: usize, d: Decoding) -> Vec
     };
     let shape = InstanceShape {
         log_trace_length: log_height,
-        modulus_bits: EXTENSION_BITS,
+        modulus_bits: field_bits,
         collision_resistance: COLLISION_BITS,
         num_batched_functions: m.openings as usize,
     };
@@ -159,7 +159,7 @@ fn terms(p: &SecurityParams, m: &Measure, log_height: usize, d: Decoding) -> Vec
     };
     let n = m.openings.max(2) as usize;
     let unique =
-        |n| SecurityAssumption::UniqueDecoding.prox_gaps_error(log_height, LOG_BLOWUP, EXTENSION_BITS, n);
+        |n| SecurityAssumption::UniqueDecoding.prox_gaps_error(log_height, LOG_BLOWUP, field_bits, n);
     let (query, commit, batch, list) = match d {
         Decoding::Unique => {
             let alpha = alpha_udr(log_height, LOG_BLOWUP, stark.max_combo);
@@ -168,8 +168,7 @@ fn terms(p: &SecurityParams, m: &Measure, log_height: usize, d: Decoding) -> Vec
         }
         Decoding::List(k) => {
             let query = query_phase_error(alpha_ldr_m(LOG_BLOWUP, k), fri.num_queries, fri.query_pow_bits);
-            let batch =
-                SecurityAssumption::prox_gaps_error_jb_at_m(log_height, LOG_BLOWUP, EXTENSION_BITS, n, k);
+            let batch = SecurityAssumption::prox_gaps_error_jb_at_m(log_height, LOG_BLOWUP, field_bits, n, k);
             (query, commit_phase_error_ldr_m(&fri, &shape, k), batch, list_size_ldr_m(LOG_BLOWUP, k))
         }
         Decoding::Random => {
@@ -177,7 +176,7 @@ fn terms(p: &SecurityParams, m: &Measure, log_height: usize, d: Decoding) -> Vec
         }
     };
     let over_field =
-        |degree: f64, pow: u8| EXTENSION_BITS as f64 - degree.max(1.0).log2() - list.log2() + pow as f64;
+        |degree: f64, pow: u8| field_bits as f64 - degree.max(1.0).log2() - list.log2() + pow as f64;
     let mut out = vec![("FRI queries".to_string(), query.bits())];
     let mut push = |name: &str, bits: f64| out.push((name.to_string(), bits));
     if let Some(c) = commit {
@@ -185,7 +184,7 @@ fn terms(p: &SecurityParams, m: &Measure, log_height: usize, d: Decoding) -> Vec
     }
     push("batched openings", batch + f.batch_pow as f64);
     push("out-of-domain point", deep::deep_ali_error(&stark, &shape, list).bits() + p.point_pow as f64);
-    let composition = air::composition_error(stark.num_constraints.max(1), list, EXTENSION_BITS).bits();
+    let composition = composition_error(stark.num_constraints.max(1), list, field_bits).bits();
     push("constraint composition", composition + p.composition_pow as f64);
     push("folds", over_field(m.fold_degree as f64, p.challenge_pow));
     if m.fractions > 0 {
@@ -210,10 +209,9 @@ fn log_height(air: &Air) -> usize {
 
 /// What a proof under these parameters is worth.
 pub fn report(p: &SecurityParams, air: &Air) -> Report {
-    let h = log_height(air);
     let m = air.measure();
     // each gives a valid bound of its own
-    let all = decodings(p.target.regime, air).into_iter().map(|d| (d, terms(p, &m, h, d)));
+    let all = decodings(p.target.regime, air).into_iter().map(|d| (d, terms(p, air, &m, d)));
     let best = all.reduce(|best, t| if least(&best.1).1 >= least(&t.1).1 { best } else { t });
     let (d, terms) = best.unwrap_or((Decoding::Unique, vec![]));
     let (limited_by, bits) = least(&terms);
@@ -236,17 +234,10 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
     let d = decodings(target.regime, air).first().copied().unwrap_or(Decoding::Unique);
     let m = air.measure();
     let fri = FriConfig { queries: 1, query_pow: target.grinding, commit_pow: 0, batch_pow: 0, log_arity: 3 };
-    let mut p = SecurityParams {
-        target,
-        extension: DEGREE as u8,
-        fri,
-        challenge_pow: 0,
-        composition_pow: 0,
-        point_pow: 0,
-    };
+    let mut p = SecurityParams { target, fri, challenge_pow: 0, composition_pow: 0, point_pow: 0 };
     let h = log_height(air);
     let bits = target.bits as f64;
-    let query = |p: &SecurityParams| terms(p, &m, h, d)[0].1;
+    let query = |p: &SecurityParams| terms(p, air, &m, d)[0].1;
     if h < 3 {
         return Err(format!("the tallest table has 2^{h} rows; FRI needs at least 2^3"));
     }
@@ -256,7 +247,7 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
             return Err(format!("{MAX_QUERIES} queries do not reach {bits} bits over 2^{h} rows"));
         }
     }
-    for (name, found) in terms(&p, &m, h, d) {
+    for (name, found) in terms(&p, air, &m, d) {
         if found >= bits {
             continue;
         }
@@ -283,9 +274,6 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
 /// Refuses parameters that no key of ours has.
 pub fn check(p: &SecurityParams, air: &Air) -> Result<(), String> {
     let f = &p.fri;
-    if p.extension as usize != DEGREE {
-        return Err(format!("challenges of degree {}; here they have degree {DEGREE}", p.extension));
-    }
     let pows = [f.query_pow, f.commit_pow, f.batch_pow, p.challenge_pow, p.composition_pow, p.point_pow];
     if f.queries == 0 || f.queries > MAX_QUERIES || !(1..=4).contains(&f.log_arity) {
         return Err(format!("impossible FRI parameters {f:?}"));
@@ -303,11 +291,12 @@ pub fn check(p: &SecurityParams, air: &Air) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::p3::Extension;
     use crate::testing::{Case, folds, join, lookups, suite};
-    use tessera_api::{Backend, Operand};
+    use tessera_api::Operand;
 
-    fn key(c: &Case) -> crate::VerifyingKey {
-        suite::quick().setup(&c.program).unwrap().1
+    fn key<E: Extension>(c: &Case) -> crate::VerifyingKey {
+        suite::quick::<E>().setup(&c.program).unwrap().1
     }
 
     fn term(r: &Report, name: &str) -> f64 {
@@ -315,8 +304,8 @@ mod tests {
     }
 
     /// Bits left of the field where this many challenges are bad.
-    fn over_field(bad: u64) -> f64 {
-        EXTENSION_BITS as f64 - (bad as f64).log2()
+    fn over_field<E: Extension>(bad: u64) -> f64 {
+        extension_bits(E::DEGREE) as f64 - (bad as f64).log2()
     }
 
     /// Groups of these heights, tallest first.
@@ -325,9 +314,8 @@ mod tests {
         Air { groups: heights.iter().map(group).collect(), ..air.clone() }
     }
 
-    #[test]
-    fn list_decoding_is_bounded_by_the_smallest_table() {
-        let vk = key(&lookups(1));
+    fn list_decoding_is_bounded_by_the_smallest_table<E: Extension>() {
+        let vk = key::<E>(&lookups(1));
         for smallest in 0..=12u8 {
             let k = f64::from(1u32 << smallest);
             let all = decodings(Regime::Proven, &of_heights(&vk.air, &[20, smallest]));
@@ -344,17 +332,16 @@ mod tests {
         p.fri.queries = 200;
         let (tall, small) = (of_heights(&vk.air, &[20]), of_heights(&vk.air, &[20, 1]));
         let unique = term(&report(&p, &small), "FRI queries");
-        assert!((unique - terms(&p, &small.measure(), 20, Decoding::Unique)[0].1).abs() < 1e-9);
+        assert!((unique - terms(&p, &small, &small.measure(), Decoding::Unique)[0].1).abs() < 1e-9);
         assert!(term(&report(&p, &tall), "FRI queries") > unique + 1.0);
     }
 
-    #[test]
-    fn committed_weights_are_decoded_uniquely_whatever_is_asked_for() {
-        let (c, key) = crate::testing::model::case();
+    fn committed_weights_are_decoded_uniquely_whatever_is_asked_for<E: Extension>() {
+        let (c, key) = crate::testing::model::case::<E>();
         for regime in [Regime::Proven, Regime::Conjectured] {
             assert_eq!(decodings(regime, &key.vk.air), [Decoding::Unique]);
             let target = SecurityTarget { bits: 60, regime, grinding: 2 };
-            let vk = crate::Plonky3 { target }.setup(&c.program).unwrap().1;
+            let vk = suite::Over::<E>::new(target).setup(&c.program).unwrap().1;
             assert_eq!(vk.security_report().regime, "proven");
             // the queries of a conjecture are too few
             let mut p = vk.security;
@@ -363,17 +350,16 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_folding_round_is_a_curve_of_the_degree_of_its_arity() {
-        let vk = key(&lookups(1));
+    fn a_folding_round_is_a_curve_of_the_degree_of_its_arity<E: Extension>() {
+        let vk = key::<E>(&lookups(1));
         let tallest = log_height(&vk.air);
         for log_arity in 1..=4u8 {
             let mut p = vk.security;
             (p.fri.log_arity, p.fri.commit_pow) = (log_arity, 5);
-            let found = terms(&p, &vk.air.measure(), tallest, Decoding::Unique);
+            let found = terms(&p, &vk.air, &vk.air.measure(), Decoding::Unique);
             let bits = found.iter().find(|t| t.0 == "FRI folding").unwrap().1;
             let points = (1u64 << (tallest + LOG_BLOWUP)) + 1;
-            assert!((bits - 5.0 - over_field(points << log_arity)).abs() < 1e-6, "arity 2^{log_arity}");
+            assert!((bits - 5.0 - over_field::<E>(points << log_arity)).abs() < 1e-6, "arity 2^{log_arity}");
         }
     }
 
@@ -397,37 +383,38 @@ mod tests {
         }
     }
 
-    #[test]
-    fn lookups_are_counted_with_their_tuples() {
+    fn lookups_are_counted_with_their_tuples<E: Extension>() {
         for seed in 0..4 {
             let c = lookups(seed);
-            let vk = key(&c);
+            let vk = key::<E>(&c);
             let rows = |t: &tessera_api::Table| ((t.lookups.len() + t.provides.len()) as u64) << t.log_height;
             let fractions = c.program.tables.iter().map(rows).sum();
             // key, value and bus
             let m = vk.air.measure();
             assert_eq!((m.fractions, m.tuple), (fractions, 3));
-            let expected = over_field(fractions * (3 + 2)) + f64::from(vk.security.challenge_pow);
-            let found = terms(&vk.security, &m, log_height(&vk.air), Decoding::Unique);
+            let expected = over_field::<E>(fractions * (3 + 2)) + f64::from(vk.security.challenge_pow);
+            let found = terms(&vk.security, &vk.air, &m, Decoding::Unique);
             let found = found.iter().find(|t| t.0 == "lookups").unwrap().1;
             assert!((found - expected).abs() < 1e-9, "{found} {expected}");
         }
     }
 
-    #[test]
-    fn folds_and_copies_are_counted_from_the_relation_alone() {
+    fn folds_and_copies_are_counted_from_the_relation_alone<E: Extension>() {
         let (mut folded, mut copied) = (0, 0);
         let cases = (0..6).flat_map(|s| [folds(s), join::join(s, join::shape(s))]);
         for c in cases {
-            let vk = key(&c);
+            let vk = key::<E>(&c);
             let m = vk.air.measure();
             // an equation has at least the degree of what it says of public values
             let mut least = c.program.variables.iter().filter(|v| v.value.is_none()).count() as u64;
-            for t in c.program.equations.iter().filter_map(|e| {
-                e.terms.iter().find(|t| matches!(t.operand, Operand::Public { .. }))
-            }) {
+            for t in c
+                .program
+                .equations
+                .iter()
+                .filter_map(|e| e.terms.iter().find(|t| matches!(t.operand, Operand::Public { .. })))
+            {
                 let Operand::Public { public, monos } = &t.operand else { continue };
-                let n = c.program.publics[*public as usize].len() as usize;
+                let n = c.program.publics[*public as usize].len();
                 let (dim, all) = (monos.dim as usize, monos.expand(n).unwrap());
                 let total = |e: &[i64]| e[1..].iter().sum::<i64>();
                 let each = all.chunks(dim).filter(|e| e[0] != 0).map(total);
@@ -437,24 +424,25 @@ mod tests {
             assert!(m.fold_degree >= least, "{}: {} < {least}", c.name, m.fold_degree);
             // and not much more: rows, each by some monomial
             assert!(m.fold_degree < 1 << 20, "{}: {}", c.name, m.fold_degree);
-            let found = terms(&vk.security, &m, log_height(&vk.air), Decoding::Unique);
+            let found = terms(&vk.security, &vk.air, &m, Decoding::Unique);
             let bits = |name: &str| found.iter().find(|t| t.0 == name).map(|t| t.1);
             let pow = f64::from(vk.security.challenge_pow);
-            assert!((bits("folds").unwrap() - over_field(m.fold_degree) - pow).abs() < 1e-9);
+            assert!((bits("folds").unwrap() - over_field::<E>(m.fold_degree) - pow).abs() < 1e-9);
             folded += usize::from(least > 10);
-            let links: u64 = vk.air.links.iter().count() as u64;
+            let links: u64 = vk.air.links.len() as u64;
             assert!(m.copied >= links && (m.copied > 0) == (links > 0));
             if links > 0 {
-                assert!((bits("copied segment values").unwrap() - over_field(m.copied) - pow).abs() < 1e-9);
+                assert!(
+                    (bits("copied segment values").unwrap() - over_field::<E>(m.copied) - pow).abs() < 1e-9
+                );
                 copied += 1;
             }
         }
         assert!(folded > 3 && copied > 0, "{folded} {copied}");
     }
 
-    #[test]
-    fn a_relation_without_a_bound_is_refused() {
-        let vk = key(&folds(1));
+    fn a_relation_without_a_bound_is_refused<E: Extension>() {
+        let vk = key::<E>(&folds(1));
         // a fold that nothing defines: its terminal is of a column that no constraint speaks of
         let mut air = vk.air.clone();
         for g in &mut air.groups {
@@ -462,7 +450,16 @@ mod tests {
         }
         assert_eq!(air.measure().fold_degree, u64::MAX);
         let mut p = vk.security;
-        p.target.bits = EXTENSION_BITS as u32 - 60;
+        p.target.bits = extension_bits(E::DEGREE) as u32 - 60;
         assert!(check(&p, &air).is_err());
     }
+
+    both!(
+        list_decoding_is_bounded_by_the_smallest_table,
+        committed_weights_are_decoded_uniquely_whatever_is_asked_for,
+        a_folding_round_is_a_curve_of_the_degree_of_its_arity,
+        lookups_are_counted_with_their_tuples,
+        folds_and_copies_are_counted_from_the_relation_alone,
+        a_relation_without_a_bound_is_refused
+    );
 }

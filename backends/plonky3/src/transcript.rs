@@ -23,7 +23,7 @@
 //! * 9: p3's `TwoAdicFriPcs::verify` absorbs the claimed evaluations first; a test of ours changes one and sees it rejected.
 //! * Lengths between draws are fixed by the key (2), so the encoding is injective.
 use crate::air::{Air, EXTRA_VARIABLES};
-use crate::p3::{Commitment, E, F, PrimeCharacteristicRing, Sponge, signed};
+use crate::p3::{Commitment, Extension, F, PrimeCharacteristicRing, Sponge, signed};
 use crate::security::SecurityParams;
 use p3_challenger::{CanObserve, GrindingChallenger};
 use tessera_api::{Digest, Publics};
@@ -66,7 +66,7 @@ pub trait Grind {
         true
     }
     /// A challenge. Only a forger takes another than the sponge's.
-    fn draw(&mut self, sponge: &mut Sponge) -> E {
+    fn draw<E: Extension>(&mut self, sponge: &mut Sponge) -> E {
         sponge.draw()
     }
 }
@@ -113,7 +113,7 @@ impl Grind for Find {
         self.1 != Some(Skew::Omit(message))
     }
 
-    fn draw(&mut self, sponge: &mut Sponge) -> E {
+    fn draw<E: Extension>(&mut self, sponge: &mut Sponge) -> E {
         let due = sponge.draw();
         self.2.as_mut().map_or(due, Sponge::draw)
     }
@@ -134,7 +134,7 @@ pub fn witnesses(p: &SecurityParams, air: &Air) -> usize {
 }
 
 /// The challenge point of a Program: fold variables, α, β, η (1 until it is drawn).
-pub struct Challenges(pub Vec<E>);
+pub struct Challenges<E>(pub Vec<E>);
 
 impl<G: Grind> Transcript<G> {
     /// Steps 1 to 3.
@@ -153,7 +153,7 @@ impl<G: Grind> Transcript<G> {
         }
     }
 
-    fn draw(&mut self) -> E {
+    fn draw<E: Extension>(&mut self) -> E {
         self.grind.draw(&mut self.sponge)
     }
 
@@ -164,12 +164,12 @@ impl<G: Grind> Transcript<G> {
     }
 
     /// Step 4. None if the grinding witness is wrong.
-    pub fn challenges(
+    pub fn challenges<E: Extension>(
         &mut self,
         witness: Option<&Commitment>,
         air: &Air,
         p: &SecurityParams,
-    ) -> Option<Challenges> {
+    ) -> Option<Challenges<E>> {
         self.commitment(Message::Witness, witness);
         if !self.grind.grind(&mut self.sponge, p.challenge_pow) {
             return None;
@@ -188,7 +188,7 @@ impl<G: Grind> Transcript<G> {
     }
 
     /// Step 6, drawing η.
-    pub fn eta(&mut self, challenges: &mut Challenges, p: &SecurityParams) -> Option<()> {
+    pub fn eta<E: Extension>(&mut self, challenges: &mut Challenges<E>, p: &SecurityParams) -> Option<()> {
         if !self.grind.grind(&mut self.sponge, p.challenge_pow) {
             return None;
         }
@@ -204,13 +204,13 @@ impl<G: Grind> Transcript<G> {
     }
 
     /// Step 7.
-    pub fn alpha(&mut self, terminals: &[E], p: &SecurityParams) -> Option<E> {
+    pub fn alpha<E: Extension>(&mut self, terminals: &[E], p: &SecurityParams) -> Option<E> {
         self.absorb(Message::Terminals, |s| s.elements(terminals));
         self.grind.grind(&mut self.sponge, p.composition_pow).then(|| self.draw())
     }
 
     /// Step 8.
-    pub fn zeta(&mut self, quotient: &Commitment, p: &SecurityParams) -> Option<E> {
+    pub fn zeta<E: Extension>(&mut self, quotient: &Commitment, p: &SecurityParams) -> Option<E> {
         self.commitment(Message::Quotient, Some(quotient));
         self.grind.grind(&mut self.sponge, p.point_pow).then(|| self.draw())
     }

@@ -8,7 +8,7 @@ use crate::air::{Air, Equation, Group, Operand};
 use crate::eval::{Combiner, Point, Row, combine, prepare};
 use crate::keys::{Proof, Round, VerifyingKey};
 use crate::p3::{
-    Claimed, Claims, Commitment, DEGREE, E, F, Field, PrimeCharacteristicRing, Scheme, TwoAdicField,
+    Claimed, Claims, Commitment, Extension, F, Field, PrimeCharacteristicRing, Scheme, TwoAdicField,
     check_fri_shape, combine as extension, coordinates, domain, next_point, recompose_quotient, signed,
     vanishing,
 };
@@ -17,7 +17,11 @@ use crate::transcript::{Check, Transcript, witnesses};
 use tessera_api::{Digest, Publics, Seq, Verified, VerifyError};
 
 /// Checks a proof of a statement. Never panics.
-pub fn verify(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> Result<Verified, VerifyError> {
+pub fn verify<E: Extension>(
+    key: &VerifyingKey,
+    publics: &Publics,
+    proof: &Proof<E>,
+) -> Result<Verified, VerifyError> {
     let run = std::panic::AssertUnwindSafe(|| checked(key, publics, proof));
     // shapes are compared before p3 sees anything; should it still find a reason to panic, that is a rejection
     std::panic::catch_unwind(run)
@@ -33,9 +37,14 @@ fn shape(what: &str, expected: usize, found: usize) -> Result<(), VerifyError> {
 }
 
 /// [`verify`] without the net that turns a panic into a rejection.
-pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> Result<Verified, VerifyError> {
+pub(crate) fn checked<E: Extension>(
+    key: &VerifyingKey,
+    publics: &Publics,
+    proof: &Proof<E>,
+) -> Result<Verified, VerifyError> {
     let (air, p) = (&key.air, &key.security);
     air.validate().map_err(|e| VerifyError::Shape(format!("the verifying key is invalid: {e}")))?;
+    shape("degree of the challenges", air.degree.into(), E::DEGREE)?;
     security::check(p, air).map_err(|e| VerifyError::Shape(format!("the verifying key is too weak: {e}")))?;
     publics.check(&air.publics).map_err(VerifyError::Publics)?;
     let rounds = rounds(air);
@@ -46,7 +55,7 @@ pub(crate) fn checked(key: &VerifyingKey, publics: &Publics, proof: &Proof) -> R
 
 /// No proof has a reason to commit to the key's very columns, and what is known of a commitment of the key is not known of a
 /// prover's.
-fn fresh(key: &VerifyingKey, proof: &Proof) -> Result<(), VerifyError> {
+fn fresh<E: Extension>(key: &VerifyingKey, proof: &Proof<E>) -> Result<(), VerifyError> {
     let mut own = key.fixed.iter().chain(&key.model).chain(&key.summed);
     if own.any(|c| proof.commitments.contains(c)) {
         return Err(VerifyError::Shape("a commitment of the proof is one of the key's".into()));
@@ -60,11 +69,11 @@ pub(crate) fn rounds(air: &Air) -> Vec<Round> {
 }
 
 /// The protocol, with a key that means something and a proof of its shape.
-pub(crate) fn protocol(
+pub(crate) fn protocol<E: Extension>(
     key: &VerifyingKey,
     rounds: &[Round],
     publics: &Publics,
-    proof: &Proof,
+    proof: &Proof<E>,
 ) -> Result<Verified, VerifyError> {
     let (air, p) = (&key.air, &key.security);
     // commitments by round; the first ones are the key's
@@ -89,12 +98,12 @@ pub(crate) fn protocol(
         transcript.eta(&mut challenges, p).ok_or_else(weak)?;
         transcript.round3(c3);
     }
-    let alpha = transcript.alpha(&proof.terminals, p).ok_or_else(weak)?;
-    let zeta = transcript.zeta(c4, p).ok_or_else(weak)?;
+    let alpha: E = transcript.alpha(&proof.terminals, p).ok_or_else(weak)?;
+    let zeta: E = transcript.zeta(c4, p).ok_or_else(weak)?;
     let (mut sponge, _) = transcript.finish();
 
     let monos = symbol::evaluate(&air.monos, &challenges.0);
-    let mut claims: Claims = vec![];
+    let mut claims: Claims<E> = vec![];
     for (round, opened) in rounds.iter().zip(&proof.opened) {
         let k = Round::ALL.iter().position(|r| r == round).unwrap_or(0);
         let Some(c) = all[k] else {
@@ -118,9 +127,7 @@ pub(crate) fn protocol(
                 _ => &[],
             }
         };
-        let pairs = |v: &[E]| -> Vec<E> {
-            v.chunks_exact(DEGREE).map(|c| extension(std::array::from_fn(|i| c[i]))).collect()
-        };
+        let pairs = |v: &[E]| -> Vec<E> { v.chunks_exact(E::DEGREE).map(|c| extension(|i| c[i])).collect() };
         let base = [
             at(Round::Fixed, 0),
             at(Round::Model, 0),
@@ -132,9 +139,9 @@ pub(crate) fn protocol(
         let ext = |point| [at(Round::Second, point), at(Round::Third, point)].concat();
         let (current, next) = (pairs(&ext(0)), pairs(&ext(1)));
         let nodes = prepare(group, &monos);
-        let row = Row::<Point> { base: &base, current: &current, next: &next };
+        let row = Row::<Point<E>> { base: &base, current: &current, next: &next };
         let combiner = Combiner::new(&nodes, alpha);
-        let value = combine::<Point>(&nodes, &combiner, &row, &proof.terminals, &mut vec![]);
+        let value = combine::<Point<E>>(&nodes, &combiner, &row, &proof.terminals, &mut vec![]);
         let halves = pairs(at(Round::Quotient, 0));
         let half = |i: usize| halves.get(i).copied().unwrap_or_default();
         let q = recompose_quotient(group.log_height, [half(0), half(1)], zeta);
@@ -148,7 +155,11 @@ pub(crate) fn protocol(
 }
 
 /// Every length of the proof.
-fn check_shapes(key: &VerifyingKey, rounds: &[Round], proof: &Proof) -> Result<(), VerifyError> {
+fn check_shapes<E: Extension>(
+    key: &VerifyingKey,
+    rounds: &[Round],
+    proof: &Proof<E>,
+) -> Result<(), VerifyError> {
     let air = &key.air;
     let committed = rounds.iter().filter(|r| !r.in_key()).count();
     shape("commitments", committed, proof.commitments.len())?;
@@ -182,16 +193,14 @@ fn check_shapes(key: &VerifyingKey, rounds: &[Round], proof: &Proof) -> Result<(
 
 /// What is opened of a round's commitment: of the key's summed columns their sums, with the weights of this proof, coordinate by
 /// coordinate; of every other commitment its columns.
-fn claimed(round: Round, commitment: Commitment, air: &Air, monos: &[E]) -> Claimed {
+fn claimed<E: Extension>(round: Round, commitment: Commitment, air: &Air, monos: &[E]) -> Claimed {
     if round != Round::Summed {
         return Claimed::Columns(commitment);
     }
     let matrix = |g: &Group| -> Vec<Vec<F>> {
         let sums = g.sum_weights(monos);
         sums.iter()
-            .flat_map(|w| {
-                std::array::from_fn::<_, DEGREE, _>(|i| w.iter().map(|x| coordinates(*x)[i]).collect())
-            })
+            .flat_map(|w| (0..E::DEGREE).map(|i| w.iter().map(|x| coordinates(x)[i]).collect()))
             .collect()
     };
     let weights = air.groups.iter().filter(|g| !g.sums.is_empty()).map(matrix).collect();
@@ -199,7 +208,7 @@ fn claimed(round: Round, commitment: Commitment, air: &Air, monos: &[E]) -> Clai
 }
 
 /// Sparse selectors at ζ: Σ over rows r of the Lagrange polynomial of ωʳ, (ζⁿ − 1)/n · ωʳ/(ζ − ωʳ).
-fn sparse(g: &Group, zeta: E) -> Vec<E> {
+fn sparse<E: Extension>(g: &Group, zeta: E) -> Vec<E> {
     let omega = F::two_adic_generator(g.log_height as usize);
     let scale = vanishing(g.log_height, zeta) * F::from_u64(1 << g.log_height).inverse();
     let lagrange = |r: &u32| {
@@ -210,7 +219,7 @@ fn sparse(g: &Group, zeta: E) -> Vec<E> {
 }
 
 /// Lookups balance, copies agree, equations hold.
-fn terminals(
+fn terminals<E: Extension>(
     air: &Air,
     values: &[E],
     monos: &[E],
@@ -235,7 +244,13 @@ fn terminals(
 }
 
 /// What an equation's left side comes to.
-pub(crate) fn equation(e: &Equation, values: &[E], monos: &[E], point: &[E], publics: &Publics) -> E {
+pub(crate) fn equation<E: Extension>(
+    e: &Equation,
+    values: &[E],
+    monos: &[E],
+    point: &[E],
+    publics: &Publics,
+) -> E {
     let term = |t: &crate::air::EquationTerm| {
         let operand = match &t.operand {
             Operand::Terminals(list) => list.iter().map(|i| values[*i as usize]).product(),
@@ -249,7 +264,7 @@ pub(crate) fn equation(e: &Equation, values: &[E], monos: &[E], point: &[E], pub
 }
 
 /// Σ monomial(e)·value(e) over the elements of a public tensor, by Horner along every loop: one product per element.
-fn public_fold(layout: &Seq, values: &[i64], point: &[E]) -> E {
+fn public_fold<E: Extension>(layout: &Seq, values: &[i64], point: &[E]) -> E {
     let mono = |exponents: &[i64]| -> E {
         let power = |(x, e): (&E, &i64)| {
             let base = if *e < 0 { x.try_inverse().unwrap_or_default() } else { *x };
@@ -260,7 +275,7 @@ fn public_fold(layout: &Seq, values: &[i64], point: &[E]) -> E {
     let mut rest = values;
     let mut sum = E::ZERO;
     for r in &layout.runs {
-        let steps: Vec<Step> = r
+        let steps: Vec<Step<E>> = r
             .loops
             .iter()
             .map(|(n, d)| Step { count: *n as usize, flag: d[0], factor: mono(&d[1..]) })
@@ -274,14 +289,14 @@ fn public_fold(layout: &Seq, values: &[i64], point: &[E]) -> E {
 }
 
 /// A loop of a layout: its turns, the step of the flag, the monomial by which a turn is multiplied.
-struct Step {
+struct Step<E> {
     count: usize,
     flag: i64,
     factor: E,
 }
 
 /// A loop nest relative to its first element, the outermost loop last; elements whose flag is 0 take no part.
-fn nest(loops: &[Step], flag: i64, values: &[i64]) -> E {
+fn nest<E: Extension>(loops: &[Step<E>], flag: i64, values: &[i64]) -> E {
     match loops {
         [] => values.first().filter(|_| flag != 0).map_or(E::ZERO, |v| E::from(signed(*v))),
         [s] if s.flag == 0 && flag != 0 => {
@@ -300,7 +315,7 @@ fn nest(loops: &[Step], flag: i64, values: &[i64]) -> E {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::p3::Sponge;
+    use crate::p3::{Quadratic as E, Sponge};
     use proptest::prelude::*;
 
     proptest! {
@@ -309,7 +324,7 @@ mod tests {
             let layout: Vec<i64> = v.iter().flat_map(|x| [x.0, x.1, x.2]).collect();
             let values: Vec<i64> = v.iter().map(|x| x.3).collect();
             let mut sponge = Sponge::new(b"test");
-            let point = [sponge.draw(), sponge.draw()];
+            let point: [E; 2] = [sponge.draw(), sponge.draw()];
             let expected: E = v
                 .iter()
                 .map(|x| point[0].exp_u64(x.1 as u64) * point[1].exp_u64(x.2 as u64) * signed(x.0 * x.3))

@@ -1,8 +1,5 @@
 //! The proving backend, and the files of keys and proofs. The one module that names a backend.
 //!
-//! The backend is there twice, with challenges of degree two and of degree three over the field. Degree two is faster and is
-//! taken where it reaches the security that is asked for; a key says which it is of.
-//!
 //! Files: `model.pk` and `model.vk` are the backend's containers with the section `metadata` added, so that a verifier can
 //! say what was proven; a `.proof` is the backend's with `publics` (the statement) and `used` (how many inferences of the
 //! batch were asked for; the rest is padding, which is the prover's word and part of no proof).
@@ -16,59 +13,10 @@ use crate::show::program::Prediction;
 use serde::Serialize;
 use std::path::Path;
 use tessera_api::{
-    Backend, Bytes, Container, Digest, FileError, FileKind, Program, Publics, SetupError, Shape, Target,
-    Timings, Trace, Verified,
+    Backend, Bytes, Container, Digest, FileError, FileKind, Program, Publics, Shape, Target, Timings, Trace,
+    Verified,
 };
-use tessera_plonky3 as two;
-use tessera_plonky3_cubic as three;
-
-/// Something of the backend, by the degree of its challenges.
-pub enum Degree<A, B> {
-    /// The quadratic extension.
-    Two(A),
-    /// The cubic extension.
-    Three(B),
-}
-
-/// The same expression for either degree.
-macro_rules! either {
-    ($d:expr, $x:ident => $e:expr) => {
-        match $d {
-            Degree::Two($x) => $e,
-            Degree::Three($x) => $e,
-        }
-    };
-}
-
-/// One of the two backends, at a level of security.
-macro_rules! backend {
-    ($of:ident, $security:expr) => {{
-        let regime = match $security.regime {
-            Regime::Proven => $of::Regime::Proven,
-            Regime::Conjectured => $of::Regime::Conjectured,
-        };
-        let target = $of::SecurityTarget { bits: $security.bits, regime, ..Default::default() };
-        $of::Plonky3 { target }
-    }};
-}
-
-/// What a verifying key of either degree offers.
-macro_rules! offer {
-    ($vk:expr) => {{
-        let r = $vk.security_report();
-        let degree = $vk.security.extension;
-        Offer { bits: r.bits, regime: r.regime, limited_by: r.limited_by, degree, terms: r.terms }
-    }};
-}
-
-/// A proof of either degree.
-pub type Proof = Degree<two::Proof, three::Proof>;
-
-/// The degree that a key in this file is of.
-fn degree(c: &Container) -> Result<u8, FileError> {
-    // parameters are of one form whatever the degree
-    Ok(c.get::<two::VerifyingKey>("key")?.security.extension)
-}
+use tessera_plonky3::{Plonky3, Proof, SecurityTarget, keys};
 
 /// What a user asks for.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +43,17 @@ pub struct Offer {
 }
 
 impl Offer {
+    fn of(vk: &tessera_plonky3::VerifyingKey) -> Offer {
+        let r = vk.security_report();
+        Offer {
+            bits: r.bits,
+            regime: r.regime,
+            limited_by: r.limited_by,
+            degree: vk.air.degree,
+            terms: r.terms,
+        }
+    }
+
     /// For people.
     pub fn text(&self) -> String {
         format!("{:.1} bits of security ({} regime), limited by {}", self.bits, self.regime, self.limited_by)
@@ -118,20 +77,18 @@ pub fn keys(model: &Model, security: Security) -> Result<Keys> {
         c.put("metadata", &model.metadata);
         c
     };
-    let keys = match backend!(two, security).setup(program) {
-        Ok(keys) => Degree::Two(keys),
-        // parameters are chosen before any work is done
-        Err(SetupError::Unsupported { .. }) => Degree::Three(backend!(three, security).setup(program)?),
-        Err(e) => return Err(e.into()),
+    let regime = match security.regime {
+        Regime::Proven => tessera_plonky3::Regime::Proven,
+        Regime::Conjectured => tessera_plonky3::Regime::Conjectured,
     };
-    Ok(either!(keys, k => {
-        Keys { proving: file(k.0.to_container()), verifying: file(k.1.to_container()), offer: offer!(k.1) }
-    }))
+    let target = SecurityTarget { bits: security.bits, regime, ..Default::default() };
+    let (pk, vk) = Plonky3 { target }.setup(program)?;
+    Ok(Keys { proving: file(pk.to_container()), verifying: file(vk.to_container()), offer: Offer::of(&vk) })
 }
 
 /// What a proof of this Program will cost, by the backend's prices.
 pub fn predict(program: &Program) -> Prediction {
-    let backend = &two::PLONKY3;
+    let backend = &tessera_plonky3::PLONKY3;
     let cost = backend.cost(&Shape::of(program));
     let prices = backend.prices();
     Prediction {
@@ -144,7 +101,7 @@ pub fn predict(program: &Program) -> Prediction {
 
 /// A proving key that was read.
 pub struct ProvingKey {
-    key: Degree<two::ProvingKey, three::ProvingKey>,
+    key: tessera_plonky3::ProvingKey,
 }
 
 impl ProvingKey {
@@ -164,26 +121,12 @@ impl ProvingKey {
         c.check_parent(model.digest()).map_err(|e| {
             Failure::from(e).help("make the keys of this model with: tessera setup MODEL.tess")
         })?;
-        let program = model.program.clone();
-        let key = match degree(&c)? {
-            3 => Degree::Three(three::ProvingKey::from_container(&c, program)?),
-            _ => Degree::Two(two::ProvingKey::from_container(&c, program)?),
-        };
-        Ok(ProvingKey { key })
+        Ok(ProvingKey { key: tessera_plonky3::ProvingKey::from_container(&c, model.program.clone())? })
     }
 
     /// Proves a trace.
     pub fn prove(&self, trace: Trace) -> Result<(Proof, Timings)> {
-        Ok(match &self.key {
-            Degree::Two(key) => {
-                let (proof, timings) = two::Plonky3::default().prove(key, trace)?;
-                (Degree::Two(proof), timings)
-            }
-            Degree::Three(key) => {
-                let (proof, timings) = three::Plonky3::default().prove(key, trace)?;
-                (Degree::Three(proof), timings)
-            }
-        })
+        Ok(Plonky3::default().prove(&self.key, trace)?)
     }
 
     /// How long a proof will take, in seconds.
@@ -192,13 +135,13 @@ impl ProvingKey {
     }
 
     fn digest(&self) -> Digest {
-        either!(&self.key, key => key.digest)
+        self.key.digest
     }
 }
 
 /// A verifying key that was read.
 pub struct VerifyingKey {
-    key: Degree<two::VerifyingKey, three::VerifyingKey>,
+    key: tessera_plonky3::VerifyingKey,
     /// About the model.
     pub metadata: Metadata,
 }
@@ -213,33 +156,30 @@ impl VerifyingKey {
     /// Reads a key's bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<VerifyingKey> {
         let c = Container::from_bytes(bytes, FileKind::VerifyingKey)?;
-        let key = match degree(&c)? {
-            3 => Degree::Three(three::VerifyingKey::from_container(&c)?),
-            _ => Degree::Two(two::VerifyingKey::from_container(&c)?),
-        };
+        let key = tessera_plonky3::VerifyingKey::from_container(&c)?;
         let metadata: Metadata = c.get("metadata")?;
-        metadata.check(either!(&key, key => key.statement()))?;
+        metadata.check(key.statement())?;
         Ok(VerifyingKey { key, metadata })
     }
 
     /// Its own digest, which its proofs name.
     pub fn digest(&self) -> Digest {
-        either!(&self.key, key => key.digest())
+        self.key.digest()
     }
 
     /// What its proofs are worth.
     pub fn offer(&self) -> Offer {
-        either!(&self.key, key => offer!(key))
+        Offer::of(&self.key)
     }
 
     /// Digest of the Program it is for.
     pub fn program(&self) -> Digest {
-        either!(&self.key, key => key.program)
+        self.key.program
     }
 
     /// The commitment to weights that are their owner's.
     pub fn weights(&self) -> Option<Digest> {
-        either!(&self.key, key => key.model.as_ref().map(tessera_api::container::digest_of))
+        self.key.model.as_ref().map(tessera_api::container::digest_of)
     }
 
     /// Errs unless the key is what [`keys`] makes of this model, or of a model of this architecture.
@@ -255,11 +195,7 @@ impl VerifyingKey {
         if self.metadata != model.metadata {
             return Err(wrong("other names, shapes or scales in the key".into()));
         }
-        match &self.key {
-            Degree::Two(key) => two::keys::audit(&model.program, key),
-            Degree::Three(key) => three::keys::audit(&model.program, key),
-        }
-        .map_err(wrong)
+        keys::audit(&model.program, &self.key).map_err(wrong)
     }
 
     /// Checks a proof.
@@ -267,15 +203,7 @@ impl VerifyingKey {
     /// # Correctness
     /// Exit code 0 of `tessera verify` rests on this call and on nothing else.
     pub fn verify(&self, proof: &ProofFile) -> Result<Verified> {
-        match (&self.key, &proof.proof) {
-            (Degree::Two(key), Degree::Two(p)) => {
-                Ok(two::Plonky3::default().verify(key, &proof.publics, p)?)
-            }
-            (Degree::Three(key), Degree::Three(p)) => {
-                Ok(three::Plonky3::default().verify(key, &proof.publics, p)?)
-            }
-            _ => Err(Failure::rejected("this proof has challenges of another degree than the key")),
-        }
+        Ok(Plonky3::default().verify(&self.key, &proof.publics, &proof.proof)?)
     }
 }
 
@@ -292,7 +220,7 @@ pub struct ProofFile {
 impl ProofFile {
     /// The file's bytes.
     pub fn to_bytes(&self, key: &ProvingKey) -> Vec<u8> {
-        let mut c = either!(&self.proof, proof => proof.to_container(key.digest()));
+        let mut c = self.proof.to_container(key.digest());
         c.put("publics", &self.publics);
         c.put("used", &self.used);
         c.to_bytes()
@@ -306,11 +234,7 @@ impl ProofFile {
     /// Reads a file's bytes.
     pub fn from_bytes(bytes: &[u8], key: &VerifyingKey) -> Result<ProofFile> {
         let c = Container::from_bytes(bytes, FileKind::Proof)?;
-        let proof = match &key.key {
-            Degree::Two(key) => two::Proof::from_container(&c, key).map(Degree::Two),
-            Degree::Three(key) => three::Proof::from_container(&c, key).map(Degree::Three),
-        };
-        let proof = proof.map_err(|e| match e {
+        let proof = Proof::from_container(&c, &key.key).map_err(|e| match e {
             FileError::Parent { expected, found, .. } => {
                 Failure::rejected("this proof was made for another verifying key")
                     .expected(format!("a proof for key {expected}, of {}", key.metadata.name))

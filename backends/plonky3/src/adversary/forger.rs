@@ -9,7 +9,7 @@ use crate::air::{Air, Equation, EquationTerm, Operand};
 use crate::columns::Columns;
 use crate::keys::Proof;
 use crate::p3::{
-    Commitment, DEGREE, E, F, Field, Mat, PrimeCharacteristicRing, PrimeField64, combine, extend,
+    Commitment, Extension, F, Field, Mat, PrimeCharacteristicRing, PrimeField64, commit_extended, extend,
     signed,
 };
 use crate::transcript::{Message, Skew};
@@ -152,9 +152,9 @@ impl Forger {
     }
 
     /// What is added to an extension element: to one of its coordinates.
-    fn extension(&self) -> E {
-        let k = (self.forgery.by % DEGREE as u64) as usize;
-        combine(std::array::from_fn(|i| if i == k { self.base().into() } else { E::ZERO }))
+    fn extension<E: Extension>(&self) -> E {
+        let k = (self.forgery.by % E::DEGREE as u64) as usize;
+        E::from_basis_coefficients_fn(|i| if i == k { self.base() } else { F::ZERO })
     }
 
     /// Which list, and where in it, if all lists of these lengths stand one after the other.
@@ -177,8 +177,8 @@ impl Forger {
         Some(all.swap_remove(i))
     }
 
-    fn element<'a>(&mut self, all: impl Iterator<Item = &'a mut E>) {
-        let by = self.extension();
+    fn element<'a, E: Extension>(&mut self, all: impl Iterator<Item = &'a mut E>) {
+        let by: E = self.extension();
         if let Some(x) = self.pick(all) {
             *x += by;
         }
@@ -208,7 +208,7 @@ impl Forger {
     }
 
     /// Makes some list of the proof longer or shorter.
-    fn length(&mut self, p: &mut Proof) {
+    fn length<E: Extension>(&mut self, p: &mut Proof<E>) {
         let grow = self.forgery.by.is_multiple_of(2);
         const LISTS: usize = 19;
         let list = self.forgery.pick % LISTS;
@@ -256,7 +256,7 @@ impl Forger {
     }
 
     /// Exchanges two entries of a list that are not equal.
-    fn swap(&mut self, p: &mut Proof) {
+    fn swap<E: Extension>(&mut self, p: &mut Proof<E>) {
         const LISTS: usize = 6;
         let (list, first) = (self.forgery.pick % LISTS, self.forgery.by as usize);
         let changed = match list {
@@ -278,7 +278,7 @@ impl Forger {
     }
 
     /// See [`Kind::Balanced`].
-    fn balance(&mut self, values: &mut [E], c: &Claims) {
+    fn balance<E: Extension>(&mut self, values: &mut [E], c: &Claims<E>) {
         let mut uses = vec![0; values.len()];
         for t in exposed(c.air) {
             uses[t as usize] += 1;
@@ -312,14 +312,14 @@ impl Forger {
         for e in &c.air.equations {
             pairs.extend(alone(e).windows(2).map(|w| [w[0], w[1]]));
         }
-        let by = self.extension();
+        let by: E = self.extension();
         if let Some([(a, fa), (b, fb)]) = self.pick(pairs.iter_mut()) {
             values[*a as usize] += by;
             values[*b as usize] -= by * *fa * fb.inverse();
         }
     }
 
-    fn messages(proof: &Proof) -> usize {
+    fn messages<E: Extension>(proof: &Proof<E>) -> usize {
         // the last commitment is that of the quotients
         proof.commitments.len().saturating_sub(1)
     }
@@ -358,7 +358,7 @@ fn exchange<T>(v: &mut [T], first: usize, equal: impl Fn(&T, &T) -> bool) -> boo
     true
 }
 
-impl Tamper for Forger {
+impl<E: Extension> Tamper<E> for Forger {
     fn transcript(&mut self) -> Option<Skew> {
         const ALL: [Message; 7] = [
             Message::Key,
@@ -415,7 +415,7 @@ impl Tamper for Forger {
         {
             drawn.witness[g].values[cell] += self.base();
             let columns = drawn.witness.iter().filter(|m| m.width > 0).cloned().map(extend).collect();
-            *drawn.data = drawn.key.scheme.commit_extended(columns).map(|c| c.1);
+            *drawn.data = commit_extended(columns).map(|c| c.1);
         }
     }
 
@@ -423,7 +423,7 @@ impl Tamper for Forger {
         let number = self.seen[1];
         self.seen[1] += 1;
         if self.is(Kind::Refold) && self.forgery.pick % 3 == number {
-            let by = self.extension();
+            let by: E = self.extension();
             layer.iter_mut().for_each(|x| *x += by);
             self.hit = Some((number, 0));
         }
@@ -433,28 +433,28 @@ impl Tamper for Forger {
         // one list after the other, so the first that is long enough is taken
         if self.is(Kind::Copied) && self.hit.is_none() && !values.is_empty() {
             let i = self.forgery.pick % values.len();
-            values[i] += self.extension();
+            values[i] += self.extension::<E>();
             self.hit = Some((copy, i));
         }
     }
 
-    fn round2(&mut self, groups: &mut [Columns]) {
+    fn round2(&mut self, groups: &mut [Columns<E>]) {
         if self.is(Kind::Round2)
             && let Some((g, cell)) = self.locate(groups.iter().map(|g| g.values.len()))
         {
-            groups[g].values[cell] += self.extension();
+            groups[g].values[cell] += self.extension::<E>();
         }
     }
 
-    fn round3(&mut self, groups: &mut [Columns]) {
+    fn round3(&mut self, groups: &mut [Columns<E>]) {
         if self.is(Kind::Round3)
             && let Some((g, cell)) = self.locate(groups.iter().map(|g| g.values.len()))
         {
-            groups[g].values[cell] += self.extension();
+            groups[g].values[cell] += self.extension::<E>();
         }
     }
 
-    fn terminals(&mut self, values: &mut [E], claims: &Claims) {
+    fn terminals(&mut self, values: &mut [E], claims: &Claims<E>) {
         match self.forgery.kind {
             Kind::Terminal => self.element(values.iter_mut()),
             Kind::Balanced => self.balance(values, claims),
@@ -466,11 +466,11 @@ impl Tamper for Forger {
         if self.is(Kind::Quotient)
             && let Some((g, cell)) = self.locate(groups.iter().map(Vec::len))
         {
-            groups[g][cell] += self.extension();
+            groups[g][cell] += self.extension::<E>();
         }
     }
 
-    fn proof(&mut self, p: &mut Proof) {
+    fn proof(&mut self, p: &mut Proof<E>) {
         let fri = &mut p.fri;
         match self.forgery.kind {
             Kind::Commitment => {

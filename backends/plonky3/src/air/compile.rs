@@ -80,6 +80,7 @@ struct CopyPlan {
 type Written = (Air, Vec<Copy>, Vec<Vec<Vec<bool>>>);
 
 struct Compiler<'a> {
+    degree: u8,
     program: &'a Program,
     /// Reshaped.
     tables: &'a [Table],
@@ -98,6 +99,7 @@ pub fn compile(program: &Program, limits: Limits) -> Result<Compiled, SetupError
     program.validate()?;
     let Reshaped { tables, lanes, factors, mut walks } = reshape(program, limits)?;
     let mut c = Compiler {
+        degree: limits.degree as u8,
         program,
         tables: &tables,
         lanes: &lanes,
@@ -481,6 +483,7 @@ impl Compiler<'_> {
             g.nodes.sort_by_key(|n| matches!(n, Node::Base { .. }));
         }
         let air = Air {
+            degree: self.degree,
             variables: program.variables.iter().map(|v| v.value).collect(),
             monos: monos.list,
             groups,

@@ -90,7 +90,9 @@ impl Spans<'_> {
 
     /// Of a monomial, by its exponents; variables with a value are none.
     fn monomial(&self, exponents: &[i64]) -> Span {
-        let of = |(v, e): (&Option<i64>, &i64)| if v.is_some() { (0, 0) } else { (i128::from(*e), i128::from(*e)) };
+        let of = |(v, e): (&Option<i64>, &i64)| {
+            if v.is_some() { (0, 0) } else { (i128::from(*e), i128::from(*e)) }
+        };
         Span(self.air.variables.iter().zip(exponents).map(of).collect())
     }
 
@@ -181,7 +183,8 @@ impl Spans<'_> {
         let run = |r: &tessera_api::Run| {
             let mut span = self.monomial(&r.start[1..]);
             for (count, step) in &r.loops {
-                span = span.times(&self.monomial(&step[1..]).up_to(*count as usize - usize::from(*count > 0)));
+                span =
+                    span.times(&self.monomial(&step[1..]).up_to(*count as usize - usize::from(*count > 0)));
             }
             span
         };
@@ -226,7 +229,7 @@ impl Air {
         for g in &self.groups {
             let nodes = g.nodes.iter().map(|n| n.constraints().0 + n.constraints().1);
             m.constraints += nodes.sum::<usize>() as u64;
-            let degree = crate::p3::DEGREE as u64;
+            let degree = u64::from(self.degree);
             let once = u64::from(g.fixed + g.model + g.witness) + degree * g.sums.len() as u64;
             // extension columns are opened at two points, the quotient has two chunks
             m.openings += once + 2 * degree * (u64::from(g.round2 + g.round3) + 1);

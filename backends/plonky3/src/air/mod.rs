@@ -23,7 +23,7 @@ pub mod symbol;
 pub mod validate;
 
 use self::symbol::{Exponents, Poly};
-use crate::p3::{DEGREE, E, PrimeCharacteristicRing};
+use crate::p3::Extension;
 use serde::{Deserialize, Serialize};
 use tessera_api::{Public, Seq};
 
@@ -33,6 +33,8 @@ pub const EXTRA_VARIABLES: u32 = 3;
 /// A whole compiled relation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Air {
+    /// Degree of the extension that challenges are drawn from: base columns of an extension column.
+    pub degree: u8,
     /// Values of the Program's fold variables, none for those that are drawn; α, β, η follow.
     pub variables: Vec<Option<i64>>,
     /// All monomials, exponents over `variables` and [`EXTRA_VARIABLES`].
@@ -82,12 +84,12 @@ pub struct Group {
 }
 
 impl Group {
-    /// Base cells of a row.
-    pub fn base_width(&self) -> usize {
-        self.sums_at() + DEGREE * self.sums.len()
+    /// Base cells of a row, challenges being of this degree.
+    pub fn base_width(&self, degree: usize) -> usize {
+        self.sums_at() + degree * self.sums.len()
     }
     /// For each sum the weight of every summed column, given the monomials' values.
-    pub fn sum_weights(&self, monos: &[E]) -> Vec<Vec<E>> {
+    pub fn sum_weights<E: Extension>(&self, monos: &[E]) -> Vec<Vec<E>> {
         let weights = |d: &Dot| {
             let mut w = E::zero_vec(self.summed as usize);
             d.cells.iter().for_each(|(c, p)| w[*c as usize] = p.value(monos));

@@ -21,13 +21,16 @@ use tessera_api::{
 pub struct Limits {
     /// Tables are widened while they are taller than this power of two,
     pub log_height: u8,
-    /// and their columns, extension columns counted twice, are no more than this afterwards.
+    /// and their columns, extension columns counted as often as they have coordinates, are no more than this afterwards.
     pub width: usize,
+    /// Coordinates of an extension column: the degree of the challenges.
+    pub degree: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits { log_height: 12, width: 160 }
+impl Limits {
+    /// Those of keys, with challenges of this degree.
+    pub fn of(degree: usize) -> Limits {
+        Limits { log_height: 12, width: 160, degree }
     }
 }
 
@@ -63,9 +66,9 @@ pub struct Reshaped {
 }
 
 /// Base columns a table will have in all rounds.
-fn width(t: &Table) -> usize {
+fn width(t: &Table, degree: usize) -> usize {
     let fractions = t.lookups.len() + t.provides.len();
-    t.fixed.len() + t.witness.len() + crate::p3::DEGREE * fractions.div_ceil(2)
+    t.fixed.len() + t.witness.len() + degree * fractions.div_ceil(2)
 }
 
 /// Widens what gains by it.
@@ -77,7 +80,7 @@ pub fn reshape(program: &Program, limits: Limits) -> Result<Reshaped, ProgramErr
         walks: BTreeMap::new(),
     };
     for (i, t) in program.tables.iter().enumerate() {
-        let most = limits.log_factor(t.log_height, width(t));
+        let most = limits.log_factor(t.log_height, width(t, limits.degree));
         let folds: Vec<usize> =
             (0..program.folds.len()).filter(|f| program.folds[*f].table as usize == i).collect();
         let log = if most == 0 || folds.is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! Invariants: coefficients are balanced residues, |c| ≤ (p−1)/2; a monomial stands once in a table; exponents may be
 //! negative (ratios of challenges), so a value exists where no challenge is zero.
-use crate::p3::{E, F, Field, PrimeCharacteristicRing, PrimeField64, signed};
+use crate::p3::{Extension, F, PrimeCharacteristicRing, PrimeField64, signed};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -41,7 +41,7 @@ impl Poly {
         }
     }
     /// The value, given the monomials' values.
-    pub fn value(&self, monos: &[E]) -> E {
+    pub fn value<E: Extension>(&self, monos: &[E]) -> E {
         self.0.iter().map(|(c, m)| monos[*m as usize] * signed(*c)).sum()
     }
 }
@@ -68,7 +68,7 @@ impl Monomials {
 }
 
 /// The values of all monomials at a point.
-pub fn evaluate(monos: &[Exponents], point: &[E]) -> Vec<E> {
+pub fn evaluate<E: Extension>(monos: &[Exponents], point: &[E]) -> Vec<E> {
     let inverse: Vec<E> = point.iter().map(|x| x.try_inverse().unwrap_or(E::ZERO)).collect();
     let mut powers: Vec<HashMap<i64, E>> = vec![HashMap::new(); point.len()];
     monos

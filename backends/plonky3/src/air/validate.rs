@@ -4,7 +4,7 @@
 //! allocate beyond the bytes that were read.
 use super::symbol::is_balanced;
 use super::{Air, Dot, EXTRA_VARIABLES, Factor, Group, Node, Operand, Poly};
-use crate::p3::{F, PrimeField64};
+use crate::p3::{DEGREES, F, PrimeField64};
 
 const MAX_LOG_HEIGHT: u8 = 26;
 const MAX_WIDTH: usize = 1 << 16;
@@ -24,6 +24,7 @@ fn below(what: &str, index: u32, bound: usize) -> Check {
 impl Air {
     /// Every index, width and degree.
     pub fn validate(&self) -> Check {
+        ensure(DEGREES.contains(&self.degree.into()), || format!("challenges of degree {}", self.degree))?;
         let dim = self.variables.len().saturating_add(EXTRA_VARIABLES as usize);
         let possible = |v: &Option<i64>| v.is_none_or(|x| (2..=1 << 62).contains(&x));
         ensure(self.variables.iter().all(possible), || "a variable has an impossible value".into())?;
@@ -69,7 +70,9 @@ impl Air {
             }
         }
         // a multiplicity is a residue: no tuple can be looked up p times
-        ensure(self.measure().fractions < F::ORDER_U64, || "more lookups than multiplicities can count".into())
+        ensure(self.measure().fractions < F::ORDER_U64, || {
+            "more lookups than multiplicities can count".into()
+        })
     }
 
     fn poly(&self, p: &Poly) -> Check {
@@ -95,7 +98,7 @@ impl Air {
             g.model,
             g.witness,
             g.summed,
-            (crate::p3::DEGREE * g.sums.len().min(MAX_WIDTH)) as u32,
+            (usize::from(self.degree) * g.sums.len().min(MAX_WIDTH)) as u32,
             g.round2,
             g.round3,
         ]
@@ -113,7 +116,7 @@ impl Air {
             ensure(s.constant.0.is_empty(), || "a sum of fixed columns has a constant".into())?;
             self.dot(s, g.summed as usize)?;
         }
-        let (width, extension) = (g.base_width(), (g.round2 + g.round3) as usize);
+        let (width, extension) = (g.base_width(self.degree.into()), (g.round2 + g.round3) as usize);
         let terminals = self.terminals as usize;
         for n in &g.nodes {
             match n {

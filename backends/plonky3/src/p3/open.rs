@@ -9,7 +9,7 @@
 //! p3's: matrices in order of commitment, for each height a running count of (column, point) pairs.
 use super::dot::{Constant, MOST, Sum};
 use super::{
-    BasedVectorSpace, ColumnMmcs, Committed, DEGREE, E, F, Field, FriProof, LOG_BLOWUP, Mat, Opened, PE, PF,
+    ColumnMmcs, Committed, Extension, F, Field, FriProof, LOG_BLOWUP, Mat, Opened, PE, PF,
     PackedFieldExtension, PackedValue, PrimeCharacteristicRing, Sponge, invert_all,
 };
 use crate::eval::{Arithmetic, Packed, Single, Weights};
@@ -37,16 +37,16 @@ const TILE: usize = 8;
 const _: () = assert!(SUMMED_BLOCK <= MOST);
 
 /// A commitment's data and the points at which each of its matrices is opened: one or two.
-pub type Request<'a> = (&'a Committed, Vec<Vec<E>>);
+pub type Request<'a, E> = (&'a Committed, Vec<Vec<E>>);
 
 /// Opens every matrix at its points.
-pub fn open(
+pub fn open<E: Extension>(
     mmcs: &ColumnMmcs,
-    fri: &FriParameters<super::FriMmcs>,
-    requests: Vec<Request>,
+    fri: &FriParameters<super::FriMmcs<E>>,
+    requests: Vec<Request<E>>,
     sponge: &mut Sponge,
     folded: &mut dyn FnMut(&mut [E]),
-) -> Result<(Opened, FriProof), String> {
+) -> Result<(Opened<E>, FriProof<E>), String> {
     let matrices: Vec<(Vec<&Mat>, &Vec<Vec<E>>)> =
         requests.iter().map(|(data, points)| (mmcs.get_matrices(data), points)).collect();
     let heights = matrices.iter().flat_map(|m| &m.0).map(|m| m.values.len() / m.width);
@@ -70,7 +70,7 @@ pub fn open(
         all.and_then(|(_, d)| d.get(..height)).ok_or_else(|| "a point without distances".to_string())
     };
 
-    let mut opened: Opened = vec![];
+    let mut opened: Opened<E> = vec![];
     for (all, points) in &matrices {
         let mut round = vec![];
         for (m, points) in all.iter().zip(*points) {
@@ -87,7 +87,7 @@ pub fn open(
     transcript.claimed_openings(&opened);
     let (alpha, batch_pow) = transcript.batch_phase();
 
-    let mut sums: BTreeMap<usize, Reduction> = BTreeMap::new();
+    let mut sums: BTreeMap<usize, Reduction<E>> = BTreeMap::new();
     for ((all, points), values) in matrices.iter().zip(&opened) {
         for ((m, points), values) in all.iter().zip(*points).zip(values) {
             let height = m.values.len() / m.width;
@@ -119,12 +119,12 @@ pub fn open(
 }
 
 /// p3's folding, with somebody who sees the layers before they are committed.
-struct Folding<'a> {
+struct Folding<'a, E> {
     p3: TwoAdicFriFoldingForMmcs<F, ColumnMmcs>,
     folded: RefCell<&'a mut dyn FnMut(&mut [E])>,
 }
 
-impl FriFoldingStrategy<F, E> for Folding<'_> {
+impl<E: Extension> FriFoldingStrategy<F, E> for Folding<'_, E> {
     type InputProof = <TwoAdicFriFoldingForMmcs<F, ColumnMmcs> as FriFoldingStrategy<F, E>>::InputProof;
     type InputError = <TwoAdicFriFoldingForMmcs<F, ColumnMmcs> as FriFoldingStrategy<F, E>>::InputError;
 
@@ -151,9 +151,9 @@ impl FriFoldingStrategy<F, E> for Folding<'_> {
 }
 
 /// An ordered form of a point.
-fn key(z: E) -> Vec<u64> {
+fn key<E: Extension>(z: E) -> Vec<u64> {
     use super::PrimeField64;
-    super::coordinates(z).map(|c| c.as_canonical_u64()).to_vec()
+    super::coordinates(&z).iter().map(|c| c.as_canonical_u64()).collect()
 }
 
 /// The coset of the tallest extension in bit-reversed order; prefixes are the smaller ones.
@@ -165,14 +165,14 @@ fn coset(height: usize) -> Vec<F> {
 }
 
 /// 1/(z − x) for every x.
-fn inverse_distances(z: E, coset: &[F]) -> Vec<E> {
+fn inverse_distances<E: Extension>(z: E, coset: &[F]) -> Vec<E> {
     let mut out = E::zero_vec(coset.len());
     out.par_chunks_mut(BLOCK).zip(coset.par_chunks(BLOCK)).for_each(|(out, xs)| {
         let mut scratch = vec![];
         let whole = xs.len() / PF::WIDTH * PF::WIDTH;
-        let mut packed: Vec<PE> =
-            xs[..whole].chunks_exact(PF::WIDTH).map(|x| PE::from(z) - PF::from_fn(|l| x[l])).collect();
-        invert_all(&mut packed, &mut scratch);
+        let mut packed: Vec<PE<E>> =
+            xs[..whole].chunks_exact(PF::WIDTH).map(|x| PE::<E>::from(z) - PF::from_fn(|l| x[l])).collect();
+        invert_all::<E>(&mut packed, &mut scratch);
         for (out, x) in out.chunks_exact_mut(PF::WIDTH).zip(&packed) {
             x.to_ext_slice(out);
         }
@@ -194,19 +194,19 @@ fn strip(cells: &[F]) -> PF {
 
 /// The values of a matrix's columns at points, by barycentric interpolation over its first `low` rows:
 /// f(z) = (zⁿ − gⁿ)/(n·gⁿ) · Σ x·f(x)/(z − x) over the coset gH of n points.
-fn values(m: &Mat, low: usize, at: &[(E, &[E])], coset: &[F]) -> Vec<Vec<E>> {
+fn values<E: Extension>(m: &Mat, low: usize, at: &[(E, &[E])], coset: &[F]) -> Vec<Vec<E>> {
     let width = m.width;
     let strips = width.div_ceil(PF::WIDTH);
-    let zero = || vec![[PF::ZERO; DEGREE]; strips * at.len()];
+    let zero = || vec![E::array(|_| PF::ZERO); strips * at.len()];
     let sums = m.values[..low * width]
         .par_chunks(SUMMED_BLOCK * width)
         .enumerate()
         .map(|(b, rows)| {
-            let mut sums = vec![Sum::default(); strips * at.len()];
+            let mut sums = vec![Sum::<E>::default(); strips * at.len()];
             let here = b * SUMMED_BLOCK..b * SUMMED_BLOCK + rows.len() / width;
             let weigh = |(x, d): (&F, &E)| Constant::from(*d * *x);
             let weigh = |d: &[E]| coset[here.clone()].iter().zip(&d[here.clone()]).map(weigh).collect();
-            let weights: Vec<Vec<Constant>> = at.iter().map(|(_, d)| weigh(d)).collect();
+            let weights: Vec<Vec<Constant<E>>> = at.iter().map(|(_, d)| weigh(d)).collect();
             // few rows at a time, so that memory is read in order
             for (t, rows) in rows.chunks(TILE * width).enumerate() {
                 for (weights, sums) in weights.iter().zip(sums.chunks_exact_mut(strips)) {
@@ -218,10 +218,11 @@ fn values(m: &Mat, low: usize, at: &[(E, &[E])], coset: &[F]) -> Vec<Vec<E>> {
                     }
                 }
             }
-            sums.into_iter().map(Sum::total).collect()
+            sums.into_iter().map(Sum::total).collect::<Vec<E::Array<PF>>>()
         })
         .reduce(zero, |mut a, b| {
-            a.iter_mut().flatten().zip(b.iter().flatten()).for_each(|(a, b)| *a += *b);
+            let both = a.iter_mut().zip(&b).flat_map(|(a, b)| a.as_mut().iter_mut().zip(b.as_ref()));
+            both.for_each(|(a, b)| *a += *b);
             a
         });
     let n = F::from_usize(low);
@@ -232,7 +233,7 @@ fn values(m: &Mat, low: usize, at: &[(E, &[E])], coset: &[F]) -> Vec<Vec<E>> {
             let scale = (z.exp_u64(low as u64) - shift) * (n * shift).inverse();
             let column = |c: usize| {
                 let sum = &sums[k * strips + c / PF::WIDTH];
-                E::from_basis_coefficients_fn(|i| sum[i].as_slice()[c % PF::WIDTH]) * scale
+                E::from_basis_coefficients_fn(|i| sum.as_ref()[i].as_slice()[c % PF::WIDTH]) * scale
             };
             (0..width).map(column).collect()
         })
@@ -240,29 +241,34 @@ fn values(m: &Mat, low: usize, at: &[(E, &[E])], coset: &[F]) -> Vec<Vec<E>> {
 }
 
 /// What is known of one height: Σ α^k·(f(z) − f(x))/(z − x) over its (column, point) pairs.
-#[derive(Default)]
-struct Reduction<'a> {
+struct Reduction<'a, E: Extension> {
     /// Pairs so far.
     count: u64,
-    points: Vec<AtPoint>,
-    matrices: Vec<Reduced<'a>>,
+    points: Vec<AtPoint<E>>,
+    matrices: Vec<Reduced<'a, E>>,
 }
 
-struct AtPoint {
+impl<E: Extension> Default for Reduction<'_, E> {
+    fn default() -> Self {
+        Reduction { count: 0, points: vec![], matrices: vec![] }
+    }
+}
+
+struct AtPoint<E> {
     z: E,
     /// Σ α^k·f(z).
     value: E,
 }
 
-struct Reduced<'a> {
+struct Reduced<'a, E: Extension> {
     columns: Strips<'a>,
     /// α^k of the columns at the first point.
-    weights: Weights,
+    weights: Weights<E>,
     /// For each point of the matrix its index among the height's, and its factor relative to the first.
     points: Vec<(usize, E)>,
 }
 
-impl<'a> Reduction<'a> {
+impl<'a, E: Extension> Reduction<'a, E> {
     fn add(&mut self, m: &'a Mat, points: &[E], values: &[Vec<E>], alpha: E) {
         let first = alpha.exp_u64(self.count);
         let powers: Vec<E> = alpha.shifted_powers(first).take(m.width).collect();
@@ -287,26 +293,26 @@ impl<'a> Reduction<'a> {
 
     fn evaluate(&self, height: usize, distances: &[&[E]]) -> Vec<E> {
         let mut out = E::zero_vec(height);
-        let values: Vec<PE> = self.points.iter().map(|p| PE::from(p.value)).collect();
+        let values: Vec<PE<E>> = self.points.iter().map(|p| PE::<E>::from(p.value)).collect();
         let whole = height / PF::WIDTH * PF::WIDTH;
         let (packed, rest) = out.split_at_mut(whole);
         packed.par_chunks_mut(BLOCK).enumerate().for_each(|(b, out)| {
-            let mut at = vec![PE::ZERO; self.points.len()];
-            let mut rows: Vec<_> = self.matrices.iter().map(|r| r.columns.buffer::<Packed>()).collect();
+            let mut at = vec![PE::<E>::ZERO; self.points.len()];
+            let mut rows: Vec<_> = self.matrices.iter().map(|r| r.columns.buffer::<Packed<E>>()).collect();
             for (i, out) in out.chunks_exact_mut(PF::WIDTH).enumerate() {
                 let first = b * BLOCK + i * PF::WIDTH;
                 let positions: [usize; PF::WIDTH] = std::array::from_fn(|l| first + l);
                 at.copy_from_slice(&values);
                 for (r, row) in self.matrices.iter().zip(&mut rows) {
-                    r.columns.load::<Packed>(&positions, row);
-                    let sum = Packed::dot(&r.weights, row);
+                    r.columns.load::<Packed<E>>(&positions, row);
+                    let sum = Packed::<E>::dot(&r.weights, row);
                     for (k, (p, factor)) in r.points.iter().enumerate() {
                         at[*p] -= if k == 0 { sum } else { sum * *factor };
                     }
                 }
-                let mut total = PE::ZERO;
+                let mut total = PE::<E>::ZERO;
                 for (x, d) in at.iter().zip(distances) {
-                    total += *x * PE::from_ext_slice(&d[first..first + PF::WIDTH]);
+                    total += *x * PE::<E>::from_ext_slice(&d[first..first + PF::WIDTH]);
                 }
                 total.to_ext_slice(out);
             }
@@ -314,9 +320,9 @@ impl<'a> Reduction<'a> {
         for (position, out) in (whole..).zip(rest) {
             let mut at: Vec<E> = self.points.iter().map(|p| p.value).collect();
             for r in &self.matrices {
-                let mut row = r.columns.buffer::<Single>();
-                r.columns.load::<Single>(&[position], &mut row);
-                let sum = Single::dot(&r.weights, &row);
+                let mut row = r.columns.buffer::<Single<E>>();
+                r.columns.load::<Single<E>>(&[position], &mut row);
+                let sum = Single::<E>::dot(&r.weights, &row);
                 r.points.iter().for_each(|(p, factor)| at[*p] -= sum * *factor);
             }
             *out = at.iter().zip(distances).map(|(x, d)| *x * d[position]).sum();
@@ -327,7 +333,7 @@ impl<'a> Reduction<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FriConfig, Scheme, extend, next_point};
+    use super::super::{FriConfig, Quadratic, Scheme, commit_extended, extend, next_point};
     use super::*;
     use p3_commit::Pcs;
 
@@ -335,10 +341,14 @@ mod tests {
     #[test]
     fn opens_exactly_as_p3_does() {
         let config = FriConfig { queries: 5, query_pow: 3, commit_pow: 1, batch_pow: 2, log_arity: 3 };
-        let scheme = Scheme::new(&config);
+        type E = Quadratic;
+        let scheme = Scheme::<E>::new(&config);
         let mut random = Sponge::new(b"cells");
         let mut mat = |log: u8, width: usize| {
-            Mat::new((0..width << log).map(|_| super::super::coordinates(random.draw())[0]).collect(), width)
+            Mat::new(
+                (0..width << log).map(|_| super::super::coordinates(&random.draw::<E>())[0]).collect(),
+                width,
+            )
         };
         for shapes in [
             vec![vec![(4u8, 3)], vec![(4, 2)]],
@@ -346,12 +356,10 @@ mod tests {
         ] {
             let data: Vec<Committed> = shapes
                 .iter()
-                .map(|r| {
-                    scheme.commit_extended(r.iter().map(|(h, w)| extend(mat(*h, *w))).collect()).unwrap().1
-                })
+                .map(|r| commit_extended(r.iter().map(|(h, w)| extend(mat(*h, *w))).collect()).unwrap().1)
                 .collect();
             let zeta: E = Sponge::new(b"point").draw();
-            let requests = || -> Vec<Request> {
+            let requests = || -> Vec<Request<E>> {
                 let points = |i: usize, h: u8| match i {
                     1 => vec![zeta, next_point(h, zeta)],
                     _ => vec![zeta],
@@ -364,7 +372,7 @@ mod tests {
                 open(&scheme.mmcs, &scheme.fri, requests(), &mut Sponge::new(b"t"), &mut |_| {}).unwrap();
             let theirs =
                 scheme.pcs.open(requests().into_iter().map(Into::into).collect(), &mut Sponge::new(b"t"));
-            let bytes = |x: &(Opened, FriProof)| postcard::to_allocvec(x).unwrap();
+            let bytes = |x: &(Opened<E>, FriProof<E>)| postcard::to_allocvec(x).unwrap();
             assert_eq!(bytes(&ours), bytes(&theirs.unwrap()));
         }
     }

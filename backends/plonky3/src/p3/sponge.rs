@@ -2,7 +2,7 @@
 //!
 //! Invariants: what is absorbed between two draws has a length that the verifying key fixes; `grind` returns the smallest
 //! witness; a difficulty of zero leaves the state untouched and pins the witness to zero.
-use super::{Blake3, Commitment, E, F, PrimeCharacteristicRing, PrimeField64};
+use super::{Blake3, Commitment, Extension, F, PrimeCharacteristicRing, PrimeField64};
 use p3_challenger::{
     CanObserve, CanSample, CanSampleBits, FieldChallenger, GrindingChallenger, HashChallenger,
 };
@@ -23,7 +23,7 @@ impl Sponge {
         self.0.observe_slice(b);
     }
     /// Absorbs extension elements.
-    pub fn elements(&mut self, v: &[E]) {
+    pub fn elements<E: Extension>(&mut self, v: &[E]) {
         v.iter().for_each(|x| self.observe_algebra_element(*x));
     }
     /// Absorbs a commitment.
@@ -31,7 +31,7 @@ impl Sponge {
         self.observe(c.clone());
     }
     /// Draws an extension element.
-    pub fn draw(&mut self) -> E {
+    pub fn draw<E: Extension>(&mut self) -> E {
         self.sample_algebra_element()
     }
 }

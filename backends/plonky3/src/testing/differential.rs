@@ -5,7 +5,7 @@ use super::forgeries::runner;
 use super::random::{build, expanded, parts, tangle};
 use super::suite::quick;
 use super::*;
-use crate::p3::{E, F, Mat, signed};
+use crate::p3::{F, Mat, Quadratic, signed};
 use p3_air::{Air, AirBuilder, BaseAir, WindowAccess};
 use p3_blake3::Blake3;
 use p3_challenger::{HashChallenger, SerializingChallenger64};
@@ -59,17 +59,16 @@ fn apply(c: &mut Case, change: &Change) {
     }
 }
 
-#[test]
-fn the_checker_and_this_backend_agree() {
+fn the_checker_and_this_backend_agree<E: Extension>() {
     let (accepted, rejected) = (Count::new(0), Count::new(0));
     let cases = (parts(), prop::collection::vec(change(), 0..3));
     let result = runner(150).run(&cases, |(parts, changes)| {
         let mut c = build(&parts);
         changes.iter().for_each(|x| apply(&mut c, x));
         let expected = tessera_checker::check(&c.program, &c.trace).is_ok();
-        let (pk, vk) = quick().setup(&c.program).unwrap();
-        let (proof, _) = quick().prove(&pk, c.trace.clone()).unwrap();
-        let verdict = quick().verify(&vk, &c.trace.publics, &proof);
+        let (pk, vk) = quick::<E>().setup(&c.program).unwrap();
+        let (proof, _) = quick::<E>().prove(&pk, c.trace.clone()).unwrap();
+        let verdict = quick::<E>().verify(&vk, &c.trace.publics, &proof);
         prop_assert_eq!(verdict.is_ok(), expected, "{:?}", verdict);
         let n = if expected { &accepted } else { &rejected };
         n.set(n.get() + 1);
@@ -114,10 +113,10 @@ impl<B: AirBuilder<F = F>> Air<B> for Rows<'_> {
 type Compress = CompressionFunctionFromHasher<Blake3, 2, 32>;
 type Mmcs = MerkleTreeMmcs<F, u8, SerializingHasher<Blake3>, Compress, 2, 32>;
 type Challenger = SerializingChallenger64<F, HashChallenger<u8, Blake3, 32>>;
-type Pcs = TwoAdicFriPcs<F, Radix2DFTSmallBatch<F>, Mmcs, ExtensionMmcs<F, E, Mmcs>>;
+type Pcs = TwoAdicFriPcs<F, Radix2DFTSmallBatch<F>, Mmcs, ExtensionMmcs<F, Quadratic, Mmcs>>;
 
 /// p3's own hash, challenger and parameters: nothing of this crate's.
-fn uni_stark() -> StarkConfig<Pcs, E, Challenger> {
+fn uni_stark() -> StarkConfig<Pcs, Quadratic, Challenger> {
     let mmcs = Mmcs::new(SerializingHasher::new(Blake3 {}), Compress::new(Blake3 {}), 0);
     let fri = FriParameters {
         log_blowup: 1,
@@ -161,16 +160,15 @@ fn rows_alone(seed: u64) -> Case {
     c
 }
 
-#[test]
-fn uni_stark_and_this_backend_agree_on_row_constraints() {
+fn uni_stark_and_this_backend_agree_on_row_constraints<E: Extension>() {
     let (accepted, rejected) = (Count::new(0), Count::new(0));
     let cases = (0..1u64 << 32, prop::collection::vec(change(), 0..3));
     let result = runner(100).run(&cases, |(seed, changes)| {
         let mut c = rows_alone(seed);
         changes.iter().for_each(|x| apply(&mut c, x));
-        let (pk, vk) = quick().setup(&c.program).unwrap();
-        let (proof, _) = quick().prove(&pk, c.trace.clone()).unwrap();
-        let verdict = quick().verify(&vk, &c.trace.publics, &proof).is_ok();
+        let (pk, vk) = quick::<E>().setup(&c.program).unwrap();
+        let (proof, _) = quick::<E>().prove(&pk, c.trace.clone()).unwrap();
+        let verdict = quick::<E>().verify(&vk, &c.trace.publics, &proof).is_ok();
         prop_assert_eq!(verdict, uni_stark_accepts(&c), "p3-uni-stark");
         prop_assert_eq!(verdict, tessera_checker::check(&c.program, &c.trace).is_ok(), "the checker");
         let n = if verdict { &accepted } else { &rejected };
@@ -187,3 +185,5 @@ fn uni_stark_and_this_backend_agree_on_row_constraints() {
     }
     assert!(accepted.get() > 30 && rejected.get() > 30);
 }
+
+both!(the_checker_and_this_backend_agree, uni_stark_and_this_backend_agree_on_row_constraints);

@@ -2,10 +2,10 @@
 use super::suite::quick;
 use super::*;
 
-fn prove(c: &Case) -> Result<Verified, VerifyError> {
-    let (pk, vk) = quick().setup(&c.program).unwrap_or_else(|e| panic!("{}: {e}", c.name));
-    let (proof, _) = quick().prove(&pk, c.trace.clone()).unwrap_or_else(|e| panic!("{}: {e}", c.name));
-    quick().verify(&vk, &c.trace.publics, &proof)
+fn prove<E: Extension>(c: &Case) -> Result<Verified, VerifyError> {
+    let (pk, vk) = quick::<E>().setup(&c.program).unwrap_or_else(|e| panic!("{}: {e}", c.name));
+    let (proof, _) = quick::<E>().prove(&pk, c.trace.clone()).unwrap_or_else(|e| panic!("{}: {e}", c.name));
+    quick::<E>().verify(&vk, &c.trace.publics, &proof)
 }
 
 /// Σ over three segments of (Σ items)², and of products with another fold, in one table and through a copy.
@@ -63,27 +63,24 @@ fn products() -> Case {
     Case { name: "products".into(), program: p, trace: Trace { tables, publics: Publics { tensors } } }
 }
 
-#[test]
-fn products_of_folds_are_polynomial_products() {
+fn products_of_folds_are_polynomial_products<E: Extension>() {
     let c = products();
-    prove(&c).unwrap();
+    prove::<E>(&c).unwrap();
     for t in 0..c.trace.publics.tensors.len() {
         for i in 0..c.trace.publics.tensors[t].len() {
             let mut bad = c.clone();
             bad.trace.publics.tensors[t][i] += 1;
-            assert!(matches!(prove(&bad), Err(VerifyError::Equation(_))), "{t} {i}");
+            assert!(matches!(prove::<E>(&bad), Err(VerifyError::Equation(_))), "{t} {i}");
         }
     }
 }
 
-#[test]
-fn joins_of_one_fold_with_one_table_share_a_copy() {
-    let key = quick().setup(&products().program).unwrap().0;
+fn joins_of_one_fold_with_one_table_share_a_copy<E: Extension>() {
+    let key = quick::<E>().setup(&products().program).unwrap().0;
     assert_eq!(key.compiled.copies.len(), 1);
 }
 
-#[test]
-fn tables_without_columns_constraints_or_witness_are_proven() {
+fn tables_without_columns_constraints_or_witness_are_proven<E: Extension>() {
     let mut c = folds(3);
     c.program.tables.push(table("empty", 1, 0));
     c.trace.tables.push(vec![]);
@@ -99,11 +96,10 @@ fn tables_without_columns_constraints_or_witness_are_proven() {
     free.witness.push(column("w"));
     c.program.tables.push(free);
     c.trace.tables.push(vec![1, 2, 3, 4]);
-    prove(&c).unwrap();
+    prove::<E>(&c).unwrap();
 }
 
-#[test]
-fn a_fold_without_lanes_is_zero() {
+fn a_fold_without_lanes_is_zero<E: Extension>() {
     let mut c = folds(3);
     let vars = c.program.variables.len();
     c.program.folds.push(Fold {
@@ -120,19 +116,19 @@ fn a_fold_without_lanes_is_zero() {
     let term = Operand::Term(c.program.terms.len() as u32 - 1);
     let terms = vec![summand(1, vec![0; vars], term)];
     c.program.equations.push(Equation { name: "nothing".into(), terms });
-    prove(&c).unwrap();
+    prove::<E>(&c).unwrap();
 }
 
-#[test]
-fn traces_of_another_shape_are_refused() {
+fn traces_of_another_shape_are_refused<E: Extension>() {
     let c = lookups(2);
-    let (pk, _) = quick().setup(&c.program).unwrap();
+    let (pk, _) = quick::<E>().setup(&c.program).unwrap();
     let mut t = c.trace.clone();
     t.tables.pop();
-    let text =
-        |r: Result<(crate::Proof, Timings), ProveError>| r.err().map(|e| e.to_string()).unwrap_or_default();
+    let text = |r: Result<(crate::keys::Proof<E>, Timings), ProveError>| {
+        r.err().map(|e| e.to_string()).unwrap_or_default()
+    };
     assert_eq!(
-        text(quick().prove(&pk, t)),
+        text(quick::<E>().prove(&pk, t)),
         "the witness does not fit the proving key: expected 4 tables, found 3"
     );
     let mut t = c.trace.clone();
@@ -142,7 +138,7 @@ fn traces_of_another_shape_are_refused() {
         "the witness does not fit the proving key: table \"table0\": expected {n} cells, found {}",
         n + 1
     );
-    assert_eq!(text(quick().prove(&pk, t)), expected);
+    assert_eq!(text(quick::<E>().prove(&pk, t)), expected);
 }
 
 #[test]
@@ -153,13 +149,13 @@ fn what_cannot_be_proven_is_refused_with_the_reason() {
     p.tables[0].log_height = 2;
     p.tables[0].fixed.clear();
     p.tables[0].constraints.truncate(0);
-    let e = quick().setup(&p).err().unwrap().to_string();
+    let e = Plonky3::default().setup(&p).err().unwrap().to_string();
     assert_eq!(
         e,
         "backend plonky3 cannot express this model: the tallest table has 2^2 rows; FRI needs at least 2^3"
     );
     let none = program(&[]);
-    let e = quick().setup(&none).err().unwrap().to_string();
+    let e = Plonky3::default().setup(&none).err().unwrap().to_string();
     assert_eq!(e, "backend plonky3 cannot express this model: no tables");
     let far = Plonky3 { target: crate::SecurityTarget { bits: 140, ..Default::default() } };
     let e = far.setup(&constraints(1).program).err().unwrap().to_string();
@@ -185,3 +181,11 @@ fn targets_are_reached_in_both_regimes() {
         }
     }
 }
+
+both!(
+    products_of_folds_are_polynomial_products,
+    joins_of_one_fold_with_one_table_share_a_copy,
+    tables_without_columns_constraints_or_witness_are_proven,
+    a_fold_without_lanes_is_zero,
+    traces_of_another_shape_are_refused
+);

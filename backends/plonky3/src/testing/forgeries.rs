@@ -10,10 +10,11 @@ use super::suite::quick;
 use super::*;
 use crate::adversary::Tamper;
 use crate::adversary::forger::{Forger, Kind};
+use crate::keys::Proof;
 use crate::p3::{PrimeCharacteristicRing, PrimeField64, signed};
 use crate::transcript::{Message, Skew};
 use crate::verify::checked;
-use crate::{Proof, ProvingKey, prove_with};
+use crate::{ProvingKey, prove_with};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::cell::RefCell;
@@ -66,36 +67,36 @@ impl Counts {
 }
 
 /// A Program with an honest proof of it.
-struct Honest {
+struct Honest<E: Extension> {
     case: Case,
     key: ProvingKey,
-    proof: Proof,
+    proof: Proof<E>,
 }
 
-impl Honest {
-    fn new(case: Case) -> Honest {
+impl<E: Extension> Honest<E> {
+    fn new(case: Case) -> Honest<E> {
         assert_eq!(tessera_checker::check(&case.program, &case.trace), Ok(()), "{}", case.name);
-        let key = quick().setup(&case.program).unwrap_or_else(|e| panic!("{}: {e}", case.name)).0;
+        let key = quick::<E>().setup(&case.program).unwrap_or_else(|e| panic!("{}: {e}", case.name)).0;
         assert!(key.compiled.factors.iter().all(|f| *f == 1), "small tables keep their shape");
-        let (proof, _) = quick().prove(&key, case.trace.clone()).unwrap();
+        let (proof, _) = quick::<E>().prove(&key, case.trace.clone()).unwrap();
         let h = Honest { case, key, proof };
         let verdict = h.verdict(&h.case.trace.publics, &h.proof);
         assert!(verdict.is_ok(), "the honest proof of {}: {verdict:?}", h.case.name);
         h
     }
 
-    fn verdict(&self, publics: &Publics, proof: &Proof) -> Result<Verified, VerifyError> {
+    fn verdict(&self, publics: &Publics, proof: &Proof<E>) -> Result<Verified, VerifyError> {
         // without the net that turns a panic into a rejection
         checked(&self.key.vk, publics, proof)
     }
 
     /// The proof of a forger. None if there is nothing of the kind in this Program.
-    fn forged(&self, f: &mut Forger) -> Option<Proof> {
+    fn forged(&self, f: &mut Forger) -> Option<Proof<E>> {
         let proof = if f.forgery.kind.while_proving() {
             prove_with(&self.key, self.case.trace.clone(), f).unwrap().0
         } else {
             let mut proof = self.proof.clone();
-            f.proof(&mut proof);
+            Tamper::<E>::proof(f, &mut proof);
             proof
         };
         f.hit.map(|_| proof)
@@ -188,11 +189,11 @@ impl Honest {
 }
 
 /// One forgery: what was expected of it is what the verifier says.
-fn forge(h: &Honest, kind: Kind, pick: usize, by: u64, counts: &mut Counts) {
+fn forge<E: Extension>(h: &Honest<E>, kind: Kind, pick: usize, by: u64, counts: &mut Counts) {
     let mut f = Forger::new(kind, pick, by);
     let Some(proof) = h.forged(&mut f) else { return };
     let Some(hit) = f.hit else { return };
-    let skew = Forger::new(kind, pick, by).transcript();
+    let skew = Tamper::<E>::transcript(&mut Forger::new(kind, pick, by));
     let (valid, label) = match kind {
         Kind::Witness => h.judge(&f, hit),
         Kind::TwoFaced => match h.judge(&f, hit).0 {
@@ -222,7 +223,7 @@ fn forge(h: &Honest, kind: Kind, pick: usize, by: u64, counts: &mut Counts) {
 }
 
 /// A false statement: of the honest proof, and of a proof made for it. The checker judges the second.
-fn misstate(h: &Honest, pick: usize, by: u64, counts: &mut Counts) {
+fn misstate<E: Extension>(h: &Honest<E>, pick: usize, by: u64, counts: &mut Counts) {
     let mut publics = h.case.trace.publics.clone();
     let mut all: Vec<&mut i64> = publics.tensors.iter_mut().flatten().collect();
     let Some(i) = pick.checked_rem(all.len()) else { return };
@@ -232,7 +233,7 @@ fn misstate(h: &Honest, pick: usize, by: u64, counts: &mut Counts) {
     assert!(verdict.is_err(), "another statement for the same proof of {}", h.case.name);
     counts.add("public value, as stated", &verdict);
     let trace = Trace { publics, ..h.case.trace.clone() };
-    let Ok((proof, _)) = quick().prove(&h.key, trace.clone()) else { return };
+    let Ok((proof, _)) = quick::<E>().prove(&h.key, trace.clone()) else { return };
     let verdict = h.verdict(&trace.publics, &proof);
     let valid = tessera_checker::check(&h.case.program, &trace).is_ok();
     assert_eq!(verdict.is_ok(), valid, "public value {i}: {verdict:?}\n{}", h.case.name);
@@ -247,12 +248,11 @@ fn misstate(h: &Honest, pick: usize, by: u64, counts: &mut Counts) {
     }
 }
 
-#[test]
-fn every_forgery_is_rejected_and_every_witness_accepted() {
+fn every_forgery_is_rejected_and_every_witness_accepted<E: Extension>() {
     let counts = RefCell::new(Counts::default());
     let picks = prop::collection::vec((0..usize::MAX / 2, any::<u64>()), EACH * (Kind::ALL.len() + 2));
     let result = runner(PROGRAMS).run(&(parts(), picks), |(parts, picks)| {
-        let h = Honest::new(build(&parts));
+        let h = Honest::<E>::new(build(&parts));
         let counts = &mut *counts.borrow_mut();
         counts.programs += 1;
         *counts.rounds.entry(h.proof.commitments.len() - 1).or_default() += 1;
@@ -305,3 +305,5 @@ fn every_forgery_is_rejected_and_every_witness_accepted() {
         assert!(counts.kinds[label].1 > 0, "no {label} was free");
     }
 }
+
+both!(every_forgery_is_rejected_and_every_witness_accepted);

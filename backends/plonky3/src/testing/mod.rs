@@ -5,6 +5,19 @@
 //!
 //! Invariant: an honest proof of every case verifies, and every witness cell of a case matters (changing it makes the case false),
 //! except where the case says otherwise.
+
+/// Tests that are run with challenges of either degree.
+macro_rules! both {
+    ($($name:ident),*) => {
+        mod quadratic {
+            $(#[test] fn $name() { super::$name::<crate::p3::Quadratic>() })*
+        }
+        mod cubic {
+            $(#[test] fn $name() { super::$name::<crate::p3::Cubic>() })*
+        }
+    };
+}
+
 mod differential;
 mod edges;
 mod files;
@@ -18,6 +31,7 @@ mod summed;
 mod transcript;
 
 use crate::Plonky3;
+use crate::p3::Extension;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tessera_api::*;

@@ -5,12 +5,11 @@ use super::*;
 use crate::adversary::Honest;
 use crate::keys::{ProvingKey, audit};
 use crate::p3::{F, PrimeCharacteristicRing};
-use tessera_api::Backend;
 
 /// A convolution with committed weights, and its key.
-pub fn case() -> (Case, ProvingKey) {
+pub fn case<E: Extension>() -> (Case, ProvingKey) {
     let c = join(10, wide());
-    let key = quick().setup(&c.program).unwrap().0;
+    let key = quick::<E>().setup(&c.program).unwrap().0;
     assert!(key.vk.model.is_some(), "the weights are not committed apart");
     (c, key)
 }
@@ -25,10 +24,9 @@ fn another(c: &Case) -> Program {
     p
 }
 
-#[test]
-fn models_of_one_architecture_differ_in_their_commitment_alone() {
-    let (c, key) = case();
-    let other = quick().setup(&another(&c)).unwrap().0;
+fn models_of_one_architecture_differ_in_their_commitment_alone<E: Extension>() {
+    let (c, key) = case::<E>();
+    let other = quick::<E>().setup(&another(&c)).unwrap().0;
     let architecture = c.program.architecture();
     assert!(architecture.validate().is_ok() && architecture != c.program);
     assert!(architecture.is_architecture() && !c.program.is_architecture());
@@ -52,26 +50,30 @@ fn models_of_one_architecture_differ_in_their_commitment_alone() {
     assert!(audit(&architecture, &vk).is_err(), "a key with other selectors");
 }
 
-#[test]
-fn a_proof_is_of_one_model() {
-    let (c, key) = case();
-    let other = quick().setup(&another(&c)).unwrap().0;
-    let (proof, _) = crate::prove_with(&key, c.trace.clone(), &mut Honest).unwrap();
-    quick().verify(&key.vk, &c.trace.publics, &proof).unwrap();
-    assert!(quick().verify(&other.vk, &c.trace.publics, &proof).is_err());
+fn a_proof_is_of_one_model<E: Extension>() {
+    let (c, key) = case::<E>();
+    let other = quick::<E>().setup(&another(&c)).unwrap().0;
+    let (proof, _) = crate::prove_with::<E>(&key, c.trace.clone(), &mut Honest).unwrap();
+    quick::<E>().verify(&key.vk, &c.trace.publics, &proof).unwrap();
+    assert!(quick::<E>().verify(&other.vk, &c.trace.publics, &proof).is_err());
     // the other model's owner claims this model's result
-    let (proof, _) = crate::prove_with(&other, c.trace.clone(), &mut Honest).unwrap();
-    assert!(quick().verify(&other.vk, &c.trace.publics, &proof).is_err());
+    let (proof, _) = crate::prove_with::<E>(&other, c.trace.clone(), &mut Honest).unwrap();
+    assert!(quick::<E>().verify(&other.vk, &c.trace.publics, &proof).is_err());
     let mut vk = key.vk.clone();
     vk.model = None;
     assert!(crate::verify::checked(&vk, &c.trace.publics, &proof).is_err());
 }
 
-#[test]
-fn weights_that_are_not_the_committed_ones_are_rejected() {
-    let (c, mut key) = case();
+fn weights_that_are_not_the_committed_ones_are_rejected<E: Extension>() {
+    let (c, mut key) = case::<E>();
     let m = key.model.iter_mut().find(|m| m.width > 0).unwrap();
     *m.values.last_mut().unwrap() += F::ONE;
-    let (proof, _) = crate::prove_with(&key, c.trace.clone(), &mut Honest).unwrap();
-    assert!(quick().verify(&key.vk, &c.trace.publics, &proof).is_err());
+    let (proof, _) = crate::prove_with::<E>(&key, c.trace.clone(), &mut Honest).unwrap();
+    assert!(quick::<E>().verify(&key.vk, &c.trace.publics, &proof).is_err());
 }
+
+both!(
+    models_of_one_architecture_differ_in_their_commitment_alone,
+    a_proof_is_of_one_model,
+    weights_that_are_not_the_committed_ones_are_rejected
+);

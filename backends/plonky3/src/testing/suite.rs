@@ -1,20 +1,55 @@
 //! Completeness: honest proofs of every family verify.
 use super::join::{join, shape};
 use super::*;
-use crate::Plonky3;
+use crate::keys::{self, Proof};
+use crate::{ProvingKey, SecurityTarget, VerifyingKey};
+use std::marker::PhantomData;
 
 /// All families with one seed.
 pub fn all(seed: u64) -> Vec<Case> {
     vec![lookups(seed), constraints(seed), folds(seed), join(seed, shape(seed))]
 }
 
-/// A cheap target: tests of the relation do not need many queries.
-pub fn quick() -> Plonky3 {
-    Plonky3 { target: crate::SecurityTarget { bits: 20, grinding: 2, ..Default::default() } }
+/// The backend with challenges in E, whether its target needs them or not.
+pub struct Over<E> {
+    /// What keys are made for.
+    pub target: SecurityTarget,
+    of: PhantomData<E>,
 }
 
-fn check(c: &Case) {
-    let b = quick();
+impl<E: Extension> Over<E> {
+    /// At a target.
+    pub fn new(target: SecurityTarget) -> Over<E> {
+        Over { target, of: PhantomData }
+    }
+    /// Keys.
+    pub fn setup(&self, program: &Program) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+        let key = keys::setup_over(program, self.target, E::DEGREE)?;
+        let vk = key.vk.clone();
+        Ok((key, vk))
+    }
+    /// An honest proof.
+    pub fn prove(&self, key: &ProvingKey, trace: Trace) -> Result<(Proof<E>, Timings), ProveError> {
+        crate::prove_with(key, trace, &mut crate::adversary::Honest)
+    }
+    /// The verifier.
+    pub fn verify(
+        &self,
+        key: &VerifyingKey,
+        publics: &Publics,
+        proof: &Proof<E>,
+    ) -> Result<Verified, VerifyError> {
+        crate::verify::verify(key, publics, proof)
+    }
+}
+
+/// A cheap target: tests of the relation do not need many queries.
+pub fn quick<E: Extension>() -> Over<E> {
+    Over::new(SecurityTarget { bits: 20, grinding: 2, ..Default::default() })
+}
+
+fn check<E: Extension>(c: &Case) {
+    let b = quick::<E>();
     let (pk, vk) = b.setup(&c.program).unwrap_or_else(|e| panic!("{}: {e}", c.name));
     let (proof, _) = b.prove(&pk, c.trace.clone()).unwrap_or_else(|e| panic!("{}: {e}", c.name));
     if let Err(e) = b.verify(&vk, &c.trace.publics, &proof) {
@@ -22,49 +57,48 @@ fn check(c: &Case) {
     }
 }
 
-#[test]
-fn reshaped_tables_verify() {
+fn reshaped_tables_verify<E: Extension>() {
     // tables of these tests are small: widen them at once
     let mut widened = 0;
     for seed in 0..40 {
         for c in all(seed) {
-            let limits = crate::air::reshape::Limits { log_height: 3, width: 100 };
-            let target = quick().target;
+            let limits = crate::air::reshape::Limits { log_height: 3, width: 100, degree: E::DEGREE };
+            let target = quick::<E>().target;
             let key = crate::keys::build(c.program.clone(), c.program.digest(), limits, |air| {
                 crate::security::choose(target, air).map_err(|e| crate::unsupported(&e))
             });
             let key = key.unwrap_or_else(|e| panic!("{}: {e}", c.name));
             widened += usize::from(key.compiled.factors.iter().any(|k| *k > 1));
-            let (proof, _) = quick().prove(&key, c.trace.clone()).unwrap();
-            quick().verify(&key.vk, &c.trace.publics, &proof).unwrap_or_else(|e| panic!("{}: {e}", c.name));
+            let (proof, _) = quick::<E>().prove(&key, c.trace.clone()).unwrap();
+            quick::<E>()
+                .verify(&key.vk, &c.trace.publics, &proof)
+                .unwrap_or_else(|e| panic!("{}: {e}", c.name));
             // and a wrong cell is still wrong: the last of a table all of whose cells matter
             if c.program.tables.iter().any(|t| !t.lookups.is_empty() || !t.constraints.is_empty()) {
                 let mut bad = c.trace.clone();
                 *bad.tables.iter_mut().rfind(|t| !t.is_empty()).unwrap().last_mut().unwrap() += 1;
-                let (proof, _) = quick().prove(&key, bad).unwrap();
-                assert!(quick().verify(&key.vk, &c.trace.publics, &proof).is_err(), "{}", c.name);
+                let (proof, _) = quick::<E>().prove(&key, bad).unwrap();
+                assert!(quick::<E>().verify(&key.vk, &c.trace.publics, &proof).is_err(), "{}", c.name);
             }
         }
     }
     assert!(widened > 60, "{widened} of 160 cases were widened");
 }
 
-#[test]
-fn lookups_verify() {
-    (0..20).for_each(|s| check(&lookups(s)));
+fn lookups_verify<E: Extension>() {
+    (0..20).for_each(|s| check::<E>(&lookups(s)));
 }
 
-#[test]
-fn constraints_verify() {
-    (0..10).for_each(|s| check(&constraints(s)));
+fn constraints_verify<E: Extension>() {
+    (0..10).for_each(|s| check::<E>(&constraints(s)));
 }
 
-#[test]
-fn folds_verify() {
-    (0..40).for_each(|s| check(&folds(s)));
+fn folds_verify<E: Extension>() {
+    (0..40).for_each(|s| check::<E>(&folds(s)));
 }
 
-#[test]
-fn joins_verify() {
-    (0..200).for_each(|s| check(&join(s, shape(s))));
+fn joins_verify<E: Extension>() {
+    (0..200).for_each(|s| check::<E>(&join(s, shape(s))));
 }
+
+both!(reshaped_tables_verify, lookups_verify, constraints_verify, folds_verify, joins_verify);

@@ -4,14 +4,13 @@ use super::suite::quick;
 use super::*;
 use crate::adversary::{Drawn, Honest, Tamper};
 use crate::keys::{Proof, ProvingKey, Round, VerifyingKey};
-use crate::p3::{Commitment, F, PrimeCharacteristicRing, Scheme, loaded, stored};
+use crate::p3::{Commitment, F, PrimeCharacteristicRing, loaded, stored, with_sums};
 use crate::verify::{protocol, rounds};
-use tessera_api::Backend;
 
 /// A convolution whose fixed weights fill rows of twelve cells, and its key.
-fn case() -> (Case, ProvingKey) {
+fn case<E: Extension>() -> (Case, ProvingKey) {
     let c = join(11, wide());
-    let key = quick().setup(&c.program).unwrap().0;
+    let key = quick::<E>().setup(&c.program).unwrap().0;
     let sums: usize = key.vk.air.groups.iter().map(|g| g.sums.len()).sum();
     assert!(sums > 0, "the weights are not summed: {:?}", key.vk.air.groups);
     (c, key)
@@ -28,8 +27,8 @@ struct Rows(usize, usize);
 /// Number of changes below.
 const CHANGES: usize = 9;
 
-impl Tamper for Rows {
-    fn proof(&mut self, p: &mut Proof) {
+impl<E: Extension> Tamper<E> for Rows {
+    fn proof(&mut self, p: &mut Proof<E>) {
         let Rows(k, change) = *self;
         let opening = &mut p.fri.input_openings[k];
         let behind = &mut opening.opening_proof.1;
@@ -55,34 +54,31 @@ impl Tamper for Rows {
     }
 }
 
-#[test]
-fn rows_behind_sums_are_bound() {
-    let (c, key) = case();
-    let (proof, _) = crate::prove_with(&key, c.trace.clone(), &mut Honest).unwrap();
-    quick().verify(&key.vk, &c.trace.publics, &proof).unwrap();
+fn rows_behind_sums_are_bound<E: Extension>() {
+    let (c, key) = case::<E>();
+    let (proof, _) = crate::prove_with::<E>(&key, c.trace.clone(), &mut Honest).unwrap();
+    quick::<E>().verify(&key.vk, &c.trace.publics, &proof).unwrap();
     let k = opened(&key, Round::Summed);
     for change in 0..CHANGES {
-        let (proof, _) = crate::prove_with(&key, c.trace.clone(), &mut Rows(k, change)).unwrap();
+        let (proof, _) = crate::prove_with::<E>(&key, c.trace.clone(), &mut Rows(k, change)).unwrap();
         let verdict = crate::verify::checked(&key.vk, &c.trace.publics, &proof);
         assert!(verdict.is_err(), "accepted with change {change} of the rows behind sums");
     }
 }
 
-#[test]
-fn sums_of_other_weights_are_rejected() {
-    let (c, mut key) = case();
+fn sums_of_other_weights_are_rejected<E: Extension>() {
+    let (c, mut key) = case::<E>();
     let m = key.summed.iter_mut().find(|m| m.width > 0).unwrap();
     let mut changed = loaded(m.clone());
     *changed.values.last_mut().unwrap() += F::ONE;
     *m = stored(changed);
-    let (proof, _) = crate::prove_with(&key, c.trace.clone(), &mut Honest).unwrap();
-    assert!(quick().verify(&key.vk, &c.trace.publics, &proof).is_err());
+    let (proof, _) = crate::prove_with::<E>(&key, c.trace.clone(), &mut Honest).unwrap();
+    assert!(quick::<E>().verify(&key.vk, &c.trace.publics, &proof).is_err());
 }
 
-#[test]
-fn a_commitment_is_not_opened_through_sums_unless_the_key_says_so() {
-    let (c, key) = case();
-    let (proof, _) = crate::prove_with(&key, c.trace.clone(), &mut Honest).unwrap();
+fn a_commitment_is_not_opened_through_sums_unless_the_key_says_so<E: Extension>() {
+    let (c, key) = case::<E>();
+    let (proof, _) = crate::prove_with::<E>(&key, c.trace.clone(), &mut Honest).unwrap();
     let mut vk = key.vk.clone();
     std::mem::swap(&mut vk.fixed, &mut vk.summed);
     assert!(crate::verify::checked(&vk, &c.trace.publics, &proof).is_err());
@@ -98,7 +94,7 @@ struct Borrow {
     sums: bool,
 }
 
-impl Tamper for Borrow {
+impl<E: Extension> Tamper<E> for Borrow {
     fn commitment(&mut self, round: Round, _: &VerifyingKey, c: &mut Option<Commitment>) {
         if let (true, Some(c)) = (round == self.round, c) {
             *c = self.commitment.clone();
@@ -110,19 +106,18 @@ impl Tamper for Borrow {
         if let (true, Some(tree)) = (self.sums, &drawn.key.summed_tree) {
             *drawn.witness = drawn.sums.to_vec();
             let sums = drawn.sums.iter().filter(|m| m.width > 0).cloned().collect();
-            *drawn.data = Some(Scheme::with_sums(tree, sums));
+            *drawn.data = Some(with_sums(tree, sums));
         }
     }
 }
 
-#[test]
-fn commitments_of_the_key_are_none_of_a_proof() {
-    for (c, key) in [case(), super::model::case()] {
+fn commitments_of_the_key_are_none_of_a_proof<E: Extension>() {
+    for (c, key) in [case::<E>(), super::model::case::<E>()] {
         let own = [&key.vk.fixed, &key.vk.model, &key.vk.summed].into_iter().flatten();
         for commitment in own {
             for round in [Round::Witness, Round::Second, Round::Third] {
                 let mut forger = Borrow { round, commitment: commitment.clone(), sums: false };
-                let (proof, _) = crate::prove_with(&key, c.trace.clone(), &mut forger).unwrap();
+                let (proof, _) = crate::prove_with::<E>(&key, c.trace.clone(), &mut forger).unwrap();
                 if !proof.commitments.contains(commitment) {
                     // this Program has no such round
                     assert!(round.shapes(&key.vk.air).is_empty());
@@ -136,7 +131,7 @@ fn commitments_of_the_key_are_none_of_a_proof() {
 }
 
 /// A Program whose witness has as many columns as the key's sums have coordinates, so that the key's tree fits in its place.
-fn witness_like_sums() -> Case {
+fn witness_like_sums<E: Extension>() -> Case {
     let mut r = rng(3);
     let mut p = program(&["z", "s"]);
     let mut tables = vec![];
@@ -147,7 +142,7 @@ fn witness_like_sums() -> Case {
     f.table.log_height = 4;
     let fold = f.add(&mut p, &mut tables);
     let mut free = table("free", 16, 0);
-    free.witness = (0..crate::p3::DEGREE).map(|i| column(&format!("u{i}"))).collect();
+    free.witness = (0..E::DEGREE).map(|i| column(&format!("u{i}"))).collect();
     tables.push(vec![0; 16 * free.witness.len()]);
     p.tables.push(free);
     p.terms.push(Term::Sum { fold, weights: Seq::constant(&[1, 0, 0], 1) });
@@ -158,17 +153,24 @@ fn witness_like_sums() -> Case {
     Case { name: "a witness like sums".into(), program: p, trace }
 }
 
-#[test]
-fn a_witness_is_never_opened_through_sums() {
-    let c = witness_like_sums();
-    let key = quick().setup(&c.program).unwrap().0;
+fn a_witness_is_never_opened_through_sums<E: Extension>() {
+    let c = witness_like_sums::<E>();
+    let key = quick::<E>().setup(&c.program).unwrap().0;
     let commitment = key.vk.summed.clone().unwrap();
     let mut forger = Borrow { round: Round::Witness, commitment, sums: true };
-    let (proof, _) = crate::prove_with(&key, c.trace.clone(), &mut Honest).unwrap();
-    quick().verify(&key.vk, &c.trace.publics, &proof).unwrap();
-    let (proof, _) = crate::prove_with(&key, c.trace.clone(), &mut forger).unwrap();
+    let (proof, _) = crate::prove_with::<E>(&key, c.trace.clone(), &mut Honest).unwrap();
+    quick::<E>().verify(&key.vk, &c.trace.publics, &proof).unwrap();
+    let (proof, _) = crate::prove_with::<E>(&key, c.trace.clone(), &mut forger).unwrap();
     assert_eq!(proof.commitments[0], *key.vk.summed.as_ref().unwrap());
     // whoever overlooked whose commitment it is would still ask for its columns, and get no path to the rows of sums
     let verdict = protocol(&key.vk, &rounds(&key.vk.air), &c.trace.publics, &proof);
     assert!(matches!(verdict, Err(VerifyError::Opening(_))), "{verdict:?}");
 }
+
+both!(
+    rows_behind_sums_are_bound,
+    sums_of_other_weights_are_rejected,
+    a_commitment_is_not_opened_through_sums_unless_the_key_says_so,
+    commitments_of_the_key_are_none_of_a_proof,
+    a_witness_is_never_opened_through_sums
+);

@@ -3,15 +3,16 @@
 //! Prover and verifier share `transcript.rs`, so a message forgotten or reordered there would still let honest proofs
 //! pass. Here the challenges are drawn once more, from the list in the documents.
 use super::join::{Shape, join};
-use super::suite::quick;
+use super::suite::{Over, quick};
 use super::*;
-use crate::p3::{E, Sponge, signed};
+use crate::VerifyingKey;
+use crate::keys::Proof;
+use crate::p3::{Extension, Sponge, signed};
 use crate::transcript::{Check, Transcript};
-use crate::{Proof, VerifyingKey};
 use p3_challenger::{CanObserve, GrindingChallenger};
 
 /// All challenges, in the order in which they are drawn: fold variables, α, β, η where there is one, α of the constraints, ζ.
-fn documented(vk: &VerifyingKey, publics: &Publics, proof: &Proof) -> Vec<E> {
+fn documented<E: Extension>(vk: &VerifyingKey, publics: &Publics, proof: &Proof<E>) -> Vec<E> {
     let (air, p) = (&vk.air, &vk.security);
     let mut work = proof.witnesses.iter();
     let mut grind = |s: &mut Sponge, bits: u8| {
@@ -48,7 +49,7 @@ fn documented(vk: &VerifyingKey, publics: &Publics, proof: &Proof) -> Vec<E> {
 }
 
 /// The same as the verifier draws them.
-fn drawn(vk: &VerifyingKey, publics: &Publics, proof: &Proof) -> Vec<E> {
+fn drawn<E: Extension>(vk: &VerifyingKey, publics: &Publics, proof: &Proof<E>) -> Vec<E> {
     let (air, p) = (&vk.air, &vk.security);
     let mut given = proof.commitments.iter();
     let mut next = |there: bool| if there { given.next() } else { None };
@@ -69,7 +70,7 @@ fn drawn(vk: &VerifyingKey, publics: &Publics, proof: &Proof) -> Vec<E> {
 }
 
 /// Programs of one, two and three rounds, and targets with and without grinding.
-fn proofs() -> Vec<(VerifyingKey, Publics, Proof)> {
+fn proofs<E: Extension>() -> Vec<(VerifyingKey, Publics, Proof<E>)> {
     let shape = Shape {
         layers: 1,
         channels: 3,
@@ -80,10 +81,10 @@ fn proofs() -> Vec<(VerifyingKey, Publics, Proof)> {
         lanes: (2, 2),
         together: false,
     };
-    let ground = Plonky3 { target: crate::SecurityTarget { bits: 122, grinding: 10, ..Default::default() } };
+    let ground = crate::SecurityTarget { bits: 122, grinding: 10, ..Default::default() };
     let mut all = vec![];
     for c in [constraints(1), lookups(2), folds(3), join(4, shape)] {
-        for backend in [quick(), ground] {
+        for backend in [quick::<E>(), Over::new(ground)] {
             let (pk, vk) = backend.setup(&c.program).unwrap();
             let proof = backend.prove(&pk, c.trace.clone()).unwrap().0;
             all.push((vk, c.trace.publics.clone(), proof));
@@ -91,33 +92,31 @@ fn proofs() -> Vec<(VerifyingKey, Publics, Proof)> {
     }
     assert!(all.iter().any(|(vk, _, _)| !vk.air.links.is_empty()));
     // challenges of degree three need no work below what the hash is worth
-    let ground = |(vk, _, p): &(VerifyingKey, Publics, Proof)| {
+    let ground = |(vk, _, p): &(VerifyingKey, Publics, Proof<E>)| {
         vk.security.challenge_pow > 0 && !p.witnesses.is_empty()
     };
-    assert!(cfg!(feature = "cubic") || all.iter().any(ground));
+    assert!(E::DEGREE > 2 || all.iter().any(ground));
     all
 }
 
-#[test]
-fn challenges_are_what_the_documents_say() {
-    for (vk, publics, proof) in proofs() {
+fn challenges_are_what_the_documents_say<E: Extension>() {
+    for (vk, publics, proof) in proofs::<E>() {
         assert_eq!(drawn(&vk, &publics, &proof), documented(&vk, &publics, &proof));
     }
 }
 
 /// How many challenges from the end on differ, and that all before them are equal.
-fn changed(a: &[E], b: &[E]) -> usize {
+fn changed<E: Extension>(a: &[E], b: &[E]) -> usize {
     let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
     assert!(a[same..].iter().zip(&b[same..]).all(|(x, y)| x != y), "a challenge ignores what came before it");
     a.len() - same
 }
 
-#[test]
-fn a_message_changes_every_later_challenge_and_none_before_it() {
-    for (vk, publics, proof) in proofs().into_iter().filter(|(_, _, p)| p.witnesses.is_empty()) {
+fn a_message_changes_every_later_challenge_and_none_before_it<E: Extension>() {
+    for (vk, publics, proof) in proofs::<E>().into_iter().filter(|(_, _, p)| p.witnesses.is_empty()) {
         let honest = documented(&vk, &publics, &proof);
         let (n, links) = (honest.len(), !vk.air.links.is_empty());
-        let with = |f: &dyn Fn(&mut VerifyingKey, &mut Publics, &mut Proof)| {
+        let with = |f: &dyn Fn(&mut VerifyingKey, &mut Publics, &mut Proof<E>)| {
             let (mut vk, mut publics, mut proof) = (vk.clone(), publics.clone(), proof.clone());
             f(&mut vk, &mut publics, &mut proof);
             changed(&honest, &drawn(&vk, &publics, &proof))
@@ -127,7 +126,7 @@ fn a_message_changes_every_later_challenge_and_none_before_it() {
             assert_eq!(with(&|_, publics, _| publics.tensors[0][0] += 1), n);
         }
         let flip = |i: usize| {
-            move |_: &mut VerifyingKey, _: &mut Publics, p: &mut Proof| {
+            move |_: &mut VerifyingKey, _: &mut Publics, p: &mut Proof<E>| {
                 let mut roots = p.commitments[i].roots().to_vec();
                 roots[0][0] ^= 1;
                 p.commitments[i] = crate::p3::Commitment::new(roots);
@@ -143,9 +142,11 @@ fn a_message_changes_every_later_challenge_and_none_before_it() {
             assert_eq!(with(&flip(2)), 2, "α and ζ follow round 3");
         }
         if let Some(t) = proof.terminals.len().checked_sub(1) {
-            let one = <E as crate::p3::PrimeCharacteristicRing>::ONE;
+            let one = E::ONE;
             assert_eq!(with(&|_, _, p| p.terminals[0] += one), 2, "α and ζ follow the terminals");
             assert_eq!(with(&|_, _, p| p.terminals[t] += one), 2, "all of them");
         }
     }
 }
+
+both!(challenges_are_what_the_documents_say, a_message_changes_every_later_challenge_and_none_before_it);
