@@ -1,4 +1,4 @@
-//! The prover.
+//! The prover. At each challenge stands which error it buys, by the names of `security`'s report and docs/protocol.md.
 //!
 //! Invariants: a witness that violates the relation is not refused: it yields a proof that does not verify. The proof does
 //! not depend on the number of threads.
@@ -49,6 +49,8 @@ pub fn prove<E: Extension>(
 
     let refused = || ProveError::Internal("the transcript refused its own proof of work".into());
     let mut transcript = Transcript::new(key.digest, &publics, Find::new(tamper.transcript()));
+    // z, s, d: equations are compared at one point, so a false one passes with its degree over |E| ("folds");
+    // α, β: tuples are compared as their compressions, and fractions summed ("lookups")
     let mut challenges = transcript.challenges(c1.as_ref(), air, p).ok_or_else(refused)?;
     let mut monos = symbol::evaluate(&air.monos, &challenges.0);
     let sums = columns::sums(air, &key.summed, &monos);
@@ -70,6 +72,7 @@ pub fn prove<E: Extension>(
 
     let (mut c3, mut d3) = (None, None);
     if !air.links.is_empty() {
+        // η: two lists of segment values are compared as one combination each ("copied segment values")
         transcript.eta(&mut challenges, p).ok_or_else(refused)?;
         monos = symbol::evaluate(&air.monos, &challenges.0);
         let mut third = columns::round3(air, &base, &second, &monos, &mut terminals);
@@ -84,6 +87,7 @@ pub fn prove<E: Extension>(
     drop(witness);
     drop(second);
     tamper.terminals(&mut terminals, &Claims { air, monos: &monos, point: &challenges.0, publics: &publics });
+    // α: all constraints are checked as one combination ("constraint composition")
     let alpha = transcript.alpha(&terminals, p).ok_or_else(refused)?;
 
     let (fixed, model) = (key.committed.as_ref(), key.model_committed.as_ref());
@@ -127,6 +131,7 @@ pub fn prove<E: Extension>(
     });
     let (c4, d4) = commit_quotients(halves.collect());
     drop(quotients);
+    // ζ: polynomials are compared at one point outside the domain ("out-of-domain point")
     let zeta: E = transcript.zeta(&c4, p).ok_or_else(refused)?;
     clock.lap("commit quotient");
 
@@ -139,6 +144,8 @@ pub fn prove<E: Extension>(
         });
         Some((d?, points.collect()))
     });
+    // within: one combination of all openings is tested ("batched openings"), layer by layer at one point each ("FRI folding"), on some
+    // of its points ("FRI queries")
     let opening = Scheme::new(&p.fri).open(rounds.collect(), &mut sponge, &mut |layer| tamper.folded(layer));
     let (opened, fri) = opening.map_err(ProveError::Internal)?;
     clock.lap("open");
