@@ -5,6 +5,7 @@ use super::layout::broadcast;
 use super::window::{array, slice_of};
 use crate::Result;
 use ndarray::ArrayD;
+use rayon::prelude::*;
 
 /// `y[.., o] = Σ_k x[.., k]·w[o, k] + bias[o]`. `x`: ..×K, `w`: O×K, `bias`: O. Result: ..×O.
 pub fn linear<T: Num>(x: &ArrayD<T>, w: &ArrayD<T>, bias: Option<&ArrayD<T>>) -> Result<ArrayD<T>> {
@@ -13,13 +14,18 @@ pub fn linear<T: Num>(x: &ArrayD<T>, w: &ArrayD<T>, bias: Option<&ArrayD<T>>) ->
     let rows: usize = shape[..shape.len() - 1].iter().product();
     let (x, w) = (x.as_standard_layout(), w.as_standard_layout());
     let (xs, ws) = (slice_of(&x)?, slice_of(&w)?);
-    let mut out = Vec::with_capacity(rows * o);
-    for r in 0..rows {
+    let mut out = vec![T::ZERO; rows * o];
+    for (r, out) in out.chunks_exact_mut(o.max(1)).enumerate() {
         let row = &xs[r * k..][..k];
-        for c in 0..o {
-            let start = bias.map_or(T::ZERO, |b| b[[c]]);
-            out.push(start + dot(row, &ws[c * k..][..k]));
-        }
+        out.par_chunks_mut(COLUMNS).enumerate().with_min_len(PER_TASK / (COLUMNS * k + 1) + 1).for_each(
+            |(chunk, out)| {
+                let first = chunk * COLUMNS;
+                dots(row, &ws[first * k..][..out.len() * k], out);
+                if let Some(b) = bias {
+                    out.iter_mut().enumerate().for_each(|(c, y)| *y = b[[first + c]] + *y);
+                }
+            },
+        );
     }
     array(&shape, out)
 }
@@ -39,36 +45,53 @@ pub fn matmul<T: Num>(a: &ArrayD<T>, b: &ArrayD<T>) -> Result<ArrayD<T>> {
     let (a, bt) = (a.as_standard_layout(), b.as_standard_layout());
     let (xs, ys) = (slice_of(&a)?, slice_of(&bt)?);
     let batches: usize = lead.iter().product();
-    let mut out = Vec::with_capacity(batches * m * n);
-    for batch in 0..batches {
-        for r in 0..m {
-            let row = &xs[(batch * m + r) * k..][..k];
-            for c in 0..n {
-                out.push(dot(row, &ys[(batch * n + c) * k..][..k]));
-            }
+    let mut out = vec![T::ZERO; batches * m * n];
+    out.par_chunks_exact_mut(n.max(1)).enumerate().for_each(|(r, out)| {
+        let row = &xs[r * k..][..k];
+        for (chunk, out) in out.chunks_mut(COLUMNS).enumerate() {
+            dots(row, &ys[(r / m * n + chunk * COLUMNS) * k..][..out.len() * k], out);
         }
-    }
+    });
     array(&full(m, n), out)
 }
 
-/// Eight partial sums, so that the loop vectorizes for floats too (whose order the compiler may not change).
-fn dot<T: Num>(a: &[T], b: &[T]) -> T {
-    let mut lanes = [T::ZERO; 8];
-    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail = a8.remainder().iter().zip(b8.remainder());
-    for (x, y) in a8.zip(b8) {
-        for i in 0..8 {
-            lanes[i] += x[i] * y[i];
+/// Columns of the result made together.
+const COLUMNS: usize = 4;
+/// Products that are worth a task of their own.
+const PER_TASK: usize = 1 << 16;
+
+/// `y[c] = Σ_k x[k]·w[c][k]` for up to [`COLUMNS`] rows of w.
+fn dots<T: Num>(x: &[T], w: &[T], y: &mut [T]) {
+    let k = x.len();
+    if y.len() == COLUMNS {
+        y.copy_from_slice(&dot::<T, COLUMNS>(x, std::array::from_fn(|c| &w[c * k..][..k])));
+    } else {
+        y.iter_mut().enumerate().for_each(|(c, y)| *y = dot(x, [&w[c * k..][..k]])[0]);
+    }
+}
+
+/// Eight partial sums for each row, so that the loop vectorizes for floats too (whose order the compiler may not change).
+fn dot<T: Num, const C: usize>(x: &[T], w: [&[T]; C]) -> [T; C] {
+    let mut lanes = [[T::ZERO; 8]; C];
+    let whole = x.len() / 8 * 8;
+    for k in (0..whole).step_by(8) {
+        let x = &x[k..k + 8];
+        for (lanes, w) in lanes.iter_mut().zip(&w) {
+            for ((lane, &x), &w) in lanes.iter_mut().zip(x).zip(&w[k..k + 8]) {
+                *lane += x * w;
+            }
         }
     }
-    let mut sum = T::ZERO;
-    for lane in lanes {
-        sum += lane;
-    }
-    for (&x, &y) in tail {
-        sum += x * y;
-    }
-    sum
+    std::array::from_fn(|c| {
+        let mut sum = T::ZERO;
+        for lane in lanes[c] {
+            sum += lane;
+        }
+        for (&x, &w) in x[whole..].iter().zip(&w[c][whole..]) {
+            sum += x * w;
+        }
+        sum
+    })
 }
 
 #[cfg(test)]

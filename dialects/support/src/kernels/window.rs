@@ -10,15 +10,6 @@ use crate::shape::{ConvAttrs, PoolAttrs};
 use ndarray::{ArrayD, IxDyn};
 use rayon::prelude::*;
 
-/// Output indices `o` for which `o*stride + offset` lies in `0..input`, as a half-open range within `0..output`.
-fn valid_range(offset: isize, stride: usize, input: usize, output: usize) -> (usize, usize) {
-    let stride = stride as isize;
-    let lo = if offset >= 0 { 0 } else { (-offset + stride - 1) / stride };
-    let hi = if input as isize <= offset { 0 } else { (input as isize - offset + stride - 1) / stride };
-    let hi = hi.clamp(0, output as isize);
-    (lo.clamp(0, hi) as usize, hi as usize)
-}
-
 fn dims4(shape: &[usize]) -> Result<[usize; 4]> {
     match *shape {
         [a, b, c, d] => Ok([a, b, c, d]),
@@ -26,8 +17,18 @@ fn dims4(shape: &[usize]) -> Result<[usize; 4]> {
     }
 }
 
+/// Positions of a tile: what a vector register holds of them.
+const LANES: usize = 16;
+/// Output channels of a tile.
+const CHANNELS: usize = 8;
+/// Elements of the panels made at a time, about: what stays near the core.
+const PANELS: usize = 1 << 18;
+
 /// 2-d convolution (as neural networks name it: cross-correlation).
 /// `x`: N×C×H×W, `w`: O×C/g×KH×KW, `bias`: O. Result: N×O×H'×W'.
+///
+/// A matrix product: of the weights O×(C/g·KH·KW), and of panels that hold what each tap reads at [`LANES`] positions. Every sum
+/// begins with the bias and goes through channels, rows and columns of the window in this order, whatever the machine.
 pub fn conv2d<T: Num>(
     x: &ArrayD<T>,
     w: &ArrayD<T>,
@@ -36,55 +37,96 @@ pub fn conv2d<T: Num>(
 ) -> Result<ArrayD<T>> {
     let [n, o, oh, ow] = dims4(&crate::shape::conv(x.shape(), w.shape(), bias.map(|b| b.shape()), attrs)?)?;
     let ([_, c, h, wd], [_, cg, kh, kw]) = (dims4(x.shape())?, dims4(w.shape())?);
-    let [top, left, _, _] = attrs.pads;
-    let ([sh, sw], [dh, dw]) = (attrs.strides, attrs.dilations);
     let (x, w) = (x.as_standard_layout(), w.as_standard_layout());
     let (xs, ws) = (slice_of(&x)?, slice_of(&w)?);
-    let mut out = vec![T::ZERO; n * o * oh * ow];
-    let og = o / attrs.groups;
-    if oh * ow == 0 || h * wd == 0 {
+    let (positions, depth, og) = (oh * ow, cg * kh * kw, o / attrs.groups);
+    let mut out = vec![T::ZERO; n * o * positions];
+    if positions == 0 || og == 0 || h * wd == 0 {
         return array(&[n, o, oh, ow], out);
     }
-    out.par_chunks_exact_mut(oh * ow).enumerate().for_each(|(plane, y)| {
-        let (image, channel) = (plane / o, plane % o);
-        if let Some(b) = bias {
-            y.fill(b[[channel]]);
-        }
-        let first = image * c + channel / og * cg;
-        for ic in 0..cg {
-            let input = &xs[(first + ic) * h * wd..][..h * wd];
-            let kernel = &ws[(channel * cg + ic) * kh * kw..][..kh * kw];
-            for (r, row) in kernel.chunks_exact(kw).enumerate() {
-                let dy = (r * dh) as isize - top as isize;
-                let (y0, y1) = valid_range(dy, sh, h, oh);
-                for (s, &weight) in row.iter().enumerate() {
-                    if weight == T::ZERO {
-                        continue;
-                    }
-                    let dx = (s * dw) as isize - left as isize;
-                    let (x0, x1) = valid_range(dx, sw, wd, ow);
-                    if x0 == x1 {
-                        continue;
-                    }
-                    for i in y0..y1 {
-                        let line = &input[((i * sh) as isize + dy) as usize * wd..][..wd];
-                        let from = &line[((x0 * sw) as isize + dx) as usize..];
-                        let into = &mut y[i * ow + x0..i * ow + x1];
-                        if sw == 1 {
-                            for (a, &b) in into.iter_mut().zip(from) {
-                                *a += weight * b;
-                            }
-                        } else {
-                            for (a, &b) in into.iter_mut().zip(from.iter().step_by(sw)) {
-                                *a += weight * b;
-                            }
+    let block = (PANELS / depth.max(1) / LANES).max(1) * LANES;
+    out.par_chunks_exact_mut(og * positions).enumerate().for_each(|(i, out)| {
+        let (image, group) = (i / attrs.groups, i % attrs.groups);
+        let taps = Taps { x: &xs[(image * c + group * cg) * h * wd..], image: [h, wd], columns: ow, kernel: [kh, kw], attrs };
+        let ws = &ws[group * og * depth..][..og * depth];
+        for first in (0..positions).step_by(block) {
+            let len = block.min(positions - first);
+            let mut panels = vec![[T::ZERO; LANES]; len.div_ceil(LANES) * depth];
+            panels.par_chunks_exact_mut(depth.max(1)).enumerate().for_each(|(tile, panel)| {
+                let from = first + tile * LANES;
+                taps.panel(from..(from + LANES).min(first + len), panel);
+            });
+            let some = out.par_chunks_mut(CHANNELS * positions).zip(ws.par_chunks(CHANNELS * depth.max(1)));
+            some.enumerate().for_each(|(chunk, (planes, ws))| {
+                let start = |k: usize| bias.map_or(T::ZERO, |b| b[[group * og + chunk * CHANNELS + k]]);
+                for (tile, panel) in panels.chunks_exact(depth.max(1)).enumerate() {
+                    let from = first + tile * LANES;
+                    let here = from..(from + LANES).min(first + len);
+                    let mut put = |k: usize, sums: &[T; LANES]| {
+                        planes[k * positions..][here.clone()].copy_from_slice(&sums[..here.len()]);
+                    };
+                    if ws.len() == CHANNELS * depth {
+                        let rows = std::array::from_fn(|k| &ws[k * depth..][..depth]);
+                        let sums = products::<T, CHANNELS>(rows, panel, std::array::from_fn(start));
+                        sums.iter().enumerate().for_each(|(k, s)| put(k, s));
+                    } else {
+                        for (k, row) in ws.chunks_exact(depth).enumerate() {
+                            put(k, &products([row], panel, [start(k)])[0]);
                         }
                     }
                 }
-            }
+            });
         }
     });
     array(&[n, o, oh, ow], out)
+}
+
+/// `sums[k][l] = start[k] + Σ_d w[k][d]·panel[d][l]`, added up in the order of d.
+fn products<T: Num, const K: usize>(w: [&[T]; K], panel: &[[T; LANES]], start: [T; K]) -> [[T; LANES]; K] {
+    let mut sums = start.map(|s| [s; LANES]);
+    for (d, inputs) in panel.iter().enumerate() {
+        for (sums, w) in sums.iter_mut().zip(&w) {
+            let w = w[d];
+            for (sum, &x) in sums.iter_mut().zip(inputs) {
+                *sum += w * x;
+            }
+        }
+    }
+    sums
+}
+
+/// Where the taps of a window read an image.
+struct Taps<'a, T> {
+    /// The first channel of the group.
+    x: &'a [T],
+    /// Rows and columns of a channel.
+    image: [usize; 2],
+    /// Columns of the result.
+    columns: usize,
+    kernel: [usize; 2],
+    attrs: &'a ConvAttrs,
+}
+
+impl<T: Num> Taps<'_, T> {
+    /// What every tap reads at some positions of the result: zero beside the image.
+    fn panel(&self, positions: std::ops::Range<usize>, panel: &mut [[T; LANES]]) {
+        let ([h, w], [kh, kw]) = (self.image, self.kernel);
+        let ([sh, sw], [dh, dw]) = (self.attrs.strides, self.attrs.dilations);
+        let [top, left, _, _] = self.attrs.pads;
+        // of a position the row and column that its first tap reads, moved by the padding
+        let corners: Vec<[usize; 2]> =
+            positions.map(|p| [p / self.columns * sh, p % self.columns * sw]).collect();
+        for (tap, inputs) in panel.iter_mut().enumerate() {
+            let (channel, r, s) = (tap / (kh * kw), tap / kw % kh, tap % kw);
+            let x = &self.x[channel * h * w..][..h * w];
+            for (input, [i, j]) in inputs.iter_mut().zip(&corners) {
+                let (i, j) = ((i + r * dh).wrapping_sub(top), (j + s * dw).wrapping_sub(left));
+                if i < h && j < w {
+                    *input = x[i * w + j];
+                }
+            }
+        }
+    }
 }
 
 /// Visits every pooling window: `f(plane, rows, columns)` gives the ranges of image cells it covers.
