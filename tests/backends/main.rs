@@ -1,6 +1,6 @@
 //! The suite that every backend passes, on the prover. The reference backend and the example run it in their own crates.
 use std::sync::Arc;
-use tessera_api::{Container, FileKind};
+use tessera_api::{Container, FileKind, Program};
 use tessera_checker::testing::conformance::{self, Codec, Settings};
 use tessera_plonky3::{Plonky3, Proof, ProvingKey, SecurityTarget, VerifyingKey};
 
@@ -15,12 +15,12 @@ fn plonky3_conforms() {
             // the file of a key does not hold its Program, which whoever reads it has
             |key| {
                 let mut c = key.to_container();
-                c.put("program", &*key.program);
+                key.program.store(&mut c);
                 c.to_bytes()
             },
             |bytes| {
                 let c = container(bytes, FileKind::ProvingKey)?;
-                let program = c.get("program").map_err(|e| e.to_string())?;
+                let program = Program::load(&c).map_err(|e| e.to_string())?;
                 ProvingKey::from_container(&c, Arc::new(program)).map_err(|e| e.to_string())
             },
         ),

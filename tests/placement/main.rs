@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use tessera_api::Trace;
 use tessera_circuit::graph::{Circuit, Node, ValueId};
+use tessera_circuit::publish;
 use tessera_circuit::ops::{CircuitOp, CircuitType, Visibility};
 use tessera_circuit::semantics::contract::{ContractSpec, ResultIndex};
 use tessera_circuit::semantics::table::TableFunction;
@@ -56,7 +57,7 @@ impl Build {
     fn constant(&mut self, shape: &[usize], lo: i64, hi: i64) -> ValueId {
         let data: Vec<i64> = (0..shape.iter().product()).map(|_| self.random(lo, hi)).collect();
         let v = self.value(shape, lo, hi);
-        self.g.known.insert(v, Arc::new(data.clone()));
+        self.g.known.insert(v, Arc::new(publish::param(shape, &data).expect("as many values as elements")));
         self.op(CircuitOp::Constant { values: data, ty: CircuitType::new(shape, lo, hi) }, vec![v])
     }
     fn view(&mut self, x: ValueId, view: View) -> ValueId {
@@ -178,7 +179,7 @@ fn evaluate(g: &Circuit, input: &[i64]) -> Vec<Vec<i64>> {
     for op in &g.ops {
         let r = match &op.op {
             CircuitOp::Input { .. } => input.to_vec(),
-            CircuitOp::Weight { .. } | CircuitOp::Constant { .. } => g.known[&op.results[0]].to_vec(),
+            CircuitOp::Weight { .. } | CircuitOp::Constant { .. } => g.known[&op.results[0]].data.to_i64s().expect("integers"),
             CircuitOp::Table { .. } => unreachable!("tables stand beside the graph"),
             CircuitOp::Contract { x, w, maps } => {
                 let spec = ContractSpec::from_maps(maps, &g.values[*x].shape, &g.values[*w].shape).unwrap();

@@ -1,8 +1,7 @@
 //! A forger changes one thing, at any phase, and goes on as the protocol says.
 use crate::lenet::{Lenet, Proof, lenet};
 use crate::support::pick;
-use std::sync::Arc;
-use tessera_api::{Backend, Publics, Trace};
+use tessera_api::{Backend, Blob, Publics, Trace};
 use tessera_plonky3::adversary::forger::{Forger, Kind};
 use tessera_plonky3::adversary::{Honest, Tamper};
 use tessera_plonky3::air::Group;
@@ -209,10 +208,12 @@ fn a_changed_weight() {
     let mut program = (*l.model.program).clone();
     let mut changed = 0;
     for c in &mut program.constants {
-        if let Some(w) = Arc::make_mut(c).iter_mut().find(|w| **w != 0) {
+        let mut values = c.values().expect("the data of the model");
+        if let Some(w) = values.iter_mut().find(|w| **w != 0) {
             *w += 1;
             changed += 1;
         }
+        *c = Blob::new(values);
     }
     assert!(changed > 0);
     let (pk, vk) = Plonky3::default().setup(&program).expect("keys of the other model");

@@ -17,7 +17,7 @@ use std::fmt;
 /// First bytes of every file.
 pub const MAGIC: [u8; 8] = *b"TESSERA\0";
 /// Format version.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 /// Bodies begin at multiples of this, so that numbers in them can be read in place.
 pub const ALIGNMENT: usize = 64;
 const MAX_SECTIONS: usize = 64;
@@ -155,6 +155,11 @@ impl<T: Into<Bytes>> From<T> for Section {
 }
 
 impl Section {
+    /// The body, which nothing was compared with.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     /// The body, compared with its hash.
     pub fn bytes(&self) -> Result<Bytes, FileError> {
         if hash(&self.body) == self.hash {

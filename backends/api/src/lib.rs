@@ -8,21 +8,26 @@
 //! canonical byte form, so that its digest can be absorbed by a transcript; nothing allocates by a length read from
 //! a file before that length was checked.
 pub mod backend;
+pub mod blob;
 pub mod container;
 pub mod cost;
+mod error;
 pub mod field;
+pub mod matrix;
 pub mod plan;
 pub mod program;
 pub mod seq;
 pub mod shape;
 pub mod trace;
 pub mod validate;
-mod varints;
 
 pub use backend::{Backend, Capabilities, ProveError, SetupError, Target, Timings, Verified, VerifyError};
+pub use blob::Blob;
 pub use bytes::Bytes;
 pub use container::{Container, Digest, FileError, FileKind, Section};
 pub use cost::{Cost, GroupCost, Prices};
+pub use error::ProgramError;
+pub use matrix::{Block, Matrix};
 pub use plan::{ContractLoop, RowOp, RowStep, Step, WitnessPlan};
 pub use program::*;
 pub use seq::{Run, Seq};

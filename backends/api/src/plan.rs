@@ -29,14 +29,14 @@ pub enum Step {
         /// Where to.
         tensor: TensorId,
     },
-    /// `dst[i] = src[index[i]]`; `dst[i]` is kept where the index is −1 (several gathers may fill one tensor).
+    /// `dst[i] = src[j]` for every (i, j) of `places`; other elements are kept (several gathers may fill one tensor).
     Gather {
         /// From.
         src: TensorId,
-        /// To; one entry of `index` per element.
+        /// To.
         dst: TensorId,
-        /// Flat indices (dimension 1).
-        index: Seq,
+        /// Flat indices into both (dimension 2).
+        places: Seq,
     },
     /// y[Σ i·y] += x[Σ i·x] · w[w_offset + Σ i·w] over all loop indices; y is zero before.
     Contract {

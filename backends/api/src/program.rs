@@ -13,21 +13,27 @@
 //! A backend may check an equation at one random point of the variables, drawn after every cell is bound
 //! (Schwartz–Zippel: a wrong assignment passes with probability at most total degree / size of the field). Two cells
 //! of one fold may carry the same monomial only if their sum is what is meant.
+use crate::blob::Blob;
+use crate::container::{ALIGNMENT, Container, FileError};
+use crate::matrix::Matrix;
 use crate::seq::Seq;
+use crate::error::ProgramError;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 /// Format version of Program and WitnessPlan.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// A whole relation; see the module's text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// [`VERSION`].
     pub version: u32,
-    /// Integer data shared by fixed columns and the witness plan (weights, already scaled).
-    #[serde(with = "crate::varints")]
-    pub constants: Vec<Arc<Vec<i64>>>,
+    /// Integer data of the model's owner (weights, already scaled), shared by fixed columns and the witness plan. Named here; their
+    /// bytes lie beside the Program, see [`Program::store`].
+    pub constants: Vec<Blob>,
+    /// How constants lie in tables, for fixed columns that are too many to be told one by one.
+    pub matrices: Vec<Matrix>,
     /// Tables of cells.
     pub tables: Vec<Table>,
     /// Names of the lookup relations; a bus is an index here.
@@ -101,22 +107,20 @@ impl From<&str> for Variable {
 pub enum Values {
     /// The values themselves (dimension 1).
     Seq(Seq),
-    /// Σ scale · `constants[constant][index]` over the parts; a part is 0 where its index is −1. Within 64 bits.
+    /// `constants[constant][index]`, 0 where the index is −1.
     Gather {
         /// Which blob.
         constant: u32,
-        /// At least one.
-        parts: Vec<Part>,
+        /// Flat indices (dimension 1).
+        index: Seq,
     },
-}
-
-/// One of the integers that share a cell.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
-    /// Its factor: a power of the packing's radix.
-    pub scale: i64,
-    /// Flat indices (dimension 1).
-    pub index: Seq,
+    /// A lane of a matrix, which has as many rows as the table.
+    Matrix {
+        /// Index into `Program::matrices`.
+        matrix: u32,
+        /// Which lane.
+        lane: u32,
+    },
 }
 
 /// A column the prover fills.
@@ -386,54 +390,94 @@ impl Program {
     /// What is public of the Program: committed columns and the data that only they read are gone (zero, and empty).
     pub fn architecture(&self) -> Program {
         let mut p = self.clone();
-        let mut read = vec![false; p.constants.len()];
-        for t in &mut p.tables {
+        for t in p.tables.iter_mut().filter(|t| t.committed) {
             for c in &mut t.fixed {
-                if t.committed {
-                    c.values = Values::Seq(Seq::constant(&[0], t.rows as usize));
-                    c.padding = 0;
-                }
-                if let Values::Gather { constant, .. } = c.values
-                    && let Some(read) = read.get_mut(constant as usize)
-                {
-                    *read = true;
-                }
+                c.values = Values::Seq(Seq::constant(&[0], t.rows as usize));
+                c.padding = 0;
             }
         }
-        p.constants.iter_mut().zip(read).filter(|(_, read)| !read).for_each(|(c, _)| *c = Arc::default());
+        let (mut constants, mut matrices) = (BTreeSet::new(), BTreeSet::new());
+        for c in p.tables.iter().flat_map(|t| &t.fixed) {
+            match &c.values {
+                Values::Seq(_) => {}
+                Values::Gather { constant, .. } => drop(constants.insert(*constant as usize)),
+                Values::Matrix { matrix, .. } => drop(matrices.insert(*matrix as usize)),
+            }
+        }
+        for (_, m) in p.matrices.iter_mut().enumerate().filter(|(i, _)| !matrices.contains(i)) {
+            *m = Matrix::default();
+        }
+        constants.extend(p.matrices.iter().flat_map(|m| &m.blocks).map(|b| b.constant as usize));
+        for (_, c) in p.constants.iter_mut().enumerate().filter(|(i, _)| !constants.contains(i)) {
+            *c = Blob::default();
+        }
         p
     }
 
-    /// The values of a fixed column on its active rows. Errs where layout and data disagree.
-    pub fn fixed_values(
-        &self,
-        table: &Table,
-        column: &FixedColumn,
-    ) -> Result<Vec<i64>, crate::validate::ProgramError> {
-        use crate::validate::ProgramError;
+    /// Writes the Program into a file: what it says as `program`, its data as `constants`.
+    pub fn store(&self, file: &mut Container) {
+        file.put("program", self);
+        let mut data = Vec::with_capacity(self.constants.iter().map(|c| stored_len(c).unwrap_or(0)).sum());
+        for bytes in self.constants.iter().filter_map(Blob::data) {
+            data.extend_from_slice(bytes);
+            data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
+        }
+        file.insert("constants", data);
+    }
+
+    /// Reads a Program that was stored so. Its data are compared with their digests and used where they lie.
+    ///
+    /// # Errors
+    /// Where a section is missing or damaged, or the data are others than those the Program names.
+    pub fn load(file: &Container) -> Result<Program, FileError> {
+        let mut program: Program = file.get("program")?;
+        let data = file.section("constants")?.body();
+        let mut at = 0;
+        for c in &mut program.constants {
+            let end = stored_len(c).and_then(|n| n.checked_add(at)).filter(|end| *end <= data.len());
+            let end = end.ok_or_else(|| FileError::Damaged("section \"constants\" is too short".into()))?;
+            let bytes = data.slice(at..end);
+            let (own, padding) = bytes.split_at(c.len() * c.width().bytes());
+            if padding.iter().any(|b| *b != 0) {
+                return Err(FileError::Damaged("there is something between the constants".into()));
+            }
+            c.fill(data.slice(at..at + own.len()))
+                .map_err(|e| FileError::Damaged(format!("section \"constants\": {e}")))?;
+            at = end;
+        }
+        if at != data.len() {
+            return Err(FileError::Damaged("section \"constants\" is too long".into()));
+        }
+        Ok(program)
+    }
+
+    /// The values of a fixed column on its active rows. Errs where layout and data disagree, or the data are not at hand.
+    pub fn fixed_values(&self, table: &Table, column: &FixedColumn) -> Result<Vec<i64>, ProgramError> {
         let rows = table.rows as usize;
+        let constant =
+            |i: u32| self.constants.get(i as usize).ok_or_else(|| ProgramError::missing("constant", i));
         match &column.values {
             Values::Seq(s) if s.dim == 1 => Ok(s.expand(rows)?),
-            Values::Gather { constant, parts } if parts.iter().all(|p| p.index.dim == 1) => {
-                let data = self
-                    .constants
-                    .get(*constant as usize)
-                    .ok_or_else(|| ProgramError::missing("constant", *constant))?;
-                let mut sum = vec![0i64; rows];
-                for p in parts {
-                    for (x, i) in sum.iter_mut().zip(p.index.expand(rows)?) {
-                        if i == -1 {
-                            continue;
-                        }
-                        let v = usize::try_from(i).ok().and_then(|i| data.get(i));
-                        let v = v.ok_or_else(|| ProgramError::missing("constant element", i))?;
-                        let scaled = v.checked_mul(p.scale).and_then(|v| x.checked_add(v));
-                        *x = scaled.ok_or_else(|| {
-                            ProgramError::Invalid(format!("a value of column {} leaves 64 bits", column.name))
-                        })?;
-                    }
+            Values::Gather { constant: c, index } if index.dim == 1 => {
+                let data = constant(*c)?.numbers()?;
+                let mut out = index.expand(rows)?;
+                for x in out.iter_mut() {
+                    *x = match *x {
+                        -1 => 0,
+                        i => usize::try_from(i)
+                            .ok()
+                            .and_then(|i| data.get(i))
+                            .ok_or_else(|| ProgramError::missing("constant element", i))?,
+                    };
                 }
-                Ok(sum)
+                Ok(out)
+            }
+            Values::Matrix { matrix, lane } => {
+                let m = self
+                    .matrices
+                    .get(*matrix as usize)
+                    .ok_or_else(|| ProgramError::missing("matrix", *matrix))?;
+                m.lane(*lane, rows, &self.constants)
             }
             _ => Err(ProgramError::Invalid(format!(
                 "column {} has a layout of the wrong dimension",
@@ -441,4 +485,9 @@ impl Program {
             ))),
         }
     }
+}
+
+/// Bytes that a constant takes in a file.
+fn stored_len(c: &Blob) -> Option<usize> {
+    c.len().checked_mul(c.width().bytes())?.checked_next_multiple_of(ALIGNMENT)
 }

@@ -132,6 +132,11 @@ impl Seq {
             runs.push(Run { start: at(i).to_vec(), loops });
             i += len;
         }
+        Seq::of_runs(dim, runs)
+    }
+
+    /// Loop nests one after the other; equal ones with equal steps between their starts become one.
+    pub fn of_runs(dim: usize, mut runs: Vec<Run>) -> Seq {
         loop {
             let before = runs.len();
             runs = merge(runs);

@@ -4,41 +4,16 @@
 //! # Correctness
 //! Three rules here carry soundness: a multiplicity column belongs to one `Provide` and to nothing else, padding provides no
 //! tuple of its own, and a fold's lanes never take part outside its segments.
+pub use crate::error::ProgramError;
 use crate::program::*;
-use crate::seq::{Seq, SeqError};
+use crate::seq::Seq;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A Program that contradicts itself.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProgramError {
-    /// An index points nowhere.
-    #[error("{what} {index} does not exist")]
-    Missing {
-        /// Kind of thing.
-        what: String,
-        /// Its index.
-        index: i64,
-    },
-    /// A layout is malformed.
-    #[error(transparent)]
-    Layout(#[from] SeqError),
-    /// Anything else.
-    #[error("{0}")]
-    Invalid(String),
-}
-
-impl ProgramError {
-    pub(crate) fn missing(what: &str, index: impl TryInto<i64>) -> ProgramError {
-        ProgramError::Missing { what: what.into(), index: index.try_into().unwrap_or(i64::MAX) }
-    }
-}
 
 /// Largest height of a table, as a power of two.
 pub const MAX_LOG_HEIGHT: u8 = 26;
 /// Most columns of a table.
 pub const MAX_COLUMNS: u32 = 1 << 14;
 const MAX_EXPONENT: i64 = 1 << 32;
-const MAX_PARTS: usize = 8;
 /// Cells that validation looks at one by one. A few bytes describe a tall table, so time and memory are not the file's size.
 const MAX_WALK: u64 = 1 << 27;
 /// Cells that it expands.
@@ -116,8 +91,15 @@ impl Program {
             |t: &Table| t.rows as u64 * t.provides.iter().map(|p| p.tuple.len() as u64).sum::<u64>();
         let mut work = self.tables.iter().map(provided).fold(0, u64::saturating_add);
         walkable(work)?;
+        let mut matrix_rows = vec![];
+        for m in &self.matrices {
+            matrix_rows.push(m.rows()?);
+            if let Some(b) = m.blocks.iter().find(|b| b.constant as usize >= self.constants.len()) {
+                return Err(ProgramError::missing("constant", b.constant));
+            }
+        }
         for t in &self.tables {
-            self.validate_table(t)?;
+            self.validate_table(t, &matrix_rows)?;
         }
         for b in 0..self.buses.len() {
             let arities: Vec<usize> =
@@ -236,7 +218,7 @@ impl Program {
         Ok(())
     }
 
-    fn validate_table(&self, t: &Table) -> Result<(), ProgramError> {
+    fn validate_table(&self, t: &Table, matrix_rows: &[u64]) -> Result<(), ProgramError> {
         if t.log_height > MAX_LOG_HEIGHT || t.rows == 0 || t.rows as u64 > 1 << t.log_height {
             return invalid(format!("table {:?} has {} rows and height 2^{}", t.name, t.rows, t.log_height));
         }
@@ -246,17 +228,25 @@ impl Program {
         for c in &t.fixed {
             match &c.values {
                 Values::Seq(s) => s.check(1, t.rows as u64)?,
-                Values::Gather { constant, parts } => {
-                    if !(1..=MAX_PARTS).contains(&parts.len()) {
-                        return invalid(format!(
-                            "a cell of table {:?} holds {} integers",
-                            t.name,
-                            parts.len()
-                        ));
-                    }
-                    parts.iter().try_for_each(|p| p.index.check(1, t.rows as u64))?;
+                Values::Gather { constant, index } => {
+                    index.check(1, t.rows as u64)?;
                     if *constant as usize >= self.constants.len() {
                         return Err(ProgramError::missing("constant", *constant));
+                    }
+                }
+                Values::Matrix { matrix, lane } => {
+                    let m = self
+                        .matrices
+                        .get(*matrix as usize)
+                        .ok_or_else(|| ProgramError::missing("matrix", *matrix))?;
+                    if *lane >= m.width {
+                        return Err(ProgramError::missing("lane", *lane));
+                    }
+                    if matrix_rows[*matrix as usize] != t.rows as u64 {
+                        return invalid(format!(
+                            "a matrix of weights has {} rows, table {:?} {}",
+                            matrix_rows[*matrix as usize], t.name, t.rows
+                        ));
                     }
                 }
             }
@@ -380,6 +370,7 @@ mod tests {
         Program {
             version: VERSION,
             constants: vec![],
+            matrices: vec![],
             tables: vec![table],
             buses: vec!["range".into()],
             publics: vec![],

@@ -1,5 +1,5 @@
 //! What a person reads when a trace is wrong. The texts are the snapshots; a changed text is a changed product.
-use tessera_api::{Backend, Trace};
+use tessera_api::{Backend, Blob, Trace};
 use tessera_checker::testing::{Case, Family, case};
 use tessera_checker::{Checker, Failure, check};
 
@@ -55,9 +55,9 @@ fn an_activation() {
 #[test]
 fn a_weight() {
     insta::assert_snapshot!(after(Family::Convolution, |c, _| {
-        let mut w = c.program.constants[0].to_vec();
+        let mut w = c.program.constants[0].values().unwrap();
         w[0] += 1;
-        c.program.constants[0] = std::sync::Arc::new(w);
+        c.program.constants[0] = Blob::new(w);
     }));
 }
 

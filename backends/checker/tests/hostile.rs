@@ -87,6 +87,13 @@ fn numbers() -> impl Strategy<Value = Vec<(usize, i64)>> {
     prop::collection::vec((any::<usize>(), odd), 1..4)
 }
 
+/// Gives a Program that was read the data of the one it was, where it still names them.
+fn find_data(p: &mut Program, from: &Program) {
+    for (name, own) in p.constants.iter_mut().zip(&from.constants) {
+        let _ = own.data().map(|data| name.fill(data.clone()));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
@@ -99,7 +106,8 @@ proptest! {
             bytes[at % n] ^= x;
         }
         if which {
-            if let Ok(p) = postcard::from_bytes::<Program>(&bytes) {
+            if let Ok(mut p) = postcard::from_bytes::<Program>(&bytes) {
+                find_data(&mut p, &c.program);
                 use_files(&p, &c.plan, &c.inputs, &trace);
             }
         } else if let Ok(p) = postcard::from_bytes::<WitnessPlan>(&bytes) {
@@ -112,7 +120,8 @@ proptest! {
         let (c, trace) = honest(f, seed);
         let mut v = serde_json::to_value(&c.program).unwrap();
         replace(&mut v, &changes);
-        if let Ok(p) = serde_json::from_value::<Program>(v) {
+        if let Ok(mut p) = serde_json::from_value::<Program>(v) {
+            find_data(&mut p, &c.program);
             use_files(&p, &c.plan, &c.inputs, &trace);
         }
     }

@@ -68,6 +68,7 @@ fn lenet(images: usize) -> (Program, Trace) {
     let mut p = Program {
         version: VERSION,
         constants: vec![],
+        matrices: vec![],
         tables: vec![],
         buses: vec!["requantize".into(), "range".into(), "relu".into()],
         publics: vec![],
@@ -88,11 +89,10 @@ fn lenet(images: usize) -> (Program, Trace) {
             (0..rows).map(|row| weight(row, &mut r)).collect()
         })
         .collect();
-    p.constants = vec![std::sync::Arc::new(weights.concat())];
+    p.constants = vec![Blob::new(weights.concat())];
     for l in 0..W_LANES {
         let index: Vec<i64> = (0..rows as i64).map(|r| l as i64 * rows as i64 + r).collect();
-        let parts = vec![Part { scale: 1, index: Seq::compress(1, &index) }];
-        let values = Values::Gather { constant: 0, parts };
+        let values = Values::Gather { constant: 0, index: Seq::compress(1, &index) };
         w.fixed.push(FixedColumn { name: format!("w{l}"), values, padding: 0 });
     }
     // activations

@@ -1,7 +1,6 @@
 //! How fast contractions and row programs run. `cargo bench -p tessera-runtime`; one thread unless RAYON_NUM_THREADS says else.
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use std::sync::Arc;
 use tessera_api::*;
 use tessera_runtime::Prepared;
 
@@ -13,6 +12,7 @@ fn empty() -> Program {
     Program {
         version: VERSION,
         constants: vec![],
+        matrices: vec![],
         tables: vec![],
         buses: vec![],
         publics: vec![],
@@ -34,7 +34,7 @@ fn contraction(c: &mut Criterion, name: &str, loops: Vec<ContractLoop>) {
     };
     let (nx, nw, ny) = (reach(&|l| l.x), reach(&|l| l.w), reach(&|l| l.y));
     let mut program = empty();
-    program.constants = vec![Arc::new((0..nw as i64).map(|i| i * 7919 % 255 - 127).collect())];
+    program.constants = vec![Blob::new((0..nw as i64).map(|i| i * 7919 % 255 - 127))];
     program.publics = vec![public("x", nx, Role::Input), public("y", ny, Role::Output)];
     let products: u64 = loops.iter().map(|l| l.extent as u64).product();
     let plan = WitnessPlan {

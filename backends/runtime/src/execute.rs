@@ -3,8 +3,9 @@
 //! Invariant: a step owns what it writes while it runs (the tensors are taken out, the rows are split off), so steps of
 //! a level share nothing that changes.
 use crate::error::RunError;
-use crate::prepare::{ABSENT, Kind, Prepared};
+use crate::prepare::Prepared;
 use crate::schedule::Schedule;
+use crate::step::Checked;
 use rayon::prelude::*;
 use tessera_api::{Publics, Role, Trace};
 
@@ -126,7 +127,7 @@ impl Prepared {
             }
             let done: Vec<(usize, Vec<Vec<i64>>)> = tasks.into_iter().map(|t| (t.step, t.outs)).collect();
             for (step, outs) in done {
-                if let Kind::Publish { tensor, public } = &self.steps[step] {
+                if let Checked::Publish { tensor, public } = &self.steps[step] {
                     publics.tensors[*public] = tensors[*tensor].0.clone().unwrap_or_default();
                 }
                 for (t, v) in self.writes(step).into_iter().zip(outs) {
@@ -161,7 +162,7 @@ impl Prepared {
             .iter()
             .enumerate()
             .filter_map(|(i, t)| match &self.steps[t.step] {
-                Kind::Rows(r) => Some((r.table, r.first_row, r.rows, i)),
+                Checked::Rows(r) => Some((r.table, r.first_row, r.rows, i)),
                 _ => None,
             })
             .collect();
@@ -182,27 +183,37 @@ impl Prepared {
     fn step(&self, task: &mut Task, tensors: &[Cells], publics: &Publics) -> Result<(), RunError> {
         let read = |t: usize| tensors[t].0.as_deref().unwrap_or_default();
         match &self.steps[task.step] {
-            Kind::Load { public, .. } => task.outs[0].copy_from_slice(&publics.tensors[*public]),
-            Kind::Gather { src, index, .. } => {
-                let src = read(*src);
-                for (d, i) in task.outs[0].iter_mut().zip(index) {
-                    if *i != ABSENT {
-                        *d = src[*i as usize];
-                    }
-                }
+            Checked::Load { public, .. } => task.outs[0].copy_from_slice(&publics.tensors[*public]),
+            Checked::Gather { src, runs, .. } => {
+                let (src, dst) = (read(*src), &mut task.outs[0]);
+                runs.iter().for_each(|r| copy(&r.loops, (r.start[0], r.start[1]), src, dst));
             }
-            Kind::Contract(c) => {
+            Checked::Contract(c) => {
                 c.run(read(c.x), &mut task.outs[0]).map_err(|element| RunError::Accumulator {
                     tensor: self.tensors[c.y].name.clone(),
                     element,
                 })?;
             }
-            Kind::Rows(r) => {
+            Checked::Rows(r) => {
                 let table = &self.tables[r.table];
                 r.run(&read, task.rows.as_deref_mut(), &mut task.outs, &self.buses, table)?;
             }
-            Kind::Publish { .. } => {}
+            Checked::Publish { .. } => {}
         }
         Ok(())
+    }
+}
+
+/// Copies elements along a loop nest, the innermost loop first, from (element of `dst`, element of `src`) on.
+fn copy(loops: &[(u32, Vec<i64>)], (to, from): (i64, i64), src: &[i64], dst: &mut [i64]) {
+    match loops {
+        [] => dst[to as usize] = src[from as usize],
+        [(n, step)] if step[..] == [1, 1] => {
+            let n = *n as usize;
+            dst[to as usize..][..n].copy_from_slice(&src[from as usize..][..n]);
+        }
+        [inner @ .., (n, step)] => {
+            (0..*n as i64).for_each(|i| copy(inner, (to + i * step[0], from + i * step[1]), src, dst));
+        }
     }
 }

@@ -8,6 +8,9 @@
 //! * Arithmetic is exact. What would leave 64 bits, or finds no entry in a lookup table, is a [`RunError`] that names the
 //!   step, the row and the value. Nothing wraps silently.
 //! * The result does not depend on the number of threads.
+mod budget;
+mod columns;
+mod context;
 mod contract;
 mod error;
 mod execute;
@@ -16,10 +19,12 @@ mod lookup;
 mod prepare;
 mod rows;
 mod schedule;
+mod step;
 
 pub use error::{PlanError, RunError};
 pub use execute::Observer;
-pub use prepare::{Limits, Prepared};
+pub use budget::Limits;
+pub use prepare::Prepared;
 
 use tessera_api::{Program, Trace, WitnessPlan};
 

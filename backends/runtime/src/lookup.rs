@@ -5,7 +5,8 @@
 //!
 //! Invariant: a counted lookup matched a provided tuple in every entry.
 use crate::error::{PlanError, RunError};
-use crate::prepare::{Budget, Columns, TableShape};
+use crate::budget::Budget;
+use crate::columns::{Columns, TableShape};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -2,113 +2,23 @@
 //!
 //! Invariant: after [`Prepared::new`] succeeded, every index in a step lies within the tensor, table or column it
 //! addresses, every register is written before it is read, and the memory and work of a run are within [`Limits`].
+use crate::budget::{ABSENT, Budget, Limits};
+use crate::columns::{Columns, TableShape};
+use crate::context::{Context, Refusal, Tensor};
 use crate::contract::Contract;
 use crate::error::PlanError;
 use crate::lookup::{Buses, Counting};
 use crate::rows::Rows;
 use crate::schedule::{Access, Schedule};
-use std::sync::Arc;
+use crate::step::Checked;
 use tessera_api::{Program, Public, Role, Seq, Step, WitnessPlan};
-
-/// What a plan may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Tensor elements, trace cells and layout entries together; about 8 bytes each.
-    pub elements: u64,
-    /// Products of all contractions of one run.
-    pub operations: u64,
-}
-
-impl Default for Limits {
-    /// 2³⁰ elements (8 GiB) and 2⁴³ products.
-    fn default() -> Limits {
-        Limits { elements: 1 << 30, operations: 1 << 43 }
-    }
-}
-
-/// What is left of the limits.
-pub(crate) struct Budget {
-    limits: Limits,
-    elements: u64,
-    operations: u64,
-}
-
-impl Budget {
-    pub(crate) fn new(limits: Limits) -> Budget {
-        Budget { limits, elements: limits.elements, operations: limits.operations }
-    }
-
-    pub(crate) fn elements(&mut self, n: u64) -> Result<(), PlanError> {
-        self.elements = self
-            .elements
-            .checked_sub(n)
-            .ok_or(PlanError::Limit { what: "elements", limit: self.limits.elements })?;
-        Ok(())
-    }
-
-    pub(crate) fn operations(&mut self, n: u128) -> Result<(), PlanError> {
-        let limit = PlanError::Limit { what: "operations", limit: self.limits.operations };
-        self.operations = u64::try_from(n).ok().and_then(|n| self.operations.checked_sub(n)).ok_or(limit)?;
-        Ok(())
-    }
-}
-
-/// Stands for an absent element in an expanded layout.
-pub(crate) const ABSENT: u32 = u32::MAX;
-
-/// Expands a layout of flat indices into a tensor of `len` elements; −1 becomes [`ABSENT`].
-pub(crate) fn indices(
-    seq: &Seq,
-    entries: usize,
-    len: usize,
-    budget: &mut Budget,
-) -> Result<Box<[u32]>, String> {
-    seq.check(1, entries as u64).map_err(|e| e.to_string())?;
-    budget.elements(entries as u64).map_err(|e| e.to_string())?;
-    let (mut out, mut wrong) = (Vec::with_capacity(entries), None);
-    seq.visit(entries, &mut |_, v| match v[0] {
-        -1 => out.push(ABSENT),
-        i if i >= 0 && (i as u64) < len as u64 => out.push(i as u32),
-        i => wrong = wrong.or(Some(i)),
-    })
-    .map_err(|e| e.to_string())?;
-    match wrong {
-        None => Ok(out.into_boxed_slice()),
-        Some(i) => Err(format!("index {i} lies outside a tensor of {len} elements")),
-    }
-}
-
-/// A tensor's place.
-#[derive(Clone, Debug)]
-pub(crate) struct Tensor {
-    pub name: String,
-    pub len: usize,
-}
-
-/// What running needs to know of a table.
-#[derive(Clone, Debug)]
-pub(crate) struct TableShape {
-    pub name: String,
-    pub rows: usize,
-    /// Padding value of each witness column; its length is the width.
-    pub padding: Vec<i64>,
-}
-
-/// A checked step.
-pub(crate) enum Kind {
-    Load { public: usize, tensor: usize },
-    Gather { src: usize, dst: usize, index: Box<[u32]> },
-    Contract(Box<Contract>),
-    Rows(Box<Rows>),
-    Publish { tensor: usize, public: usize },
-}
 
 /// A plan that was checked against its Program and is ready to run, any number of times and from several threads.
 pub struct Prepared {
     pub(crate) publics: Vec<Public>,
     pub(crate) tensors: Vec<Tensor>,
     pub(crate) tables: Vec<TableShape>,
-    pub(crate) steps: Vec<Kind>,
+    pub(crate) steps: Vec<Checked>,
     /// All steps.
     pub(crate) full: Schedule,
     /// Only what the public outputs need; row programs reduced to what they scatter.
@@ -171,7 +81,7 @@ impl Prepared {
             steps.push(step);
         }
         let published = |p: usize| {
-            steps.iter().filter(|s| matches!(s, Kind::Publish { public, .. } if *public == p)).count()
+            steps.iter().filter(|s| matches!(s, Checked::Publish { public, .. } if *public == p)).count()
         };
         for (i, p) in program.publics.iter().enumerate() {
             if p.role == Role::Output && published(i) != 1 {
@@ -199,76 +109,6 @@ impl Prepared {
     }
 }
 
-/// Fixed columns, expanded once and shared.
-pub(crate) struct Columns<'a> {
-    program: &'a Program,
-    values: Vec<Vec<Option<Arc<Vec<i64>>>>>,
-}
-
-impl<'a> Columns<'a> {
-    fn new(program: &'a Program) -> Columns<'a> {
-        let values = program.tables.iter().map(|t| vec![None; t.fixed.len()]).collect();
-        Columns { program, values }
-    }
-
-    /// The values of a fixed column on its active rows. The indices must exist.
-    pub(crate) fn get(
-        &mut self,
-        table: usize,
-        column: usize,
-        budget: &mut Budget,
-    ) -> Result<Arc<Vec<i64>>, PlanError> {
-        if let Some(v) = &self.values[table][column] {
-            return Ok(v.clone());
-        }
-        let t = &self.program.tables[table];
-        budget.elements(t.rows as u64)?;
-        let v = Arc::new(self.program.fixed_values(t, &t.fixed[column])?);
-        self.values[table][column] = Some(v.clone());
-        Ok(v)
-    }
-}
-
-/// What checking a step may consult.
-pub(crate) struct Context<'a, 'p> {
-    pub program: &'p Program,
-    pub tensors: &'a [Tensor],
-    pub columns: &'a mut Columns<'p>,
-    pub buses: &'a Buses,
-    pub budget: &'a mut Budget,
-}
-
-impl Context<'_, '_> {
-    /// A tensor's index, if there is one.
-    pub(crate) fn tensor(&self, id: u32) -> Result<usize, String> {
-        if (id as usize) < self.tensors.len() {
-            Ok(id as usize)
-        } else {
-            Err(format!("tensor {id} does not exist, the plan has {}", self.tensors.len()))
-        }
-    }
-}
-
-/// Why a step is refused.
-pub(crate) enum Refusal {
-    /// Something in the step itself.
-    Reason(String),
-    /// A limit, or the Program.
-    Error(PlanError),
-}
-
-impl From<String> for Refusal {
-    fn from(s: String) -> Refusal {
-        Refusal::Reason(s)
-    }
-}
-
-impl From<PlanError> for Refusal {
-    fn from(e: PlanError) -> Refusal {
-        Refusal::Error(e)
-    }
-}
-
 fn describe(s: &Step) -> String {
     match s {
         Step::Load { .. } => "load".into(),
@@ -279,7 +119,21 @@ fn describe(s: &Step) -> String {
     }
 }
 
-fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Kind, Refusal> {
+/// Errs unless the k-th entries of all vectors are elements of a tensor.
+fn within(places: &Seq, k: usize, tensor: &Tensor) -> Result<(), String> {
+    for r in &places.runs {
+        let (lo, hi) = r.loops.iter().fold((r.start[k], r.start[k]), |(lo, hi), (count, step)| {
+            let reach = (*count as i64 - 1) * step[k];
+            (lo + reach.min(0), hi + reach.max(0))
+        });
+        if let Some(i) = [lo, hi].into_iter().find(|i| *i < 0 || *i as u64 >= tensor.len as u64) {
+            return Err(format!("index {i} lies outside a tensor of {} elements", tensor.len));
+        }
+    }
+    Ok(())
+}
+
+fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Checked, Refusal> {
     let public = |p: u32, tensor: usize, role: Role, ctx: &Context| -> Result<usize, String> {
         let n = ctx.program.publics.len();
         let shape = ctx
@@ -304,19 +158,23 @@ fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Kind, Refusal> {
     Ok(match s {
         Step::Load { public: p, tensor } => {
             let tensor = ctx.tensor(*tensor)?;
-            Kind::Load { public: public(*p, tensor, Role::Input, ctx)?, tensor }
+            Checked::Load { public: public(*p, tensor, Role::Input, ctx)?, tensor }
         }
         Step::Publish { tensor, public: p } => {
             let tensor = ctx.tensor(*tensor)?;
-            Kind::Publish { public: public(*p, tensor, Role::Output, ctx)?, tensor }
+            Checked::Publish { public: public(*p, tensor, Role::Output, ctx)?, tensor }
         }
-        Step::Gather { src, dst, index } => {
+        Step::Gather { src, dst, places } => {
             let (src, dst) = (ctx.tensor(*src)?, ctx.tensor(*dst)?);
             if src == dst {
                 return Err(format!("tensor {:?} is gathered into itself", ctx.tensors[src].name).into());
             }
-            let index = indices(index, ctx.tensors[dst].len, ctx.tensors[src].len, ctx.budget)?;
-            Kind::Gather { src, dst, index }
+            let count = places.len().and_then(|n| places.check(2, n).map(|()| n)).map_err(|e| e.to_string())?;
+            ctx.budget.elements(count)?;
+            for (k, tensor) in [dst, src].into_iter().map(|t| &ctx.tensors[t]).enumerate() {
+                within(places, k, tensor)?;
+            }
+            Checked::Gather { src, dst, runs: places.runs.clone().into_boxed_slice() }
         }
         Step::Contract { x, w, w_offset, y, loops } => {
             let (x, y) = (ctx.tensor(*x)?, ctx.tensor(*y)?);
@@ -326,8 +184,8 @@ fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Kind, Refusal> {
                 .get(*w as usize)
                 .ok_or_else(|| format!("constant {w} does not exist"))?
                 .clone();
-            Kind::Contract(Box::new(Contract::new(x, w, *w_offset, y, loops, ctx)?))
+            Checked::Contract(Box::new(Contract::new(x, w, *w_offset, y, loops, ctx)?))
         }
-        Step::Rows(r) => Kind::Rows(Box::new(Rows::new(r, ctx)?)),
+        Step::Rows(r) => Checked::Rows(Box::new(Rows::new(r, ctx)?)),
     })
 }

@@ -7,7 +7,9 @@
 use crate::error::RunError;
 use crate::kernel;
 use crate::lookup::Buses;
-use crate::prepare::{ABSENT, Context, Refusal, TableShape, indices};
+use crate::budget::{ABSENT, indices};
+use crate::columns::TableShape;
+use crate::context::{Context, Refusal};
 use rayon::prelude::*;
 use std::sync::Arc;
 use tessera_api::{RowOp, RowStep};

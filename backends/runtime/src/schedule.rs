@@ -3,7 +3,7 @@
 //! Invariants: two steps of one level never write the same tensor, row or output, and none reads what another of the
 //! same level writes; a step comes after every earlier step of the plan that it conflicts with.
 use crate::error::PlanError;
-use crate::prepare::Kind;
+use crate::step::Checked;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::ops::Range;
 
@@ -17,20 +17,20 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    pub(crate) fn of(k: &Kind) -> Access {
+    pub(crate) fn of(k: &Checked) -> Access {
         match k {
-            Kind::Load { tensor, .. } => Access { writes: vec![*tensor], ..Access::default() },
-            Kind::Gather { src, dst, .. } => {
+            Checked::Load { tensor, .. } => Access { writes: vec![*tensor], ..Access::default() },
+            Checked::Gather { src, dst, .. } => {
                 Access { reads: vec![*src], writes: vec![*dst], ..Access::default() }
             }
-            Kind::Contract(c) => Access { reads: vec![c.x], writes: vec![c.y], ..Access::default() },
-            Kind::Rows(r) => Access {
+            Checked::Contract(c) => Access { reads: vec![c.x], writes: vec![c.y], ..Access::default() },
+            Checked::Rows(r) => Access {
                 reads: r.reads.clone(),
                 writes: r.writes.clone(),
                 rows: Some((r.table, r.first_row..r.first_row + r.rows)),
                 publishes: false,
             },
-            Kind::Publish { tensor, .. } => {
+            Checked::Publish { tensor, .. } => {
                 Access { reads: vec![*tensor], publishes: true, ..Access::default() }
             }
         }

@@ -1,6 +1,5 @@
 //! Contractions against the plain definition, on layouts that reach every kernel.
 use proptest::prelude::*;
-use std::sync::Arc;
 use tessera_api::*;
 use tessera_runtime::{Prepared, RunError};
 
@@ -21,7 +20,8 @@ fn single(
     };
     let program = Program {
         version: VERSION,
-        constants: vec![Arc::new(w)],
+        constants: vec![Blob::new(w)],
+        matrices: vec![],
         tables: vec![],
         buses: vec![],
         publics: vec![public("x", x, Role::Input), public("y", y, Role::Output)],

@@ -1,5 +1,4 @@
 //! What a person reads when a plan or an input is refused. The texts are the snapshots; a changed text is a changed product.
-use std::sync::Arc;
 use tessera_api::*;
 use tessera_checker::testing::{Case, Family, case};
 use tessera_runtime::{Limits, Prepared};
@@ -184,7 +183,7 @@ fn runs() {
         after(Family::Matmul, |c| {
             c.program.publics[0].max = 1 << 60;
             c.inputs[0].fill(1 << 60);
-            c.program.constants.iter_mut().for_each(|k| *k = Arc::new(vec![1 << 60; k.len()]));
+            c.program.constants.iter_mut().for_each(|k| *k = Blob::new(vec![1 << 60; k.len()]));
         }),
     );
     show(

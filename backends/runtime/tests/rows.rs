@@ -22,10 +22,10 @@ fn reference(p: &Program, plan: &WitnessPlan, inputs: &[Vec<i64>]) -> Option<Tra
             Step::Publish { tensor, public } => {
                 publics.tensors[*public as usize] = tensors[*tensor as usize].clone();
             }
-            Step::Gather { src, dst, index } => {
-                let n = tensors[*dst as usize].len();
-                for (d, i) in index.expand(n).unwrap().into_iter().enumerate().filter(|(_, i)| *i >= 0) {
-                    tensors[*dst as usize][d] = tensors[*src as usize][i as usize];
+            Step::Gather { src, dst, places } => {
+                let n = places.len().unwrap() as usize;
+                for place in places.expand(n).unwrap().chunks(2) {
+                    tensors[*dst as usize][place[0] as usize] = tensors[*src as usize][place[1] as usize];
                 }
             }
             Step::Contract { x, w, w_offset, y, loops } => {
@@ -37,7 +37,7 @@ fn reference(p: &Program, plan: &WitnessPlan, inputs: &[Vec<i64>]) -> Option<Tra
                         (xi, wi, yi) = (xi + i * l.x, wi + i * l.w, yi + i * l.y);
                     }
                     tensors[*y as usize][yi as usize] +=
-                        tensors[*x as usize][xi as usize] * p.constants[*w as usize][wi as usize];
+                        tensors[*x as usize][xi as usize] * p.constants[*w as usize].values().unwrap()[wi as usize];
                 }
             }
             Step::Rows(r) => {
@@ -186,6 +186,7 @@ fn rows_case(
     let program = Program {
         version: VERSION,
         constants: vec![],
+        matrices: vec![],
         tables: vec![functions, main],
         buses: vec!["squares".into()],
         publics: vec![public("x", n, Role::Input), public("y", rows, Role::Output)],

@@ -5,6 +5,7 @@
 
 use crate::interp::spread;
 use crate::ops::{CircuitOp, CircuitType, tables};
+use crate::publish;
 use crate::semantics::TableFunction;
 use melior::{
     Context,
@@ -17,7 +18,7 @@ use tessera_mlir::{
     Error, Result,
     func::{Func, op_name},
     graph::{self, GraphOp},
-    params::Params,
+    params::{Param, Params},
     shape,
 };
 
@@ -33,8 +34,8 @@ pub struct Circuit {
     pub graph: Graph,
     /// Lookup tables by symbol.
     pub tables: BTreeMap<String, TableFunction>,
-    /// The elements of the values that weights and constants define.
-    pub known: BTreeMap<ValueId, Arc<Vec<i64>>>,
+    /// The elements of the values that weights and constants define, as they are stored.
+    pub known: BTreeMap<ValueId, Arc<Param>>,
 }
 
 impl Circuit {
@@ -55,12 +56,14 @@ impl Circuit {
         for (node, op) in graph.ops.iter().zip(main.ops()) {
             let values = match &node.op {
                 CircuitOp::Weight { global, ty, .. } => {
-                    params.get(global).and_then(|param| param.data.to_i64s()).and_then(|values| {
-                        within(values, ty).map_err(|e| e.context(format!("parameter @{global}")))
+                    params.shared(global).and_then(|param| {
+                        within(param.clone(), ty).map_err(|e| e.context(format!("parameter @{global}")))
                     })
                 }
                 CircuitOp::Constant { values, ty } => {
-                    spread(values.clone(), ty.len()).and_then(|values| within(values, ty))
+                    spread(values.clone(), ty.len())
+                        .and_then(|values| publish::param(&ty.shape, &values))
+                        .and_then(|param| within(Arc::new(param), ty))
                 }
                 CircuitOp::Table { .. } => {
                     Err(Error::new("a table inside the function; tables belong to the module"))
@@ -78,7 +81,7 @@ impl Circuit {
                 | CircuitOp::AssertZero { .. } => continue,
             };
             let values = values.map_err(|error| error.or_at(op.location()))?;
-            known.extend(node.results.iter().map(|&result| (result, Arc::new(values.clone()))));
+            known.extend(node.results.iter().map(|&result| (result, values.clone())));
         }
         Ok(Self { graph, tables: tables(module)?, known })
     }
@@ -99,13 +102,15 @@ impl DerefMut for Circuit {
 }
 
 /// Elements of a value of this type, checked against it.
-fn within(values: Vec<i64>, ty: &CircuitType) -> Result<Vec<i64>> {
+fn within(param: Arc<Param>, ty: &CircuitType) -> Result<Arc<Param>> {
+    let values = &param.data;
     if values.len() != ty.len() {
         let shape = shape::show(&ty.shape);
         return Err(Error::new(format!("expected {} values of {shape}, found {}", ty.len(), values.len())));
     }
-    match values.iter().find(|&&value| !ty.interval().holds(value)) {
-        None => Ok(values),
+    let (least, most) = values.bounds()?.unwrap_or((ty.lo, ty.lo));
+    match [least, most].into_iter().find(|value| !ty.interval().holds(*value)) {
+        None => Ok(param),
         Some(value) => {
             Err(Error::new(format!("value {value} lies outside the declared interval {}", ty.interval())))
         }

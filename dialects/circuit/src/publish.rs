@@ -19,6 +19,8 @@ use tessera_mlir::{Error, Result, context_of};
 pub fn param(shape: &[usize], values: &[i64]) -> Result<Param> {
     let data = if let Ok(v) = values.iter().map(|&v| i8::try_from(v)).collect() {
         ParamData::I8(v)
+    } else if let Ok(v) = values.iter().map(|&v| i16::try_from(v)).collect() {
+        ParamData::I16(v)
     } else if let Ok(v) = values.iter().map(|&v| i32::try_from(v)).collect() {
         ParamData::I32(v)
     } else {
@@ -44,7 +46,7 @@ pub fn publish(module: OperationRef, params: &Params) -> Result<()> {
     let mut kept = Params::default();
     for op in main.ops() {
         if let Some(CircuitOp::Weight { global, .. }) = CircuitOp::decode(op)? {
-            let param = params.get(&global).map_err(|error| error.or_at(op.location()))?;
+            let param = params.shared(&global).map_err(|error| error.or_at(op.location()))?;
             kept.insert(global.as_str(), param.clone());
             read.insert(global);
         }
@@ -64,6 +66,7 @@ pub fn publish(module: OperationRef, params: &Params) -> Result<()> {
         let elem = match param.data {
             ParamData::F32(_) => Elem::F32,
             ParamData::I8(_) => Elem::Int(8),
+            ParamData::I16(_) => Elem::Int(16),
             ParamData::I32(_) => Elem::Int(32),
             ParamData::I64(_) => Elem::Int(64),
         };
@@ -85,7 +88,8 @@ mod tests {
     fn narrowest_type_and_fresh_names() {
         let kind = |v: i64| std::mem::discriminant(&param(&[2], &[0, v]).unwrap().data);
         assert_eq!(kind(-128), std::mem::discriminant(&ParamData::I8(vec![])));
-        assert_eq!(kind(128), std::mem::discriminant(&ParamData::I32(vec![])));
+        assert_eq!(kind(128), std::mem::discriminant(&ParamData::I16(vec![])));
+        assert_eq!(kind(1 << 15), std::mem::discriminant(&ParamData::I32(vec![])));
         assert_eq!(kind(1 << 31), std::mem::discriminant(&ParamData::I64(vec![])));
         assert!(param(&[3], &[1]).is_err());
         let taken = ["w", "w.1"];

@@ -13,13 +13,13 @@ use crate::{
     types::{self, Elem},
 };
 use melior::ir::{OperationRef, attribute::StringAttribute, operation::OperationLike};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, SafeTensors, tensor::View};
 use std::{
     borrow::Cow,
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 /// The module attribute that names the parameters.
@@ -32,6 +32,8 @@ pub enum ParamData {
     F32(Vec<f32>),
     /// Quantized weights.
     I8(Vec<i8>),
+    /// Weights times small factors.
+    I16(Vec<i16>),
     /// Biases.
     I32(Vec<i32>),
     /// Integers of a circuit.
@@ -44,6 +46,7 @@ impl ParamData {
         match self {
             Self::F32(values) => values.len(),
             Self::I8(values) => values.len(),
+            Self::I16(values) => values.len(),
             Self::I32(values) => values.len(),
             Self::I64(values) => values.len(),
         }
@@ -73,8 +76,28 @@ impl ParamData {
         match self {
             Self::F32(_) => Err(Error::new("expected integers, found f32 values")),
             Self::I8(values) => Ok(values.iter().map(|&value| value.into()).collect()),
+            Self::I16(values) => Ok(values.iter().map(|&value| value.into()).collect()),
             Self::I32(values) => Ok(values.iter().map(|&value| value.into()).collect()),
             Self::I64(values) => Ok(values.clone()),
+        }
+    }
+
+    /// Smallest and largest of the integers; none where there are none.
+    ///
+    /// # Errors
+    /// When they are floats.
+    pub fn bounds(&self) -> Result<Option<(i64, i64)>> {
+        fn ends<T: Copy + Ord + Into<i64>>(values: &[T]) -> Option<(i64, i64)> {
+            let first = *values.first()?;
+            let (lo, hi) = values.iter().fold((first, first), |(lo, hi), &v| (lo.min(v), hi.max(v)));
+            Some((lo.into(), hi.into()))
+        }
+        match self {
+            Self::F32(_) => Err(Error::new("expected integers, found f32 values")),
+            Self::I8(values) => Ok(ends(values)),
+            Self::I16(values) => Ok(ends(values)),
+            Self::I32(values) => Ok(ends(values)),
+            Self::I64(values) => Ok(ends(values)),
         }
     }
 
@@ -82,6 +105,7 @@ impl ParamData {
         match self {
             Self::F32(_) => "f32",
             Self::I8(_) => "i8",
+            Self::I16(_) => "i16",
             Self::I32(_) => "i32",
             Self::I64(_) => "i64",
         }
@@ -91,18 +115,34 @@ impl ParamData {
         match self {
             Self::F32(_) => Dtype::F32,
             Self::I8(_) => Dtype::I8,
+            Self::I16(_) => Dtype::I16,
             Self::I32(_) => Dtype::I32,
             Self::I64(_) => Dtype::I64,
         }
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        match self {
-            Self::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            Self::I8(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            Self::I32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            Self::I64(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+    /// Shows the values as bytes, little endian, some at a time.
+    fn chunks(&self, show: &mut impl FnMut(&[u8])) {
+        fn each<T: Copy, const N: usize>(values: &[T], bytes: fn(T) -> [u8; N], show: &mut impl FnMut(&[u8])) {
+            let mut buffer = Vec::with_capacity(N << 13);
+            for some in values.chunks(1 << 13) {
+                buffer.clear();
+                some.iter().for_each(|&value| buffer.extend_from_slice(&bytes(value)));
+                show(&buffer);
+            }
         }
+        match self {
+            Self::F32(values) => each(values, f32::to_le_bytes, show),
+            Self::I8(values) => each(values, i8::to_le_bytes, show),
+            Self::I16(values) => each(values, i16::to_le_bytes, show),
+            Self::I32(values) => each(values, i32::to_le_bytes, show),
+            Self::I64(values) => each(values, i64::to_le_bytes, show),
+        }
+    }
+
+    /// Bytes that the values take.
+    fn size(&self) -> usize {
+        self.len() * self.dtype().size()
     }
 
     fn from_bytes(dtype: Dtype, bytes: &[u8]) -> Result<Self> {
@@ -112,20 +152,28 @@ impl ParamData {
         match dtype {
             Dtype::F32 => Ok(Self::F32(split(bytes, f32::from_le_bytes))),
             Dtype::I8 => Ok(Self::I8(split(bytes, i8::from_le_bytes))),
+            Dtype::I16 => Ok(Self::I16(split(bytes, i16::from_le_bytes))),
             Dtype::I32 => Ok(Self::I32(split(bytes, i32::from_le_bytes))),
             Dtype::I64 => Ok(Self::I64(split(bytes, i64::from_le_bytes))),
-            other => Err(Error::new(format!("expected values of F32, I8, I32 or I64, found {other:?}"))),
+            other => Err(Error::new(format!("expected values of F32, I8, I16, I32 or I64, found {other:?}"))),
         }
     }
 }
 
 /// One parameter.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Param {
     /// Extents, outermost first.
     pub shape: Vec<usize>,
     /// Values, row-major.
     pub data: ParamData,
+    hash: OnceLock<[u8; 32]>,
+}
+
+impl PartialEq for Param {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.shape, &self.data) == (&other.shape, &other.data)
+    }
 }
 
 impl Param {
@@ -143,13 +191,23 @@ impl Param {
                 data.len()
             )));
         }
-        Ok(Self { shape, data })
+        Ok(Self { shape, data, hash: OnceLock::new() })
+    }
+
+    /// The BLAKE3 hash of shape, element type and values, computed once.
+    pub fn hash(&self) -> [u8; 32] {
+        *self.hash.get_or_init(|| {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(format!("{:?} {} ", self.shape, self.data.kind()).as_bytes());
+            self.data.chunks(&mut |bytes| drop(hasher.update(bytes)));
+            *hasher.finalize().as_bytes()
+        })
     }
 }
 
 /// Parameters by name.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Params(pub BTreeMap<String, Param>);
+pub struct Params(pub BTreeMap<String, Arc<Param>>);
 
 impl Params {
     /// A parameter.
@@ -157,6 +215,14 @@ impl Params {
     /// # Errors
     /// When there is none of that name; the message says which there are.
     pub fn get(&self, name: &str) -> Result<&Param> {
+        self.shared(name).map(|param| &**param)
+    }
+
+    /// A parameter to be kept.
+    ///
+    /// # Errors
+    /// As [`Params::get`].
+    pub fn shared(&self, name: &str) -> Result<&Arc<Param>> {
         self.0.get(name).ok_or_else(|| {
             let mut known = self.0.keys().take(8).cloned().collect::<Vec<_>>().join(", ");
             if self.0.len() > 8 {
@@ -167,8 +233,8 @@ impl Params {
     }
 
     /// Adds a parameter, or replaces the one of that name.
-    pub fn insert(&mut self, name: impl Into<String>, param: Param) {
-        self.0.insert(name.into(), param);
+    pub fn insert(&mut self, name: impl Into<String>, param: impl Into<Arc<Param>>) {
+        self.0.insert(name.into(), param.into());
     }
 
     /// The contents of a safetensors file.
@@ -176,26 +242,14 @@ impl Params {
     /// # Errors
     /// When a parameter's length does not match its shape.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let bytes = self
-            .0
-            .iter()
-            .map(|(name, param)| (name, &param.shape, param.data.dtype(), param.data.to_bytes()))
-            .collect::<Vec<_>>();
-        let views = bytes
-            .iter()
-            .map(|(name, shape, dtype, bytes)| {
-                TensorView::new(*dtype, shape.to_vec(), bytes)
-                    .map(|view| (*name, view))
-                    .map_err(|error| Error::new(format!("parameter {name:?}: {error}")))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        safetensors::serialize(views, &None).map_err(|error| Error::new(error.to_string()))
+        safetensors::serialize(self.0.iter().map(|(name, param)| (name, Values(param))), &None)
+            .map_err(|error| Error::new(error.to_string()))
     }
 
     /// Reads the contents of a safetensors file.
     ///
     /// # Errors
-    /// When it is not one, or has values of another type than F32, I8, I32 and I64.
+    /// When it is not one, or has values of another type than F32, I8, I16, I32 and I64.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let file = SafeTensors::deserialize(bytes)
             .map_err(|error| Error::new(format!("not a safetensors file: {error}")))?;
@@ -226,6 +280,29 @@ impl Params {
         let bytes =
             fs::read(path).map_err(|error| Error::new(format!("cannot read {}: {error}", path.display())))?;
         Self::from_bytes(&bytes).map_err(|error| error.context(path.display()))
+    }
+}
+
+/// A parameter as safetensors writes it: its bytes are made when they are written.
+struct Values<'a>(&'a Param);
+
+impl View for Values<'_> {
+    fn dtype(&self) -> Dtype {
+        self.0.data.dtype()
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.0.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let mut bytes = Vec::with_capacity(self.0.data.size());
+        self.0.data.chunks(&mut |some| bytes.extend_from_slice(some));
+        bytes.into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.0.data.size()
     }
 }
 
@@ -271,15 +348,17 @@ pub fn publish(module: OperationRef, kind: &str, params: Params) -> Result<()> {
     let name = name_of(module).unwrap_or_default();
     let name = name.strip_suffix(".safetensors").unwrap_or(&name);
     let stem = name.split(&format!(".{kind}-")).next().filter(|stem| !stem.is_empty()).unwrap_or("model");
-    let name = format!("{stem}.{kind}-{:016x}.safetensors", fnv1a(&params.to_bytes()?));
+    let mut hasher = blake3::Hasher::new();
+    for (name, param) in &params.0 {
+        hasher.update(&(name.len() as u64).to_le_bytes());
+        hasher.update(name.as_bytes());
+        hasher.update(&param.hash());
+    }
+    let hash = hasher.finalize().to_hex();
+    let name = format!("{stem}.{kind}-{}.safetensors", &hash[..16]);
     put(name.as_str(), params);
     attach(module, &name);
     Ok(())
-}
-
-/// FNV-1a of 64 bits (Fowler, Noll, Vo): tells contents apart; it is no commitment.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The names under which parameters are registered in this process.
@@ -363,9 +442,16 @@ mod tests {
     }
 
     #[test]
-    fn published_vectors_of_fnv() {
-        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+    fn the_hash_tells_shape_type_and_values() {
+        let hash = |shape: &[usize], data| Param::new(shape, data).unwrap().hash();
+        let all = [
+            hash(&[2, 1], ParamData::I8(vec![1, 2])),
+            hash(&[1, 2], ParamData::I8(vec![1, 2])),
+            hash(&[2, 1], ParamData::I8(vec![1, 3])),
+            hash(&[2, 1], ParamData::I16(vec![1, 2])),
+        ];
+        assert!((0..4).all(|i| (0..i).all(|j| all[i] != all[j])));
+        assert_eq!(all[0], hash(&[2, 1], ParamData::I8(vec![1, 2])));
     }
 
     #[test]

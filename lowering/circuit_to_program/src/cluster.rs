@@ -20,7 +20,6 @@ use crate::PlaceError;
 use crate::buses::{Buses, domain_of};
 use crate::roots::Roots;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use tessera_api::{Capabilities, Cell, Expr};
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, Node, ValueId};
@@ -77,8 +76,8 @@ pub struct Cluster {
     pub len: usize,
     /// The graph value of each port.
     pub ports: Vec<ValueId>,
-    /// Data of each fixed column, one entry per element.
-    pub fixed: Vec<Arc<Vec<i64>>>,
+    /// The graph value of each fixed column, known at setup.
+    pub fixed: Vec<ValueId>,
     /// The graph value of each export.
     pub exports: Vec<ValueId>,
     /// The model's operations it stems from.
@@ -98,7 +97,7 @@ pub fn groups(g: &Circuit, roots: &Roots) -> Vec<Vec<usize>> {
     let mut level = vec![0usize; g.ops.len()];
     for i in 0..g.ops.len() {
         let elementwise = g.ops[i].op.is_elementwise();
-        let before = g.ops[i].op.operands().into_iter().filter(|x| roots.constant(*x).is_none());
+        let before = g.ops[i].op.operands().into_iter().filter(|x| !roots.is_constant(*x));
         level[i] = before.map(|x| level[definer[x]] + usize::from(!elementwise)).max().unwrap_or(0);
     }
     let mut parent: Vec<usize> = (0..g.ops.len()).collect();
@@ -111,7 +110,7 @@ pub fn groups(g: &Circuit, roots: &Roots) -> Vec<Vec<usize>> {
     }
     for (i, op) in g.ops.iter().enumerate().filter(|(_, op)| op.op.is_elementwise()) {
         for x in op.op.operands() {
-            if roots.constant(x).is_none()
+            if !roots.is_constant(x)
                 && g.ops[definer[x]].op.is_elementwise()
                 && level[definer[x]] == level[i]
             {
@@ -210,7 +209,7 @@ struct Builder<'a> {
     ports: Vec<ValueId>,
     /// Witness column of each port.
     port_columns: Vec<u32>,
-    fixed: Vec<Arc<Vec<i64>>>,
+    fixed: Vec<ValueId>,
     sources: Vec<String>,
     constraint_sources: Vec<String>,
     lookup_sources: Vec<String>,
@@ -233,14 +232,15 @@ impl Builder<'_> {
         if let Some(e) = self.exprs.get(&v) {
             return Ok((e.clone(), self.regs[&v]));
         }
-        let (e, r) = if let Some(data) = self.roots.constant(v) {
-            if let Some(c) = data.first().filter(|c| data.iter().all(|d| d == *c)) {
-                (Expr::constant(*c), self.step(KernelStep::Affine(vec![], *c)))
+        let (e, r) = if self.roots.is_constant(v) {
+            let (lo, hi) = self.roots.bounds(v, self.len);
+            if lo == hi {
+                (Expr::constant(lo), self.step(KernelStep::Affine(vec![], lo)))
             } else {
                 // lanes of one channel share their offsets
-                let known = self.fixed.iter().position(|f| f == data);
+                let known = self.fixed.iter().position(|f| self.roots.same(*f, v));
                 let i = known.unwrap_or_else(|| {
-                    self.fixed.push(data.clone());
+                    self.fixed.push(v);
                     self.k.fixed += 1;
                     self.fixed.len() - 1
                 }) as u32;

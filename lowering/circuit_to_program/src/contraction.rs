@@ -10,10 +10,28 @@
 //! not, carries it. Strides are chosen as small as that rule allows: aliases fall on borders only. Positions of X within a
 //! segment are always distinct.
 use crate::PlaceError;
+use crate::layout::{Nest, fit};
+use crate::wanted::Wanted;
 use std::collections::HashSet;
-use tessera_circuit::graph::{Circuit, ValueId};
-use tessera_circuit::semantics::contract::{ContractSpec, ResultIndex};
-use tessera_circuit::semantics::row_major;
+use std::ops::Range;
+use tessera_api::{Run, Seq};
+use tessera_circuit::graph::ValueId;
+use tessera_circuit::semantics::contract::{ContractSpec, ResultIndex, Roles};
+use tessera_circuit::semantics::{for_each_index, row_major};
+
+/// A contraction of the circuit: y = x ∗ w.
+pub struct Operation<'a> {
+    /// The activations.
+    pub x: ValueId,
+    /// The weights.
+    pub w: ValueId,
+    /// The result, a root.
+    pub y: ValueId,
+    /// Index maps.
+    pub spec: &'a ContractSpec,
+    /// For messages.
+    pub source: &'a str,
+}
 
 /// The layout of one contraction.
 #[derive(Clone, Debug)]
@@ -24,18 +42,14 @@ pub struct Contraction {
     pub x: ValueId,
     /// The weights.
     pub w: ValueId,
-    /// Number of segments (group × contracted index values).
+    /// Number of segments, group by group.
     pub segments: usize,
-    /// Group of each segment.
-    pub segment_group: Vec<i64>,
-    /// (segment, z) of every element of X.
-    pub x_at: Vec<(usize, i64)>,
-    /// (segment, channel within the group, z) of every element of W.
-    pub w_at: Vec<(usize, i64, i64)>,
-    /// Distinct z exponents of W, descending.
-    pub taps: Vec<i64>,
-    /// (channel over all groups, z) of every element of Y.
-    pub y_at: Vec<(i64, i64)>,
+    /// From elements of X to (segment, z).
+    pub x_at: Nest<2>,
+    /// Where the elements of W are.
+    pub weights: Weights,
+    /// From elements of Y to (channel over all groups, z).
+    pub y_at: Nest<2>,
     /// Step of z from one proof-batch entry to the next.
     pub batch_stride: i64,
     /// Exponents of z in X over the whole batch: `0..x_span`.
@@ -49,14 +63,27 @@ pub struct Contraction {
     /// How many of them share a cell: 1, or `pack::FACTOR`.
     pub pack: usize,
     /// Loops of the witness computation.
-    pub loops: Vec<Loop>,
+    pub loops: Vec<Turn>,
     /// For messages.
     pub source: String,
+    /// z of each position of Y in one image.
+    positions: Vec<i64>,
+}
+
+/// Where the elements of W are: sums of an offset of the segment, one of the channel and one of the tap.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    /// Of each segment.
+    pub segments: Seq,
+    /// Of each channel of a group.
+    pub channels: Seq,
+    /// z and offset of each tap, z descending.
+    pub taps: Vec<(i64, i64)>,
 }
 
 /// One index of the contraction, for the witness.
 #[derive(Clone, Copy, Debug)]
-pub struct Loop {
+pub struct Turn {
     /// Turns.
     pub extent: usize,
     /// Step of X's segment.
@@ -71,159 +98,247 @@ pub struct Loop {
     pub channel: i64,
 }
 
-/// An axis of positions of Y: extent in X, in W, in Y.
+/// Monomials of Y that are reachable, but read by nothing: for channels `s`, these z.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Border {
+    /// Exponents of s.
+    pub s: Range<i64>,
+    /// Exponents of z, ascending.
+    pub z: Vec<i64>,
+}
+
+impl Border {
+    /// Number of monomials.
+    pub fn len(&self) -> usize {
+        (self.s.end - self.s.start) as usize * self.z.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// An axis of positions of Y.
 struct Axis {
-    x: Option<usize>,
+    /// Its index of X and, of a convolution, its index of W.
+    x: usize,
     w: Option<usize>,
     extent_x: usize,
     extent_y: usize,
 }
 
-impl Contraction {
-    /// Lays out one contraction. `wanted[i]` says whether element i of Y is read; `batch` proofs share the table.
-    pub fn new(
-        g: &Circuit,
-        (y, x, w): (ValueId, ValueId, ValueId),
-        spec: &ContractSpec,
-        wanted: &[bool],
-        batch: usize,
-        source: &str,
-    ) -> Result<Contraction, PlaceError> {
+/// What follows from the index maps alone.
+pub struct Indices<'a> {
+    spec: &'a ContractSpec,
+    roles: Roles,
+    /// Step of the channel over all groups, by index.
+    channel: Vec<i64>,
+    /// Step of the segment, by index.
+    segment: Vec<i64>,
+    segments: usize,
+    groups: usize,
+    channels: usize,
+    axes: Vec<Axis>,
+}
+
+impl<'a> Indices<'a> {
+    /// Tells channels, segments and positions apart.
+    ///
+    /// # Errors
+    /// Where an index is summed over in one operand alone.
+    pub fn new(op: &Operation<'a>) -> Result<Indices<'a>, PlaceError> {
+        let spec = op.spec;
         let roles = spec.roles();
         if !roles.x_summed.is_empty() || !roles.w_summed.is_empty() {
             return Err(PlaceError::unsupported(
-                source,
+                op.source,
                 "an index that only one operand has and the result has not; sum it beforehand",
             ));
         }
-        // s: groups outermost, then the free indices of w
-        let mut s_step = vec![0i64; spec.extents.len()];
-        let mut s_span = 1usize;
-        for &i in roles.w_free.iter().rev() {
-            s_step[i] = s_span as i64;
-            s_span *= spec.extents[i];
-        }
-        let channels = s_span;
-        for &i in roles.batch.iter().rev() {
-            s_step[i] = s_span as i64;
-            s_span *= spec.extents[i];
-        }
-        // segments: groups × contracted
-        let mut seg_step = vec![0i64; spec.extents.len()];
-        let mut segments = 1usize;
-        for &i in roles.contracted.iter().rev().chain(roles.batch.iter().rev()) {
-            seg_step[i] = segments as i64;
-            segments *= spec.extents[i];
-        }
-        let axes: Vec<Axis> = spec
-            .y
-            .iter()
-            .filter_map(|r| match *r {
-                ResultIndex::One(i) if roles.x_free.contains(&i) => {
-                    Some(Axis { x: Some(i), w: None, extent_x: spec.extents[i], extent_y: spec.extents[i] })
-                }
-                ResultIndex::Sum(i, k) => Some(Axis {
-                    x: Some(i),
-                    w: Some(k),
-                    extent_x: spec.extents[i],
-                    extent_y: spec.extents[i] + spec.extents[k] - 1,
-                }),
-                _ => None,
-            })
-            .collect();
-        let y_shape = spec.result_shape();
-        let (strides, batch_stride) = position_strides(spec, &axes, &roles.x_free, &y_shape, wanted, batch);
-        let mut z_step = vec![0i64; spec.extents.len()];
-        for (a, st) in axes.iter().zip(&strides) {
-            for i in [a.x, a.w].into_iter().flatten() {
-                z_step[i] = *st;
+        // row-major: groups outermost
+        let steps = |inner: &[usize], outer: &[usize]| {
+            let (mut step, mut span) = (vec![0i64; spec.extents.len()], 1usize);
+            for &i in inner.iter().rev().chain(outer.iter().rev()) {
+                step[i] = span as i64;
+                span *= spec.extents[i];
             }
-        }
-        let at = |map: &[usize], shape: &[usize], f: &mut dyn FnMut(&[usize])| {
-            debug_assert_eq!(map.len(), shape.len());
-            tessera_circuit::semantics::for_each_index(shape, |i| f(i));
+            (step, span)
         };
-        let mut x_at = Vec::with_capacity(g.values[x].len());
-        at(&spec.x, &g.values[x].shape, &mut |i| {
-            let seg: i64 = spec.x.iter().zip(i).map(|(d, v)| seg_step[*d] * *v as i64).sum();
-            let z: i64 = spec.x.iter().zip(i).map(|(d, v)| z_step[*d] * *v as i64).sum();
-            x_at.push((seg as usize, z));
-        });
-        let mut w_at = Vec::with_capacity(g.values[w].len());
-        at(&spec.w, &g.values[w].shape, &mut |i| {
-            let seg: i64 = spec.w.iter().zip(i).map(|(d, v)| seg_step[*d] * *v as i64).sum();
-            let z: i64 = spec.w.iter().zip(i).map(|(d, v)| z_step[*d] * *v as i64).sum();
-            let s: i64 = roles
-                .w_free
-                .iter()
-                .map(|d| spec.w.iter().position(|e| e == d).map_or(0, |k| s_step[*d] * i[k] as i64))
-                .sum();
-            w_at.push((seg as usize, s, z));
-        });
-        let mut is_tap = vec![false; 1 + w_at.iter().map(|p| p.2 as usize).max().unwrap_or(0)];
-        w_at.iter().for_each(|p| is_tap[p.2 as usize] = true);
-        let taps = (0..is_tap.len()).rev().filter(|z| is_tap[*z]).map(|z| z as i64).collect();
-        let mut y_at = Vec::with_capacity(g.values[y].len());
-        tessera_circuit::semantics::for_each_index(&y_shape, |i| {
-            let (mut s, mut z) = (0, 0);
-            for (r, v) in spec.y.iter().zip(i) {
-                let v = *v as i64;
-                match *r {
-                    ResultIndex::One(d) => {
-                        s += s_step[d] * v;
-                        z += z_step[d] * v;
-                    }
-                    ResultIndex::Sum(d, _) => z += z_step[d] * v,
-                }
+        let (channel, all_channels) = steps(&roles.w_free, &roles.batch);
+        let (segment, segments) = steps(&roles.contracted, &roles.batch);
+        let groups: usize = roles.batch.iter().map(|i| spec.extents[*i]).product();
+        let axis = |r: &ResultIndex| match *r {
+            ResultIndex::One(i) if roles.x_free.contains(&i) => {
+                Some(Axis { x: i, w: None, extent_x: spec.extents[i], extent_y: spec.extents[i] })
             }
-            y_at.push((s, z));
-        });
-        let mut segment_group = vec![0i64; segments];
-        let group_shape: Vec<usize> = roles.batch.iter().map(|d| spec.extents[*d]).collect();
-        let per_group: usize = roles.contracted.iter().map(|d| spec.extents[*d]).product();
-        let mut q = 0;
-        tessera_circuit::semantics::for_each_index(&group_shape, |i| {
-            let channel: i64 = roles.batch.iter().zip(i).map(|(d, v)| s_step[*d] * *v as i64).sum();
-            segment_group[q..q + per_group].fill(channel / channels as i64);
-            q += per_group;
-        });
-        let end = |z: i64| (z + (batch as i64 - 1) * batch_stride + 1) as usize;
-        let x_span = end(x_at.iter().map(|p| p.1).max().unwrap_or(0));
-        let y_span = end(y_at.iter().map(|p| p.1).max().unwrap_or(0));
-        let w_strides = row_major(&g.values[w].shape);
-        let mut loops =
-            vec![Loop { extent: batch, segment: 0, z: batch_stride, in_x: true, w: 0, channel: 0 }];
-        for d in 0..spec.extents.len() {
-            let w_axis = spec.w.iter().position(|e| *e == d);
-            loops.push(Loop {
-                extent: spec.extents[d],
-                segment: seg_step[d],
-                z: z_step[d],
-                in_x: spec.x.contains(&d),
-                w: w_axis.map_or(0, |k| w_strides[k] as i64),
-                channel: s_step[d],
-            });
+            ResultIndex::Sum(i, k) => Some(Axis {
+                x: i,
+                w: Some(k),
+                extent_x: spec.extents[i],
+                extent_y: spec.extents[i] + spec.extents[k] - 1,
+            }),
+            ResultIndex::One(_) => None,
+        };
+        let axes: Vec<Axis> = spec.y.iter().filter_map(axis).collect();
+        let channels = all_channels / groups.max(1);
+        Ok(Indices { spec, roles, channel, segment, segments, groups, channels, axes })
+    }
+
+    /// Channels over all groups, and positions of Y.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.groups * self.channels, self.axes.iter().map(|a| a.extent_y).product())
+    }
+
+    /// From elements of Y to (channel over all groups, position), positions row-major.
+    pub fn y_places(&self) -> Nest<2> {
+        let shape: Vec<usize> = self.axes.iter().map(|a| a.extent_y).collect();
+        let steps: Vec<i64> = row_major(&shape).into_iter().map(|s| s as i64).collect();
+        self.y_nest(&steps)
+    }
+
+    /// From elements of Y to (channel over all groups, sum of a step for each axis).
+    fn y_nest(&self, steps: &[i64]) -> Nest<2> {
+        let shape = self.spec.result_shape();
+        let at = row_major(&shape);
+        let place = |r: &ResultIndex| {
+            let x = match *r {
+                ResultIndex::One(i) | ResultIndex::Sum(i, _) => i,
+            };
+            match self.axes.iter().position(|a| a.x == x) {
+                Some(a) => [0, steps[a]],
+                None => [self.channel[x], 0],
+            }
+        };
+        let loops = self.spec.y.iter().zip(&shape).zip(at).map(|((r, n), at)| (*n, at as i64, place(r)));
+        Nest::new(0, [0, 0], loops.collect::<Vec<_>>())
+    }
+
+    /// The smallest strides, innermost axis first in the search, that keep wanted positions apart from all others; and the
+    /// stride from one image to the next.
+    fn strides(&self, wanted: &[bool], batch: usize) -> (Vec<i64>, i64) {
+        let axes = &self.axes;
+        let shape: Vec<usize> = axes.iter().map(|a| a.extent_y).collect();
+        let steps = row_major(&shape);
+        let mut strides = vec![0i64; axes.len()];
+        let (mut span_x, mut span_y) = (1i64, 1i64);
+        for a in (0..axes.len()).rev() {
+            // positions of the axes further in
+            let inner = inner_exponents(&shape[a + 1..], &strides[a + 1..]);
+            let block = steps[a] * shape[a];
+            let reach = inner.iter().max().copied().unwrap_or(0);
+            let mut st = span_x;
+            while st < span_y {
+                let ok = wanted.chunks(block).all(|c| {
+                    let exponents = (0..shape[a] as i64).flat_map(|i| inner.iter().map(move |e| i * st + e));
+                    apart(exponents.zip(c.iter().copied()), (shape[a] as i64 - 1) * st + reach)
+                });
+                if ok {
+                    break;
+                }
+                st += 1;
+            }
+            strides[a] = st;
+            span_x += (axes[a].extent_x as i64 - 1) * st;
+            span_y += (axes[a].extent_y as i64 - 1) * st;
         }
-        loops.retain(|l| l.extent > 1);
-        Ok(Contraction {
-            y,
-            x,
-            w,
-            segments,
-            segment_group,
-            x_at,
-            w_at,
+        let all = inner_exponents(&shape, &strides);
+        let reach = all.iter().max().copied().unwrap_or(0);
+        let mut st = span_x;
+        while st < span_y {
+            let twice = (0..2i64.min(batch as i64))
+                .flat_map(|b| all.iter().zip(wanted).map(move |(e, w)| (b * st + e, *w)));
+            // neighbours suffice while the span is under two strides
+            if span_y <= 2 * st && apart(twice, st + reach) {
+                break;
+            }
+            st += 1;
+        }
+        (strides, st)
+    }
+
+    fn weights(&self, z: &[i64], w: &[i64]) -> Weights {
+        let spec = self.spec;
+        let offsets = |indices: &[&[usize]]| {
+            let all = indices.concat();
+            let loops = all.iter().rev().filter(|i| spec.extents[**i] > 1);
+            let loops = loops.map(|i| (spec.extents[*i] as u32, vec![w[*i]])).collect();
+            Seq { dim: 1, runs: vec![Run { start: vec![0], loops }] }
+        };
+        let kernel: Vec<usize> = self.axes.iter().filter_map(|a| a.w).collect();
+        let shape: Vec<usize> = kernel.iter().map(|k| spec.extents[*k]).collect();
+        let mut taps = vec![];
+        for_each_index(&shape, |at| {
+            let sum = |steps: &[i64]| kernel.iter().zip(at).map(|(k, i)| steps[*k] * *i as i64).sum();
+            taps.push((sum(z), sum(w)));
+        });
+        taps.sort_by_key(|tap| std::cmp::Reverse(tap.0));
+        Weights {
+            segments: offsets(&[&self.roles.batch, &self.roles.contracted]),
+            channels: offsets(&[&self.roles.w_free]),
             taps,
-            y_at,
+        }
+    }
+}
+
+impl Contraction {
+    /// Lays out one contraction of which this much is read; `batch` proofs share the table.
+    pub fn new(op: &Operation, indices: &Indices, wanted: &Wanted, batch: usize) -> Contraction {
+        let spec = op.spec;
+        let (strides, batch_stride) = indices.strides(&wanted.positions(), batch);
+        let mut z = vec![0i64; spec.extents.len()];
+        for (a, st) in indices.axes.iter().zip(&strides) {
+            z[a.x] = *st;
+            a.w.iter().for_each(|w| z[*w] = *st);
+        }
+        let strides_of = |map: &[usize]| {
+            let shape: Vec<usize> = map.iter().map(|i| spec.extents[*i]).collect();
+            let mut steps = vec![0i64; spec.extents.len()];
+            map.iter().zip(row_major(&shape)).for_each(|(i, s)| steps[*i] = s as i64);
+            steps
+        };
+        let (x, w) = (strides_of(&spec.x), strides_of(&spec.w));
+        let x_loops = spec.x.iter().map(|i| (spec.extents[*i], x[*i], [indices.segment[*i], z[*i]]));
+        let x_at = Nest::new(0, [0, 0], x_loops.collect::<Vec<_>>());
+        let y_at = indices.y_nest(&strides);
+        let end = |n: &Nest<2>| {
+            let reach: i64 = n.loops.iter().map(|l| (l.count - 1) * l.to[1]).sum();
+            (reach + (batch as i64 - 1) * batch_stride + 1) as usize
+        };
+        let image = Turn { extent: batch, segment: 0, z: batch_stride, in_x: true, w: 0, channel: 0 };
+        let turn = |i: usize| Turn {
+            extent: spec.extents[i],
+            segment: indices.segment[i],
+            z: z[i],
+            in_x: spec.x.contains(&i),
+            w: w[i],
+            channel: indices.channel[i],
+        };
+        let loops = std::iter::once(image).chain((0..spec.extents.len()).map(turn));
+        let shape: Vec<usize> = indices.axes.iter().map(|a| a.extent_y).collect();
+        Contraction {
+            y: op.y,
+            x: op.x,
+            w: op.w,
+            segments: indices.segments,
+            weights: indices.weights(&z, &w),
             batch_stride,
-            x_span,
-            y_span,
-            groups: s_span / channels,
-            channels,
+            x_span: end(&x_at),
+            y_span: end(&y_at),
+            x_at,
+            y_at,
+            groups: indices.groups,
+            channels: indices.channels,
             pack: 1,
-            loops,
-            source: source.into(),
-        })
+            loops: loops.filter(|l| l.extent > 1).collect(),
+            source: op.source.into(),
+            positions: inner_exponents(&shape, &strides),
+        }
+    }
+
+    /// The group of a segment.
+    pub fn segments_of_a_group(&self) -> usize {
+        self.segments / self.groups.max(1)
     }
 
     /// Packed channels of a group: exponents of s within one segment of W are `0..packed_channels`.
@@ -236,11 +351,14 @@ impl Contraction {
         self.groups * self.packed_channels()
     }
 
-    /// Exponents of (s, t) of a channel over all groups.
-    pub fn packed(&self, channel: i64) -> (i64, i64) {
-        let (channels, packed) = (self.channels as i64, self.packed_channels() as i64);
-        let (group, c) = (channel / channels, channel % channels);
-        (group * packed + c % packed, c / packed)
+    /// Rows of the weight table at a width: per segment, one per tap and chunk of output channels.
+    pub fn w_rows(&self, width: usize) -> usize {
+        self.segments * self.weights.taps.len() * self.packed_channels().div_ceil(width)
+    }
+
+    /// Rows of the activation table at a width.
+    pub fn x_rows(&self, width: usize) -> usize {
+        self.segments * self.x_span.div_ceil(width)
     }
 
     /// The channels, over all groups, that share the exponent `s`, in ascending powers of t.
@@ -250,106 +368,80 @@ impl Contraction {
         (first..channels).step_by(packed as usize).map(move |c| group * channels + c)
     }
 
-    /// Monomials (s, z) of one batch's Y that are reachable but not wanted.
-    pub fn borders(&self, wanted: &[bool]) -> Vec<(i64, i64)> {
-        let at = |(channel, z): &(i64, i64)| (self.packed(*channel).0, *z);
-        let taken: HashSet<(i64, i64)> =
-            self.y_at.iter().zip(wanted).filter(|p| *p.1).map(|p| at(p.0)).collect();
-        let mut seen = HashSet::new();
-        self.y_at.iter().map(at).filter(|p| !taken.contains(p) && seen.insert(*p)).collect()
-    }
-}
-
-/// The smallest strides, innermost axis first in the search, that keep wanted positions apart from all others.
-fn position_strides(
-    spec: &ContractSpec,
-    axes: &[Axis],
-    _x_free: &[usize],
-    y_shape: &[usize],
-    wanted: &[bool],
-    batch: usize,
-) -> (Vec<i64>, i64) {
-    // project what is wanted onto positions
-    let is_axis: Vec<Option<usize>> = {
-        let mut k = 0;
-        spec.y
-            .iter()
-            .map(|r| {
-                let hit = match *r {
-                    ResultIndex::One(i) => axes.iter().any(|a| a.x == Some(i) && a.w.is_none()),
-                    ResultIndex::Sum(..) => true,
-                };
-                hit.then(|| {
-                    k += 1;
-                    k - 1
-                })
-            })
-            .collect()
-    };
-    let shape: Vec<usize> = axes.iter().map(|a| a.extent_y).collect();
-    let steps = row_major(&shape);
-    let mut position_wanted = vec![false; shape.iter().product()];
-    let mut i = 0;
-    tessera_circuit::semantics::for_each_index(y_shape, |at| {
-        if wanted[i] {
-            let p: usize = at.iter().zip(&is_axis).map(|(v, k)| k.map_or(0, |k| v * steps[k])).sum();
-            position_wanted[p] = true;
+    /// From elements of Y to exponents of (z, s, t).
+    pub fn y_exponents(&self) -> Vec<Nest<3>> {
+        if self.pack == 1 {
+            return vec![self.y_at.map([0; 3], |[s, z]| [*z, *s, 0])];
         }
-        i += 1;
-    });
-    let mut strides = vec![0i64; axes.len()];
-    let (mut span_x, mut span_y) = (1i64, 1i64);
-    for a in (0..axes.len()).rev() {
-        // positions of the axes further in, as (exponent, wanted by any outer position)
-        let inner = steps[a];
-        let block = inner * shape[a];
-        let exponent = |p: usize| -> i64 {
-            (a + 1..axes.len()).map(|k| ((p / steps[k]) % shape[k]) as i64 * strides[k]).sum()
-        };
-        let mut st = span_x;
-        while st < span_y {
-            let ok = position_wanted.chunks(block).all(|c| {
-                apart(c.iter().enumerate().map(|(p, w)| ((p / inner) as i64 * st + exponent(p % inner), *w)))
+        let (channels, packed) = (self.channels as i64, self.packed_channels() as i64);
+        // the loops through the channels of a group, flattened
+        let (own, others): (Vec<_>, Vec<_>) =
+            self.y_at.loops.iter().copied().partition(|l| l.to[0] != 0 && l.to[0] < channels);
+        let mut elements: Vec<(i64, i64)> = vec![];
+        Nest { at: 0, to: [0, 0], loops: own }.visit(&mut |at, to| elements.push((to[0], at)));
+        elements.sort_unstable();
+        let places: Vec<(i64, [i64; 3])> =
+            elements.into_iter().map(|(c, at)| (at, [0, c % packed, c / packed])).collect();
+        let mut nests = fit(&places);
+        for n in &mut nests {
+            for l in &others {
+                *n = n.clone().around(l.count as usize, l.at, [l.to[1], l.to[0] / channels * packed, 0]);
+            }
+        }
+        nests
+    }
+
+    /// From elements of Y to its places in the witness computation, channel by channel.
+    pub fn y_tensor(&self) -> Nest<1> {
+        let span = self.y_span as i64;
+        self.y_at.map([0], |[channel, z]| [channel * span + z])
+    }
+
+    /// Monomials (s, z) of one image's Y that are reachable but not wanted.
+    pub fn borders(&self, wanted: &Wanted) -> Vec<Border> {
+        let mut all: Vec<i64> = self.positions.clone();
+        all.sort_unstable();
+        all.dedup();
+        let mut known: Vec<(Vec<usize>, Vec<i64>)> = vec![];
+        let mut borders: Vec<Border> = vec![];
+        for s in 0..self.s_span() as i64 {
+            let mut classes: Vec<usize> =
+                self.channels_at(s).map(|c| wanted.class_of(c as usize)).collect();
+            classes.sort_unstable();
+            classes.dedup();
+            let at = known.iter().position(|k| k.0 == classes).unwrap_or_else(|| {
+                let read = |p: usize| classes.iter().any(|c| wanted.class(*c)[p]);
+                let taken: HashSet<i64> =
+                    self.positions.iter().enumerate().filter(|(p, _)| read(*p)).map(|(_, z)| *z).collect();
+                let z = all.iter().copied().filter(|z| !taken.contains(z)).collect();
+                known.push((classes, z));
+                known.len() - 1
             });
-            if ok {
-                break;
+            match borders.last_mut() {
+                Some(b) if b.z == known[at].1 => b.s.end = s + 1,
+                _ => borders.push(Border { s: s..s + 1, z: known[at].1.clone() }),
             }
-            st += 1;
         }
-        strides[a] = st;
-        span_x += (axes[a].extent_x as i64 - 1) * st;
-        span_y += (axes[a].extent_y as i64 - 1) * st;
+        borders.retain(|b| !b.z.is_empty());
+        borders
     }
-    let exponent =
-        |p: usize| -> i64 { (0..axes.len()).map(|k| ((p / steps[k]) % shape[k]) as i64 * strides[k]).sum() };
-    let mut st = span_x;
-    while st < span_y {
-        let twice = (0..2i64.min(batch as i64))
-            .flat_map(|b| position_wanted.iter().enumerate().map(move |(p, w)| (b, p, *w)));
-        // neighbours suffice while the span is under two strides
-        if span_y <= 2 * st && apart(twice.map(|(b, p, w)| (b * st + exponent(p), w))) {
-            break;
-        }
-        st += 1;
-    }
-    (strides, st)
 }
 
-/// No wanted exponent occurs twice among all.
-fn apart(positions: impl Iterator<Item = (i64, bool)>) -> bool {
-    let mut seen = std::collections::HashMap::new();
-    for (e, w) in positions {
-        match seen.entry(e) {
-            std::collections::hash_map::Entry::Vacant(v) => {
-                v.insert(w);
-            }
-            std::collections::hash_map::Entry::Occupied(mut o) => {
-                if w || *o.get() {
-                    return false;
-                }
-                o.insert(false);
-            }
-        }
+/// Exponents of all positions of some axes, row-major.
+fn inner_exponents(shape: &[usize], strides: &[i64]) -> Vec<i64> {
+    let mut all = vec![0i64];
+    for (n, st) in shape.iter().zip(strides) {
+        all = all.iter().flat_map(|e| (0..*n as i64).map(move |i| e + i * st)).collect();
     }
-    true
+    all
+}
+
+/// No wanted exponent occurs twice among all, which are `most` at most.
+fn apart(positions: impl Iterator<Item = (i64, bool)>, most: i64) -> bool {
+    // nothing yet, unwanted, wanted
+    let mut seen = vec![0u8; most as usize + 1];
+    positions.into_iter().all(|(e, w)| {
+        let before = std::mem::replace(&mut seen[e as usize], if w { 2 } else { 1 });
+        before == 0 || (before == 1 && !w)
+    })
 }

@@ -8,10 +8,12 @@ pub mod buses;
 pub mod cluster;
 pub mod contraction;
 mod emit;
+pub mod layout;
 mod pack;
 pub mod placement;
 pub mod roots;
 mod tables;
+pub mod wanted;
 
 use tessera_api::{Program, Shape, Target, WitnessPlan};
 use tessera_circuit::graph::Circuit;

@@ -18,25 +18,26 @@
 use crate::buses::Buses;
 use crate::cluster::Cluster;
 use crate::contraction::Contraction;
-use crate::roots::{Element, Roots};
-use std::collections::{HashMap, HashSet};
+use crate::roots::Roots;
+use crate::wanted::Wanted;
+use std::collections::HashMap;
 use tessera_api::{Cell, Expr};
 use tessera_circuit::graph::{Circuit, ValueId};
 
 /// Integers in a cell where channels are packed.
 pub const FACTOR: usize = 2;
 
-/// What is known where packing is decided.
-pub struct Known<'a> {
+/// Who reads the results of contractions.
+pub struct Reading<'a> {
     /// The circuit.
     pub g: &'a Circuit,
-    /// Where views lead.
+    /// Its views, resolved.
     pub roots: &'a Roots,
-    /// All clusters.
+    /// Rows, by table.
     pub clusters: &'a [Vec<Cluster>],
-    /// The outputs.
+    /// Name and value of the outputs.
     pub outputs: &'a [(String, ValueId)],
-    /// Values that verifiers hold to a range.
+    /// Values whose elements are all outputs, with their range.
     pub published: &'a HashMap<ValueId, (i64, i64)>,
     /// Lookup relations.
     pub buses: &'a Buses,
@@ -44,62 +45,54 @@ pub struct Known<'a> {
     pub radix_bits: u32,
 }
 
-/// Whether the channels of a contraction may share cells as its `pack` says.
-pub fn possible(k: &Known, c: &Contraction, wanted: &[bool]) -> bool {
-    let Known { g, roots, clusters, outputs, published, buses, radix_bits } = *k;
-    if c.channels < FACTOR || radix_bits < 2 {
-        return false;
+impl Reading<'_> {
+    /// Whether the channels of a contraction may share cells as its `pack` says.
+    pub fn may_pack(&self, c: &Contraction, wanted: &Wanted) -> bool {
+        if c.channels < FACTOR || self.radix_bits < 2 {
+            return false;
+        }
+        let y = &self.g.values[c.y];
+        let radix = 1i128 << self.radix_bits;
+        let reads = |v: ValueId| self.roots.roots_of(v).contains(&c.y);
+        let near = |(lo, hi): (i128, i128)| {
+            let distance = (hi - y.lo as i128).max(y.hi as i128 - lo);
+            distance <= radix - 2
+        };
+        // packed weights, and packed cells of results that nothing reads, are 64-bit integers
+        let small = |lo: i64, hi: i64| lo.unsigned_abs().max(hi.unsigned_abs()) < 1 << (self.radix_bits - 1);
+        let w = &self.g.values[c.w];
+        small(y.lo, y.hi)
+            && small(w.lo, w.hi)
+            && pairs_agree(c, wanted)
+            && self.outputs.iter().filter(|o| reads(o.1)).all(|(_, v)| {
+                let v = &self.g.values[*v];
+                near((v.lo as i128, v.hi as i128))
+            })
+            && self.clusters.iter().flatten().all(|cluster| {
+                let ports = cluster.ports.iter().enumerate().filter(|(_, v)| reads(**v));
+                ports.into_iter().all(|(i, _)| self.enforced(cluster, i).is_some_and(near))
+            })
     }
-    let y = &g.values[c.y];
-    let radix = 1i128 << radix_bits;
-    let reads = |v: ValueId| {
-        roots.constant(v).is_none()
-            && (0..g.values[v].len()).any(|i| matches!(roots.element(v, i), Element::Of(r, _) if r == c.y))
-    };
-    let near = |(lo, hi): (i128, i128)| {
-        let distance = (hi - y.lo as i128).max(y.hi as i128 - lo);
-        distance <= radix - 2
-    };
-    // packed weights, and packed cells of results that nothing reads, are 64-bit integers
-    let small = |lo: i64, hi: i64| lo.unsigned_abs().max(hi.unsigned_abs()) < 1 << (radix_bits - 1);
-    let w = &g.values[c.w];
-    small(y.lo, y.hi)
-        && small(w.lo, w.hi)
-        && pairs_agree(c, wanted)
-        && outputs.iter().filter(|o| reads(o.1)).all(|(_, v)| {
-            let v = &g.values[*v];
-            near((v.lo as i128, v.hi as i128))
-        })
-        && clusters.iter().flatten().all(|cluster| {
-            let ports = cluster.ports.iter().enumerate().filter(|(_, v)| reads(**v));
-            ports.into_iter().all(|(i, _)| enforced(cluster, published, buses, i).is_some_and(near))
-        })
+
+    /// The range that lookups and verifiers enforce on what stands for a port, over all rows of its cluster.
+    fn enforced(&self, c: &Cluster, port: usize) -> Option<(i128, i128)> {
+        Enforced { c, all: self }.expression(&c.kernel.ports[port], &mut vec![])
+    }
 }
 
 /// Whether at every position all channels that share a cell are read, or none is.
-fn pairs_agree(c: &Contraction, wanted: &[bool]) -> bool {
-    let mut read: HashMap<(i64, i64), HashSet<bool>> = HashMap::new();
-    for ((channel, z), w) in c.y_at.iter().zip(wanted) {
-        read.entry((c.packed(*channel).0, *z)).or_default().insert(*w);
-    }
-    read.values().all(|s| s.len() == 1)
-}
-
-/// The range that lookups and verifiers enforce on what stands for a port, over all rows of its cluster.
-fn enforced(
-    c: &Cluster,
-    published: &HashMap<ValueId, (i64, i64)>,
-    buses: &Buses,
-    port: usize,
-) -> Option<(i128, i128)> {
-    Enforced { c, published, buses }.expression(&c.kernel.ports[port], &mut vec![])
+fn pairs_agree(c: &Contraction, wanted: &Wanted) -> bool {
+    (0..c.s_span() as i64).all(|s| {
+        let mut classes = c.channels_at(s).map(|channel| wanted.class_of(channel as usize));
+        let first = classes.next();
+        classes.all(|class| Some(class) == first)
+    })
 }
 
 /// What is enforced on the cells of a cluster's rows.
 struct Enforced<'a> {
     c: &'a Cluster,
-    published: &'a HashMap<ValueId, (i64, i64)>,
-    buses: &'a Buses,
+    all: &'a Reading<'a>,
 }
 
 impl Enforced<'_> {
@@ -120,16 +113,16 @@ impl Enforced<'_> {
         let (c, k) = (self.c, &self.c.kernel);
         let i = match cell {
             Cell::Fixed(i) => {
-                let data = c.fixed.get(*i as usize)?;
-                return Some((*data.iter().min()? as i128, *data.iter().max()? as i128));
+                let (lo, hi) = self.all.roots.bounds(*c.fixed.get(*i as usize)?, c.len);
+                return Some((lo as i128, hi as i128));
             }
             Cell::Witness(i) => *i,
         };
         let this = Expr::witness(i);
-        let keys = k.lookups.iter().filter_map(|(bus, tuple)| Some((tuple.first()?, self.buses.keys(*bus)?)));
+        let keys = k.lookups.iter().filter_map(|(bus, tuple)| Some((tuple.first()?, self.all.buses.keys(*bus)?)));
         let domains = keys.clone().filter(|(key, _)| **key == this).map(|(_, domain)| domain);
         let exports = k.exports.iter().zip(&c.exports).filter(|((e, _), _)| *e == this);
-        let outputs = exports.filter_map(|(_, v)| self.published.get(v).copied());
+        let outputs = exports.filter_map(|(_, v)| self.all.published.get(v).copied());
         let ranges = domains.chain(outputs).map(|(lo, hi)| (lo as i128, hi as i128));
         let width = |(lo, hi): &(i128, i128)| hi - lo;
         let known = ranges.min_by_key(width);

@@ -5,8 +5,10 @@
 //! equation); every element of every contraction's result has exactly one holder: a cluster's port, an output, or a border cell.
 use crate::buses::Buses;
 use crate::cluster::{self, Cluster};
-use crate::contraction::Contraction;
-use crate::roots::{Element, Roots};
+use crate::contraction::{Border, Contraction, Indices, Operation};
+use crate::layout::Nest;
+use crate::roots::Roots;
+use crate::wanted::Wanted;
 use crate::{PlaceError, PlaceOptions, pack, tables};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
@@ -24,8 +26,8 @@ pub struct Placement {
     pub committed: bool,
     /// In graph order.
     pub contractions: Vec<Contraction>,
-    /// Border monomials (s, z) of each contraction, for one batch entry.
-    pub borders: Vec<Vec<(i64, i64)>>,
+    /// Border monomials of each contraction, for one batch entry.
+    pub borders: Vec<Vec<Border>>,
     /// Grouped by kernel: each inner vector shares a table.
     pub clusters: Vec<Vec<Cluster>>,
     /// Lookup relations.
@@ -76,29 +78,12 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     }
     let clusters: Vec<Vec<Cluster>> =
         clusters.into_iter().flat_map(|c| tables::split(c, batch, options.target)).collect();
-    let contraction_results: HashSet<ValueId> =
-        g.ops.iter().filter(|o| matches!(o.op, CircuitOp::Contract { .. })).map(|o| o.results[0]).collect();
-    // which elements of each contraction's result are read, and that none is read twice
-    let mut wanted: HashMap<ValueId, Vec<bool>> =
-        contraction_results.iter().map(|y| (*y, vec![false; g.values[*y].len()])).collect();
     let readers = clusters.iter().flatten().flat_map(|c| c.ports.iter().map(|p| (*p, c.source.as_str())));
-    for (v, source) in readers.chain(outputs.iter().map(|(n, v)| (*v, n.as_str()))) {
-        if roots.constant(v).is_some() {
-            return Err(PlaceError::unsupported(source, "an output that does not depend on the input"));
-        }
-        for i in 0..g.values[v].len() {
-            if let Element::Of(r, e) = roots.element(v, i)
-                && let Some(w) = wanted.get_mut(&r)
-                && std::mem::replace(&mut w[e], true)
-            {
-                return Err(PlaceError::unsupported(
-                    source,
-                    "reading one element of a matrix product or convolution twice before it is requantized",
-                ));
-            }
-        }
+    let readers: Vec<(ValueId, &str)> = readers.chain(outputs.iter().map(|(n, v)| (*v, n.as_str()))).collect();
+    if let Some((_, source)) = readers.iter().find(|(v, _)| roots.is_constant(*v)) {
+        return Err(PlaceError::unsupported(source, "an output that does not depend on the input"));
     }
-    let known = pack::Known {
+    let reading = pack::Reading {
         g,
         roots: &roots,
         clusters: &clusters,
@@ -111,15 +96,18 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     let mut borders = vec![];
     for op in &g.ops {
         let CircuitOp::Contract { x, w, maps } = &op.op else { continue };
-        let y = op.results[0];
         let spec = ContractSpec::from_maps(maps, &g.values[*x].shape, &g.values[*w].shape)
             .map_err(PlaceError::Invalid)?;
-        let mut c = Contraction::new(g, (y, *x, *w), &spec, &wanted[&y], batch, &op.source())?;
+        let source = op.source();
+        let operation = Operation { x: *x, w: *w, y: op.results[0], spec: &spec, source: &source };
+        let indices = Indices::new(&operation)?;
+        let wanted = wanted(&roots, &readers, &operation, &indices)?;
+        let mut c = Contraction::new(&operation, &indices, &wanted, batch);
         c.pack = pack::FACTOR;
-        if !options.pack || options.committed || !pack::possible(&known, &c, &wanted[&y]) {
+        if !options.pack || options.committed || !reading.may_pack(&c, &wanted) {
             c.pack = 1;
         }
-        borders.push(c.borders(&wanted[&y]));
+        borders.push(c.borders(&wanted));
         contractions.push(c);
     }
     let (x_width, w_width) = widths(&contractions, options);
@@ -139,6 +127,27 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
         inputs,
         outputs,
     })
+}
+
+/// Which elements of a contraction's result are read, and that none is read twice.
+fn wanted(
+    roots: &Roots,
+    readers: &[(ValueId, &str)],
+    op: &Operation,
+    indices: &Indices,
+) -> Result<Wanted, PlaceError> {
+    let mut wanted = Wanted::none(indices);
+    for (v, source) in readers {
+        let pieces = roots.pieces(*v).iter().filter(|p| p.root == op.y);
+        let nests: Vec<Nest<1>> = pieces.map(|p| p.nest.clone()).collect();
+        wanted.add(indices, &nests).ok_or_else(|| {
+            PlaceError::unsupported(
+                source,
+                "reading one element of a matrix product or convolution twice before it is requantized",
+            )
+        })?;
+    }
+    Ok(wanted)
 }
 
 /// All operations that cannot be placed, at once.
@@ -170,25 +179,26 @@ fn refuse_unsupported(g: &Circuit, roots: &Roots, target: &dyn Target) -> Result
                 format!("a matrix product or convolution: the backend {backend} joins no folds"),
             )),
             CircuitOp::Contract { x, w, .. } => {
-                if roots.constant(*w).is_none() {
+                if !roots.is_constant(*w) {
                     bad.push((
                         op.source(),
                         "a product of two computed tensors: the second operand must be known at setup".into(),
                     ));
                 }
-                if roots.constant(*x).is_some() {
-                    bad.push((op.source(), "a product of two constants; fold it before placement".into()));
-                } else {
-                    let direct = (0..g.values[*x].len()).any(|i| match roots.element(*x, i) {
-                        Element::Of(r, _) => matches!(g.ops[definer[r]].op, CircuitOp::Contract { .. }),
-                        Element::Zero => false,
-                    });
-                    if direct {
-                        bad.push((
-                            op.source(),
-                            "a matrix product of another one's accumulators; requantize in between".into(),
-                        ));
-                    }
+                if roots.is_constant(*x) {
+                    bad.push((
+                        op.source(),
+                        "a product of two constants; fold it before placement".into(),
+                    ));
+                } else if roots
+                    .roots_of(*x)
+                    .iter()
+                    .any(|r| matches!(g.ops[definer[*r]].op, CircuitOp::Contract { .. }))
+                {
+                    bad.push((
+                        op.source(),
+                        "a matrix product of another one's accumulators; requantize in between".into(),
+                    ));
                 }
             }
             _ => {}
@@ -199,18 +209,24 @@ fn refuse_unsupported(g: &Circuit, roots: &Roots, target: &dyn Target) -> Result
 
 /// Values whose elements are all outputs, with the range that verifiers hold them to.
 fn published(g: &Circuit, roots: &Roots, outputs: &[(String, ValueId)]) -> HashMap<ValueId, (i64, i64)> {
-    let mut seen: HashMap<ValueId, (Vec<bool>, i64, i64)> = HashMap::new();
-    for v in outputs.iter().map(|o| o.1).filter(|v| roots.constant(*v).is_none()) {
-        for e in 0..g.values[v].len() {
-            if let Element::Of(r, i) = roots.element(v, e) {
-                let all = || (vec![false; g.values[r].len()], i64::MAX, i64::MIN);
-                let (elements, lo, hi) = seen.entry(r).or_insert_with(all);
-                elements[i] = true;
-                (*lo, *hi) = ((*lo).min(g.values[v].lo), (*hi).max(g.values[v].hi));
-            }
+    let mut seen: HashMap<ValueId, (Vec<&Nest<1>>, i64, i64)> = HashMap::new();
+    for v in outputs.iter().map(|o| o.1).filter(|v| !roots.is_constant(*v)) {
+        for p in roots.pieces(v) {
+            let (nests, lo, hi) = seen.entry(p.root).or_insert_with(|| (vec![], i64::MAX, i64::MIN));
+            nests.push(&p.nest);
+            (*lo, *hi) = ((*lo).min(g.values[v].lo), (*hi).max(g.values[v].hi));
         }
     }
-    let whole = seen.into_iter().filter(|(_, (elements, ..))| elements.iter().all(|e| *e));
+    let covers = |nests: &[&Nest<1>], len: usize| {
+        // most often an output is the whole value
+        let whole = |n: &&Nest<1>| n.len() == len as i64 && n.inverse().once().len() == 1;
+        nests.iter().any(whole) || {
+            let mut elements = vec![false; len];
+            nests.iter().for_each(|n| n.visit(&mut |_, to| elements[to[0] as usize] = true));
+            elements.iter().all(|e| *e)
+        }
+    };
+    let whole = seen.into_iter().filter(|(r, (nests, ..))| covers(nests, g.values[*r].len()));
     whole.map(|(r, (_, lo, hi))| (r, (lo, hi))).collect()
 }
 
@@ -226,21 +242,12 @@ fn exported_values(g: &Circuit, roots: &Roots, groups: &[Vec<usize>]) -> HashSet
         if matches!(op.op, CircuitOp::View { .. } | CircuitOp::Concat { .. }) {
             continue;
         }
-        for x in op.op.operands() {
-            if roots.constant(x).is_some() {
-                continue;
-            }
+        for x in op.op.operands().into_iter().filter(|x| !roots.is_constant(*x)) {
             // a direct use inside the cluster is no export; through a view it is
             if roots.is_root(x) && group_of[i] != usize::MAX && group_of[definer[x]] == group_of[i] {
                 continue;
             }
-            for e in 0..g.values[x].len() {
-                if let Element::Of(r, _) = roots.element(x, e)
-                    && g.ops[definer[r]].op.is_elementwise()
-                {
-                    out.insert(r);
-                }
-            }
+            out.extend(roots.roots_of(x).into_iter().filter(|r| g.ops[definer[*r]].op.is_elementwise()));
         }
     }
     out
@@ -248,12 +255,12 @@ fn exported_values(g: &Circuit, roots: &Roots, groups: &[Vec<usize>]) -> HashSet
 
 /// Rows of the activation table at a width.
 pub fn x_rows(c: &[Contraction], width: usize) -> usize {
-    c.iter().map(|c| c.segments * c.x_span.div_ceil(width)).sum()
+    c.iter().map(|c| c.x_rows(width)).sum()
 }
 
 /// Rows of the weight table at a width: per segment, one per tap and chunk of output channels.
 pub fn w_rows(c: &[Contraction], width: usize) -> usize {
-    c.iter().map(|c| c.segments * c.taps.len() * c.packed_channels().div_ceil(width)).sum()
+    c.iter().map(|c| c.w_rows(width)).sum()
 }
 
 const X_WIDTHS: [usize; 12] = [1, 2, 4, 8, 12, 16, 20, 24, 32, 48, 64, 96];
@@ -340,12 +347,12 @@ impl Placement {
                 c.source,
                 c.segments,
                 c.x_span,
-                c.taps.len(),
+                c.weights.taps.len(),
                 c.packed_channels(),
                 c.y_span,
                 c.s_span(),
                 c.pack,
-                b.len() * self.batch,
+                b.iter().map(Border::len).sum::<usize>() * self.batch,
                 c.batch_stride
             );
         }

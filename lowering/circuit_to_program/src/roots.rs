@@ -1,124 +1,208 @@
 //! Views, resolved: where every element of a value really comes from.
 //!
-//! A *root* is a value that something else than a view defines: an input, a contraction's result, or the result of an
-//! elementwise operation. Views and concatenations are only re-indexings of roots, and cost nothing.
+//! A *root* is a value that something else than a view defines: an input, a contraction's result, the result of an elementwise
+//! operation, or data known at setup. Views and concatenations are only re-indexings of roots, and cost nothing.
 //!
-//! Invariants: `of(v)` has one entry per element of v; constants are folded to data.
+//! Invariants: a value's pieces have each of its elements once at most; an element of none is zero (padding). Pieces of data known
+//! at setup and of others never stand in one value. Steps through a value's elements are positive.
 use crate::PlaceError;
-use std::sync::Arc;
+use crate::layout::{Nest, compose};
+use tessera_api::Blob;
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, ValueId};
+use tessera_circuit::semantics::{View, row_major};
+use tessera_mlir::params::ParamData;
 
-/// Where an element comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Element {
-    /// Padding.
-    Zero,
-    /// Element `.1` of root `.0`.
-    Of(ValueId, usize),
-}
-
-/// What a value is made of.
-#[derive(Clone, Debug)]
-pub enum Origin {
-    /// Known at setup.
-    Constant(Arc<Vec<i64>>),
-    /// A root, all of it, in order.
-    Root,
-    /// Pieces of roots.
-    Pieces(Arc<Vec<Element>>),
+/// Elements of a value that are elements of one root.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Piece {
+    /// Which root.
+    pub root: ValueId,
+    /// From elements of the value to elements of the root.
+    pub nest: Nest<1>,
 }
 
 /// The origin of every value of a graph.
 pub struct Roots {
-    origin: Vec<Origin>,
+    pieces: Vec<Vec<Piece>>,
+    /// The data of roots that are known at setup.
+    data: Vec<Option<Blob>>,
+    /// Whether a value depends on nothing but data known at setup.
+    constant: Vec<bool>,
 }
 
 impl Roots {
     /// Resolves all views and concatenations.
     pub fn new(g: &Circuit) -> Result<Roots, PlaceError> {
-        let mut r = Roots { origin: vec![Origin::Root; g.values.len()] };
+        let n = g.values.len();
+        let whole = |root: ValueId| vec![Piece { root, nest: Nest::dense(g.values[root].len()) }];
+        let mut r = Roots { pieces: (0..n).map(whole).collect(), data: vec![None; n], constant: vec![false; n] };
         for op in &g.ops {
             match &op.op {
                 CircuitOp::Weight { .. } | CircuitOp::Constant { .. } => {
-                    let v = op.results[0];
-                    let data = g.known.get(&v).ok_or_else(|| {
-                        PlaceError::Invalid(format!("{}: its values are not known", op.source()))
-                    })?;
-                    r.origin[v] = Origin::Constant(data.clone());
+                    let y = op.results[0];
+                    r.data[y] = Some(blob(&g.known[&y].data)?);
+                    r.constant[y] = true;
                 }
                 CircuitOp::View { x, view } => {
-                    let sources = view.sources();
-                    let pick = |i: i64| usize::try_from(i).ok();
-                    r.origin[op.results[0]] = match &r.origin[*x] {
-                        Origin::Constant(d) => Origin::Constant(Arc::new(
-                            sources.iter().map(|i| pick(*i).map_or(0, |i| d[i])).collect(),
-                        )),
-                        _ => Origin::Pieces(Arc::new(
-                            sources
-                                .iter()
-                                .map(|i| pick(*i).map_or(Element::Zero, |i| r.element(*x, i)))
-                                .collect(),
-                        )),
-                    };
+                    let y = op.results[0];
+                    r.constant[y] = r.constant[*x];
+                    r.pieces[y] = r.viewed(&[nest(view)], *x);
                 }
                 CircuitOp::Concat { xs, axis } => {
-                    let outer: usize = g.values[op.results[0]].shape[..*axis].iter().product();
-                    if xs.iter().all(|x| matches!(r.origin[*x], Origin::Constant(_))) {
-                        let mut d = vec![];
-                        for o in 0..outer {
-                            for x in xs {
-                                let Origin::Constant(c) = &r.origin[*x] else { continue };
-                                let n = c.len() / outer;
-                                d.extend_from_slice(&c[o * n..(o + 1) * n]);
-                            }
+                    let y = op.results[0];
+                    r.constant[y] = xs.iter().all(|x| r.constant[*x]);
+                    r.pieces[y] = r.concatenated(g, xs, (y, *axis));
+                    if !r.constant[y] {
+                        let known = |p: &Piece| r.data[p.root].as_ref();
+                        if r.pieces[y].iter().filter_map(known).any(|d| d.bounds().is_some_and(|b| b != (0, 0))) {
+                            return Err(PlaceError::unsupported(
+                                &op.source(),
+                                "a concatenation of computed values with non-zero constants",
+                            ));
                         }
-                        r.origin[op.results[0]] = Origin::Constant(Arc::new(d));
-                        continue;
+                        r.pieces[y].retain(|p| r.data[p.root].is_none());
                     }
-                    let mut e = vec![];
-                    for o in 0..outer {
-                        for x in xs {
-                            let n = g.values[*x].len() / outer;
-                            if let Origin::Constant(c) = &r.origin[*x] {
-                                if c.iter().any(|v| *v != 0) {
-                                    return Err(PlaceError::unsupported(
-                                        &op.source(),
-                                        "a concatenation of computed values with non-zero constants",
-                                    ));
-                                }
-                                e.extend(std::iter::repeat_n(Element::Zero, n));
-                            } else {
-                                e.extend((o * n..(o + 1) * n).map(|i| r.element(*x, i)));
-                            }
-                        }
-                    }
-                    r.origin[op.results[0]] = Origin::Pieces(Arc::new(e));
                 }
-                _ => {}
+                CircuitOp::Input { .. }
+                | CircuitOp::Output { .. }
+                | CircuitOp::Contract { .. }
+                | CircuitOp::Affine { .. }
+                | CircuitOp::Mul { .. }
+                | CircuitOp::Max { .. }
+                | CircuitOp::Split { .. }
+                | CircuitOp::Table { .. }
+                | CircuitOp::Lookup { .. }
+                | CircuitOp::AssertZero { .. } => {}
             }
         }
         Ok(r)
     }
 
-    /// The data of a value known at setup.
-    pub fn constant(&self, v: ValueId) -> Option<&Arc<Vec<i64>>> {
-        match &self.origin[v] {
-            Origin::Constant(d) => Some(d),
-            _ => None,
+    /// Pieces of a value whose elements lead to those of `x`.
+    fn viewed(&self, first: &[Nest<1>], x: ValueId) -> Vec<Piece> {
+        // pieces of one root are composed together: each element is in one of them
+        let mut out: Vec<Piece> = vec![];
+        for root in self.roots_of(x) {
+            let of: Vec<Nest<1>> =
+                self.pieces[x].iter().filter(|p| p.root == root).map(|p| p.nest.clone()).collect();
+            out.extend(compose(first, &of).into_iter().map(|nest| Piece { root, nest }));
         }
+        out
+    }
+
+    fn concatenated(&self, g: &Circuit, xs: &[ValueId], (y, axis): (ValueId, usize)) -> Vec<Piece> {
+        let shape = &g.values[y].shape;
+        let outer: usize = shape[..axis].iter().product();
+        let all: usize = shape[axis..].iter().product();
+        let mut pieces = vec![];
+        let mut start = 0;
+        for x in xs {
+            let n = g.values[*x].len() / outer.max(1);
+            let part = Nest::new(start, [0], [(n, 1, [1]), (outer, all as i64, [n as i64])]);
+            pieces.extend(self.viewed(&[part], *x));
+            start += n as i64;
+        }
+        pieces
+    }
+
+    /// What a value is made of.
+    pub fn pieces(&self, v: ValueId) -> &[Piece] {
+        &self.pieces[v]
+    }
+
+    /// The roots a value is made of, each once.
+    pub fn roots_of(&self, v: ValueId) -> Vec<ValueId> {
+        let mut roots: Vec<ValueId> = self.pieces[v].iter().map(|p| p.root).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        roots
+    }
+
+    /// Whether a value is known at setup.
+    pub fn is_constant(&self, v: ValueId) -> bool {
+        self.constant[v]
+    }
+
+    /// The data of a root known at setup.
+    pub fn data(&self, root: ValueId) -> Option<&Blob> {
+        self.data[root].as_ref()
     }
 
     /// Whether `v` is itself a root.
     pub fn is_root(&self, v: ValueId) -> bool {
-        matches!(self.origin[v], Origin::Root)
+        matches!(&self.pieces[v][..], [p] if p.root == v)
     }
 
-    /// Where element `i` of `v` comes from. `v` is not a constant.
-    pub fn element(&self, v: ValueId, i: usize) -> Element {
-        match &self.origin[v] {
-            Origin::Pieces(p) => p[i],
-            _ => Element::Of(v, i),
+    /// The data of a value known at setup: as it stands where it is a root, else put together.
+    pub fn values(&self, v: ValueId, len: usize) -> Blob {
+        if let Some(data) = self.data(v) {
+            return data.clone();
         }
+        let mut out = vec![0; len];
+        for p in &self.pieces[v] {
+            if let Some(numbers) = self.data(p.root).and_then(|d| d.numbers().ok()) {
+                p.nest.visit(&mut |at, from| out[at as usize] = numbers.get(from[0] as usize).unwrap_or(0));
+            }
+        }
+        Blob::new(out)
     }
+
+    /// Smallest and largest number of a value known at setup.
+    pub fn bounds(&self, v: ValueId, len: usize) -> (i64, i64) {
+        let covered: i64 = self.pieces[v].iter().map(|p| p.nest.len()).sum();
+        let padding = (covered < len as i64).then_some(0);
+        let mut all: Option<(i64, i64)> = padding.map(|z| (z, z));
+        for p in &self.pieces[v] {
+            let Some(numbers) = self.data(p.root).and_then(|d| d.numbers().ok()) else { continue };
+            // an element that is repeated is looked at once
+            let mut distinct = p.nest.clone();
+            distinct.loops.retain(|l| l.to != [0]);
+            distinct.visit(&mut |_, from| {
+                let x = numbers.get(from[0] as usize).unwrap_or(0);
+                all = Some(all.map_or((x, x), |(lo, hi)| (lo.min(x), hi.max(x))));
+            });
+        }
+        all.unwrap_or((0, 0))
+    }
+
+    /// Whether two values known at setup are the same data in the same places.
+    pub fn same(&self, a: ValueId, b: ValueId) -> bool {
+        let digest = |p: &Piece| self.data(p.root).map(Blob::digest);
+        let (a, b) = (&self.pieces[a], &self.pieces[b]);
+        let equal = |(a, b): (&Piece, &Piece)| a.nest == b.nest && digest(a) == digest(b);
+        a.len() == b.len() && a.iter().zip(b).all(equal)
+    }
+
+    /// The first number of a value known at setup.
+    pub fn first(&self, v: ValueId) -> i64 {
+        let first = self.pieces[v].iter().find(|p| p.nest.at == 0);
+        let number = |p: &Piece| self.data(p.root)?.numbers().ok()?.get(p.nest.to[0] as usize);
+        first.and_then(number).unwrap_or(0)
+    }
+}
+
+/// The integers of a parameter, in the narrowest width.
+fn blob(data: &ParamData) -> Result<Blob, PlaceError> {
+    Ok(match data {
+        ParamData::F32(_) => return Err(PlaceError::Invalid("expected integers, found f32 values".into())),
+        ParamData::I8(v) => Blob::new(v.iter().map(|v| i64::from(*v))),
+        ParamData::I16(v) => Blob::new(v.iter().map(|v| i64::from(*v))),
+        ParamData::I32(v) => Blob::new(v.iter().map(|v| i64::from(*v))),
+        ParamData::I64(v) => Blob::new(v.iter().copied()),
+    })
+}
+
+/// A view as a nest from the elements of its result.
+fn nest(v: &View) -> Nest<1> {
+    let steps = row_major(&v.shape);
+    let (mut at, mut to) = (0, v.offset);
+    let mut loops = vec![];
+    for (d, step) in steps.iter().enumerate() {
+        let (low, high) = (v.valid_low[d], v.valid_high[d]);
+        at += low * *step as i64;
+        to += low * v.strides[d];
+        loops.push(((high - low).max(0) as usize, *step as i64, [v.strides[d]]));
+    }
+    Nest::new(at, [to], loops)
 }

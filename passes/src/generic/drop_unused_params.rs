@@ -46,7 +46,7 @@ impl Pass for DropUnusedParams {
         let all = params::of(module)?;
         let mut kept = params::Params::default();
         for name in &read {
-            kept.insert(name.as_str(), all.get(name)?.clone());
+            kept.insert(name.as_str(), all.shared(name)?.clone());
         }
         unused.iter().for_each(|(name, _)| func::erase_global(module, name));
         options.count("dropped", unused.len());

@@ -182,7 +182,7 @@ impl Model {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut c = Container::new(FileKind::Model, Digest::default());
         c.put("metadata", &self.metadata);
-        c.put("program", &*self.program);
+        self.program.store(&mut c);
         c.put("plan", &self.plan);
         for (name, level) in &self.levels {
             c.insert(&format!("{name}.mlir"), level.text.clone());
@@ -208,7 +208,7 @@ impl Model {
         }
         let mut model = Model {
             metadata: c.get("metadata")?,
-            program: Arc::new(c.get("program")?),
+            program: Arc::new(Program::load(&c)?),
             plan: c.get("plan")?,
             levels,
             digest: c.digest("program")?,
@@ -286,6 +286,7 @@ pub(crate) mod tests {
         let program = Program {
             version: VERSION,
             constants: vec![],
+            matrices: vec![],
             tables: vec![],
             buses: vec![],
             publics: vec![public("x", 4, Role::Input), public("y", 3, Role::Output)],

@@ -96,7 +96,7 @@ fn export_program(cli: &Cli) -> Result<(), String> {
     let options = PlaceOptions { batch: cli.batch, ..PlaceOptions::new(&tessera_plonky3::PLONKY3) };
     let placed = place(&module, &values, &options).map_err(|e| e.to_string())?;
     let mut c = Container::new(FileKind::Model, Digest::default());
-    c.put("program", &placed.program);
+    placed.program.store(&mut c);
     c.put("plan", &placed.plan);
     std::fs::write(output, c.to_bytes()).map_err(|e| format!("cannot write {}: {e}", output.display()))
 }
@@ -106,7 +106,7 @@ fn export_program(cli: &Cli) -> Result<(), String> {
 /// # Errors
 /// When it is not a model file or is damaged.
 pub fn read_program(bytes: &[u8]) -> Result<Program, FileError> {
-    let program: Program = Container::from_bytes(bytes, FileKind::Model)?.get("program")?;
+    let program = Program::load(&Container::from_bytes(bytes, FileKind::Model)?)?;
     program.validate().map_err(|e| FileError::Damaged(e.to_string()))?;
     Ok(program)
 }

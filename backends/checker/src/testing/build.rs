@@ -28,6 +28,7 @@ impl Build {
         let program = Program {
             version: VERSION,
             constants: vec![],
+            matrices: vec![],
             tables: vec![],
             buses: vec![],
             publics: vec![],
@@ -165,10 +166,7 @@ impl Build {
                 cells.iter().map(|r| r.get(lane).copied().flatten().map_or(-1, |e| e as i64)).collect();
             self.program.tables[table].fixed.push(FixedColumn {
                 name: format!("{name}[{lane}]"),
-                values: Values::Gather {
-                    constant,
-                    parts: vec![Part { scale: 1, index: Seq::compress(1, &index) }],
-                },
+                values: Values::Gather { constant, index: Seq::compress(1, &index) },
                 padding: 0,
             });
         }

@@ -108,8 +108,8 @@ pub(super) fn layouts(b: &mut Build) {
     let (px, x) = b.input("x", &[1, rows, columns], -1000, 1000);
     let copy = b.tensor("copy", n);
     let order = b.shuffled(n);
-    let index = Seq::compress(1, &order.iter().map(|e| *e as i64).collect::<Vec<_>>());
-    b.plan.steps.push(Step::Gather { src: x.id, dst: copy.id, index });
+    let places: Vec<i64> = order.iter().enumerate().flat_map(|(i, e)| [i as i64, *e as i64]).collect();
+    b.plan.steps.push(Step::Gather { src: x.id, dst: copy.id, places: Seq::compress(2, &places) });
     // x, one element a row, is public
     let tall = column(n);
     let tall_table = b.place("tall", x, &tall);
@@ -151,7 +151,7 @@ fn product(
     outputs: usize,
 ) -> (Tensor, usize) {
     let w = b.values(channels * outputs, -8, 8);
-    b.program.constants.push(std::sync::Arc::new(w));
+    b.program.constants.push(Blob::new(w));
     let constant = b.program.constants.len() as u32 - 1;
     let y = b.tensor(&format!("{name} y"), batch * outputs);
     let loops = [(batch, channels, 0, outputs), (outputs, 0, 1, 1), (channels, 1, outputs, 0)];
@@ -254,7 +254,7 @@ fn convolve(
     let length = x.len / (batch * channels);
     let full = length + taps - 1;
     let w = b.values(outputs * channels * taps, -8, 8);
-    b.program.constants.push(std::sync::Arc::new(w));
+    b.program.constants.push(Blob::new(w));
     let constant = b.program.constants.len() as u32 - 1;
     let y = b.tensor("conv y", batch * outputs * full);
     let loops = [

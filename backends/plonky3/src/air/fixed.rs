@@ -4,7 +4,8 @@ use super::compile::Compiled;
 use super::nodes::FixedKind;
 use crate::p3::{F, Mat, PrimeCharacteristicRing, signed};
 use p3_maybe_rayon::prelude::*;
-use tessera_api::{Program, SetupError};
+use tessera_api::matrix::Reader;
+use tessera_api::{FixedColumn, Program, SetupError, Values};
 
 /// Columns that are filled together: a cache line of cells.
 const COLUMNS: usize = 8;
@@ -19,6 +20,15 @@ impl Compiled {
         };
         let (mut out, mut model, mut summed) = (zero(|g| g.fixed), zero(|g| g.model), zero(|g| g.summed));
         for (i, (t, p)) in program.tables.iter().zip(&self.places).enumerate() {
+            let mut readers: Vec<Option<Reader>> = program.matrices.iter().map(|_| None).collect();
+            for c in &t.fixed {
+                if let Values::Matrix { matrix, .. } = c.values
+                    && readers[matrix as usize].is_none()
+                {
+                    let m = &program.matrices[matrix as usize];
+                    readers[matrix as usize] = Some(m.reader(t.rows as usize, &program.constants)?);
+                }
+            }
             let m = match p.kind {
                 FixedKind::Fixed => &mut out[p.group],
                 FixedKind::Summed => &mut summed[p.group],
@@ -29,10 +39,15 @@ impl Compiled {
             let columns = t.fixed.len();
             // a few columns at a time, so that neighbouring cells are written together
             for (k, some) in t.fixed.chunks(COLUMNS).enumerate() {
-                let values =
-                    some.par_iter()
+                let rows = lanes(some)
+                    .and_then(|(matrix, lane)| Some((readers[matrix].as_ref()?, lane)));
+                let values = match rows {
+                    Some(_) => vec![],
+                    None => some
+                        .par_iter()
                         .map(|column| program.fixed_values(t, column))
-                        .collect::<Result<Vec<_>, _>>()?;
+                        .collect::<Result<Vec<_>, _>>()?,
+                };
                 // k rows of the table stand side by side
                 let mut put = |r: usize, c: usize, x: F| {
                     let at = p.fixed as usize + (r & ((1 << log) - 1)) * columns + k * COLUMNS + c;
@@ -42,8 +57,15 @@ impl Compiled {
                 for r in (0..first).chain(last..1 << t.log_height) {
                     some.iter().enumerate().for_each(|(c, column)| put(r, c, signed(column.padding)));
                 }
+                let mut cells = [0; COLUMNS];
                 for r in first..last {
-                    values.iter().enumerate().for_each(|(c, v)| put(r, c, signed(v[r - first])));
+                    match rows {
+                        Some((reader, lane)) => {
+                            reader.cells(r - first, lane, &mut cells[..some.len()]);
+                            cells[..some.len()].iter().enumerate().for_each(|(c, v)| put(r, c, signed(*v)));
+                        }
+                        None => values.iter().enumerate().for_each(|(c, v)| put(r, c, signed(v[r - first]))),
+                    }
                 }
             }
             let m = &mut out[p.group];
@@ -56,6 +78,15 @@ impl Compiled {
         }
         Ok([out, model, summed])
     }
+}
+
+/// Matrix and first lane of columns that are consecutive lanes of one matrix.
+fn lanes(columns: &[FixedColumn]) -> Option<(usize, usize)> {
+    let Values::Matrix { matrix, lane } = columns.first()?.values else { return None };
+    let follows = |(i, c): (usize, &FixedColumn)| {
+        matches!(c.values, Values::Matrix { matrix: m, lane: l } if m == matrix && l as usize == lane as usize + i)
+    };
+    columns.iter().enumerate().all(follows).then_some((matrix as usize, lane as usize))
 }
 
 /// A group's sparse columns.

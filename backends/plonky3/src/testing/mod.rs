@@ -65,6 +65,7 @@ pub fn program(variables: &[&str]) -> Program {
     Program {
         version: VERSION,
         constants: vec![],
+        matrices: vec![],
         tables: vec![],
         buses: vec![],
         publics: vec![],

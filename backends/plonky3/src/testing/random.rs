@@ -102,24 +102,28 @@ fn append(all: &mut Program, mut p: Program) {
     let vars = all.variables.len().max(p.variables.len());
     widen_all(all, vars);
     widen_all(&mut p, vars);
-    let [tables, folds, terms, publics, buses, constants] = [
+    let [tables, folds, terms, publics, buses, constants, matrices] = [
         all.tables.len(),
         all.folds.len(),
         all.terms.len(),
         all.publics.len(),
         all.buses.len(),
         all.constants.len(),
+        all.matrices.len(),
     ]
     .map(|n| n as u32);
     for t in &mut p.tables {
         t.lookups.iter_mut().for_each(|l| l.bus += buses);
         t.provides.iter_mut().for_each(|l| l.bus += buses);
         for c in &mut t.fixed {
-            if let Values::Gather { constant, .. } = &mut c.values {
-                *constant += constants;
+            match &mut c.values {
+                Values::Seq(_) => {}
+                Values::Gather { constant, .. } => *constant += constants,
+                Values::Matrix { matrix, .. } => *matrix += matrices,
             }
         }
     }
+    p.matrices.iter_mut().flat_map(|m| &mut m.blocks).for_each(|b| b.constant += constants);
     p.folds.iter_mut().for_each(|f| f.table += tables);
     for t in &mut p.terms {
         match t {
@@ -137,6 +141,7 @@ fn append(all: &mut Program, mut p: Program) {
         }
     }
     all.constants.extend(p.constants);
+    all.matrices.extend(p.matrices);
     all.tables.extend(p.tables);
     all.buses.extend(p.buses);
     all.publics.extend(p.publics);

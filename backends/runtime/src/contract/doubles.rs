@@ -6,7 +6,7 @@
 //! and of the loops that do not move the vector operand four turns are done at a time.
 use super::{MAX_SUMMED, Turn, Turned, table};
 use crate::error::PlanError;
-use crate::prepare::Budget;
+use crate::budget::Budget;
 use rayon::prelude::*;
 
 /// Doubles the compiler keeps in registers: a tile of the vector loop.
@@ -46,7 +46,11 @@ pub(super) struct Doubles {
 
 impl Doubles {
     /// Chooses the vector loop and packs the weights. None where no loop suits.
-    pub(super) fn new(turns: &[Turn], w: &[i64], budget: &mut Budget) -> Result<Option<Doubles>, PlanError> {
+    pub(super) fn new(
+        turns: &[Turn],
+        (w, held): (&impl Fn(usize) -> i64, usize),
+        budget: &mut Budget,
+    ) -> Result<Option<Doubles>, PlanError> {
         let summed: Vec<Turn> = turns.iter().copied().filter(|t| t.y == 0).collect();
         let count = summed.iter().try_fold(1usize, |n, t| n.checked_mul(t.extent));
         if count.is_none_or(|n| n > MAX_SUMMED) {
@@ -106,7 +110,7 @@ impl Doubles {
         let size = order.iter().try_fold(1u64, |n, t| n.checked_mul(t.extent as u64));
         match size {
             // overlapping weights are not worth unrolling
-            Some(n) if n <= 16 * w.len() as u64 + 4096 => budget.elements(n)?,
+            Some(n) if n <= 16 * held as u64 + 4096 => budget.elements(n)?,
             _ => return Ok(None),
         }
         let mut packed = vec![];
@@ -253,10 +257,10 @@ impl Doubles {
 }
 
 /// Copies the weights in the order of `loops`; turns of the innermost loop from `real` on are padding.
-fn pack(loops: &[Turn], w: &[i64], at: usize, real: usize, out: &mut Vec<f64>) {
+fn pack(loops: &[Turn], w: &impl Fn(usize) -> i64, at: usize, real: usize, out: &mut Vec<f64>) {
     match loops {
-        [] => out.push(w[at] as f64),
-        [t] => out.extend((0..t.extent).map(|i| if i < real { w[at + i * t.w] as f64 } else { 0.0 })),
+        [] => out.push(w(at) as f64),
+        [t] => out.extend((0..t.extent).map(|i| if i < real { w(at + i * t.w) as f64 } else { 0.0 })),
         [t, rest @ ..] => (0..t.extent).for_each(|i| pack(rest, w, at + i * t.w, real, out)),
     }
 }

@@ -12,9 +12,10 @@ mod narrow;
 use self::doubles::Doubles;
 use self::narrow::Narrow;
 use crate::error::PlanError;
-use crate::prepare::{Budget, Context, Limits, Refusal};
-use std::sync::{Arc, OnceLock};
-use tessera_api::ContractLoop;
+use crate::budget::{Budget, Limits};
+use crate::context::{Context, Refusal};
+use std::sync::OnceLock;
+use tessera_api::{Blob, ContractLoop, with_numbers};
 
 /// Sums of this many offsets are tabulated, not looped over.
 const MAX_SUMMED: usize = 1 << 16;
@@ -32,7 +33,7 @@ struct Turn {
 pub(crate) struct Contract {
     pub x: usize,
     pub y: usize,
-    w: Arc<Vec<i64>>,
+    w: Blob,
     w_offset: usize,
     turns: Vec<Turn>,
     w_max: u64,
@@ -46,7 +47,7 @@ pub(crate) struct Contract {
 impl Contract {
     pub(crate) fn new(
         x: usize,
-        w: Arc<Vec<i64>>,
+        w: Blob,
         w_offset: u64,
         y: usize,
         loops: &[ContractLoop],
@@ -86,10 +87,13 @@ impl Contract {
         let turns = fuse(turns);
         let w_offset = w_offset as usize;
         let reach: usize = turns.iter().map(|t| (t.extent - 1) * t.w).sum();
-        let used = &w[w_offset..=w_offset + reach];
-        let w_max = used.iter().map(|v| v.unsigned_abs()).max().unwrap_or(0);
         let depth = depth(&turns);
-        let narrow = if fits(1, 1, depth, 1 << 31) { Narrow::new(&turns, used, ctx.budget)? } else { None };
+        let (w_max, narrow) = with_numbers!(w.numbers().map_err(PlanError::from)?, |get| {
+            let used = |i: usize| get(w_offset + i);
+            let w_max = (0..=reach).map(|i| used(i).unsigned_abs()).max().unwrap_or(0);
+            let narrow = fits(1, 1, depth, 1 << 31).then(|| Narrow::new(&turns, (&used, reach + 1), ctx.budget));
+            (w_max, narrow.transpose()?.flatten())
+        });
         let out = Contract { x, y, w, w_offset, turns, w_max, depth, narrow, doubles: OnceLock::new() };
         if out.narrow.is_none() {
             let doubles = out.make_doubles(ctx.budget)?;
@@ -99,8 +103,13 @@ impl Contract {
     }
 
     fn make_doubles(&self, budget: &mut Budget) -> Result<Option<Doubles>, PlanError> {
-        let fits = fits(1, self.w_max, self.depth, 1 << 53);
-        if fits { Doubles::new(&self.turns, &self.w[self.w_offset..], budget) } else { Ok(None) }
+        if !fits(1, self.w_max, self.depth, 1 << 53) {
+            return Ok(None);
+        }
+        let len = self.w.len() - self.w_offset;
+        with_numbers!(self.w.numbers().map_err(PlanError::from)?, |get| {
+            Doubles::new(&self.turns, (&|i: usize| get(self.w_offset + i), len), budget)
+        })
     }
 
     /// Adds the products to y. Errs with the first element of y that leaves 64 bits.
@@ -127,7 +136,9 @@ impl Contract {
                 return Ok(());
             }
         }
-        let w = &self.w[self.w_offset..];
+        // numbers this large are rare: they are widened each time
+        let w = self.w.values().unwrap_or_default();
+        let w = w.get(self.w_offset..).unwrap_or(&[]);
         if y_max < 1 << 62 && fits(x_max, self.w_max, self.depth, 1 << 62) {
             walk(&self.turns, x, w, 0, &mut |x, w, at| y[at] += x * w);
             return Ok(());

@@ -10,7 +10,7 @@
 use super::dot::{Lanes, Pair, tile};
 use super::{MAX_SUMMED, Turn, Turned, table};
 use crate::error::PlanError;
-use crate::prepare::Budget;
+use crate::budget::Budget;
 use rayon::prelude::*;
 
 /// Output channels of a vector, and vectors of a block.
@@ -51,7 +51,11 @@ pub(super) struct Narrow {
 
 impl Narrow {
     /// None where no loop moves weights and y alone, where sums are short, or where weights are not small.
-    pub(super) fn new(turns: &[Turn], w: &[i64], budget: &mut Budget) -> Result<Option<Narrow>, PlanError> {
+    pub(super) fn new(
+        turns: &[Turn],
+        (w, held): (&(impl Fn(usize) -> i64 + Sync), usize),
+        budget: &mut Budget,
+    ) -> Result<Option<Narrow>, PlanError> {
         let chosen = turns
             .iter()
             .enumerate()
@@ -71,7 +75,7 @@ impl Narrow {
         let packed = (sums.div_ceil(2) * around).checked_mul(blocks * BLOCK * VECTOR * 2);
         // weights that are used more than once are not worth packing so often
         let Some(packed) =
-            packed.filter(|n| (FEWEST..=MAX_SUMMED).contains(&sums) && *n <= 16 * w.len() + 4096)
+            packed.filter(|n| (FEWEST..=MAX_SUMMED).contains(&sums) && *n <= 16 * held + 4096)
         else {
             return Ok(None);
         };
@@ -106,7 +110,7 @@ impl Narrow {
         let channel = |c: usize| {
             let (both, around) = (&both, &around);
             around.iter().flat_map(move |(o, _)| {
-                both.iter().map(move |(_, s)| w[*o as usize + *s as usize + c * lane_step])
+                both.iter().map(move |(_, s)| w(*o as usize + *s as usize + c * lane_step))
             })
         };
         // factor and largest weight of each channel
@@ -133,7 +137,7 @@ impl Narrow {
                     let row = rows[i / 2].as_flattened_mut();
                     for (k, inverse) in inverses.iter().enumerate() {
                         row[2 * k + i % 2] =
-                            (w[first + k * lane_step] as f64 * inverse).round_ties_even() as i16;
+                            (w(first + k * lane_step) as f64 * inverse).round_ties_even() as i16;
                     }
                 }
             }

@@ -16,11 +16,11 @@ mod plan;
 mod tables;
 
 use crate::PlaceError;
+use crate::layout::{Nest, compose, gaps, sequence};
 use crate::placement::Placement;
-use crate::roots::Element;
 use std::collections::{BTreeMap, HashMap};
 use tessera_api::{
-    Equation, EquationTerm, FixedColumn, Fold, Lane, Operand, Program, Public, Role, Seq, Table, Term,
+    Blob, Equation, EquationTerm, FixedColumn, Fold, Lane, Operand, Program, Public, Role, Seq, Table, Term,
     Variable, WitnessColumn, WitnessPlan,
 };
 use tessera_circuit::graph::{Circuit, ValueId};
@@ -30,55 +30,72 @@ type Exps = [i64; 4];
 /// Entries of a monomial in a layout: a flag, then the exponents.
 const ENTRIES: usize = 5;
 
-/// Monomials of a lane, row after row.
-#[derive(Default)]
-struct Monos(Vec<i64>);
+/// Monomials of the rows of a table, or of the elements of a public tensor.
+#[derive(Clone, Default)]
+struct Monomials(Vec<Nest<4>>);
 
-impl Monos {
-    fn push(&mut self, m: Option<Exps>) {
-        match m {
-            Some([z, s, d, t]) => self.0.extend([1, z, s, d, t]),
-            None => self.0.extend([0; ENTRIES]),
-        }
-    }
+impl Monomials {
+    /// Whether there is any.
     fn any(&self) -> bool {
-        self.0.chunks(ENTRIES).any(|m| m[0] == 1)
+        !self.0.is_empty()
     }
-    fn seq(&self) -> Seq {
-        Seq::compress(ENTRIES, &self.0)
+
+    /// One entry for each of `len` rows.
+    fn seq(&self, len: usize) -> Seq {
+        let flagged = |n: &Nest<4>| n.map([1, 0, 0, 0, 0], |[z, s, d, t]| [0, *z, *s, *d, *t]);
+        sequence(&self.0.iter().map(flagged).collect::<Vec<_>>(), len, [0; ENTRIES])
     }
 }
 
-/// How one element of a root is used: its monomial in the link equation for batch entry 0, and the step of z per entry.
-#[derive(Clone, Copy)]
+/// How elements of a root are used: their monomials in the link equation for batch entry 0, and the step of z per entry.
+#[derive(Clone)]
 struct Use {
-    at: Exps,
+    at: Nest<4>,
     step: i64,
 }
 
 impl Use {
-    fn in_batch(&self, b: usize) -> Exps {
-        let [z, s, d, t] = self.at;
-        [z + b as i64 * self.step, s, d, t]
+    /// For all entries of a batch, of which each has `len` elements of the root.
+    fn in_batch(&self, batch: usize, len: usize) -> Nest<4> {
+        self.at.clone().around(batch, len as i64, [self.step, 0, 0, 0])
     }
 }
 
 /// Per root: layers of uses, each with at most one use per element.
 #[derive(Default)]
-struct Uses(BTreeMap<ValueId, Vec<Vec<Option<Use>>>>);
+struct Uses(BTreeMap<ValueId, Vec<Vec<Use>>>);
 
 impl Uses {
-    fn add(&mut self, root: ValueId, len: usize, element: usize, u: Use) {
+    /// Records uses of a root of `len` elements.
+    fn add(&mut self, root: ValueId, len: usize, at: &Nest<4>, step: i64) {
         let layers = self.0.entry(root).or_default();
-        match layers.iter_mut().find(|l| l[element].is_none()) {
-            Some(l) => l[element] = Some(u),
-            None => {
-                let mut l = vec![None; len];
-                l[element] = Some(u);
-                layers.push(l);
+        for at in at.once() {
+            match layers.iter_mut().find(|l| apart(l, &at, len)) {
+                Some(l) => l.push(Use { at, step }),
+                None => layers.push(vec![Use { at, step }]),
             }
         }
     }
+}
+
+/// Whether no element of `at` is used in a layer.
+fn apart(layer: &[Use], at: &Nest<4>, len: usize) -> bool {
+    let used: i64 = layer.iter().map(|u| u.at.len()).sum();
+    if used + at.len() > len as i64 {
+        return false;
+    }
+    let (lo, hi) = at.span();
+    let near: Vec<&Use> = layer.iter().filter(|u| u.at.span().1 >= lo && u.at.span().0 <= hi).collect();
+    if near.is_empty() {
+        return true;
+    }
+    let mut taken = vec![false; (hi - lo) as usize + 1];
+    at.visit(&mut |e, _| taken[(e - lo) as usize] = true);
+    let mut free = true;
+    for u in near {
+        u.at.visit(&mut |e, _| free &= !((lo..=hi).contains(&e) && taken[(e - lo) as usize]));
+    }
+    free
 }
 
 struct Emitter<'a> {
@@ -91,6 +108,8 @@ struct Emitter<'a> {
     /// Number of the contraction that makes a value.
     contraction_of: HashMap<ValueId, usize>,
     uses: Uses,
+    /// The constant that holds the weights of each contraction.
+    weights_of: Vec<u32>,
     contraction: Vec<EquationTerm>,
     link: Vec<EquationTerm>,
     next_use: i64,
@@ -100,6 +119,7 @@ pub(crate) fn emit(g: &Circuit, p: &Placement) -> Result<(Program, WitnessPlan),
     let program = Program {
         version: tessera_api::VERSION,
         constants: vec![],
+        matrices: vec![],
         tables: vec![],
         buses: p.buses.names(),
         publics: vec![],
@@ -121,20 +141,22 @@ pub(crate) fn emit(g: &Circuit, p: &Placement) -> Result<(Program, WitnessPlan),
         tensors: HashMap::new(),
         contraction_of,
         uses: Uses::default(),
+        weights_of: vec![],
         contraction: vec![],
         link: vec![],
         next_use: 0,
     };
     e.contraction_uses();
-    let contract_tables = (!p.contractions.is_empty()).then(|| e.contraction_tables()).transpose()?;
+    let activations = (!p.contractions.is_empty()).then(|| e.contraction_tables().1);
     let cluster_ports = e.port_uses();
     e.publics();
     let clusters = e.cluster_tables(&cluster_ports)?;
-    let borders = e.border_table();
+    let layout = e.border_rows();
+    let borders = e.border_table(&layout).map(|table| (table, layout));
     for t in p.buses.tables(&p.capabilities) {
         e.program.tables.push(t);
     }
-    e.steps(contract_tables, &clusters, borders)?;
+    e.steps(activations, &clusters, borders.as_ref())?;
     let (contraction, link) = (std::mem::take(&mut e.contraction), std::mem::take(&mut e.link));
     for (name, terms) in [("contraction", contraction), ("link", link)] {
         if !terms.is_empty() {
@@ -159,32 +181,42 @@ impl Emitter<'_> {
         self.plan.tensors.len() as u32 - 1
     }
 
-    fn fold(&mut self, name: String, table: u32, lanes: Vec<Lane>, ends: &[i64]) -> u32 {
-        let segments = Seq::compress(1, ends);
-        self.program.folds.push(Fold { name, table, lanes, segments, segment_count: ends.len() as u32 });
+    fn fold(&mut self, name: String, table: u32, lanes: Vec<Lane>, segments: Seq) -> u32 {
+        let segment_count = segments.len().unwrap_or(0) as u32;
+        self.program.folds.push(Fold { name, table, lanes, segments, segment_count });
         self.program.folds.len() as u32 - 1
     }
 
     /// A fold over all rows of a table, exposed with weight 1.
     fn whole_fold(&mut self, name: String, table: u32, lanes: Vec<Lane>) -> Operand {
         let rows = self.program.tables[table as usize].rows as i64;
-        let fold = self.fold(name, table, lanes, &[rows]);
+        let fold = self.fold(name, table, lanes, Seq::constant(&[rows], 1));
         self.program.terms.push(Term::Sum { fold, weights: Seq::constant(&[1, 0, 0, 0, 0], 1) });
         Operand::Term(self.program.terms.len() as u32 - 1)
+    }
+
+    /// Data among the Program's constants, each once.
+    fn constant(&mut self, data: Blob) -> u32 {
+        let all = &mut self.program.constants;
+        all.iter().position(|c| *c == data).unwrap_or_else(|| {
+            all.push(data);
+            all.len() - 1
+        }) as u32
     }
 
     /// Records the uses that contractions make of roots; contraction k uses d = k in the link equation.
     fn contraction_uses(&mut self) {
         for c in &self.p.contractions {
             let d = self.use_id();
-            for (i, (q, z)) in c.x_at.iter().enumerate() {
-                if let Element::Of(r, e) = self.p.roots.element(c.x, i) {
-                    let u = Use { at: [*z, *q as i64, d, 0], step: c.batch_stride };
-                    self.uses.add(r, self.g.values[r].len(), e, u);
+            for piece in self.p.roots.pieces(c.x) {
+                for at in compose(&[piece.nest.inverse()], std::slice::from_ref(&c.x_at)) {
+                    let at = at.map([0, 0, d, 0], |[q, z]| [*z, *q, 0, 0]);
+                    self.uses.add(piece.root, self.g.values[piece.root].len(), &at, c.batch_stride);
                 }
             }
         }
     }
+
     fn push_table(
         &mut self,
         name: &str,
@@ -215,27 +247,40 @@ impl Emitter<'_> {
                 for (i, v) in c.ports.iter().enumerate() {
                     let d = self.use_id();
                     ids.insert((t, k, i), d);
-                    for e in 0..c.len {
-                        if let Element::Of(r, x) = self.p.roots.element(*v, e)
-                            && !self.contraction_of.contains_key(&r)
-                        {
-                            let u = Use { at: [e as i64, 0, d, 0], step: c.len as i64 };
-                            self.uses.add(r, self.g.values[r].len(), x, u);
-                        }
-                    }
+                    self.own_uses(*v, c.len, d);
                 }
             }
         }
         ids
     }
 
-    /// Monomial of an element of a contraction's result in the contraction equation.
-    fn result_mono(&self, y: ValueId, e: usize, b: usize) -> Option<Exps> {
-        let k = *self.contraction_of.get(&y)?;
-        let c = &self.p.contractions[k];
-        let (channel, z) = c.y_at[e];
-        let (s, t) = c.packed(channel);
-        Some([z + b as i64 * c.batch_stride, s, k as i64, t])
+    /// Records that a value is read element by element, each with its number for z.
+    fn own_uses(&mut self, v: ValueId, len: usize, d: i64) {
+        for piece in self.p.roots.pieces(v) {
+            if !self.contraction_of.contains_key(&piece.root) {
+                let at = piece.nest.inverse().map([0, 0, d, 0], |[e]| [*e, 0, 0, 0]);
+                self.uses.add(piece.root, self.g.values[piece.root].len(), &at, len as i64);
+            }
+        }
+    }
+
+    /// Monomials of a value that is read element by element, batch entry by batch entry: those of contractions' results in the
+    /// contraction equation, and those of all others, of its own, in the link equation.
+    fn read(&self, v: ValueId, len: usize, d: i64) -> (Monomials, Monomials) {
+        let p = self.p;
+        let mut direct = vec![];
+        for piece in p.roots.pieces(v) {
+            let Some(k) = self.contraction_of.get(&piece.root) else { continue };
+            let c = &p.contractions[*k];
+            let nests = compose(std::slice::from_ref(&piece.nest), &c.y_exponents());
+            direct.extend(nests.into_iter().map(|n| {
+                n.map([0, 0, *k as i64, 0], |[z, s, t]| [*z, *s, 0, *t])
+                    .around(p.batch, len as i64, [c.batch_stride, 0, 0, 0])
+            }));
+        }
+        let own = |(at, n): (i64, usize)| Nest::new(at, [at, 0, d, 0], [(n, 1, [1, 0, 0, 0])]);
+        let linked = gaps(&direct, len * p.batch).into_iter().map(own).collect();
+        (Monomials(direct), Monomials(linked))
     }
 
     fn public(&mut self, name: &str, v: ValueId, role: Role) -> u32 {
@@ -253,37 +298,21 @@ impl Emitter<'_> {
             let public = self.public(name, *v, Role::Output);
             let d = self.use_id();
             let len = self.g.values[*v].len();
-            let (mut direct, mut linked) = (Monos::default(), Monos::default());
-            for b in 0..p.batch {
-                for e in 0..len {
-                    let own = [(b * len + e) as i64, 0, d, 0];
-                    let origin = p.roots.element(*v, e);
-                    let product = match origin {
-                        Element::Of(r, x) => self.result_mono(r, x, b),
-                        Element::Zero => None,
-                    };
-                    if let (Element::Of(r, x), None, 0) = (origin, product, b) {
-                        let u = Use { at: own, step: len as i64 };
-                        self.uses.add(r, self.g.values[r].len(), x, u);
-                    }
-                    direct.push(product);
-                    linked.push(product.is_none().then_some(own));
-                }
-            }
+            self.own_uses(*v, len, d);
+            let (direct, linked) = self.read(*v, len, d);
+            let seq = |m: &Monomials| m.seq(len * p.batch);
             if direct.any() {
-                self.contraction.push(term(-1, Operand::Public { public, monos: direct.seq() }));
+                self.contraction.push(term(-1, Operand::Public { public, monos: seq(&direct) }));
             }
             if linked.any() {
-                self.link.push(term(1, Operand::Public { public, monos: linked.seq() }));
+                self.link.push(term(1, Operand::Public { public, monos: seq(&linked) }));
             }
         }
         for ((_, v), public) in p.inputs.iter().zip(inputs) {
+            let len = self.g.values[*v].len();
             for layer in self.uses.0.get(v).into_iter().flatten() {
-                let mut m = Monos::default();
-                for b in 0..p.batch {
-                    layer.iter().for_each(|u| m.push(u.map(|u| u.in_batch(b))));
-                }
-                self.link.push(term(-1, Operand::Public { public, monos: m.seq() }));
+                let all = Monomials(layer.iter().map(|u| u.in_batch(p.batch, len)).collect());
+                self.link.push(term(-1, Operand::Public { public, monos: all.seq(len * p.batch) }));
             }
         }
     }

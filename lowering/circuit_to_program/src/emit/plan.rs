@@ -4,17 +4,17 @@
 use super::Emitter;
 use crate::PlaceError;
 use crate::cluster::{Cluster, KernelStep};
-use crate::roots::Element;
-use std::collections::BTreeMap;
+use super::tables::BorderRows;
+use crate::layout::{Nest, compose, run, sequence};
 use tessera_api::{ContractLoop, Role, RowOp, RowStep, Run, Seq, Step};
 use tessera_circuit::graph::ValueId;
 
 impl Emitter<'_> {
     pub(super) fn steps(
         &mut self,
-        contract_tables: Option<(u32, u32)>,
+        activations: Option<u32>,
         clusters: &[u32],
-        borders: Option<(u32, Vec<Vec<(i64, i64)>>)>,
+        borders: Option<&(u32, Vec<BorderRows>)>,
     ) -> Result<(), PlaceError> {
         let p = self.p;
         let inputs = self.program.publics.iter().filter(|x| x.role == Role::Input).count();
@@ -27,24 +27,9 @@ impl Emitter<'_> {
         let mut row = 0;
         for c in &p.contractions {
             x_first.push(row);
-            row += c.segments * c.x_span.div_ceil(p.x_width);
+            row += c.x_rows(p.x_width);
         }
-        let mut cluster_first = vec![];
-        for t in &p.clusters {
-            let mut row = 0;
-            cluster_first.push(
-                t.iter()
-                    .map(|c| {
-                        row += c.len * p.batch;
-                        row - c.len * p.batch
-                    })
-                    .collect::<Vec<_>>(),
-            );
-        }
-        let mut w_offset = vec![0u64];
-        for c in &p.contractions {
-            w_offset.push(w_offset[w_offset.len() - 1] + c.w_at.len() as u64);
-        }
+        let cluster_first: Vec<Vec<usize>> = p.clusters.iter().map(|t| self.first_rows(t)).collect();
         // whatever has its operands goes next
         let mut contractions: Vec<usize> = (0..p.contractions.len()).collect();
         let mut rows: Vec<(usize, usize)> =
@@ -54,8 +39,7 @@ impl Emitter<'_> {
             let ready: Vec<usize> =
                 contractions.extract_if(.., |k| self.ready(p.contractions[*k].x)).collect();
             for k in ready {
-                let activations = contract_tables.map_or(0, |t| t.1);
-                self.contraction_steps(k, activations, x_first[k], w_offset[k], borders.as_ref());
+                self.contraction_steps(k, activations.unwrap_or(0), x_first[k], borders);
             }
             let ready: Vec<(usize, usize)> = rows
                 .extract_if(.., |(t, k)| p.clusters[*t][*k].ports.iter().all(|v| self.ready(*v)))
@@ -72,8 +56,8 @@ impl Emitter<'_> {
         for (i, (name, v)) in p.outputs.iter().enumerate() {
             let len = self.g.values[*v].len();
             let tensor = self.tensor(format!("output {name}"), len * p.batch);
-            for (root, index) in self.sources(*v, len) {
-                self.plan.steps.push(Step::Gather { src: self.tensors[&root], dst: tensor, index });
+            for (root, nests) in self.sources(*v, len) {
+                self.gather(self.tensors[&root], tensor, &nests);
             }
             self.plan.steps.push(Step::Publish { tensor, public: (inputs + i) as u32 });
         }
@@ -81,36 +65,49 @@ impl Emitter<'_> {
     }
 
     fn ready(&self, v: ValueId) -> bool {
-        (0..self.g.values[v].len()).all(|i| match self.p.roots.element(v, i) {
-            Element::Of(r, _) => self.tensors.contains_key(&r),
-            Element::Zero => true,
-        })
+        self.p.roots.pieces(v).iter().all(|p| self.tensors.contains_key(&p.root))
     }
 
-    /// Flat index of element `e`, batch entry `b`, in the root's tensor.
-    fn tensor_index(&self, root: ValueId, e: usize, b: usize) -> i64 {
+    /// From elements of a root to the elements of its tensor for batch entry 0, and the step to the next entry.
+    fn tensor_of(&self, root: ValueId) -> (Nest<1>, i64) {
         match self.contraction_of.get(&root) {
             Some(k) => {
                 let c = &self.p.contractions[*k];
-                let (channel, z) = c.y_at[e];
-                channel * c.y_span as i64 + z + b as i64 * c.batch_stride
+                (c.y_tensor(), c.batch_stride)
             }
-            None => (b * self.g.values[root].len() + e) as i64,
+            None => {
+                let len = self.g.values[root].len();
+                (Nest::dense(len), len as i64)
+            }
         }
     }
 
-    /// Per root of `v`, the index of each (batch entry, element) in that root's tensor, −1 elsewhere.
-    fn sources(&self, v: ValueId, len: usize) -> Vec<(ValueId, Seq)> {
-        let mut per_root: BTreeMap<ValueId, Vec<i64>> = BTreeMap::new();
-        for e in 0..len {
-            if let Element::Of(r, x) = self.p.roots.element(v, e) {
-                let index = per_root.entry(r).or_insert_with(|| vec![-1; len * self.p.batch]);
-                for b in 0..self.p.batch {
-                    index[b * len + e] = self.tensor_index(r, x, b);
-                }
-            }
-        }
-        per_root.into_iter().map(|(r, i)| (r, Seq::compress(1, &i))).collect()
+    /// From elements of `v` to elements of a root's tensor for batch entry 0, and the step to the next entry.
+    fn in_tensor(&self, v: ValueId, root: ValueId) -> (Vec<Nest<1>>, i64) {
+        let (tensor, step) = self.tensor_of(root);
+        let pieces = self.p.roots.pieces(v).iter().filter(|x| x.root == root);
+        let pieces: Vec<Nest<1>> = pieces.map(|x| x.nest.clone()).collect();
+        (compose(&pieces, &[tensor]), step)
+    }
+
+    /// Per root of `v`, from (batch entry, element) to the element of that root's tensor.
+    fn sources(&self, v: ValueId, len: usize) -> Vec<(ValueId, Vec<Nest<1>>)> {
+        let of_root = |root: ValueId| {
+            let (nests, step) = self.in_tensor(v, root);
+            (root, nests.into_iter().map(|n| n.around(self.p.batch, len as i64, [step])).collect())
+        };
+        self.p.roots.roots_of(v).into_iter().map(of_root).collect()
+    }
+
+    /// A step that copies elements of one tensor to those elements of another that lead to them.
+    fn gather(&mut self, src: u32, dst: u32, nests: &[Nest<1>]) {
+        let pair = |n: &Nest<1>| {
+            let mut loops = n.loops.clone();
+            loops.sort_by_key(|l| l.at);
+            run([n.at, n.to[0]], loops.into_iter().map(|l| (l.count as usize, [l.at, l.to[0]])))
+        };
+        let places = Seq { dim: 2, runs: nests.iter().map(pair).collect() };
+        self.plan.steps.push(Step::Gather { src, dst, places });
     }
 
     fn contraction_steps(
@@ -118,28 +115,21 @@ impl Emitter<'_> {
         k: usize,
         table: u32,
         first_row: usize,
-        w_offset: u64,
-        borders: Option<&(u32, Vec<Vec<(i64, i64)>>)>,
+        borders: Option<&(u32, Vec<BorderRows>)>,
     ) {
         let p = self.p;
         let (c, width) = (&p.contractions[k], p.x_width);
         let span = c.x_span.div_ceil(width) * width;
         let x = self.tensor(format!("{} activations", c.source), c.segments * span);
-        let mut per_root: BTreeMap<ValueId, Vec<i64>> = BTreeMap::new();
-        for (i, (q, z)) in c.x_at.iter().enumerate() {
-            if let Element::Of(r, e) = p.roots.element(c.x, i) {
-                let index = per_root.entry(r).or_insert_with(|| vec![-1; c.segments * span]);
-                for b in 0..p.batch {
-                    index[q * span + (*z + b as i64 * c.batch_stride) as usize] = self.tensor_index(r, e, b);
-                }
-            }
-        }
-        for (r, index) in per_root {
-            self.plan.steps.push(Step::Gather {
-                src: self.tensors[&r],
-                dst: x,
-                index: Seq::compress(1, &index),
-            });
+        let place = c.x_at.map([0], |[q, z]| [q * span as i64 + z]);
+        for root in p.roots.roots_of(c.x) {
+            // from elements of the root's tensor to those of the activations, and back
+            let (nests, step) = self.in_tensor(c.x, root);
+            let inverse: Vec<Nest<1>> = nests.iter().map(Nest::inverse).collect();
+            let placed = compose(&inverse, std::slice::from_ref(&place));
+            let nests: Vec<Nest<1>> =
+                placed.iter().map(|n| n.inverse().around(p.batch, c.batch_stride, [step])).collect();
+            self.gather(self.tensors[&root], x, &nests);
         }
         let y = self.tensor(format!("{} accumulators", c.source), c.groups * c.channels * c.y_span);
         let loops = c
@@ -152,7 +142,7 @@ impl Emitter<'_> {
                 y: l.channel * c.y_span as i64 + l.z,
             })
             .collect();
-        self.plan.steps.push(Step::Contract { x, w: 0, w_offset, y, loops });
+        self.plan.steps.push(Step::Contract { x, w: self.weights_of[k], w_offset: 0, y, loops });
         self.tensors.insert(c.y, y);
         // chunks stand in descending order of z within a segment
         let chunks = span / width;
@@ -185,9 +175,9 @@ impl Emitter<'_> {
             ops,
             source: c.source.clone(),
         }));
-        if let Some((table, layout)) = borders.filter(|b| !b.1[k].is_empty()) {
-            let first_row: usize = layout[..k].iter().map(Vec::len).sum();
-            let (_, all) = self.border_positions(k);
+        if let Some((table, layout)) = borders.filter(|b| b.1[k].rows > 0) {
+            let first_row: usize = layout[..k].iter().map(|b| b.rows).sum();
+            let rows = &layout[k];
             let width = p.border_width;
             // one register per channel of a cell, one for the cell
             let registers = c.pack as u32 + 1;
@@ -195,16 +185,12 @@ impl Emitter<'_> {
             for l in 0..width {
                 let mut terms = vec![];
                 for t in 0..c.pack {
-                    let index: Vec<i64> = layout[k]
-                        .iter()
-                        .map(|(chunk, z)| {
-                            let s = chunk * width as i64 + l as i64;
-                            let channel = c.channels_at(s).nth(t).filter(|_| all.contains(&(s, *z)));
-                            channel.map_or(-1, |channel| channel * c.y_span as i64 + z)
-                        })
-                        .collect();
+                    let channel = |s: i64| c.channels_at(s).nth(t).filter(|_| s < c.s_span() as i64);
+                    let present = |s: i64, z: i64| channel(s).is_some() && rows.is_border(s, z);
+                    let place = |s: i64| ([channel(s).unwrap_or(0) * c.y_span as i64], [1]);
+                    let index = Seq::of_runs(1, rows.runs(l, present, [-1], place));
                     let dst = t as u32;
-                    ops.push(RowOp::Gather { tensor: y, index: Seq::compress(1, &index), default: 0, dst });
+                    ops.push(RowOp::Gather { tensor: y, index, default: 0, dst });
                     terms.push((1 << (self.p.capabilities.radix_bits() as usize * t), dst));
                 }
                 let dst = registers - 1;
@@ -214,7 +200,7 @@ impl Emitter<'_> {
             self.plan.steps.push(Step::Rows(RowStep {
                 table: *table,
                 first_row: first_row as u32,
-                rows: layout[k].len() as u32,
+                rows: rows.rows as u32,
                 registers,
                 ops,
                 source: c.source.clone(),
@@ -232,7 +218,8 @@ impl Emitter<'_> {
                 KernelStep::Port(i) => {
                     let parts = self.sources(c.ports[*i], c.len);
                     let mut terms = vec![];
-                    for (j, (root, index)) in parts.into_iter().enumerate() {
+                    for (j, (root, nests)) in parts.into_iter().enumerate() {
+                        let index = sequence(&nests, c.len * self.p.batch, [-1]);
                         let to = if j == 0 {
                             dst
                         } else {

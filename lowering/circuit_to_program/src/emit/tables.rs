@@ -2,114 +2,101 @@
 //!
 //! Invariant: rows stand in the order that `plan.rs` fills: contraction by contraction, segment by segment, chunks in descending order of z;
 //! cluster by cluster, batch entry by batch entry.
-use super::{ENTRIES, Emitter, Exps, Monos, term};
+use super::{ENTRIES, Emitter, Monomials, term};
 use crate::PlaceError;
 use crate::cluster::{Cluster, KernelStep};
+use crate::contraction::{Border, Contraction};
+use crate::layout::{Nest, run, sequence};
 use crate::placement::{w_rows, x_rows};
-use crate::roots::Element;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use tessera_api::{
-    Cell, Constraint, Expr, FixedColumn, Lane, Lookup, Operand, Part, Seq, Term, Values, WitnessColumn,
+    Blob, Block, Cell, Constraint, Digest, Expr, FixedColumn, Lane, Lookup, Matrix, Operand, Run, Seq, Term,
+    Values, WitnessColumn,
 };
 
 impl Emitter<'_> {
     /// The weight and the activation table with their join. Returns (weights, activations) table indices.
-    pub(super) fn contraction_tables(&mut self) -> Result<(u32, u32), PlaceError> {
-        let (p, width) = (self.p, self.p.w_width);
-        // weights
-        let mut blob: Vec<i64> = vec![];
-        let rows = w_rows(&p.contractions, width);
-        let pack = p.contractions.iter().map(|c| c.pack).max().unwrap_or(1);
-        let mut index = vec![vec![Vec::with_capacity(rows); width]; pack];
-        let mut monos = Monos::default();
-        let mut ends = vec![];
-        for c in &p.contractions {
-            let data = p
-                .roots
-                .constant(c.w)
-                .ok_or_else(|| PlaceError::Invalid(format!("{}: weights are not known", c.source)))?;
-            // the element of W at (segment, channel, tap), or −1
-            let mut tap_of = vec![0; 1 + c.taps.first().map_or(0, |z| *z as usize)];
-            c.taps.iter().enumerate().for_each(|(k, z)| tap_of[*z as usize] = k);
-            let cell = |q: usize, channel: usize, tap: usize| (q * c.channels + channel) * c.taps.len() + tap;
-            let mut at = vec![-1i64; cell(c.segments, 0, 0)];
-            for (i, (q, channel, z)) in c.w_at.iter().enumerate() {
-                at[cell(*q, *channel as usize, tap_of[*z as usize])] = (blob.len() + i) as i64;
-            }
-            for q in 0..c.segments {
-                for chunk in (0..c.packed_channels().div_ceil(width)).rev() {
-                    for (k, z) in c.taps.iter().enumerate() {
-                        for (t, part) in index.iter_mut().enumerate() {
-                            for (l, col) in part.iter_mut().enumerate() {
-                                let s = chunk * width + l;
-                                let channel = s + t * c.packed_channels();
-                                let here = s < c.packed_channels() && t < c.pack && channel < c.channels;
-                                col.push(if here { at[cell(q, channel, k)] } else { -1 });
-                            }
-                        }
-                        monos.push(Some([*z, (chunk * width) as i64, 0, 0]));
-                    }
-                }
-                ends.push(index[0][0].len() as i64);
-            }
-            blob.extend_from_slice(data);
-        }
-        let constant = self.program.constants.len() as u32;
-        self.program.constants.push(Arc::new(blob));
-        let radix = p.capabilities.radix_bits() as usize;
-        let part = |(t, part): (usize, &Vec<Vec<i64>>), l: usize| Part {
-            scale: 1 << (radix * t),
-            index: Seq::compress(1, &part[l]),
-        };
-        let fixed = (0..width)
-            .map(|l| FixedColumn {
-                name: format!("w{l}"),
-                padding: 0,
-                values: Values::Gather {
-                    constant,
-                    parts: index.iter().enumerate().map(|p| part(p, l)).collect(),
-                },
-            })
-            .collect();
-        let weights = self.push_table("weights", rows, fixed, vec![]);
-        let lanes = (0..width)
-            .map(|l| Lane { expr: Expr::fixed(l as u32), monos: shifted(&monos, [0, l as i64, 0, 0]).seq() })
-            .collect();
-        let right = self.fold("weights".into(), weights, lanes, &ends);
+    pub(super) fn contraction_tables(&mut self) -> (u32, u32) {
+        let p = self.p;
+        let right = self.weights();
         // activations
         let width = p.x_width;
-        let rows = x_rows(&p.contractions, width);
         let witness = (0..width).map(|l| WitnessColumn { name: format!("x{l}"), padding: 0 }).collect();
-        let activations = self.push_table("activations", rows, vec![], witness);
-        let (mut monos, mut ends, mut join, mut link) =
-            (Monos::default(), vec![], Monos::default(), Monos::default());
+        let activations = self.push_table("activations", x_rows(&p.contractions, width), vec![], witness);
+        let (mut ends, mut join, mut link) = (vec![], vec![], vec![]);
         let mut row = 0;
         for (k, c) in p.contractions.iter().enumerate() {
-            let chunks = c.x_span.div_ceil(width);
-            for q in 0..c.segments {
-                for chunk in (0..chunks).rev() {
-                    monos.push(Some([(chunk * width) as i64, 0, 0, 0]));
-                }
-                row += chunks as i64;
-                ends.push(row);
-                let s = c.segment_group[q] * c.packed_channels() as i64;
-                join.push(Some([0, s, k as i64, 0]));
-                link.push(Some([0, q as i64, k as i64, 0]));
-            }
+            let chunks = c.x_span.div_ceil(width) as i64;
+            ends.push(run([row + chunks], [(c.segments, [chunks])]));
+            row += chunks * c.segments as i64;
+            let (own, packed, k) = (c.segments_of_a_group(), c.packed_channels() as i64, k as i64);
+            join.push(run([1, 0, 0, k, 0], [(own, [0; ENTRIES]), (c.groups, [0, 0, packed, 0, 0])]));
+            link.push(run([1, 0, 0, k, 0], [(c.segments, [0, 0, 1, 0, 0])]));
         }
-        let lanes = (0..width)
-            .map(|l| Lane {
-                expr: Expr::witness(l as u32),
-                monos: shifted(&monos, [l as i64, 0, 0, 0]).seq(),
-            })
-            .collect();
-        let left = self.fold("activations".into(), activations, lanes, &ends);
-        self.program.terms.push(Term::Join { left, right, weights: join.seq() });
+        let lane = |l: usize| {
+            let runs = p.contractions.iter().map(|c| {
+                let chunks = c.x_span.div_ceil(width);
+                let start = [1, ((chunks - 1) * width + l) as i64, 0, 0, 0];
+                run(start, [(chunks, [0, -(width as i64), 0, 0, 0]), (c.segments, [0; ENTRIES])])
+            });
+            Lane { expr: Expr::witness(l as u32), monos: Seq::of_runs(ENTRIES, runs.collect()) }
+        };
+        let lanes = (0..width).map(lane).collect();
+        let left = self.fold("activations".into(), activations, lanes, Seq::of_runs(1, ends));
+        let join = Seq::of_runs(ENTRIES, join);
+        let weights = self.program.folds[right as usize].table;
+        self.program.terms.push(Term::Join { left, right, weights: join });
         self.contraction.push(term(1, Operand::Term(self.program.terms.len() as u32 - 1)));
-        self.program.terms.push(Term::Sum { fold: left, weights: link.seq() });
+        self.program.terms.push(Term::Sum { fold: left, weights: Seq::of_runs(ENTRIES, link) });
         self.link.push(term(1, Operand::Term(self.program.terms.len() as u32 - 1)));
-        Ok((weights, activations))
+        (weights, activations)
+    }
+
+    /// The weight table; returns its fold.
+    fn weights(&mut self) -> u32 {
+        let (p, width) = (self.p, self.p.w_width);
+        let mut blocks = vec![];
+        for c in &p.contractions {
+            let constant = self.constant(p.roots.values(c.w, self.g.values[c.w].len()));
+            self.weights_of.push(constant);
+            let taps: Vec<i64> = c.weights.taps.iter().map(|t| t.1).collect();
+            blocks.push(Block {
+                constant,
+                segments: c.weights.segments.clone(),
+                channels: c.weights.channels.clone(),
+                taps: Seq::compress(1, &taps),
+                pack: c.pack as u32,
+            });
+        }
+        let radix = 1 << p.capabilities.radix_bits();
+        self.program.matrices.push(Matrix { width: width as u32, radix, blocks });
+        let matrix = self.program.matrices.len() as u32 - 1;
+        let column = |l: usize| FixedColumn {
+            name: format!("w{l}"),
+            padding: 0,
+            values: Values::Matrix { matrix, lane: l as u32 },
+        };
+        let rows = w_rows(&p.contractions, width);
+        let table = self.push_table("weights", rows, (0..width).map(column).collect(), vec![]);
+        let mut ends = vec![];
+        let mut row = 0;
+        for c in &p.contractions {
+            let own = (c.w_rows(width) / c.segments) as i64;
+            ends.push(run([row + own], [(c.segments, [own])]));
+            row += own * c.segments as i64;
+        }
+        let taps: Vec<Seq> = p
+            .contractions
+            .iter()
+            .map(|c| Seq::compress(1, &c.weights.taps.iter().map(|t| t.0).collect::<Vec<_>>()))
+            .collect();
+        let lane = |l: usize| {
+            let runs = p.contractions.iter().zip(&taps);
+            let runs = runs.flat_map(|(c, taps)| weight_monomials(c, taps, width, l)).collect();
+            Lane { expr: Expr::fixed(l as u32), monos: Seq::of_runs(ENTRIES, runs) }
+        };
+        let lanes = (0..width).map(lane).collect();
+        self.fold("weights".into(), table, lanes, Seq::of_runs(1, ends))
     }
 
     /// One table per kernel. Returns their indices.
@@ -144,21 +131,18 @@ impl Emitter<'_> {
             let x = &mut self.program.tables[table as usize];
             (x.constraints, x.lookups) = (constraints, lookups);
             // ports
-            let (mut products, mut links): (Vec<(Expr, Monos)>, Vec<(Expr, Monos)>) = (vec![], vec![]);
+            let first: Vec<usize> = self.first_rows(clusters);
+            let shifted = |m: Monomials, k: usize| {
+                let row = first[k] as i64;
+                m.0.into_iter().map(move |n| Nest { at: n.at + row, ..n })
+            };
+            let (mut products, mut links): (Vec<(Expr, Monomials)>, Vec<(Expr, Monomials)>) = (vec![], vec![]);
             for (i, expr) in kernel.ports.iter().enumerate() {
-                let (mut product, mut link) = (Monos::default(), Monos::default());
+                let (mut product, mut link) = (Monomials::default(), Monomials::default());
                 for (k, c) in clusters.iter().enumerate() {
-                    let d = port_ids[&(t, k, i)];
-                    for b in 0..p.batch {
-                        for e in 0..c.len {
-                            let m = match p.roots.element(c.ports[i], e) {
-                                Element::Of(r, x) => self.result_mono(r, x, b),
-                                Element::Zero => None,
-                            };
-                            product.push(m);
-                            link.push(m.is_none().then_some([(b * c.len + e) as i64, 0, d, 0]));
-                        }
-                    }
+                    let (direct, own) = self.read(c.ports[i], c.len, port_ids[&(t, k, i)]);
+                    product.0.extend(shifted(direct, k));
+                    link.0.extend(shifted(own, k));
                 }
                 products.push((expr.clone(), product));
                 links.push((expr.clone(), link));
@@ -167,21 +151,20 @@ impl Emitter<'_> {
             for (i, (expr, _)) in kernel.exports.iter().enumerate() {
                 let used = |c: &Cluster| self.uses.0.get(&c.exports[i]).map_or(0, Vec::len);
                 for layer in 0..clusters.iter().map(used).max().unwrap_or(0) {
-                    let mut m = Monos::default();
-                    for c in clusters {
+                    let mut m = Monomials::default();
+                    for (k, c) in clusters.iter().enumerate() {
                         let uses = self.uses.0.get(&c.exports[i]).and_then(|l| l.get(layer));
-                        for b in 0..p.batch {
-                            (0..c.len).for_each(|e| m.push(uses.and_then(|u| u[e]).map(|u| u.in_batch(b))));
-                        }
+                        let all = uses.into_iter().flatten().map(|u| u.in_batch(p.batch, c.len)).collect();
+                        m.0.extend(shifted(Monomials(all), k));
                     }
                     links.push((expr.clone().scale(-1), m));
                 }
             }
-            for lanes in grouped(products) {
+            for lanes in grouped(products, rows) {
                 let operand = self.whole_fold(format!("elementwise{t} accumulators"), table, lanes);
                 self.contraction.push(term(-1, operand));
             }
-            for lanes in grouped(links) {
+            for lanes in grouped(links, rows) {
                 let operand = self.whole_fold(format!("elementwise{t} links"), table, lanes);
                 self.link.push(term(1, operand));
             }
@@ -189,32 +172,37 @@ impl Emitter<'_> {
         Ok(indices)
     }
 
-    /// A fixed column over all layers that share the table. Distinct values are stored once.
+    /// The first row of each cluster of a table.
+    pub(super) fn first_rows(&self, clusters: &[Cluster]) -> Vec<usize> {
+        let next = |row: &mut usize, c: &Cluster| Some(std::mem::replace(row, *row + c.len * self.p.batch));
+        clusters.iter().scan(0, next).collect()
+    }
+
+    /// A fixed column over all layers that share the table. Data that several of them have are stored once.
     fn fixed_column(&mut self, clusters: &[Cluster], i: usize) -> FixedColumn {
-        let mut distinct: HashMap<i64, i64> = HashMap::new();
-        let (mut blob, mut index) = (vec![], vec![]);
+        let p = self.p;
+        let (mut data, mut known): (Vec<i64>, Vec<(Digest, i64)>) = (vec![], vec![]);
+        let (mut nests, mut row) = (vec![], 0);
         for c in clusters {
-            let at: Vec<i64> = c.fixed[i]
-                .iter()
-                .map(|v| {
-                    *distinct.entry(*v).or_insert_with(|| {
-                        blob.push(*v);
-                        blob.len() as i64 - 1
-                    })
-                })
-                .collect();
-            (0..self.p.batch).for_each(|_| index.extend_from_slice(&at));
+            for piece in p.roots.pieces(c.fixed[i]) {
+                let Some(blob) = p.roots.data(piece.root) else { continue };
+                let at = known.iter().find(|k| k.0 == blob.digest()).map_or(data.len() as i64, |k| k.1);
+                if at == data.len() as i64 {
+                    known.push((blob.digest(), at));
+                    data.extend(blob.values().unwrap_or_default());
+                }
+                let nest = piece.nest.map([at], |from| *from).around(p.batch, c.len as i64, [0]);
+                nests.push(Nest { at: nest.at + row, ..nest });
+            }
+            row += (c.len * p.batch) as i64;
         }
-        let padding = blob.first().copied().unwrap_or(0);
-        self.program.constants.push(Arc::new(blob));
-        let constant = self.program.constants.len() as u32 - 1;
         FixedColumn {
             name: format!("k{i}"),
+            padding: p.roots.first(clusters[0].fixed[i]),
             values: Values::Gather {
-                constant,
-                parts: vec![Part { scale: 1, index: Seq::compress(1, &index) }],
+                constant: self.constant(Blob::new(data)),
+                index: sequence(&nests, row as usize, [-1]),
             },
-            padding,
         }
     }
 
@@ -227,7 +215,7 @@ impl Emitter<'_> {
         for s in &c.kernel.steps {
             let v = match s {
                 KernelStep::Port(_) => Some(0),
-                KernelStep::Fixed(i) => c.fixed[*i as usize].first().copied(),
+                KernelStep::Fixed(i) => Some(self.p.roots.first(c.fixed[*i as usize])),
                 KernelStep::Affine(t, k) => {
                     t.iter().try_fold(*k, |a, (c, x)| a.checked_add(c.checked_mul(r[*x])?))
                 }
@@ -242,7 +230,7 @@ impl Emitter<'_> {
         let cells: Vec<i64> = c.kernel.columns.iter().map(|(_, reg)| r[*reg]).collect();
         let value = |cell: Cell| match cell {
             Cell::Witness(i) => cells[i as usize],
-            Cell::Fixed(i) => c.fixed[i as usize].first().copied().unwrap_or(0),
+            Cell::Fixed(i) => self.p.roots.first(c.fixed[i as usize]),
         };
         for (bus, tuple) in &c.kernel.lookups {
             // functions were looked up above
@@ -254,93 +242,169 @@ impl Emitter<'_> {
         Ok(cells)
     }
 
-    /// Distinct border monomials (s, z) of a contraction over the whole batch.
-    pub(super) fn border_positions(&self, k: usize) -> (Vec<i64>, HashSet<(i64, i64)>) {
-        let c = &self.p.contractions[k];
-        let mut all = HashSet::new();
-        for b in 0..self.p.batch as i64 {
-            all.extend(self.p.borders[k].iter().map(|(s, z)| (*s, z + b * c.batch_stride)));
-        }
-        let mut zs: Vec<i64> = all.iter().map(|p| p.1).collect::<HashSet<_>>().into_iter().collect();
-        zs.sort_unstable();
-        (zs, all)
+    /// The border rows of every contraction.
+    pub(super) fn border_rows(&self) -> Vec<BorderRows> {
+        let rows = self.p.contractions.iter().zip(&self.p.borders);
+        rows.map(|(c, borders)| BorderRows::new(c, borders, self.p.batch, self.p.border_width)).collect()
     }
 
-    /// Free cells for what nothing reads. Returns (table, first row and row positions (chunk, z) per contraction).
-    pub(super) fn border_table(&mut self) -> Option<(u32, Vec<Vec<(i64, i64)>>)> {
+    /// Free cells for what nothing reads.
+    pub(super) fn border_table(&mut self, layout: &[BorderRows]) -> Option<u32> {
         let width = self.p.border_width;
         if width == 0 {
             return None;
         }
-        let mut lanes: Vec<Monos> = (0..width).map(|_| Monos::default()).collect();
-        let mut layout = vec![];
-        for (k, c) in self.p.contractions.iter().enumerate() {
-            let (zs, all) = self.border_positions(k);
-            let mut rows = vec![];
-            for chunk in 0..c.s_span().div_ceil(width) as i64 {
-                for z in &zs {
-                    let s = |l: usize| chunk * width as i64 + l as i64;
-                    // lanes past the last channel keep their monomial: nothing else has it, so they are zero
-                    let here = |l: usize| s(l) >= c.s_span() as i64 || all.contains(&(s(l), *z));
-                    if !(0..width).any(|l| s(l) < c.s_span() as i64 && here(l)) {
-                        continue;
-                    }
-                    rows.push((chunk, *z));
-                    for (l, m) in lanes.iter_mut().enumerate() {
-                        m.push(here(l).then_some([*z, s(l), k as i64, 0]));
-                    }
-                }
-            }
-            layout.push(rows);
-        }
-        let rows: usize = layout.iter().map(Vec::len).sum();
+        let rows: usize = layout.iter().map(|b| b.rows).sum();
         let witness = (0..width).map(|l| WitnessColumn { name: format!("y{l}"), padding: 0 }).collect();
         let table = self.push_table("borders", rows, vec![], witness);
-        let lanes = lanes
-            .iter()
-            .enumerate()
-            .map(|(l, m)| Lane { expr: Expr::witness(l as u32), monos: m.seq() })
-            .collect();
+        let lane = |l: usize| {
+            let mut runs = vec![];
+            for (k, (c, b)) in self.p.contractions.iter().zip(layout).enumerate() {
+                // lanes past the last channel keep their monomial: nothing else has it, so they are zero
+                let present = |s: i64, z: i64| s >= c.s_span() as i64 || b.is_border(s, z);
+                runs.extend(b.runs(l, present, [0; ENTRIES], |s| ([1, 0, s, k as i64, 0], [0, 1, 0, 0, 0])));
+            }
+            Lane { expr: Expr::witness(l as u32), monos: Seq::of_runs(ENTRIES, runs) }
+        };
+        let lanes = (0..width).map(lane).collect();
         let operand = self.whole_fold("borders".into(), table, lanes);
         self.contraction.push(term(-1, operand));
-        Some((table, layout))
+        Some(table)
     }
 }
 
-/// The same monomials, each times a fixed one.
-fn shifted(m: &Monos, by: Exps) -> Monos {
-    let mut out = Monos(m.0.clone());
-    for v in out.0.chunks_mut(ENTRIES).filter(|v| v[0] == 1) {
-        v[1..].iter_mut().zip(by).for_each(|(e, b)| *e += b);
+/// The rows that hold the borders of one contraction: for each chunk of channels the exponents of z that some of them have.
+pub(super) struct BorderRows {
+    /// Number of rows.
+    pub rows: usize,
+    width: usize,
+    /// For each chunk which of `z` it has.
+    chunks: Vec<usize>,
+    /// Ascending, over the whole batch.
+    z: Vec<Vec<i64>>,
+    /// Of channels, over the whole batch.
+    borders: Vec<Border>,
+}
+
+impl BorderRows {
+    fn new(c: &Contraction, borders: &[Border], batch: usize, width: usize) -> BorderRows {
+        let over = |b: &Border| {
+            let images = (0..batch as i64).map(|i| i * c.batch_stride);
+            let mut z: Vec<i64> = images.flat_map(|i| b.z.iter().map(move |z| z + i)).collect();
+            z.sort_unstable();
+            z.dedup();
+            Border { s: b.s.clone(), z }
+        };
+        let borders: Vec<Border> = borders.iter().map(over).collect();
+        let (mut z, mut chunks): (Vec<Vec<i64>>, Vec<usize>) = (vec![], vec![]);
+        for chunk in 0..c.s_span().div_ceil(width.max(1)) as i64 {
+            let (from, to) = (chunk * width as i64, (chunk + 1) * width as i64);
+            let here: Vec<&Border> = borders.iter().filter(|b| b.s.start < to && b.s.end > from).collect();
+            let mut own = match here[..] {
+                [one] => one.z.clone(),
+                _ => here.iter().flat_map(|b| b.z.iter().copied()).collect(),
+            };
+            own.sort_unstable();
+            own.dedup();
+            chunks.push(z.iter().position(|z| *z == own).unwrap_or_else(|| {
+                z.push(own);
+                z.len() - 1
+            }));
+        }
+        let rows = chunks.iter().map(|i| z[*i].len()).sum();
+        BorderRows { rows, width, chunks, z, borders }
     }
-    out
+
+    /// Whether (s, z) is reachable and read by nothing.
+    pub fn is_border(&self, s: i64, z: i64) -> bool {
+        self.borders.iter().any(|b| b.s.contains(&s) && b.z.binary_search(&z).is_ok())
+    }
+
+    /// A vector for each row of a lane: `place(s)` is an affine map of z, where `present`; `absent` elsewhere.
+    pub fn runs<const D: usize>(
+        &self,
+        lane: usize,
+        present: impl Fn(i64, i64) -> bool,
+        absent: [i64; D],
+        place: impl Fn(i64) -> ([i64; D], [i64; D]),
+    ) -> Vec<Run> {
+        let compressed: Vec<Seq> = self.z.iter().map(|z| Seq::compress(1, z)).collect();
+        let mut out = vec![];
+        for (chunk, i) in self.chunks.iter().enumerate() {
+            let s = (chunk * self.width + lane) as i64;
+            let (start, step) = place(s);
+            let at = |z: i64| std::array::from_fn(|d| start[d] + z * step[d]);
+            let here: Vec<bool> = self.z[*i].iter().map(|z| present(s, *z)).collect();
+            if here.iter().all(|h| *h) {
+                out.extend(compressed[*i].runs.iter().map(|r| {
+                    let loops = r.loops.iter().map(|(n, d)| (*n as usize, step.map(|s| s * d[0])));
+                    run(at(r.start[0]), loops)
+                }));
+            } else if !here.contains(&true) {
+                out.extend(Seq::constant(&absent, here.len()).runs);
+            } else {
+                let cells = self.z[*i].iter().zip(&here);
+                let flat: Vec<i64> = cells.flat_map(|(z, h)| if *h { at(*z) } else { absent }).collect();
+                out.extend(Seq::compress(D, &flat).runs);
+            }
+        }
+        out
+    }
+}
+
+/// Monomials of a lane of the rows of a contraction's weights: segments, chunks of channels in descending order, taps.
+fn weight_monomials(c: &Contraction, taps: &Seq, width: usize, lane: usize) -> Vec<Run> {
+    let chunks = c.packed_channels().div_ceil(width);
+    let s = |chunk: usize| (chunk * width + lane) as i64;
+    if let [taps] = &taps.runs[..] {
+        let own = taps.loops.iter().map(|(n, d)| (*n as usize, [0, d[0], 0, 0, 0]));
+        let around = [(chunks, [0, 0, -(width as i64), 0, 0]), (c.segments, [0; ENTRIES])];
+        return vec![run([1, taps.start[0], s(chunks - 1), 0, 0], own.chain(around))];
+    }
+    let chunk = |chunk: usize| {
+        taps.runs.iter().map(move |r| {
+            let own = r.loops.iter().map(|(n, d)| (*n as usize, [0, d[0], 0, 0, 0]));
+            run([1, r.start[0], s(chunk), 0, 0], own)
+        })
+    };
+    let segment: Vec<Run> = (0..chunks).rev().flat_map(chunk).collect();
+    (0..c.segments).flat_map(|_| segment.iter().cloned()).collect()
 }
 
 /// Most ratios of monomials a lane may have to the first lane of its fold: each costs a selector column.
 const MAX_RATIOS: usize = 4;
 
 /// Distributes lanes over folds: lanes whose monomials move together share one.
-fn grouped(lanes: Vec<(Expr, Monos)>) -> Vec<Vec<Lane>> {
-    let mut folds: Vec<(Vec<i64>, Vec<Lane>)> = vec![];
+fn grouped(lanes: Vec<(Expr, Monomials)>, rows: usize) -> Vec<Vec<Lane>> {
+    let mut folds: Vec<Vec<Lane>> = vec![];
     for (expr, m) in lanes.into_iter().filter(|l| l.1.any()) {
-        let lane = Lane { expr, monos: m.seq() };
-        let fits = |first: &[i64]| {
-            let mut ratios = HashSet::new();
-            first.chunks(ENTRIES).zip(m.0.chunks(ENTRIES)).all(|(a, b)| {
-                if b[0] == 0 {
-                    return true;
-                }
-                // a row the first lane leaves out would need the lane to lead: keep such lanes apart
-                a[0] == 1 && {
-                    ratios.insert([1, 2, 3, 4].map(|i| b[i] - a[i]));
-                    ratios.len() <= MAX_RATIOS
-                }
-            })
-        };
-        match folds.iter_mut().find(|f| fits(&f.0)) {
-            Some(f) => f.1.push(lane),
-            None => folds.push((m.0, vec![lane])),
+        let lane = Lane { expr, monos: m.seq(rows) };
+        match folds.iter_mut().find(|f| moves_with(&f[0].monos, &lane.monos, rows)) {
+            Some(f) => f.push(lane),
+            None => folds.push(vec![lane]),
         }
     }
-    folds.into_iter().map(|f| f.1).collect()
+    folds
+}
+
+/// Whether a lane stands only on rows where the first lane of a fold does, with few ratios to it.
+fn moves_with(first: &Seq, lane: &Seq, rows: usize) -> bool {
+    let mut ratios: HashSet<[i64; 4]> = HashSet::new();
+    let mut fits = |a: &[i64], b: &[i64]| {
+        // a row the first lane leaves out would need the lane to lead: keep such lanes apart
+        b[0] == 0 || a[0] == 1 && {
+            ratios.insert([1, 2, 3, 4].map(|i| b[i] - a[i]));
+            ratios.len() <= MAX_RATIOS
+        }
+    };
+    let alike = |(a, b): (&Run, &Run)| a.loops == b.loops;
+    if first.runs.len() == lane.runs.len() && first.runs.iter().zip(&lane.runs).all(alike) {
+        return first.runs.iter().zip(&lane.runs).all(|(a, b)| fits(&a.start, &b.start));
+    }
+    let Ok(first) = first.expand(rows) else { return false };
+    let mut all = true;
+    let seen = lane.visit(rows, &mut |row, b| {
+        all = all && fits(&first[row * ENTRIES..][..ENTRIES], b);
+    });
+    all && seen.is_ok()
 }

@@ -1,0 +1,14 @@
+//! A step that was checked: every index lies within what it addresses.
+use crate::contract::Contract;
+use crate::rows::Rows;
+use tessera_api::Run;
+
+/// A checked step.
+pub(crate) enum Checked {
+    Load { public: usize, tensor: usize },
+    /// Nests of (element of dst, element of src), the innermost loop first.
+    Gather { src: usize, dst: usize, runs: Box<[Run]> },
+    Contract(Box<Contract>),
+    Rows(Box<Rows>),
+    Publish { tensor: usize, public: usize },
+}
