@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use tessera_api::Trace;
 use tessera_circuit::graph::{Circuit, Node, ValueId};
-use tessera_circuit::publish;
 use tessera_circuit::ops::{CircuitOp, CircuitType, Visibility};
+use tessera_circuit::publish;
 use tessera_circuit::semantics::contract::{ContractSpec, ResultIndex};
 use tessera_circuit::semantics::table::TableFunction;
 use tessera_circuit::semantics::view::View;
@@ -179,7 +179,9 @@ fn evaluate(g: &Circuit, input: &[i64]) -> Vec<Vec<i64>> {
     for op in &g.ops {
         let r = match &op.op {
             CircuitOp::Input { .. } => input.to_vec(),
-            CircuitOp::Weight { .. } | CircuitOp::Constant { .. } => g.known[&op.results[0]].data.to_i64s().expect("integers"),
+            CircuitOp::Weight { .. } | CircuitOp::Constant { .. } => {
+                g.known[&op.results[0]].data.to_i64s().expect("integers")
+            }
             CircuitOp::Table { .. } => unreachable!("tables stand beside the graph"),
             CircuitOp::Contract { x, w, maps } => {
                 let spec = ContractSpec::from_maps(maps, &g.values[*x].shape, &g.values[*w].shape).unwrap();

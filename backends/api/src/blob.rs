@@ -48,12 +48,39 @@ impl Width {
 
 /// Integers, or their name alone.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Parts", into = "Parts")]
 pub struct Blob {
     width: Width,
     len: u64,
     digest: Digest,
-    #[serde(skip)]
     data: Option<Bytes>,
+}
+
+/// A blob as it is written: with its data, where they are at hand.
+#[derive(Serialize, Deserialize)]
+struct Parts {
+    width: Width,
+    len: u64,
+    digest: Digest,
+    data: Option<Vec<u8>>,
+}
+
+impl From<Blob> for Parts {
+    fn from(b: Blob) -> Parts {
+        Parts { width: b.width, len: b.len, digest: b.digest, data: b.data.map(|d| d.to_vec()) }
+    }
+}
+
+impl TryFrom<Parts> for Blob {
+    type Error = FileError;
+
+    fn try_from(p: Parts) -> Result<Blob, FileError> {
+        let mut blob = Blob { width: p.width, len: p.len, digest: p.digest, data: None };
+        if let Some(data) = p.data {
+            blob.fill(data.into())?;
+        }
+        Ok(blob)
+    }
 }
 
 impl fmt::Debug for Blob {
@@ -133,7 +160,12 @@ impl Blob {
         if !bytes.len().is_multiple_of(width.bytes()) {
             return Err(FileError::Damaged(format!("{} bytes are no numbers of {width:?}", bytes.len())));
         }
-        let blob = Blob { width, len: (bytes.len() / width.bytes()) as u64, digest: Digest::default(), data: Some(bytes) };
+        let blob = Blob {
+            width,
+            len: (bytes.len() / width.bytes()) as u64,
+            digest: Digest::default(),
+            data: Some(bytes),
+        };
         let (lo, hi) = blob.bounds().unwrap_or((0, 0));
         Ok(match blob.data {
             Some(bytes) if Width::of(lo, hi) == width => Blob::of(width, bytes),
@@ -164,6 +196,11 @@ impl Blob {
     /// What they are named by.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The name alone.
+    pub fn named(&self) -> Blob {
+        Blob { data: None, ..self.clone() }
     }
 
     /// The bytes, if they are at hand.
@@ -256,13 +293,15 @@ mod tests {
     #[test]
     fn a_name_takes_its_own_data_and_no_others() {
         let blob = Blob::new([1, 2, 300]);
-        let bytes = postcard::to_allocvec(&blob).unwrap();
-        let mut name: Blob = postcard::from_bytes(&bytes).unwrap();
+        let read = |blob: &Blob| postcard::from_bytes::<Blob>(&postcard::to_allocvec(blob).unwrap());
+        assert_eq!(read(&blob).unwrap(), blob);
+        let mut name = read(&blob.named()).unwrap();
         assert!(name.values().is_err() && name != blob);
         let data = blob.data().unwrap();
         let mut changed = data.to_vec();
         changed[0] ^= 1;
-        assert!(name.fill(changed.into()).is_err() && name.fill(data.slice(..4)).is_err());
+        assert!(name.fill(changed.clone().into()).is_err() && name.fill(data.slice(..4)).is_err());
+        assert!(read(&Blob { data: Some(changed.into()), ..blob.clone() }).is_err());
         name.fill(data.clone()).unwrap();
         assert_eq!(name, blob);
     }

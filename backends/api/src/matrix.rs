@@ -7,8 +7,8 @@
 //!
 //! Invariants: nothing here is as long as the weights; a [`Reader`] was checked as a whole, so that rows are read without checks.
 use crate::blob::{Blob, Numbers};
-use crate::seq::Seq;
 use crate::error::ProgramError;
+use crate::seq::Seq;
 use serde::{Deserialize, Serialize};
 
 /// Fixed columns side by side.
@@ -108,7 +108,8 @@ impl Matrix {
             let expand = |s: &Seq| -> Result<Vec<i64>, ProgramError> { Ok(s.expand(s.len()? as usize)?) };
             let [segments, channels, taps] = [&b.segments, &b.channels, &b.taps].map(expand);
             let (segments, channels, taps) = (segments?, channels?, taps?);
-            let ends = |v: &[i64]| (v.iter().min().copied().unwrap_or(0), v.iter().max().copied().unwrap_or(0));
+            let ends =
+                |v: &[i64]| (v.iter().min().copied().unwrap_or(0), v.iter().max().copied().unwrap_or(0));
             let (least, most) = [&segments, &channels, &taps]
                 .iter()
                 .map(|v| ends(v))
@@ -116,8 +117,7 @@ impl Matrix {
             if least < 0 || most >= data.len() as i128 {
                 return Err(ProgramError::missing("constant element", if least < 0 { least } else { most }));
             }
-            let scales: Vec<i64> =
-                (0..b.pack).map_while(|t| self.radix.checked_pow(t)).collect();
+            let scales: Vec<i64> = (0..b.pack).map_while(|t| self.radix.checked_pow(t)).collect();
             let (lo, hi) = data.bounds().unwrap_or((0, 0));
             let reach = |v: i64| scales.iter().map(|s| *s as i128 * v as i128).sum::<i128>();
             let fits = |v: i128| i64::try_from(v).is_ok();
@@ -206,7 +206,11 @@ mod tests {
                             let part = |p: usize| {
                                 let c = at + p * h;
                                 let here = at < h && c < 5;
-                                if here { 1000i64.pow(p as u32) * data[(s + channels[c] + t) as usize] } else { 0 }
+                                if here {
+                                    1000i64.pow(p as u32) * data[(s + channels[c] + t) as usize]
+                                } else {
+                                    0
+                                }
                             };
                             expected.push((0..pack).map(part).sum::<i64>());
                         }

@@ -15,9 +15,9 @@
 //! of one fold may carry the same monomial only if their sum is what is meant.
 use crate::blob::Blob;
 use crate::container::{ALIGNMENT, Container, FileError};
+use crate::error::ProgramError;
 use crate::matrix::Matrix;
 use crate::seq::Seq;
-use crate::error::ProgramError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -371,10 +371,17 @@ pub enum Operand {
 }
 
 impl Program {
-    /// The BLAKE3 digest of the canonical bytes of the [`Program::architecture`].
+    /// The same with its data by name alone.
+    pub fn named(&self) -> Program {
+        let constants = self.constants.iter().map(Blob::named).collect();
+        Program { constants, ..self.clone() }
+    }
+
+    /// The BLAKE3 digest of the canonical bytes of the [`Program::architecture`], which names its data.
     pub fn digest(&self) -> crate::container::Digest {
         use crate::container::digest_of;
-        if self.has_committed() { digest_of(&self.architecture()) } else { digest_of(self) }
+        let public = if self.has_committed() { self.architecture() } else { self.clone() };
+        digest_of(&public.named())
     }
 
     /// Whether some of the fixed columns are a commitment of the model's owner.
@@ -400,8 +407,8 @@ impl Program {
         for c in p.tables.iter().flat_map(|t| &t.fixed) {
             match &c.values {
                 Values::Seq(_) => {}
-                Values::Gather { constant, .. } => drop(constants.insert(*constant as usize)),
-                Values::Matrix { matrix, .. } => drop(matrices.insert(*matrix as usize)),
+                Values::Gather { constant, .. } => constants.extend([*constant as usize]),
+                Values::Matrix { matrix, .. } => matrices.extend([*matrix as usize]),
             }
         }
         for (_, m) in p.matrices.iter_mut().enumerate().filter(|(i, _)| !matrices.contains(i)) {
@@ -416,7 +423,7 @@ impl Program {
 
     /// Writes the Program into a file: what it says as `program`, its data as `constants`.
     pub fn store(&self, file: &mut Container) {
-        file.put("program", self);
+        file.put("program", &self.named());
         let mut data = Vec::with_capacity(self.constants.iter().map(|c| stored_len(c).unwrap_or(0)).sum());
         for bytes in self.constants.iter().filter_map(Blob::data) {
             data.extend_from_slice(bytes);

@@ -100,7 +100,7 @@ proptest! {
     #[test]
     fn flipped_bytes(f in family(), seed in 0u64..50, which: bool, flips in prop::collection::vec((any::<usize>(), 1u8..), 1..4)) {
         let (c, trace) = honest(f, seed);
-        let mut bytes = if which { postcard::to_allocvec(&c.program) } else { postcard::to_allocvec(&c.plan) }.unwrap();
+        let mut bytes = if which { postcard::to_allocvec(&c.program.named()) } else { postcard::to_allocvec(&c.plan) }.unwrap();
         for (at, x) in flips {
             let n = bytes.len();
             bytes[at % n] ^= x;
@@ -118,7 +118,7 @@ proptest! {
     #[test]
     fn odd_numbers_in_a_program(f in family(), seed in 0u64..50, changes in numbers()) {
         let (c, trace) = honest(f, seed);
-        let mut v = serde_json::to_value(&c.program).unwrap();
+        let mut v = serde_json::to_value(c.program.named()).unwrap();
         replace(&mut v, &changes);
         if let Ok(mut p) = serde_json::from_value::<Program>(v) {
             find_data(&mut p, &c.program);

@@ -21,9 +21,9 @@ mod rows;
 mod schedule;
 mod step;
 
+pub use budget::Limits;
 pub use error::{PlanError, RunError};
 pub use execute::Observer;
-pub use budget::Limits;
 pub use prepare::Prepared;
 
 use tessera_api::{Program, Trace, WitnessPlan};

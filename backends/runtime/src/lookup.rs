@@ -4,9 +4,9 @@
 //! rows; the padding rows of a table all look up the same tuple, so their share is known before any run.
 //!
 //! Invariant: a counted lookup matched a provided tuple in every entry.
-use crate::error::{PlanError, RunError};
 use crate::budget::Budget;
 use crate::columns::{Columns, TableShape};
+use crate::error::{PlanError, RunError};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -169,7 +169,8 @@ fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Checked, Refusal> {
             if src == dst {
                 return Err(format!("tensor {:?} is gathered into itself", ctx.tensors[src].name).into());
             }
-            let count = places.len().and_then(|n| places.check(2, n).map(|()| n)).map_err(|e| e.to_string())?;
+            let count =
+                places.len().and_then(|n| places.check(2, n).map(|()| n)).map_err(|e| e.to_string())?;
             ctx.budget.elements(count)?;
             for (k, tensor) in [dst, src].into_iter().map(|t| &ctx.tensors[t]).enumerate() {
                 within(places, k, tensor)?;

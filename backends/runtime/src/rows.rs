@@ -4,12 +4,12 @@
 //! values; where they show that an operation stays within 64 bits it runs unchecked, else every element is checked.
 //!
 //! Invariants: a block's bounds contain all its values; no arithmetic wraps; rows outside the step are never touched.
-use crate::error::RunError;
-use crate::kernel;
-use crate::lookup::Buses;
 use crate::budget::{ABSENT, indices};
 use crate::columns::TableShape;
 use crate::context::{Context, Refusal};
+use crate::error::RunError;
+use crate::kernel;
+use crate::lookup::Buses;
 use rayon::prelude::*;
 use std::sync::Arc;
 use tessera_api::{RowOp, RowStep};

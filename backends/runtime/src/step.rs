@@ -5,10 +5,20 @@ use tessera_api::Run;
 
 /// A checked step.
 pub(crate) enum Checked {
-    Load { public: usize, tensor: usize },
+    Load {
+        public: usize,
+        tensor: usize,
+    },
     /// Nests of (element of dst, element of src), the innermost loop first.
-    Gather { src: usize, dst: usize, runs: Box<[Run]> },
+    Gather {
+        src: usize,
+        dst: usize,
+        runs: Box<[Run]>,
+    },
     Contract(Box<Contract>),
     Rows(Box<Rows>),
-    Publish { tensor: usize, public: usize },
+    Publish {
+        tensor: usize,
+        public: usize,
+    },
 }

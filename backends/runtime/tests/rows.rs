@@ -36,8 +36,8 @@ fn reference(p: &Program, plan: &WitnessPlan, inputs: &[Vec<i64>]) -> Option<Tra
                         turn /= l.extent as u64;
                         (xi, wi, yi) = (xi + i * l.x, wi + i * l.w, yi + i * l.y);
                     }
-                    tensors[*y as usize][yi as usize] +=
-                        tensors[*x as usize][xi as usize] * p.constants[*w as usize].values().unwrap()[wi as usize];
+                    tensors[*y as usize][yi as usize] += tensors[*x as usize][xi as usize]
+                        * p.constants[*w as usize].values().unwrap()[wi as usize];
                 }
             }
             Step::Rows(r) => {

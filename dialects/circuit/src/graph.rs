@@ -55,16 +55,12 @@ impl Circuit {
         let mut known = BTreeMap::new();
         for (node, op) in graph.ops.iter().zip(main.ops()) {
             let values = match &node.op {
-                CircuitOp::Weight { global, ty, .. } => {
-                    params.shared(global).and_then(|param| {
-                        within(param.clone(), ty).map_err(|e| e.context(format!("parameter @{global}")))
-                    })
-                }
-                CircuitOp::Constant { values, ty } => {
-                    spread(values.clone(), ty.len())
-                        .and_then(|values| publish::param(&ty.shape, &values))
-                        .and_then(|param| within(Arc::new(param), ty))
-                }
+                CircuitOp::Weight { global, ty, .. } => params.shared(global).and_then(|param| {
+                    within(param.clone(), ty).map_err(|e| e.context(format!("parameter @{global}")))
+                }),
+                CircuitOp::Constant { values, ty } => spread(values.clone(), ty.len())
+                    .and_then(|values| publish::param(&ty.shape, &values))
+                    .and_then(|param| within(Arc::new(param), ty)),
                 CircuitOp::Table { .. } => {
                     Err(Error::new("a table inside the function; tables belong to the module"))
                 }

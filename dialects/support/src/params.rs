@@ -123,7 +123,11 @@ impl ParamData {
 
     /// Shows the values as bytes, little endian, some at a time.
     fn chunks(&self, show: &mut impl FnMut(&[u8])) {
-        fn each<T: Copy, const N: usize>(values: &[T], bytes: fn(T) -> [u8; N], show: &mut impl FnMut(&[u8])) {
+        fn each<T: Copy, const N: usize>(
+            values: &[T],
+            bytes: fn(T) -> [u8; N],
+            show: &mut impl FnMut(&[u8]),
+        ) {
             let mut buffer = Vec::with_capacity(N << 13);
             for some in values.chunks(1 << 13) {
                 buffer.clear();
@@ -199,7 +203,9 @@ impl Param {
         *self.hash.get_or_init(|| {
             let mut hasher = blake3::Hasher::new();
             hasher.update(format!("{:?} {} ", self.shape, self.data.kind()).as_bytes());
-            self.data.chunks(&mut |bytes| drop(hasher.update(bytes)));
+            self.data.chunks(&mut |bytes| {
+                hasher.update(bytes);
+            });
             *hasher.finalize().as_bytes()
         })
     }

@@ -110,9 +110,7 @@ pub fn groups(g: &Circuit, roots: &Roots) -> Vec<Vec<usize>> {
     }
     for (i, op) in g.ops.iter().enumerate().filter(|(_, op)| op.op.is_elementwise()) {
         for x in op.op.operands() {
-            if !roots.is_constant(x)
-                && g.ops[definer[x]].op.is_elementwise()
-                && level[definer[x]] == level[i]
+            if !roots.is_constant(x) && g.ops[definer[x]].op.is_elementwise() && level[definer[x]] == level[i]
             {
                 let (a, b) = (find(&mut parent, i), find(&mut parent, definer[x]));
                 parent[a.max(b)] = a.min(b);

@@ -405,8 +405,7 @@ impl Contraction {
         let mut known: Vec<(Vec<usize>, Vec<i64>)> = vec![];
         let mut borders: Vec<Border> = vec![];
         for s in 0..self.s_span() as i64 {
-            let mut classes: Vec<usize> =
-                self.channels_at(s).map(|c| wanted.class_of(c as usize)).collect();
+            let mut classes: Vec<usize> = self.channels_at(s).map(|c| wanted.class_of(c as usize)).collect();
             classes.sort_unstable();
             classes.dedup();
             let at = known.iter().position(|k| k.0 == classes).unwrap_or_else(|| {

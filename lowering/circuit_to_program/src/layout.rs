@@ -150,7 +150,9 @@ fn split<const E: usize>(l: Loop<1>, digits: &[Loop<E>], out: &mut Vec<Loop<1>>)
     // the smallest digit above the one it moves, if it reaches that far
     let above = digits.iter().rev().map(|d| d.at).find(|at| *at > step && step > 0);
     match above {
-        Some(above) if step * (l.count - 1) >= above && above % step == 0 && l.count % (above / step) == 0 => {
+        Some(above)
+            if step * (l.count - 1) >= above && above % step == 0 && l.count % (above / step) == 0 =>
+        {
             let inner = above / step;
             if inner > 1 {
                 out.push(Loop { count: inner, ..l });
@@ -229,10 +231,17 @@ fn clip<const E: usize>(
                 let (step, start) = (steps[k][j], first[j]);
                 // 0 ≤ start + i·step < count
                 let (from, to) = if step > 0 {
-                    ((-start).div_euclid(step) + i64::from((-start).rem_euclid(step) != 0), (d.count - 1 - start).div_euclid(step) + 1)
+                    (
+                        (-start).div_euclid(step) + i64::from((-start).rem_euclid(step) != 0),
+                        (d.count - 1 - start).div_euclid(step) + 1,
+                    )
                 } else {
                     let s = -step;
-                    ((start - d.count + 1).div_euclid(s) + i64::from((start - d.count + 1).rem_euclid(s) != 0), start.div_euclid(s) + 1)
+                    (
+                        (start - d.count + 1).div_euclid(s)
+                            + i64::from((start - d.count + 1).rem_euclid(s) != 0),
+                        start.div_euclid(s) + 1,
+                    )
                 };
                 turns[k] = (turns[k].0.max(from), turns[k].1.min(to));
                 if turns[k].0 >= turns[k].1 {
@@ -272,7 +281,7 @@ pub fn compose<const E: usize>(first: &[Nest<1>], second: &[Nest<E>]) -> Vec<Nes
 /// As [`compose`], element by element.
 fn one_by_one<const E: usize>(first: &Nest<1>, second: &[Nest<E>]) -> Vec<Nest<E>> {
     let mut leads: HashMap<i64, [i64; E]> = HashMap::new();
-    second.iter().for_each(|n| n.visit(&mut |at, to| drop(leads.insert(at, *to))));
+    second.iter().for_each(|n| n.visit(&mut |at, to| leads.extend([(at, *to)])));
     let mut found: Vec<(i64, [i64; E])> = vec![];
     first.visit(&mut |at, to| found.extend(leads.get(&to[0]).map(|to| (at, *to))));
     found.sort_unstable();

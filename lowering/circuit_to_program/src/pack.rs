@@ -119,7 +119,8 @@ impl Enforced<'_> {
             Cell::Witness(i) => *i,
         };
         let this = Expr::witness(i);
-        let keys = k.lookups.iter().filter_map(|(bus, tuple)| Some((tuple.first()?, self.all.buses.keys(*bus)?)));
+        let keys =
+            k.lookups.iter().filter_map(|(bus, tuple)| Some((tuple.first()?, self.all.buses.keys(*bus)?)));
         let domains = keys.clone().filter(|(key, _)| **key == this).map(|(_, domain)| domain);
         let exports = k.exports.iter().zip(&c.exports).filter(|((e, _), _)| *e == this);
         let outputs = exports.filter_map(|(_, v)| self.all.published.get(v).copied());

@@ -79,7 +79,8 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     let clusters: Vec<Vec<Cluster>> =
         clusters.into_iter().flat_map(|c| tables::split(c, batch, options.target)).collect();
     let readers = clusters.iter().flatten().flat_map(|c| c.ports.iter().map(|p| (*p, c.source.as_str())));
-    let readers: Vec<(ValueId, &str)> = readers.chain(outputs.iter().map(|(n, v)| (*v, n.as_str()))).collect();
+    let readers: Vec<(ValueId, &str)> =
+        readers.chain(outputs.iter().map(|(n, v)| (*v, n.as_str()))).collect();
     if let Some((_, source)) = readers.iter().find(|(v, _)| roots.is_constant(*v)) {
         return Err(PlaceError::unsupported(source, "an output that does not depend on the input"));
     }
@@ -186,10 +187,7 @@ fn refuse_unsupported(g: &Circuit, roots: &Roots, target: &dyn Target) -> Result
                     ));
                 }
                 if roots.is_constant(*x) {
-                    bad.push((
-                        op.source(),
-                        "a product of two constants; fold it before placement".into(),
-                    ));
+                    bad.push((op.source(), "a product of two constants; fold it before placement".into()));
                 } else if roots
                     .roots_of(*x)
                     .iter()

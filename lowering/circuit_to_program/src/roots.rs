@@ -36,7 +36,8 @@ impl Roots {
     pub fn new(g: &Circuit) -> Result<Roots, PlaceError> {
         let n = g.values.len();
         let whole = |root: ValueId| vec![Piece { root, nest: Nest::dense(g.values[root].len()) }];
-        let mut r = Roots { pieces: (0..n).map(whole).collect(), data: vec![None; n], constant: vec![false; n] };
+        let mut r =
+            Roots { pieces: (0..n).map(whole).collect(), data: vec![None; n], constant: vec![false; n] };
         for op in &g.ops {
             match &op.op {
                 CircuitOp::Weight { .. } | CircuitOp::Constant { .. } => {
@@ -55,7 +56,11 @@ impl Roots {
                     r.pieces[y] = r.concatenated(g, xs, (y, *axis));
                     if !r.constant[y] {
                         let known = |p: &Piece| r.data[p.root].as_ref();
-                        if r.pieces[y].iter().filter_map(known).any(|d| d.bounds().is_some_and(|b| b != (0, 0))) {
+                        if r.pieces[y]
+                            .iter()
+                            .filter_map(known)
+                            .any(|d| d.bounds().is_some_and(|b| b != (0, 0)))
+                        {
                             return Err(PlaceError::unsupported(
                                 &op.source(),
                                 "a concatenation of computed values with non-zero constants",

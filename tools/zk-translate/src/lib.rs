@@ -65,7 +65,7 @@ pub fn run(cli: &Cli) -> Result<(), String> {
     } else {
         let program = read_program(&read(&cli.input)?).map_err(|e| format!("{input}: {e}"))?;
         let limits = if cli.full { Limits::none() } else { Limits::default() };
-        let value = serde_json::to_value(&program).map_err(|e| e.to_string())?;
+        let value = serde_json::to_value(program.named()).map_err(|e| e.to_string())?;
         write_text(cli, &text(&value, limits))
     }
 }

@@ -39,8 +39,7 @@ impl Compiled {
             let columns = t.fixed.len();
             // a few columns at a time, so that neighbouring cells are written together
             for (k, some) in t.fixed.chunks(COLUMNS).enumerate() {
-                let rows = lanes(some)
-                    .and_then(|(matrix, lane)| Some((readers[matrix].as_ref()?, lane)));
+                let rows = lanes(some).and_then(|(matrix, lane)| Some((readers[matrix].as_ref()?, lane)));
                 let values = match rows {
                     Some(_) => vec![],
                     None => some
@@ -83,9 +82,7 @@ impl Compiled {
 /// Matrix and first lane of columns that are consecutive lanes of one matrix.
 fn lanes(columns: &[FixedColumn]) -> Option<(usize, usize)> {
     let Values::Matrix { matrix, lane } = columns.first()?.values else { return None };
-    let follows = |(i, c): (usize, &FixedColumn)| {
-        matches!(c.values, Values::Matrix { matrix: m, lane: l } if m == matrix && l as usize == lane as usize + i)
-    };
+    let follows = |(i, c): (usize, &FixedColumn)| matches!(c.values, Values::Matrix { matrix: m, lane: l } if m == matrix && l as usize == lane as usize + i);
     columns.iter().enumerate().all(follows).then_some((matrix as usize, lane as usize))
 }
 

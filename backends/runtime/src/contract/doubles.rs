@@ -5,8 +5,8 @@
 //! that they are neighbours, and y is turned so that its channels are). Loops that do not move y are summed in registers,
 //! and of the loops that do not move the vector operand four turns are done at a time.
 use super::{MAX_SUMMED, Turn, Turned, table};
-use crate::error::PlanError;
 use crate::budget::Budget;
+use crate::error::PlanError;
 use rayon::prelude::*;
 
 /// Doubles the compiler keeps in registers: a tile of the vector loop.

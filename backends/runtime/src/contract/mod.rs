@@ -11,9 +11,9 @@ mod narrow;
 
 use self::doubles::Doubles;
 use self::narrow::Narrow;
-use crate::error::PlanError;
 use crate::budget::{Budget, Limits};
 use crate::context::{Context, Refusal};
+use crate::error::PlanError;
 use std::sync::OnceLock;
 use tessera_api::{Blob, ContractLoop, with_numbers};
 
@@ -91,7 +91,8 @@ impl Contract {
         let (w_max, narrow) = with_numbers!(w.numbers().map_err(PlanError::from)?, |get| {
             let used = |i: usize| get(w_offset + i);
             let w_max = (0..=reach).map(|i| used(i).unsigned_abs()).max().unwrap_or(0);
-            let narrow = fits(1, 1, depth, 1 << 31).then(|| Narrow::new(&turns, (&used, reach + 1), ctx.budget));
+            let narrow =
+                fits(1, 1, depth, 1 << 31).then(|| Narrow::new(&turns, (&used, reach + 1), ctx.budget));
             (w_max, narrow.transpose()?.flatten())
         });
         let out = Contract { x, y, w, w_offset, turns, w_max, depth, narrow, doubles: OnceLock::new() };

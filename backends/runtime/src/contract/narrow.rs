@@ -9,8 +9,8 @@
 //! nothing that changes, so they run at the same time.
 use super::dot::{Lanes, Pair, tile};
 use super::{MAX_SUMMED, Turn, Turned, table};
-use crate::error::PlanError;
 use crate::budget::Budget;
+use crate::error::PlanError;
 use rayon::prelude::*;
 
 /// Output channels of a vector, and vectors of a block.
@@ -74,8 +74,7 @@ impl Narrow {
         let blocks = lane.padded.div_ceil(VECTOR * BLOCK);
         let packed = (sums.div_ceil(2) * around).checked_mul(blocks * BLOCK * VECTOR * 2);
         // weights that are used more than once are not worth packing so often
-        let Some(packed) =
-            packed.filter(|n| (FEWEST..=MAX_SUMMED).contains(&sums) && *n <= 16 * held + 4096)
+        let Some(packed) = packed.filter(|n| (FEWEST..=MAX_SUMMED).contains(&sums) && *n <= 16 * held + 4096)
         else {
             return Ok(None);
         };

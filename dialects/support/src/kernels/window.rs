@@ -47,7 +47,13 @@ pub fn conv2d<T: Num>(
     let block = (PANELS / depth.max(1) / LANES).max(1) * LANES;
     out.par_chunks_exact_mut(og * positions).enumerate().for_each(|(i, out)| {
         let (image, group) = (i / attrs.groups, i % attrs.groups);
-        let taps = Taps { x: &xs[(image * c + group * cg) * h * wd..], image: [h, wd], columns: ow, kernel: [kh, kw], attrs };
+        let taps = Taps {
+            x: &xs[(image * c + group * cg) * h * wd..],
+            image: [h, wd],
+            columns: ow,
+            kernel: [kh, kw],
+            attrs,
+        };
         let ws = &ws[group * og * depth..][..og * depth];
         for first in (0..positions).step_by(block) {
             let len = block.min(positions - first);

@@ -25,12 +25,10 @@ use tessera_api::{
 };
 use tessera_circuit::graph::{Circuit, ValueId};
 
-/// Exponents of (z, s, d, t).
-type Exps = [i64; 4];
 /// Entries of a monomial in a layout: a flag, then the exponents.
 const ENTRIES: usize = 5;
 
-/// Monomials of the rows of a table, or of the elements of a public tensor.
+/// Monomials, exponents of (z, s, d, t), of the rows of a table, or of the elements of a public tensor.
 #[derive(Clone, Default)]
 struct Monomials(Vec<Nest<4>>);
 
@@ -274,8 +272,11 @@ impl Emitter<'_> {
             let c = &p.contractions[*k];
             let nests = compose(std::slice::from_ref(&piece.nest), &c.y_exponents());
             direct.extend(nests.into_iter().map(|n| {
-                n.map([0, 0, *k as i64, 0], |[z, s, t]| [*z, *s, 0, *t])
-                    .around(p.batch, len as i64, [c.batch_stride, 0, 0, 0])
+                n.map([0, 0, *k as i64, 0], |[z, s, t]| [*z, *s, 0, *t]).around(
+                    p.batch,
+                    len as i64,
+                    [c.batch_stride, 0, 0, 0],
+                )
             }));
         }
         let own = |(at, n): (i64, usize)| Nest::new(at, [at, 0, d, 0], [(n, 1, [1, 0, 0, 0])]);

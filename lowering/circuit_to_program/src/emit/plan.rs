@@ -2,9 +2,9 @@
 //!
 //! Invariant: a step stands after all that make what it reads.
 use super::Emitter;
+use super::tables::BorderRows;
 use crate::PlaceError;
 use crate::cluster::{Cluster, KernelStep};
-use super::tables::BorderRows;
 use crate::layout::{Nest, compose, run, sequence};
 use tessera_api::{ContractLoop, Role, RowOp, RowStep, Run, Seq, Step};
 use tessera_circuit::graph::ValueId;

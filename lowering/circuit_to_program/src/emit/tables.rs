@@ -136,7 +136,8 @@ impl Emitter<'_> {
                 let row = first[k] as i64;
                 m.0.into_iter().map(move |n| Nest { at: n.at + row, ..n })
             };
-            let (mut products, mut links): (Vec<(Expr, Monomials)>, Vec<(Expr, Monomials)>) = (vec![], vec![]);
+            let (mut products, mut links): (Vec<(Expr, Monomials)>, Vec<(Expr, Monomials)>) =
+                (vec![], vec![]);
             for (i, expr) in kernel.ports.iter().enumerate() {
                 let (mut product, mut link) = (Monomials::default(), Monomials::default());
                 for (k, c) in clusters.iter().enumerate() {
@@ -392,10 +393,11 @@ fn moves_with(first: &Seq, lane: &Seq, rows: usize) -> bool {
     let mut ratios: HashSet<[i64; 4]> = HashSet::new();
     let mut fits = |a: &[i64], b: &[i64]| {
         // a row the first lane leaves out would need the lane to lead: keep such lanes apart
-        b[0] == 0 || a[0] == 1 && {
-            ratios.insert([1, 2, 3, 4].map(|i| b[i] - a[i]));
-            ratios.len() <= MAX_RATIOS
-        }
+        b[0] == 0
+            || a[0] == 1 && {
+                ratios.insert([1, 2, 3, 4].map(|i| b[i] - a[i]));
+                ratios.len() <= MAX_RATIOS
+            }
     };
     let alike = |(a, b): (&Run, &Run)| a.loops == b.loops;
     if first.runs.len() == lane.runs.len() && first.runs.iter().zip(&lane.runs).all(alike) {
