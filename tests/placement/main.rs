@@ -5,14 +5,14 @@
 //! cell is rejected.
 use proptest::prelude::*;
 use std::sync::Arc;
-use tessera_api::Trace;
+use tessera_api::{Shape, Trace};
 use tessera_circuit::graph::{Circuit, Node, ValueId};
 use tessera_circuit::ops::{CircuitOp, CircuitType, Visibility};
 use tessera_circuit::publish;
 use tessera_circuit::semantics::contract::{ContractSpec, ResultIndex};
 use tessera_circuit::semantics::table::TableFunction;
 use tessera_circuit::semantics::view::View;
-use tessera_circuit_to_program::{PlaceOptions, place_graph};
+use tessera_circuit_to_program::{PlaceOptions, place_graph, price};
 use tessera_mlir::Place;
 
 /// Builds circuits the way the lowering does.
@@ -222,7 +222,10 @@ fn evaluate(g: &Circuit, input: &[i64]) -> Vec<Vec<i64>> {
 
 /// Places, fills, compares and checks.
 fn run(b: &mut Build, batch: usize, options: PlaceOptions) -> (tessera_api::Program, Trace) {
-    let placed = place_graph(&b.g, &PlaceOptions { batch, ..options }).unwrap();
+    let options = PlaceOptions { batch, ..options };
+    let placed = place_graph(&b.g, &options).unwrap();
+    let cost = options.target.cost(&Shape::of(&placed.program));
+    assert_eq!(price(&b.g, &options).unwrap(), cost, "a price is the cost of what is placed");
     let len = b.g.values[0].len();
     let input: Vec<i64> = (0..len * batch).map(|_| b.random(-127, 127)).collect();
     let expected: Vec<i64> = input.chunks(len).flat_map(|x| evaluate(&b.g, x).remove(0)).collect();

@@ -82,6 +82,17 @@ impl ParamData {
         }
     }
 
+    /// One of the integers, widened.
+    pub fn integer(&self, i: usize) -> Option<i64> {
+        match self {
+            Self::F32(_) => None,
+            Self::I8(values) => values.get(i).map(|&value| value.into()),
+            Self::I16(values) => values.get(i).map(|&value| value.into()),
+            Self::I32(values) => values.get(i).map(|&value| value.into()),
+            Self::I64(values) => values.get(i).copied(),
+        }
+    }
+
     /// Smallest and largest of the integers; none where there are none.
     ///
     /// # Errors

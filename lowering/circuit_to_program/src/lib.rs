@@ -15,7 +15,7 @@ pub mod roots;
 mod tables;
 pub mod wanted;
 
-use tessera_api::{Program, Shape, Target, WitnessPlan};
+use tessera_api::{Cost, Program, Shape, Target, WitnessPlan};
 use tessera_circuit::graph::Circuit;
 
 /// Why a circuit cannot be placed.
@@ -102,6 +102,17 @@ pub fn place(
     place_graph(&Circuit::read(module.as_operation(), params)?, options)
 }
 
+/// What the proof of a circuit will cost its target: exactly what the target says of the Program that [`place_graph`] gives. No
+/// weight is looked at.
+///
+/// # Errors
+/// As [`place`].
+pub fn price(g: &Circuit, options: &PlaceOptions) -> Result<Cost, PlaceError> {
+    let p = placement::place(g, options)?;
+    let (program, _) = emit::emit(g, &p, emit::Extent::Shape)?;
+    Ok(options.target.cost(&Shape::of(&program)))
+}
+
 /// Places a circuit given as plain data.
 ///
 /// # Errors
@@ -114,7 +125,7 @@ pub fn place_graph(g: &Circuit, options: &PlaceOptions) -> Result<Placed, PlaceE
         )));
     }
     let p = placement::place(g, options)?;
-    let (program, plan) = emit::emit(g, &p)?;
+    let (program, plan) = emit::emit(g, &p, emit::Extent::Whole)?;
     program.validate()?;
     let refused = p.capabilities.refusals(&Shape::of(&program));
     if !refused.is_empty() {

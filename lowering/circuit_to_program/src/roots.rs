@@ -7,11 +7,12 @@
 //! at setup and of others never stand in one value. Steps through a value's elements are positive.
 use crate::PlaceError;
 use crate::layout::{Nest, compose};
+use std::sync::Arc;
 use tessera_api::Blob;
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, ValueId};
 use tessera_circuit::semantics::{View, row_major};
-use tessera_mlir::params::ParamData;
+use tessera_mlir::params::{Param, ParamData};
 
 /// Elements of a value that are elements of one root.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,8 +26,8 @@ pub struct Piece {
 /// The origin of every value of a graph.
 pub struct Roots {
     pieces: Vec<Vec<Piece>>,
-    /// The data of roots that are known at setup.
-    data: Vec<Option<Blob>>,
+    /// The data of roots that are known at setup, as they are stored.
+    data: Vec<Option<Arc<Param>>>,
     /// Whether a value depends on nothing but data known at setup.
     constant: Vec<bool>,
 }
@@ -42,7 +43,7 @@ impl Roots {
             match &op.op {
                 CircuitOp::Weight { .. } | CircuitOp::Constant { .. } => {
                     let y = op.results[0];
-                    r.data[y] = Some(blob(&g.known[&y].data)?);
+                    r.data[y] = Some(g.known[&y].clone());
                     r.constant[y] = true;
                 }
                 CircuitOp::View { x, view } => {
@@ -55,12 +56,11 @@ impl Roots {
                     r.constant[y] = xs.iter().all(|x| r.constant[*x]);
                     r.pieces[y] = r.concatenated(g, xs, (y, *axis));
                     if !r.constant[y] {
-                        let known = |p: &Piece| r.data[p.root].as_ref();
-                        if r.pieces[y]
-                            .iter()
-                            .filter_map(known)
-                            .any(|d| d.bounds().is_some_and(|b| b != (0, 0)))
-                        {
+                        let zero = |p: &Piece| {
+                            let bounds = r.data(p.root).map(|d| d.data.bounds());
+                            bounds.is_none_or(|b| b.is_ok_and(|b| b.is_none_or(|b| b == (0, 0))))
+                        };
+                        if !r.pieces[y].iter().all(zero) {
                             return Err(PlaceError::unsupported(
                                 &op.source(),
                                 "a concatenation of computed values with non-zero constants",
@@ -130,7 +130,7 @@ impl Roots {
     }
 
     /// The data of a root known at setup.
-    pub fn data(&self, root: ValueId) -> Option<&Blob> {
+    pub fn data(&self, root: ValueId) -> Option<&Arc<Param>> {
         self.data[root].as_ref()
     }
 
@@ -139,16 +139,19 @@ impl Roots {
         matches!(&self.pieces[v][..], [p] if p.root == v)
     }
 
+    /// One number of a root known at setup.
+    fn number(&self, root: ValueId, i: i64) -> i64 {
+        self.data(root).and_then(|d| d.data.integer(i as usize)).unwrap_or(0)
+    }
+
     /// The data of a value known at setup: as it stands where it is a root, else put together.
     pub fn values(&self, v: ValueId, len: usize) -> Blob {
         if let Some(data) = self.data(v) {
-            return data.clone();
+            return blob(&data.data);
         }
         let mut out = vec![0; len];
         for p in &self.pieces[v] {
-            if let Some(numbers) = self.data(p.root).and_then(|d| d.numbers().ok()) {
-                p.nest.visit(&mut |at, from| out[at as usize] = numbers.get(from[0] as usize).unwrap_or(0));
-            }
+            p.nest.visit(&mut |at, from| out[at as usize] = self.number(p.root, from[0]));
         }
         Blob::new(out)
     }
@@ -159,12 +162,11 @@ impl Roots {
         let padding = (covered < len as i64).then_some(0);
         let mut all: Option<(i64, i64)> = padding.map(|z| (z, z));
         for p in &self.pieces[v] {
-            let Some(numbers) = self.data(p.root).and_then(|d| d.numbers().ok()) else { continue };
             // an element that is repeated is looked at once
             let mut distinct = p.nest.clone();
             distinct.loops.retain(|l| l.to != [0]);
             distinct.visit(&mut |_, from| {
-                let x = numbers.get(from[0] as usize).unwrap_or(0);
+                let x = self.number(p.root, from[0]);
                 all = Some(all.map_or((x, x), |(lo, hi)| (lo.min(x), hi.max(x))));
             });
         }
@@ -173,29 +175,29 @@ impl Roots {
 
     /// Whether two values known at setup are the same data in the same places.
     pub fn same(&self, a: ValueId, b: ValueId) -> bool {
-        let digest = |p: &Piece| self.data(p.root).map(Blob::digest);
+        let hash = |p: &Piece| self.data(p.root).map(|d| d.hash());
         let (a, b) = (&self.pieces[a], &self.pieces[b]);
-        let equal = |(a, b): (&Piece, &Piece)| a.nest == b.nest && digest(a) == digest(b);
+        let equal = |(a, b): (&Piece, &Piece)| a.nest == b.nest && (a.root == b.root || hash(a) == hash(b));
         a.len() == b.len() && a.iter().zip(b).all(equal)
     }
 
     /// The first number of a value known at setup.
     pub fn first(&self, v: ValueId) -> i64 {
         let first = self.pieces[v].iter().find(|p| p.nest.at == 0);
-        let number = |p: &Piece| self.data(p.root)?.numbers().ok()?.get(p.nest.to[0] as usize);
-        first.and_then(number).unwrap_or(0)
+        first.map_or(0, |p| self.number(p.root, p.nest.to[0]))
     }
 }
 
 /// The integers of a parameter, in the narrowest width.
-fn blob(data: &ParamData) -> Result<Blob, PlaceError> {
-    Ok(match data {
-        ParamData::F32(_) => return Err(PlaceError::Invalid("expected integers, found f32 values".into())),
+fn blob(data: &ParamData) -> Blob {
+    match data {
+        // a circuit has none
+        ParamData::F32(_) => Blob::default(),
         ParamData::I8(v) => Blob::new(v.iter().map(|v| i64::from(*v))),
         ParamData::I16(v) => Blob::new(v.iter().map(|v| i64::from(*v))),
         ParamData::I32(v) => Blob::new(v.iter().map(|v| i64::from(*v))),
         ParamData::I64(v) => Blob::new(v.iter().copied()),
-    })
+    }
 }
 
 /// A view as a nest from the elements of its result.

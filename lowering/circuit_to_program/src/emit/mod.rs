@@ -108,12 +108,23 @@ struct Emitter<'a> {
     uses: Uses,
     /// The constant that holds the weights of each contraction.
     weights_of: Vec<u32>,
+    /// Whether constants get their data.
+    data: bool,
     contraction: Vec<EquationTerm>,
     link: Vec<EquationTerm>,
     next_use: i64,
 }
 
-pub(crate) fn emit(g: &Circuit, p: &Placement) -> Result<(Program, WitnessPlan), PlaceError> {
+/// What is written of a placement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Everything.
+    Whole,
+    /// The Program without its data, and no plan: all that a cost depends on.
+    Shape,
+}
+
+pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Program, WitnessPlan), PlaceError> {
     let program = Program {
         version: tessera_api::VERSION,
         constants: vec![],
@@ -140,6 +151,7 @@ pub(crate) fn emit(g: &Circuit, p: &Placement) -> Result<(Program, WitnessPlan),
         contraction_of,
         uses: Uses::default(),
         weights_of: vec![],
+        data: extent == Extent::Whole,
         contraction: vec![],
         link: vec![],
         next_use: 0,
@@ -154,7 +166,9 @@ pub(crate) fn emit(g: &Circuit, p: &Placement) -> Result<(Program, WitnessPlan),
     for t in p.buses.tables(&p.capabilities) {
         e.program.tables.push(t);
     }
-    e.steps(activations, &clusters, borders.as_ref())?;
+    if extent == Extent::Whole {
+        e.steps(activations, &clusters, borders.as_ref())?;
+    }
     let (contraction, link) = (std::mem::take(&mut e.contraction), std::mem::take(&mut e.link));
     for (name, terms) in [("contraction", contraction), ("link", link)] {
         if !terms.is_empty() {
@@ -194,7 +208,8 @@ impl Emitter<'_> {
     }
 
     /// Data among the Program's constants, each once.
-    fn constant(&mut self, data: Blob) -> u32 {
+    fn constant(&mut self, data: impl FnOnce() -> Blob) -> u32 {
+        let data = if self.data { data() } else { Blob::default() };
         let all = &mut self.program.constants;
         all.iter().position(|c| *c == data).unwrap_or_else(|| {
             all.push(data);

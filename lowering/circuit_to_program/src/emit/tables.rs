@@ -10,8 +10,8 @@ use crate::layout::{Nest, run, sequence};
 use crate::placement::{w_rows, x_rows};
 use std::collections::{HashMap, HashSet};
 use tessera_api::{
-    Blob, Block, Cell, Constraint, Digest, Expr, FixedColumn, Lane, Lookup, Matrix, Operand, Run, Seq, Term,
-    Values, WitnessColumn,
+    Blob, Block, Cell, Constraint, Expr, FixedColumn, Lane, Lookup, Matrix, Operand, Run, Seq, Term, Values,
+    WitnessColumn,
 };
 
 impl Emitter<'_> {
@@ -57,7 +57,7 @@ impl Emitter<'_> {
         let (p, width) = (self.p, self.p.w_width);
         let mut blocks = vec![];
         for c in &p.contractions {
-            let constant = self.constant(p.roots.values(c.w, self.g.values[c.w].len()));
+            let constant = self.constant(|| p.roots.values(c.w, self.g.values[c.w].len()));
             self.weights_of.push(constant);
             let taps: Vec<i64> = c.weights.taps.iter().map(|t| t.1).collect();
             blocks.push(Block {
@@ -182,15 +182,15 @@ impl Emitter<'_> {
     /// A fixed column over all layers that share the table. Data that several of them have are stored once.
     fn fixed_column(&mut self, clusters: &[Cluster], i: usize) -> FixedColumn {
         let p = self.p;
-        let (mut data, mut known): (Vec<i64>, Vec<(Digest, i64)>) = (vec![], vec![]);
+        let (mut data, mut known): (Vec<i64>, Vec<([u8; 32], i64)>) = (vec![], vec![]);
         let (mut nests, mut row) = (vec![], 0);
         for c in clusters {
             for piece in p.roots.pieces(c.fixed[i]) {
-                let Some(blob) = p.roots.data(piece.root) else { continue };
-                let at = known.iter().find(|k| k.0 == blob.digest()).map_or(data.len() as i64, |k| k.1);
+                let Some(own) = p.roots.data(piece.root) else { continue };
+                let at = known.iter().find(|k| k.0 == own.hash()).map_or(data.len() as i64, |k| k.1);
                 if at == data.len() as i64 {
-                    known.push((blob.digest(), at));
-                    data.extend(blob.values().unwrap_or_default());
+                    known.push((own.hash(), at));
+                    data.extend(own.data.to_i64s().unwrap_or_default());
                 }
                 let nest = piece.nest.map([at], |from| *from).around(p.batch, c.len as i64, [0]);
                 nests.push(Nest { at: nest.at + row, ..nest });
@@ -201,7 +201,7 @@ impl Emitter<'_> {
             name: format!("k{i}"),
             padding: p.roots.first(clusters[0].fixed[i]),
             values: Values::Gather {
-                constant: self.constant(Blob::new(data)),
+                constant: self.constant(|| Blob::new(data)),
                 index: sequence(&nests, row as usize, [-1]),
             },
         }
