@@ -47,13 +47,20 @@ impl Width {
 }
 
 /// Integers, or their name alone.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Parts", into = "Parts")]
 pub struct Blob {
     width: Width,
     len: u64,
     digest: Digest,
     data: Option<Bytes>,
+}
+
+impl Default for Blob {
+    /// No numbers.
+    fn default() -> Blob {
+        Blob::of(Width::I8, Bytes::new())
+    }
 }
 
 /// A blob as it is written: with its data, where they are at hand.
@@ -304,5 +311,8 @@ mod tests {
         assert!(read(&Blob { data: Some(changed.into()), ..blob.clone() }).is_err());
         name.fill(data.clone()).unwrap();
         assert_eq!(name, blob);
+        let mut none = Blob::default().named();
+        none.fill(Bytes::new()).unwrap();
+        assert_eq!(none, Blob::new([]));
     }
 }
