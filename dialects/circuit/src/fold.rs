@@ -16,6 +16,7 @@ const MAX_TERMS: usize = 8;
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tessera_circuit_fold(op: MlirOperation, value: *mut MlirValue) -> i32 {
+    // SAFETY: the generated folder calls this with an op that is alive and a place for its result.
     unsafe { hooks::fold(op, value, fold) }
 }
 

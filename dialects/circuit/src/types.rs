@@ -45,6 +45,7 @@ impl CircuitType {
     /// When it is not a circuit tensor.
     pub fn read(ty: Type) -> Result<Self> {
         let raw = ty.to_raw();
+        // SAFETY: the type is alive; what follows the first question is asked of circuit tensors alone.
         unsafe {
             if !tesseraCircuitTypeIsTensor(raw) {
                 return Err(Error::new(format!("expected !circuit.tensor, found {ty}")));
@@ -81,6 +82,7 @@ impl CircuitType {
                 shape::show(&self.shape)
             )));
         }
+        // SAFETY: the context is alive, and `extents` is as long as it says.
         Ok(unsafe {
             Type::from_raw(tesseraCircuitTensorGet(
                 context.to_raw(),

@@ -24,6 +24,7 @@ use tessera_mlir::{
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tessera_circuit_verify(op: MlirOperation) -> MlirLogicalResult {
+    // SAFETY: the generated verifier calls this with an op that is alive.
     unsafe { hooks::verify(op, verify) }
 }
 
@@ -32,6 +33,7 @@ unsafe extern "C" fn tessera_circuit_verify_symbol(
     op: MlirOperation,
     symbol: MlirOperation,
 ) -> MlirLogicalResult {
+    // SAFETY: the generated verifier calls this with an op that is alive, and with the op of its symbol or null.
     unsafe { hooks::verify(op, |op| verify_symbol(op, OperationRef::from_option_raw(symbol))) }
 }
 
@@ -158,6 +160,7 @@ fn verify_symbol(op: OperationRef, symbol: Option<OperationRef>) -> Result<()> {
                 return Err(Error::new(format!("@{global}: expected an ml_program.global of this name")));
             };
             let attribute = symbol.attribute("type")?;
+            // SAFETY: the attribute `type` of a global is a type attribute, which its own verifier has seen before the symbols are.
             let ty = types::read(unsafe { Type::from_raw(mlirTypeAttrGetValue(attribute.to_raw())) })?;
             let expected = result_type(op)?;
             let fail = |message: String| {

@@ -14,6 +14,7 @@ use tessera_mlir::{
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tessera_nn_fold(op: MlirOperation, value: *mut MlirValue) -> i32 {
+    // SAFETY: the generated folder calls this with an op that is alive and a place for its result.
     unsafe { hooks::fold(op, value, fold) }
 }
 

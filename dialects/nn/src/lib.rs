@@ -20,5 +20,6 @@ unsafe extern "C" {
 
 /// The dialect, to be handed to [`tessera_mlir::context`].
 pub fn dialect() -> DialectHandle {
+    // SAFETY: the handle is a constant of the C++ side.
     unsafe { DialectHandle::from_raw(mlirGetDialectHandle__nn__()) }
 }

@@ -12,6 +12,7 @@ use tessera_mlir::{Error, Result, attrs, hooks, shape, types};
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tessera_nn_verify(op: MlirOperation) -> MlirLogicalResult {
+    // SAFETY: the generated verifier calls this with an op that is alive.
     unsafe { hooks::verify(op, verify) }
 }
 

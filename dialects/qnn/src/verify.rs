@@ -17,6 +17,7 @@ use tessera_mlir::{
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tessera_qnn_verify(op: MlirOperation) -> MlirLogicalResult {
+    // SAFETY: the generated verifier calls this with an op that is alive.
     unsafe { hooks::verify(op, verify) }
 }
 

@@ -58,6 +58,7 @@ pub fn usizes<'c>(context: &'c Context, values: &[usize]) -> Attribute<'c> {
 
 /// `array<f64: ..>`
 pub fn f64s<'c>(context: &'c Context, values: &[f64]) -> Attribute<'c> {
+    // SAFETY: the context is alive, and `values` is as long as it says; MLIR copies them.
     unsafe {
         Attribute::from_raw(mlirDenseF64ArrayGet(context.to_raw(), values.len() as isize, values.as_ptr()))
     }
@@ -91,16 +92,19 @@ pub fn symbol<'c>(context: &'c Context, name: &str) -> Attribute<'c> {
 /// `[affine_map<..>, ..]`
 pub fn maps<'c>(context: &'c Context, maps: &[IndexMap]) -> Attribute<'c> {
     let raw = maps.iter().map(|map| map_to_raw(context, map)).collect::<Vec<_>>();
+    // SAFETY: the context and its attributes are alive, and `raw` is as long as it says; MLIR copies them.
     unsafe { Attribute::from_raw(mlirArrayAttrGet(context.to_raw(), raw.len() as isize, raw.as_ptr())) }
 }
 
 /// Sets an attribute of an op.
 pub fn set<'c>(op: OperationRef<'c, '_>, name: &str, value: Attribute<'c>) {
+    // SAFETY: op and attribute are alive and of one context; MLIR copies the name.
     unsafe { mlirOperationSetAttributeByName(op.to_raw(), string_ref(name), value.to_raw()) }
 }
 
 /// Removes an attribute of an op, if it is there.
 pub fn remove(op: OperationRef, name: &str) {
+    // SAFETY: the op is alive; the name is read during the call.
     unsafe { mlirOperationRemoveAttributeByName(op.to_raw(), string_ref(name)) };
 }
 
@@ -216,6 +220,7 @@ pub fn to_int(attribute: Attribute) -> Option<i64> {
 /// The values of `array<i64: ..>`.
 pub fn to_i64s(attribute: Attribute) -> Option<Vec<i64>> {
     let raw = attribute.to_raw();
+    // SAFETY: the attribute is alive; elements are asked for within bounds, of an array of this kind alone.
     unsafe {
         mlirAttributeIsADenseI64Array(raw).then(|| {
             (0..mlirDenseArrayGetNumElements(raw))
@@ -227,6 +232,7 @@ pub fn to_i64s(attribute: Attribute) -> Option<Vec<i64>> {
 
 fn to_f64s(attribute: Attribute) -> Option<Vec<f64>> {
     let raw = attribute.to_raw();
+    // SAFETY: the attribute is alive; elements are asked for within bounds, of an array of this kind alone.
     unsafe {
         mlirAttributeIsADenseF64Array(raw).then(|| {
             (0..mlirDenseArrayGetNumElements(raw))
@@ -238,6 +244,7 @@ fn to_f64s(attribute: Attribute) -> Option<Vec<f64>> {
 
 fn to_maps(attribute: Attribute) -> Option<Vec<IndexMap>> {
     let raw = attribute.to_raw();
+    // SAFETY: the attribute is alive; elements are asked for within bounds of an array, and a map of an attribute that has one.
     unsafe {
         if !mlirAttributeIsAArray(raw) {
             return None;
@@ -255,6 +262,7 @@ fn to_maps(attribute: Attribute) -> Option<Vec<IndexMap>> {
 }
 
 fn map_to_raw(context: &Context, map: &IndexMap) -> MlirAttribute {
+    // SAFETY: the context is alive, and `results` is as long as it says, of expressions of that context.
     unsafe {
         let mut results = map
             .results
@@ -278,6 +286,7 @@ fn map_to_raw(context: &Context, map: &IndexMap) -> MlirAttribute {
 
 unsafe fn map_from_raw(map: MlirAffineMap) -> Option<IndexMap> {
     unsafe fn dims(expression: MlirAffineExpr, into: &mut Vec<usize>) -> Option<()> {
+        // SAFETY: expressions of a map that is alive; sides are asked of sums alone, positions of dimensions alone.
         unsafe {
             if mlirAffineExprIsADim(expression) {
                 into.push(mlirAffineDimExprGetPosition(expression) as usize);
@@ -290,6 +299,7 @@ unsafe fn map_from_raw(map: MlirAffineMap) -> Option<IndexMap> {
             }
         }
     }
+    // SAFETY: the caller gives a map that is alive; results are asked for within bounds.
     unsafe {
         if mlirAffineMapGetNumSymbols(map) != 0 {
             return None;

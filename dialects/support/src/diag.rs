@@ -58,6 +58,7 @@ pub fn collect<T>(context: &Context, function: impl FnOnce() -> T) -> (T, Diagno
 
 /// Makes a driver add what to do to errors of MLIR's own that do not say it, as [`collect`] does.
 pub fn advise(registry: &DialectRegistry) {
+    // SAFETY: the registry is alive.
     unsafe { tesseraAddAdvisor(registry.to_raw()) }
 }
 
@@ -78,6 +79,7 @@ pub fn emit(location: Location, error: &Error) {
             .iter()
             .map(|note| Note { location: place(note), message: string_ref(&note.message) })
             .collect::<Vec<_>>();
+        // SAFETY: locations are alive, and `notes` is as long as it says; texts are copied during the call.
         unsafe {
             tesseraEmitError(place(report), string_ref(&report.message), notes.as_ptr(), notes.len() as isize)
         }
@@ -86,6 +88,7 @@ pub fn emit(location: Location, error: &Error) {
 
 /// Emits a remark: something worth knowing that is not wrong.
 pub fn remark(location: Location, message: &str) {
+    // SAFETY: the location is alive; the text is copied during the call.
     unsafe { tesseraEmitRemark(location.to_raw(), string_ref(message)) }
 }
 
@@ -113,9 +116,11 @@ fn report(diagnostic: &Diagnostic) -> Report {
 /// What to do about an error of MLIR's own, where there is something to add.
 fn advice(context: MlirContext, error: &str) -> Option<String> {
     unsafe extern "C" fn append(target: *mut c_void, part: MlirStringRef) {
+        // SAFETY: `target` is the `String` that `advice` passes on, which nothing else borrows during the call; `part` is readable.
         unsafe { (*target.cast::<String>()).push_str(&text(part)) }
     }
     let mut advice = String::new();
+    // SAFETY: the context is alive; `append` gets the `String` that it expects, during the call alone.
     unsafe { tesseraAdvise(context, string_ref(error), append, (&raw mut advice).cast()) }
     (!advice.is_empty()).then_some(advice)
 }

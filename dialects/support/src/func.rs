@@ -305,6 +305,7 @@ impl<'c, 'a> Func<'c, 'a> {
     fn port(&self, index: usize, attribute: &str) -> Option<DictionaryAttribute<'c>> {
         let ports = ArrayAttribute::try_from(self.op.attribute(attribute).ok()?).ok()?;
         let port = ports.element(index).ok()?;
+        // SAFETY: the attribute is alive.
         if !unsafe { mlirAttributeIsADictionary(port.to_raw()) } {
             return None;
         }
@@ -384,6 +385,7 @@ pub fn globals<'c>(module: OperationRef<'c, '_>) -> Result<Vec<(String, Type<'c>
         .filter(|&op| op_name(op) == "ml_program.global")
         .map(|op| {
             let attribute = op.attribute("type").map_err(|error| Error::from(error).or_at(op.location()))?;
+            // SAFETY: the attribute `type` of a global is a type attribute, by its definition.
             let ty = unsafe { Type::from_raw(mlirTypeAttrGetValue(attribute.to_raw())) };
             Ok((attrs::read_string(op, "sym_name")?, ty))
         })

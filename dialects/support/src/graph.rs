@@ -197,10 +197,14 @@ impl<O: GraphOp> Graph<O> {
 
 /// The attributes that an op does not have by itself.
 fn notes(op: OperationRef) -> Vec<(String, String)> {
+    // SAFETY: the op is alive.
     let count = unsafe { mlirOperationGetNumDiscardableAttributes(op.to_raw()) };
     let note = |index| {
+        // SAFETY: the op is alive, and `index` is below their number.
         let named = unsafe { mlirOperationGetDiscardableAttribute(op.to_raw(), index) };
+        // SAFETY: the name is of the context, which outlives the op.
         let name = unsafe { melior::ir::Identifier::from_raw(named.name) };
+        // SAFETY: the attribute is of the context, which outlives the op.
         let value = unsafe { Attribute::from_raw(named.attribute) };
         (name.as_string_ref().as_str().unwrap_or_default().to_owned(), value.to_string())
     };

@@ -16,6 +16,7 @@ pub unsafe fn verify(
     raw: MlirOperation,
     verifier: impl FnOnce(OperationRef) -> Result<()>,
 ) -> MlirLogicalResult {
+    // SAFETY: the caller gives an op that is alive during the call.
     let op = unsafe { OperationRef::from_raw(raw) };
     let outcome =
         catch_unwind(AssertUnwindSafe(|| verifier(op))).unwrap_or_else(|panic| Err(panicked(&*panic)));
@@ -46,10 +47,12 @@ pub unsafe fn fold(
     value: *mut MlirValue,
     folder: impl for<'c, 'a> FnOnce(OperationRef<'c, 'a>) -> Result<Fold<'c, 'a>>,
 ) -> i32 {
+    // SAFETY: the caller gives an op that is alive during the call.
     let op = unsafe { OperationRef::from_raw(raw) };
     match catch_unwind(AssertUnwindSafe(|| folder(op))) {
         Ok(Ok(Fold::InPlace)) => 1,
         Ok(Ok(Fold::To(to))) => {
+            // SAFETY: the caller gives a place that can be written.
             unsafe { value.write(to.to_raw()) };
             2
         }

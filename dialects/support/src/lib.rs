@@ -48,6 +48,7 @@ pub fn registry(dialects: &[DialectHandle]) -> DialectRegistry {
         DialectHandle::func(),
         DialectHandle::arith(),
         DialectHandle::tensor(),
+        // SAFETY: the handle is a constant of MLIR.
         unsafe { DialectHandle::from_raw(mlirGetDialectHandle__ml_program__()) },
         DialectHandle::quant(),
     ]
@@ -57,6 +58,7 @@ pub fn registry(dialects: &[DialectHandle]) -> DialectRegistry {
         handle.insert_dialect(&registry);
     }
     // A driver loads a dialect when its input names it; what a pass makes must be loaded before the pass runs.
+    // SAFETY: the registry is alive.
     unsafe { tesseraAddDependentDialects(registry.to_raw()) };
     registry
 }
@@ -78,7 +80,9 @@ pub fn context(dialects: &[DialectHandle]) -> Context {
 pub fn register_upstream_passes() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        // SAFETY: called once; it fills a list of the process.
         unsafe { mlirRegisterTransformsPasses() };
+        // SAFETY: called once; it fills a list of the process.
         unsafe { tesseraRegisterTransformPasses() };
     });
 }
@@ -91,6 +95,7 @@ pub fn parse<'c>(context: &'c Context, source: &str, file_name: &str) -> Result<
     // MLIR's lexer knows the end of its text by the NUL behind it, which a Rust string has not
     let terminated = format!("{source}\0");
     let source = &terminated[..source.len()];
+    // SAFETY: the context is alive; both texts are read during the call, and `source` ends in a NUL as the lexer wants.
     let (module, diagnostics) = diag::collect(context, || unsafe {
         Module::from_option_raw(tesseraParseModule(
             context.to_raw(),
@@ -128,6 +133,7 @@ pub fn print_with_locations(operation: OperationRef) -> String {
 /// melior's `ContextRef::to_ref` points into the `ContextRef` itself, so what it returns dangles as soon as that
 /// temporary is gone. This points to a cell that stays.
 pub fn context_of<'c>(location: Location<'c>) -> &'c Context {
+    // SAFETY: the location is alive, and so is its context.
     context_from_raw(unsafe { mlirLocationGetContext(location.to_raw()) })
 }
 
@@ -148,6 +154,7 @@ pub(crate) fn context_from_raw<'c>(raw: MlirContext) -> &'c Context {
             }
         }
     });
+    // SAFETY: the layouts are equal, as asserted, and the cell stays until the process ends; the context outlives 'c by the caller.
     unsafe { &*std::ptr::from_ref(cell).cast::<Context>() }
 }
 
@@ -159,6 +166,7 @@ pub(crate) unsafe fn text(string: MlirStringRef) -> String {
     if string.length == 0 {
         return String::new();
     }
+    // SAFETY: the caller gives a string that can be read.
     let bytes = unsafe { std::slice::from_raw_parts(string.data.cast::<u8>(), string.length) };
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -46,6 +46,7 @@ pub fn fused<'c>(locations: &[Location<'c>]) -> Option<Location<'c>> {
     // A fused location without metadata; melior asks for one.
     let raw = locations.iter().map(|location| location.to_raw()).collect::<Vec<_>>();
     let none = MlirAttribute { ptr: ptr::null() };
+    // SAFETY: the locations are of the context, which is alive, and `raw` is as long as it says; null is no metadata.
     Some(unsafe {
         Location::from_raw(mlirLocationFusedGet(context.to_raw(), raw.len() as isize, raw.as_ptr(), none))
     })

@@ -156,9 +156,12 @@ pub(crate) unsafe extern "C" fn call(
     let calls = unsafe { &mut *calls.cast::<Calls>() };
     let native = &calls.natives[index as usize];
     let context = crate::context_from_raw(context);
-    // SAFETY: the caller passes `count` pointers; there is one for each kind, since signatures were compared.
-    let pointers =
-        if count == 0 { &[] } else { unsafe { std::slice::from_raw_parts(arguments, count as usize) } };
+    let pointers = if count == 0 {
+        &[]
+    } else {
+        // SAFETY: the caller passes `count` pointers, readable during the call.
+        unsafe { std::slice::from_raw_parts(arguments, count as usize) }
+    };
     let given = pointers.iter().zip(native.takes).map(|(&pointer, kind)| {
         // SAFETY: signatures were compared, so each points to what its kind says, alive during the call.
         unsafe {

@@ -334,6 +334,7 @@ pub fn register(passes: &[&'static dyn Pass]) {
             .collect::<Vec<_>>();
         // A registered pass stays until the process ends, and so does the handle to it.
         let handle: &'static &'static dyn Pass = Box::leak(Box::new(pass));
+        // SAFETY: `specs` is as long as it says and is copied during the call; the handle stays until the process ends.
         unsafe {
             tesseraRegisterPass(
                 string_ref(info.name),
@@ -391,6 +392,7 @@ unsafe extern "C" {
 
 unsafe fn options(pass: &dyn Pass, raw: *const RawOption, count: isize) -> Result<Options> {
     let given = (0..count as usize)
+        // SAFETY: the C++ side passes `count` options, readable during the call.
         .map(|index| unsafe {
             let option = &*raw.add(index);
             (text(option.name), text(option.value))
@@ -405,9 +407,12 @@ unsafe extern "C" fn run(
     raw: *const RawOption,
     count: isize,
 ) -> bool {
+    // SAFETY: the handle that `register` leaked.
     let pass = unsafe { *pass.cast::<&'static dyn Pass>() };
+    // SAFETY: the pass manager runs a pass on an op that is alive.
     let module = unsafe { OperationRef::from_raw(op) };
     let outcome =
+        // SAFETY: the C++ side passes `count` options, readable during the call.
         catch_unwind(AssertUnwindSafe(|| run_counted(pass, module, &unsafe { options(pass, raw, count) }?)));
     match outcome.unwrap_or_else(|panic| Err(panicked(&*panic))) {
         Ok(()) => true,
@@ -425,11 +430,14 @@ unsafe extern "C" fn check(
     sink: Sink,
     target: *mut c_void,
 ) -> bool {
+    // SAFETY: the handle that `register` leaked.
     let pass = unsafe { *pass.cast::<&'static dyn Pass>() };
+    // SAFETY: the C++ side passes `count` options, readable during the call.
     let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { options(pass, raw, count) }));
     match outcome.unwrap_or_else(|panic| Err(panicked(&*panic))) {
         Ok(_) => true,
         Err(error) => {
+            // SAFETY: `sink` copies the text into the target that it came with.
             unsafe { sink(target, string_ref(&error.to_string())) };
             false
         }

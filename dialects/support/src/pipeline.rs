@@ -52,6 +52,7 @@ pub fn run_observed(
     let context = context_of(module.as_operation().location());
     let manager = PassManager::new(context);
     let mut message = String::new();
+    // SAFETY: the manager is alive; `append` gets the `String` that it expects, during the call alone.
     let parsed = unsafe {
         mlirParsePassPipeline(
             manager.as_operation_pass_manager().to_raw(),
@@ -68,9 +69,11 @@ pub fn run_observed(
     }
     manager.enable_verifier(settings.verify);
     if settings.timing {
+        // SAFETY: the manager is alive.
         unsafe { mlirPassManagerEnableTiming(manager.to_raw()) }
     }
     let mut observer = Observer { observe: &mut observe, error: None };
+    // SAFETY: the observer lives in this function, which runs the manager to its end.
     unsafe { tesseraObservePasses(manager.to_raw(), (&raw mut observer).cast(), observed) }
     let (outcome, diagnostics) = diag::collect(context, || manager.run(module));
     outcome.map_err(|_| diagnostics.into_error(format!("the pipeline '{pipeline}' failed")))?;
@@ -95,6 +98,7 @@ pub fn unknown_passes(pipeline: &str) -> Vec<String> {
     }
     names.push(rest);
     let names = names.into_iter().map(str::trim).filter(|name| !name.is_empty());
+    // SAFETY: the name is read during the call.
     names.filter(|name| !unsafe { tesseraIsPass(string_ref(name)) }).map(str::to_owned).collect()
 }
 
@@ -106,16 +110,20 @@ struct Observer<'a> {
 }
 
 unsafe extern "C" fn observed(target: *mut c_void, pass: MlirStringRef, module: MlirOperation) {
+    // SAFETY: `target` is the observer that `run_observed` passed on, which nothing else borrows while passes run.
     let observer = unsafe { &mut *target.cast::<Observer>() };
     if observer.error.is_some() {
         return;
     }
+    // SAFETY: the op is alive, since a pass has just run on it.
     let module = unsafe { OperationRef::from_raw(module) };
+    // SAFETY: the name is readable during the call.
     let outcome = catch_unwind(AssertUnwindSafe(|| (observer.observe)(&unsafe { text(pass) }, module)));
     observer.error = outcome.unwrap_or_else(|panic| Err(panicked(&*panic))).err();
 }
 
 unsafe extern "C" fn append(part: MlirStringRef, target: *mut c_void) {
+    // SAFETY: `target` is the `String` that `run_observed` passes on, which nothing else borrows during the call; `part` is readable.
     unsafe { (*target.cast::<String>()).push_str(&text(part)) }
 }
 

@@ -25,6 +25,7 @@ use std::{
 
 /// Makes every user of `old` use `new`. Their types must be equal.
 pub fn replace_all_uses(old: Value, new: Value) {
+    // SAFETY: both values are alive.
     unsafe { mlirValueReplaceAllUsesOfWith(old.to_raw(), new.to_raw()) }
 }
 
@@ -34,6 +35,7 @@ pub fn replace_all_uses(old: Value, new: Value) {
 /// When a result is in use: a mistake of the caller that would otherwise corrupt the IR.
 pub fn erase(op: OperationRef) {
     assert!(is_unused(op), "erased an op whose result is in use: {op}");
+    // SAFETY: the op is alive, has no uses as just asserted, and is given up by the caller.
     unsafe {
         mlirOperationRemoveFromParent(op.to_raw());
         mlirOperationDestroy(op.to_raw());
@@ -51,6 +53,7 @@ pub fn replace(op: OperationRef, values: &[Value]) {
 /// The users of a value, with the number of the operand.
 pub fn users<'c, 'a>(value: Value<'c, 'a>) -> Vec<(OperationRef<'c, 'a>, usize)> {
     let mut users = vec![];
+    // SAFETY: the value is alive; uses and their owners live as long as the IR.
     unsafe {
         let mut next = mlirValueGetFirstUse(value.to_raw());
         while !next.ptr.is_null() {
@@ -62,27 +65,36 @@ pub fn users<'c, 'a>(value: Value<'c, 'a>) -> Vec<(OperationRef<'c, 'a>, usize)>
     users
 }
 
+/// The first use of a value; null where there is none.
+fn first_use(value: Value) -> MlirOpOperand {
+    // SAFETY: the value is alive.
+    unsafe { mlirValueGetFirstUse(value.to_raw()) }
+}
+
 /// Whether a value has exactly one use.
 pub fn has_one_use(value: Value) -> bool {
     // without walking the uses: an input may have as many as the model has layers
-    let first = unsafe { mlirValueGetFirstUse(value.to_raw()) };
+    let first = first_use(value);
+    // SAFETY: the use is not null, as just asked, and alive.
     !first.ptr.is_null() && unsafe { mlirOpOperandGetNextUse(first) }.ptr.is_null()
 }
 
 /// Whether no result of an op is in use.
 pub fn is_unused(op: OperationRef) -> bool {
-    op.results().all(|result| unsafe { mlirValueGetFirstUse(result.to_raw()) }.ptr.is_null())
+    op.results().all(|result| first_use(result.into()).ptr.is_null())
 }
 
 /// The op that defines a value; `None` for block arguments.
 pub fn defining_op<'c, 'a>(value: Value<'c, 'a>) -> Option<OperationRef<'c, 'a>> {
     let result = OperationResult::try_from(value).ok()?;
+    // SAFETY: a result has an op, which lives as long as the IR.
     Some(unsafe { OperationRef::from_raw(mlirOpResultGetOwner(result.to_raw())) })
 }
 
 /// Replaces all operands of an op.
 pub fn set_operands(op: OperationRef, operands: &[Value]) {
     let raw = operands.iter().map(|value| value.to_raw()).collect::<Vec<_>>();
+    // SAFETY: op and operands are alive, and `raw` is as long as it says.
     unsafe { mlirOperationSetOperands(op.to_raw(), raw.len() as isize, raw.as_ptr()) }
 }
 
@@ -100,6 +112,7 @@ impl<'c, 'a> Rewriter<'c, 'a> {
 
     /// Inserts an op before the matched one.
     pub fn insert(&self, op: Operation<'c>) -> OperationRef<'c, 'a> {
+        // SAFETY: the rewriter and the op it visits are alive during the pattern; the new op is handed over.
         unsafe {
             mlirRewriterBaseSetInsertionPointBefore(self.base, self.root.to_raw());
             OperationRef::from_raw(mlirRewriterBaseInsert(self.base, op.into_raw()))
@@ -117,6 +130,7 @@ impl<'c, 'a> Rewriter<'c, 'a> {
     /// Replaces an op by values of the same types and erases it.
     pub fn replace(&self, op: OperationRef, values: &[Value]) {
         let raw = values.iter().map(|value| value.to_raw()).collect::<Vec<_>>();
+        // SAFETY: the rewriter and the op are alive during the pattern, and `raw` is as long as it says.
         unsafe {
             mlirRewriterBaseReplaceOpWithValues(self.base, op.to_raw(), raw.len() as isize, raw.as_ptr())
         }
@@ -124,13 +138,16 @@ impl<'c, 'a> Rewriter<'c, 'a> {
 
     /// Erases an op without uses.
     pub fn erase(&self, op: OperationRef) {
+        // SAFETY: the rewriter and the op are alive during the pattern.
         unsafe { mlirRewriterBaseEraseOp(self.base, op.to_raw()) }
     }
 
     /// Changes an op in place: attributes or operands.
     pub fn modify(&self, op: OperationRef<'c, 'a>, change: impl FnOnce(OperationRef<'c, 'a>)) {
+        // SAFETY: the rewriter and the op are alive during the pattern.
         unsafe { mlirRewriterBaseStartOpModification(self.base, op.to_raw()) }
         change(op);
+        // SAFETY: the rewriter and the op are alive during the pattern.
         unsafe { mlirRewriterBaseFinalizeOpModification(self.base, op.to_raw()) }
     }
 }
@@ -173,6 +190,7 @@ impl<'c, 'p> Patterns<'c, 'p> {
         let names = self.names.iter().map(|name| string_ref(name)).collect::<Vec<_>>();
         let (most, endless) = (most(root), endless("the rewrite patterns", root));
         let mut run = Run { rewrites: &self.rewrites, error: None };
+        // SAFETY: the root is alive, `names` is as long as it says and outlives the call, and `run` is what `rewrite_one` expects.
         let (ended, diagnostics) = diag::collect(self.context, || unsafe {
             let run = (&raw mut run).cast();
             tesseraApplyPatterns(
@@ -206,11 +224,14 @@ unsafe extern "C" fn rewrite_one(
     op: MlirOperation,
     rewriter: MlirPatternRewriter,
 ) -> bool {
+    // SAFETY: the caller passes on the `Run` that it was given, and nothing else borrows it meanwhile.
     let run = unsafe { &mut *run.cast::<Run>() };
     if run.error.is_some() {
         return false;
     }
+    // SAFETY: the driver visits an op that is alive.
     let root = unsafe { OperationRef::from_raw(op) };
+    // SAFETY: the driver's rewriter lives as long as the visit.
     let rewriter = Rewriter { base: unsafe { mlirPatternRewriterAsBase(rewriter) }, root };
     let location = root.location();
     let outcome = catch_unwind(AssertUnwindSafe(|| run.rewrites[index as usize](root, &rewriter)));
@@ -226,7 +247,9 @@ fn listener() -> Option<Applied> {
 }
 
 unsafe extern "C" fn log_application(pattern: MlirStringRef, op: MlirStringRef, location: MlirLocation) {
+    // SAFETY: the location is of a context that is alive.
     let location = unsafe { Location::from_raw(location) };
+    // SAFETY: both strings are readable during the call.
     let (pattern, op) = unsafe { (text(pattern), text(op)) };
     // MLIR keeps no names of PDL patterns
     let pattern = if pattern.is_empty() { "of a file".to_owned() } else { pattern };
@@ -266,6 +289,7 @@ pub fn apply_pdl(root: OperationRef, source: &str, file_name: &str, natives: &[N
     let patterns = std::mem::ManuallyDrop::new(patterns);
     let (applied, diagnostics) = diag::collect(context, || {
         let declared = calls.declared();
+        // SAFETY: the root is alive, the patterns are handed over, `declared` is as long as it says, and `calls` is what `natives::call` expects.
         unsafe {
             tesseraApplyPdl(
                 root.to_raw(),

@@ -104,6 +104,7 @@ impl Quant {
         let expressed = Type::float32(context);
         let zeros = vec![0i64; self.scales.len()];
         let mut scales = self.scales.clone();
+        // SAFETY: the types are of the context, which is alive; scales and zero points are as many as it says.
         unsafe {
             let flags = mlirQuantizedTypeGetSignedFlag();
             Type::from_raw(match self.axis {
@@ -133,6 +134,7 @@ impl Quant {
 
     fn read(ty: Type) -> Option<Result<Self>> {
         let raw = ty.to_raw();
+        // SAFETY: the type is alive; what follows is asked of a quantized type of the kind that the first lines found.
         unsafe {
             let per_axis = mlirTypeIsAUniformQuantizedPerAxisType(raw);
             if !per_axis && !mlirTypeIsAUniformQuantizedType(raw) {
@@ -191,6 +193,7 @@ impl Elem {
         if let Some(quant) = Quant::read(ty) {
             return quant.map(Self::Quant);
         }
+        // SAFETY: the type is alive.
         if unsafe { mlirTypeIsAF32(ty.to_raw()) } {
             return Ok(Self::F32);
         }
@@ -279,9 +282,11 @@ pub fn read(ty: Type) -> Result<TensorType> {
         .map_err(|_| Error::new(format!("expected a ranked tensor, found {ty}")))?;
     let mut shape = Vec::with_capacity(ranked.rank());
     for axis in 0..ranked.rank() {
+        // SAFETY: the type is a ranked tensor, and `axis` is below its rank.
         if unsafe { mlirShapedTypeIsDynamicDim(ty.to_raw(), axis as isize) } {
             return Err(Error::new(format!("expected static extents, found {ty}")));
         }
+        // SAFETY: the type is a ranked tensor, and `axis` is below its rank.
         shape.push(unsafe { mlirShapedTypeGetDimSize(ty.to_raw(), axis as isize) } as usize);
     }
     Ok(TensorType { shape, elem: Elem::read(ranked.element())? })

@@ -19,6 +19,7 @@ unsafe extern "C" {
 
 /// The dialect, for a registry.
 pub fn handle() -> DialectHandle {
+    // SAFETY: the handle is a constant of the C++ side.
     unsafe { DialectHandle::from_raw(mlirGetDialectHandle__power__()) }
 }
 
@@ -50,5 +51,6 @@ impl<'c, 'a> Pow<'c, 'a> {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn example_power_verify(op: MlirOperation) -> MlirLogicalResult {
+    // SAFETY: the generated verifier calls this with an op that is alive.
     unsafe { hooks::verify(op, |op| Pow::view(op).map(|_| ())) }
 }

@@ -15,6 +15,7 @@ pub fn run_with(registry: &DialectRegistry, arguments: impl IntoIterator<Item = 
         .filter_map(|argument| CString::new(argument.into_encoded_bytes()).ok())
         .collect::<Vec<_>>();
     let mut argv = arguments.iter().map(|argument| argument.as_ptr().cast_mut()).collect::<Vec<_>>();
+    // SAFETY: `argv` has `argc` C strings, which `arguments` keeps alive with the registry until the server ends.
     unsafe { zkLspServerMain(argv.len() as c_int, argv.as_mut_ptr(), registry.to_raw()) }
 }
 

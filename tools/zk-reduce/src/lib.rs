@@ -19,6 +19,7 @@ pub fn run_with(context: &Context, arguments: impl IntoIterator<Item = OsString>
         .filter_map(|argument| CString::new(argument.into_encoded_bytes()).ok())
         .collect::<Vec<_>>();
     let mut argv = arguments.iter().map(|argument| argument.as_ptr().cast_mut()).collect::<Vec<_>>();
+    // SAFETY: `argv` has `argc` C strings, which `arguments` keeps alive with the context until the driver ends.
     unsafe { zkReduceMain(argv.len() as c_int, argv.as_mut_ptr(), context.to_raw()) }
 }
 
