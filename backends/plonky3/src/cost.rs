@@ -12,8 +12,8 @@ use tessera_api::{Capabilities, Cost, Prices, Shape, TableShape, TermShape};
 /// Committed selectors of a table with a fold, as most have.
 const SELECTORS: u64 = 2;
 
-/// What is charged on one core with AVX-512: fitted to single-threaded runs of LeNet, MobileNet, ResNet-18 and VGG-16, and of
-/// batches.
+/// What is charged on one core with AVX-512. Set by hand from phases of single-threaded runs of LeNet, MobileNet, ResNet-18 and
+/// VGG-16 (docs/benchmarks.md); not fitted yet.
 pub const PRICES: Prices = Prices {
     proof: 6.5e6,
     height: 5e4,
