@@ -117,7 +117,7 @@ fn change(kind: FileKind, file: &[u8], all: &[Vec<u8>], r: &mut Random) -> Vec<u
                 (FileKind::Model, _) => in_section::<Program>(&mut c, "program", r),
                 (FileKind::Proof, 0) => in_section::<Publics>(&mut c, "publics", r),
                 (FileKind::Proof, _) => in_section::<
-                    tessera_plonky3::keys::Proof<tessera_plonky3::p3::Quadratic>,
+                    tessera_plonky3::keys::Proof<tessera_plonky3::arithmetic::Quadratic>,
                 >(&mut c, "proof", r),
                 (FileKind::ProvingKey | FileKind::VerifyingKey, _) => {
                     in_section::<tessera_plonky3::VerifyingKey>(&mut c, "key", r);

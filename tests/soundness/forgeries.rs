@@ -5,7 +5,7 @@ use tessera_api::{Backend, Blob, Publics, Trace};
 use tessera_plonky3::adversary::forger::{Forger, Kind};
 use tessera_plonky3::adversary::{Honest, Tamper};
 use tessera_plonky3::air::Group;
-use tessera_plonky3::p3::Quadratic;
+use tessera_plonky3::arithmetic::Quadratic;
 use tessera_plonky3::{Plonky3, prove_with};
 
 /// The proof that a forger makes of the honest trace.

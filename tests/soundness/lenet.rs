@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use tessera::model::Model;
 use tessera_api::{Backend, Container, FileKind, Publics, Trace};
 use tessera_plonky3::adversary::Honest;
-use tessera_plonky3::p3::Quadratic;
+use tessera_plonky3::arithmetic::Quadratic;
 use tessera_plonky3::{Plonky3, ProvingKey, VerifyingKey, prove_with};
 
 /// A proof with challenges of the degree that default keys have.

@@ -4,9 +4,9 @@
 #[cfg(any(test, feature = "adversary"))]
 pub mod forger;
 use crate::air::Air;
-pub use crate::columns::Columns;
+use crate::arithmetic::{Columns, Extension, Mat};
 use crate::keys::{Proof, ProvingKey, Round, VerifyingKey};
-use crate::p3::{Commitment, Committed, Extension, Mat};
+use crate::p3::{Commitment, Committed};
 use crate::transcript::Skew;
 use tessera_api::Publics;
 

@@ -8,29 +8,16 @@
 use crate::adversary::Tamper;
 use crate::air::compile::Compiled;
 use crate::air::{Air, Factor, Node};
-use crate::eval::{Arithmetic, Packed, Ready, ReadyPart, Single, Weights, lanes, pair, prepare, product};
-use crate::p3::{Extension, F, Mat, PF, PackedValue, PrimeCharacteristicRing, Stored, signed};
-use crate::rows::Strips;
+use crate::arithmetic::lanes::{Arithmetic, Packed, Single, Weights};
+use crate::arithmetic::rows::Strips;
+use crate::arithmetic::{Columns, Extension, F, Mat, PF, PackedValue, PrimeCharacteristicRing, signed};
+use crate::eval::{Ready, ReadyPart, lanes, pair, prepare, product};
+use crate::p3::Stored;
 use p3_maybe_rayon::prelude::*;
 use tessera_api::{Program, ProveError};
 
 /// Rows handed to one task.
 const BLOCK: usize = 256;
-
-/// Extension columns of a group, row-major.
-#[derive(Clone, Debug)]
-pub struct Columns<E> {
-    /// Cells.
-    pub values: Vec<E>,
-    /// Columns.
-    pub width: usize,
-}
-
-impl<E: Extension> Columns<E> {
-    fn new(height: usize, width: usize) -> Columns<E> {
-        Columns { values: E::zero_vec(height * width), width }
-    }
-}
 
 /// The witness on physical rows, one matrix per group. `program` is the Program as the trace's maker knows it.
 pub fn witness(
@@ -250,11 +237,8 @@ pub fn round2<E: Extension>(
     tamper: &mut dyn Tamper<E>,
 ) -> Vec<Columns<E>> {
     let ready: Vec<Vec<Ready<E>>> = air.groups.iter().map(|g| prepare(g, monos)).collect();
-    let marks: Vec<[Weights<E>; 2]> = compiled
-        .copies
-        .iter()
-        .map(|c| [Weights::of(&c.from_end, monos), Weights::of(&c.to_end, monos)])
-        .collect();
+    let marks: Vec<[Weights<E>; 2]> =
+        compiled.copies.iter().map(|c| [c.from_end.weights(monos), c.to_end.weights(monos)]).collect();
     let mut all: Vec<(Columns<E>, Columns<E>)> = vec![];
     let mut mark_slot = vec![[0usize; 2]; marks.len()];
     for (g, group) in air.groups.iter().enumerate() {

@@ -6,7 +6,7 @@
 //! Invariant: where no table with a fold is widened and no selector is committed, the counts are those of the compiled relation.
 use crate::air::compile::FEWEST_SUMMED;
 use crate::air::reshape::Limits;
-use crate::p3::DEGREES;
+use crate::arithmetic::DEGREES;
 use tessera_api::{Capabilities, Cost, Prices, Shape, TableShape, TermShape};
 
 /// Committed selectors of a table with a fold, as most have.
@@ -32,7 +32,7 @@ pub const PRICES: Prices = Prices {
 
 /// What can be expressed.
 pub const CAPABILITIES: Capabilities = Capabilities {
-    modulus: crate::p3::MODULUS,
+    modulus: crate::arithmetic::MODULUS,
     max_degree: 3,
     min_log_height: 4,
     max_log_height: 26,

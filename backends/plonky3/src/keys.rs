@@ -6,9 +6,10 @@ use crate::air::compile::{Compiled, compile};
 use crate::air::fixed::sparse;
 use crate::air::reshape::Limits;
 use crate::air::{Air, Group};
+use crate::arithmetic::{DEGREES, Extension, F, Mat};
 use crate::p3::{
-    Commitment, Committed, DEGREES, Extension, F, FriProof, LOG_BLOWUP, Mat, Opened, Stored, SummedTree,
-    commit_extended, commit_summed, extend, stored,
+    Commitment, Committed, FriProof, LOG_BLOWUP, Opened, Stored, SummedTree, commit_extended, commit_summed,
+    extend, stored,
 };
 use crate::security::{Report, SecurityParams, SecurityTarget, choose, report};
 use crate::unsupported;

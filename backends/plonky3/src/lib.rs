@@ -1,8 +1,8 @@
 //! The Plonky3 backend: proves that a trace satisfies a Program, with a multi-round AIR over Goldilocks and FRI.
 //!
-//! The way through the crate: [`air`] compiles a Program to columns and constraints; `columns` computes them; `eval`
+//! The way through the crate: [`arithmetic`] has the fields and reads rows; [`air`] compiles a Program to columns and constraints; `columns` computes them; `eval`
 //! evaluates constraints for both sides; `quotient`, `prove`, `verify` are the protocol; [`transcript`] lists what is
-//! absorbed; [`security`] says what a proof is worth; [`p3`] names the field, the hash and the commitment scheme.
+//! absorbed; [`security`] says what a proof is worth; [`p3`] names the hash and the commitment scheme.
 //!
 //! Invariants: nothing here knows MLIR; the verifier trusts its key and nothing else; reading a key or a proof never panics.
 #[cfg(test)]
@@ -14,6 +14,7 @@ pub mod adversary;
 #[cfg(not(any(test, feature = "adversary")))]
 mod adversary;
 pub mod air;
+pub mod arithmetic;
 mod clock;
 mod columns;
 mod cost;
@@ -23,14 +24,13 @@ pub mod keys;
 pub mod p3;
 mod prove;
 mod quotient;
-mod rows;
 pub mod security;
 pub mod transcript;
 mod verify;
 
+use arithmetic::{Cubic, Extension, Quadratic};
 pub use clock::cpu_seconds;
 pub use keys::{ProvingKey, VerifyingKey};
-use p3::{Cubic, Extension, Quadratic};
 pub use security::{Regime, Report, SecurityParams, SecurityTarget};
 use tessera_api::{
     Backend, Capabilities, Cost, Prices, Program, ProveError, Publics, SetupError, Shape, Target, Timings,

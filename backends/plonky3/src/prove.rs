@@ -4,13 +4,13 @@
 //! not depend on the number of threads.
 use crate::adversary::{Claims, Drawn, Tamper};
 use crate::air::symbol;
+use crate::arithmetic::{Columns, Extension, Mat, flatten};
 use crate::clock::Clock;
 use crate::columns;
 use crate::eval::prepare;
 use crate::keys::{Proof, ProvingKey, Round};
 use crate::p3::{
-    Committed, Extension, Mat, Scheme, commit_extended, commit_quotients, extend, flatten, matrices,
-    next_point, with_sums,
+    Committed, Scheme, commit_extended, commit_quotients, extend, matrices, next_point, with_sums,
 };
 use crate::quotient;
 use crate::transcript::{Find, Transcript};
@@ -63,7 +63,7 @@ pub fn prove<E: Extension>(
     tamper.round2(&mut second);
     clock.lap("round-2 columns");
 
-    let flat = |all: &[columns::Columns<E>]| -> Vec<Mat> {
+    let flat = |all: &[Columns<E>]| -> Vec<Mat> {
         all.iter().filter(|c| c.width > 0).map(|c| flatten(c.values.clone(), c.width)).collect()
     };
     let (c2, d2) = commit(Round::Second, flat(&second), tamper);

@@ -2,11 +2,11 @@
 //!
 //! Invariant: constraints have degree at most 3 in columns of degree below n, so the quotient has degree below 2n and its two
 //! halves have degree below n.
-use crate::eval::{Arithmetic, Combiner, Packed, Ready, Row, Single, combine};
-use crate::p3::{
-    Extension, F, Field, LOG_BLOWUP, Mat, PF, PackedValue, PrimeCharacteristicRing, coordinates,
-};
-use crate::rows::{Strips, extension_cells, next_position};
+use crate::arithmetic::lanes::{Arithmetic, Packed, Single};
+use crate::arithmetic::rows::{Strips, extension_cells};
+use crate::arithmetic::{Extension, F, Field, Mat, PF, PackedValue, PrimeCharacteristicRing, coordinates};
+use crate::eval::{Combiner, Ready, Row, combine};
+use crate::p3::LOG_BLOWUP;
 use p3_maybe_rayon::prelude::*;
 use p3_util::reverse_bits_len;
 
@@ -88,4 +88,33 @@ pub fn halves<E: Extension>(values: &[E], log_height: u8) -> [Mat; 2] {
         }
         Mat::new(v, E::DEGREE)
     })
+}
+
+/// Where the next row of the row at `position` of the low-degree extension stands, whose rows are in bit-reversed order: natural index
+/// rev(position) + blowup.
+#[inline]
+pub fn next_position(position: usize, log_height: u8) -> usize {
+    let bits = log_height as usize + LOG_BLOWUP;
+    let natural = reverse_bits_len(position, bits);
+    reverse_bits_len((natural + (1 << LOG_BLOWUP)) & ((1 << bits) - 1), bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::p3::extend;
+
+    #[test]
+    fn the_next_position_holds_the_shifted_column() {
+        for log_height in 0..6u8 {
+            let n = 1usize << log_height;
+            let values: Vec<F> = (0..n).map(|i| F::from_u64((i * i + 3) as u64)).collect();
+            let mut shifted = values.clone();
+            shifted.rotate_left(1);
+            let (a, b) = (extend(Mat::new(values, 1)), extend(Mat::new(shifted, 1)));
+            for p in 0..2 * n {
+                assert_eq!(a.values[next_position(p, log_height)], b.values[p]);
+            }
+        }
+    }
 }

@@ -14,7 +14,8 @@
 //! Invariant: a key whose report does not reach its own target is refused by the verifier.
 use crate::air::measure::Measure;
 use crate::air::{Air, Group};
-use crate::p3::{COLLISION_BITS, FriConfig, LOG_BLOWUP, extension_bits};
+use crate::arithmetic::extension_bits;
+use crate::p3::{COLLISION_BITS, FriConfig, LOG_BLOWUP};
 use p3_security::air::composition_error;
 use p3_security::fri::{
     FriRegime, commit_phase_error_ldr_m, commit_phase_error_udr, conjectured_commit_phase_error,
@@ -291,7 +292,7 @@ pub fn check(p: &SecurityParams, air: &Air) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::p3::Extension;
+    use crate::arithmetic::Extension;
     use crate::testing::{Case, folds, join, lookups, suite};
     use tessera_api::Operand;
 

@@ -23,7 +23,8 @@
 //! * 9: p3's `TwoAdicFriPcs::verify` absorbs the claimed evaluations first; a test of ours changes one and sees it rejected.
 //! * Lengths between draws are fixed by the key (2), so the encoding is injective.
 use crate::air::{Air, EXTRA_VARIABLES};
-use crate::p3::{Commitment, Extension, F, PrimeCharacteristicRing, Sponge, signed};
+use crate::arithmetic::{Extension, F, PrimeCharacteristicRing, signed};
+use crate::p3::{Commitment, Sponge};
 use crate::security::SecurityParams;
 use p3_challenger::{CanObserve, GrindingChallenger};
 use tessera_api::{Digest, Publics};

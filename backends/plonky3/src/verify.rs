@@ -5,12 +5,14 @@
 //! terminals; the folds of public values; sparse selectors. Lengths are compared before anything indexes by them.
 use crate::air::symbol;
 use crate::air::{Air, Equation, Group, Operand};
-use crate::eval::{Combiner, Point, Row, combine, prepare};
+use crate::arithmetic::lanes::Point;
+use crate::arithmetic::{
+    Extension, F, Field, PrimeCharacteristicRing, TwoAdicField, combine as extension, coordinates, signed,
+};
+use crate::eval::{Combiner, Row, combine, prepare};
 use crate::keys::{Proof, Round, VerifyingKey};
 use crate::p3::{
-    Claimed, Claims, Commitment, Extension, F, Field, PrimeCharacteristicRing, Scheme, TwoAdicField,
-    check_fri_shape, combine as extension, coordinates, domain, next_point, recompose_quotient, signed,
-    vanishing,
+    Claimed, Claims, Commitment, Scheme, check_fri_shape, domain, next_point, recompose_quotient, vanishing,
 };
 use crate::security;
 use crate::transcript::{Check, Transcript, witnesses};
@@ -315,7 +317,8 @@ fn nest<E: Extension>(loops: &[Step<E>], flag: i64, values: &[i64]) -> E {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::p3::{Quadratic as E, Sponge};
+    use crate::arithmetic::Quadratic as E;
+    use crate::p3::Sponge;
     use proptest::prelude::*;
 
     proptest! {

@@ -8,7 +8,7 @@
 //! A combination equals its indicator on every physical row, padding included: columns are compared on all classes of rows
 //! that occur, of which padding is one.
 use super::rows::ANY;
-use crate::p3::{F, Field, PrimeCharacteristicRing};
+use crate::arithmetic::{F, Field, PrimeCharacteristicRing};
 use std::collections::HashMap;
 
 /// Indicators with at most this many ones are evaluated, not committed.

@@ -9,7 +9,7 @@ use super::reshape::{Limits, Reshaped, reshape};
 use super::rows::{Walk, intern, minus, plus};
 use super::symbol::{Exponents, Monomials, balanced};
 use super::{Air, Copy, Dot, EXTRA_VARIABLES, Equation, EquationTerm, Factor, Group, Node, Operand};
-use crate::p3::signed;
+use crate::arithmetic::signed;
 use std::collections::{BTreeMap, HashMap};
 use tessera_api::validate::ProgramError;
 use tessera_api::{Expr, Program, SetupError, Table, Term};

@@ -2,7 +2,7 @@
 use super::Group;
 use super::compile::Compiled;
 use super::nodes::FixedKind;
-use crate::p3::{F, Mat, PrimeCharacteristicRing, signed};
+use crate::arithmetic::{F, Mat, PrimeCharacteristicRing, signed};
 use p3_maybe_rayon::prelude::*;
 use tessera_api::matrix::Reader;
 use tessera_api::{FixedColumn, Program, SetupError, Values};

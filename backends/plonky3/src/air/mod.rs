@@ -23,7 +23,8 @@ pub mod symbol;
 pub mod validate;
 
 use self::symbol::{Exponents, Poly};
-use crate::p3::Extension;
+use crate::arithmetic::Extension;
+use crate::arithmetic::lanes::Weights;
 use serde::{Deserialize, Serialize};
 use tessera_api::{Public, Seq};
 
@@ -125,6 +126,18 @@ pub struct Dot {
     pub constant: Poly,
     /// (column, weight), columns strictly increasing.
     pub cells: Vec<(u32, Poly)>,
+}
+
+impl Dot {
+    /// Its weights, given the monomials' values.
+    pub fn weights<E: Extension>(&self, monos: &[E]) -> Weights<E> {
+        let columns = self.cells.iter().map(|c| c.0).collect();
+        Weights::new(
+            self.constant.value(monos),
+            columns,
+            self.cells.iter().map(|c| c.1.value(monos)).collect(),
+        )
+    }
 }
 
 /// A product of base cells.

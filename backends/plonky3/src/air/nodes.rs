@@ -3,7 +3,7 @@ use super::basis::{Combination, Selector};
 use super::rows::{Block, Ratio, Walk};
 use super::symbol::{Monomials, Poly, balanced};
 use super::{Dot, Fraction, Node, Part, Product};
-use crate::p3::{F, PrimeCharacteristicRing, signed};
+use crate::arithmetic::{F, PrimeCharacteristicRing, signed};
 use std::collections::BTreeMap;
 use tessera_api::{Cell, Constraint, Expr, Table};
 

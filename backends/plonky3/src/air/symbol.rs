@@ -2,7 +2,7 @@
 //!
 //! Invariants: coefficients are balanced residues, |c| ≤ (p−1)/2; a monomial stands once in a table; exponents may be
 //! negative (ratios of challenges), so a value exists where no challenge is zero.
-use crate::p3::{Extension, F, PrimeCharacteristicRing, PrimeField64, signed};
+use crate::arithmetic::{Extension, F, PrimeCharacteristicRing, PrimeField64, signed};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 

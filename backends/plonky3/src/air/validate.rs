@@ -4,7 +4,7 @@
 //! allocate beyond the bytes that were read.
 use super::symbol::is_balanced;
 use super::{Air, Dot, EXTRA_VARIABLES, Factor, Group, Node, Operand, Poly};
-use crate::p3::{DEGREES, F, PrimeField64};
+use crate::arithmetic::{DEGREES, F, PrimeField64};
 
 const MAX_LOG_HEIGHT: u8 = 26;
 const MAX_WIDTH: usize = 1 << 16;

@@ -7,7 +7,8 @@
 //! # Correctness
 //! Padding and chaining are injective for messages of one length, and the verifying key fixes the length of every row of every
 //! tree; a collision is a collision of BLAKE3. Leaves and inner nodes cannot be confused: depths are fixed too.
-use super::{Blake3, F, PrimeField64};
+use super::Blake3;
+use crate::arithmetic::{F, PrimeField64};
 use p3_symmetric::CryptographicHasher;
 
 /// Elements of a block, of a chunk, of a digest.
@@ -91,7 +92,7 @@ impl CryptographicHasher<F, [u8; 32]> for RowHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::p3::PrimeCharacteristicRing;
+    use crate::arithmetic::PrimeCharacteristicRing;
 
     #[test]
     fn many_rows_hash_as_one_by_one() {

@@ -7,13 +7,13 @@
 //! # Correctness
 //! None rests here: a wrong value makes a proof that the verifier refuses. The order in which columns take powers of α is
 //! p3's: matrices in order of commitment, for each height a running count of (column, point) pairs.
-use super::dot::{Constant, MOST, Sum};
-use super::{
-    ColumnMmcs, Committed, Extension, F, Field, FriProof, LOG_BLOWUP, Mat, Opened, PE, PF,
-    PackedFieldExtension, PackedValue, PrimeCharacteristicRing, Sponge, invert_all,
+use super::{ColumnMmcs, Committed, FriProof, LOG_BLOWUP, Opened, Sponge};
+use crate::arithmetic::dot::{Constant, MOST, Sum};
+use crate::arithmetic::lanes::{Arithmetic, Packed, Single, Weights};
+use crate::arithmetic::rows::Strips;
+use crate::arithmetic::{
+    Extension, F, Field, Mat, PE, PF, PackedFieldExtension, PackedValue, PrimeCharacteristicRing, invert_all,
 };
-use crate::eval::{Arithmetic, Packed, Single, Weights};
-use crate::rows::Strips;
 use p3_commit::{Mmcs, OpeningRequest};
 use p3_field::coset::TwoAdicMultiplicativeCoset;
 use p3_fri::prover::prove_fri;
@@ -152,8 +152,8 @@ impl<E: Extension> FriFoldingStrategy<F, E> for Folding<'_, E> {
 
 /// An ordered form of a point.
 fn key<E: Extension>(z: E) -> Vec<u64> {
-    use super::PrimeField64;
-    super::coordinates(&z).iter().map(|c| c.as_canonical_u64()).collect()
+    use crate::arithmetic::PrimeField64;
+    crate::arithmetic::coordinates(&z).iter().map(|c| c.as_canonical_u64()).collect()
 }
 
 /// The coset of the tallest extension in bit-reversed order; prefixes are the smaller ones.
@@ -333,8 +333,9 @@ impl<'a, E: Extension> Reduction<'a, E> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FriConfig, Quadratic, Scheme, commit_extended, extend, next_point};
+    use super::super::{FriConfig, Scheme, commit_extended, extend, next_point};
     use super::*;
+    use crate::arithmetic::Quadratic;
     use p3_commit::Pcs;
 
     /// A proof is a function of the transcript, so both ways give the same bytes.
@@ -346,7 +347,7 @@ mod tests {
         let mut random = Sponge::new(b"cells");
         let mut mat = |log: u8, width: usize| {
             Mat::new(
-                (0..width << log).map(|_| super::super::coordinates(&random.draw::<E>())[0]).collect(),
+                (0..width << log).map(|_| crate::arithmetic::coordinates(&random.draw::<E>())[0]).collect(),
                 width,
             )
         };

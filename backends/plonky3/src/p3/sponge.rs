@@ -2,7 +2,8 @@
 //!
 //! Invariants: what is absorbed between two draws has a length that the verifying key fixes; `grind` returns the smallest
 //! witness; a difficulty of zero leaves the state untouched and pins the witness to zero.
-use super::{Blake3, Commitment, Extension, F, PrimeCharacteristicRing, PrimeField64};
+use super::{Blake3, Commitment};
+use crate::arithmetic::{Extension, F, PrimeCharacteristicRing, PrimeField64};
 use p3_challenger::{
     CanObserve, CanSample, CanSampleBits, FieldChallenger, GrindingChallenger, HashChallenger,
 };

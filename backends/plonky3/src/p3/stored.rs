@@ -2,7 +2,7 @@
 //!
 //! A key that is mapped into memory is used where it lies: nothing is decoded, and rows that no query opens are not even
 //! read from the disk.
-use super::{F, Mat, PrimeCharacteristicRing, PrimeField64};
+use crate::arithmetic::{F, Mat, PrimeCharacteristicRing, PrimeField64};
 use bytes::Bytes;
 use p3_matrix::dense::{DenseMatrix, DenseStorage};
 use std::borrow::Borrow;

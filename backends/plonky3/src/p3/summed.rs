@@ -11,7 +11,8 @@
 //! not by the prover. So how a commitment is opened is part of what is claimed ([`Claimed`]), and the verifier writes claims round by
 //! round: the mode depends on the round, never on the commitment's value, which a prover may choose equal to the key's. The value of
 //! a sum at a queried point is recomputed from the row that the Merkle path authenticates.
-use super::{Commitment, Extension, F, Mat, Stored, Tree};
+use super::{Commitment, Stored, Tree};
+use crate::arithmetic::{Extension, F, Mat};
 use p3_commit::{BatchOpening, BatchOpeningRef, Mmcs};
 use p3_matrix::{Dimensions, Matrix};
 use serde::{Deserialize, Serialize};
@@ -171,7 +172,7 @@ impl Mmcs<F> for ColumnMmcs {
 
 /// Columns of sums of a matrix's rows: an extension column for each list of weights.
 pub fn sums<E: Extension>(m: &Stored, weights: &[Vec<E>]) -> Mat {
-    use super::{PE, PF, PackedFieldExtension, PackedValue, PrimeCharacteristicRing};
+    use crate::arithmetic::{PE, PF, PackedFieldExtension, PackedValue, PrimeCharacteristicRing};
     use p3_maybe_rayon::prelude::*;
     let width = E::DEGREE * weights.len();
     let mut out = Mat::new(F::zero_vec(m.height() * width), width);
@@ -179,10 +180,9 @@ pub fn sums<E: Extension>(m: &Stored, weights: &[Vec<E>]) -> Mat {
         let mut padded = w.clone();
         padded.resize(m.width.next_multiple_of(PF::WIDTH), E::ZERO);
         let packed: Vec<PE<E>> = padded.chunks(PF::WIDTH).map(PE::<E>::from_ext_slice).collect();
-        out.values
-            .par_chunks_mut(width)
-            .zip(m.rowwise_packed_dot_product::<E>(&packed))
-            .for_each(|(row, x)| row[E::DEGREE * k..][..E::DEGREE].copy_from_slice(super::coordinates(&x)));
+        out.values.par_chunks_mut(width).zip(m.rowwise_packed_dot_product::<E>(&packed)).for_each(
+            |(row, x)| row[E::DEGREE * k..][..E::DEGREE].copy_from_slice(crate::arithmetic::coordinates(&x)),
+        );
     }
     out
 }

@@ -5,7 +5,7 @@ use super::forgeries::runner;
 use super::random::{build, expanded, parts, tangle};
 use super::suite::quick;
 use super::*;
-use crate::p3::{F, Mat, Quadratic, signed};
+use crate::arithmetic::{F, Mat, Quadratic, signed};
 use p3_air::{Air, AirBuilder, BaseAir, WindowAccess};
 use p3_blake3::Blake3;
 use p3_challenger::{HashChallenger, SerializingChallenger64};

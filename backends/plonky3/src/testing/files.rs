@@ -2,7 +2,7 @@
 use super::join::{Shape, join};
 use super::suite::{all, quick};
 use super::*;
-use crate::p3::{Cubic, Quadratic};
+use crate::arithmetic::{Cubic, Quadratic};
 use crate::verify::checked;
 use crate::{Proof, ProvingKey, VerifyingKey};
 use proptest::prelude::*;

@@ -10,8 +10,8 @@ use super::suite::quick;
 use super::*;
 use crate::adversary::Tamper;
 use crate::adversary::forger::{Forger, Kind};
+use crate::arithmetic::{PrimeCharacteristicRing, PrimeField64, signed};
 use crate::keys::Proof;
-use crate::p3::{PrimeCharacteristicRing, PrimeField64, signed};
 use crate::transcript::{Message, Skew};
 use crate::verify::checked;
 use crate::{ProvingKey, prove_with};
@@ -164,7 +164,7 @@ impl<E: Extension> Honest<E> {
             m.map(|m| m.values[row * m.width + c]).expect("a fixed column or a selector")
         };
         self.key.compiled.copies.iter().filter(|k| k.to == (group as u32, column)).any(|k| {
-            let marked = k.to_end.cells.iter().any(|(c, _)| base(*c) != crate::p3::F::ZERO);
+            let marked = k.to_end.cells.iter().any(|(c, _)| base(*c) != crate::arithmetic::F::ZERO);
             !marked && k.to_end.constant.0.is_empty()
         })
     }

@@ -10,10 +10,10 @@
 macro_rules! both {
     ($($name:ident),*) => {
         mod quadratic {
-            $(#[test] fn $name() { super::$name::<crate::p3::Quadratic>() })*
+            $(#[test] fn $name() { super::$name::<crate::arithmetic::Quadratic>() })*
         }
         mod cubic {
-            $(#[test] fn $name() { super::$name::<crate::p3::Cubic>() })*
+            $(#[test] fn $name() { super::$name::<crate::arithmetic::Cubic>() })*
         }
     };
 }
@@ -31,7 +31,7 @@ mod summed;
 mod transcript;
 
 use crate::Plonky3;
-use crate::p3::Extension;
+use crate::arithmetic::Extension;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tessera_api::*;

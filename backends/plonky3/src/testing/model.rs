@@ -3,8 +3,8 @@ use super::join::{join, wide};
 use super::suite::quick;
 use super::*;
 use crate::adversary::Honest;
+use crate::arithmetic::{F, PrimeCharacteristicRing};
 use crate::keys::{ProvingKey, audit};
-use crate::p3::{F, PrimeCharacteristicRing};
 
 /// A convolution with committed weights, and its key.
 pub fn case<E: Extension>() -> (Case, ProvingKey) {

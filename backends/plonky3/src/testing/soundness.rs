@@ -7,7 +7,7 @@ use super::suite::{Over, quick};
 use super::*;
 use crate::adversary::Tamper;
 use crate::adversary::forger::{Forger, Kind};
-use crate::p3::Extension;
+use crate::arithmetic::Extension;
 use crate::transcript::Skew;
 use crate::{ProvingKey, prove_with};
 

@@ -3,8 +3,9 @@ use super::join::{join, wide};
 use super::suite::quick;
 use super::*;
 use crate::adversary::{Drawn, Honest, Tamper};
+use crate::arithmetic::{F, PrimeCharacteristicRing};
 use crate::keys::{Proof, ProvingKey, Round, VerifyingKey};
-use crate::p3::{Commitment, F, PrimeCharacteristicRing, loaded, stored, with_sums};
+use crate::p3::{Commitment, loaded, stored, with_sums};
 use crate::verify::{protocol, rounds};
 
 /// A convolution whose fixed weights fill rows of twelve cells, and its key.

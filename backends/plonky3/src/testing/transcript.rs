@@ -6,8 +6,9 @@ use super::join::{Shape, join};
 use super::suite::{Over, quick};
 use super::*;
 use crate::VerifyingKey;
+use crate::arithmetic::{Extension, signed};
 use crate::keys::Proof;
-use crate::p3::{Extension, Sponge, signed};
+use crate::p3::Sponge;
 use crate::transcript::{Check, Transcript};
 use p3_challenger::{CanObserve, GrindingChallenger};
 

@@ -18,8 +18,8 @@ pub use plain::{Constant, Sum};
 
 #[cfg(target_feature = "avx512f")]
 mod wide {
+    use super::super::{PrimeField64, coordinates};
     use super::{Extension, PF, PrimeCharacteristicRing};
-    use crate::p3::{PrimeField64, coordinates};
     use core::arch::x86_64::{
         __m512i, _mm512_add_epi64, _mm512_mul_epu32, _mm512_set1_epi64, _mm512_setzero_si512,
         _mm512_slli_epi64, _mm512_srli_epi64, _mm512_sub_epi64,
@@ -109,8 +109,8 @@ mod wide {
 
 #[cfg(not(target_feature = "avx512f"))]
 mod plain {
+    use super::super::{F, coordinates};
     use super::{Extension, PF, PrimeCharacteristicRing};
-    use crate::p3::{F, coordinates};
 
     /// A constant, ready to be multiplied by.
     #[derive(Clone, Copy, Debug)]
@@ -150,8 +150,9 @@ mod plain {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{F, PackedValue, Sponge, coordinates};
+    use super::super::{F, PackedValue, coordinates};
     use super::*;
+    use crate::p3::Sponge;
 
     /// The largest cells and constants, as many as are allowed, and ordinary ones.
     fn sums_are_those_of_the_field<E: Extension>() {
