@@ -1,6 +1,7 @@
 //! The walls between the folders: who may depend on whom, and that the code map names every room.
 //!
 //! Invariant: rules are stated over folders, not crate names, so that a new crate is judged by where it stands.
+mod circles;
 mod dependencies;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
