@@ -7,13 +7,14 @@
 //! verifier rejects. Every scan is cyclic and starts at a row whose ratio is 0.
 use crate::adversary::Tamper;
 use crate::air::compile::Compiled;
-use crate::air::{Air, Factor, Node};
+use crate::air::{Air, Copy, Factor, Node};
 use crate::arithmetic::lanes::{Arithmetic, Packed, Single, Weights};
 use crate::arithmetic::rows::Strips;
 use crate::arithmetic::{Columns, Extension, F, Mat, PF, PackedValue, PrimeCharacteristicRing, signed};
 use crate::eval::{Ready, ReadyPart, lanes, pair, prepare, product};
 use crate::p3::Stored;
 use p3_maybe_rayon::prelude::*;
+use std::ops::Range;
 use tessera_api::{Program, ProveError};
 
 /// Rows handed to one task.
@@ -205,10 +206,9 @@ fn sweep_rows<A: Arithmetic>(
     });
 }
 
-/// values(next) = ratio·values + what stands in the column, cyclically.
+/// column(next) = ratio·column + what stands in the column, cyclically.
 fn scan<E: Extension>(columns: &mut Columns<E>, column: usize, ratio: impl Fn(usize) -> E) {
-    let w = columns.width;
-    let h = columns.values.len() / w;
+    let (w, h) = (columns.width, columns.height());
     let start = (0..h).find(|r| ratio(*r) == E::ZERO).unwrap_or(0);
     let mut x = E::ZERO;
     for r in (start..h).chain(0..start) {
@@ -225,6 +225,128 @@ pub fn sums<E: Extension>(air: &Air, summed: &[Stored], monos: &[E]) -> Vec<Mat>
     air.groups.iter().zip(summed).map(|(g, m)| crate::p3::sums(m, &g.sum_weights(monos))).collect()
 }
 
+/// A Horner column whose lanes are swept into it; its ratios stand in a scratch column.
+struct Fold {
+    column: usize,
+    ratio: usize,
+}
+
+/// A running sum, with the scratch columns of its ratios and ends.
+struct RunningSum<'a> {
+    column: usize,
+    ratio: usize,
+    end: usize,
+    factors: &'a [Factor],
+}
+
+impl RunningSum<'_> {
+    /// Computes the sum into its column of `out`. Factors stand in `from`, or in `out` where none is given.
+    fn fill<E: Extension>(&self, out: &mut Columns<E>, from: Option<&Columns<E>>, scratch: &Columns<E>) {
+        let (w, h) = (out.width, out.height());
+        for r in 0..h {
+            let end = scratch.at(r, self.end);
+            let mut added = E::ZERO;
+            if end != E::ZERO {
+                let factors = from.unwrap_or(out);
+                added = end * product(self.factors, factors.row(r), factors.row((r + 1) % h));
+            }
+            out.values[r * w + self.column] = added;
+        }
+        scan(out, self.column, |r| scratch.at(r, self.ratio));
+    }
+}
+
+/// A running sum of fractions, whose sums over rows are swept into it.
+struct Total<E> {
+    column: usize,
+    terminal: usize,
+    /// 1/height.
+    share: E,
+}
+
+impl<E: Extension> Total<E> {
+    /// Runs over the column; the sum of all.
+    fn fill(&self, out: &mut Columns<E>) -> E {
+        let (w, h) = (out.width, out.height());
+        let total: E = (0..h).map(|r| out.at(r, self.column)).sum();
+        let each = total * self.share;
+        let mut s = E::ZERO;
+        for r in 0..h {
+            let cell = &mut out.values[r * w + self.column];
+            let add = *cell;
+            *cell = s;
+            s += add - each;
+        }
+        total
+    }
+}
+
+/// What a round computes of a group: first a sweep by rows, then running values; each knows its scratch columns.
+struct Work<'a, E: Extension> {
+    tasks: Vec<Task<'a, E>>,
+    /// How many scratch columns there are.
+    scratch: usize,
+    folds: Vec<Fold>,
+    sums: Vec<RunningSum<'a>>,
+    totals: Vec<Total<E>>,
+}
+
+impl<'a, E: Extension> Work<'a, E> {
+    /// What computes the extension columns in `range`, the first of which is the round's first.
+    fn new(nodes: &'a [Ready<E>], range: Range<u32>) -> Work<'a, E> {
+        let mut work = Work { tasks: vec![], scratch: 0, folds: vec![], sums: vec![], totals: vec![] };
+        let place = |c: usize| range.contains(&(c as u32)).then(|| c - range.start as usize);
+        for node in nodes {
+            match node {
+                Ready::Horner { column, ratio, parts } => {
+                    let Some(out) = place(*column) else { continue };
+                    let extra = work.slot();
+                    work.tasks.push(Task::Horner { out, extra, ratio, parts });
+                    work.folds.push(Fold { column: out, ratio: extra });
+                }
+                Ready::Sum { column, ratio, end, factors } => {
+                    let Some(column) = place(*column) else { continue };
+                    let (ratio, end) = (work.dot(ratio), work.dot(end));
+                    work.sums.push(RunningSum { column, ratio, end, factors });
+                }
+                Ready::Lookups { column, terminal, share, pairs } => {
+                    let Some(out) = place(*column) else { continue };
+                    work.tasks.push(Task::Lookups { out, pairs });
+                    work.totals.push(Total { column: out, terminal: *terminal, share: *share });
+                }
+                Ready::Base(..) | Ready::Terminal { .. } => {}
+            }
+        }
+        work
+    }
+
+    fn slot(&mut self) -> usize {
+        self.scratch += 1;
+        self.scratch - 1
+    }
+
+    /// The scratch column in which a weighted sum will stand.
+    fn dot(&mut self, dot: &'a Weights<E>) -> usize {
+        let extra = self.slot();
+        self.tasks.push(Task::Dot { extra, dot });
+        extra
+    }
+
+    /// Sweeps over the rows; `width` columns of the round, and the scratch columns.
+    fn sweep(&self, base: &[&Mat], height: usize, width: u32) -> (Columns<E>, Columns<E>) {
+        let (mut out, mut scratch) =
+            (Columns::new(height, width as usize), Columns::new(height, self.scratch));
+        sweep(base, height, &self.tasks, &mut out, &mut scratch);
+        (out, scratch)
+    }
+}
+
+/// What is not 0 on the rows of a copy: in the table it is from, and in the table it stands in.
+struct Marks<E: Extension> {
+    from: Weights<E>,
+    to: Weights<E>,
+}
+
 /// The extension columns of round 2 of all groups; fills the exposed values they determine.
 ///
 /// `base[g]` are the group's fixed, sparse and witness columns on the trace domain.
@@ -237,134 +359,50 @@ pub fn round2<E: Extension>(
     tamper: &mut dyn Tamper<E>,
 ) -> Vec<Columns<E>> {
     let ready: Vec<Vec<Ready<E>>> = air.groups.iter().map(|g| prepare(g, monos)).collect();
-    let marks: Vec<[Weights<E>; 2]> =
-        compiled.copies.iter().map(|c| [c.from_end.weights(monos), c.to_end.weights(monos)]).collect();
-    let mut all: Vec<(Columns<E>, Columns<E>)> = vec![];
-    let mut mark_slot = vec![[0usize; 2]; marks.len()];
-    for (g, group) in air.groups.iter().enumerate() {
-        let mut tasks = vec![];
-        let mut extra = 0;
-        for node in &ready[g] {
-            match node {
-                Ready::Horner { column, ratio, parts } => {
-                    tasks.push(Task::Horner { out: *column, extra, ratio, parts });
-                    extra += 1;
-                }
-                Ready::Sum { column, ratio, end, .. } if *column < group.round2 as usize => {
-                    tasks.push(Task::Dot { extra, dot: ratio });
-                    tasks.push(Task::Dot { extra: extra + 1, dot: end });
-                    extra += 2;
-                }
-                Ready::Lookups { column, pairs, .. } => tasks.push(Task::Lookups { out: *column, pairs }),
-                _ => {}
-            }
+    let marks = |c: &Copy| Marks { from: c.from_end.weights(monos), to: c.to_end.weights(monos) };
+    let marks: Vec<Marks<E>> = compiled.copies.iter().map(marks).collect();
+    let mut works: Vec<Work<E>> =
+        ready.iter().zip(&air.groups).map(|(nodes, g)| Work::new(nodes, 0..g.round2)).collect();
+    // scratch columns that mark a copy's rows, in its source and where it goes
+    let marked: Vec<[usize; 2]> = (compiled.copies.iter().zip(&marks))
+        .map(|(c, m)| [works[c.from.0 as usize].dot(&m.from), works[c.to.0 as usize].dot(&m.to)])
+        .collect();
+    let mut all: Vec<Columns<E>> = vec![];
+    let mut scratches = vec![];
+    for ((work, group), base) in works.iter().zip(&air.groups).zip(base) {
+        let (mut out, scratch) = work.sweep(base, group.height(), group.round2);
+        for f in &work.folds {
+            scan(&mut out, f.column, |r| scratch.at(r, f.ratio));
         }
-        for (k, copy) in compiled.copies.iter().enumerate() {
-            for (side, at) in [copy.from.0, copy.to.0].into_iter().enumerate() {
-                if at as usize == g {
-                    tasks.push(Task::Dot { extra, dot: &marks[k][side] });
-                    mark_slot[k][side] = extra;
-                    extra += 1;
-                }
-            }
-        }
-        let mut out = Columns::new(group.height(), group.round2 as usize);
-        let mut scratch = Columns::new(group.height(), extra);
-        sweep(&base[g], group.height(), &tasks, &mut out, &mut scratch);
-        let mut slot = 0;
-        for node in &ready[g] {
-            match node {
-                Ready::Horner { column, .. } => {
-                    scan(&mut out, *column, |r| scratch.values[r * scratch.width + slot]);
-                    slot += 1;
-                }
-                Ready::Sum { column, .. } if *column < group.round2 as usize => slot += 2,
-                _ => {}
-            }
-        }
-        all.push((out, scratch));
+        all.push(out);
+        scratches.push(scratch);
     }
-    for (k, copy) in compiled.copies.iter().enumerate() {
-        let on = |side: usize, g: usize| {
-            let s = &all[g].1;
-            let slot = mark_slot[k][side];
-            (0..s.values.len() / s.width).filter(move |r| s.values[r * s.width + slot] != E::ZERO)
+    for (k, (copy, slots)) in compiled.copies.iter().zip(&marked).enumerate() {
+        let (from, to) = (copy.from.0 as usize, copy.to.0 as usize);
+        let on = |g: usize, slot: usize| {
+            let s: &Columns<E> = &scratches[g];
+            (0..s.height()).filter(move |r| s.at(*r, slot) != E::ZERO)
         };
-        let (fg, tg) = (copy.from.0 as usize, copy.to.0 as usize);
-        let source = &all[fg].0;
-        let h = source.values.len() / source.width;
-        let mut values: Vec<E> =
-            on(0, fg).map(|r| source.values[(r + 1) % h * source.width + copy.from.1 as usize]).collect();
-        let rows: Vec<usize> = on(1, tg).collect();
+        let h = all[from].height();
+        let value = |r: usize| all[from].at((r + 1) % h, copy.from.1 as usize);
+        let mut values: Vec<E> = on(from, slots[0]).map(value).collect();
         tamper.copied(k, &mut values);
-        let w = all[tg].0.width;
-        for (r, v) in rows.into_iter().zip(values) {
-            all[tg].0.values[r * w + copy.to.1 as usize] = v;
+        let w = all[to].width;
+        for (r, v) in on(to, slots[1]).zip(values) {
+            all[to].values[r * w + copy.to.1 as usize] = v;
         }
     }
-    for (g, group) in air.groups.iter().enumerate() {
-        let (out, scratch) = &mut all[g];
-        let mut slot = 0;
-        for node in &ready[g] {
-            match node {
-                Ready::Horner { .. } => slot += 1,
-                Ready::Sum { column, factors, .. } if *column < group.round2 as usize => {
-                    let w = scratch.width;
-                    let end = |r: usize| scratch.values[r * w + slot + 1];
-                    take_up(out, *column, factors, end);
-                    scan(out, *column, |r| scratch.values[r * w + slot]);
-                    slot += 2;
-                }
-                Ready::Lookups { column, terminal, share, .. } => {
-                    let h = group.height();
-                    let w = out.width;
-                    let total: E = (0..h).map(|r| out.values[r * w + column]).sum();
-                    let each = total * *share;
-                    let mut s = E::ZERO;
-                    for r in 0..h {
-                        let cell = &mut out.values[r * w + column];
-                        let add = *cell;
-                        *cell = s;
-                        s += add - each;
-                    }
-                    terminals[*terminal] = total;
-                }
-                _ => {}
-            }
+    for (((work, group), out), scratch) in works.iter().zip(&air.groups).zip(&mut all).zip(&scratches) {
+        work.sums.iter().for_each(|s| s.fill(out, None, scratch));
+        for t in &work.totals {
+            terminals[t.terminal] = t.fill(out);
         }
         expose(&group.nodes, 0..group.round2, out, terminals);
     }
-    all.into_iter().map(|a| a.0).collect()
+    all
 }
 
-/// Writes end·Π factors into a column; factors stand in the same columns.
-fn take_up<E: Extension>(
-    columns: &mut Columns<E>,
-    column: usize,
-    factors: &[Factor],
-    end: impl Fn(usize) -> E,
-) {
-    let w = columns.width;
-    let h = columns.values.len() / w;
-    for r in 0..h {
-        let e = end(r);
-        let v = if e == E::ZERO {
-            E::ZERO
-        } else {
-            let next = (r + 1) % h;
-            let row = |r: usize| &columns.values[r * w..(r + 1) * w];
-            e * product(factors, row(r), row(next))
-        };
-        columns.values[r * w + column] = v;
-    }
-}
-
-fn expose<E: Extension>(
-    nodes: &[Node],
-    range: core::ops::Range<u32>,
-    columns: &Columns<E>,
-    terminals: &mut [E],
-) {
+fn expose<E: Extension>(nodes: &[Node], range: Range<u32>, columns: &Columns<E>, terminals: &mut [E]) {
     for n in nodes {
         if let Node::Terminal { column, terminal, .. } = n
             && range.contains(column)
@@ -383,41 +421,17 @@ pub fn round3<E: Extension>(
     terminals: &mut [E],
 ) -> Vec<Columns<E>> {
     let mut all = vec![];
-    for (g, group) in air.groups.iter().enumerate() {
-        let mut out = Columns::new(group.height(), group.round3 as usize);
-        if group.round3 > 0 {
-            let ready: Vec<Ready<E>> = prepare(group, monos);
-            let sums: Vec<_> = ready
-                .iter()
-                .filter_map(|n| match n {
-                    Ready::Sum { column, ratio, end, factors } if *column >= group.round2 as usize => {
-                        Some((*column - group.round2 as usize, ratio, end, factors))
-                    }
-                    _ => None,
-                })
-                .collect();
-            let tasks: Vec<Task<E>> = sums
-                .iter()
-                .enumerate()
-                .flat_map(|(k, (_, ratio, end, _))| {
-                    [Task::Dot { extra: 2 * k, dot: ratio }, Task::Dot { extra: 2 * k + 1, dot: end }]
-                })
-                .collect();
-            let mut scratch = Columns::new(group.height(), 2 * sums.len());
-            sweep(&base[g], group.height(), &tasks, &mut Columns::new(0, 0), &mut scratch);
-            let (h, w2, we) = (group.height(), second[g].width, scratch.width);
-            for (k, (column, _, _, factors)) in sums.iter().enumerate() {
-                for r in 0..h {
-                    let end = scratch.values[r * we + 2 * k + 1];
-                    if end != E::ZERO {
-                        let row = |r: usize| &second[g].values[r * w2..(r + 1) * w2];
-                        out.values[r * out.width + column] = end * product(factors, row(r), row((r + 1) % h));
-                    }
-                }
-                scan(&mut out, *column, |r| scratch.values[r * we + 2 * k]);
-            }
-            expose(&group.nodes, group.round2..group.round2 + group.round3, &out, terminals);
+    for ((group, base), second) in air.groups.iter().zip(base).zip(second) {
+        if group.round3 == 0 {
+            all.push(Columns::new(group.height(), 0));
+            continue;
         }
+        let range = group.round2..group.round2 + group.round3;
+        let ready = prepare(group, monos);
+        let work = Work::new(&ready, range.clone());
+        let (mut out, scratch) = work.sweep(base, group.height(), group.round3);
+        work.sums.iter().for_each(|s| s.fill(&mut out, Some(second), &scratch));
+        expose(&group.nodes, range, &out, terminals);
         all.push(out);
     }
     all

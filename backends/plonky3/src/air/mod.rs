@@ -17,10 +17,12 @@ pub mod compile;
 pub mod fixed;
 pub mod measure;
 pub mod nodes;
+pub mod plan;
 pub mod reshape;
 pub mod rows;
 pub mod symbol;
 pub mod validate;
+pub mod write;
 
 use self::symbol::{Exponents, Poly};
 use crate::arithmetic::Extension;

@@ -40,6 +40,20 @@ impl<E: Extension> Columns<E> {
     pub fn new(height: usize, width: usize) -> Columns<E> {
         Columns { values: E::zero_vec(height * width), width }
     }
+    /// Number of rows; 0 without columns.
+    pub fn height(&self) -> usize {
+        self.values.len().checked_div(self.width).unwrap_or(0)
+    }
+    /// A cell.
+    #[inline]
+    pub fn at(&self, row: usize, column: usize) -> E {
+        self.values[row * self.width + column]
+    }
+    /// A row.
+    #[inline]
+    pub fn row(&self, row: usize) -> &[E] {
+        &self.values[row * self.width..][..self.width]
+    }
 }
 
 /// The residue of a signed integer.

@@ -1,0 +1,287 @@
+//! The second pass: columns get their numbers, constraints are written.
+//!
+//! Invariant: columns of round 2 are numbered before those of round 3, monomials and exposed values in order of first use; keys,
+//! and with them proofs, are those numbers.
+use super::basis::{Combination, Selectors};
+use super::nodes::{self, FixedKind, Place, Sum};
+use super::plan::{Plan, Running, Source, Value};
+use super::rows::{intern, minus, plus};
+use super::symbol::{Exponents, Monomials, balanced};
+use super::{Air, Copy, Dot, EXTRA_VARIABLES, Equation, EquationTerm, Factor, Group, Node, Operand};
+use crate::arithmetic::signed;
+use std::collections::{BTreeMap, HashMap};
+
+/// Where tables stand.
+pub struct Layout {
+    /// Groups, without extension columns and constraints.
+    pub groups: Vec<Group>,
+    /// Place of each table.
+    pub places: Vec<Place>,
+    /// Selectors of each table.
+    pub selectors: Vec<Selectors>,
+}
+
+/// Extension columns by what stands in them, each counted in its group.
+#[derive(Default)]
+struct Columns {
+    folds: BTreeMap<usize, u32>,
+    copies: Vec<u32>,
+    running: Vec<u32>,
+}
+
+/// Ratio and end of a running sum.
+struct Steps {
+    ratio: Dot,
+    end: Dot,
+}
+
+/// A relation so far.
+struct Writer<'a> {
+    plan: &'a Plan<'a>,
+    places: &'a [Place],
+    selectors: &'a [Selectors],
+    groups: Vec<Group>,
+    monos: Monomials,
+    columns: Columns,
+    terminals: u32,
+    lookup_terminals: Vec<u32>,
+    /// Terminals by group and column.
+    exposed: HashMap<(usize, u32), u32>,
+}
+
+/// Writes the relation, and how its copies are filled; challenges have this degree.
+pub fn write(degree: u8, plan: &Plan, layout: &Layout) -> (Air, Vec<Copy>) {
+    let mut w = Writer {
+        plan,
+        places: &layout.places,
+        selectors: &layout.selectors,
+        groups: layout.groups.clone(),
+        monos: Monomials::default(),
+        columns: Columns::default(),
+        terminals: 0,
+        lookup_terminals: vec![],
+        exposed: HashMap::new(),
+    };
+    let (one, eta) = (w.extra(|_| 0), w.extra(|i| i64::from(i == 2)));
+    w.folds();
+    w.number_copies_and_sums();
+    w.rows_and_lookups();
+    w.number_eta_folds();
+    let ends = w.running_sums(one, eta);
+    let operands = w.operands();
+    let (links, copies) = w.copies(&ends);
+    let equations = w.equations(&operands);
+    for (g, p) in w.groups.iter_mut().zip(0..) {
+        // the column that is 1 on row 0 is the first sparse one; it costs a verifier nothing to speak of
+        debug_assert!(g.sparse[0] == [0], "group {p}");
+        g.nodes.sort_by_key(|n| matches!(n, Node::Base { .. }));
+    }
+    let air = Air {
+        degree,
+        variables: plan.program.variables.iter().map(|v| v.value).collect(),
+        monos: w.monos.list,
+        groups: w.groups,
+        terminals: w.terminals,
+        lookup_terminals: w.lookup_terminals,
+        links,
+        equations,
+        publics: plan.program.publics.clone(),
+    };
+    (air, copies)
+}
+
+/// Counts `k` more; the first of them.
+fn take(n: &mut u32, k: u32) -> u32 {
+    *n += k;
+    *n - k
+}
+
+impl Writer<'_> {
+    /// The monomial of challenges beyond the Program's own.
+    fn extra(&mut self, exponent: impl Fn(u32) -> i64) -> u32 {
+        let mut e = vec![0; self.plan.variables()];
+        e.extend((0..EXTRA_VARIABLES).map(exponent));
+        self.monos.id(&e)
+    }
+
+    fn group(&mut self, table: usize) -> &mut Group {
+        &mut self.groups[self.places[table].group]
+    }
+
+    /// Round 2: folds.
+    fn folds(&mut self) {
+        let plan = self.plan;
+        for (f, walk) in &plan.walks {
+            let t = plan.program.folds[*f].table as usize;
+            let (place, s) = (&self.places[t], &self.selectors[t]);
+            let column = take(&mut self.group(t).round2, 1);
+            let (r, p) = plan.fold_requests[f];
+            let answers = (&s.answers[r].1[..], &s.answers[p].1[..]);
+            let mut node = nodes::horner(place, column, walk, &plan.lanes[*f], answers, &mut self.monos);
+            let group = self.group(t);
+            if let (true, Node::Horner { parts, .. }) = (place.kind == FixedKind::Summed, &mut node) {
+                for p in parts {
+                    p.sum = Some(group.sums.len() as u32);
+                    let cells = std::mem::take(&mut p.dot.cells);
+                    group.sums.push(Dot { constant: Default::default(), cells });
+                }
+            }
+            group.nodes.push(node);
+            self.columns.folds.insert(*f, column);
+        }
+    }
+
+    /// Round 2: copies, then running sums. η-folds belong to round 3 and are numbered after all of round 2.
+    fn number_copies_and_sums(&mut self) {
+        let plan = self.plan;
+        self.columns.copies = plan.copies.iter().map(|c| take(&mut self.group(c.table).round2, 1)).collect();
+        let number = |r: &Running| if r.eta { 0 } else { take(&mut self.group(r.table).round2, 1) };
+        self.columns.running = plan.running.iter().map(number).collect();
+    }
+
+    fn number_eta_folds(&mut self) {
+        let plan = self.plan;
+        for (i, r) in plan.running.iter().enumerate().filter(|(_, r)| r.eta) {
+            let g = self.group(r.table);
+            self.columns.running[i] = g.round2 + take(&mut g.round3, 1);
+        }
+    }
+
+    /// Constraints on rows; round 2: lookups.
+    fn rows_and_lookups(&mut self) {
+        let plan = self.plan;
+        let tuples = |t: &'_ tessera_api::Table| {
+            let lookups = t.lookups.iter().map(|l| l.tuple.len());
+            lookups.chain(t.provides.iter().map(|p| p.tuple.len())).max()
+        };
+        let width = plan.tables.iter().filter_map(tuples).max().unwrap_or(0);
+        for (i, (t, place)) in plan.tables.iter().zip(self.places).enumerate() {
+            self.group(i).nodes.extend(t.constraints.iter().map(|c| nodes::base(place, c)));
+            let pairs = nodes::pairs(place, t, plan.variables(), width, &mut self.monos);
+            if pairs.is_empty() {
+                continue;
+            }
+            let column = take(&mut self.group(i).round2, pairs.len() as u32);
+            let terminal = take(&mut self.terminals, 1);
+            self.lookup_terminals.push(terminal);
+            self.group(i).nodes.push(Node::Lookups { column, terminal, pairs });
+        }
+    }
+
+    /// Running sums; the end of each.
+    fn running_sums(&mut self, one: u32, eta: u32) -> Vec<Dot> {
+        let plan = self.plan;
+        let mut ends = vec![];
+        for (i, r) in plan.running.iter().enumerate() {
+            let Steps { ratio, end } = self.steps(r, one, eta);
+            let factor = |s: &Source| match s {
+                Source::Fold(f) => Factor::Next(self.columns.folds[f]),
+                Source::Copy(c) => Factor::Current(self.columns.copies[*c]),
+            };
+            let factors = r.factors.iter().map(factor).collect();
+            let node = Node::Sum { column: self.columns.running[i], ratio, end: end.clone(), factors };
+            self.group(r.table).nodes.push(node);
+            ends.push(end);
+        }
+        ends
+    }
+
+    /// No end → ratio 1 and end 0; first end → 0 and 1; further ends → ratio and 1.
+    fn steps(&mut self, r: &Running, one: u32, eta: u32) -> Steps {
+        let place = &self.places[r.table];
+        let answers: &[Combination] = &self.selectors[r.table].answers[r.request].1;
+        let mut ratios: Vec<Exponents> = vec![];
+        let mut index = HashMap::new();
+        for w in r.ends.windows(2) {
+            intern(&mut index, &mut ratios, minus(&w[0].1, &w[1].1));
+        }
+        let (mut ratio, mut end) = (Sum::default(), Sum::default());
+        for (class, c) in answers.iter().enumerate() {
+            match class {
+                0 => ratio.indicator(place, one, c),
+                1 => end.indicator(place, one, c),
+                k => {
+                    let m = if r.eta { eta } else { self.monos.id(&[&ratios[k - 2][..], &[0; 3]].concat()) };
+                    ratio.indicator(place, m, c);
+                    end.indicator(place, one, c);
+                }
+            }
+        }
+        Steps { ratio: ratio.dot(), end: end.dot() }
+    }
+
+    /// The terminal that exposes a column of a table's group.
+    fn expose(&mut self, table: usize, column: u32) -> u32 {
+        let place = &self.places[table];
+        if let Some(terminal) = self.exposed.get(&(place.group, column)) {
+            return *terminal;
+        }
+        let terminal = take(&mut self.terminals, 1);
+        self.group(table).nodes.push(Node::Terminal { column, first: place.first, terminal });
+        self.exposed.insert((place.group, column), terminal);
+        terminal
+    }
+
+    fn expose_sum(&mut self, running: usize) -> u32 {
+        self.expose(self.plan.running[running].table, self.columns.running[running])
+    }
+
+    /// Per term its monomial and exposed values; none where it is 0.
+    fn operands(&mut self) -> Vec<Option<(Exponents, Vec<u32>)>> {
+        let plan = self.plan;
+        let operand = |value: &Value| match value {
+            Value::Zero => None,
+            Value::Folds(m, folds) => {
+                let one =
+                    |f: &usize| self.expose(plan.program.folds[*f].table as usize, self.columns.folds[f]);
+                Some((m.clone(), folds.iter().map(one).collect()))
+            }
+            Value::Running(m, r) => Some((m.clone(), vec![self.expose_sum(*r)])),
+        };
+        plan.values.iter().map(operand).collect()
+    }
+
+    /// Links between both sides of each copy, and how it is filled.
+    fn copies(&mut self, ends: &[Dot]) -> (Vec<(u32, u32)>, Vec<Copy>) {
+        let plan = self.plan;
+        let mut links = vec![];
+        let mut copies = vec![];
+        for (i, c) in plan.copies.iter().enumerate() {
+            links.push((self.expose_sum(c.host_sum), self.expose_sum(c.from_sum)));
+            let group = |sum: usize| self.places[plan.running[sum].table].group as u32;
+            copies.push(Copy {
+                to: (group(c.host_sum), self.columns.copies[i]),
+                to_end: ends[c.host_sum].clone(),
+                from: (group(c.from_sum), self.columns.folds[&c.from]),
+                from_end: ends[c.from_sum].clone(),
+            });
+        }
+        (links, copies)
+    }
+
+    fn equations(&mut self, operands: &[Option<(Exponents, Vec<u32>)>]) -> Vec<Equation> {
+        let (program, monos) = (self.plan.program, &mut self.monos);
+        let extend = |e: &[i64]| [e, &[0; 3]].concat();
+        let equation = |e: &tessera_api::Equation| {
+            let mut terms = vec![];
+            for t in &e.terms {
+                let coefficient = balanced(signed(t.coefficient));
+                match &t.operand {
+                    tessera_api::Operand::Term(i) => {
+                        if let Some((m, list)) = &operands[*i as usize] {
+                            let mono = monos.id(&extend(&plus(&t.mono, m)));
+                            let operand = Operand::Terminals(list.clone());
+                            terms.push(EquationTerm { coefficient, mono, operand });
+                        }
+                    }
+                    tessera_api::Operand::Public { public, monos: m } => {
+                        let operand = Operand::Public { public: *public, monos: m.clone() };
+                        terms.push(EquationTerm { coefficient, mono: monos.id(&extend(&t.mono)), operand });
+                    }
+                }
+            }
+            Equation { name: e.name.clone(), terms }
+        };
+        program.equations.iter().map(equation).collect()
+    }
+}
