@@ -56,7 +56,9 @@ impl Reader {
 
 /// Whether an item is there for tests alone.
 fn only_tests(attributes: &[syn::Attribute]) -> bool {
-    attributes.iter().any(|a| a.path().is_ident("cfg") && a.parse_args::<syn::Ident>().is_ok_and(|i| i == "test"))
+    attributes
+        .iter()
+        .any(|a| a.path().is_ident("cfg") && a.parse_args::<syn::Ident>().is_ok_and(|i| i == "test"))
 }
 
 impl<'a> Visit<'a> for Reader {
@@ -142,7 +144,11 @@ fn circles_of(needs: &BTreeMap<(&str, &str), String>) -> Vec<String> {
         }
         seen
     };
-    needs.iter().filter(|((a, b), _)| reach(b).contains(*a)).map(|((a, b), why)| format!("{a} → {b}: {why}")).collect()
+    needs
+        .iter()
+        .filter(|((a, b), _)| reach(b).contains(*a))
+        .map(|((a, b), why)| format!("{a} → {b}: {why}"))
+        .collect()
 }
 
 #[test]

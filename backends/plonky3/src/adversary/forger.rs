@@ -6,8 +6,7 @@
 //! Invariants: a forgery changes one thing or nothing, and says which; what it changes is different afterwards.
 use super::{Claims, Drawn, Tamper};
 use crate::air::{Air, Equation, EquationTerm, Operand};
-use crate::arithmetic::Columns;
-use crate::arithmetic::{Extension, F, Field, Mat, PrimeCharacteristicRing, PrimeField64, signed};
+use crate::arithmetic::{Columns, Extension, F, Field, Mat, PrimeCharacteristicRing, PrimeField64, signed};
 use crate::keys::Proof;
 use crate::p3::{Commitment, commit_extended, extend};
 use crate::transcript::{Message, Skew};
