@@ -411,4 +411,20 @@ mod tests {
         let e = range(3).validate().unwrap_err().to_string();
         assert_eq!(e, "padding of table \"range\" provides a tuple on bus \"range\" that no active row does");
     }
+
+    #[test]
+    fn a_multiplicity_column_counts_one_tuple_and_nothing_else() {
+        let refused = |change: &dyn Fn(&mut Table)| {
+            let mut p = range(2);
+            p.tables[0].witness.push(WitnessColumn { name: "w".into(), padding: 0 });
+            assert_eq!(p.validate(), Ok(()));
+            change(&mut p.tables[0]);
+            let e = p.validate().unwrap_err().to_string();
+            assert_eq!(e, "a multiplicity column of table \"range\" is used twice");
+        };
+        refused(&|t| t.provides.push(t.provides[0].clone()));
+        refused(&|t| t.constraints.push(Constraint { expr: Expr::witness(0), source: "test".into() }));
+        let sum = Expr::witness(1).plus(&Expr::witness(0));
+        refused(&|t| t.lookups.push(Lookup { bus: 0, tuple: vec![sum.clone()], source: "test".into() }));
+    }
 }

@@ -169,3 +169,26 @@ impl Air {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arithmetic::Quadratic;
+    use crate::testing::{lookups, suite};
+
+    /// A commitment's matrices are told apart by their heights alone.
+    #[test]
+    fn groups_fall_in_height_and_none_is_too_tall() {
+        let air = suite::quick::<Quadratic>().setup(&lookups(1).program).unwrap().1.air;
+        let of = |heights: &[u8]| {
+            let group = |h: &u8| Group { log_height: *h, ..air.groups[air.groups.len() - 1].clone() };
+            Air { groups: heights.iter().map(group).collect(), ..air.clone() }.validate()
+        };
+        assert_eq!(of(&[MAX_LOG_HEIGHT, 9, 8]), Ok(()));
+        for heights in [&[9, 9][..], &[10, 9, 9], &[8, 9]] {
+            assert_eq!(of(heights), Err("the groups' heights do not fall".into()), "{heights:?}");
+        }
+        assert_eq!(of(&[MAX_LOG_HEIGHT + 1, 9]), Err("a table of 2^27 rows".into()));
+        assert_eq!(of(&[]), Err("no tables".into()));
+    }
+}

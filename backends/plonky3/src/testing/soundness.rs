@@ -7,7 +7,8 @@ use super::suite::{Over, quick};
 use super::*;
 use crate::adversary::Tamper;
 use crate::adversary::forger::{Forger, Kind};
-use crate::arithmetic::Extension;
+use crate::arithmetic::{Extension, F, Mat, PrimeCharacteristicRing};
+use crate::keys::Proof;
 use crate::transcript::Skew;
 use crate::{ProvingKey, prove_with};
 
@@ -290,7 +291,60 @@ fn a_missing_proof_of_work_is_rejected<E: Extension>() {
     assert!(tried >= 3 || E::DEGREE > 2);
 }
 
+/// Commits to one more column of every table of the witness; what is sent of it.
+enum Widened {
+    /// All.
+    Sent,
+    /// In the rows that FRI opens alone.
+    InRows,
+    /// Nothing: values and rows have the lengths that the key demands.
+    Hidden,
+}
+
+impl<E: Extension> Tamper<E> for (Widened, bool) {
+    fn extended(&mut self, matrices: &mut [Mat]) {
+        if std::mem::replace(&mut self.1, true) {
+            return;
+        }
+        for m in matrices {
+            let wide = m.width + 1;
+            let rows = m.values.chunks(m.width).flat_map(|row| row.iter().copied().chain([F::ZERO]));
+            *m = Mat::new(rows.collect(), wide);
+        }
+    }
+
+    fn proof(&mut self, p: &mut Proof<E>) {
+        // the key's commitments are opened first, then the proof's, of which the witness is the first
+        let k = p.opened.len() - p.commitments.len();
+        if !matches!(self.0, Widened::Sent) {
+            p.opened[k].iter_mut().flatten().for_each(|values| values.truncate(values.len() - 1));
+        }
+        if matches!(self.0, Widened::Hidden) {
+            let rows = p.fri.input_openings[k].opened_values.iter_mut().flatten();
+            rows.for_each(|row| row.truncate(row.len() - 1));
+        }
+    }
+}
+
+fn a_table_with_more_columns_than_the_key_says_is_rejected<E: Extension>() {
+    for c in [lookups(3), constraints(4), folds(5)] {
+        let key = quick::<E>().setup(&c.program).unwrap().0;
+        for how in [Widened::Sent, Widened::InRows, Widened::Hidden] {
+            let hidden = matches!(how, Widened::Hidden);
+            let (proof, _) = prove_with::<E>(&key, c.trace.clone(), &mut (how, false)).unwrap();
+            match crate::verify::checked(&key.vk, &c.trace.publics, &proof).unwrap_err() {
+                // the key says how many columns there are
+                VerifyError::Shape(why) if !hidden => assert!(why.contains("columns"), "{why}"),
+                // the path says what the row was
+                VerifyError::Opening(_) if hidden => {}
+                e => panic!("{}: {e}", c.name),
+            }
+        }
+    }
+}
+
 both!(
+    a_table_with_more_columns_than_the_key_says_is_rejected,
     a_changed_cell_of_any_column_is_rejected,
     wrongly_copied_segment_values_are_rejected,
     a_tuple_of_another_bus_is_rejected,
