@@ -1,4 +1,4 @@
-// The circuit dialect in C++: registration, the type, and what assembly needs beyond the declarative format.
+// The circuit dialect in C++: registration and the type; assembly.h has the assembly beyond the declarative format.
 // Verifiers and folders are in Rust (src/verify.rs, src/fold.rs).
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/CAPI/IR.h"
@@ -12,60 +12,20 @@
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/IR/AffineExpr.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
-
-// A keyword of a small set, kept as a string attribute; the verifier says which keywords there are.
-static ParseResult parseKeyword(OpAsmParser &parser, StringAttr &attribute) {
-  StringRef keyword;
-  if (parser.parseKeyword(&keyword))
-    return failure();
-  attribute = parser.getBuilder().getStringAttr(keyword);
-  return success();
-}
-static ParseResult parseVisibility(OpAsmParser &parser, StringAttr &attribute) {
-  return parseKeyword(parser, attribute);
-}
-static void printVisibility(OpAsmPrinter &printer, Operation *, StringAttr attribute) {
-  printer << attribute.getValue();
-}
-static ParseResult parseStage(OpAsmParser &parser, StringAttr &attribute) {
-  return parseKeyword(parser, attribute);
-}
-static void printStage(OpAsmPrinter &printer, Operation *, StringAttr attribute) {
-  printer << attribute.getValue();
-}
-
-// [2 * %a, -1 * %b]
-static ParseResult parseTerms(OpAsmParser &parser,
-                              SmallVectorImpl<OpAsmParser::UnresolvedOperand> &terms,
-                              DenseI64ArrayAttr &coefficients) {
-  SmallVector<int64_t> values;
-  auto term = [&]() -> ParseResult {
-    return failure(parser.parseInteger(values.emplace_back()) || parser.parseStar() ||
-                   parser.parseOperand(terms.emplace_back()));
-  };
-  if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Square, term))
-    return failure();
-  coefficients = parser.getBuilder().getDenseI64ArrayAttr(values);
-  return success();
-}
-static void printTerms(OpAsmPrinter &printer, Operation *, OperandRange terms,
-                       DenseI64ArrayAttr coefficients) {
-  printer << '[';
-  llvm::interleaveComma(llvm::zip(coefficients.asArrayRef(), terms), printer, [&](auto pair) {
-    printer << std::get<0>(pair) << " * " << std::get<1>(pair);
-  });
-  printer << ']';
-}
 
 #include "circuit_dialect.h.inc"
 #define GET_TYPEDEF_CLASSES
 #include "circuit_types.h.inc"
 #define GET_OP_CLASSES
 #include "circuit_ops.h.inc"
+
+#include "assembly.h"
 
 #include "circuit_dialect.cpp.inc"
 #define GET_TYPEDEF_CLASSES
@@ -110,7 +70,7 @@ void CircuitDialect::initialize() {
 }
 
 Operation *CircuitDialect::materializeConstant(OpBuilder &builder, Attribute value, Type type, Location location) {
-  auto values = dyn_cast<DenseI64ArrayAttr>(value);
+  auto values = dyn_cast<DenseIntElementsAttr>(value);
   auto tensor = dyn_cast<TensorType>(type);
   if (!values || !tensor)
     return nullptr;
@@ -118,30 +78,16 @@ Operation *CircuitDialect::materializeConstant(OpBuilder &builder, Attribute val
 }
 
 Type TensorType::parse(AsmParser &parser) {
-  SmallVector<int64_t> shape;
-  int64_t lo, hi;
-  SMLoc location = parser.getCurrentLocation();
-  if (parser.parseLess())
+  Type type;
+  if (parser.parseLess() || readTensor(parser, type) || parser.parseGreater())
     return {};
-  // A scalar has no dimension list, and `[` follows at once.
-  if (failed(parser.parseOptionalLSquare())) {
-    if (parser.parseDimensionList(shape, /*allowDynamic=*/false, /*withTrailingX=*/false) ||
-        parser.parseComma() || parser.parseLSquare())
-      return {};
-  }
-  if (parser.parseInteger(lo) || parser.parseComma() || parser.parseInteger(hi) || parser.parseRSquare() ||
-      parser.parseGreater())
-    return {};
-  return getChecked([&] { return parser.emitError(location); }, parser.getContext(), shape, lo, hi);
+  return type;
 }
 
 void TensorType::print(AsmPrinter &printer) const {
   printer << '<';
-  if (!getShape().empty()) {
-    printer.printDimensionList(getShape());
-    printer << ", ";
-  }
-  printer << '[' << getLo() << ", " << getHi() << "]>";
+  writeTensor(printer, *this);
+  printer << '>';
 }
 
 LogicalResult TensorType::verify(llvm::function_ref<InFlightDiagnostic()> error, ArrayRef<int64_t> shape,
@@ -176,6 +122,10 @@ VERIFY(ViewOp) FOLD(ViewOp)
 VERIFY(ConcatOp) FOLD(ConcatOp)
 
 OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValuesAttr(); }
+
+// Values are called as the model calls them.
+void InputOp::getAsmResultNames(OpAsmSetValueNameFn set) { set(getOutput(), getName()); }
+void WeightOp::getAsmResultNames(OpAsmSetValueNameFn set) { set(getOutput(), getGlobal()); }
 
 // A table that nothing looks up says nothing; symbol-dce may drop it.
 bool TableOp::canDiscardOnUseEmpty() { return true; }

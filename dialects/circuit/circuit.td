@@ -4,6 +4,7 @@
 
 include "mlir/IR/OpBase.td"
 include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
@@ -15,7 +16,7 @@ def Circuit_Dialect : Dialect {
     A circuit says which assignments of integers are allowed. It is a function `@main` without arguments and results;
     `circuit.input` and `circuit.output` name what a statement is about.
 
-    Every value has the type `!circuit.tensor<shape, [lo, hi]>`: each element lies in the interval, and that is
+    Every value has the type `!circuit.tensor<shape in [lo, hi]>`: each element lies in the interval, and that is
     proven: by range checks of inputs and splits, by lookups, and by interval arithmetic everywhere else. Interval
     arithmetic is the verifier's work at every op. Integers live in the Goldilocks field, p = 2^64 − 2^32 + 1; an
     interval within (−p/2, p/2) makes field arithmetic agree with integer arithmetic, so an op whose result could
@@ -25,6 +26,10 @@ def Circuit_Dialect : Dialect {
     `circuit.mul` may declare a tighter one: operands go together in ways that types do not say, such as a channel's
     weights and its bias, or the two sides of a maximum. The pass `circuit-intervals` proves such intervals from the
     values of the weights; what follows from the types alone must lie within half the field even so.
+
+    The assembly says a type's shape and interval without its name, once for operands that agree: elementwise ops write one
+    shape, then the operands' intervals and the results', as in `: 4 in [0, 3], [0, 1] -> [4, 11]`; one interval stands for
+    all operands where they are equal.
 
     Absent on purpose: anything about tables, columns and rows, which the placement decides, and anything about a
     backend.
@@ -37,7 +42,7 @@ def Circuit_TensorType : TypeDef<Circuit_Dialect, "Tensor"> {
   let mnemonic = "tensor";
   let summary = "Integer tensor with a proven interval";
   let description = [{
-    `!circuit.tensor<6x28x28, [-128, 127]>`: extents, outermost first, then the inclusive interval that every element
+    `!circuit.tensor<6x28x28 in [-128, 127]>`: extents, outermost first, then the inclusive interval that every element
     lies in. Without extents it is a scalar, `!circuit.tensor<[0, 1]>`. Bounds lie within (−p/2, p/2).
   }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$shape, "int64_t":$lo, "int64_t":$hi);
@@ -45,7 +50,7 @@ def Circuit_TensorType : TypeDef<Circuit_Dialect, "Tensor"> {
   let genVerifyDecl = 1;
 }
 
-// Operands and results are constrained by a predicate, so that the assembly spells types in full.
+// Operands and results are constrained by a predicate: which types a directive takes is said in assembly.h.
 def Circuit_Value : Type<CPred<"::llvm::isa<::tessera::circuit::TensorType>($_self)">, "integer tensor with an interval">;
 
 class Circuit_Op<string mnemonic, list<Trait> traits = []> : Op<Circuit_Dialect, mnemonic, traits> {
@@ -54,7 +59,7 @@ class Circuit_Op<string mnemonic, list<Trait> traits = []> : Op<Circuit_Dialect,
 class Circuit_PureOp<string mnemonic, list<Trait> traits = []>
   : Circuit_Op<mnemonic, !listconcat([Pure], traits)>;
 
-def Circuit_InputOp : Circuit_Op<"input"> {
+def Circuit_InputOp : Circuit_Op<"input", [DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "A named input of the statement";
   let description = [{
     A public input is part of the statement: the verifier sees every element. A private one is known to the prover
@@ -63,22 +68,23 @@ def Circuit_InputOp : Circuit_Op<"input"> {
     It is not `Pure`: an input that nothing reads is still part of the statement.
 
     ```mlir
-    %x = circuit.input "image" public : !circuit.tensor<1x28x28, [-127, 127]>
+    %image = circuit.input "image" public : 1x28x28 in [-127, 127]
     ```
   }];
   let arguments = (ins StrAttr:$name, StrAttr:$visibility);
   let results = (outs Circuit_Value:$output);
-  let assemblyFormat = "$name custom<Visibility>($visibility) attr-dict `:` type($output)";
+  let assemblyFormat = "$name custom<Word>($visibility) `` custom<Tensor>(type($output), attr-dict)";
 }
 
 def Circuit_OutputOp : Circuit_Op<"output"> {
   let summary = "A named output of the statement";
   let description = [{ A public output is part of the statement; a private one is only computed. }];
   let arguments = (ins Circuit_Value:$input, StrAttr:$name, StrAttr:$visibility);
-  let assemblyFormat = "$input $name custom<Visibility>($visibility) attr-dict `:` type($input)";
+  let assemblyFormat = "$input $name custom<Word>($visibility) `` custom<Tensor>(type($input), attr-dict)";
 }
 
-def Circuit_WeightOp : Circuit_PureOp<"weight", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Circuit_WeightOp : Circuit_PureOp<"weight", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "A parameter of the model";
   let description = [{
     The values of an `ml_program.global` of integers, whose data is in the parameter file. The stage says when they
@@ -86,26 +92,28 @@ def Circuit_WeightOp : Circuit_PureOp<"weight", [DeclareOpInterfaceMethods<Symbo
     proof. Two reads of one parameter are one value.
 
     ```mlir
-    %w = circuit.weight @conv1.w fixed : !circuit.tensor<6x1x5x5, [-127, 127]>
+    %conv1.w = circuit.weight @conv1.w fixed : 6x1x5x5 in [-127, 127]
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$global, StrAttr:$stage);
   let results = (outs Circuit_Value:$output);
-  let assemblyFormat = "$global custom<Stage>($stage) attr-dict `:` type($output)";
+  let assemblyFormat = "$global custom<Word>($stage) `` custom<Tensor>(type($output), attr-dict)";
 }
 
 def Circuit_ConstantOp : Circuit_PureOp<"constant", [ConstantLike]> {
   let summary = "A fixed tensor";
   let description = [{
-    One value for all elements, or one value for each in row-major order.
+    One value for all elements, or one value for each in row-major order. More than 16 values are written as a `dense`
+    attribute, which MLIR prints in hexadecimal where it is long and elides on demand
+    (`--mlir-elide-elementsattrs-if-larger`).
 
     ```mlir
-    %k = circuit.constant [32768] : !circuit.tensor<1x6x24x24, [32768, 32768]>
+    %k = circuit.constant [32768] : 1x6x24x24 in [32768, 32768]
     ```
   }];
-  let arguments = (ins DenseI64ArrayAttr:$values);
+  let arguments = (ins I64ElementsAttr:$values);
   let results = (outs Circuit_Value:$output);
-  let assemblyFormat = "$values attr-dict `:` type($output)";
+  let assemblyFormat = "custom<Values>($values) `` custom<Tensor>(type($output), attr-dict)";
   let hasFolder = 1;
 }
 
@@ -118,20 +126,23 @@ def Circuit_ContractOp : Circuit_PureOp<"contract"> {
     with the kernel not flipped back. A variable that `m₂` leaves out is summed over. So one op is matrix product,
     batched product and every convolution.
 
+    Variables are numbered as they first appear, in the operands from left to right, so that one contraction has one
+    spelling. Their names say what they do: `b` batch, `g` group, `o` output channel, `c` what is summed over, `h + k` and
+    `w + l` position and kernel. Any names may be written.
+
     The result's interval may be tighter than what follows from the operands' types, when the weights are known; it
     must lie within (−p/2, p/2).
 
     Source: MLIR's `linalg.generic`; sums of variables as in polynomial products.
 
     ```mlir
-    %y = circuit.contract %x, %w maps [affine_map<(o, c, i, k) -> (c, i)>, affine_map<(o, c, i, k) -> (o, c, k)>,
-                                       affine_map<(o, c, i, k) -> (o, i + k)>]
-      : (!circuit.tensor<2x8, [-3, 3]>, !circuit.tensor<4x2x3, [-1, 1]>) -> !circuit.tensor<4x10, [-18, 18]>
+    %y = circuit.contract %x[c, h] * %w[o, c, k] -> [o, h + k]
+      : 2x8 in [-3, 3], 4x2x3 in [-1, 1] -> 4x10 in [-18, 18]
     ```
   }];
   let arguments = (ins Circuit_Value:$lhs, Circuit_Value:$rhs, AffineMapArrayAttr:$maps);
   let results = (outs Circuit_Value:$output);
-  let assemblyFormat = "$lhs `,` $rhs `maps` $maps attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "custom<Contraction>($lhs, $rhs, $maps) `` custom<Pair>(type($lhs), type($rhs), type($output), attr-dict)";
 }
 
 def Circuit_AffineOp : Circuit_PureOp<"affine"> {
@@ -141,24 +152,29 @@ def Circuit_AffineOp : Circuit_PureOp<"affine"> {
     there.
 
     ```mlir
-    %y = circuit.affine [2 * %a, -1 * %b] + 5
-      : (!circuit.tensor<4, [0, 3]>, !circuit.tensor<4, [0, 1]>) -> !circuit.tensor<4, [4, 11]>
+    %y = circuit.affine 2 * %a - %b + 5 : 4 in [0, 3], [0, 1] -> [4, 11]
     ```
   }];
   let arguments = (ins Variadic<Circuit_Value>:$terms, DenseI64ArrayAttr:$coefficients, I64Attr:$constant);
   let results = (outs Circuit_Value:$output);
   let assemblyFormat = [{
-    custom<Terms>($terms, $coefficients) `+` $constant attr-dict `:` functional-type(operands, results)
+    custom<Sum>($terms, $coefficients, $constant) `` custom<Elementwise>(type($terms), type($output), ref($terms), attr-dict)
   }];
   let hasFolder = 1;
 }
 
 def Circuit_MulOp : Circuit_PureOp<"mul", [Commutative]> {
   let summary = "Product of two tensors, elementwise";
-  let description = [{ `y = a·b` on tensors of equal shape. }];
+  let description = [{
+    `y = a·b` on tensors of equal shape.
+
+    ```mlir
+    %y = circuit.mul %a * %b : 4 in [0, 3], [-1, 2] -> [-3, 6]
+    ```
+  }];
   let arguments = (ins Circuit_Value:$lhs, Circuit_Value:$rhs);
   let results = (outs Circuit_Value:$output);
-  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$lhs `*` $rhs `` custom<Elementwise>(type($lhs), type($rhs), type($output), attr-dict)";
   let hasFolder = 1;
 }
 
@@ -169,13 +185,12 @@ def Circuit_MaxOp : Circuit_PureOp<"max"> {
     zero, which makes `y` unique; where `y` is a key, that bounds every `xᵢ` as well.
 
     ```mlir
-    %y = circuit.max %a, %b
-      : (!circuit.tensor<4, [0, 3]>, !circuit.tensor<4, [-1, 2]>) -> !circuit.tensor<4, [0, 3]>
+    %y = circuit.max %a, %b : 4 in [0, 3], [-1, 2] -> [0, 3]
     ```
   }];
   let arguments = (ins Variadic<Circuit_Value>:$inputs);
   let results = (outs Circuit_Value:$output);
-  let assemblyFormat = "$inputs attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$inputs `` custom<Elementwise>(type($inputs), type($output), ref($inputs), attr-dict)";
 }
 
 def Circuit_SplitOp : Circuit_PureOp<"split"> {
@@ -185,33 +200,30 @@ def Circuit_SplitOp : Circuit_PureOp<"split"> {
     is the quotient rounded down, also of negative numbers.
 
     ```mlir
-    %high, %low = circuit.split %x by 16
-      : !circuit.tensor<10, [0, 4294967295]> -> !circuit.tensor<10, [0, 65535]>, !circuit.tensor<10, [0, 65535]>
+    %high, %low = circuit.split %x by 16 : 10 in [0, 4294967295] -> [0, 65535], [0, 65535]
     ```
   }];
   let arguments = (ins Circuit_Value:$input, I64Attr:$shift);
   let results = (outs Circuit_Value:$high, Circuit_Value:$low);
-  let assemblyFormat = "$input `by` $shift attr-dict `:` type($input) `->` type($high) `,` type($low)";
+  let assemblyFormat = "$input `by` $shift `` custom<Parts>(type($input), type($high), type($low), attr-dict)";
 }
 
 def Circuit_TableOp : Circuit_Op<"table", [DeclareOpInterfaceMethods<Symbol, ["canDiscardOnUseEmpty"]>]> {
   let summary = "A function on an interval, as a lookup table";
   let description = [{
     Either `f(x) = clamp((x + offset) >> shift, min, max)` with an arithmetic shift, or the listed values, one for
-    each `x` of the domain in order. Tables are shared by the whole circuit.
+    each `x` of the domain in order, as in `circuit.constant`. Tables are shared by the whole circuit.
 
     ```mlir
-    circuit.table @relu domain [-255, 255] clamp offset 0 shift 0 min 0 max 255
-    circuit.table @sign domain [-1, 1] values [-1, 0, 1]
+    circuit.table @relu(x in [-255, 255]) = clamp(x, 0, 255)
+    circuit.table @requant(x in [0, 65535]) = clamp((x - 32768) >> 3, 0, 127)
+    circuit.table @sign(x in [-1, 1]) = [-1, 0, 1]
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, DenseI64ArrayAttr:$domain, OptionalAttr<I64Attr>:$offset,
     OptionalAttr<I64Attr>:$shift, OptionalAttr<I64Attr>:$min, OptionalAttr<I64Attr>:$max,
-    OptionalAttr<DenseI64ArrayAttr>:$values);
-  let assemblyFormat = [{
-    $sym_name `domain` $domain (`clamp` `offset` $offset^ `shift` $shift `min` $min `max` $max)?
-    (`values` $values^)? attr-dict
-  }];
+    OptionalAttr<I64ElementsAttr>:$values);
+  let hasCustomAssemblyFormat = 1;
 }
 
 def Circuit_LookupOp : Circuit_PureOp<"lookup", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
@@ -221,45 +233,55 @@ def Circuit_LookupOp : Circuit_PureOp<"lookup", [DeclareOpInterfaceMethods<Symbo
     interval must lie in the domain: a witness that leaves it has no proof. Source: LogUp, Haböck, ePrint 2022/1530.
 
     ```mlir
-    %y = circuit.lookup @relu %x : !circuit.tensor<10, [-255, 255]> -> !circuit.tensor<10, [0, 255]>
+    %y = circuit.lookup @relu(%x) : 10 in [-255, 255] -> [0, 255]
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$table, Circuit_Value:$input);
   let results = (outs Circuit_Value:$output);
-  let assemblyFormat = "$table $input attr-dict `:` type($input) `->` type($output)";
+  let assemblyFormat = "$table `(` $input `)` `` custom<Elementwise>(type($input), type($output), attr-dict)";
 }
 
 def Circuit_ViewOp : Circuit_PureOp<"view"> {
   let summary = "Affine re-indexing";
   let description = [{
     `y[r] = x.flat[offset + Σ r_d·strides_d]` where `valid_low ≤ r < valid_high` on every axis, else 0; without
-    `valid` every position is valid. Row-major order. It is transpose, reshape, slice, crop, pad and broadcast
-    (stride 0).
+    `valid` every position is valid. Row-major order.
+
+    The common ones are written by name; shapes say the rest. The interval of the result stands where it is not the operand's.
+
+    - `reshape`: the same elements in the same order.
+    - `transpose [p]`: axis `i` of the result is axis `p[i]` of the operand.
+    - `broadcast [a]`: axis `k` of the operand is axis `a[k]` of the result; along every other axis, and along an axis of
+      extent 1, elements repeat.
+    - `crop [s] stride [t]`: position `r` reads `s + r·t` on every axis. Without `crop` it starts at 0, without `stride` it goes
+      in steps of 1.
+    - `pad [p] stride [t]`: position `r` reads `r·t − p` on every axis, and is 0 outside of the operand.
 
     ```mlir
-    // The transpose of a 2x3 matrix.
-    %t = circuit.view %x offset 0 strides [1, 3] : !circuit.tensor<2x3, [0, 9]> -> !circuit.tensor<3x2, [0, 9]>
-    // One zero before and after.
-    %p = circuit.view %x offset -1 strides [1] valid [1] to [4]
-      : !circuit.tensor<3, [2, 9]> -> !circuit.tensor<5, [0, 9]>
+    %t = circuit.view %x transpose [1, 0] : 2x3 in [0, 9] -> 3x2
+    %p = circuit.view %v pad [1] : 3 in [2, 9] -> 5 in [0, 9]
+    %d = circuit.view %x offset 0 strides [4] : 2x3 in [0, 9] -> 2
     ```
   }];
   let arguments = (ins Circuit_Value:$input, I64Attr:$offset, DenseI64ArrayAttr:$strides,
     OptionalAttr<DenseI64ArrayAttr>:$valid_low, OptionalAttr<DenseI64ArrayAttr>:$valid_high);
   let results = (outs Circuit_Value:$output);
-  let assemblyFormat = [{
-    $input `offset` $offset `strides` $strides (`valid` $valid_low^ `to` $valid_high)? attr-dict
-    `:` type($input) `->` type($output)
-  }];
+  let hasCustomAssemblyFormat = 1;
   let hasFolder = 1;
 }
 
 def Circuit_ConcatOp : Circuit_PureOp<"concat"> {
   let summary = "Tensors one after the other along an axis";
-  let description = [{ Extents agree on every other axis; the interval covers those of the operands. }];
+  let description = [{
+    Extents agree on every other axis; the interval covers those of the operands.
+
+    ```mlir
+    %y = circuit.concat %a, %b axis 0 : 4 in [0, 3], 2 in [0, 1] -> 6 in [0, 3]
+    ```
+  }];
   let arguments = (ins Variadic<Circuit_Value>:$inputs, I64Attr:$axis);
   let results = (outs Circuit_Value:$output);
-  let assemblyFormat = "$inputs `axis` $axis attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$inputs `axis` $axis `` custom<Tensors>(type($inputs), type($output), ref($inputs), attr-dict)";
   let hasFolder = 1;
 }
 
@@ -267,7 +289,7 @@ def Circuit_AssertZeroOp : Circuit_Op<"assert_zero"> {
   let summary = "Every element is zero";
   let description = [{ An assignment in which an element is not zero is not allowed. }];
   let arguments = (ins Circuit_Value:$input);
-  let assemblyFormat = "$input attr-dict `:` type($input)";
+  let assemblyFormat = "$input `` custom<Tensor>(type($input), attr-dict)";
 }
 
 #endif

@@ -33,9 +33,9 @@ fn run(body: &str, inputs: &[&[i64]]) -> Result<Vec<Vec<i64>>, String> {
 #[test]
 fn false_claims_are_named() {
     let tight = r#"func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<2, [0, 9]>
-  %y = circuit.affine [2 * %x] + 1 : (!circuit.tensor<2, [0, 9]>) -> !circuit.tensor<2, [1, 15]>
-  circuit.output %y "y" public : !circuit.tensor<2, [1, 15]>
+  %x = circuit.input "x" public : 2 in [0, 9]
+  %y = circuit.affine 2 * %x + 1 : 2 in [0, 9] -> [1, 15]
+  circuit.output %y "y" public : 2 in [1, 15]
   return
 }"#;
     assert_eq!(run(tight, &[&[0, 7]]), Ok(vec![vec![1, 15]]));
@@ -49,8 +49,8 @@ fn false_claims_are_named() {
     );
 
     let zero = r#"func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<2, [0, 9]>
-  circuit.assert_zero %x : !circuit.tensor<2, [0, 9]>
+  %x = circuit.input "x" public : 2 in [0, 9]
+  circuit.assert_zero %x : 2 in [0, 9]
   return
 }"#;
     assert_eq!(run(zero, &[&[0, 0]]), Ok(vec![]));
@@ -61,8 +61,8 @@ fn false_claims_are_named() {
 
     let weight = r#"ml_program.global private @w(#ml_program.extern : tensor<2xi8>) : tensor<2xi8>
 func.func @main() {
-  %w = circuit.weight @w fixed : !circuit.tensor<2, [0, 50]>
-  circuit.output %w "w" public : !circuit.tensor<2, [0, 50]>
+  %w = circuit.weight @w fixed : 2 in [0, 50]
+  circuit.output %w "w" public : 2 in [0, 50]
   return
 }"#;
     assert_eq!(
@@ -73,14 +73,14 @@ func.func @main() {
 
 #[test]
 fn splits_and_lookups_by_hand() {
-    let split = r#"circuit.table @third domain [-2, 1] values [7, 8, 9, 10]
+    let split = r#"circuit.table @third(x in [-2, 1]) = [7, 8, 9, 10]
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<4, [-8, 7]>
-  %high, %low = circuit.split %x by 2 : !circuit.tensor<4, [-8, 7]> -> !circuit.tensor<4, [-2, 1]>, !circuit.tensor<4, [0, 3]>
-  %y = circuit.lookup @third %high : !circuit.tensor<4, [-2, 1]> -> !circuit.tensor<4, [7, 10]>
-  circuit.output %high "high" public : !circuit.tensor<4, [-2, 1]>
-  circuit.output %low "low" public : !circuit.tensor<4, [0, 3]>
-  circuit.output %y "y" public : !circuit.tensor<4, [7, 10]>
+  %x = circuit.input "x" public : 4 in [-8, 7]
+  %high, %low = circuit.split %x by 2 : 4 in [-8, 7] -> [-2, 1], [0, 3]
+  %y = circuit.lookup @third(%high) : 4 in [-2, 1] -> [7, 10]
+  circuit.output %high "high" public : 4 in [-2, 1]
+  circuit.output %low "low" public : 4 in [0, 3]
+  circuit.output %y "y" public : 4 in [7, 10]
   return
 }"#;
     let expected = vec![vec![-2, -1, 0, 1], vec![0, 3, 0, 3], vec![7, 8, 9, 10]];
@@ -90,9 +90,9 @@ func.func @main() {
 #[test]
 fn inputs_that_do_not_fit_are_named() {
     let two = r#"func.func @main() {
-  %x = circuit.input "left" public : !circuit.tensor<2, [0, 9]>
-  %y = circuit.input "right" public : !circuit.tensor<2, [0, 9]>
-  circuit.output %y "y" public : !circuit.tensor<2, [0, 9]>
+  %x = circuit.input "left" public : 2 in [0, 9]
+  %y = circuit.input "right" public : 2 in [0, 9]
+  circuit.output %y "y" public : 2 in [0, 9]
   return
 }"#;
     let x: &[i64] = &[1, 2];

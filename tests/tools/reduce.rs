@@ -10,19 +10,19 @@ fn what_does_not_matter_goes() {
     fs::write(&script, "#!/bin/sh\ngrep -q circuit.lookup \"$1\" && exit 1\nexit 0\n").expect("a script");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("permissions");
     let big = folder.path().join("big.mlir");
-    let ty = "!circuit.tensor<4, [-100, 100]>";
+    let ty = "4 in [-100, 100]";
     let noise = (0..8).map(|i| {
         let from = if i == 0 { "%x".to_owned() } else { format!("%n{}", i - 1) };
         format!(
-            "  %n{i} = circuit.view {from} offset 3 strides [-1] : {ty} -> {ty}\n  circuit.output %n{i} \"n{i}\" public : {ty}\n"
+            "  %n{i} = circuit.view {from} crop [3] stride [-1] : {ty} -> {ty}\n  circuit.output %n{i} \"n{i}\" public : {ty}\n"
         )
     });
     let source = format!(
-        "circuit.table @relu domain [-255, 255] clamp offset 0 shift 0 min 0 max 255
+        "circuit.table @relu(x in [-255, 255]) = clamp(x, 0, 255)
 func.func @main() {{
   %x = circuit.input \"x\" public : {ty}
-{}  %y = circuit.lookup @relu %x : {ty} -> !circuit.tensor<4, [0, 100]>
-  circuit.output %y \"y\" public : !circuit.tensor<4, [0, 100]>
+{}  %y = circuit.lookup @relu(%x) : {ty} -> [0, 100]
+  circuit.output %y \"y\" public : 4 in [0, 100]
   return
 }}
 ",

@@ -6,6 +6,7 @@
 //! - This crate knows no other dialect of ours.
 
 pub mod analysis;
+mod assembly;
 pub mod cost;
 mod fold;
 pub mod graph;

@@ -134,7 +134,9 @@ impl<'c, 'a> CircuitOp<Value<'c, 'a>> {
                 stage: Stage::read(op, "stage")?,
                 ty: result_type(op)?,
             },
-            "constant" => Self::Constant { values: attrs::read_i64s(op, "values")?, ty: result_type(op)? },
+            "constant" => {
+                Self::Constant { values: attrs::read_elements(op, "values")?, ty: result_type(op)? }
+            }
             "contract" => {
                 let maps = attrs::read_maps(op, "maps")?;
                 let found = maps.len();
@@ -217,7 +219,7 @@ impl<'c, 'a> CircuitOp<Value<'c, 'a>> {
                 set("global", attrs::symbol(context, global));
                 set("stage", attrs::string(context, stage.keyword()));
             }
-            Self::Constant { values, .. } => set("values", attrs::i64s(context, values)),
+            Self::Constant { values, .. } => set("values", attrs::elements(context, values)),
             Self::Contract { maps, .. } => set("maps", attrs::maps(context, maps)),
             Self::Affine { terms, constant } => {
                 let coefficients = terms.iter().map(|&(coefficient, _)| coefficient).collect::<Vec<_>>();
@@ -237,7 +239,7 @@ impl<'c, 'a> CircuitOp<Value<'c, 'a>> {
                     }
                     TableFunction::Values { lo, values } => {
                         set("domain", attrs::i64s(context, &[*lo, lo + values.len() as i64 - 1]));
-                        set("values", attrs::i64s(context, values));
+                        set("values", attrs::elements(context, values));
                     }
                 }
             }
@@ -295,7 +297,7 @@ fn read_table(op: OperationRef) -> Result<TableFunction> {
         return Err(Error::new(format!("domain: expected low end ≤ high end, found [{lo}, {hi}]")));
     }
     let clamp = attrs::opt_int(op, "offset")?;
-    match (attrs::opt_i64s(op, "values")?, clamp) {
+    match (attrs::opt_elements(op, "values")?, clamp) {
         (Some(values), None) => {
             let rows = i128::from(hi) - i128::from(lo) + 1;
             if values.len() as i128 != rows {

@@ -8,7 +8,7 @@ use melior::{
 use mlir_sys::{MlirContext, MlirType};
 use tessera_mlir::{Error, Result, shape};
 
-/// `!circuit.tensor<shape, [lo, hi]>`
+/// `!circuit.tensor<shape in [lo, hi]>`
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CircuitType {
     /// Extents, outermost first.
@@ -78,7 +78,7 @@ impl CircuitType {
         let interval = Interval { lo: self.lo.into(), hi: self.hi.into() };
         if self.lo > self.hi || !interval.fits_field() || extents.contains(&0) {
             return Err(Error::new(format!(
-                "!circuit.tensor<{}, {interval}>: expected extents of at least 1 and an interval within half the field",
+                "!circuit.tensor<{} in {interval}>: expected extents of at least 1 and an interval within half the field",
                 shape::show(&self.shape)
             )));
         }

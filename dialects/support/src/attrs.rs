@@ -4,13 +4,13 @@ use crate::{Error, Result, context_of, string_ref};
 use melior::{
     Context,
     ir::{
-        Attribute, AttributeLike, Identifier, OperationRef, Type,
+        Attribute, AttributeLike, Identifier, OperationRef, Type, TypeLike,
         attribute::{
             BoolAttribute, DenseI64ArrayAttribute, FlatSymbolRefAttribute, FloatAttribute, IntegerAttribute,
             StringAttribute,
         },
         operation::OperationLike,
-        r#type::IntegerType,
+        r#type::{IntegerType, RankedTensorType},
     },
 };
 use mlir_sys::*;
@@ -54,6 +54,19 @@ pub fn i64s<'c>(context: &'c Context, values: &[i64]) -> Attribute<'c> {
 /// `array<i64: ..>` of sizes.
 pub fn usizes<'c>(context: &'c Context, values: &[usize]) -> Attribute<'c> {
     i64s(context, &values.iter().map(|&value| value as i64).collect::<Vec<_>>())
+}
+
+/// `dense<..> : tensor<..xi64>`, which may be long: it is printed in hexadecimal, or elided.
+pub fn elements<'c>(context: &'c Context, values: &[i64]) -> Attribute<'c> {
+    let element = IntegerType::new(context, 64).into();
+    let ty = RankedTensorType::new(&[values.len() as u64], element, None);
+    unsafe {
+        Attribute::from_raw(mlirDenseElementsAttrInt64Get(
+            Type::from(ty).to_raw(),
+            values.len() as isize,
+            values.as_ptr(),
+        ))
+    }
 }
 
 /// `array<f64: ..>`
@@ -159,6 +172,8 @@ readers! {
     /// Reads `array<i64: ..>` of non-negative values.
     read_usizes, opt_usizes, Vec<usize>, "array<i64: ..> without negative values",
         |attribute| to_i64s(attribute)?.into_iter().map(|value| usize::try_from(value).ok()).collect();
+    /// Reads `dense<..>` of i64.
+    read_elements, opt_elements, Vec<i64>, "dense<..> : tensor<..xi64>", to_elements;
     /// Reads `array<f64: ..>`.
     read_f64s, opt_f64s, Vec<f64>, "array<f64: ..>", to_f64s;
     /// Reads an integer.
@@ -227,6 +242,21 @@ pub fn to_i64s(attribute: Attribute) -> Option<Vec<i64>> {
                 .map(|index| mlirDenseI64ArrayGetElement(raw, index))
                 .collect()
         })
+    }
+}
+
+fn to_elements(attribute: Attribute) -> Option<Vec<i64>> {
+    let raw = attribute.to_raw();
+    unsafe {
+        if !mlirAttributeIsADenseIntElements(raw) {
+            return None;
+        }
+        let ty = mlirShapedTypeGetElementType(mlirAttributeGetType(raw));
+        if !mlirTypeIsAInteger(ty) || mlirIntegerTypeGetWidth(ty) != 64 {
+            return None;
+        }
+        let count = mlirElementsAttrGetNumElements(raw);
+        Some((0..count as isize).map(|index| mlirDenseElementsAttrGetInt64Value(raw, index)).collect())
     }
 }
 

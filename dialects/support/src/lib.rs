@@ -162,7 +162,7 @@ pub(crate) fn context_from_raw<'c>(raw: MlirContext) -> &'c Context {
 ///
 /// # Safety
 /// The string must be valid for reading.
-pub(crate) unsafe fn text(string: MlirStringRef) -> String {
+pub unsafe fn text(string: MlirStringRef) -> String {
     if string.length == 0 {
         return String::new();
     }
@@ -172,7 +172,7 @@ pub(crate) unsafe fn text(string: MlirStringRef) -> String {
 }
 
 /// Borrows a string for a call into MLIR.
-pub(crate) fn string_ref(string: &str) -> MlirStringRef {
+pub fn string_ref(string: &str) -> MlirStringRef {
     MlirStringRef { data: string.as_ptr().cast(), length: string.len() }
 }
 

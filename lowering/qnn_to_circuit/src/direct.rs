@@ -5,8 +5,6 @@
 //! Against the transform domain ([`crate::polyphase`]): an element of x is committed once for each window that reads it, and
 //! no border of a full convolution is committed at all. That is less where windows are few, as where a kernel covers its
 //! whole image.
-//!
-//! Invariant: the contract's indices are, in this order and where present, n g o c i j u v.
 
 use tessera_circuit::semantics::{ContractSpec, LARGE, ResultIndex, View, row_major};
 use tessera_mlir::shape::{self, ConvAttrs};

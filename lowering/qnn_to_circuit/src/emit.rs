@@ -95,7 +95,7 @@ impl<'c, 'a> Emit<'c, 'a> {
         {
             return self.view(inner, &both);
         }
-        self.value(ops::view(self.location, x, view))
+        self.value(ops::view(self.location, x, &view.normalized()))
     }
 
     /// `x` repeated to `shape`, by numpy's rule.

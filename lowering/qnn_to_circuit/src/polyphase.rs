@@ -12,7 +12,7 @@
 //! (The polyphase decomposition of multirate signal processing: Vaidyanathan 1990, "Multirate digital filters".)
 //!
 //! Invariants: phases that no tap meets are not read; x is padded (at its end alone) only where its extent leaves a phase
-//! short; the contract's indices are, in this order and where present, n g o c rh rw i j k l.
+//! short.
 
 use tessera_circuit::semantics::{ContractSpec, LARGE, ResultIndex, View, for_each_index, row_major};
 use tessera_mlir::shape::ConvAttrs;
@@ -340,11 +340,11 @@ mod tests {
         assert!(plain.x_views.is_empty());
         assert_eq!(
             (plain.spec.extents.clone(), plain.w_shape),
-            (vec![1, 4, 3, 8, 8, 3, 3], vec![4, 3, 3, 3])
+            (vec![1, 3, 8, 8, 4, 3, 3], vec![4, 3, 3, 3])
         );
         let pointwise = Polyphase::new([1, 3, 7, 7], [4, 3, 1, 1], &attrs(2, 0, 1)).unwrap();
         assert_eq!(pointwise.x_views.len(), 1);
-        assert_eq!(pointwise.spec.extents, [1, 4, 3, 4, 4, 1, 1]);
+        assert_eq!(pointwise.spec.extents, [1, 3, 4, 4, 4, 1, 1]);
         // Dilation and stride with a common factor need no zeros in the kernel.
         let atrous = Polyphase::new([1, 1, 9, 9], [1, 1, 3, 3], &attrs(2, 0, 2)).unwrap();
         assert!(atrous.w_sources.iter().all(Option::is_some));
@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(odd.x_views.len(), 2);
         assert_eq!(
             (odd.spec.extents.clone(), odd.w_shape),
-            (vec![1, 4, 3, 2, 2, 4, 4, 2, 2], vec![4, 3, 2, 2, 2, 2])
+            (vec![1, 3, 2, 2, 4, 4, 4, 2, 2], vec![4, 3, 2, 2, 2, 2])
         );
     }
 

@@ -303,15 +303,14 @@ fn source(value: Value) -> Result<Option<String>> {
 }
 
 const EXAMPLE: &str = r#"func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<1x2, [0, 10]>
-  %w = circuit.constant [3, -1, 2, 0] : !circuit.tensor<2x2, [-1, 3]>
-  %c = circuit.constant [5, 7] : !circuit.tensor<2, [5, 7]>
-  %y = circuit.contract %x, %w maps [affine_map<(n, o, c) -> (n, c)>, affine_map<(n, o, c) -> (o, c)>, affine_map<(n, o, c) -> (n, o)>]
-    : (!circuit.tensor<1x2, [0, 10]>, !circuit.tensor<2x2, [-1, 3]>) -> !circuit.tensor<1x2, [-10, 30]>
-  %cs = circuit.view %c offset 0 strides [0, 1] : !circuit.tensor<2, [5, 7]> -> !circuit.tensor<1x2, [5, 7]>
-  %z = circuit.mul %y, %cs
-    : (!circuit.tensor<1x2, [-10, 30]>, !circuit.tensor<1x2, [5, 7]>) -> !circuit.tensor<1x2, [-70, 210]>
-  circuit.output %z "z" public : !circuit.tensor<1x2, [-70, 210]>
+  %x = circuit.input "x" public : 1x2 in [0, 10]
+  %w = circuit.constant [3, -1, 2, 0] : 2x2 in [-1, 3]
+  %c = circuit.constant [5, 7] : 2 in [5, 7]
+  %y = circuit.contract %x[n, c] * %w[o, c] -> [n, o]
+    : 1x2 in [0, 10], 2x2 in [-1, 3] -> 1x2 in [-10, 30]
+  %cs = circuit.view %c reshape : 2 in [5, 7] -> 1x2
+  %z = circuit.mul %y * %cs : 1x2 in [-10, 30], [5, 7] -> [-70, 210]
+  circuit.output %z "z" public : 1x2 in [-70, 210]
   return
 }"#;
 

@@ -45,10 +45,10 @@ impl Pass for AnnotateCost {
     }
 }
 
-const EXAMPLE: &str = r#"circuit.table @relu domain [-255, 255] clamp offset 0 shift 0 min 0 max 255
+const EXAMPLE: &str = r#"circuit.table @relu(x in [-255, 255]) = clamp(x, 0, 255)
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<4, [-100, 100]>
-  %y = circuit.lookup @relu %x : !circuit.tensor<4, [-100, 100]> -> !circuit.tensor<4, [0, 100]>
-  circuit.output %y "y" public : !circuit.tensor<4, [0, 100]>
+  %x = circuit.input "x" public : 4 in [-100, 100]
+  %y = circuit.lookup @relu(%x) : 4 in [-100, 100] -> [0, 100]
+  circuit.output %y "y" public : 4 in [0, 100]
   return
 }"#;

@@ -114,7 +114,8 @@ fn hoist(op: OperationRef) -> Result<bool> {
             }
         }
     }
-    let source = CircuitType::of(results[0])?;
+    let Some(&first) = results.first() else { return Ok(false) };
+    let source = CircuitType::of(first)?;
     let read: usize = lanes.iter().map(|lane| lane.view.len()).sum();
     let gains = lanes.len() > 1 || read < source.len();
     if lanes.is_empty() || !gains || !partition(lanes.iter().map(|lane| &lane.view), source.len()) {
@@ -148,14 +149,13 @@ fn hoist(op: OperationRef) -> Result<bool> {
     Ok(true)
 }
 
-const EXAMPLE: &str = r#"circuit.table @relu domain [-255, 255] clamp offset 0 shift 0 min 0 max 255
+const EXAMPLE: &str = r#"circuit.table @relu(x in [-255, 255]) = clamp(x, 0, 255)
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<4, [-100, 100]>
-  %y = circuit.lookup @relu %x : !circuit.tensor<4, [-100, 100]> -> !circuit.tensor<4, [0, 100]>
-  %a = circuit.view %y offset 0 strides [2] : !circuit.tensor<4, [0, 100]> -> !circuit.tensor<2, [0, 100]>
-  %b = circuit.view %y offset 1 strides [2] : !circuit.tensor<4, [0, 100]> -> !circuit.tensor<2, [0, 100]>
-  %s = circuit.affine [1 * %a, 1 * %b] + 0
-    : (!circuit.tensor<2, [0, 100]>, !circuit.tensor<2, [0, 100]>) -> !circuit.tensor<2, [0, 200]>
-  circuit.output %s "s" public : !circuit.tensor<2, [0, 200]>
+  %x = circuit.input "x" public : 4 in [-100, 100]
+  %y = circuit.lookup @relu(%x) : 4 in [-100, 100] -> [0, 100]
+  %a = circuit.view %y stride [2] : 4 in [0, 100] -> 2
+  %b = circuit.view %y crop [1] stride [2] : 4 in [0, 100] -> 2
+  %s = circuit.affine %a + %b : 2 in [0, 100] -> [0, 200]
+  circuit.output %s "s" public : 2 in [0, 200]
   return
 }"#;

@@ -58,10 +58,10 @@ fn prove(analysis: &mut Analysis, op: OperationRef) -> Result<()> {
 }
 
 pub(super) const EXAMPLE: &str = r#"func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<1x2, [0, 10]>
-  %w = circuit.constant [3, -1, 2, 0] : !circuit.tensor<2x2, [-1, 3]>
-  %y = circuit.contract %x, %w maps [affine_map<(n, o, c) -> (n, c)>, affine_map<(n, o, c) -> (o, c)>, affine_map<(n, o, c) -> (n, o)>]
-    : (!circuit.tensor<1x2, [0, 10]>, !circuit.tensor<2x2, [-1, 3]>) -> !circuit.tensor<1x2, [-1000, 1000]>
-  circuit.output %y "y" public : !circuit.tensor<1x2, [-1000, 1000]>
+  %x = circuit.input "x" public : 1x2 in [0, 10]
+  %w = circuit.constant [3, -1, 2, 0] : 2x2 in [-1, 3]
+  %y = circuit.contract %x[n, c] * %w[o, c] -> [n, o]
+    : 1x2 in [0, 10], 2x2 in [-1, 3] -> 1x2 in [-1000, 1000]
+  circuit.output %y "y" public : 1x2 in [-1000, 1000]
   return
 }"#;

@@ -311,15 +311,13 @@ impl Tables {
     }
 }
 
-const EXAMPLE: &str = r#"circuit.table @requant domain [0, 65535] clamp offset -32768 shift 0 min 0 max 127
+const EXAMPLE: &str = r#"circuit.table @requant(x in [0, 65535]) = clamp(x - 32768, 0, 127)
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<4, [-100000, 100000]>
-  %a = circuit.affine [3 * %x] + 2147516416
-    : (!circuit.tensor<4, [-100000, 100000]>) -> !circuit.tensor<4, [2147216416, 2147816416]>
-  %high, %low = circuit.split %a by 16
-    : !circuit.tensor<4, [2147216416, 2147816416]> -> !circuit.tensor<4, [32763, 32773]>, !circuit.tensor<4, [0, 65535]>
-  %y = circuit.lookup @requant %high : !circuit.tensor<4, [32763, 32773]> -> !circuit.tensor<4, [0, 5]>
-  circuit.output %y "y" public : !circuit.tensor<4, [0, 5]>
+  %x = circuit.input "x" public : 4 in [-100000, 100000]
+  %a = circuit.affine 3 * %x + 2147516416 : 4 in [-100000, 100000] -> [2147216416, 2147816416]
+  %high, %low = circuit.split %a by 16 : 4 in [2147216416, 2147816416] -> [32763, 32773], [0, 65535]
+  %y = circuit.lookup @requant(%high) : 4 in [32763, 32773] -> [0, 5]
+  circuit.output %y "y" public : 4 in [0, 5]
   return
 }"#;
 

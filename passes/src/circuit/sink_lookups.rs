@@ -150,18 +150,16 @@ impl<'c, 'a> Tree<'c, 'a> {
     }
 }
 
-const EXAMPLE: &str = r#"circuit.table @relu domain [-255, 255] clamp offset 0 shift 0 min 0 max 255
-circuit.table @shrink domain [-1000, 1000] clamp offset 0 shift 3 min 0 max 100
+const EXAMPLE: &str = r#"circuit.table @relu(x in [-255, 255]) = clamp(x, 0, 255)
+circuit.table @shrink(x in [-1000, 1000]) = clamp(x >> 3, 0, 100)
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<4, [-1000, 1000]>
-  %y = circuit.input "y" public : !circuit.tensor<4, [-1000, 1000]>
-  %a = circuit.lookup @shrink %x : !circuit.tensor<4, [-1000, 1000]> -> !circuit.tensor<4, [0, 100]>
-  %b = circuit.lookup @shrink %y : !circuit.tensor<4, [-1000, 1000]> -> !circuit.tensor<4, [0, 100]>
-  %d = circuit.affine [1 * %a, -1 * %b] + 0
-    : (!circuit.tensor<4, [0, 100]>, !circuit.tensor<4, [0, 100]>) -> !circuit.tensor<4, [-100, 100]>
-  %e = circuit.lookup @relu %d : !circuit.tensor<4, [-100, 100]> -> !circuit.tensor<4, [0, 100]>
-  %m = circuit.affine [1 * %b, 1 * %e] + 0
-    : (!circuit.tensor<4, [0, 100]>, !circuit.tensor<4, [0, 100]>) -> !circuit.tensor<4, [0, 100]>
-  circuit.output %m "m" public : !circuit.tensor<4, [0, 100]>
+  %x = circuit.input "x" public : 4 in [-1000, 1000]
+  %y = circuit.input "y" public : 4 in [-1000, 1000]
+  %a = circuit.lookup @shrink(%x) : 4 in [-1000, 1000] -> [0, 100]
+  %b = circuit.lookup @shrink(%y) : 4 in [-1000, 1000] -> [0, 100]
+  %d = circuit.affine %a - %b : 4 in [0, 100] -> [-100, 100]
+  %e = circuit.lookup @relu(%d) : 4 in [-100, 100] -> [0, 100]
+  %m = circuit.affine %b + %e : 4 in [0, 100] -> [0, 100]
+  circuit.output %m "m" public : 4 in [0, 100]
   return
 }"#;

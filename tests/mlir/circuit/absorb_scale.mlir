@@ -2,18 +2,18 @@
 
 // A factor for each output channel goes into the weights, through the crop; the bias takes its channel's factor.
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<1x1x3, [-10, 10]>
-  %w = circuit.constant [1, 2, 3, 4] : !circuit.tensor<2x1x2, [1, 4]>
-  %b = circuit.constant [100, -100] : !circuit.tensor<2, [-100, 100]>
-  %c = circuit.constant [5, 7] : !circuit.tensor<2, [5, 7]>
-  %full = circuit.contract %x, %w maps [affine_map<(n, o, c, i, k) -> (n, c, i)>, affine_map<(n, o, c, i, k) -> (o, c, k)>, affine_map<(n, o, c, i, k) -> (n, o, i + k)>]
-    : (!circuit.tensor<1x1x3, [-10, 10]>, !circuit.tensor<2x1x2, [1, 4]>) -> !circuit.tensor<1x2x4, [-80, 80]>
-  %y = circuit.view %full offset 1 strides [8, 4, 1] : !circuit.tensor<1x2x4, [-80, 80]> -> !circuit.tensor<1x2x2, [-80, 80]>
-  %bias = circuit.view %b offset 0 strides [0, 1, 0] : !circuit.tensor<2, [-100, 100]> -> !circuit.tensor<1x2x2, [-100, 100]>
-  %acc = circuit.affine [1 * %y, 1 * %bias] + 0 : (!circuit.tensor<1x2x2, [-80, 80]>, !circuit.tensor<1x2x2, [-100, 100]>) -> !circuit.tensor<1x2x2, [-180, 180]>
-  %m = circuit.view %c offset 0 strides [0, 1, 0] : !circuit.tensor<2, [5, 7]> -> !circuit.tensor<1x2x2, [5, 7]>
-  %z = circuit.mul %acc, %m : (!circuit.tensor<1x2x2, [-180, 180]>, !circuit.tensor<1x2x2, [5, 7]>) -> !circuit.tensor<1x2x2, [-1260, 1260]>
-  circuit.output %z "z" public : !circuit.tensor<1x2x2, [-1260, 1260]>
+  %x = circuit.input "x" public : 1x1x3 in [-10, 10]
+  %w = circuit.constant [1, 2, 3, 4] : 2x1x2 in [1, 4]
+  %b = circuit.constant [100, -100] : 2 in [-100, 100]
+  %c = circuit.constant [5, 7] : 2 in [5, 7]
+  %full = circuit.contract %x[n, c, i] * %w[o, c, k] -> [n, o, i + k]
+    : 1x1x3 in [-10, 10], 2x1x2 in [1, 4] -> 1x2x4 in [-80, 80]
+  %y = circuit.view %full crop [0, 0, 1] : 1x2x4 in [-80, 80] -> 1x2x2
+  %bias = circuit.view %b broadcast [1] : 2 in [-100, 100] -> 1x2x2
+  %acc = circuit.affine %y + %bias : 1x2x2 in [-80, 80], [-100, 100] -> [-180, 180]
+  %m = circuit.view %c broadcast [1] : 2 in [5, 7] -> 1x2x2
+  %z = circuit.mul %acc * %m : 1x2x2 in [-180, 180], [5, 7] -> [-1260, 1260]
+  circuit.output %z "z" public : 1x2x2 in [-1260, 1260]
   return
 }
 
@@ -21,13 +21,13 @@ func.func @main() {
 
 // One factor for all goes the same way; a bias that is the same everywhere goes into the constant.
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<1x2, [-10, 10]>
-  %w = circuit.constant [1, 2, 3, 4] : !circuit.tensor<2x2, [1, 4]>
-  %b = circuit.constant [6] : !circuit.tensor<1x2, [6, 6]>
-  %y = circuit.contract %x, %w maps [affine_map<(n, o, c) -> (n, c)>, affine_map<(n, o, c) -> (o, c)>, affine_map<(n, o, c) -> (n, o)>]
-    : (!circuit.tensor<1x2, [-10, 10]>, !circuit.tensor<2x2, [1, 4]>) -> !circuit.tensor<1x2, [-80, 80]>
-  %z = circuit.affine [9 * %y, 9 * %b] + 1000 : (!circuit.tensor<1x2, [-80, 80]>, !circuit.tensor<1x2, [6, 6]>) -> !circuit.tensor<1x2, [334, 1774]>
-  circuit.output %z "z" public : !circuit.tensor<1x2, [334, 1774]>
+  %x = circuit.input "x" public : 1x2 in [-10, 10]
+  %w = circuit.constant [1, 2, 3, 4] : 2x2 in [1, 4]
+  %b = circuit.constant [6] : 1x2 in [6, 6]
+  %y = circuit.contract %x[n, c] * %w[o, c] -> [n, o]
+    : 1x2 in [-10, 10], 2x2 in [1, 4] -> 1x2 in [-80, 80]
+  %z = circuit.affine 9 * %y + 9 * %b + 1000 : 1x2 in [-80, 80], [6, 6] -> [334, 1774]
+  circuit.output %z "z" public : 1x2 in [334, 1774]
   return
 }
 
@@ -35,13 +35,13 @@ func.func @main() {
 
 // Not absorbed: the factor differs within a channel.
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<2x2, [-10, 10]>
-  %w = circuit.constant [1, 2, 3, 4] : !circuit.tensor<2x2, [1, 4]>
-  %c = circuit.constant [5, 7, 9, 11] : !circuit.tensor<2x2, [5, 11]>
-  %y = circuit.contract %x, %w maps [affine_map<(n, o, c) -> (n, c)>, affine_map<(n, o, c) -> (o, c)>, affine_map<(n, o, c) -> (n, o)>]
-    : (!circuit.tensor<2x2, [-10, 10]>, !circuit.tensor<2x2, [1, 4]>) -> !circuit.tensor<2x2, [-80, 80]>
-  %z = circuit.mul %y, %c : (!circuit.tensor<2x2, [-80, 80]>, !circuit.tensor<2x2, [5, 11]>) -> !circuit.tensor<2x2, [-880, 880]>
-  circuit.output %z "z" public : !circuit.tensor<2x2, [-880, 880]>
+  %x = circuit.input "x" public : 2x2 in [-10, 10]
+  %w = circuit.constant [1, 2, 3, 4] : 2x2 in [1, 4]
+  %c = circuit.constant [5, 7, 9, 11] : 2x2 in [5, 11]
+  %y = circuit.contract %x[n, c] * %w[o, c] -> [n, o]
+    : 2x2 in [-10, 10], 2x2 in [1, 4] -> 2x2 in [-80, 80]
+  %z = circuit.mul %y * %c : 2x2 in [-80, 80], [5, 11] -> [-880, 880]
+  circuit.output %z "z" public : 2x2 in [-880, 880]
   return
 }
 
@@ -49,12 +49,12 @@ func.func @main() {
 
 // Not absorbed: the contract's result is used as it is as well.
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<1x2, [-10, 10]>
-  %w = circuit.constant [1, 2, 3, 4] : !circuit.tensor<2x2, [1, 4]>
-  %y = circuit.contract %x, %w maps [affine_map<(n, o, c) -> (n, c)>, affine_map<(n, o, c) -> (o, c)>, affine_map<(n, o, c) -> (n, o)>]
-    : (!circuit.tensor<1x2, [-10, 10]>, !circuit.tensor<2x2, [1, 4]>) -> !circuit.tensor<1x2, [-80, 80]>
-  %z = circuit.affine [9 * %y] + 0 : (!circuit.tensor<1x2, [-80, 80]>) -> !circuit.tensor<1x2, [-720, 720]>
-  circuit.output %y "y" public : !circuit.tensor<1x2, [-80, 80]>
-  circuit.output %z "z" public : !circuit.tensor<1x2, [-720, 720]>
+  %x = circuit.input "x" public : 1x2 in [-10, 10]
+  %w = circuit.constant [1, 2, 3, 4] : 2x2 in [1, 4]
+  %y = circuit.contract %x[n, c] * %w[o, c] -> [n, o]
+    : 1x2 in [-10, 10], 2x2 in [1, 4] -> 1x2 in [-80, 80]
+  %z = circuit.affine 9 * %y : 1x2 in [-80, 80] -> [-720, 720]
+  circuit.output %y "y" public : 1x2 in [-80, 80]
+  circuit.output %z "z" public : 1x2 in [-720, 720]
   return
 }

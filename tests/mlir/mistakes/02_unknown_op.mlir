@@ -1,10 +1,10 @@
 // RUN: zk-opt
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<4, [0, 9]>
-  %y = circuit.square %x : !circuit.tensor<4, [0, 9]> -> !circuit.tensor<4, [0, 81]>
+  %x = circuit.input "x" public : 4 in [0, 9]
+  %y = circuit.square %x : !circuit.tensor<4 in [0, 9]> -> !circuit.tensor<4 in [0, 81]>
   return
 }
 
 // -----
 
-circuit.tabel @relu domain [-255, 255] clamp offset 0 shift 0 min 0 max 255
+circuit.tabel @relu(x in [-255, 255]) = clamp(x, 0, 255)

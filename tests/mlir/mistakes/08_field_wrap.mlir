@@ -1,8 +1,7 @@
 // RUN: zk-opt
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<4, [-4294967296, 4294967296]>
-  %y = circuit.mul %x, %x
-    : (!circuit.tensor<4, [-4294967296, 4294967296]>, !circuit.tensor<4, [-4294967296, 4294967296]>) -> !circuit.tensor<4, [0, 1]>
-  circuit.output %y "y" public : !circuit.tensor<4, [0, 1]>
+  %x = circuit.input "x" public : 4 in [-4294967296, 4294967296]
+  %y = circuit.mul %x * %x : 4 in [-4294967296, 4294967296] -> [0, 1]
+  circuit.output %y "y" public : 4 in [0, 1]
   return
 }

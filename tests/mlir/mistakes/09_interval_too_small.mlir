@@ -1,7 +1,7 @@
 // RUN: zk-opt
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<4, [0, 9]>
-  %y = circuit.view %x offset 0 strides [1] : !circuit.tensor<4, [0, 9]> -> !circuit.tensor<4, [0, 5]>
-  circuit.output %y "y" public : !circuit.tensor<4, [0, 5]>
+  %x = circuit.input "x" public : 4 in [0, 9]
+  %y = circuit.view %x reshape : 4 in [0, 9] -> 4 in [0, 5]
+  circuit.output %y "y" public : 4 in [0, 5]
   return
 }

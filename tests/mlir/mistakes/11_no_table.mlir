@@ -1,7 +1,7 @@
 // RUN: zk-opt
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<4, [-100, 100]>
-  %y = circuit.lookup @relu %x : !circuit.tensor<4, [-100, 100]> -> !circuit.tensor<4, [0, 100]>
-  circuit.output %y "y" public : !circuit.tensor<4, [0, 100]>
+  %x = circuit.input "x" public : 4 in [-100, 100]
+  %y = circuit.lookup @relu(%x) : 4 in [-100, 100] -> [0, 100]
+  circuit.output %y "y" public : 4 in [0, 100]
   return
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// A dialect, its typed view, and the class and the type that its ops are of.
 const DIALECTS: [(&str, &str, &str, &str, &str); 3] = [
-    ("circuit", "CircuitOp", "Circuit_PureOp", "Circuit_Value", "!circuit.tensor<4, [0, 9]>"),
+    ("circuit", "CircuitOp", "Circuit_PureOp", "Circuit_Value", "!circuit.tensor<4 in [0, 9]>"),
     ("nn", "NnOp", "NN_Op", "NN_Tensor", "tensor<4xf32>"),
     ("qnn", "QnnOp", "QNN_Op", "QNN_Accumulator", "tensor<4xi32>"),
 ];

@@ -24,9 +24,9 @@ const ROOMS: [Room; 4] = [
         _ => return Ok(false),
     };"#,
         test: r#"func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<4, [0, 9]>
-  %y = circuit.affine [1 * %x] + 0 : (!circuit.tensor<4, [0, 9]>) -> !circuit.tensor<4, [0, 9]>
-  circuit.output %y "y" public : !circuit.tensor<4, [0, 9]>
+  %x = circuit.input "x" public : 4 in [0, 9]
+  %y = circuit.affine %x : 4 in [0, 9] -> [0, 9]
+  circuit.output %y "y" public : 4 in [0, 9]
   return
 }"#,
     },

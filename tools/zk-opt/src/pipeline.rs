@@ -105,6 +105,6 @@ mod tests {
             level_of(tessera_mlir::parse(&context, &source, "test.mlir").unwrap().as_operation()).unwrap()
         };
         assert_eq!(level(""), "nn");
-        assert_eq!(level("%x = circuit.input \"x\" public : !circuit.tensor<4, [-1, 1]>"), "circuit");
+        assert_eq!(level("%x = circuit.input \"x\" public : 4 in [-1, 1]"), "circuit");
     }
 }

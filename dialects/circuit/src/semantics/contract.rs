@@ -3,7 +3,8 @@
 //! `y[r] = Σ x[i..]·w[j..]` over all values of all indices that give the result index r. A result index that is a sum of an
 //! index of x and an index of w makes the contract a full convolution along it: extent I + K - 1, borders included.
 //!
-//! Invariants of a checked [`ContractSpec`]: every index occurs in x or in w; no map names an index twice; a sum takes one
+//! Invariants of a checked [`ContractSpec`]: indices are numbered as they first occur, in x and then in w, so that one contract
+//! has one spelling; every index occurs in x or in w; no map names an index twice; a sum takes one
 //! index that only x has and one that only w has; extents are those of the operands. Evaluation is exact: it returns an
 //! error where a sum leaves `i64`.
 
@@ -53,7 +54,8 @@ pub struct Roles {
 }
 
 impl ContractSpec {
-    /// Derives the extents from the operands' shapes and checks the invariants. `indices` is how many there are.
+    /// Derives the extents from the operands' shapes, checks the invariants and numbers the indices. `indices` is how many there
+    /// are; any numbers may be given.
     ///
     /// # Errors
     /// A sentence that says which map or index is wrong.
@@ -66,7 +68,8 @@ impl ContractSpec {
         w_shape: &[usize],
     ) -> Result<Self, String> {
         let mut extents: Vec<Option<usize>> = vec![None; indices];
-        for (operand, (map, shape)) in [(&x, x_shape), (&w, w_shape)].into_iter().enumerate() {
+        let operands = [(&x, x_shape), (&w, w_shape)];
+        for (operand, (map, shape)) in operands.into_iter().enumerate() {
             if map.len() != shape.len() {
                 return Err(format!(
                     "maps: expected {} results for operand {operand} of {}, found {}",
@@ -76,20 +79,25 @@ impl ContractSpec {
                 ));
             }
             let mut seen = vec![false; indices];
-            for (&i, &e) in map.iter().zip(shape) {
+            for (axis, (&i, &e)) in map.iter().zip(shape).enumerate() {
                 if i >= indices {
                     return Err(format!(
-                        "maps: index variable d{i} of operand {operand} is not one of {indices}"
+                        "maps: axis {axis} of operand {operand} has an index variable that is not one of {indices}"
                     ));
                 }
                 if std::mem::replace(&mut seen[i], true) {
-                    return Err(format!("maps: index variable d{i} stands on two axes of operand {operand}"));
+                    let first = map.iter().position(|&index| index == i).unwrap_or(0);
+                    return Err(format!(
+                        "maps: one index variable stands on the axes {first} and {axis} of operand {operand}"
+                    ));
                 }
                 if let Some(other) = extents[i].replace(e)
                     && other != e
                 {
+                    let first = x.iter().position(|&index| index == i).unwrap_or(0);
                     return Err(format!(
-                        "index variable d{i} has extent {other} in operand 0 and {e} in operand 1"
+                        "axis {first} of operand 0 and axis {axis} of operand 1 have one index variable, but the extents \
+                         {other} and {e}"
                     ));
                 }
             }
@@ -103,10 +111,14 @@ impl ContractSpec {
             };
             for &i in &named {
                 if i >= indices {
-                    return Err(format!("maps: index variable d{i} of the result is not one of {indices}"));
+                    return Err(format!(
+                        "maps: axis {axis} of the result has an index variable that is not one of {indices}"
+                    ));
                 }
                 if std::mem::replace(&mut seen[i], true) {
-                    return Err(format!("maps: index variable d{i} stands on two axes of the result"));
+                    return Err(format!(
+                        "maps: axis {axis} of the result has an index variable of another axis"
+                    ));
                 }
             }
             if let ResultIndex::Sum(i, k) = r
@@ -116,13 +128,23 @@ impl ContractSpec {
             }
         }
         if let Some(i) = extents.iter().position(Option::is_none) {
-            return Err(format!("maps: index variable d{i} stands in no operand"));
+            return Err(format!("maps: index variable {i} stands in no operand"));
         }
-        let extents: Vec<usize> = extents.into_iter().flatten().collect();
+        let mut order: Vec<usize> = vec![];
+        x.iter().chain(&w).for_each(|i| order.extend((!order.contains(i)).then_some(i)));
+        let mut number = vec![0; indices];
+        order.iter().enumerate().for_each(|(new, &old)| number[old] = new);
+        let extents: Vec<usize> = order.iter().filter_map(|&i| extents[i]).collect();
         if extents.contains(&0) {
             return Err("an index variable has extent 0".into());
         }
-        let spec = ContractSpec { extents, x, w, y };
+        let operand = |map: Vec<usize>| map.into_iter().map(|i| number[i]).collect();
+        let of_result = |r| match r {
+            ResultIndex::One(i) => ResultIndex::One(number[i]),
+            ResultIndex::Sum(i, k) => ResultIndex::Sum(number[i], number[k]),
+        };
+        let y = y.into_iter().map(of_result).collect();
+        let spec = ContractSpec { extents, x: operand(x), w: operand(w), y };
         elements(&spec.result_shape()).map_err(|error| error.to_string())?;
         Ok(spec)
     }
@@ -157,7 +179,14 @@ impl ContractSpec {
             _ => Err(one_or_sum(axis)),
         });
         let y = y.collect::<Result<_, _>>()?;
-        ContractSpec::new(mx.dims, x, w, y, x_shape, w_shape)
+        let spec = ContractSpec::new(mx.dims, x, w, y, x_shape, w_shape)?;
+        if spec.maps() != *maps {
+            return Err(
+                "maps: expected index variables numbered as they first appear, in operand 0 and then in 1"
+                    .into(),
+            );
+        }
+        Ok(spec)
     }
 
     /// The indexing maps of x, of w and of the result.
@@ -468,6 +497,17 @@ mod tests {
     fn maps_round_trip() {
         let spec = conv2d(2, 3, 2, 5, 4, 3);
         assert_eq!(ContractSpec::from_maps(&spec.maps(), &[2, 2, 5, 4], &[3, 2, 3, 3]), Ok(spec.clone()));
+        // other numbers, the same contract; one spelling
+        assert_eq!((spec.x.clone(), spec.w.clone()), (vec![0, 1, 2, 3], vec![4, 1, 5, 6]));
+        let renumbered = |map: &IndexMap| IndexMap {
+            dims: 7,
+            results: map.results.iter().map(|dims| dims.iter().map(|d| 6 - d).rev().collect()).collect(),
+        };
+        let other = spec.maps().each_ref().map(renumbered);
+        assert_eq!(
+            ContractSpec::from_maps(&other, &[2, 2, 5, 4], &[3, 2, 3, 3]).unwrap_err(),
+            "maps: expected index variables numbered as they first appear, in operand 0 and then in 1"
+        );
         let [x, w, y] = spec.maps();
         let bad =
             |maps: [IndexMap; 3]| ContractSpec::from_maps(&maps, &[2, 2, 5, 4], &[3, 2, 3, 3]).unwrap_err();
@@ -523,12 +563,12 @@ mod tests {
             cases,
             [
                 "maps: expected 2 results for operand 0 of 2x3, found 1",
-                "maps: index variable d0 stands on two axes of operand 0",
-                "index variable d1 has extent 3 in operand 0 and 4 in operand 1",
-                "maps: index variable d2 stands in no operand",
+                "maps: one index variable stands on the axes 0 and 1 of operand 0",
+                "axis 1 of operand 0 and axis 0 of operand 1 have one index variable, but the extents 3 and 4",
+                "maps: index variable 2 stands in no operand",
                 "maps: expected on axis 0 of the result one index variable, or the sum of one of each operand",
-                "maps: index variable d0 stands on two axes of the result",
-                "maps: index variable d1 of operand 0 is not one of 1",
+                "maps: axis 1 of the result has an index variable of another axis",
+                "maps: axis 0 of operand 0 has an index variable that is not one of 1",
             ]
         );
     }

@@ -8,6 +8,7 @@
 
 pub mod contract;
 pub mod interval;
+pub mod named;
 pub mod ranges;
 pub mod table;
 pub mod view;

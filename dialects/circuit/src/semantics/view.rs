@@ -37,7 +37,7 @@ impl View {
     /// The same elements in the same order under another shape.
     pub fn reshape(shape: Vec<usize>) -> View {
         let strides = row_major(&shape).into_iter().map(|s| s as i64).collect();
-        View::dense(shape, 0, strides)
+        View::dense(shape, 0, strides).normalized()
     }
 
     /// `result.shape[i] = shape[perm[i]]`.
@@ -48,6 +48,7 @@ impl View {
             0,
             perm.iter().map(|&p| strides[p] as i64).collect(),
         )
+        .normalized()
     }
 
     /// Result index r reads source index `starts + r·steps` per axis where that lies in `shape`, and is 0 elsewhere: crop,
@@ -59,10 +60,11 @@ impl View {
             let (start, step, extent) = (starts[d], steps[d], shape[d] as i64);
             view.offset += start * dims[d] as i64;
             view.strides[d] = step * dims[d] as i64;
-            let inside = |r: i64| (0..extent).contains(&(start + r * step));
-            let n = sizes[d] as i64;
-            view.valid_low[d] = (0..n).find(|&r| inside(r)).unwrap_or(n);
-            view.valid_high[d] = (view.valid_low[d]..n).find(|&r| !inside(r)).unwrap_or(n);
+            // backwards is forwards, seen from the other end
+            let (start, step) = if step > 0 { (start, step) } else { (extent - 1 - start, -step) };
+            let (n, from) = (sizes[d] as i64, |position: i64| (position - start + step - 1).div_euclid(step));
+            view.valid_low[d] = from(0).clamp(0, n);
+            view.valid_high[d] = from(extent).clamp(view.valid_low[d], n);
         }
         view.normalized()
     }
@@ -79,14 +81,14 @@ impl View {
                 return None;
             }
         }
-        Some(View::dense(to.to_vec(), 0, strides))
+        Some(View::dense(to.to_vec(), 0, strides).normalized())
     }
 
     /// Repeats a vector of `shape[axis]` elements along every other axis of `shape`.
     pub fn along(shape: &[usize], axis: usize) -> View {
         let mut strides = vec![0; shape.len()];
         strides[axis] = 1;
-        View::dense(shape.to_vec(), 0, strides)
+        View::dense(shape.to_vec(), 0, strides).normalized()
     }
 
     /// Number of elements of the result.
@@ -198,7 +200,7 @@ impl View {
         (view.sources() == sources).then_some(view)
     }
 
-    /// The canonical form: axes with at most one valid index have stride 0, a view of padding alone has an empty box at 0.
+    /// The canonical form, which every constructor but [`View::dense`] gives: axes with at most one valid index have stride 0, a view of padding alone has an empty box at 0.
     pub fn normalized(&self) -> View {
         let mut v = self.clone();
         let rank = v.shape.len();

@@ -219,12 +219,12 @@ mod tests {
         let source = r#"
 ml_program.global private @w(#ml_program.extern : tensor<2x4xi8>) : tensor<2x4xi8>
 func.func @main() {
-  %x = circuit.input "x" public : !circuit.tensor<2x4, [-10, 10]>
-  %w = circuit.weight @w fixed : !circuit.tensor<2x4, [-3, 3]>
-  %a = circuit.mul %x, %w : (!circuit.tensor<2x4, [-10, 10]>, !circuit.tensor<2x4, [-3, 3]>) -> !circuit.tensor<2x4, [-30, 30]> loc("first")
-  %b = circuit.mul %a, %w : (!circuit.tensor<2x4, [-30, 30]>, !circuit.tensor<2x4, [-3, 3]>) -> !circuit.tensor<2x4, [-90, 90]>
-  circuit.output %b "y" public : !circuit.tensor<2x4, [-90, 90]>
-  circuit.output %w "w" public : !circuit.tensor<2x4, [-3, 3]>
+  %x = circuit.input "x" public : 2x4 in [-10, 10]
+  %w = circuit.weight @w fixed : 2x4 in [-3, 3]
+  %a = circuit.mul %x * %w : 2x4 in [-10, 10], [-3, 3] -> [-30, 30] loc("first")
+  %b = circuit.mul %a * %w : 2x4 in [-30, 30], [-3, 3] -> [-90, 90]
+  circuit.output %b "y" public : 2x4 in [-90, 90]
+  circuit.output %w "w" public : 2x4 in [-3, 3]
   return
 }"#;
         // given out as well, the weight is a node
@@ -233,7 +233,7 @@ func.func @main() {
             given_out.contains(r#"[label="circuit.weight\n2x4 in [-3, 3]\n8 fixed cells"]"#),
             "{given_out}"
         );
-        let inner = source.replace("  circuit.output %w \"w\" public : !circuit.tensor<2x4, [-3, 3]>\n", "");
+        let inner = source.replace("  circuit.output %w \"w\" public : 2x4 in [-3, 3]\n", "");
         assert_eq!(
             dot_of(&inner),
             r#"digraph main {
