@@ -22,11 +22,20 @@ struct Integers {
 }
 
 impl Integers {
+    /// # Safety
+    /// The list is alive, and as long as it says.
     unsafe fn get(&self) -> &[i64] {
-        if self.count <= 0 { &[] } else { unsafe { slice::from_raw_parts(self.values, self.count as usize) } }
+        if self.count <= 0 {
+            return &[];
+        }
+        // SAFETY: the caller's word: that many integers lie there.
+        unsafe { slice::from_raw_parts(self.values, self.count as usize) }
     }
 
+    /// # Safety
+    /// As [`Integers::get`].
     unsafe fn shape(&self) -> Vec<usize> {
+        // SAFETY: the caller's word.
         unsafe { self.get() }.iter().map(|&extent| extent as usize).collect()
     }
 }
@@ -61,6 +70,7 @@ unsafe extern "C" fn tessera_circuit_view_read(
     result: Integers,
     to: *mut Read,
 ) -> bool {
+    // SAFETY: the parser's lists and words live until this returns, and it counted them.
     let read = || unsafe {
         let clauses = if count <= 0 { &[] } else { slice::from_raw_parts(clauses, count as usize) };
         let words = clauses.iter().map(|clause| text(clause.word)).collect::<Vec<_>>();
@@ -70,6 +80,7 @@ unsafe extern "C" fn tessera_circuit_view_read(
     };
     let view = catch_unwind(AssertUnwindSafe(read))
         .unwrap_or_else(|_| Err("internal compiler error; please report it with the input".into()));
+    // SAFETY: the parser's own record, to which nothing else points.
     let to = unsafe { &mut *to };
     match view {
         Ok(view) => {
@@ -77,11 +88,13 @@ unsafe extern "C" fn tessera_circuit_view_read(
             for (list, to) in
                 [(&view.strides, to.strides), (&view.valid_low, to.low), (&view.valid_high, to.high)]
             {
+                // SAFETY: both lists have the rank of the result; the parser allocated its own by `result`.
                 unsafe { to.copy_from_nonoverlapping(list.as_ptr(), list.len()) };
             }
             true
         }
         Err(reason) => {
+            // SAFETY: the parser's function with the parser's string; the text is copied.
             unsafe { (to.say)(to.target, string_ref(&reason)) };
             false
         }
@@ -91,14 +104,16 @@ unsafe extern "C" fn tessera_circuit_view_read(
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tessera_circuit_view_write(op: MlirOperation, sink: Sink, target: *mut c_void) {
     let words = || {
-        let Ok(Some(CircuitOp::View { x, view })) = CircuitOp::decode(unsafe { OperationRef::from_raw(op) })
-        else {
+        // SAFETY: the printer's op is alive.
+        let op = unsafe { OperationRef::from_raw(op) };
+        let Ok(Some(CircuitOp::View { x, view })) = CircuitOp::decode(op) else {
             return None;
         };
         let source = CircuitType::of(x).ok()?.shape;
         Named::of(&view, &source).map(|named| named.words(&view))
     };
     if let Ok(Some(words)) = catch_unwind(AssertUnwindSafe(words)) {
+        // SAFETY: the printer's function with the printer's string; the text is copied.
         unsafe { sink(target, string_ref(&words)) };
     }
 }

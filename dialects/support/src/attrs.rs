@@ -60,6 +60,7 @@ pub fn usizes<'c>(context: &'c Context, values: &[usize]) -> Attribute<'c> {
 pub fn elements<'c>(context: &'c Context, values: &[i64]) -> Attribute<'c> {
     let element = IntegerType::new(context, 64).into();
     let ty = RankedTensorType::new(&[values.len() as u64], element, None);
+    // SAFETY: the type is a tensor of as many 64-bit integers as the slice holds, and MLIR copies them.
     unsafe {
         Attribute::from_raw(mlirDenseElementsAttrInt64Get(
             Type::from(ty).to_raw(),
@@ -245,8 +246,12 @@ pub fn to_i64s(attribute: Attribute) -> Option<Vec<i64>> {
     }
 }
 
+/// Most elements of a `dense` attribute that are read.
+const MOST_ELEMENTS: i64 = 1 << 28;
+
 fn to_elements(attribute: Attribute) -> Option<Vec<i64>> {
     let raw = attribute.to_raw();
+    // SAFETY: `attribute` keeps its context alive; its kind, element type and width are checked before an element is read.
     unsafe {
         if !mlirAttributeIsADenseIntElements(raw) {
             return None;
@@ -256,6 +261,10 @@ fn to_elements(attribute: Attribute) -> Option<Vec<i64>> {
             return None;
         }
         let count = mlirElementsAttrGetNumElements(raw);
+        // a splat says in a line what would fill any memory
+        if count > MOST_ELEMENTS {
+            return None;
+        }
         Some((0..count as isize).map(|index| mlirDenseElementsAttrGetInt64Value(raw, index)).collect())
     }
 }
