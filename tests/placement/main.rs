@@ -3,6 +3,7 @@
 //!
 //! Invariants: what the plan publishes equals the evaluation bit for bit; every honest trace is accepted; any changed witness
 //! cell is rejected.
+use ndarray::ArrayD;
 use proptest::prelude::*;
 use std::sync::Arc;
 use tessera_api::{Shape, Trace};
@@ -172,52 +173,11 @@ impl Build {
     }
 }
 
-/// The circuit's meaning: each value's elements, and the outputs.
+/// The circuit's meaning: the elements of its outputs.
 fn evaluate(g: &Circuit, input: &[i64]) -> Vec<Vec<i64>> {
-    let mut v: Vec<Vec<i64>> = vec![vec![]; g.values.len()];
-    let mut out = vec![];
-    for op in &g.ops {
-        let r = match &op.op {
-            CircuitOp::Input { .. } => input.to_vec(),
-            CircuitOp::Weight { .. } | CircuitOp::Constant { .. } => {
-                g.known[&op.results[0]].data.to_i64s().expect("integers")
-            }
-            CircuitOp::Table { .. } => unreachable!("tables stand beside the graph"),
-            CircuitOp::Contract { x, w, maps } => {
-                let spec = ContractSpec::from_maps(maps, &g.values[*x].shape, &g.values[*w].shape).unwrap();
-                spec.evaluate_by_definition(&v[*x], &v[*w]).unwrap()
-            }
-            CircuitOp::Affine { terms, constant } => (0..v[terms[0].1].len())
-                .map(|i| constant + terms.iter().map(|(c, x)| c * v[*x][i]).sum::<i64>())
-                .collect(),
-            CircuitOp::Mul { a, b } => v[*a].iter().zip(&v[*b]).map(|(a, b)| a * b).collect(),
-            CircuitOp::Max { xs } => {
-                (0..v[xs[0]].len()).map(|i| xs.iter().map(|x| v[*x][i]).max().unwrap()).collect()
-            }
-            CircuitOp::Split { x, shift } => {
-                v[op.results[1]] = v[*x].iter().map(|u| u & ((1 << shift) - 1)).collect();
-                v[*x].iter().map(|u| u >> shift).collect()
-            }
-            CircuitOp::Lookup { x, table, .. } => {
-                v[*x].iter().map(|k| g.tables[table].eval(*k).unwrap()).collect()
-            }
-            CircuitOp::View { x, view } => view.apply(&v[*x], 0),
-            CircuitOp::Concat { xs, axis } => {
-                assert_eq!(*axis, 0);
-                xs.iter().flat_map(|x| v[*x].clone()).collect()
-            }
-            CircuitOp::Output { x, .. } => {
-                out.push(v[*x].clone());
-                continue;
-            }
-            CircuitOp::AssertZero { x } => {
-                assert!(v[*x].iter().all(|e| *e == 0));
-                continue;
-            }
-        };
-        v[op.results[0]] = r;
-    }
-    out
+    let input = ArrayD::from_shape_vec(g.values[0].shape.clone(), input.to_vec()).unwrap();
+    let outputs = tessera_circuit::interp::run_circuit(g, &[input]).unwrap();
+    outputs.into_iter().map(|y| y.into_iter().collect()).collect()
 }
 
 /// Places, fills, compares and checks.
@@ -330,6 +290,35 @@ fn channels_share_cells_where_ranges_allow_it() {
         );
         run(&mut Build { seed, ..eight_channels(1 << 20) }, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
     }
+}
+
+/// Packing and lookups rest on declared intervals, and a verifier never sees them: what is declared tighter than the weights
+/// allow would let wrapped sums pass, so it is not placed.
+#[test]
+fn an_interval_that_the_weights_break_is_refused() {
+    let refusal = |b: &Build| {
+        let options = PlaceOptions::new(&tessera_plonky3::PLONKY3);
+        place_graph(&b.g, &options).expect_err("an interval that is not so").to_string()
+    };
+    // six products of weights within ±9 and inputs within ±127: up to thousands
+    let error = refusal(&eight_channels(100));
+    assert!(
+        error.contains("circuit.contract") && error.contains("declares values within [-100, 100]"),
+        "{error}"
+    );
+    // an affine form of the same
+    let mut b = Build { seed: 5, ..Build::default() };
+    let x = b.input(&[1, 6]);
+    let y = b.affine(vec![(3, x)], 0, -127, 127);
+    b.output(y);
+    let error = refusal(&b);
+    assert!(error.contains("circuit.affine") && error.contains("[-381, 381]"), "{error}");
+    // the values themselves are wider than their weight declares
+    let mut b = eight_channels(1 << 20);
+    let w = *b.g.known.keys().next().unwrap();
+    (b.g.values[w].lo, b.g.values[w].hi) = (-1, 1);
+    let error = refusal(&b);
+    assert!(error.contains("declares values within [-1, 1]"), "{error}");
 }
 
 /// u_a + 2³² and u_b − 1 give the same packed sum: the equations hold, and what refuses it is the range of u_a.
@@ -589,6 +578,21 @@ fn overlapping_windows_read_a_value_several_times() {
     let m = b.max(m0, m1);
     b.output(m);
     run(&mut b, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+}
+
+/// Packing rests on declared intervals. A contract that declares less than its weights allow is refused here, since IR may have
+/// been through no pass that proves it.
+#[test]
+fn a_contract_that_declares_too_little_is_refused() {
+    let mut b = Build { seed: 7, ..Build::default() };
+    let x = b.input(&[1, 600]);
+    let y = b.linear(x, 4);
+    (b.g.values[y].lo, b.g.values[y].hi) = (-100, 100);
+    let q = b.requantize(y, 0, -127);
+    b.output(q);
+    let e = place_graph(&b.g, &PlaceOptions::default()).unwrap_err().to_string();
+    let node = format!("node \"op{}\": 'circuit.contract' op: declares values within [-100, 100], but ", 3);
+    assert!(e.starts_with(&node) && e.lines().count() == 1, "{e}");
 }
 
 #[test]

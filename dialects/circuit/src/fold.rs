@@ -2,13 +2,13 @@
 //!
 //! Invariant: a fold keeps the type of the result, interval included, and what the interpreter computes.
 
-use crate::ops::{CircuitOp, CircuitType, maximum, result_type, set_affine, set_view};
+use crate::ops::{CircuitOp, CircuitType, maximum, producer, result_type, set_affine, set_view};
 use melior::ir::{OperationRef, Value};
 use mlir_sys::{MlirOperation, MlirValue};
 use tessera_mlir::{
     Result,
     hooks::{self, Fold},
-    rewrite::{defining_op, has_one_use},
+    rewrite::has_one_use,
 };
 
 /// The most terms that merging two affines may come to.
@@ -95,7 +95,7 @@ fn simplify<'c: 'a, 'a>(terms: &Terms<'c, 'a>, constant: i64) -> Result<Option<(
             Some(CircuitOp::Affine { terms: inner, constant })
                 if has_one_use(x)
                     && inner.len() + others <= MAX_TERMS
-                    && maximum(&inner, constant)?.is_none() =>
+                    && maximum(&inner, constant, |x| producer(*x))?.is_none() =>
             {
                 sum.add_all(coefficient, &inner, constant)
             }
@@ -148,8 +148,4 @@ fn splat(value: Value) -> Result<Option<i64>> {
         Some(CircuitOp::Constant { values, .. }) if values.len() == 1 => Some(values[0]),
         _ => None,
     })
-}
-
-fn producer<'c: 'a, 'a>(value: Value<'c, 'a>) -> Result<Option<CircuitOp<Value<'c, 'a>>>> {
-    defining_op(value).map_or(Ok(None), CircuitOp::decode)
 }

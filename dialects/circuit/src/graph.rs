@@ -118,7 +118,7 @@ impl GraphOp for CircuitOp<ValueId> {
 
     fn decode<'c, 'a>(
         op: OperationRef<'c, 'a>,
-        number: impl FnMut(Value<'c, 'a>) -> Result<ValueId>,
+        mut number: impl FnMut(Value<'c, 'a>) -> Result<ValueId>,
     ) -> Result<Self> {
         let Some(decoded) = CircuitOp::decode(op)? else {
             return Err(Error::new(format!(
@@ -126,15 +126,15 @@ impl GraphOp for CircuitOp<ValueId> {
                 op_name(op)
             )));
         };
-        decoded.try_map(number)
+        decoded.try_map(|&x| number(x))
     }
 
     fn build<'c, 'a>(
         &self,
-        value: impl FnMut(ValueId) -> Result<Value<'c, 'a>>,
+        mut value: impl FnMut(ValueId) -> Result<Value<'c, 'a>>,
         location: Location<'c>,
     ) -> Result<Operation<'c>> {
-        self.clone().try_map(value)?.build(location)
+        self.try_map(|&x| value(x))?.build(location)
     }
 
     fn operands(&self) -> Vec<ValueId> {

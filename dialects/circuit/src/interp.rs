@@ -6,16 +6,17 @@
 //! Invariants: results are exact (`i64`, with every product and sum checked); values are dense and row-major; nothing panics on
 //! inputs or parameters that do not fit, they are errors.
 
+use crate::graph::Circuit;
 use crate::ops::{CircuitOp, CircuitType, tables};
 use crate::semantics::{ContractSpec, Interval, LARGE, TableFunction};
 use melior::ir::{
-    OperationRef, Value, ValueLike,
+    OperationRef,
     operation::{OperationLike, OperationResult},
 };
 use ndarray::{ArrayD, IxDyn};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
-use tessera_mlir::{Error, Result, func::Func, func::op_name, params::Params, shape};
+use tessera_mlir::{Error, Result, func::Func, func::op_name, params::Params, shape, values::ValueMap};
 
 /// Runs `@main` of a module. `inputs` belong to the `circuit.input`s in order; the result has one array for each
 /// `circuit.output`, in order.
@@ -36,69 +37,91 @@ pub fn run_observed<'c, 'a>(
     params: &Params,
     mut observe: impl FnMut(OperationRef<'c, 'a>, &[ArrayD<i64>]),
 ) -> Result<Vec<ArrayD<i64>>> {
-    let main = Func::main(module)?;
-    let mut run = Run {
-        tables: tables(module)?,
-        params,
-        inputs: inputs.iter(),
-        values: HashMap::new(),
-        outputs: vec![],
-    };
-    for op in main.ops() {
-        let results = run
-            .step(op)
-            .map_err(|error| error.context(format!("'{}' op", op_name(op))).or_at(op.location()))?;
+    let values: ValueMap<Rc<ArrayD<i64>>> = ValueMap::default();
+    let mut run = Run { tables: &tables(module)?, params, inputs: inputs.iter(), outputs: vec![] };
+    for op in Func::main(module)?.ops() {
+        let mut step = || {
+            let decoded = CircuitOp::decode(op)?;
+            let types = op.results().map(|r: OperationResult| CircuitType::of(r.into()));
+            let types = types.collect::<Result<Vec<_>>>()?;
+            let get = |x: &_| values.get(*x).ok_or_else(not_there);
+            decoded
+                .ok_or_else(|| Error::new("is not an op of the circuit dialect"))?
+                .evaluate(&mut run, get, &types)
+        };
+        let place = |error: Error| error.context(format!("'{}' op", op_name(op))).or_at(op.location());
+        let results = step().map_err(place)?;
         observe(op, &results);
         for (result, array) in op.results().zip(results) {
-            run.values.insert(key(result.into()), Rc::new(array));
+            values.insert(result.into(), Rc::new(array));
         }
     }
-    match run.inputs.len() {
-        0 => Ok(run.outputs),
-        more => Err(Error::at(
-            module.location(),
-            format!("the circuit has {} inputs, found {}", inputs.len() - more, inputs.len()),
-        )),
-    }
+    run.finish(inputs.len()).map_err(|error| error.or_at(module.location()))
 }
 
+/// Runs a plain circuit, as [`run`] does a module.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_circuit(circuit: &Circuit, inputs: &[ArrayD<i64>]) -> Result<Vec<ArrayD<i64>>> {
+    let mut values: Vec<Option<Rc<ArrayD<i64>>>> = vec![None; circuit.values.len()];
+    let params = Params::default();
+    let mut run = Run { tables: &circuit.tables, params: &params, inputs: inputs.iter(), outputs: vec![] };
+    for node in &circuit.ops {
+        let types: Vec<CircuitType> = node.results.iter().map(|&id| circuit.values[id].clone()).collect();
+        let results = match node.results[..] {
+            [id] if circuit.known.contains_key(&id) => {
+                let known = circuit.known[&id].data.to_i64s();
+                known.and_then(|known| checked(known, &types[0])).map(|known| vec![known])
+            }
+            _ => node.op.evaluate(&mut run, |&x| values[x].clone().ok_or_else(not_there), &types),
+        };
+        let place = |error: Error| error.context(format!("'{}' op", node.op.name())).or_in(&node.place);
+        for (&id, array) in node.results.iter().zip(results.map_err(place)?) {
+            values[id] = Some(Rc::new(array));
+        }
+    }
+    run.finish(inputs.len())
+}
+
+fn not_there() -> Error {
+    Error::new("an operand is not the result of an op of this function")
+}
+
+/// What stands around the ops of a circuit while it runs.
 struct Run<'r> {
-    tables: BTreeMap<String, TableFunction>,
+    tables: &'r BTreeMap<String, TableFunction>,
     params: &'r Params,
     inputs: std::slice::Iter<'r, ArrayD<i64>>,
-    values: HashMap<usize, Rc<ArrayD<i64>>>,
     outputs: Vec<ArrayD<i64>>,
 }
 
-/// Identity of a value.
-pub fn key(value: Value) -> usize {
-    value.to_raw().ptr as usize
+impl Run<'_> {
+    fn finish(self, inputs: usize) -> Result<Vec<ArrayD<i64>>> {
+        match self.inputs.len() {
+            0 => Ok(self.outputs),
+            more => Err(Error::new(format!("the circuit has {} inputs, found {inputs}", inputs - more))),
+        }
+    }
 }
 
-impl Run<'_> {
-    fn get(&self, value: Value) -> Result<Rc<ArrayD<i64>>> {
-        self.values
-            .get(&key(value))
-            .cloned()
-            .ok_or_else(|| Error::new("an operand is not the result of an op of this function"))
-    }
-
-    /// The results of one op, checked against their declared types.
-    fn step(&mut self, op: OperationRef) -> Result<Vec<ArrayD<i64>>> {
-        let Some(view) = CircuitOp::decode(op)? else {
-            return Err(Error::new("is not an op of the circuit dialect"));
-        };
-        let types =
-            op.results().map(|r: OperationResult| CircuitType::of(r.into())).collect::<Result<Vec<_>>>()?;
+impl<V> CircuitOp<V> {
+    /// What the op computes from its operands, checked against the types that its results declare.
+    fn evaluate(
+        &self,
+        run: &mut Run,
+        get: impl Fn(&V) -> Result<Rc<ArrayD<i64>>>,
+        types: &[CircuitType],
+    ) -> Result<Vec<ArrayD<i64>>> {
         if let Some(ty) = types.iter().find(|ty| ty.len() > LARGE) {
             return Err(Error::new(format!(
                 "a value of {} has more elements than the {LARGE} that the interpreter takes",
                 shape::show(&ty.shape)
             )));
         }
-        let flat: Vec<Vec<i64>> = match view {
+        let flat: Vec<Vec<i64>> = match self {
             CircuitOp::Input { name, .. } => {
-                let input = self
+                let input = run
                     .inputs
                     .next()
                     .ok_or_else(|| Error::new(format!("no value given for input {name:?}")))?;
@@ -112,11 +135,11 @@ impl Run<'_> {
                 vec![input.iter().copied().collect()]
             }
             CircuitOp::Output { x, .. } => {
-                self.outputs.push((*self.get(x)?).clone());
+                run.outputs.push((*get(x)?).clone());
                 vec![]
             }
             CircuitOp::Weight { global, .. } => {
-                let param = self.params.get(&global)?;
+                let param = run.params.get(global)?;
                 if param.shape != types[0].shape {
                     return Err(Error::new(format!(
                         "parameter {global:?}: expected {}, found {}",
@@ -126,15 +149,15 @@ impl Run<'_> {
                 }
                 vec![param.data.to_i64s()?]
             }
-            CircuitOp::Constant { values, .. } => vec![spread(values, types[0].len())?],
+            CircuitOp::Constant { values, .. } => vec![spread(values.clone(), types[0].len())?],
             CircuitOp::Contract { x, w, maps, .. } => {
-                let (x, w) = (self.get(x)?, self.get(w)?);
-                let spec = ContractSpec::from_maps(&maps, x.shape(), w.shape()).map_err(Error::new)?;
+                let (x, w) = (get(x)?, get(w)?);
+                let spec = ContractSpec::from_maps(maps, x.shape(), w.shape()).map_err(Error::new)?;
                 vec![spec.evaluate(&elements(&x), &elements(&w)).map_err(Error::new)?]
             }
             CircuitOp::Affine { terms, constant } => {
-                let xs = terms.iter().map(|&(c, x)| Ok((c, self.get(x)?))).collect::<Result<Vec<_>>>()?;
-                let mut sums = vec![i128::from(constant); types[0].len()];
+                let xs = terms.iter().map(|(c, x)| Ok((*c, get(x)?))).collect::<Result<Vec<_>>>()?;
+                let mut sums = vec![i128::from(*constant); types[0].len()];
                 for (c, x) in &xs {
                     same_shape(x, &types[0])?;
                     for (sum, &v) in sums.iter_mut().zip(x.iter()) {
@@ -144,14 +167,14 @@ impl Run<'_> {
                 vec![sums.into_iter().map(narrow).collect::<Result<_>>()?]
             }
             CircuitOp::Mul { a, b } => {
-                let (a, b) = (self.get(a)?, self.get(b)?);
+                let (a, b) = (get(a)?, get(b)?);
                 same_shape(&a, &types[0])?;
                 same_shape(&b, &types[0])?;
                 let product = |(&a, &b): (&i64, &i64)| narrow(i128::from(a) * i128::from(b));
                 vec![a.iter().zip(b.iter()).map(product).collect::<Result<_>>()?]
             }
             CircuitOp::Max { xs } => {
-                let xs = xs.iter().map(|&x| self.get(x)).collect::<Result<Vec<_>>>()?;
+                let xs = xs.iter().map(&get).collect::<Result<Vec<_>>>()?;
                 let mut greatest = vec![i64::MIN; types[0].len()];
                 for x in &xs {
                     same_shape(x, &types[0])?;
@@ -160,7 +183,7 @@ impl Run<'_> {
                 vec![greatest]
             }
             CircuitOp::Split { x, shift } => {
-                let x = self.get(x)?;
+                let x = get(x)?;
                 let hi: Vec<i64> = x.iter().map(|v| v >> shift).collect();
                 let lo = x.iter().zip(&hi).map(|(v, h)| v - (h << shift)).collect();
                 vec![hi, lo]
@@ -169,32 +192,32 @@ impl Run<'_> {
                 return Err(Error::new("a table belongs into the module, not a function"));
             }
             CircuitOp::Lookup { x, table, .. } => {
-                let f = self.tables.get(&table).ok_or_else(|| Error::new(format!("no table @{table}")))?;
+                let f = run.tables.get(table).ok_or_else(|| Error::new(format!("no table @{table}")))?;
                 let value = |&v: &i64| {
                     f.eval(v).ok_or_else(|| {
                         Error::new(format!("key {v} is outside the domain {} of @{table}", f.domain()))
                     })
                 };
-                vec![self.get(x)?.iter().map(value).collect::<Result<_>>()?]
+                vec![get(x)?.iter().map(value).collect::<Result<_>>()?]
             }
             CircuitOp::View { x, view } => {
-                let x = self.get(x)?;
+                let x = get(x)?;
                 view.check(x.len()).map_err(Error::new)?;
                 vec![view.apply(&elements(&x), 0)]
             }
             CircuitOp::Concat { xs, axis } => {
-                let parts = xs.iter().map(|&x| self.get(x)).collect::<Result<Vec<_>>>()?;
+                let parts = xs.iter().map(&get).collect::<Result<Vec<_>>>()?;
                 let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-                let joined = ndarray::concatenate(ndarray::Axis(axis), &views)
+                let joined = ndarray::concatenate(ndarray::Axis(*axis), &views)
                     .map_err(|error| Error::new(error.to_string()))?;
                 vec![joined.iter().copied().collect()]
             }
-            CircuitOp::AssertZero { x } => match self.get(x)?.iter().position(|&v| v != 0) {
+            CircuitOp::AssertZero { x } => match get(x)?.iter().position(|&v| v != 0) {
                 None => vec![],
                 Some(at) => return Err(Error::new(format!("element {at} is not zero"))),
             },
         };
-        flat.into_iter().zip(&types).map(|(values, ty)| checked(values, ty)).collect()
+        flat.into_iter().zip(types).map(|(values, ty)| checked(values, ty)).collect()
     }
 }
 

@@ -14,6 +14,7 @@ pub mod interp;
 mod maximum;
 pub mod ops;
 pub mod ports;
+pub mod proof;
 pub mod publish;
 mod rules;
 pub mod semantics;

@@ -7,47 +7,47 @@
 //! that occur is for the caller to see, who knows the tables.
 
 use crate::ops::CircuitOp;
-use melior::ir::Value;
-use tessera_mlir::{Result, rewrite::defining_op};
+use tessera_mlir::Result;
 
 /// An affine form that is the sum in max(a, b) + k = b + f(a - b) + k, where f is looked up in a table that may hold
 /// max(x, 0), and a is itself an affine form that has been merged into the difference.
-pub struct Maximum<'c, 'a> {
+pub struct Maximum<V> {
     /// One side: the terms of an affine form.
-    pub a: Vec<(i64, Value<'c, 'a>)>,
+    pub a: Vec<(i64, V)>,
     /// Its constant.
     pub a_constant: i64,
     /// The other side.
-    pub b: Value<'c, 'a>,
+    pub b: V,
     /// Added to the maximum.
     pub constant: i64,
     /// a - b.
-    pub difference: Value<'c, 'a>,
+    pub difference: V,
     /// f(a - b).
-    pub excess: Value<'c, 'a>,
+    pub excess: V,
     /// The table that f is looked up in.
     pub table: String,
 }
 
-/// Reads an affine form as the sum in a maximum; `None` where it is none.
+/// Reads an affine form as the sum in a maximum; `None` where it is none. `producer` is the op that defines a value.
 ///
 /// # Errors
-/// When an op does not decode.
-pub fn maximum<'c: 'a, 'a>(terms: &[(i64, Value<'c, 'a>)], constant: i64) -> Result<Option<Maximum<'c, 'a>>> {
-    let &[(1, one), (1, other)] = terms else { return Ok(None) };
+/// Those of `producer`.
+pub fn maximum<V: Clone + PartialEq>(
+    terms: &[(i64, V)],
+    constant: i64,
+    producer: impl Fn(&V) -> Result<Option<CircuitOp<V>>>,
+) -> Result<Option<Maximum<V>>> {
+    let [(1, one), (1, other)] = terms else { return Ok(None) };
     for (b, f) in [(one, other), (other, one)] {
-        let Some(lookup) = defining_op(f) else { continue };
-        let Some(CircuitOp::Lookup { x: difference, table, .. }) = CircuitOp::decode(lookup)? else {
-            continue;
-        };
-        let Some(op) = defining_op(difference) else { continue };
-        let Some(CircuitOp::Affine { terms: mut a, constant: a_constant }) = CircuitOp::decode(op)? else {
+        let Some(CircuitOp::Lookup { x: difference, table, .. }) = producer(f)? else { continue };
+        let Some(CircuitOp::Affine { terms: mut a, constant: a_constant }) = producer(&difference)? else {
             continue;
         };
         for index in 0..a.len() {
-            if a[index].0 == -1 && same_elements(b, a[index].1)? {
+            if a[index].0 == -1 && same_elements(b, &a[index].1, &producer)? {
                 a.remove(index);
-                return Ok(Some(Maximum { a, a_constant, b, constant, difference, excess: f, table }));
+                let (b, excess) = (b.clone(), f.clone());
+                return Ok(Some(Maximum { a, a_constant, b, constant, difference, excess, table }));
             }
         }
     }
@@ -55,14 +55,17 @@ pub fn maximum<'c: 'a, 'a>(terms: &[(i64, Value<'c, 'a>)], constant: i64) -> Res
 }
 
 /// Whether two values are one, or equal views of one: before `cse` there may be two ops for a view.
-pub(crate) fn same_elements<'c: 'a, 'a>(a: Value<'c, 'a>, b: Value<'c, 'a>) -> Result<bool> {
+pub(crate) fn same_elements<V: Clone + PartialEq>(
+    a: &V,
+    b: &V,
+    producer: &impl Fn(&V) -> Result<Option<CircuitOp<V>>>,
+) -> Result<bool> {
     if a == b {
         return Ok(true);
     }
-    let view = |value| defining_op(value).map_or(Ok(None), CircuitOp::decode);
-    match (view(a)?, view(b)?) {
+    match (producer(a)?, producer(b)?) {
         (Some(CircuitOp::View { x, view }), Some(CircuitOp::View { x: y, view: other })) => {
-            Ok(view == other && same_elements(x, y)?)
+            Ok(view == other && same_elements(&x, &y, producer)?)
         }
         _ => Ok(false),
     }

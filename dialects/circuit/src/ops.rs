@@ -16,7 +16,7 @@ use tessera_mlir::{
     attrs::{self, IndexMap},
     context_of,
     func::{self, op_name},
-    rewrite::all_ops,
+    rewrite::{all_ops, defining_op},
 };
 
 pub use crate::{
@@ -330,6 +330,14 @@ fn read_table(op: OperationRef) -> Result<TableFunction> {
 /// When the op has no result or it is no circuit tensor.
 pub fn result_type(op: OperationRef) -> Result<CircuitType> {
     CircuitType::of(func::first_result(op)?).map_err(|error| error.or_at(op.location()))
+}
+
+/// The op that defines a value; `None` where that is no op of the dialect.
+///
+/// # Errors
+/// When the op does not decode.
+pub fn producer<'c: 'a, 'a>(value: Value<'c, 'a>) -> Result<Option<CircuitOp<Value<'c, 'a>>>> {
+    defining_op(value).map_or(Ok(None), CircuitOp::decode)
 }
 
 /// The tables of a module, by name.

@@ -31,36 +31,44 @@ impl<V> CircuitOp<V> {
     }
 
     /// The same op on other operands.
-    pub fn map<U>(self, mut on: impl FnMut(V) -> U) -> CircuitOp<U> {
-        match self.try_map(|x| Ok::<_, Infallible>(on(x))) {
-            Ok(op) => op,
-            Err(never) => match never {},
-        }
+    pub fn map<U>(&self, mut on: impl FnMut(&V) -> U) -> CircuitOp<U> {
+        let Ok(op) = self.try_map(|x| Ok::<_, Infallible>(on(x)));
+        op
     }
 
     /// The same op on other operands, which are visited in order.
     ///
     /// # Errors
     /// The first of `on`.
-    pub fn try_map<U, E>(self, mut on: impl FnMut(V) -> Result<U, E>) -> Result<CircuitOp<U>, E> {
+    pub fn try_map<U, E>(&self, mut on: impl FnMut(&V) -> Result<U, E>) -> Result<CircuitOp<U>, E> {
         Ok(match self {
-            Self::Input { name, visibility, ty } => CircuitOp::Input { name, visibility, ty },
-            Self::Output { x, name, visibility } => CircuitOp::Output { x: on(x)?, name, visibility },
-            Self::Weight { global, stage, ty } => CircuitOp::Weight { global, stage, ty },
-            Self::Constant { values, ty } => CircuitOp::Constant { values, ty },
-            Self::Contract { x, w, maps } => CircuitOp::Contract { x: on(x)?, w: on(w)?, maps },
+            Self::Input { name, visibility, ty } => {
+                CircuitOp::Input { name: name.clone(), visibility: *visibility, ty: ty.clone() }
+            }
+            Self::Output { x, name, visibility } => {
+                CircuitOp::Output { x: on(x)?, name: name.clone(), visibility: *visibility }
+            }
+            Self::Weight { global, stage, ty } => {
+                CircuitOp::Weight { global: global.clone(), stage: *stage, ty: ty.clone() }
+            }
+            Self::Constant { values, ty } => CircuitOp::Constant { values: values.clone(), ty: ty.clone() },
+            Self::Contract { x, w, maps } => CircuitOp::Contract { x: on(x)?, w: on(w)?, maps: maps.clone() },
             Self::Affine { terms, constant } => {
-                let terms = terms.into_iter().map(|(c, x)| Ok((c, on(x)?))).collect::<Result<_, E>>()?;
-                CircuitOp::Affine { terms, constant }
+                let terms = terms.iter().map(|(c, x)| Ok((*c, on(x)?))).collect::<Result<_, E>>()?;
+                CircuitOp::Affine { terms, constant: *constant }
             }
             Self::Mul { a, b } => CircuitOp::Mul { a: on(a)?, b: on(b)? },
-            Self::Max { xs } => CircuitOp::Max { xs: xs.into_iter().map(on).collect::<Result<_, E>>()? },
-            Self::Split { x, shift } => CircuitOp::Split { x: on(x)?, shift },
-            Self::Table { name, function } => CircuitOp::Table { name, function },
-            Self::Lookup { x, table, interval } => CircuitOp::Lookup { x: on(x)?, table, interval },
-            Self::View { x, view } => CircuitOp::View { x: on(x)?, view },
+            Self::Max { xs } => CircuitOp::Max { xs: xs.iter().map(on).collect::<Result<_, E>>()? },
+            Self::Split { x, shift } => CircuitOp::Split { x: on(x)?, shift: *shift },
+            Self::Table { name, function } => {
+                CircuitOp::Table { name: name.clone(), function: function.clone() }
+            }
+            Self::Lookup { x, table, interval } => {
+                CircuitOp::Lookup { x: on(x)?, table: table.clone(), interval: *interval }
+            }
+            Self::View { x, view } => CircuitOp::View { x: on(x)?, view: view.clone() },
             Self::Concat { xs, axis } => {
-                CircuitOp::Concat { xs: xs.into_iter().map(on).collect::<Result<_, E>>()?, axis }
+                CircuitOp::Concat { xs: xs.iter().map(on).collect::<Result<_, E>>()?, axis: *axis }
             }
             Self::AssertZero { x } => CircuitOp::AssertZero { x: on(x)? },
         })

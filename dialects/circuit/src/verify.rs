@@ -42,80 +42,93 @@ fn verify(op: OperationRef) -> Result<()> {
         return Err(Error::new("is not an op of the circuit dialect"));
     };
     let declared = op.results().map(|result| CircuitType::of(result.into())).collect::<Result<Vec<_>>>()?;
-    let inferred = decoded.infer(|x| CircuitType::of(*x))?;
-    match &decoded {
-        CircuitOp::Constant { values, ty } if values.len() != 1 && values.len() != ty.len() => {
-            return Err(Error::new(format!(
-                "values: expected 1, or {} for {}, found {}",
-                ty.len(),
-                shape::show(&ty.shape),
-                values.len()
-            )));
+    decoded.check(|x| CircuitType::of(*x), &declared)
+}
+
+impl<V: PartialEq> CircuitOp<V> {
+    /// Checks everything that can be said of an op by itself, given the types of its operands and those that its results declare.
+    ///
+    /// # Errors
+    /// What does not fit, as the invariants of this file say.
+    pub fn check(&self, type_of: impl Fn(&V) -> Result<CircuitType>, declared: &[CircuitType]) -> Result<()> {
+        let inferred = self.infer(&type_of)?;
+        if inferred.len() != declared.len() {
+            return Err(Error::new(format!("expected {} results, found {}", inferred.len(), declared.len())));
         }
-        CircuitOp::Split { shift, .. } => {
-            let (high, low) = (declared[0].interval(), declared[1].interval());
-            if low != inferred[1].interval() {
+        match self {
+            CircuitOp::Constant { values, ty } if values.len() != 1 && values.len() != ty.len() => {
                 return Err(Error::new(format!(
-                    "low part: expected the interval {} of {shift} bits, found {low}",
-                    inferred[1].interval()
+                    "values: expected 1, or {} for {}, found {}",
+                    ty.len(),
+                    shape::show(&ty.shape),
+                    values.len()
                 )));
             }
-            let together = high.scale(1i128 << shift) + low;
-            if !together.fits_field() {
-                return Err(Error::new(format!(
-                    "high part: {high} shifted by {shift} bits reaches {together}, outside half the field: the split \
-                     would not be unique"
+            CircuitOp::Split { shift, .. } => {
+                let (high, low) = (declared[0].interval(), declared[1].interval());
+                if low != inferred[1].interval() {
+                    return Err(Error::new(format!(
+                        "low part: expected the interval {} of {shift} bits, found {low}",
+                        inferred[1].interval()
+                    )));
+                }
+                let together = high.scale(1i128 << shift) + low;
+                if !together.fits_field() {
+                    return Err(Error::new(format!(
+                        "high part: {high} shifted by {shift} bits reaches {together}, outside half the field: the split \
+                         would not be unique"
+                    )));
+                }
+            }
+            CircuitOp::Table { function, .. } => function.check().map_err(Error::new)?,
+            CircuitOp::Output { name, .. } | CircuitOp::Input { name, .. } if name.is_empty() => {
+                return Err(Error::new("name: expected a name, found an empty one"));
+            }
+            CircuitOp::AssertZero { x } => {
+                let interval = type_of(x)?.interval();
+                if !interval.holds(0) {
+                    return Err(Error::new(format!(
+                        "the operand lies in {interval} and is never 0: nothing satisfies this"
+                    )));
+                }
+            }
+            CircuitOp::Constant { .. }
+            | CircuitOp::Output { .. }
+            | CircuitOp::Input { .. }
+            | CircuitOp::Weight { .. }
+            | CircuitOp::Contract { .. }
+            | CircuitOp::Affine { .. }
+            | CircuitOp::Mul { .. }
+            | CircuitOp::Max { .. }
+            | CircuitOp::Lookup { .. }
+            | CircuitOp::View { .. }
+            | CircuitOp::Concat { .. } => {}
+        }
+        let correlated = self.is_correlated();
+        let mut errors = vec![];
+        for (index, (inferred, declared)) in inferred.iter().zip(declared).enumerate() {
+            if inferred.shape != declared.shape {
+                errors.push(Error::new(format!(
+                    "result {index}: expected the shape {} that follows from operands and attributes, found {}",
+                    shape::show(&inferred.shape),
+                    shape::show(&declared.shape)
+                )));
+            } else if correlated && !inferred.interval().meets(declared.interval()) {
+                errors.push(Error::new(format!(
+                    "result {index}: expected an interval that meets {}, which follows from the operands, found {}",
+                    inferred.interval(),
+                    declared.interval()
+                )));
+            } else if !correlated && !declared.interval().contains(inferred.interval()) {
+                errors.push(Error::new(format!(
+                    "result {index}: expected an interval that contains {}, which follows from the operands, found {}",
+                    inferred.interval(),
+                    declared.interval()
                 )));
             }
         }
-        CircuitOp::Table { function, .. } => function.check().map_err(Error::new)?,
-        CircuitOp::Output { name, .. } | CircuitOp::Input { name, .. } if name.is_empty() => {
-            return Err(Error::new("name: expected a name, found an empty one"));
-        }
-        CircuitOp::AssertZero { x } => {
-            let interval = CircuitType::of(*x)?.interval();
-            if !interval.holds(0) {
-                return Err(Error::new(format!(
-                    "the operand lies in {interval} and is never 0: nothing satisfies this"
-                )));
-            }
-        }
-        CircuitOp::Constant { .. }
-        | CircuitOp::Output { .. }
-        | CircuitOp::Input { .. }
-        | CircuitOp::Weight { .. }
-        | CircuitOp::Contract { .. }
-        | CircuitOp::Affine { .. }
-        | CircuitOp::Mul { .. }
-        | CircuitOp::Max { .. }
-        | CircuitOp::Lookup { .. }
-        | CircuitOp::View { .. }
-        | CircuitOp::Concat { .. } => {}
+        Error::all(errors)
     }
-    let correlated = decoded.is_correlated();
-    let mut errors = vec![];
-    for (index, (inferred, declared)) in inferred.iter().zip(&declared).enumerate() {
-        if inferred.shape != declared.shape {
-            errors.push(Error::new(format!(
-                "result {index}: expected the shape {} that follows from operands and attributes, found {}",
-                shape::show(&inferred.shape),
-                shape::show(&declared.shape)
-            )));
-        } else if correlated && !inferred.interval().meets(declared.interval()) {
-            errors.push(Error::new(format!(
-                "result {index}: expected an interval that meets {}, which follows from the operands, found {}",
-                inferred.interval(),
-                declared.interval()
-            )));
-        } else if !correlated && !declared.interval().contains(inferred.interval()) {
-            errors.push(Error::new(format!(
-                "result {index}: expected an interval that contains {}, which follows from the operands, found {}",
-                inferred.interval(),
-                declared.interval()
-            )));
-        }
-    }
-    Error::all(errors)
 }
 
 fn verify_symbol(op: OperationRef, symbol: Option<OperationRef>) -> Result<()> {

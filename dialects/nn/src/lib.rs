@@ -5,6 +5,7 @@
 //! - This crate knows no other dialect of ours.
 
 mod fold;
+pub mod graph;
 pub mod interp;
 pub mod ops;
 mod verify;

@@ -108,9 +108,17 @@ impl Error {
     }
 
     /// Gives every report that has no place this one.
-    pub fn or_at(mut self, location: Location) -> Self {
+    pub fn or_at(self, location: Location) -> Self {
+        if self.reports.iter().all(|report| report.place.is_some()) {
+            return self;
+        }
+        self.or_in(&Place::new(location))
+    }
+
+    /// As [`Error::or_at`], for a place that was read before.
+    pub fn or_in(mut self, place: &Place) -> Self {
         for report in &mut self.reports {
-            report.place.get_or_insert_with(|| Place::new(location));
+            report.place.get_or_insert_with(|| place.clone());
         }
         self
     }

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod rewrite;
 pub mod shape;
 pub mod types;
+pub mod values;
 
 pub use error::{Error, Place, Report, Result};
 

@@ -8,7 +8,7 @@ use crate::{
     hooks::panicked,
     loc,
     natives::{self, Calls, Native, RawNative},
-    string_ref, text,
+    string_ref, text, values,
 };
 use melior::{
     Context,
@@ -35,6 +35,7 @@ pub fn replace_all_uses(old: Value, new: Value) {
 /// When a result is in use: a mistake of the caller that would otherwise corrupt the IR.
 pub fn erase(op: OperationRef) {
     assert!(is_unused(op), "erased an op whose result is in use: {op}");
+    values::forget(op);
     // SAFETY: the op is alive, has no uses as just asserted, and is given up by the caller.
     unsafe {
         mlirOperationRemoveFromParent(op.to_raw());
@@ -93,6 +94,7 @@ pub fn defining_op<'c, 'a>(value: Value<'c, 'a>) -> Option<OperationRef<'c, 'a>>
 
 /// Replaces all operands of an op.
 pub fn set_operands(op: OperationRef, operands: &[Value]) {
+    values::forget(op);
     let raw = operands.iter().map(|value| value.to_raw()).collect::<Vec<_>>();
     // SAFETY: op and operands are alive, and `raw` is as long as it says.
     unsafe { mlirOperationSetOperands(op.to_raw(), raw.len() as isize, raw.as_ptr()) }
@@ -129,6 +131,7 @@ impl<'c, 'a> Rewriter<'c, 'a> {
 
     /// Replaces an op by values of the same types and erases it.
     pub fn replace(&self, op: OperationRef, values: &[Value]) {
+        values::forget(op);
         let raw = values.iter().map(|value| value.to_raw()).collect::<Vec<_>>();
         // SAFETY: the rewriter and the op are alive during the pattern, and `raw` is as long as it says.
         unsafe {
@@ -138,12 +141,14 @@ impl<'c, 'a> Rewriter<'c, 'a> {
 
     /// Erases an op without uses.
     pub fn erase(&self, op: OperationRef) {
+        values::forget(op);
         // SAFETY: the rewriter and the op are alive during the pattern.
         unsafe { mlirRewriterBaseEraseOp(self.base, op.to_raw()) }
     }
 
     /// Changes an op in place: attributes or operands.
     pub fn modify(&self, op: OperationRef<'c, 'a>, change: impl FnOnce(OperationRef<'c, 'a>)) {
+        values::forget(op);
         // SAFETY: the rewriter and the op are alive during the pattern.
         unsafe { mlirRewriterBaseStartOpModification(self.base, op.to_raw()) }
         change(op);
@@ -190,6 +195,7 @@ impl<'c, 'p> Patterns<'c, 'p> {
         let names = self.names.iter().map(|name| string_ref(name)).collect::<Vec<_>>();
         let (most, endless) = (most(root), endless("the rewrite patterns", root));
         let mut run = Run { rewrites: &self.rewrites, error: None };
+        values::forget_all();
         // SAFETY: the root is alive, `names` is as long as it says and outlives the call, and `run` is what `rewrite_one` expects.
         let (ended, diagnostics) = diag::collect(self.context, || unsafe {
             let run = (&raw mut run).cast();
@@ -229,6 +235,8 @@ unsafe extern "C" fn rewrite_one(
     if run.error.is_some() {
         return false;
     }
+    // the driver folds and erases dead ops between patterns, and does not say which
+    values::forget_all();
     // SAFETY: the driver visits an op that is alive.
     let root = unsafe { OperationRef::from_raw(op) };
     // SAFETY: the driver's rewriter lives as long as the visit.
@@ -285,6 +293,7 @@ pub fn apply_pdl(root: OperationRef, source: &str, file_name: &str, natives: &[N
     let endless = endless(&format!("the patterns of {file_name}"), root);
     let mut calls = Calls::new(natives);
     let most = most(root);
+    values::forget_all();
     // it is the C++ side's from here on
     let patterns = std::mem::ManuallyDrop::new(patterns);
     let (applied, diagnostics) = diag::collect(context, || {

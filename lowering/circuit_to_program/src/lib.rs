@@ -124,6 +124,8 @@ pub fn place_graph(g: &Circuit, options: &PlaceOptions) -> Result<Placed, PlaceE
             options.batch
         )));
     }
+    // packing and lookups rest on declared intervals: they are proven here, whatever was run before
+    tessera_circuit::proof::prove(g)?;
     let p = placement::place(g, options)?;
     let (program, plan) = emit::emit(g, &p, emit::Extent::Whole)?;
     program.validate()?;

@@ -4,7 +4,7 @@
 //! module; a parameter's name is that of the model's parameter it is made from.
 
 use melior::ir::{Location, Operation, OperationRef, Value, operation::OperationLike};
-use std::rc::Rc;
+use std::sync::Arc;
 use tessera_circuit::analysis::Analysis;
 use tessera_circuit::ops::{self, CircuitOp, CircuitType, Stage};
 use tessera_circuit::publish;
@@ -55,7 +55,7 @@ impl<'c, 'a> Emit<'c, 'a> {
     }
 
     /// The elements of a value that depends on no input.
-    pub fn exact(&self, value: Value) -> Option<Rc<Vec<i64>>> {
+    pub fn exact(&self, value: Value) -> Option<Arc<Vec<i64>>> {
         self.analysis.exact(value)
     }
 

@@ -65,7 +65,7 @@ pub(crate) struct Parameter {
     /// Extents.
     pub shape: Vec<usize>,
     /// Values, row-major.
-    pub values: Rc<Vec<i64>>,
+    pub values: Arc<Vec<i64>>,
 }
 
 /// What a qnn value has become.
@@ -202,7 +202,7 @@ impl<'c, 'a> Lowering<'c, 'a> {
     fn op(&mut self, op: OperationRef<'c, 'a>) -> Result<Lowered<'c, 'a>> {
         if let Some(name) = func::loaded_global(op) {
             let param = self.params.get(&name)?;
-            let values = Rc::new(param.data.to_i64s()?);
+            let values = Arc::new(param.data.to_i64s()?);
             return Ok(Lowered::Parameter(Rc::new(Parameter { name, shape: param.shape.clone(), values })));
         }
         let Some(view) = QnnOp::decode(op)? else {

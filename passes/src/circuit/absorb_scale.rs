@@ -139,7 +139,7 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
     /// A value whose elements are those of x times their factors, where no multiplication is needed for it.
     fn scaled(&mut self, x: Value<'c, 'a>, factors: &Factors) -> Result<Option<Value<'c, 'a>>> {
         let Some(op) = rewrite::defining_op(x) else { return Ok(None) };
-        let known = self.analysis.exact(x).is_some();
+        let known = self.analysis.is_exact(x);
         if !known && !rewrite::has_one_use(x) {
             return Ok(None);
         }

@@ -125,7 +125,7 @@ fn hoist(op: OperationRef) -> Result<bool> {
     lanes.reverse();
     let cursor = Cursor::before(op);
     for lane in &lanes {
-        let copy = decoded.clone().try_map(|x| {
+        let copy = decoded.try_map(|&x| {
             let (x, view) = compose(x, &lane.view)?;
             cursor.value(ops::view(op.location(), x, &view))
         })?;

@@ -149,7 +149,7 @@ impl<'c, 'a> Site<'c, 'a> {
         let constant = more + (self.offset << self.low);
         // what it is now: a lookup that was replaced may have made it
         let x = need_operand(self.split, 0)?;
-        let known = rewrite::defining_op(x).map_or(Ok(None), CircuitOp::decode)?;
+        let known = ops::producer(x)?;
         let (terms, constant) = match known {
             // an affine form of one is written as one
             Some(CircuitOp::Affine { terms, constant: k }) if k.checked_add(constant).is_some() => {

@@ -13,10 +13,8 @@ use melior::ir::{
     OperationRef, Value, ValueLike,
     operation::{OperationLike, OperationResult},
 };
-use std::collections::HashSet;
 use tessera_circuit::analysis::Analysis;
-use tessera_circuit::interp::key;
-use tessera_circuit::ops::{self, CircuitOp, CircuitType, maximum};
+use tessera_circuit::ops::{self, CircuitOp, CircuitType, maximum, producer};
 use tessera_circuit::semantics::TableFunction;
 use tessera_circuit::unused::{erase_unread_tables, erase_unused};
 use tessera_mlir::build::Cursor;
@@ -52,14 +50,14 @@ impl Pass for SinkLookups {
         let main = Func::main(module)?;
         let analysis = Analysis::complete(module)?;
         // Users first: the largest trees.
-        let mut inner = HashSet::new();
+        let mut inner = vec![];
         let mut trees = vec![];
         for op in main.ops().into_iter().rev().filter(|op| op.result_count() == 1) {
             let root: Value = op.result(0)?.into();
-            if !inner.contains(&key(root))
+            if !inner.contains(&root)
                 && let Some(tree) = Tree::read(&analysis, op)?
             {
-                inner.extend(tree.parts.iter().map(|&part| key(part)));
+                inner.extend(tree.parts.iter().copied());
                 trees.push(tree);
             }
         }
@@ -88,9 +86,8 @@ impl<'c, 'a> Tree<'c, 'a> {
         if !tree.collect(analysis, result)? || tree.keys.len() < 2 {
             return Ok(None);
         }
-        let parts: HashSet<usize> = tree.parts.iter().map(|&part| key(part)).collect();
-        let within =
-            |user: OperationRef| user.results().any(|r: OperationResult| parts.contains(&key(r.into())));
+        let parts = &tree.parts;
+        let within = |user: OperationRef| user.results().any(|r: OperationResult| parts.contains(&r.into()));
         let alone =
             |&part: &Value| part == result || rewrite::users(part).into_iter().all(|(user, _)| within(user));
         Ok((tree.parts.iter().all(alone) && tree.fits(analysis)?).then_some(tree))
@@ -106,7 +103,7 @@ impl<'c, 'a> Tree<'c, 'a> {
                 true
             }
             Some(CircuitOp::Affine { terms, constant: 0 }) if analysis.is_maximum(op)? => {
-                match maximum(&terms, 0)? {
+                match maximum(&terms, 0, |x| producer(*x))? {
                     Some(max) if max.a_constant == 0 && max.a.len() == 1 && max.a[0].0 == 1 => {
                         self.parts.extend([max.difference, max.excess]);
                         self.collect(analysis, max.a[0].1)? && self.collect(analysis, max.b)?

@@ -1,7 +1,7 @@
 //! Closed integer intervals: the arithmetic by which every circuit value's range is proven.
 //!
-//! Invariants: `lo <= hi`. Bounds saturate at the ends of `i128`, which is far beyond the field, so a bound that overflowed
-//! still fails every check. A value is a faithful field element where it lies within ±[`FIELD_LIMIT`].
+//! Invariants: `lo <= hi`. Products saturate at the ends of `i128`; a sum with a bound beyond ±2¹⁰⁰ is unbounded, so that what
+//! overflowed does not come back by adding its opposite, and fails every check. A value is a faithful field element where it lies within ±[`FIELD_LIMIT`].
 
 use std::fmt;
 use std::ops::{Add, Mul, Neg, Sub};
@@ -11,6 +11,9 @@ pub const FIELD: i128 = 0xFFFF_FFFF_0000_0001;
 /// The largest magnitude a value may have: the greatest integer below p/2. Integers of at most this magnitude are told apart
 /// by their residues mod p.
 pub const FIELD_LIMIT: i128 = FIELD / 2;
+
+/// What has this magnitude may have overflowed: far beyond the field, far from the ends of `i128`.
+const BEYOND: i128 = 1 << 100;
 
 /// All integers from `lo` to `hi`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,7 +117,10 @@ impl From<(i64, i64)> for Interval {
 impl Add for Interval {
     type Output = Interval;
     fn add(self, other: Interval) -> Interval {
-        Interval { lo: self.lo.saturating_add(other.lo), hi: self.hi.saturating_add(other.hi) }
+        if self.abs_max().max(other.abs_max()) > BEYOND {
+            return Interval { lo: i128::MIN, hi: i128::MAX };
+        }
+        Interval { lo: self.lo + other.lo, hi: self.hi + other.hi }
     }
 }
 
@@ -194,5 +200,9 @@ mod tests {
         let wide = affine([(i64::MAX, big), (i64::MAX, big), (i64::MIN, big)], 0);
         assert!(!wide.fits_field() && wide.to_i64s().is_none());
         assert_eq!((Interval::point(i64::MAX) + Interval::point(1)).to_i64s(), None);
+        // what overflowed does not come back: up by 3·2¹²⁶, down by as much
+        let half = Interval::point(1i128 << 63);
+        let there_and_back = [1i128, 1, 1, -1, -1, -1].map(|sign| half.scale(sign << 63));
+        assert!(!there_and_back.into_iter().fold(Interval::point(0), Add::add).fits_field());
     }
 }

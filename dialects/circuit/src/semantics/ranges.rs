@@ -11,6 +11,7 @@
 use super::contract::{ContractSpec, ResultIndex};
 use super::view::{View, ZERO};
 use super::{Interval, LARGE, TableFunction, for_each_index, row_major};
+use tessera_mlir::{Error, Result, params::ParamData};
 
 /// Intervals of a tensor's elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +148,17 @@ impl Ranges {
         if view.len() > LARGE {
             return Ranges::uniform(&view.shape, self.hull().hull(Interval::point(0)));
         }
+        // Along an axis that repeats the source everywhere, elements share their intervals: one of them is enough.
+        let repeats = |d: usize| {
+            view.strides[d] == 0 && view.valid_low[d] == 0 && view.valid_high[d] == view.shape[d] as i64
+        };
+        let kept: Vec<usize> =
+            view.shape.iter().enumerate().map(|(d, &e)| if repeats(d) { 1 } else { e }).collect();
+        let once = View {
+            valid_high: view.valid_high.iter().zip(&kept).map(|(&high, &e)| high.min(e as i64)).collect(),
+            shape: kept.clone(),
+            ..view.clone()
+        };
         let strides = row_major(&self.shape);
         let steps = self.steps();
         let value = |flat: i64| {
@@ -158,12 +170,12 @@ impl Ranges {
             }
             self.values[at]
         };
-        let values = view
+        let values = once
             .sources()
             .into_iter()
             .map(|s| if s == ZERO { Interval::point(0) } else { value(s) })
             .collect();
-        Ranges { shape: view.shape.clone(), kept: view.shape.clone(), values }.shorten()
+        Ranges { shape: view.shape.clone(), kept, values }.shorten()
     }
 
     /// The tensors one after the other along `axis`; `None` where there are none.
@@ -195,7 +207,10 @@ impl Ranges {
     }
 
     /// A contract with known weights `w`, row-major over its map: one interval per output channel and group.
-    pub fn contract_known(spec: &ContractSpec, x: Interval, w: &[i64]) -> Ranges {
+    ///
+    /// # Errors
+    /// When the weights are floats.
+    pub fn contract_known(spec: &ContractSpec, x: Interval, w: &ParamData) -> Result<Ranges> {
         let roles = spec.roles();
         let shape = spec.result_shape();
         let in_w = |r: &ResultIndex| matches!(r, ResultIndex::One(i) if spec.w.contains(i));
@@ -209,7 +224,8 @@ impl Ranges {
         let repeats: i128 =
             roles.x_summed.iter().map(|&i| spec.extents[i] as i128).fold(1, i128::saturating_mul);
         let channels: usize = kept.iter().product();
-        let mut sums = vec![Interval::point(0); channels * n_taps];
+        // Per channel and tap, the sum of its positive and that of its negative weights.
+        let mut sums = vec![(0i128, 0i128); channels * n_taps];
         let w_shape: Vec<usize> = spec.w.iter().map(|&i| spec.extents[i]).collect();
         let step = |axis: usize| -> usize {
             let i = spec.w[axis];
@@ -218,19 +234,42 @@ impl Ranges {
             to_channel.map_or(0, |d| kept_strides[d] * n_taps) + to_tap.map_or(0, |d| tap_strides[d])
         };
         let steps: Vec<usize> = (0..spec.w.len()).map(step).collect();
-        let mut flat = 0;
-        for_each_index(&w_shape, |at| {
+        // Along the last axes that neither the channel nor the tap depends on, weights lie one behind the other.
+        let outer = steps.iter().rposition(|&step| step > 0).map_or(0, |axis| axis + 1);
+        let run: usize = w_shape[outer..].iter().product();
+        let mut runs: Box<dyn Iterator<Item = (i128, i128)> + '_> = match w {
+            ParamData::I8(w) => Box::new(sums_by_sign(w, run)),
+            ParamData::I16(w) => Box::new(sums_by_sign(w, run)),
+            ParamData::I32(w) => Box::new(sums_by_sign(w, run)),
+            ParamData::I64(w) => Box::new(sums_by_sign(w, run)),
+            ParamData::F32(_) => return Err(Error::new("expected integers, found f32 values")),
+        };
+        for_each_index(&w_shape[..outer], |at| {
             let to: usize = at.iter().zip(&steps).map(|(a, s)| a * s).sum();
-            sums[to] = sums[to] + x.scale(w[flat]).scale(repeats);
-            flat += 1;
+            let (positive, negative) = runs.next().unwrap_or_default();
+            sums[to].0 += positive;
+            sums[to].1 += negative;
         });
+        let product =
+            |(positive, negative): (i128, i128)| (x.scale(positive) + x.scale(negative)).scale(repeats);
+        let sums: Vec<Interval> = sums.into_iter().map(product).collect();
         let zero = Interval::point(0);
         let of_channel = |taps: &[Interval]| match taps {
             [one] => *one,
             many => many.iter().fold(zero, |acc, &t| acc + t.hull(zero)),
         };
-        Ranges { shape, kept, values: sums.chunks_exact(n_taps).map(of_channel).collect() }.shorten()
+        Ok(Ranges { shape, kept, values: sums.chunks_exact(n_taps).map(of_channel).collect() }.shorten())
     }
+}
+
+/// Of each `run` values, the sum of the positive and that of the negative ones.
+fn sums_by_sign<T: Copy + Into<i64>>(values: &[T], run: usize) -> impl Iterator<Item = (i128, i128)> + '_ {
+    values.chunks_exact(run).map(|run| {
+        run.iter().fold((0, 0), |(positive, negative), &value| {
+            let value = i128::from(value.into());
+            (positive + value.max(0), negative + value.min(0))
+        })
+    })
 }
 
 #[cfg(test)]
@@ -303,7 +342,7 @@ mod tests {
         .unwrap();
         let w: Vec<i64> = (0..18).map(|i| (i * 5) % 7 - 3).collect();
         let x = iv(-2, 3);
-        let bound = Ranges::contract_known(&spec, x, &w);
+        let bound = Ranges::contract_known(&spec, x, &ParamData::I64(w.clone())).unwrap();
         let mut seen = vec![None; 6];
         // Every x of one group at its extremes: 2^4 each, both groups alike.
         for bits in 0..16 {
