@@ -3,7 +3,7 @@
 use crate::NnOp;
 use melior::{
     Context,
-    ir::{Location, Operation, OperationRef, Type, Value, operation::OperationLike},
+    ir::{Location, Operation, OperationRef, Type, Value},
 };
 use tessera_mlir::{
     Error, Result, context_of,
