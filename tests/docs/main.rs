@@ -196,3 +196,39 @@ fn the_checks_find_what_they_are_for() {
     assert_eq!(anchor(" Write a `pass`, now"), "write-a-pass-now");
     assert!(headings("# A b\n```\n# c\n```\n").contains("a-b") && !headings("```\n# c\n```\n").contains("c"));
 }
+
+/// Every attack in docs/security.md names tests, as `FILE`: `TEST`, which exist.
+#[test]
+fn every_attack_names_tests_that_exist() {
+    let page = read("security.md");
+    let attacks = page.lines().skip_while(|l| !l.contains("## Reliability"));
+    let rows = attacks.filter(|l| l.starts_with("| ") && !l.starts_with("| attack"));
+    let (mut tried, mut problems) = (0, vec![]);
+    for row in rows {
+        let cell = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        // a name without a file is one of the file before it
+        let mut file = String::new();
+        let before = tried;
+        for name in cell.split('`').skip(1).step_by(2) {
+            if name.contains('/') {
+                name.clone_into(&mut file);
+                continue;
+            }
+            tried += 1;
+            let source = fs::read_to_string(root().join(&file)).unwrap_or_default();
+            let function = format!("fn {name}(");
+            let at = source.find(&function).map(|at| &source[..at]);
+            let tested = at.is_some_and(|before| {
+                before.trim_end().ends_with("#[test]")
+                    || before.rsplit("\n\n").next().is_some_and(|b| b.contains("#[test]"))
+            });
+            if !tested {
+                problems.push(format!("{file} has no test {name}"));
+            }
+        }
+        if tried == before {
+            problems.push(format!("a row without a test: {row}"));
+        }
+    }
+    assert!(problems.is_empty() && tried > 20, "docs/security.md, {tried} tests:\n{}", problems.join("\n"));
+}

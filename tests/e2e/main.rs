@@ -3,3 +3,4 @@ mod errors;
 mod models;
 mod owners;
 mod support;
+mod trust;

@@ -1,12 +1,14 @@
 //! Feeds a reader changed files and watches: no panic, no hang, no more memory than the file's size explains.
 //!
-//! Without `FUZZ_SECONDS` a target runs a fixed number of inputs from a fixed seed. With it, it runs that long from a seed
-//! that it prints. An input that fails is written to a file (beforehand where C++ code reads it, in a timed run); `FUZZ_INPUT=FILE` gives it to
+//! Without `FUZZ_SECONDS` a target runs a fixed number of inputs (`FUZZ_INPUTS`, if that is given) from a fixed seed. With it, it runs
+//! that long from a seed that it prints. Inputs that did something new join those that are changed; `FUZZ_KEEP=1` writes the small
+//! ones to the target's corpus. An input that fails is written to a file (beforehand where C++ code reads it, in a timed run); `FUZZ_INPUT=FILE` gives it to
 //! the target again.
 //!
 //! Invariants: one target at a time per process, since memory is counted for all threads; every honest file of a corpus is
 //! read before any is changed, or a test of damaged files would say nothing.
 use crate::allocation::peak;
+use crate::coverage::Seen;
 use crate::mutate::{Random, mutate};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -48,6 +50,35 @@ pub struct Report {
     pub peak: usize,
     /// The longest that reading one took.
     pub slowest: Duration,
+    /// Inputs that did something new.
+    pub new: usize,
+    /// Branches that were taken by any.
+    pub branches: usize,
+}
+
+/// The largest input that is kept in the repository, and how many of a target.
+const KEPT: (usize, usize) = (2048, 48);
+
+/// Where a target's corpus is.
+fn corpus(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name)
+}
+
+/// What earlier runs kept: no honest files, and no failures.
+fn kept(name: &str) -> Vec<Vec<u8>> {
+    let entries = std::fs::read_dir(corpus(name)).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|e| e.path()).collect();
+    paths.sort();
+    paths.iter().filter_map(|p| std::fs::read(p).ok()).collect()
+}
+
+fn keep(name: &str, input: &[u8]) {
+    let dir = corpus(name);
+    let held = std::fs::read_dir(&dir).map_or(0, Iterator::count);
+    if std::env::var_os("FUZZ_KEEP").is_some() && input.len() <= KEPT.0 && held < KEPT.1 {
+        let path = dir.join(&blake3::hash(input).to_hex()[..16]);
+        std::fs::create_dir_all(&dir).and_then(|()| std::fs::write(path, input)).expect("the corpus");
+    }
 }
 
 /// Why an input failed.
@@ -116,6 +147,8 @@ pub fn fuzz(t: &Target, seed: u64, time: Option<Duration>) -> Result<Report, Fin
     let _alone = alone();
     let mut report = Report::default();
     let finding = |what: String, input: &[u8]| Finding { what, input: input.to_vec() };
+    let mut seen = Seen::new();
+    seen.start();
     for honest in &t.corpus {
         match watched(t, honest, &mut report) {
             Ok(true) => {}
@@ -123,15 +156,25 @@ pub fn fuzz(t: &Target, seed: u64, time: Option<Duration>) -> Result<Report, Fin
             Err(e) => return Err(finding(format!("an honest file: {e}"), honest)),
         }
     }
+    let mut pool = t.corpus.clone();
+    for input in kept(t.name) {
+        watched(t, &input, &mut report).map_err(|e| finding(e, &input))?;
+        pool.push(input);
+    }
+    seen.is_new();
     let current = Arc::new(Mutex::new((Instant::now(), vec![])));
     let (_until_the_end, end) = mpsc::channel();
     watchdog(t.name, current.clone(), end);
     let (start, mut r) = (Instant::now(), Random(seed));
+    let inputs = std::env::var("FUZZ_INPUTS").ok().and_then(|s| s.parse().ok()).unwrap_or(t.inputs);
     for i in 0.. {
-        if time.map_or(i >= t.inputs, |most| start.elapsed() > most) {
+        if time.map_or(i >= inputs, |most| start.elapsed() > most) {
             break;
         }
-        let mut input = t.corpus[r.below(t.corpus.len())].clone();
+        // the newest are changed as often as all others
+        let newest = pool.len().saturating_sub(8);
+        let at = if r.below(2) == 0 { newest + r.below(pool.len() - newest) } else { r.below(pool.len()) };
+        let mut input = pool[at].clone();
         match t.change {
             Some(f) => input = f(&input, &t.corpus, &mut r),
             None => mutate(&mut input, &t.corpus, &mut r),
@@ -140,8 +183,15 @@ pub fn fuzz(t: &Target, seed: u64, time: Option<Duration>) -> Result<Report, Fin
         if t.native && time.is_some() {
             save_as(format!("{}-last", t.name), &input);
         }
+        seen.start();
         watched(t, &input, &mut report).map_err(|e| finding(e, &input))?;
+        if seen.is_new() {
+            keep(t.name, &input);
+            report.new += 1;
+            pool.push(input);
+        }
     }
+    report.branches = seen.branches();
     Ok(report)
 }
 

@@ -54,7 +54,7 @@ impl Random {
 }
 
 /// As protobuf and postcard write lengths.
-fn varint(mut x: u64) -> Vec<u8> {
+pub fn varint(mut x: u64) -> Vec<u8> {
     let mut out = vec![];
     loop {
         let low = (x & 127) as u8;

@@ -1,6 +1,7 @@
 //! Files that others write: NumPy arrays, parameters in safetensors, ONNX models, IR as text.
 use crate::driver::{MEMORY, Target, run};
 use crate::mutate::{Random, mutate};
+use crate::wire;
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
 use tessera::data::{Array, DataFile, Numbers, npy};
@@ -127,12 +128,22 @@ fn onnx() {
     let read = |b: &[u8]| read_graph(Source::Bytes(b), &ImportOptions::default()).is_ok();
     let corpus = folder("onnx/models", "onnx");
     assert!(corpus.len() > 20);
+    let change = |b: &[u8], all: &[Vec<u8>], r: &mut Random| {
+        let mut b = b.to_vec();
+        match r.below(4) {
+            0 => mutate(&mut b, all, r),
+            // two changes at once: a size in one place and its use in another
+            1 => b = wire::change(&wire::change(&b, all, r), all, r),
+            _ => b = wire::change(&b, all, r),
+        }
+        b
+    };
     run(&Target {
         name: "onnx",
         inputs: 4000,
         corpus,
         read: &read,
-        change: None,
+        change: Some(&change),
         memory: MEMORY,
         native: false,
     });

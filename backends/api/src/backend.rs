@@ -160,6 +160,9 @@ pub enum VerifyError {
     /// The lookups do not balance.
     #[error("the lookups do not balance")]
     Lookups,
+    /// The check itself failed: nothing is known about the proof.
+    #[error("{0}")]
+    Internal(String),
 }
 
 /// What an accepted proof says, in numbers.

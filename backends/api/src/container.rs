@@ -8,7 +8,8 @@
 //! is used is ever read.
 //!
 //! Invariants: reading never panics and never allocates by a length that exceeds what the file holds; a checksum, kind or
-//! version that is not expected is an error that names both.
+//! version that is not expected is an error that names both; what a file says has one form: sections in the order of their
+//! names, values in the encoding that this program writes.
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,8 +22,10 @@ pub const FORMAT: u32 = 3;
 /// Bodies begin at multiples of this, so that numbers in them can be read in place.
 pub const ALIGNMENT: usize = 64;
 const MAX_SECTIONS: usize = 64;
+/// Bytes of a file's head that say what it is.
+pub const HEAD: usize = 16;
 
-/// A BLAKE3 digest.
+/// A BLAKE3 digest. `{}` shows its first 64 bits, for people who tell things apart; `{:#}` all of it, for who relies on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 pub struct Digest(pub [u8; 32]);
 
@@ -34,7 +37,19 @@ impl fmt::Debug for Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0[..8].iter().try_for_each(|b| write!(f, "{b:02x}"))
+        let shown = if f.alternate() { 32 } else { 8 };
+        self.0[..shown].iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+impl std::str::FromStr for Digest {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Digest, String> {
+        let byte = |b: &[u8]| std::str::from_utf8(b).ok().and_then(|s| u8::from_str_radix(s, 16).ok());
+        let digits = s.len() == 64 && s.bytes().all(|b| b.is_ascii_hexdigit());
+        let bytes: Option<Vec<u8>> = s.as_bytes().chunks(2).map(byte).collect();
+        let whole = bytes.filter(|_| digits).and_then(|b| b.try_into().ok());
+        whole.map(Digest).ok_or_else(|| "expected a whole digest, of 64 hexadecimal digits".into())
     }
 }
 
@@ -129,6 +144,39 @@ pub enum FileError {
     Damaged(String),
 }
 
+/// What a file is, from its first [`HEAD`] bytes.
+///
+/// # Errors
+/// When it is none of ours, or of another version.
+pub fn kind_of(head: &[u8]) -> Result<FileKind, FileError> {
+    if head.get(..8) != Some(&MAGIC[..]) {
+        return Err(FileError::Magic);
+    }
+    let number = |at: usize, what: &str| match head.get(at..at + 4) {
+        Some(b) => Ok(u32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+        None => Err(FileError::Damaged(format!("it ends inside the {what}"))),
+    };
+    let found = number(8, "version")?;
+    if found != FORMAT {
+        return Err(FileError::Version { found });
+    }
+    let k = number(12, "kind")?;
+    FileKind::from_u32(k).ok_or_else(|| FileError::Damaged(format!("unknown kind {k}")))
+}
+
+/// Takes these bytes, one after the other, and no others.
+struct Same<'a>(&'a [u8]);
+
+impl std::io::Write for Same<'_> {
+    fn write(&mut self, b: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.strip_prefix(b).ok_or(std::io::ErrorKind::InvalidData)?;
+        Ok(b.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A file in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
@@ -188,12 +236,26 @@ impl Container {
         self.insert(name, postcard::to_allocvec(value).expect("plain data serializes"));
     }
 
-    /// Reads a section written by [`Container::put`]; trailing bytes are an error.
-    pub fn get<T: for<'a> Deserialize<'a>>(&self, name: &str) -> Result<T, FileError> {
-        match postcard::take_from_bytes(&self.bytes(name)?) {
-            Ok((v, [])) => Ok(v),
-            Ok(_) => Err(FileError::Damaged(format!("section {name:?} has trailing bytes"))),
-            Err(e) => Err(FileError::Damaged(format!("section {name:?}: {e}"))),
+    /// Reads a section written by [`Container::put`]; any other encoding of the value, longer numbers or trailing bytes, is an
+    /// error: nobody can change a file without changing what it says.
+    pub fn get<T: Serialize + for<'a> Deserialize<'a>>(&self, name: &str) -> Result<T, FileError> {
+        let bytes = self.bytes(name)?;
+        let value: T = match postcard::take_from_bytes(&bytes) {
+            Ok((v, [])) => v,
+            Ok(_) => return Err(FileError::Damaged(format!("section {name:?} has trailing bytes"))),
+            Err(e) => return Err(FileError::Damaged(format!("section {name:?}: {e}"))),
+        };
+        match postcard::to_io(&value, Same(&bytes)) {
+            Ok(Same([])) => Ok(value),
+            _ => Err(FileError::Damaged(format!("section {name:?} is not encoded canonically"))),
+        }
+    }
+
+    /// Errs when there is a section of another name: nothing reads it, and it would be part of no statement.
+    pub fn only(&self, names: &[&str]) -> Result<(), FileError> {
+        match self.sections.keys().find(|name| !names.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(other) => Err(FileError::Damaged(format!("a {} has no section {other:?}", self.kind))),
         }
     }
 
@@ -269,10 +331,11 @@ impl Container {
     /// Reads a file of the expected kind without copying it.
     pub fn from_shared(bytes: Bytes, expected: FileKind) -> Result<Container, FileError> {
         let cut = |what: &str| FileError::Damaged(format!("it ends inside the {what}"));
-        if bytes.get(..8) != Some(&MAGIC[..]) {
-            return Err(FileError::Magic);
+        let kind = kind_of(&bytes)?;
+        if kind != expected {
+            return Err(FileError::Kind { expected, found: kind });
         }
-        let mut at = 8usize;
+        let mut at = HEAD;
         let mut take = |n: usize, what: &str| -> Result<&[u8], FileError> {
             let end = at.checked_add(n).filter(|e| *e <= bytes.len()).ok_or_else(|| cut(what))?;
             let s = &bytes[at..end];
@@ -285,15 +348,6 @@ impl Container {
             d.0.copy_from_slice(b);
             d
         };
-        let found = u32_of(take(4, "version")?);
-        if found != FORMAT {
-            return Err(FileError::Version { found });
-        }
-        let k = u32_of(take(4, "kind")?);
-        let kind = FileKind::from_u32(k).ok_or_else(|| FileError::Damaged(format!("unknown kind {k}")))?;
-        if kind != expected {
-            return Err(FileError::Kind { expected, found: kind });
-        }
         let parent = digest_of(take(32, "digest")?);
         let n = u32_of(take(4, "section count")?) as usize;
         if n > MAX_SECTIONS {
@@ -315,6 +369,9 @@ impl Container {
                 "the checksum does not match; it was changed or cut on the way".into(),
             ));
         }
+        if let Some(two) = heads.windows(2).find(|two| two[0].0 >= two[1].0) {
+            return Err(FileError::Damaged(format!("section {:?} stands twice, or out of order", two[1].0)));
+        }
         let mut sections = BTreeMap::new();
         for (name, len, hash) in heads {
             let begin = at.next_multiple_of(ALIGNMENT);
@@ -324,10 +381,7 @@ impl Container {
                 return Err(FileError::Damaged("there is something between its sections".into()));
             }
             at = end;
-            let section = Section { body: bytes.slice(begin..end), hash };
-            if sections.insert(name.clone(), section).is_some() {
-                return Err(FileError::Damaged(format!("section {name:?} stands twice")));
-            }
+            sections.insert(name, Section { body: bytes.slice(begin..end), hash });
         }
         if at != bytes.len() {
             return Err(FileError::Damaged("bytes follow the end".into()));
@@ -346,6 +400,58 @@ impl Container {
             Ok(())
         } else {
             Err(FileError::Parent { kind: self.kind, expected, found: self.parent })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(c: Result<Container, FileError>) -> String {
+        c.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn longer_numbers_trailing_bytes_and_other_sections_are_refused() {
+        let mut c = Container::new(FileKind::Proof, Digest([7; 32]));
+        c.put("used", &1u64);
+        c.put("list", &vec![1u32, 300]);
+        let again = Container::from_bytes(&c.to_bytes(), FileKind::Proof).unwrap();
+        assert_eq!((again.get("used"), again.get("list")), (Ok(1u64), Ok(vec![1u32, 300])));
+        for longer in [vec![0x81, 0], vec![0x81, 0x80, 0], vec![1, 0]] {
+            c.insert("used", longer);
+            assert!(c.get::<u64>("used").is_err());
+        }
+        assert!(again.only(&["list", "used"]).is_ok());
+        let e = again.only(&["used"]).unwrap_err().to_string();
+        assert!(e.contains("a proof (.proof) has no section \"list\""), "{e}");
+    }
+
+    #[test]
+    fn sections_stand_in_the_order_of_their_names_once() {
+        let mut c = Container::new(FileKind::Proof, Digest::default());
+        c.insert("aa", vec![1]);
+        c.insert("bb", vec![1]);
+        let honest = c.to_bytes();
+        for (from, to) in [(b"aa", b"cc"), (b"aa", b"bb")] {
+            let mut bytes = honest.clone();
+            let at = bytes.windows(2).position(|w| w == from).unwrap();
+            bytes[at..at + 2].copy_from_slice(to);
+            // magic, version, kind, parent, count; then two sections of 4 + 2 + 8 + 32 bytes each
+            let head = 8 + 4 + 4 + 32 + 4 + 2 * 46;
+            let sum = hash(&bytes[..head]);
+            bytes[head..head + 32].copy_from_slice(&sum.0);
+            assert!(refused(Container::from_bytes(&bytes, FileKind::Proof)).contains("out of order"));
+        }
+    }
+
+    #[test]
+    fn a_digest_reads_back_whole_or_not_at_all() {
+        let d = digest_of(&1u8);
+        assert_eq!(format!("{d:#}").parse(), Ok(d));
+        for part in [d.to_string(), format!("{d:#}0"), "+1".repeat(32), "é".repeat(32)] {
+            assert!(part.parse::<Digest>().is_err(), "{part}");
         }
     }
 }

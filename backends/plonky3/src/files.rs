@@ -1,29 +1,18 @@
 //! Keys and proofs as files.
 //!
 //! Invariants: what is read is validated before it is handed out; an encoding that is not the one this crate writes is
-//! refused, so a file cannot be changed without changing what it says; a file that belongs to something else is an error
+//! refused by the container, so a file cannot be changed without changing what it says; a file that belongs to something else is an error
 //! that names both.
 use crate::Proof;
 use crate::air::Group;
 use crate::air::compile::compile;
 use crate::air::reshape::Limits;
 use crate::arithmetic::{Cubic, Extension};
-use crate::keys::{FixedColumns, ProvingKey, VerifyingKey, assemble};
+use crate::keys::{FixedColumns, ProvingKey, Round, VerifyingKey, assemble};
 use crate::p3::{LOG_BLOWUP, Stored, decode, encode, loaded, matrices, summed_matrices};
 use crate::security;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tessera_api::{Container, Digest, FileError, FileKind, Program};
-
-/// Reads a section and insists on the canonical encoding.
-fn strict<T: Serialize + for<'a> Deserialize<'a>>(c: &Container, section: &str) -> Result<T, FileError> {
-    let value: T = c.get(section)?;
-    let again = postcard::to_allocvec(&value).map_err(|e| FileError::Damaged(e.to_string()))?;
-    if again != c.bytes(section)? {
-        return Err(FileError::Damaged(format!("section {section:?} is not encoded canonically")));
-    }
-    Ok(value)
-}
 
 fn kind(c: &Container, expected: FileKind) -> Result<(), FileError> {
     if c.kind == expected { Ok(()) } else { Err(FileError::Kind { expected, found: c.kind }) }
@@ -40,11 +29,32 @@ impl VerifyingKey {
     /// Reads and validates a key.
     pub fn from_container(c: &Container) -> Result<VerifyingKey, FileError> {
         kind(c, FileKind::VerifyingKey)?;
-        let key: VerifyingKey = strict(c, "key")?;
+        let key: VerifyingKey = c.get("key")?;
         c.check_parent(key.program)?;
         key.air.validate().map_err(FileError::Damaged)?;
         security::check(&key.security, &key.air).map_err(FileError::Damaged)?;
         Ok(key)
+    }
+
+    /// More bytes than the file of any proof for this key has, beside its statement.
+    pub fn proof_bytes_at_most(&self) -> u64 {
+        // a number in postcard; a digest; a count
+        const CELL: u64 = 10;
+        const NODE: u64 = 34;
+        let extension = u64::from(self.air.degree) * CELL + 2;
+        let (fri, air) = (&self.security.fri, &self.air);
+        let queries = u64::from(fri.queries) + 1;
+        let layers = air.groups.iter().map(|g| u64::from(g.log_height) + 2).max().unwrap_or(2);
+        let round = |r: Round| {
+            let columns: u64 = r.shapes(air).iter().map(|s| s.width as u64 + 2).sum();
+            // every summed column stands in an opening of its own
+            let columns = columns + air.groups.iter().map(|g| u64::from(g.summed)).sum::<u64>();
+            columns * (r.points() as u64 * extension + queries * CELL) + queries * layers * NODE + NODE
+        };
+        let folding = queries * (extension << fri.log_arity.min(16)) + queries * layers * NODE + 2 * NODE;
+        let outside = u64::from(air.terminals) * extension + 1024 * CELL;
+        let rounds = Round::ALL.into_iter().map(round).fold(0, u64::saturating_add);
+        rounds.saturating_add(layers.saturating_mul(folding)).saturating_add(outside).saturating_add(1 << 12)
     }
 }
 
@@ -73,7 +83,7 @@ impl ProvingKey {
     /// must have the commitments of the verifying part.
     pub fn from_container(c: &Container, program: Arc<Program>) -> Result<ProvingKey, FileError> {
         kind(c, FileKind::ProvingKey)?;
-        let vk: VerifyingKey = strict(c, "key")?;
+        let vk: VerifyingKey = c.get("key")?;
         c.check_parent(vk.program)?;
         let damaged = |why: String| FileError::Damaged(why);
         let compiled =
@@ -124,8 +134,8 @@ impl Proof {
         kind(c, FileKind::Proof)?;
         c.check_parent(key.digest())?;
         match usize::from(key.air.degree) {
-            Cubic::DEGREE => strict(c, "proof").map(Proof::Cubic),
-            _ => strict(c, "proof").map(Proof::Quadratic),
+            Cubic::DEGREE => c.get("proof").map(Proof::Cubic),
+            _ => c.get("proof").map(Proof::Quadratic),
         }
     }
 }

@@ -56,6 +56,9 @@ pub enum ImportError {
         /// The message of the panic.
         message: String,
     },
+    /// The reader runs on a thread of its own, which the system does not give.
+    #[error("the ONNX reader cannot be started: {0}")]
+    Threads(std::io::Error),
     /// The graph could not be written as IR.
     #[error("building the nn module: {0}")]
     Build(String),

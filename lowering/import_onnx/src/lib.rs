@@ -16,6 +16,9 @@ mod einsum;
 mod emit;
 mod error;
 pub mod graph;
+#[cfg(test)]
+mod hostile;
+mod limits;
 mod names;
 mod proto;
 mod reader;
@@ -42,6 +45,8 @@ pub struct ImportOptions {
     /// Registers the weights under this name (such as `lenet.safetensors`) and attaches it to the module. Without it
     /// the caller does so before passes that need weights run.
     pub weights: Option<String>,
+    /// Told of every file of external weights before it is read.
+    pub reads: Option<fn(&Path)>,
 }
 
 /// A model as bytes or as a file. External weights are found beside a file only.
@@ -51,6 +56,8 @@ pub enum Source<'a> {
     Path(&'a Path),
     /// The contents of an `.onnx` file.
     Bytes(&'a [u8]),
+    /// The contents of an `.onnx` file, and its path.
+    File(&'a [u8], &'a Path),
 }
 
 impl<'a> From<&'a Path> for Source<'a> {
@@ -104,13 +111,15 @@ fn with_proto<T>(
     f: impl FnOnce(&tract_onnx::pb::ModelProto) -> Result<T, ImportError>,
 ) -> Result<T, ImportError> {
     let read;
-    let (bytes, directory) = match source {
+    let (bytes, path) = match source {
         Source::Bytes(bytes) => (bytes, None),
+        Source::File(bytes, path) => (bytes, Some(path)),
         Source::Path(path) => {
             read = std::fs::read(path).map_err(|source| ImportError::Io { path: path.to_owned(), source })?;
-            (&read[..], Some(path.parent().unwrap_or(Path::new("."))))
+            (&read[..], Some(path))
         }
     };
+    let directory = path.map(|p| p.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")));
     let model = reader::guarded("decoding the file", || proto::load(bytes, directory, options))?;
     f(&model)
 }

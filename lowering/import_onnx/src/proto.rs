@@ -9,19 +9,21 @@
 use crate::ImportOptions;
 use crate::error::ImportError;
 use crate::graph::{MAX_ELEMENTS, element_count};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Dim};
 use tract_onnx::pb::type_proto::Value as TypeValue;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto};
+use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, TensorShapeProto};
 use tract_onnx::prelude::tract_itertools::Itertools;
 use tract_onnx::tract_hir::internal::Framework;
 
 /// The largest magnitude accepted for an integer attribute or a shape operand.
 const MAX_INTEGER: i64 = 1 << 28;
-/// The largest tensor that an operator with a given result shape may make: the reader evaluates it.
-const MAX_FILLED: usize = 1 << 24;
+/// Bytes of weights that are read from other files.
+const MAX_EXTERNAL: u64 = 1 << 30;
 
 /// Reads and checks a model. `directory` is where external weights lie; `None` refuses them.
 pub(crate) fn load(
@@ -44,7 +46,7 @@ pub(crate) fn load(
     if graph.output.is_empty() {
         problems.push("the graph has no outputs".to_owned());
     }
-    read_external(&mut graph, directory, &mut problems)?;
+    read_external(&mut graph, directory, options, &mut problems)?;
     check_tensors(&graph, &mut problems);
     check_attributes(&graph, &mut problems);
     check_wiring(&graph, &mut problems);
@@ -53,6 +55,7 @@ pub(crate) fn load(
     }
     check_constant_shapes(&graph)?;
     fix_inputs(&mut graph, options)?;
+    crate::limits::check(&graph)?;
     graph.value_info.clear();
     for output in &mut graph.output {
         output.r#type = None;
@@ -83,54 +86,105 @@ fn is_external(t: &TensorProto) -> bool {
 }
 
 /// Replaces references to files of external weights by their contents.
+///
+/// A file lies inside the model's folder after links are followed, is a regular one, and holds as many bytes for a tensor as its
+/// shape asks for. Only those are read, and [`MAX_EXTERNAL`] of them in all.
 fn read_external(
     graph: &mut GraphProto,
     directory: Option<&Path>,
+    options: &ImportOptions,
     problems: &mut Vec<String>,
 ) -> Result<(), ImportError> {
-    let mut files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+    let mut files: BTreeMap<PathBuf, File> = BTreeMap::new();
+    let mut left = MAX_EXTERNAL;
     for tensor in tensors_mut(graph).filter(|t| is_external(t)) {
-        let name = tensor.name.clone();
-        let get = |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
-        let Some(directory) = directory else {
-            problems.push(format!("tensor \"{name}\" lies in another file; import the model by its path"));
-            continue;
-        };
-        let location = Path::new(get("location").unwrap_or(""));
-        let inside = location.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-        if location.as_os_str().is_empty() || !inside {
-            problems.push(format!(
-                "tensor \"{name}\" lies in \"{}\", which is not a file in the model's directory",
-                location.display()
-            ));
-            continue;
-        }
-        let path = directory.join(location);
-        if !files.contains_key(&path) {
-            let data =
-                std::fs::read(&path).map_err(|source| ImportError::Io { path: path.clone(), source })?;
-            files.insert(path.clone(), data);
-        }
-        let data = &files[&path];
-        let number = |key: &str| get(key).map(|v| v.parse::<usize>()).transpose();
-        let range = match (number("offset"), number("length")) {
-            (Ok(offset), Ok(length)) => {
-                let start = offset.unwrap_or(0);
-                let length = length.unwrap_or(data.len().saturating_sub(start));
-                start.checked_add(length).and_then(|end| data.get(start..end))
-            }
-            _ => None,
-        };
-        match range {
-            Some(bytes) => {
-                tensor.raw_data = bytes.to_vec();
+        let read = external(tensor, directory, options, &mut files, &mut left);
+        match read {
+            Ok(bytes) => {
+                tensor.raw_data = bytes;
                 tensor.data_location = None;
                 tensor.external_data.clear();
             }
-            None => problems.push(format!("tensor \"{name}\" reaches past the end of {}", path.display())),
+            Err(External::Problem(why)) => problems.push(format!("tensor \"{}\" {why}", tensor.name)),
+            Err(External::Io(e)) => return Err(e),
         }
     }
     Ok(())
+}
+
+/// Why a tensor's data cannot be had.
+enum External {
+    Problem(String),
+    Io(ImportError),
+}
+
+fn external(
+    tensor: &TensorProto,
+    directory: Option<&Path>,
+    options: &ImportOptions,
+    files: &mut BTreeMap<PathBuf, File>,
+    left: &mut u64,
+) -> Result<Vec<u8>, External> {
+    let problem = |why: String| Err(External::Problem(why));
+    let get = |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
+    let Some(directory) = directory else {
+        return problem("lies in another file; import the model by its path".into());
+    };
+    let location = Path::new(get("location").unwrap_or(""));
+    let outside = || {
+        problem(format!("lies in \"{}\", which is not a file in the model's directory", location.display()))
+    };
+    let inside = location.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+    if location.as_os_str().is_empty() || !inside {
+        return outside();
+    }
+    let path = directory.join(location);
+    let io = |source| External::Io(ImportError::Io { path: path.clone(), source });
+    if !files.contains_key(&path) {
+        let real = path.canonicalize().map_err(io)?;
+        if !real.starts_with(directory.canonicalize().map_err(io)?) {
+            return outside();
+        }
+        // a pipe would be waited for, a device never ends
+        if !real.metadata().map_err(io)?.is_file() {
+            return problem(format!("lies in {}, which is no regular file", path.display()));
+        }
+        if let Some(told) = options.reads {
+            told(&real);
+        }
+        files.insert(path.clone(), File::open(&real).map_err(io)?);
+    }
+    let file = &files[&path];
+    let holds = file.metadata().map_err(io)?.len();
+    let number = |key: &str| get(key).map(|v| v.parse::<u64>()).transpose();
+    let (Ok(offset), Ok(length)) = (number("offset"), number("length")) else {
+        return problem(format!("has an offset or a length in {} that is no number", path.display()));
+    };
+    let offset = offset.unwrap_or(0);
+    let size = DataType::try_from(tensor.data_type).ok().and_then(element_size);
+    let asked = elements(tensor).ok().zip(size).map(|(n, size)| n as u64 * size as u64);
+    let Some(asked) = asked else {
+        return problem(format!("lies in {} with a type or a shape that is not supported", path.display()));
+    };
+    let length = length.unwrap_or(holds.saturating_sub(offset));
+    if length != asked {
+        return problem(format!(
+            "asks for {asked} bytes by its shape, and has {length} in {}",
+            path.display()
+        ));
+    }
+    if offset.checked_add(length).is_none_or(|end| end > holds) {
+        return problem(format!("reaches past the end of {}", path.display()));
+    }
+    if length > *left {
+        return problem(format!(
+            "is too large: at most {MAX_EXTERNAL} bytes of weights are read from other files"
+        ));
+    }
+    *left -= length;
+    let mut bytes = vec![0; length as usize];
+    file.read_exact_at(&mut bytes, offset).map_err(io)?;
+    Ok(bytes)
 }
 
 /// Bytes of one element in `raw_data`; `None` for types that never reach the import.
@@ -155,6 +209,15 @@ fn check_tensors(graph: &GraphProto, problems: &mut Vec<String>) {
     }
 }
 
+/// How many elements a tensor's shape asks for.
+fn elements(t: &TensorProto) -> Result<usize, String> {
+    t.dims
+        .iter()
+        .try_fold(1usize, |p, &d| p.checked_mul(usize::try_from(d).ok()?))
+        .filter(|&n| n <= MAX_ELEMENTS)
+        .ok_or_else(|| format!("shape {:?} is not acceptable (at most {MAX_ELEMENTS} elements)", t.dims))
+}
+
 fn check_tensor(t: &TensorProto) -> Result<(), String> {
     if is_external(t) {
         return Ok(()); // Reported already.
@@ -164,12 +227,7 @@ fn check_tensor(t: &TensorProto) -> Result<(), String> {
     let Some(size) = element_size(data_type) else {
         return Err(format!("element type {data_type:?} is not supported"));
     };
-    let count = t
-        .dims
-        .iter()
-        .try_fold(1usize, |p, &d| p.checked_mul(usize::try_from(d).ok()?))
-        .filter(|&n| n <= MAX_ELEMENTS)
-        .ok_or_else(|| format!("shape {:?} is not acceptable (at most {MAX_ELEMENTS} elements)", t.dims))?;
+    let count = elements(t)?;
     let (found, unit) = if !t.raw_data.is_empty() {
         (t.raw_data.len(), size)
     } else {
@@ -244,43 +302,40 @@ fn check_wiring(graph: &GraphProto, problems: &mut Vec<String>) {
     }
 }
 
-/// Integers of a constant, where they are given in the file.
-fn integers(graph: &GraphProto, name: &str) -> Option<Vec<i64>> {
-    let attribute = || {
-        let node =
-            graph.node.iter().find(|n| n.op_type == "Constant" && n.output.iter().any(|o| o == name))?;
-        node.attribute.iter().find_map(|a| a.t.as_ref())
-    };
-    let t = graph.initializer.iter().find(|t| t.name == name).or_else(attribute)?;
-    if t.data_type != DataType::Int64 as i32 {
-        return None;
+/// The elements of a tensor of integers.
+pub(crate) fn integers_of(t: &TensorProto) -> Option<Vec<i64>> {
+    let raw = |size: usize, of: fn(&[u8]) -> i64| t.raw_data.chunks_exact(size).map(of).collect_vec();
+    match DataType::try_from(t.data_type).ok()? {
+        DataType::Int64 if t.raw_data.is_empty() => Some(t.int64_data.clone()),
+        DataType::Int64 => Some(raw(8, |b| i64::from_le_bytes(b.try_into().unwrap_or_default()))),
+        DataType::Int32 if t.raw_data.is_empty() => Some(t.int32_data.iter().map(|&v| v.into()).collect()),
+        DataType::Int32 => Some(raw(4, |b| i32::from_le_bytes(b.try_into().unwrap_or_default()).into())),
+        _ => None,
     }
-    let raw = t
-        .raw_data
-        .chunks_exact(8)
-        .map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]));
-    Some(raw.chain(t.int64_data.iter().copied()).collect_vec())
 }
 
-/// Operators that make tensors of a given size must not be asked for absurd ones: the reader evaluates them.
+/// Operands that are extents, repeats or paddings have no use for huge values.
 fn check_constant_shapes(graph: &GraphProto) -> Result<(), ImportError> {
+    let constants = graph.node.iter().filter(|n| n.op_type == "Constant").flat_map(|n| {
+        let t = n.attribute.iter().find_map(|a| a.t.as_ref());
+        n.output.first().zip(t).map(|(name, t)| (name.as_str(), t))
+    });
+    let known: HashMap<&str, &TensorProto> =
+        constants.chain(graph.initializer.iter().map(|t| (t.name.as_str(), t))).collect();
     let mut problems = Vec::new();
     for node in &graph.node {
-        let operand = |n: &NodeProto, i: usize| n.input.get(i).and_then(|name| integers(graph, name));
-        let (values, product) = match node.op_type.as_str() {
-            "ConstantOfShape" => (operand(node, 0), true),
-            "Expand" | "Tile" | "Reshape" => (operand(node, 1), true),
-            "Pad" => (operand(node, 1), false),
-            _ => (None, false),
+        let operand = match node.op_type.as_str() {
+            "ConstantOfShape" => 0,
+            "Expand" | "Tile" | "Reshape" | "Pad" => 1,
+            _ => continue,
         };
-        let Some(values) = values else { continue };
-        let huge = values.iter().any(|v| v.unsigned_abs() > MAX_INTEGER as u64);
-        let positive: Vec<usize> =
-            values.iter().filter_map(|&v| usize::try_from(v).ok()).filter(|&v| v > 0).collect();
-        let too_many = product && element_count(&positive).map_or(true, |n| n > MAX_FILLED);
-        if huge || too_many {
+        let values = node.input.get(operand).and_then(|name| integers_of(known.get(name.as_str())?));
+        if let Some(v) = values.iter().flatten().find(|v| v.unsigned_abs() > MAX_INTEGER as u64) {
             let name = crate::accept::node_name(node);
-            problems.push(format!("node \"{name}\" ({}) is asked for extents {values:?}", node.op_type));
+            problems.push(format!(
+                "node \"{name}\" ({}) is asked for an extent of {v}: out of range",
+                node.op_type
+            ));
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(ImportError::Invalid(problems)) }

@@ -41,7 +41,7 @@ pub(crate) fn guarded<T: Send>(
                 Ok(Ok(result)) => result,
                 Ok(Err(payload)) | Err(payload) => crash(payload),
             },
-            Err(e) => Err(ImportError::Reader { stage, message: format!("cannot start a thread: {e}") }),
+            Err(e) => Err(ImportError::Threads(e)),
         }
     })
 }

@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
+use tessera_api::Digest;
 
 /// Everything that can be asked of `tessera`.
 #[derive(Debug, Parser)]
@@ -11,14 +12,14 @@ use std::str::FromStr;
     name = "tessera",
     bin_name = "tessera",
     version,
-    about = "Compiles neural networks to zero-knowledge proofs",
+    about = "Compiles neural networks to succinct proofs of inference (not zero-knowledge yet)",
     after_help = "First steps:\n  \
         tessera demo\n  \
         tessera compile model.onnx --calibration data.npz -o model.tess\n  \
         tessera setup model.tess\n  \
         tessera prove model.tess --input x.npy -o out.proof\n  \
         tessera verify out.proof --key model.vk\n\n\
-        Exit codes: 0 done or verified, 1 proof rejected, 2 wrong use or bad file."
+        Exit codes: 0 done or verified, 1 proof rejected, 2 wrong use or bad file, 3 the machine failed."
 )]
 pub struct Cli {
     /// What to do.
@@ -221,6 +222,20 @@ pub struct Audit {
     /// The verifying key
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
+    /// What a key has to be worth
+    #[command(flatten)]
+    pub policy: Policy,
+}
+
+/// Which verifying keys are good enough.
+#[derive(Debug, Args)]
+pub struct Policy {
+    /// Refuse keys whose proofs are worth fewer bits of security
+    #[arg(long, default_value_t = 96, value_name = "BITS")]
+    pub min_security: u32,
+    /// Refuse every other key than that of this digest, which setup, audit, inspect and verify print
+    #[arg(long, value_name = "DIGEST")]
+    pub key_digest: Option<Digest>,
 }
 
 /// `tessera setup`
@@ -263,9 +278,23 @@ pub struct Prove {
     /// Take this one input of the file, counting from 0
     #[arg(long, value_name = "N")]
     pub index: Option<usize>,
+    /// Verify the proof before it is written: always, never, or where that adds less than a twentieth to proving
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    pub check: When,
     /// Reading data
     #[command(flatten)]
     pub data: Data,
+}
+
+/// When something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// Where it costs little.
+    Auto,
+    /// In any case.
+    Always,
+    /// Not at all.
+    Never,
 }
 
 /// `tessera verify`
@@ -276,6 +305,9 @@ pub struct Verify {
     /// The verifying key
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
+    /// What a key has to be worth
+    #[command(flatten)]
+    pub policy: Policy,
     /// Check, too, that the proof is about this input
     #[arg(long, value_name = "DATA")]
     pub input: Option<PathBuf>,

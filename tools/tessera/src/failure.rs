@@ -1,8 +1,9 @@
 //! What the command says when something is wrong, and the exit code that goes with it.
 //!
 //! Invariants: every problem says what is wrong and, where they exist, what was expected, what was found, where, and
-//! what to do; all problems of one step are reported, not the first; a rejected proof is exit code 1 and everything
-//! else is 2, so that a script can tell "this proof is false" from "this could not be checked".
+//! what to do; all problems of one step are reported, not the first; the exit codes below tell "this proof is false" from
+//! "this could not be checked"; no control character of a name or a path reaches a terminal.
+use crate::show::plain;
 use serde::Serialize;
 use std::fmt;
 use std::path::Path;
@@ -11,10 +12,17 @@ use tessera_api::{FileError, ProveError, SetupError, VerifyError};
 /// Result of everything a command does.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
+/// Exit code of a proof, or a key, that does not hold.
+pub const FALSE: u8 = 1;
+/// Exit code of wrong use, or of a file that cannot be used.
+pub const USE: u8 = 2;
+/// Exit code of a machine, or of this program, that failed: nothing is known about the proof.
+pub const MACHINE: u8 = 3;
+
 /// Why the command stops.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
-    /// Exit code: 1 for a rejected proof, 2 for everything else.
+    /// Exit code: [`FALSE`], [`USE`] or [`MACHINE`].
     #[serde(skip)]
     pub code: u8,
     /// At least one.
@@ -46,17 +54,22 @@ pub struct Problem {
 impl Failure {
     /// A wrong use or a bad file: exit code 2.
     pub fn new(message: impl Into<String>) -> Failure {
-        Failure { code: 2, problems: vec![Problem { message: message.into(), ..Problem::default() }] }
+        Failure { code: USE, problems: vec![Problem { message: message.into(), ..Problem::default() }] }
     }
 
     /// A proof that does not hold: exit code 1.
     pub fn rejected(message: impl Into<String>) -> Failure {
-        Failure { code: 1, ..Failure::new(message) }
+        Failure { code: FALSE, ..Failure::new(message) }
+    }
+
+    /// What no other input would have mended: no memory, no threads, a full disk, a defect of this program. Exit code 3.
+    pub fn machine(message: impl Into<String>) -> Failure {
+        Failure { code: MACHINE, ..Failure::new(message) }
     }
 
     /// Several problems of one step; `None` where there are none.
     pub fn all(problems: Vec<Problem>) -> Option<Failure> {
-        if problems.is_empty() { None } else { Some(Failure { code: 2, problems }) }
+        if problems.is_empty() { None } else { Some(Failure { code: USE, problems }) }
     }
 
     /// Adds what would have been right.
@@ -97,13 +110,16 @@ impl Failure {
 
     /// A file that the system does not give or take.
     pub fn io(what: &str, path: &Path, e: &std::io::Error) -> Failure {
+        use std::io::ErrorKind::{
+            InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied,
+        };
         let f = Failure::new(format!("cannot {what} {}: {}", path.display(), reason(e)));
         match e.kind() {
-            std::io::ErrorKind::NotFound => f.help("check the path; it is relative to the current directory"),
-            std::io::ErrorKind::PermissionDenied => {
-                f.help("check the permissions of the file and its directory")
-            }
-            _ => f,
+            NotFound => f.help("check the path; it is relative to the current directory"),
+            PermissionDenied => f.help("check the permissions of the file and its directory"),
+            IsADirectory | NotADirectory | InvalidFilename | InvalidInput => f,
+            // a full disk, a disk that fails, no memory
+            _ => Failure { code: MACHINE, ..f },
         }
     }
 }
@@ -120,18 +136,23 @@ fn reason(e: &std::io::Error) -> String {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.code == 1 { "rejected" } else { "error" };
+        let word = if self.code == FALSE { "rejected" } else { "error" };
+        // lines of a text stand below its first one, never where a line of ours would begin
+        let lines = |text: &str, indent: &str| {
+            let lines: Vec<String> = text.split('\n').map(plain).collect();
+            lines.join(&format!("\n{indent}"))
+        };
         for (i, p) in self.problems.iter().enumerate() {
             if i > 0 {
                 writeln!(f)?;
             }
-            write!(f, "{word}: {}", p.message)?;
+            write!(f, "{word}: {}", lines(&p.message, "  "))?;
             let notes = p.notes.iter().map(|n| ("note", Some(n)));
             let rows = [("expected", &p.expected), ("found", &p.found), ("where", &p.place)];
             let rows = rows.map(|(name, text)| (name, text.as_ref())).into_iter().chain(notes);
             for (name, text) in rows.chain([("help", p.help.as_ref())]) {
                 if let Some(text) = text {
-                    write!(f, "\n  {name:<9}{}", text.replace('\n', "\n           "))?;
+                    write!(f, "\n  {name:<9}{}", lines(text, "           "))?;
                 }
             }
         }
@@ -160,13 +181,19 @@ impl From<SetupError> for Failure {
 
 impl From<ProveError> for Failure {
     fn from(e: ProveError) -> Failure {
-        Failure::new(e.to_string())
+        match e {
+            ProveError::Internal(_) => Failure::machine(e.to_string()),
+            ProveError::Shape(_) | ProveError::Publics(_) => Failure::new(e.to_string()),
+        }
     }
 }
 
 impl From<VerifyError> for Failure {
     fn from(e: VerifyError) -> Failure {
-        Failure::rejected(format!("the proof does not hold: {e}"))
+        match e {
+            VerifyError::Internal(_) => Failure::machine(format!("the proof could not be checked: {e}")),
+            e => Failure::rejected(format!("the proof does not hold: {e}")),
+        }
     }
 }
 
@@ -185,9 +212,23 @@ mod tests {
     }
 
     #[test]
-    fn only_a_rejected_proof_is_code_one() {
-        assert_eq!(Failure::from(VerifyError::Lookups).code, 1);
-        assert_eq!(Failure::from(FileError::Magic).code, 2);
-        assert_eq!(Failure::from(ProveError::Internal("x".into())).code, 2);
+    fn could_not_check_is_not_false() {
+        assert_eq!(Failure::from(VerifyError::Lookups).code, FALSE);
+        assert_eq!(Failure::from(VerifyError::Internal("x".into())).code, MACHINE);
+        assert_eq!(Failure::from(FileError::Magic).code, USE);
+        assert_eq!(Failure::from(ProveError::Internal("x".into())).code, MACHINE);
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        assert_eq!(Failure::io("write", Path::new("x"), &full).code, MACHINE);
+        let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
+        assert_eq!(Failure::io("read", Path::new("x"), &gone).code, USE);
+    }
+
+    #[test]
+    fn names_in_errors_cannot_write_on_a_terminal() {
+        let f = Failure::new("no class \u{1b}[2J\rverified\nverified x.proof").found("\u{9b}31m\u{202e}x");
+        assert_eq!(
+            f.to_string(),
+            "error: no class \\u{1b}[2J\\rverified\n  verified x.proof\n  found    \\u{9b}31m\\u{202e}x"
+        );
     }
 }

@@ -1,61 +1,211 @@
-//! Reading and writing the files of the command: whole, or not at all.
+//! Reading and writing the files of the command.
+//!
+//! Invariants: an output is written whole or not at all, to a new file of a random name beside it that is renamed; never in the
+//! place of anything but a regular file, never in that of a file which this process has read, and not when one of those
+//! changed meanwhile. Nothing is read without a limit, and no device at all.
 use crate::failure::{Failure, Result};
-use memmap2::Mmap;
-use std::fs::File;
-use std::io::Write;
+use memmap2::{Mmap, MmapMut};
+use std::fs::{File, Metadata, Permissions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use tessera_api::{Bytes, Container};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+use tessera_api::{Bytes, Container, FileError, FileKind, container::HEAD, container::kind_of};
 
-/// Maps a file into memory: what is used of it is read when it is used.
-///
-/// The bytes change if somebody writes into the file meanwhile; [`write`] never does, it puts a new file in its place.
-pub fn map(path: &Path) -> Result<Bytes> {
+/// The largest file of any kind that is read into memory.
+const MOST: u64 = 4 << 30;
+/// Files of up to this size are read, larger ones mapped.
+const SMALL: u64 = 16 << 20;
+/// The largest verifying key: nothing in one grows with a model's weights or activations.
+pub const VERIFYING_KEY: u64 = 64 << 20;
+
+/// A file that this process has read. It is kept open, so that the number it is known by stays its own.
+struct Input {
+    file: File,
+    path: PathBuf,
+    /// Length and time of the last change, of a file whose bytes are still in use where they lie.
+    mapped: Option<(u64, SystemTime)>,
+}
+
+fn inputs() -> MutexGuard<'static, Vec<Input>> {
+    static INPUTS: Mutex<Vec<Input>> = Mutex::new(vec![]);
+    INPUTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn state(about: &Metadata) -> Option<(u64, SystemTime)> {
+    about.modified().ok().map(|time| (about.len(), time))
+}
+
+/// Opens a file to read it, unless it is something that never ends.
+fn open(path: &Path) -> Result<(File, Metadata)> {
     let failed = |e: std::io::Error| Failure::io("read", path, &e);
+    let kind = std::fs::metadata(path).map_err(failed)?.file_type();
+    if kind.is_char_device() || kind.is_block_device() {
+        return Err(Failure::new(format!("cannot read {}: it is a device, not a file", path.display())));
+    }
     let file = File::open(path).map_err(failed)?;
     let about = file.metadata().map_err(failed)?;
-    // nothing can be mapped of an empty file, nor of what is no file
-    if about.len() == 0 || !about.is_file() {
-        return read(path).map(Bytes::from);
+    Ok((file, about))
+}
+
+/// Remembers that this process has read a file: none of its outputs takes its place.
+pub fn remember(path: &Path) {
+    // what cannot be opened is an error of whoever reads it
+    if let Ok((file, _)) = open(path) {
+        inputs().push(Input { file, path: path.into(), mapped: None });
     }
-    // SAFETY: the mapping is read only, and our own files are replaced, never changed in place. Every section is hashed as it
-    // is read; a program that truncates the file meanwhile ends this one, as with any mapped file.
-    let mapped = unsafe { Mmap::map(&file) }.map_err(failed)?;
-    Ok(Bytes::from_owner(mapped))
+}
+
+/// Errs when a file that is in use where it lies is not what it was: what was made of it may be wrong.
+pub fn unchanged() -> Result<()> {
+    for i in inputs().iter().filter(|i| i.mapped.is_some()) {
+        let now = i.file.metadata().map_err(|e| Failure::io("read", &i.path, &e))?;
+        if state(&now) != i.mapped {
+            return Err(Failure::machine(format!("{} was changed while it was in use", i.path.display()))
+                .help("run the command again, on files that nobody writes to"));
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of a file of ours: read if they are few, mapped into memory otherwise, so that only what is used is ever read.
+pub fn map(path: &Path) -> Result<Bytes> {
+    let failed = |e: std::io::Error| Failure::io("read", path, &e);
+    let (mut file, about) = open(path)?;
+    if !about.is_file() || about.len() == 0 {
+        return read_limited(path, MOST, None).map(Bytes::from);
+    }
+    let kept = file.try_clone().map_err(failed)?;
+    let large = about.len() > SMALL;
+    inputs().push(Input { file: kept, path: path.into(), mapped: state(&about).filter(|_| large) });
+    if large {
+        // SAFETY: the mapping is read only, and our own files are replaced, never changed in place. Sections are hashed as they
+        // are read, `unchanged` looks again before anything that was made of them is written, and a file that is cut short
+        // meanwhile ends the process with a message.
+        let mapped = unsafe { Mmap::map(&file) }.map_err(failed)?;
+        return Ok(Bytes::from_owner(mapped));
+    }
+    // as aligned as a mapped file, so that columns are used where they lie
+    let mut memory = MmapMut::map_anon(about.len() as usize).map_err(failed)?;
+    file.read_exact(&mut memory).map_err(failed)?;
+    Ok(Bytes::from_owner(memory.make_read_only().map_err(failed)?))
 }
 
 /// Reads a whole file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| Failure::io("read", path, &e))
+    read_limited(path, MOST, None)
 }
 
-/// Writes a file under another name and renames it, so that nobody ever sees half of it.
+/// Reads a file of this kind that is not larger than such a file can be. Of anything else, the first bytes only.
+pub fn read_ours(path: &Path, kind: FileKind, most: u64) -> Result<Vec<u8>> {
+    read_limited(path, most, Some(kind))
+}
+
+fn read_limited(path: &Path, most: u64, kind: Option<FileKind>) -> Result<Vec<u8>> {
+    let failed = |e: std::io::Error| Failure::io("read", path, &e);
+    let (mut file, about) = open(path)?;
+    let mut bytes = Vec::with_capacity(about.len().min(most) as usize);
+    if let Some(expected) = kind {
+        Read::take(&mut file, HEAD as u64).read_to_end(&mut bytes).map_err(failed)?;
+        let found = kind_of(&bytes).map_err(|e| Failure::from(e).in_file(path))?;
+        if found != expected {
+            return Err(Failure::from(FileError::Kind { expected, found }).in_file(path));
+        }
+    }
+    let large = |found: String| {
+        let what = match kind {
+            None => "a file that is read into memory".into(),
+            Some(FileKind::Proof) => "any proof for this key".into(),
+            Some(kind) => format!("any {kind}"),
+        };
+        Failure::new(format!("{} is too large", path.display()))
+            .expected(format!("at most {most} bytes, the most of {what}"))
+            .found(found)
+    };
+    if about.is_file() && about.len() > most {
+        return Err(large(format!("{} bytes", about.len())));
+    }
+    let rest = most + 1 - bytes.len() as u64;
+    Read::take(&mut file, rest).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > most {
+        return Err(large("more".into()));
+    }
+    inputs().push(Input { file, path: path.into(), mapped: None });
+    Ok(bytes)
+}
+
+/// Errs where a file cannot be written, before the work that makes it: its directory does not exist, something else than a
+/// regular file is there, or what the command has read.
+pub fn check_output(path: &Path) -> Result<()> {
+    if path.file_name().is_none() {
+        return Err(Failure::new(format!("{} is not a file name to write to", path.display())));
+    }
+    if !directory(path).is_dir() {
+        return Err(Failure::new(format!("cannot write {}: its directory does not exist", path.display())));
+    }
+    let there = match std::fs::symlink_metadata(path) {
+        Ok(about) => about,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(Failure::io("write", path, &e)),
+    };
+    let refused = |why: String| Err(Failure::new(format!("cannot write {}: {why}", path.display())));
+    if !there.is_file() {
+        let kind = there.file_type();
+        let what = match () {
+            () if kind.is_symlink() => "a symbolic link",
+            () if kind.is_dir() => "a directory",
+            () if kind.is_fifo() => "a pipe",
+            () => "no regular file",
+        };
+        return refused(format!("it is {what}"))
+            .map_err(|f: Failure| f.help("give the name of a new file, or of a regular one"));
+    }
+    let same = |i: &&Input| i.file.metadata().is_ok_and(|m| (m.dev(), m.ino()) == (there.dev(), there.ino()));
+    match inputs().iter().find(same) {
+        Some(i) => refused(format!("this command reads it, as {}", i.path.display()))
+            .map_err(|f: Failure| f.help("give the output another name")),
+        None => Ok(()),
+    }
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes a file.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_by(path, |file| file.write_all(bytes))
 }
 
-/// The same for one of our files, body by body. Returns its length.
+/// Writes one of our files, body by body. Returns its length.
 pub fn write_container(path: &Path, container: &Container) -> Result<u64> {
     write_by(path, |file| container.write_to(file))
 }
 
 fn write_by<T>(path: &Path, f: impl FnOnce(&mut File) -> std::io::Result<T>) -> Result<T> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    if name.is_empty() {
-        return Err(Failure::new(format!("{} is not a file name to write to", path.display())));
+    check_output(path)?;
+    unchanged()?;
+    let failed = |e: std::io::Error| Failure::io("write", path, &e);
+    let mut prefix = path.file_name().unwrap_or_default().to_os_string();
+    prefix.push(".");
+    // created exclusively; removed when anything below fails
+    let mut part = tempfile::Builder::new()
+        .prefix(&prefix)
+        .suffix(".part")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(directory(path))
+        .map_err(failed)?;
+    let done = f(part.as_file_mut()).map_err(failed)?;
+    part.as_file().sync_all().map_err(failed)?;
+    unchanged()?;
+    check_output(path)?;
+    part.persist(path).map_err(|e| failed(e.error))?;
+    // the name is on the disk too; not every file system can say so
+    if let Ok(dir) = File::open(directory(path)) {
+        let _ = dir.sync_all();
     }
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = File::create(&part).and_then(|mut file| f(&mut file));
-    written.and_then(|done| std::fs::rename(&part, path).map(|()| done)).map_err(|e| {
-        let _ = std::fs::remove_file(&part);
-        let f = Failure::io("write", path, &e);
-        match e.kind() {
-            std::io::ErrorKind::NotFound => {
-                Failure::new(format!("cannot write {}: its directory does not exist", path.display()))
-            }
-            _ => f,
-        }
-    })
+    Ok(done)
 }
 
 /// The same file with another extension: `model.tess` and `model.vk` stand side by side.
@@ -76,7 +226,75 @@ mod tests {
         assert_eq!(read(&path).unwrap(), b"two");
         assert_eq!(map(&path).unwrap(), read(&path).unwrap());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        let mode = |p: &Path| std::fs::metadata(p).unwrap().permissions().mode();
+        let plain = dir.path().join("plain");
+        std::fs::write(&plain, b"").unwrap();
+        assert_eq!(mode(&path), mode(&plain), "as any file that this user makes");
         assert_eq!(beside(&path, "vk"), dir.path().join("a.vk"));
+    }
+
+    #[test]
+    fn outputs_take_the_place_of_regular_files_that_were_not_read_and_of_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("read"), b"read").unwrap();
+        std::fs::write(at("other"), b"other").unwrap();
+        std::fs::hard_link(at("read"), at("hard")).unwrap();
+        std::os::unix::fs::symlink(at("other"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("nowhere"), at("dangling")).unwrap();
+        let pipe = std::ffi::CString::new(at("pipe").to_str().unwrap()).unwrap();
+        // SAFETY: the path is a string that ends with a zero.
+        assert_eq!(unsafe { libc::mkfifo(pipe.as_ptr(), 0o600) }, 0);
+        assert_eq!(read(&at("read")).unwrap(), b"read");
+        for name in ["read", "./read", "hard", "link", "dangling", "pipe", "."] {
+            let e = write(&at(name), b"new").unwrap_err();
+            assert_eq!(e.code, crate::failure::USE, "{name}: {e}");
+        }
+        assert!(write(Path::new("/dev/null"), b"new").is_err());
+        assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+        write(&at("other"), b"new").unwrap();
+        assert_eq!(std::fs::read(at("read")).unwrap(), b"read");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 6);
+    }
+
+    #[test]
+    fn nothing_is_written_that_was_made_of_a_file_which_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (large, small, out) =
+            (dir.path().join("large"), dir.path().join("small"), dir.path().join("out"));
+        std::fs::write(&large, vec![1; SMALL as usize + 1]).unwrap();
+        std::fs::write(&small, b"small").unwrap();
+        let (mapped, copy) = (map(&large).unwrap(), map(&small).unwrap());
+        // the place of a file is not the file
+        write(&dir.path().join("x"), b"x").unwrap();
+        std::fs::rename(dir.path().join("x"), &small).unwrap();
+        std::fs::write(&small, b"other").unwrap();
+        assert_eq!(&copy[..], b"small");
+        write(&out, b"one").unwrap();
+        let file = File::options().write(true).open(&large).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(write(&out, b"two").unwrap_err().code, crate::failure::MACHINE);
+        assert_eq!((std::fs::read(&out).unwrap(), mapped[0]), (b"one".to_vec(), 1));
+        inputs().retain(|i| i.path != large);
+    }
+
+    #[test]
+    fn what_never_ends_is_not_read() {
+        for path in ["/dev/zero", "/dev/urandom"].map(Path::new) {
+            for read in [read(path), read_ours(path, FileKind::Proof, 1 << 20), map(path).map(|b| b.to_vec())]
+            {
+                assert!(read.unwrap_err().to_string().contains("device"));
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sparse");
+        let file = File::create(&path).unwrap();
+        file.set_len(6 << 30).unwrap();
+        assert!(read(&path).is_err() && read_ours(&path, FileKind::Proof, 1 << 20).is_err());
+        let head = Container::new(FileKind::Proof, Default::default()).to_bytes();
+        File::options().write(true).open(&path).unwrap().write_all(&head).unwrap();
+        let e = read_ours(&path, FileKind::Proof, 1 << 20).unwrap_err().to_string();
+        assert!(e.contains("at most 1048576 bytes, the most of any proof"), "{e}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The `tessera` command: compile, setup, prove, verify, run, eval, inspect, demo, bench.
 //!
 //! Invariants: results go to stdout and everything else to stderr; `--json` makes stdout one JSON value; exit codes
-//! are 0, 1 for a rejected proof, 2 for wrong use or a bad file; only modules behind the feature `compiler` know MLIR.
+//! are 0, 1 for a rejected proof, 2 for wrong use or a bad file, 3 for a machine that failed; only modules behind the feature `compiler` know MLIR.
 pub mod cli;
 pub mod commands;
 pub mod data;
@@ -18,6 +18,7 @@ pub mod model;
 pub mod networks;
 #[cfg(feature = "compiler")]
 pub mod pipeline;
+pub mod process;
 pub mod prover;
 pub mod screen;
 pub mod show;
@@ -37,18 +38,33 @@ fn trace_spans() {
 
 /// The whole command: reads the arguments of this process, does what they say, and gives the exit code.
 pub fn main() -> ExitCode {
+    process::catch_signals();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
-        Err(e) => {
-            // help and version are no errors; clap says so by its exit code
+        Err(e) if e.use_stderr() => {
             let _ = e.print();
-            return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
+            return ExitCode::from(failure::USE);
+        }
+        // help and version are no errors
+        Err(e) => {
+            screen::say(e.render().to_string().as_bytes());
+            return ended(&screen::Screen::new(cli::Global::default()), screen::heard());
         }
     };
     measure::keep_freed_memory();
     trace_spans();
     let screen = screen::Screen::new(cli.global);
-    match commands::run(&cli.command, &screen) {
+    let result = process::guarded(|| {
+        process::start_threads()?;
+        commands::run(&cli.command, &screen)?;
+        files::unchanged()?;
+        screen::heard()
+    });
+    ended(&screen, result)
+}
+
+fn ended(screen: &screen::Screen, result: failure::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             screen.fail(&failure);

@@ -9,6 +9,7 @@
 use crate::data::bind::Factor;
 use crate::failure::{Failure, Result};
 use crate::files;
+use crate::show::is_plain;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -199,6 +200,10 @@ impl Model {
     /// Reads a file's bytes where they lie.
     fn from_shared(bytes: Bytes) -> Result<Model> {
         let c = Container::from_shared(bytes, FileKind::Model)?;
+        let of_levels = LEVELS.iter().flat_map(|l| [format!("{l}.mlir"), format!("{l}.params")]);
+        let names: Vec<String> =
+            of_levels.chain(["constants", "metadata", "plan", "program"].map(String::from)).collect();
+        c.only(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
         let mut levels = BTreeMap::new();
         // a model compiled from IR has no levels above it
         for name in LEVELS.into_iter().filter(|name| c.contains(&format!("{name}.mlir"))) {
@@ -232,6 +237,14 @@ impl Metadata {
     /// Errs unless the public tensors are the ports, inputs before outputs.
     pub fn check(&self, publics: &[Public]) -> Result<(), FileError> {
         let damaged = |why: String| Err(FileError::Damaged(format!("section \"metadata\": {why}")));
+        // they are shown to people, who must not be shown anything else
+        let calibration = [&self.calibration.method, &self.calibration.data];
+        let ports = self.inputs.iter().chain(&self.outputs).map(|p| &p.name);
+        let mut names =
+            [&self.name, &self.compiler].into_iter().chain(calibration).chain(ports).chain(&self.labels);
+        if let Some(name) = names.find(|name| !is_plain(name)) {
+            return damaged(format!("the name {name:?} has characters that cannot be shown"));
+        }
         let sane = |p: &Port| p.scale.is_finite() && p.scale > 0.0 && p.min <= p.max && p.min > i64::MIN;
         if let Some(p) = self.inputs.iter().chain(&self.outputs).find(|p| !sane(p)) {
             return damaged(format!("port {:?} has an impossible scale or range", p.name));
@@ -338,6 +351,7 @@ pub(crate) mod tests {
             broken(&|m| m.metadata.outputs[0].scale = f64::NAN),
             broken(&|m| m.metadata.inputs[0].shape = vec![usize::MAX, 4]),
             broken(&|m| Arc::make_mut(&mut m.program).version = 9),
+            broken(&|m| m.metadata.labels[1] = "dog\u{1b}[2J\rverified".into()),
         ];
         insta::assert_snapshot!(texts.join("\n\n"));
     }

@@ -3,7 +3,7 @@
 //! Invariants: which passes the default pipeline has is written in `zk_opt::pipeline` alone; a dumped file lies beside the
 //! parameters it names, so that `zk-opt` and `tessera compile` continue from it.
 use crate::cli::CalibrationMethod;
-use crate::failure::{Failure, Problem, Result};
+use crate::failure::{Failure, Problem, Result, USE};
 use crate::files;
 use crate::model::Level;
 use melior::ir::{Module, OperationRef};
@@ -102,7 +102,7 @@ impl From<tessera_mlir::Error> for Failure {
             notes: r.notes.iter().map(ToString::to_string).collect(),
             ..Problem::default()
         };
-        Failure { code: 2, problems: e.reports.iter().map(problem).collect() }
+        Failure { code: USE, problems: e.reports.iter().map(problem).collect() }
     }
 }
 

@@ -45,7 +45,7 @@ pub mod plain {
     ///
     /// # Errors
     /// When the bytes are damaged.
-    pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    pub fn read<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
         let c = Container::from_bytes(bytes, FileKind::Proof).map_err(|e| e.to_string())?;
         c.get("value").map_err(|e| e.to_string())
     }
@@ -59,7 +59,7 @@ pub mod plain {
     ///
     /// # Errors
     /// When the bytes are damaged.
-    pub fn read_for<T: DeserializeOwned, K>(bytes: &[u8], _: &K) -> Result<T, String> {
+    pub fn read_for<T: Serialize + DeserializeOwned, K>(bytes: &[u8], _: &K) -> Result<T, String> {
         read(bytes)
     }
 }

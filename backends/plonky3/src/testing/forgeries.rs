@@ -52,6 +52,7 @@ impl Counts {
             Err(VerifyError::Constraints(_)) => "constraints",
             Err(VerifyError::Equation(_)) => "equation",
             Err(VerifyError::Lookups) => "lookups",
+            Err(VerifyError::Internal(e)) => panic!("a forgery broke the verifier: {e}"),
         };
         c.0 += 1;
         *c.2.entry(why).or_default() += 1;

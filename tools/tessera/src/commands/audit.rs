@@ -26,22 +26,22 @@ struct Report {
 pub fn run(o: &Audit, screen: &Screen) -> Result<()> {
     let model = Model::read(&o.model)?;
     let key = VerifyingKey::read(&o.key)?;
-    key.audit(&model).map_err(|f| f.in_file(&o.key))?;
+    o.policy.check(&key).and_then(|()| key.audit(&model)).map_err(|f| f.in_file(&o.key))?;
     let report = Report {
         model: model.metadata.name.clone(),
-        program: model.digest().to_string(),
-        key: key.digest().to_string(),
-        weights: key.weights().map(|d| d.to_string()),
+        program: format!("{:#}", model.digest()),
+        key: format!("{:#}", key.digest()),
+        weights: key.weights().map(|d| format!("{d:#}")),
         weights_compared: !model.program.is_architecture(),
     };
     screen.json(&report);
     screen.line(format!(
-        "{} key {} is of {} (program {})",
+        "{} this key is of {} (program {})",
         screen.style.good("right:"),
-        report.key,
         report.model,
-        report.program
+        model.digest()
     ));
+    screen.line(format!("  key        {}", report.key));
     if let Some(w) = &report.weights {
         let compared = if report.weights_compared {
             "they are this model's"

@@ -2,7 +2,7 @@
 use crate::cli::{CalibrationMethod, Compile, Level as EmitLevel, Weights};
 use crate::data::DataFile;
 use crate::data::bind::{self, Factor, Inputs, Wanted};
-use crate::failure::{Failure, Problem, Result};
+use crate::failure::{Failure, Problem, Result, USE};
 use crate::measure::{Time, peak_rss_mb, timed};
 use crate::model::{Calibration, Level, Metadata, Model, Port};
 use crate::screen::Screen;
@@ -116,8 +116,9 @@ fn import<'c>(context: &'c Context, r: &Request) -> Result<Start<'c>> {
         dims: r.import.dims.clone(),
         shapes: r.import.shapes.clone(),
         weights: Some(format!("{}.safetensors", r.name)),
+        reads: Some(files::remember),
     };
-    let source = r.file.map_or(Source::Bytes(r.onnx), Source::Path);
+    let source = r.file.map_or(Source::Bytes(r.onnx), |path| Source::File(r.onnx, path));
     let (module, _) = tessera_import_onnx::import(context, source, &options)?;
     let (inputs, samples) = samples(&module, &r.name, r.data, r.factor, r.samples)?;
     let calibration = Calibration {
@@ -276,6 +277,10 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
     let name = o.model.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let labels = labels(o.labels.as_deref())?;
     let bytes = files::read(&o.model)?;
+    let path = o.output.clone().unwrap_or_else(|| files::beside(&o.model, "tess"));
+    if o.emit.is_none() {
+        files::check_output(&path)?;
+    }
     let dump = o.dump_ir.as_deref();
     let bar = screen.progress.phase(&format!("compiling {name}"), None);
     let context = tessera_passes::context();
@@ -312,7 +317,6 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         return print(o.emit, &compiled.placement, screen);
     }
 
-    let path = o.output.clone().unwrap_or_else(|| files::beside(&o.model, "tess"));
     let bytes = compiled.model.to_bytes();
     files::write(&path, &bytes)?;
     let m = &compiled.model.metadata;
@@ -390,6 +394,7 @@ fn read_ir<'c>(context: &'c Context, o: &Compile, name: &str, bytes: &[u8]) -> R
     params::look_in(o.model.parent().unwrap_or(Path::new("")));
     let module = tessera_mlir::parse(context, text, &o.model.to_string_lossy())?;
     let op = module.as_operation();
+    params::name_of(op).iter().for_each(|name| files::remember(&o.model.with_file_name(name)));
     let level = level_of(op)?;
     let mut about = About {
         name: name.to_owned(),
@@ -442,7 +447,7 @@ fn emit(level: EmitLevel, lowered: &Lowered) -> Result<String> {
 
 fn print(level: Option<EmitLevel>, text: &str, screen: &Screen) -> Result<()> {
     screen.json(&serde_json::json!({ "level": level.map(EmitLevel::name), "text": text }));
-    screen.line(text.trim_end());
+    screen.text(text);
     Ok(())
 }
 
@@ -478,7 +483,7 @@ impl From<ImportError> for Failure {
                     let known = tessera_import_onnx::accept::SUPPORTED.join(", ");
                     last.expected = Some(format!("only these operators: {known}"));
                 }
-                Failure { code: 2, problems }
+                Failure { code: USE, problems }
             }
             ImportError::Io { path, source } => Failure::io("read", &path, &source),
             ImportError::NotOnnx(_) => {
@@ -487,6 +492,7 @@ impl From<ImportError> for Failure {
             ImportError::UnknownShape(_) => {
                 Failure::new(text).help("say --dim NAME=VALUE for a dimension, or --shape INPUT=1,3,32,32")
             }
+            ImportError::Crash { .. } | ImportError::Threads(_) => Failure::machine(text),
             _ => Failure::new(text),
         }
     }
@@ -502,7 +508,7 @@ impl From<PlaceError> for Failure {
                     place: Some(source.clone()),
                     ..Problem::default()
                 };
-                Failure { code: 2, problems: ops.iter().map(problem).collect() }
+                Failure { code: USE, problems: ops.iter().map(problem).collect() }
             }
             other => Failure::new(other.to_string()),
         }

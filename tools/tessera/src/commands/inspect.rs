@@ -8,7 +8,7 @@ use crate::screen::Screen;
 use crate::show::program::{ProgramSummary, columns, summary};
 use crate::{files, show};
 use serde::Serialize;
-use tessera_api::{Container, FileError, FileKind, container::MAGIC};
+use tessera_api::{Bytes, Container, FileError, FileKind, container::MAGIC, container::kind_of};
 
 /// A section of a file and its size.
 #[derive(Serialize)]
@@ -19,7 +19,7 @@ struct Section {
 
 /// Runs the command.
 pub fn run(o: &Inspect, screen: &Screen) -> Result<()> {
-    let bytes = files::read(&o.file)?;
+    let bytes = files::map(&o.file)?;
     if bytes.starts_with(b"\x93NUMPY") || bytes.starts_with(b"PK") {
         let data = DataFile::parse(&bytes, &o.file).map_err(|f| f.in_file(&o.file))?;
         return arrays(&data, screen);
@@ -55,11 +55,8 @@ fn arrays(data: &DataFile, screen: &Screen) -> Result<()> {
 }
 
 /// One of our files.
-fn container(bytes: &[u8], screen: &Screen) -> Result<()> {
-    let file = match Container::from_bytes(bytes, FileKind::Model) {
-        Err(FileError::Kind { found, .. }) => Container::from_bytes(bytes, found)?,
-        other => other?,
-    };
+fn container(bytes: &Bytes, screen: &Screen) -> Result<()> {
+    let file = Container::from_shared(bytes.clone(), kind_of(bytes)?)?;
     file.check()?;
     let sections: Vec<Section> =
         file.sections().map(|(name, bytes)| Section { name: name.into(), bytes: bytes as u64 }).collect();
@@ -74,7 +71,7 @@ fn container(bytes: &[u8], screen: &Screen) -> Result<()> {
     screen.json(&serde_json::json!({
         "kind": kind(file.kind),
         "bytes": bytes.len(),
-        "belongs_to": file.parent.to_string(),
+        "belongs_to": format!("{:#}", file.parent),
         "sections": sections,
         "model": metadata,
     }));
@@ -92,13 +89,14 @@ fn verifying_key(key: &VerifyingKey, sections: &[Section], bytes: usize, screen:
     screen.json(&serde_json::json!({
         "kind": kind(FileKind::VerifyingKey),
         "bytes": bytes,
-        "digest": key.digest().to_string(),
-        "belongs_to": key.program().to_string(),
+        "digest": format!("{:#}", key.digest()),
+        "belongs_to": format!("{:#}", key.program()),
         "security": offer,
         "sections": sections,
         "model": key.metadata,
     }));
-    screen.line(format!("key {}, belongs to program {}", key.digest(), key.program()));
+    screen.line(format!("key {:#}", key.digest()));
+    screen.line(format!("belongs to program {}", key.program()));
     describe(&key.metadata, screen);
     screen.line(offer.text());
     for (term, bits) in &offer.terms {

@@ -1,10 +1,10 @@
 //! `tessera prove`: runs the quantized model and proves its output.
-use crate::cli::Prove;
+use crate::cli::{Prove, When};
 use crate::failure::{Failure, Result};
 use crate::infer;
 use crate::measure::{Time, timed};
 use crate::model::Model;
-use crate::prover::{ProofFile, ProvingKey};
+use crate::prover::{self, ProofFile, ProvingKey, verify_cpu_s};
 use crate::screen::Screen;
 use crate::statement::{Statement, outputs_of, statement};
 use crate::{files, show};
@@ -23,6 +23,9 @@ struct Report {
     read: Time,
     witness: Time,
     prove: Time,
+    /// Verifying the proof before it was written, if that was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<Time>,
     phases: Vec<Phase>,
 }
 
@@ -43,10 +46,13 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
         Ok((model, batch, key))
     });
     let (model, batch, key) = loaded?;
+    files::check_output(&o.output)?;
     let m = &model.metadata;
 
-    let estimate = Some(key.estimate(&model.program));
-    let bar = screen.progress.phase(&format!("proving {}", show::plural(batch.used, "inference")), estimate);
+    let predicted = prover::predict(&model.program).prove_cpu_s;
+    let wall = predicted / rayon::current_num_threads().max(1) as f64;
+    let bar =
+        screen.progress.phase(&format!("proving {}", show::plural(batch.used, "inference")), Some(wall));
     let (trace, witness) = timed(|| prepare(&model).and_then(|plan| fill(&plan, batch.inputs)));
     let trace = trace?;
     let publics = trace.publics.clone();
@@ -56,6 +62,9 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
 
     let file = ProofFile { publics, used: batch.used, proof };
     let bytes = file.to_bytes(&key);
+    let check = wanted(o.check, verify_cpu_s(bytes.len() as u64), predicted);
+    let checked = check.then(|| timed(|| verifies(&bytes, &key)));
+    let check = checked.map(|(result, time)| result.map(|()| time)).transpose()?;
     files::write(&o.output, &bytes)?;
 
     let statement = statement(m, outputs_of(m, &file.publics), batch.used, m.batch - batch.used);
@@ -67,6 +76,7 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
         read,
         witness,
         prove,
+        check,
         phases: phases
             .into_iter()
             .map(|(name, cpu_s, wall_s)| Phase { name, time: Time { cpu_s, wall_s } })
@@ -93,6 +103,27 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
     Ok(())
 }
 
+/// Whether the proof is verified before it is written, by what verifying and proving are predicted to cost.
+fn wanted(when: When, verify_s: f64, prove_s: f64) -> bool {
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => verify_s < 0.05 * prove_s,
+    }
+}
+
+/// Errs unless what will be written is a proof that holds: a key that changed under the prover's hands, or a machine that miscounts, ends
+/// here.
+pub fn verifies(bytes: &[u8], key: &ProvingKey) -> Result<()> {
+    let key = key.verifying();
+    let verdict = ProofFile::from_bytes(bytes, &key).and_then(|proof| key.verify(&proof));
+    verdict.map(|_| ()).map_err(|f| {
+        Failure::machine("the proof that was made does not hold, and was not written")
+            .found(f.to_string())
+            .help("prove again; if it happens twice, make the keys again with: tessera setup MODEL.tess")
+    })
+}
+
 /// The model's witness plan, ready to run.
 pub fn prepare(model: &Model) -> Result<Prepared> {
     let model = model.with_weights()?;
@@ -116,4 +147,15 @@ fn key_path(o: &Prove) -> Result<PathBuf> {
     Err(Failure::new("there is no proving key beside the model")
         .expected(key.display().to_string())
         .help(format!("make it with: tessera setup {}, or name one with --key", o.model.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checking_is_for_where_it_costs_little() {
+        assert!(wanted(When::Auto, 15e-3, 0.38) && !wanted(When::Auto, 8.9e-3, 34e-3));
+        assert!(wanted(When::Always, 1.0, 0.1) && !wanted(When::Never, 0.0, 1.0));
+    }
 }

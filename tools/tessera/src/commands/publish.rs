@@ -17,6 +17,7 @@ struct Report {
 /// Runs the command.
 pub fn run(o: &Publish, screen: &Screen) -> Result<()> {
     let model = Model::read(&o.model)?;
+    files::check_output(&o.output)?;
     let public = model.architecture().ok_or_else(|| {
         Failure::new("the weights of this model are public: it can be given away as it is")
             .in_file(&o.model)
@@ -26,7 +27,7 @@ pub fn run(o: &Publish, screen: &Screen) -> Result<()> {
     files::write(&o.output, &bytes)?;
     let report = Report {
         model: model.metadata.name.clone(),
-        program: model.digest().to_string(),
+        program: format!("{:#}", model.digest()),
         architecture: o.output.display().to_string(),
         bytes: bytes.len() as u64,
     };
@@ -34,7 +35,7 @@ pub fn run(o: &Publish, screen: &Screen) -> Result<()> {
     screen.line(format!(
         "architecture of {} (program {}) without its weights: {}, {}",
         report.model,
-        report.program,
+        model.digest(),
         report.architecture,
         show::bytes(report.bytes)
     ));

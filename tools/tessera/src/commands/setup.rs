@@ -3,7 +3,7 @@ use crate::cli::Setup;
 use crate::failure::Result;
 use crate::measure::{Time, timed};
 use crate::model::Model;
-use crate::prover;
+use crate::prover::{self, VerifyingKey};
 use crate::screen::Screen;
 use crate::{files, show};
 use serde::Serialize;
@@ -12,6 +12,7 @@ use serde::Serialize;
 struct Report {
     model: String,
     program: String,
+    key: String,
     proving_key: String,
     proving_key_bytes: u64,
     verifying_key: String,
@@ -23,18 +24,20 @@ struct Report {
 /// Runs the command.
 pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
     let model = Model::read(&o.model)?;
+    let (pk, vk) = (files::beside(&o.model, "pk"), files::beside(&o.model, "vk"));
+    [&pk, &vk].into_iter().try_for_each(|path| files::check_output(path))?;
     let bar = screen.progress.phase("making the keys", None);
     let (keys, time) =
         timed(|| prover::keys(&model, prover::Security { bits: o.security, regime: o.regime }));
     bar.finish_and_clear();
     let keys = keys.map_err(|f| f.in_file(&o.model))?;
-    let (pk, vk) = (files::beside(&o.model, "pk"), files::beside(&o.model, "vk"));
     let proving_bytes = files::write_container(&pk, &keys.proving)?;
     let verifying_bytes = files::write_container(&vk, &keys.verifying)?;
 
     let report = Report {
         model: model.metadata.name.clone(),
-        program: model.digest().to_string(),
+        program: format!("{:#}", model.digest()),
+        key: format!("{:#}", VerifyingKey::from_bytes(&keys.verifying.to_bytes())?.digest()),
         proving_key: pk.display().to_string(),
         proving_key_bytes: proving_bytes,
         verifying_key: vk.display().to_string(),
@@ -46,7 +49,7 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
     screen.line(format!(
         "keys for {} (program {}) in {}",
         report.model,
-        report.program,
+        model.digest(),
         show::seconds(time.wall_s)
     ));
     screen.line(format!("  {}  {}, for proving", report.proving_key, show::bytes(report.proving_key_bytes)));
@@ -55,6 +58,7 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
         report.verifying_key,
         show::bytes(report.verifying_key_bytes)
     ));
+    screen.line(format!("  key {}, which verify can be told with --key-digest", report.key));
     screen.line(format!("  {}", report.security.text()));
     Ok(())
 }

@@ -4,16 +4,15 @@
 use crate::cli::{Cli, Completions, Man};
 use crate::failure::{Failure, Result};
 use crate::files;
-use crate::screen::Screen;
+use crate::screen::{Screen, say};
 use clap::CommandFactory;
-use std::io::Write;
 
 /// Prints completions.
 pub fn completions(o: &Completions) -> Result<()> {
     let mut text = vec![];
     clap_complete::generate(o.shell, &mut Cli::command(), "tessera", &mut text);
-    // a reader that has seen enough closes the pipe: no error
-    std::io::stdout().write_all(&text).or(Ok(()))
+    say(&text);
+    Ok(())
 }
 
 /// Writes manual pages.

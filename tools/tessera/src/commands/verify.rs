@@ -1,5 +1,5 @@
 //! `tessera verify`: whether a proof holds, and what it says. Knows nothing of the compiler.
-use crate::cli::Verify;
+use crate::cli::{Policy, Verify};
 use crate::failure::{Failure, Result};
 use crate::infer;
 use crate::measure::{Time, timed};
@@ -15,6 +15,7 @@ use tessera_api::{Publics, Verified};
 struct Report<'a> {
     verified: bool,
     model: &'a str,
+    key: String,
     program: String,
     /// The commitment to weights that are their owner's.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,6 +40,7 @@ struct Input<'a> {
 /// Runs the command.
 pub fn run(o: &Verify, screen: &Screen) -> Result<()> {
     let key = VerifyingKey::read(&o.key)?;
+    o.policy.check(&key).map_err(|f| f.in_file(&o.key))?;
     let proof = ProofFile::read(&o.proof, &key)?;
     let (verified, time) = timed(|| key.verify(&proof));
     let verified = verified.map_err(|f| f.in_file(&o.proof))?;
@@ -59,8 +61,9 @@ pub fn run(o: &Verify, screen: &Screen) -> Result<()> {
     let report = Report {
         verified: true,
         model: &m.name,
-        program: key.program().to_string(),
-        weights: key.weights().map(|d| d.to_string()),
+        key: format!("{:#}", key.digest()),
+        program: format!("{:#}", key.program()),
+        weights: key.weights().map(|d| format!("{d:#}")),
         source: m.source.to_string(),
         inputs: inputs.collect(),
         statement,
@@ -68,8 +71,16 @@ pub fn run(o: &Verify, screen: &Screen) -> Result<()> {
         time,
     };
     screen.json(&report);
-    explain(&report, m, o, screen);
+    explain(&report, &key, o, screen);
     Ok(())
+}
+
+impl Policy {
+    /// Errs when a key is not good enough.
+    pub fn check(&self, key: &VerifyingKey) -> Result<()> {
+        self.key_digest.map_or(Ok(()), |digest| key.pinned(digest))?;
+        key.at_least(self.min_security)
+    }
 }
 
 /// Errs unless the proof's public inputs are these.
@@ -86,8 +97,8 @@ fn about_this(m: &Metadata, publics: &Publics, batch: &infer::Batch) -> Result<(
     Ok(())
 }
 
-fn explain(r: &Report, m: &Metadata, o: &Verify, screen: &Screen) {
-    let s = &r.statement;
+fn explain(r: &Report, key: &VerifyingKey, o: &Verify, screen: &Screen) {
+    let (s, m) = (&r.statement, &key.metadata);
     screen.line(format!("{} {}", screen.style.good("verified"), o.proof.display()));
     let ports = |ports: &[crate::model::Port]| {
         let one = |p: &crate::model::Port| format!("{} {:?}", p.name, p.shape);
@@ -97,11 +108,12 @@ fn explain(r: &Report, m: &Metadata, o: &Verify, screen: &Screen) {
     screen.line(format!(
         "  statement  the quantized model {} (program {}), run on {about} ({}), gives ({}):",
         r.model,
-        r.program,
+        key.program(),
         ports(&m.inputs),
         ports(&m.outputs)
     ));
     s.lines(10).iter().for_each(|l| screen.line(format!("             {l}")));
+    screen.line(format!("  key        {}", r.key));
     if let Some(weights) = &r.weights {
         screen
             .line(format!("  weights    those committed as {weights}, the same in every proof of this key"));

@@ -6,6 +6,7 @@ pub mod bind;
 pub mod npy;
 
 use crate::failure::{Failure, Result};
+use crate::files;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -78,7 +79,7 @@ impl DataFile {
     /// Reads `.npy` or `.npz`, told apart by content. `FILE.npz:name` takes one array of the file.
     pub fn read(path: &Path) -> Result<DataFile> {
         let (file, member) = split_member(path);
-        let bytes = std::fs::read(&file).map_err(|e| Failure::io("read", &file, &e))?;
+        let bytes = files::read(&file)?;
         let mut data = DataFile::parse(&bytes, &file).map_err(|f| f.in_file(&file))?;
         if let Some(name) = member {
             let array = data.take(&name)?;

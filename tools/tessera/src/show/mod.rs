@@ -66,6 +66,52 @@ impl Style {
     }
 }
 
+/// Whether a character moves the cursor, changes colours, reorders letters or is not seen.
+fn moves(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Text from a file or a path as a terminal may have it: what [`moves`] is spelled out, line ends too.
+pub fn plain(text: &str) -> String {
+    let spelled = |c: char| match c {
+        '\n' | '\r' | '\t' => c.escape_default().to_string(),
+        c if moves(c) => c.escape_unicode().to_string(),
+        c => c.to_string(),
+    };
+    text.chars().map(spelled).collect()
+}
+
+/// JSON as a terminal may have it: the same value, spelled in characters that move nothing. Line ends stand between its tokens.
+pub fn plain_json(json: &str) -> String {
+    let spelled = |c: char| match c {
+        c if moves(c) && c != '\n' => format!("\\u{:04x}", c as u32),
+        c => c.to_string(),
+    };
+    json.chars().map(spelled).collect()
+}
+
+/// Whether a name can be shown as it is.
+pub fn is_plain(name: &str) -> bool {
+    !name.contains(moves)
+}
+
+/// As [`plain`], but colours that [`Style`] and [`image`] make stay.
+pub fn plain_but_styled(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let mut out = plain(parts.next().unwrap_or_default());
+    for part in parts {
+        let digits = part.find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(part.len());
+        let (code, rest) = part.split_at(digits);
+        let ours = ["0", "1", "2", "1;31", "1;32"].contains(&code) || code.starts_with("38;5;");
+        match rest.strip_prefix('m').filter(|_| ours) {
+            Some(rest) => out += &format!("\x1b[{code}m{}", plain(rest)),
+            None => out += &plain(&format!("\x1b[{part}")),
+        }
+    }
+    out
+}
+
 /// A number of bytes: "1.21 MiB".
 pub fn bytes(n: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
@@ -150,6 +196,24 @@ mod tests {
             plural(1000, "image"),
         ];
         insta::assert_snapshot!(texts.join("\n"));
+    }
+
+    #[test]
+    fn control_characters_are_spelled_out() {
+        let hostile = "a\x1b]0;t\x07b\rc\nd\u{9b}1me\u{7f}\u{202e}f\tπ";
+        let text = "a\\u{1b}]0;t\\u{7}b\\rc\\nd\\u{9b}1me\\u{7f}\\u{202e}f\\tπ";
+        assert_eq!(plain(hostile), text);
+        assert_eq!(plain_but_styled(hostile), text);
+        let colour = Style { colour: true, unicode: true };
+        for ours in [colour.good("verified"), colour.dim("x"), image::render(&[0.5], 1, colour).concat()] {
+            assert_eq!(plain_but_styled(&ours), ours);
+        }
+        let json = serde_json::to_string_pretty(&[hostile]).unwrap();
+        let shown = plain_json(&json);
+        assert!(
+            shown.lines().all(is_plain) && serde_json::from_str::<[String; 1]>(&shown).unwrap() == [hostile]
+        );
+        assert_eq!(plain_but_styled("\x1b[8mx\x1b[2J"), "\\u{1b}[8mx\\u{1b}[2J");
     }
 
     #[test]
