@@ -7,6 +7,8 @@
 //!
 //! That each pass has a file that runs it is held by the page on coverage, `tools/reference/src/coverage.rs`.
 
+mod graph;
+
 use std::{fs, path::PathBuf, process::Output};
 use tessera_test::{Suite, transcript};
 

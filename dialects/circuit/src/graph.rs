@@ -137,10 +137,6 @@ impl GraphOp for CircuitOp<ValueId> {
         self.try_map(|&x| value(x))?.build(location)
     }
 
-    fn operands(&self) -> Vec<ValueId> {
-        CircuitOp::operands(self)
-    }
-
     fn read_type(ty: Type) -> Result<CircuitType> {
         CircuitType::read(ty)
     }

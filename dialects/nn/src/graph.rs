@@ -53,13 +53,6 @@ impl GraphOp for NnNode<ValueId> {
         }
     }
 
-    fn operands(&self) -> Vec<ValueId> {
-        match self {
-            Self::Op(op) => op.operands(),
-            Self::Parameter(..) => vec![],
-        }
-    }
-
     fn read_type(ty: Type) -> Result<TensorType> {
         types::read(ty)
     }

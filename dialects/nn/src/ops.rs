@@ -15,8 +15,6 @@ use tessera_mlir::{
     types::{self, F64, TensorType},
 };
 
-use std::convert::Infallible;
-
 pub use tessera_mlir::shape::{ConvAttrs, PoolAttrs};
 
 /// An elementwise op of two operands.
@@ -61,6 +59,8 @@ pub enum NnOp<V> {
     Slice { x: V, starts: Vec<usize>, sizes: Vec<usize>, strides: Vec<usize> },
 }
 
+tessera_mlir::operand_methods!(NnOp);
+
 impl<V> NnOp<V> {
     /// The same op over other operands, taken in the order of the IR.
     ///
@@ -97,22 +97,6 @@ impl<V> NnOp<V> {
                 strides: strides.clone(),
             },
         })
-    }
-
-    /// As [`NnOp::try_map`], by a function that gives no errors.
-    pub fn map<U>(&self, mut f: impl FnMut(&V) -> U) -> NnOp<U> {
-        let Ok(op) = self.try_map(|operand| Ok::<_, Infallible>(f(operand)));
-        op
-    }
-
-    /// The operands, in the order of the IR.
-    pub fn operands(&self) -> Vec<V>
-    where
-        V: Clone,
-    {
-        let mut operands = vec![];
-        self.map(|operand| operands.push(operand.clone()));
-        operands
     }
 
     /// The type of the result by the op's rule.

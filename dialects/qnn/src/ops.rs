@@ -15,8 +15,6 @@ use tessera_mlir::{
     types::{self, Elem, Quant, TensorType},
 };
 
-use std::convert::Infallible;
-
 pub use tessera_mlir::shape::{ConvAttrs, PoolAttrs};
 
 /// How sums become stored integers: `clamp((x·m + 2^(shift−1)) >> shift, min, max)`.
@@ -87,6 +85,8 @@ pub enum QnnOp<V> {
     Slice { x: V, starts: Vec<usize>, sizes: Vec<usize>, strides: Vec<usize> },
 }
 
+tessera_mlir::operand_methods!(QnnOp);
+
 impl<V> QnnOp<V> {
     /// The same op over other operands, taken in the order of the IR.
     ///
@@ -130,22 +130,6 @@ impl<V> QnnOp<V> {
                 strides: strides.clone(),
             },
         })
-    }
-
-    /// As [`QnnOp::try_map`], by a function that gives no errors.
-    pub fn map<U>(&self, mut f: impl FnMut(&V) -> U) -> QnnOp<U> {
-        let Ok(op) = self.try_map(|operand| Ok::<_, Infallible>(f(operand)));
-        op
-    }
-
-    /// The operands, in the order of the IR.
-    pub fn operands(&self) -> Vec<V>
-    where
-        V: Clone,
-    {
-        let mut operands = vec![];
-        self.map(|operand| operands.push(operand.clone()));
-        operands
     }
 
     /// The type of the result by the op's rule.

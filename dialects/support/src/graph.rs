@@ -3,7 +3,8 @@
 //!
 //! Invariants:
 //! - Operands come before their users, and each value is an argument or the result of one op.
-//! - Reading and writing are inverse: a function written from the graph it was read into prints the same text, locations included.
+//! - Reading and writing are inverse: a function written from the graph it was read into prints the same text, locations included,
+//!   but for what an op need not say (bounds of a circuit's view that keep nothing out).
 
 use crate::{Error, Result, attrs, context_of, error::Place, func::Func, rewrite};
 use melior::{
@@ -39,9 +40,6 @@ pub trait GraphOp: Clone + Debug {
         value: impl FnMut(ValueId) -> Result<Value<'c, 'a>>,
         location: Location<'c>,
     ) -> Result<Operation<'c>>;
-
-    /// The operands, in order.
-    fn operands(&self) -> Vec<ValueId>;
 
     /// Reads a type.
     ///
@@ -209,4 +207,29 @@ fn notes(op: OperationRef) -> Vec<(String, String)> {
         (name.as_string_ref().as_str().unwrap_or_default().to_owned(), value.to_string())
     };
     (0..count).map(note).collect()
+}
+
+/// Gives an op enum over its operands, which has `try_map`, the two methods that follow from it. Both copy the attributes: an
+/// enum with long ones says by itself what its operands are, as the circuit dialect does.
+#[macro_export]
+macro_rules! operand_methods {
+    ($op:ident) => {
+        impl<V> $op<V> {
+            /// The same op on other operands, which are visited in order.
+            pub fn map<U>(&self, mut on: impl FnMut(&V) -> U) -> $op<U> {
+                let Ok(op) = self.try_map(|operand| Ok::<_, std::convert::Infallible>(on(operand)));
+                op
+            }
+
+            /// The operands, in the order of the IR.
+            pub fn operands(&self) -> Vec<V>
+            where
+                V: Clone,
+            {
+                let mut operands = vec![];
+                self.map(|operand| operands.push(operand.clone()));
+                operands
+            }
+        }
+    };
 }
