@@ -4,6 +4,8 @@
 //! What was seen is a snapshot, from which the page on coverage is rendered: for each op, in how many inputs it stands, and how
 //! many of these came through the interpreters, the reference checker, and the prover and the verifier.
 //!
+//! What is placed is proven to be a function of its inputs, so that what the lowering of an op asks is enough.
+//!
 //! Invariant: an op that no input proves fails, except those that placement refuses.
 
 use melior::ir::Module;
@@ -185,6 +187,7 @@ fn circuit(
     let trace = tessera_runtime::run(&placed.program, &placed.plan, flat(&input)).expect("a witness");
     assert_eq!(trace.publics.tensors[input.len()..], flat(&found));
     tessera_checker::check(&placed.program, &trace).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    tessera_checker::testing::is_a_function(&placed.program, &trace).unwrap_or_else(|why| panic!("{why}"));
     followed.steps = 3;
     match proven(&placed.program, trace) {
         Ok(()) => followed.steps = 4,

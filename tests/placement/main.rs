@@ -3,8 +3,10 @@
 //!
 //! Invariants: what the plan publishes equals the evaluation bit for bit; every honest trace is accepted; any changed witness
 //! cell is rejected.
+mod changes;
+mod weak;
+
 use ndarray::ArrayD;
-use proptest::prelude::*;
 use std::sync::Arc;
 use tessera_api::{Shape, Trace};
 use tessera_circuit::graph::{Circuit, Node, ValueId};
@@ -180,8 +182,15 @@ fn evaluate(g: &Circuit, input: &[i64]) -> Vec<Vec<i64>> {
     outputs.into_iter().map(|y| y.into_iter().collect()).collect()
 }
 
-/// Places, fills, compares and checks.
+/// Places, fills, compares, checks, and proves that nothing is left open.
 fn run(b: &mut Build, batch: usize, options: PlaceOptions) -> (tessera_api::Program, Trace) {
+    let (program, trace) = filled(b, batch, options);
+    tessera_checker::testing::is_a_function(&program, &trace).unwrap();
+    (program, trace)
+}
+
+/// Places, fills, compares and checks.
+fn filled(b: &mut Build, batch: usize, options: PlaceOptions) -> (tessera_api::Program, Trace) {
     let options = PlaceOptions { batch, ..options };
     let placed = place_graph(&b.g, &options).unwrap();
     let cost = options.target.cost(&Shape::of(&placed.program));
@@ -224,6 +233,20 @@ fn small_cnn(seed: u64) -> Build {
 fn a_small_cnn_with_pooling_and_groups_is_placed() {
     let (program, _) = run(&mut small_cnn(1), 1, PlaceOptions::new(&tessera_plonky3::PLONKY3));
     assert_eq!(program.equations.len(), 2);
+}
+
+/// What proves Programs to be functions sees each that asks too little, and where little is between it and an output, the search
+/// finds another one.
+#[test]
+fn a_program_that_asks_too_little_is_seen() {
+    let options = || PlaceOptions::new(&tessera_plonky3::PLONKY3);
+    let mut sums = (0, 0);
+    for b in [&mut small_cnn(1), &mut eight_channels(1 << 20), &mut eight_high_parts(7)] {
+        let (program, trace) = run(b, 1, options());
+        let (kept, attacked) = weak::is_seen(&program, &trace);
+        sums = (sums.0 + kept, sums.1 + attacked);
+    }
+    assert!(sums.0 >= 25 && sums.1 >= 5, "{sums:?}");
 }
 
 #[test]
@@ -618,28 +641,4 @@ fn all_unsupported_operations_are_named_at_once() {
       node "op1": a product of two computed tensors: the second operand must be known at setup
       node "op2": a product of two computed tensors: the second operand must be known at setup
     "#);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
-    /// Every witness cell matters: no change of one is accepted.
-    #[test]
-    fn a_changed_cell_is_rejected(
-        seed in 0u64..1000,
-        kind in 0..3,
-        at in any::<prop::sample::Index>(),
-        by in 1i64..1000,
-    ) {
-        let mut circuit = match kind {
-            0 => small_cnn(seed),
-            1 => Build { seed, ..eight_high_parts(8) },
-            _ => pooled(seed, [[2, 2], [1, 3], [3, 3]][seed as usize % 3]),
-        };
-        let (program, mut trace) = run(&mut circuit, 1, PlaceOptions::new(&tessera_plonky3::PLONKY3));
-        let sizes: Vec<usize> = trace.tables.iter().map(Vec::len).collect();
-        let mut i = at.index(sizes.iter().sum());
-        let t = sizes.iter().position(|s| { if i < *s { true } else { i -= s; false } }).unwrap();
-        trace.tables[t][i] += by;
-        prop_assert!(tessera_checker::check(&program, &trace).is_err(), "table {} cell {i}", program.tables[t].name);
-    }
 }

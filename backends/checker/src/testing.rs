@@ -8,7 +8,13 @@
 mod build;
 pub mod conformance;
 mod families;
+mod functional;
 pub mod numbers;
+pub mod relations;
+mod second;
+
+pub use functional::{is_a_function, undetermined};
+pub use second::second;
 
 use build::Build;
 use tessera_api::{Program, WitnessPlan};
