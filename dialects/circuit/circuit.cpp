@@ -27,18 +27,18 @@ using namespace mlir;
 
 #include "assembly.h"
 
-#include "circuit_dialect.cpp.inc"
-#define GET_TYPEDEF_CLASSES
-#include "circuit_types.cpp.inc"
-#define GET_OP_CLASSES
-#include "circuit_ops.cpp.inc"
-
 extern "C" {
 MlirLogicalResult tessera_circuit_verify(MlirOperation);
 // `symbol` is the op the name refers to; its pointer is null when there is none.
 MlirLogicalResult tessera_circuit_verify_symbol(MlirOperation, MlirOperation symbol);
 int tessera_circuit_fold(MlirOperation, MlirValue *);
 }
+
+#include "circuit_dialect.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "circuit_types.cpp.inc"
+#define GET_OP_CLASSES
+#include "circuit_ops.cpp.inc"
 
 static OpFoldResult fold(Operation *op) {
   MlirValue value;
@@ -109,17 +109,10 @@ LogicalResult TensorType::verify(llvm::function_ref<InFlightDiagnostic()> error,
   return success();
 }
 
-#define VERIFY(Op) \
-  LogicalResult Op::verify() { return unwrap(tessera_circuit_verify(wrap(getOperation()))); }
 #define FOLD(Op) \
   OpFoldResult Op::fold(FoldAdaptor) { return ::fold(getOperation()); }
 
-VERIFY(InputOp) VERIFY(OutputOp) VERIFY(WeightOp) VERIFY(ConstantOp) VERIFY(ContractOp) VERIFY(SplitOp) VERIFY(MaxOp)
-VERIFY(TableOp) VERIFY(LookupOp) VERIFY(AssertZeroOp)
-VERIFY(AffineOp) FOLD(AffineOp)
-VERIFY(MulOp) FOLD(MulOp)
-VERIFY(ViewOp) FOLD(ViewOp)
-VERIFY(ConcatOp) FOLD(ConcatOp)
+FOLD(AffineOp) FOLD(MulOp) FOLD(ViewOp) FOLD(ConcatOp)
 
 OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValuesAttr(); }
 

@@ -55,6 +55,9 @@ def Circuit_Value : Type<CPred<"::llvm::isa<::tessera::circuit::TensorType>($_se
 
 class Circuit_Op<string mnemonic, list<Trait> traits = []> : Op<Circuit_Dialect, mnemonic, traits> {
   let hasVerifier = 1;
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::verify() { return unwrap(tessera_circuit_verify(wrap(getOperation()))); }
+  }];
 }
 class Circuit_PureOp<string mnemonic, list<Trait> traits = []>
   : Circuit_Op<mnemonic, !listconcat([Pure], traits)>;

@@ -111,26 +111,15 @@ impl Analysis {
         let place = |error: Error| error.context(format!("'{}' op", op_name(op))).or_at(op.location());
         let results = || op.results().map(|result| self.hull(OperationResult::into(result)));
         let inferred = decoded.infer(|x| CircuitType::of(*x)).map_err(place)?;
-        let hulls: Vec<Interval> = match &decoded {
-            CircuitOp::Contract { .. }
-            | CircuitOp::Affine { .. }
-            | CircuitOp::Mul { .. }
-            | CircuitOp::Weight { .. } => results().collect::<Result<_>>()?,
-            CircuitOp::Lookup { x, table, .. } => {
-                let keys = CircuitType::of(*x)?.interval();
-                let image = self.tables.get(table).and_then(|f| f.image(keys));
-                let missing = || Error::new(format!("no table @{table} whose domain holds {keys}"));
-                vec![image.ok_or_else(missing).map_err(place)?]
-            }
-            CircuitOp::Input { .. }
-            | CircuitOp::Output { .. }
-            | CircuitOp::Constant { .. }
-            | CircuitOp::Max { .. }
-            | CircuitOp::Split { .. }
-            | CircuitOp::Table { .. }
-            | CircuitOp::View { .. }
-            | CircuitOp::Concat { .. }
-            | CircuitOp::AssertZero { .. } => inferred.iter().map(CircuitType::interval).collect(),
+        let hulls: Vec<Interval> = if let CircuitOp::Lookup { x, table, .. } = &decoded {
+            let keys = CircuitType::of(*x)?.interval();
+            let image = self.tables.get(table).and_then(|f| f.image(keys));
+            let missing = || Error::new(format!("no table @{table} whose domain holds {keys}"));
+            vec![image.ok_or_else(missing).map_err(place)?]
+        } else if decoded.is_correlated() || matches!(decoded, CircuitOp::Weight { .. }) {
+            results().collect::<Result<_>>()?
+        } else {
+            inferred.iter().map(CircuitType::interval).collect()
         };
         let types =
             inferred.into_iter().zip(hulls).map(|(ty, hull)| CircuitType::with_interval(ty.shape, hull));

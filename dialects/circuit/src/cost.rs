@@ -3,7 +3,7 @@
 //! Counts are of cells and lookups without packing, padding and sharing, which the placement decides; what placement says
 //! about a whole model is in its Program. The cost of an op is the discardable attribute `circuit.cost`, spelled here alone.
 
-use crate::ops::{CircuitOp, CircuitType, Stage};
+use crate::ops::{CircuitOp, CircuitType};
 use melior::ir::{
     Attribute, OperationRef,
     operation::{OperationLike, OperationResult},
@@ -28,43 +28,17 @@ pub struct OpCost {
 }
 
 impl OpCost {
-    /// Of an op; none for ops of other dialects.
-    ///
-    /// - An input, a product and the result of a contract are committed: a cell each element.
-    /// - A weight is committed with the key, or with the proof where its stage says so.
-    /// - A maximum commits its result and products of differences, and looks up every difference.
-    /// - A split commits and looks up both parts; a lookup commits its result and looks it up.
-    /// - Constants, affine forms, views, concatenations, outputs and assertions commit nothing of their own.
+    /// Of an op ([`CircuitOp::cost`]); none for ops of other dialects.
     ///
     /// # Errors
     /// When the op does not decode.
     pub fn of(op: OperationRef) -> Result<Option<Self>> {
-        let Some(view) = CircuitOp::decode(op)? else { return Ok(None) };
+        let Some(decoded) = CircuitOp::decode(op)? else { return Ok(None) };
         let elements = match op.results().next() {
             Some(result) => CircuitType::of(OperationResult::into(result))?.len() as u64,
             None => 0,
         };
-        let none = Self::default();
-        Ok(Some(match view {
-            CircuitOp::Input { .. } | CircuitOp::Mul { .. } | CircuitOp::Contract { .. } => {
-                Self { witness: elements, ..none }
-            }
-            CircuitOp::Weight { stage: Stage::Fixed, .. } => Self { fixed: elements, ..none },
-            CircuitOp::Weight { .. } => Self { witness: elements, ..none },
-            CircuitOp::Max { ref xs } => {
-                let (lanes, products) = (xs.len() as u64, xs.len().saturating_sub(3) as u64);
-                Self { witness: (1 + products) * elements, lookups: lanes * elements, ..none }
-            }
-            CircuitOp::Split { .. } => Self { witness: 2 * elements, lookups: 2 * elements, ..none },
-            CircuitOp::Lookup { .. } => Self { witness: elements, lookups: elements, ..none },
-            CircuitOp::Constant { .. }
-            | CircuitOp::Affine { .. }
-            | CircuitOp::View { .. }
-            | CircuitOp::Concat { .. }
-            | CircuitOp::Output { .. }
-            | CircuitOp::Table { .. }
-            | CircuitOp::AssertZero { .. } => none,
-        }))
+        Ok(Some(decoded.cost(elements)))
     }
 }
 

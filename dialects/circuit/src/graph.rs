@@ -54,27 +54,18 @@ impl Circuit {
         }
         let mut known = BTreeMap::new();
         for (node, op) in graph.ops.iter().zip(main.ops()) {
-            let values = match &node.op {
-                CircuitOp::Weight { global, ty, .. } => params.shared(global).and_then(|param| {
+            let values = if let CircuitOp::Weight { global, ty, .. } = &node.op {
+                params.shared(global).and_then(|param| {
                     within(param.clone(), ty).map_err(|e| e.context(format!("parameter @{global}")))
-                }),
-                CircuitOp::Constant { values, ty } => spread(values.clone(), ty.len())
+                })
+            } else if let CircuitOp::Constant { values, ty } = &node.op {
+                spread(values.clone(), ty.len())
                     .and_then(|values| publish::param(&ty.shape, &values))
-                    .and_then(|param| within(Arc::new(param), ty)),
-                CircuitOp::Table { .. } => {
-                    Err(Error::new("a table inside the function; tables belong to the module"))
-                }
-                CircuitOp::Input { .. }
-                | CircuitOp::Output { .. }
-                | CircuitOp::Contract { .. }
-                | CircuitOp::Affine { .. }
-                | CircuitOp::Mul { .. }
-                | CircuitOp::Max { .. }
-                | CircuitOp::Split { .. }
-                | CircuitOp::Lookup { .. }
-                | CircuitOp::View { .. }
-                | CircuitOp::Concat { .. }
-                | CircuitOp::AssertZero { .. } => continue,
+                    .and_then(|param| within(Arc::new(param), ty))
+            } else if let CircuitOp::Table { .. } = &node.op {
+                Err(Error::new("a table inside the function; tables belong to the module"))
+            } else {
+                continue;
             };
             let values = values.map_err(|error| error.or_at(op.location()))?;
             known.extend(node.results.iter().map(|&result| (result, values.clone())));

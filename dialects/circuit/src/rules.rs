@@ -1,11 +1,12 @@
-//! What holds for each op of the dialect, whatever its operands are: their order, what it is called on others, and the types of
-//! its results.
+//! What holds for each op of the dialect, whatever its operands are: their order, what it is called on others, what it costs, the types
+//! of its results and which others may be declared.
 //!
 //! Invariants:
 //! - Every `match` names every op, so that the compiler says where a new op needs its rule.
 //! - [`CircuitOp::infer`] is the one rule for types: builders, verifiers and plain graphs use it.
 
-use crate::ops::CircuitOp;
+use crate::cost::OpCost;
+use crate::ops::{CircuitOp, Stage};
 use crate::semantics::{ContractSpec, Interval};
 use crate::types::CircuitType;
 use std::convert::Infallible;
@@ -131,6 +132,55 @@ impl<V> CircuitOp<V> {
         }
     }
 
+    /// Whether the op looks something up.
+    pub fn looks_up(&self) -> bool {
+        match self {
+            Self::Split { .. } | Self::Max { .. } | Self::Lookup { .. } => true,
+            Self::Input { .. }
+            | Self::Output { .. }
+            | Self::Weight { .. }
+            | Self::Constant { .. }
+            | Self::Contract { .. }
+            | Self::Affine { .. }
+            | Self::Mul { .. }
+            | Self::Table { .. }
+            | Self::View { .. }
+            | Self::Concat { .. }
+            | Self::AssertZero { .. } => false,
+        }
+    }
+
+    /// What the op commits and looks up where its first result has so many elements.
+    ///
+    /// - An input, a product and the result of a contract are committed: a cell each element.
+    /// - A weight is committed with the key, or with the proof where its stage says so.
+    /// - A maximum commits its result and products of differences, and looks up every difference.
+    /// - A split commits and looks up both parts; a lookup commits its result and looks it up.
+    /// - Constants, affine forms, views, concatenations, outputs and assertions commit nothing of their own.
+    pub fn cost(&self, elements: u64) -> OpCost {
+        let none = OpCost::default();
+        match self {
+            Self::Input { .. } | Self::Mul { .. } | Self::Contract { .. } => {
+                OpCost { witness: elements, ..none }
+            }
+            Self::Weight { stage: Stage::Fixed, .. } => OpCost { fixed: elements, ..none },
+            Self::Weight { .. } => OpCost { witness: elements, ..none },
+            Self::Max { xs } => {
+                let (lanes, products) = (xs.len() as u64, xs.len().saturating_sub(3) as u64);
+                OpCost { witness: (1 + products) * elements, lookups: lanes * elements, ..none }
+            }
+            Self::Split { .. } => OpCost { witness: 2 * elements, lookups: 2 * elements, ..none },
+            Self::Lookup { .. } => OpCost { witness: elements, lookups: elements, ..none },
+            Self::Constant { .. }
+            | Self::Affine { .. }
+            | Self::View { .. }
+            | Self::Concat { .. }
+            | Self::Output { .. }
+            | Self::Table { .. }
+            | Self::AssertZero { .. } => none,
+        }
+    }
+
     /// The types of the results by the op's rule, given those of the operands: shapes, and the tightest intervals that follow.
     ///
     /// # Errors
@@ -212,6 +262,92 @@ impl<V> CircuitOp<V> {
             }
         };
         Ok(vec![ty])
+    }
+}
+
+impl<V: PartialEq> CircuitOp<V> {
+    /// Checks everything that can be said of an op by itself, given the types of its operands and those that its results declare.
+    ///
+    /// # Errors
+    /// What does not fit, as `verify.rs` says.
+    pub fn check(&self, type_of: impl Fn(&V) -> Result<CircuitType>, declared: &[CircuitType]) -> Result<()> {
+        let inferred = self.infer(&type_of)?;
+        if inferred.len() != declared.len() {
+            return Err(Error::new(format!("expected {} results, found {}", inferred.len(), declared.len())));
+        }
+        match self {
+            Self::Constant { values, ty } if values.len() != 1 && values.len() != ty.len() => {
+                return Err(Error::new(format!(
+                    "values: expected 1, or {} for {}, found {}",
+                    ty.len(),
+                    shape::show(&ty.shape),
+                    values.len()
+                )));
+            }
+            Self::Split { shift, .. } => {
+                let (high, low) = (declared[0].interval(), declared[1].interval());
+                if low != inferred[1].interval() {
+                    return Err(Error::new(format!(
+                        "low part: expected the interval {} of {shift} bits, found {low}",
+                        inferred[1].interval()
+                    )));
+                }
+                let together = high.scale(1i128 << shift) + low;
+                if !together.fits_field() {
+                    return Err(Error::new(format!(
+                        "high part: {high} shifted by {shift} bits reaches {together}, outside half the field: the split \
+                         would not be unique"
+                    )));
+                }
+            }
+            Self::Table { function, .. } => function.check().map_err(Error::new)?,
+            Self::Output { name, .. } | Self::Input { name, .. } if name.is_empty() => {
+                return Err(Error::new("name: expected a name, found an empty one"));
+            }
+            Self::AssertZero { x } => {
+                let interval = type_of(x)?.interval();
+                if !interval.holds(0) {
+                    return Err(Error::new(format!(
+                        "the operand lies in {interval} and is never 0: nothing satisfies this"
+                    )));
+                }
+            }
+            Self::Constant { .. }
+            | Self::Output { .. }
+            | Self::Input { .. }
+            | Self::Weight { .. }
+            | Self::Contract { .. }
+            | Self::Affine { .. }
+            | Self::Mul { .. }
+            | Self::Max { .. }
+            | Self::Lookup { .. }
+            | Self::View { .. }
+            | Self::Concat { .. } => {}
+        }
+        let correlated = self.is_correlated();
+        let mut errors = vec![];
+        for (index, (inferred, declared)) in inferred.iter().zip(declared).enumerate() {
+            if inferred.shape != declared.shape {
+                errors.push(Error::new(format!(
+                    "result {index}: expected the shape {} that follows from operands and attributes, found {}",
+                    shape::show(&inferred.shape),
+                    shape::show(&declared.shape)
+                )));
+            } else if correlated && !inferred.interval().meets(declared.interval()) {
+                errors.push(Error::new(format!(
+                    "result {index}: expected an interval that meets {}, which follows from the operands, found {}",
+                    inferred.interval(),
+                    declared.interval()
+                )));
+            } else if !correlated && !declared.interval().contains(inferred.interval()) {
+                errors.push(Error::new(format!(
+                    "result {index}: expected an interval that contains {}, which follows from the operands, found {}",
+                    inferred.interval(),
+                    declared.interval()
+                )));
+            }
+        }
+        Error::all(errors)
     }
 }
 

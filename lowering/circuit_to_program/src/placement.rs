@@ -163,9 +163,7 @@ fn refuse_unsupported(g: &Circuit, roots: &Roots, target: &dyn Target) -> Result
         }
     };
     for op in &g.ops {
-        if !can.lookups
-            && matches!(op.op, CircuitOp::Split { .. } | CircuitOp::Max { .. } | CircuitOp::Lookup { .. })
-        {
+        if !can.lookups && op.op.looks_up() {
             bad.push((op.source(), format!("a lookup: the backend {backend} has none")));
         }
         match &op.op {
