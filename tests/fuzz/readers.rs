@@ -106,10 +106,10 @@ fn npz() {
 fn parameters() {
     let mut p = Params::default();
     let param = |shape: &[usize], data| Param::new(shape, data).expect("as many values as elements");
-    p.insert("w", param(&[2, 3], ParamData::I8(vec![1, -2, 3, -4, 5, -127])));
-    p.insert("b", param(&[2], ParamData::I32(vec![i32::MIN, 7])));
-    p.insert("f", param(&[1, 2], ParamData::F32(vec![0.5, 1.0])));
-    p.insert("k", param(&[], ParamData::I64(vec![i64::MAX])));
+    p.insert("w", param(&[2, 3], ParamData::I8(vec![1, -2, 3, -4, 5, -127].into())));
+    p.insert("b", param(&[2], ParamData::I32(vec![i32::MIN, 7].into())));
+    p.insert("f", param(&[1, 2], ParamData::F32(vec![0.5, 1.0].into())));
+    p.insert("k", param(&[], ParamData::I64(vec![i64::MAX].into())));
     let corpus = vec![p.to_bytes().expect("bytes"), Params::default().to_bytes().expect("bytes")];
     let read = |b: &[u8]| Params::from_bytes(b).is_ok();
     run(&Target {

@@ -12,7 +12,7 @@ fn run(body: &str, inputs: &[&[i64]]) -> Result<Vec<Vec<i64>>, String> {
     let module =
         tessera_mlir::parse(&context, &source, "claims.mlir").unwrap_or_else(|error| panic!("{error}"));
     let mut params = Params::default();
-    params.insert("w", Param::new([2], ParamData::I8(vec![3, 100])).expect("two values"));
+    params.insert("w", Param::new([2], ParamData::I8(vec![3, 100].into())).expect("two values"));
     let arrays: Vec<ArrayD<i64>> = inputs
         .iter()
         .map(|x| ArrayD::from_shape_vec(IxDyn(&[x.len()]), x.to_vec()).expect("as many values as elements"))

@@ -73,8 +73,12 @@ pub fn digest_of<T: Serialize>(value: &T) -> Digest {
     Digest(*h.0.finalize().as_bytes())
 }
 
-fn hash(bytes: &[u8]) -> Digest {
-    Digest(*blake3::hash(bytes).as_bytes())
+fn hash(parts: &[impl AsRef<[u8]>]) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(part.as_ref());
+    }
+    Digest(*hasher.finalize().as_bytes())
 }
 
 /// What a file is.
@@ -188,30 +192,51 @@ pub struct Container {
 }
 
 /// A named body of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Section {
-    body: Bytes,
+    /// The body, one part after the other.
+    parts: Vec<Bytes>,
     /// BLAKE3 of the body: computed, or what the file says.
     hash: Digest,
 }
 
 impl<T: Into<Bytes>> From<T> for Section {
     fn from(body: T) -> Section {
-        let body = body.into();
-        Section { hash: hash(&body), body }
+        Section::of(vec![body.into()])
     }
 }
 
+impl PartialEq for Section {
+    /// Equal bodies are equal, whatever their parts.
+    fn eq(&self, other: &Section) -> bool {
+        self.hash == other.hash && self.body() == other.body()
+    }
+}
+
+impl Eq for Section {}
+
 impl Section {
-    /// The body, which nothing was compared with.
-    pub fn body(&self) -> &Bytes {
-        &self.body
+    /// A body of parts, which are shared until it is read.
+    pub fn of(parts: Vec<Bytes>) -> Section {
+        Section { hash: hash(&parts), parts }
+    }
+
+    /// The body, which nothing was compared with. It is copied where it has several parts: none has that was read from a file.
+    pub fn body(&self) -> Bytes {
+        match &self.parts[..] {
+            [one] => one.clone(),
+            many => many.concat().into(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.parts.iter().map(Bytes::len).sum()
     }
 
     /// The body, compared with its hash.
     pub fn bytes(&self) -> Result<Bytes, FileError> {
-        if hash(&self.body) == self.hash {
-            Ok(self.body.clone())
+        if hash(&self.parts) == self.hash {
+            Ok(self.body())
         } else {
             Err(FileError::Damaged(
                 "the checksum of a section does not match; it was changed on the way".into(),
@@ -280,7 +305,7 @@ impl Container {
 
     /// Names and lengths of the sections, in order.
     pub fn sections(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.sections.iter().map(|(name, s)| (name.as_str(), s.body.len()))
+        self.sections.iter().map(|(name, s)| (name.as_str(), s.len()))
     }
 
     /// A section, which is not looked at yet.
@@ -308,17 +333,17 @@ impl Container {
         for (name, s) in &self.sections {
             out.extend((name.len() as u32).to_le_bytes());
             out.extend(name.as_bytes());
-            out.extend((s.body.len() as u64).to_le_bytes());
+            out.extend((s.len() as u64).to_le_bytes());
             out.extend(s.hash.0);
         }
-        out.extend(hash(&out).0);
+        out.extend(hash(&[&out]).0);
         to.write_all(&out)?;
         let mut at = out.len();
         for s in self.sections.values() {
             let begin = at.next_multiple_of(ALIGNMENT);
             to.write_all(&[0; ALIGNMENT][..begin - at])?;
-            to.write_all(&s.body)?;
-            at = begin + s.body.len();
+            s.parts.iter().try_for_each(|part| to.write_all(part))?;
+            at = begin + s.len();
         }
         Ok(at as u64)
     }
@@ -364,7 +389,7 @@ impl Container {
             heads.push((name, u64::from_le_bytes(len), digest_of(take(32, "section table")?)));
         }
         let sum = digest_of(take(32, "checksum")?);
-        if hash(&bytes[..at - 32]) != sum {
+        if hash(&[&bytes[..at - 32]]) != sum {
             return Err(FileError::Damaged(
                 "the checksum does not match; it was changed or cut on the way".into(),
             ));
@@ -381,7 +406,7 @@ impl Container {
                 return Err(FileError::Damaged("there is something between its sections".into()));
             }
             at = end;
-            sections.insert(name, Section { body: bytes.slice(begin..end), hash });
+            sections.insert(name, Section { parts: vec![bytes.slice(begin..end)], hash });
         }
         if at != bytes.len() {
             return Err(FileError::Damaged("bytes follow the end".into()));
@@ -440,7 +465,7 @@ mod tests {
             bytes[at..at + 2].copy_from_slice(to);
             // magic, version, kind, parent, count; then two sections of 4 + 2 + 8 + 32 bytes each
             let head = 8 + 4 + 4 + 32 + 4 + 2 * 46;
-            let sum = hash(&bytes[..head]);
+            let sum = hash(&[&bytes[..head]]);
             bytes[head..head + 32].copy_from_slice(&sum.0);
             assert!(refused(Container::from_bytes(&bytes, FileKind::Proof)).contains("out of order"));
         }

@@ -14,10 +14,11 @@
 //! (Schwartz–Zippel: a wrong assignment passes with probability at most total degree / size of the field). Two cells
 //! of one fold may carry the same monomial only if their sum is what is meant.
 use crate::blob::Blob;
-use crate::container::{ALIGNMENT, Container, FileError};
+use crate::container::{ALIGNMENT, Container, FileError, Section};
 use crate::error::ProgramError;
 use crate::matrix::Matrix;
 use crate::seq::Seq;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -424,12 +425,12 @@ impl Program {
     /// Writes the Program into a file: what it says as `program`, its data as `constants`.
     pub fn store(&self, file: &mut Container) {
         file.put("program", &self.named());
-        let mut data = Vec::with_capacity(self.constants.iter().map(|c| stored_len(c).unwrap_or(0)).sum());
-        for bytes in self.constants.iter().filter_map(Blob::data) {
-            data.extend_from_slice(bytes);
-            data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
-        }
-        file.insert("constants", data);
+        let padded = |data: &Bytes| {
+            let padding = data.len().next_multiple_of(ALIGNMENT) - data.len();
+            [data.clone(), Bytes::from_static(&[0; ALIGNMENT][..padding])]
+        };
+        let parts = self.constants.iter().filter_map(Blob::data).flat_map(padded).collect();
+        file.insert("constants", Section::of(parts));
     }
 
     /// Reads a Program that was stored so. Its data are compared with their digests and used where they lie.

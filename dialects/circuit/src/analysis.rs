@@ -5,7 +5,7 @@
 //! after the ops that define its operands; nothing is claimed about a value that is gone ([`ValueMap`]).
 
 use crate::ops::{CircuitOp, CircuitType, producer, tables};
-use crate::proof::{Facts, Known, known_maximum};
+use crate::proof::{Elements, Facts, Known, known_maximum};
 use crate::semantics::{Interval, Ranges, TableFunction};
 use melior::ir::{
     OperationRef, Value, ValueLike,
@@ -91,13 +91,8 @@ impl Analysis {
     }
 
     /// The elements of a visited value that depends on no input.
-    pub fn exact(&self, value: Value) -> Option<Arc<Vec<i64>>> {
-        self.known.get(value)?.elements?.data().to_i64s().ok().map(Arc::new)
-    }
-
-    /// Whether a visited value depends on no input.
-    pub fn is_exact(&self, value: Value) -> bool {
-        self.known.get(value).is_some_and(|known| known.elements.is_some())
+    pub fn exact(&self, value: Value) -> Option<Elements> {
+        self.known.get(value)?.elements
     }
 
     /// Visits an op and gives its results the tightest types that are proven and that the verifier can follow: per channel

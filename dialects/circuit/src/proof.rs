@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use tessera_mlir::{
-    Error, Result,
+    Error, Result, map_values,
     params::{Param, ParamData},
     shape,
 };
@@ -53,13 +53,7 @@ impl Elements {
                 if view.is_reshape(data.len()) {
                     return data;
                 }
-                Cow::Owned(match &*data {
-                    ParamData::F32(values) => ParamData::F32(view.apply(values, 0.0)),
-                    ParamData::I8(values) => ParamData::I8(view.apply(values, 0)),
-                    ParamData::I16(values) => ParamData::I16(view.apply(values, 0)),
-                    ParamData::I32(values) => ParamData::I32(view.apply(values, 0)),
-                    ParamData::I64(values) => ParamData::I64(view.apply(values, 0)),
-                })
+                Cow::Owned(map_values!(&*data, |values| view.apply(values, Default::default())))
             }
         }
     }

@@ -17,15 +17,8 @@ use tessera_mlir::{Error, Result, context_of};
 /// # Errors
 /// When there are more or fewer values than elements.
 pub fn param(shape: &[usize], values: &[i64]) -> Result<Param> {
-    let data = if let Ok(v) = values.iter().map(|&v| i8::try_from(v)).collect() {
-        ParamData::I8(v)
-    } else if let Ok(v) = values.iter().map(|&v| i16::try_from(v)).collect() {
-        ParamData::I16(v)
-    } else if let Ok(v) = values.iter().map(|&v| i32::try_from(v)).collect() {
-        ParamData::I32(v)
-    } else {
-        ParamData::I64(values.to_vec())
-    };
+    let (lo, hi) = values.iter().fold((0, 0), |(lo, hi), &v| (v.min(lo), v.max(hi)));
+    let data = ParamData::integers((lo, hi), values.len(), values.iter().copied());
     Param::new(shape, data)
 }
 
@@ -85,12 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn narrowest_type_and_fresh_names() {
-        let kind = |v: i64| std::mem::discriminant(&param(&[2], &[0, v]).unwrap().data);
-        assert_eq!(kind(-128), std::mem::discriminant(&ParamData::I8(vec![])));
-        assert_eq!(kind(128), std::mem::discriminant(&ParamData::I16(vec![])));
-        assert_eq!(kind(1 << 15), std::mem::discriminant(&ParamData::I32(vec![])));
-        assert_eq!(kind(1 << 31), std::mem::discriminant(&ParamData::I64(vec![])));
+    fn names_that_are_taken_get_a_number() {
         assert!(param(&[3], &[1]).is_err());
         let taken = ["w", "w.1"];
         assert_eq!(fresh_name("w", |name| taken.contains(&name)), "w.2");

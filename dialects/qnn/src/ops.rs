@@ -12,7 +12,7 @@ use tessera_mlir::{
     Error, Result, attrs, context_of,
     func::{self, op_name},
     shape,
-    types::{self, Elem, Quant, TensorType},
+    types::{self, Quant, TensorType},
 };
 
 pub use tessera_mlir::shape::{ConvAttrs, PoolAttrs};
@@ -358,11 +358,6 @@ fn read_requantize(op: OperationRef) -> Result<RequantizeAttrs> {
 /// When the op has no result or it is no static tensor.
 pub fn result_type(op: OperationRef) -> Result<TensorType> {
     types::of(func::first_result(op)?).map_err(|error| error.or_at(op.location()))
-}
-
-/// Whether elements are quantized; for messages that tell the kinds apart.
-pub fn is_quantized(ty: &TensorType) -> bool {
-    matches!(ty.elem, Elem::Quant(_))
 }
 
 /// Replaces the permutation of a transpose.

@@ -8,14 +8,20 @@
 //! - A [`Param`] has as many values as its shape has elements; every reader checks it.
 //! - Registered parameters do not change: a pass that makes new ones registers them under a new name.
 
+mod data;
+
+pub use data::{Number, ParamData, Values};
+
 use crate::{
     Error, Result, attrs, func, shape,
     types::{self, Elem},
 };
+use bytes::Bytes;
 use melior::ir::{OperationRef, attribute::StringAttribute, operation::OperationLike};
 use safetensors::{Dtype, SafeTensors, tensor::View};
 use std::{
     borrow::Cow,
+    cell::RefCell,
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
@@ -24,156 +30,6 @@ use std::{
 
 /// The module attribute that names the parameters.
 pub const ATTRIBUTE: &str = "tessera.params";
-
-/// The values of one parameter, row-major.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ParamData {
-    /// Floats.
-    F32(Vec<f32>),
-    /// Quantized weights.
-    I8(Vec<i8>),
-    /// Weights times small factors.
-    I16(Vec<i16>),
-    /// Biases.
-    I32(Vec<i32>),
-    /// Integers of a circuit.
-    I64(Vec<i64>),
-}
-
-impl ParamData {
-    /// The number of values.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::F32(values) => values.len(),
-            Self::I8(values) => values.len(),
-            Self::I16(values) => values.len(),
-            Self::I32(values) => values.len(),
-            Self::I64(values) => values.len(),
-        }
-    }
-
-    /// Whether there is no value.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The values as floats.
-    ///
-    /// # Errors
-    /// When they are integers.
-    pub fn f32s(&self) -> Result<&[f32]> {
-        match self {
-            Self::F32(values) => Ok(values),
-            other => Err(Error::new(format!("expected f32 values, found {}", other.kind()))),
-        }
-    }
-
-    /// The values as integers.
-    ///
-    /// # Errors
-    /// When they are floats.
-    pub fn to_i64s(&self) -> Result<Vec<i64>> {
-        match self {
-            Self::F32(_) => Err(Error::new("expected integers, found f32 values")),
-            Self::I8(values) => Ok(values.iter().map(|&value| value.into()).collect()),
-            Self::I16(values) => Ok(values.iter().map(|&value| value.into()).collect()),
-            Self::I32(values) => Ok(values.iter().map(|&value| value.into()).collect()),
-            Self::I64(values) => Ok(values.clone()),
-        }
-    }
-
-    /// One of the integers, widened.
-    pub fn integer(&self, i: usize) -> Option<i64> {
-        match self {
-            Self::F32(_) => None,
-            Self::I8(values) => values.get(i).map(|&value| value.into()),
-            Self::I16(values) => values.get(i).map(|&value| value.into()),
-            Self::I32(values) => values.get(i).map(|&value| value.into()),
-            Self::I64(values) => values.get(i).copied(),
-        }
-    }
-
-    /// Smallest and largest of the integers; none where there are none.
-    ///
-    /// # Errors
-    /// When they are floats.
-    pub fn bounds(&self) -> Result<Option<(i64, i64)>> {
-        fn ends<T: Copy + Ord + Into<i64>>(values: &[T]) -> Option<(i64, i64)> {
-            let first = *values.first()?;
-            let (lo, hi) = values.iter().fold((first, first), |(lo, hi), &v| (lo.min(v), hi.max(v)));
-            Some((lo.into(), hi.into()))
-        }
-        match self {
-            Self::F32(_) => Err(Error::new("expected integers, found f32 values")),
-            Self::I8(values) => Ok(ends(values)),
-            Self::I16(values) => Ok(ends(values)),
-            Self::I32(values) => Ok(ends(values)),
-            Self::I64(values) => Ok(ends(values)),
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::F32(_) => "f32",
-            Self::I8(_) => "i8",
-            Self::I16(_) => "i16",
-            Self::I32(_) => "i32",
-            Self::I64(_) => "i64",
-        }
-    }
-
-    fn dtype(&self) -> Dtype {
-        match self {
-            Self::F32(_) => Dtype::F32,
-            Self::I8(_) => Dtype::I8,
-            Self::I16(_) => Dtype::I16,
-            Self::I32(_) => Dtype::I32,
-            Self::I64(_) => Dtype::I64,
-        }
-    }
-
-    /// Shows the values as bytes, little endian, some at a time.
-    fn chunks(&self, show: &mut impl FnMut(&[u8])) {
-        fn each<T: Copy, const N: usize>(
-            values: &[T],
-            bytes: fn(T) -> [u8; N],
-            show: &mut impl FnMut(&[u8]),
-        ) {
-            let mut buffer = Vec::with_capacity(N << 13);
-            for some in values.chunks(1 << 13) {
-                buffer.clear();
-                some.iter().for_each(|&value| buffer.extend_from_slice(&bytes(value)));
-                show(&buffer);
-            }
-        }
-        match self {
-            Self::F32(values) => each(values, f32::to_le_bytes, show),
-            Self::I8(values) => each(values, i8::to_le_bytes, show),
-            Self::I16(values) => each(values, i16::to_le_bytes, show),
-            Self::I32(values) => each(values, i32::to_le_bytes, show),
-            Self::I64(values) => each(values, i64::to_le_bytes, show),
-        }
-    }
-
-    /// Bytes that the values take.
-    fn size(&self) -> usize {
-        self.len() * self.dtype().size()
-    }
-
-    fn from_bytes(dtype: Dtype, bytes: &[u8]) -> Result<Self> {
-        fn split<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
-            bytes.as_chunks::<N>().0.iter().map(|&chunk| read(chunk)).collect()
-        }
-        match dtype {
-            Dtype::F32 => Ok(Self::F32(split(bytes, f32::from_le_bytes))),
-            Dtype::I8 => Ok(Self::I8(split(bytes, i8::from_le_bytes))),
-            Dtype::I16 => Ok(Self::I16(split(bytes, i16::from_le_bytes))),
-            Dtype::I32 => Ok(Self::I32(split(bytes, i32::from_le_bytes))),
-            Dtype::I64 => Ok(Self::I64(split(bytes, i64::from_le_bytes))),
-            other => Err(Error::new(format!("expected values of F32, I8, I16, I32 or I64, found {other:?}"))),
-        }
-    }
-}
 
 /// One parameter.
 #[derive(Clone, Debug)]
@@ -214,9 +70,7 @@ impl Param {
         *self.hash.get_or_init(|| {
             let mut hasher = blake3::Hasher::new();
             hasher.update(format!("{:?} {} ", self.shape, self.data.kind()).as_bytes());
-            self.data.chunks(&mut |bytes| {
-                hasher.update(bytes);
-            });
+            hasher.update(self.data.bytes());
             *hasher.finalize().as_bytes()
         })
     }
@@ -254,13 +108,23 @@ impl Params {
         self.0.insert(name.into(), param.into());
     }
 
-    /// The contents of a safetensors file.
+    /// The contents of a safetensors file, one part after the other: its head, then the values where they lie.
     ///
     /// # Errors
     /// When a parameter's length does not match its shape.
+    pub fn parts(&self) -> Result<Vec<Bytes>> {
+        let parts = RefCell::new(vec![]);
+        let views = self.0.iter().map(|(name, param)| (name, Part { param, parts: &parts }));
+        let head = safetensors::serialize(views, &None).map_err(|error| Error::new(error.to_string()))?;
+        Ok(std::iter::once(head.into()).chain(parts.into_inner()).collect())
+    }
+
+    /// The contents of a safetensors file.
+    ///
+    /// # Errors
+    /// As [`Params::parts`].
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        safetensors::serialize(self.0.iter().map(|(name, param)| (name, Values(param))), &None)
-            .map_err(|error| Error::new(error.to_string()))
+        Ok(self.parts()?.concat())
     }
 
     /// Reads the contents of a safetensors file.
@@ -268,11 +132,19 @@ impl Params {
     /// # Errors
     /// When it is not one, or has values of another type than F32, I8, I16, I32 and I64.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::from_shared(&Bytes::copy_from_slice(bytes))
+    }
+
+    /// As [`Params::from_bytes`]; values stay where they lie.
+    ///
+    /// # Errors
+    /// As [`Params::from_bytes`].
+    pub fn from_shared(bytes: &Bytes) -> Result<Self> {
         let file = SafeTensors::deserialize(bytes)
             .map_err(|error| Error::new(format!("not a safetensors file: {error}")))?;
         let mut params = Self::default();
         for (name, view) in file.iter() {
-            let param = ParamData::from_bytes(view.dtype(), view.data())
+            let param = ParamData::from_bytes(view.dtype(), bytes.slice_ref(view.data()))
                 .and_then(|data| Param::new(view.shape(), data))
                 .map_err(|error| error.context(format!("parameter {name:?}")))?;
             params.insert(name, param);
@@ -296,30 +168,33 @@ impl Params {
     pub fn load(path: &Path) -> Result<Self> {
         let bytes =
             fs::read(path).map_err(|error| Error::new(format!("cannot read {}: {error}", path.display())))?;
-        Self::from_bytes(&bytes).map_err(|error| error.context(path.display()))
+        Self::from_shared(&bytes.into()).map_err(|error| error.context(path.display()))
     }
 }
 
-/// A parameter as safetensors writes it: its bytes are made when they are written.
-struct Values<'a>(&'a Param);
+/// A parameter as safetensors writes it. It asks for the bytes of one after the other, behind the head: they are kept in that
+/// order and not copied.
+struct Part<'a> {
+    param: &'a Param,
+    parts: &'a RefCell<Vec<Bytes>>,
+}
 
-impl View for Values<'_> {
+impl View for Part<'_> {
     fn dtype(&self) -> Dtype {
-        self.0.data.dtype()
+        self.param.data.dtype()
     }
 
     fn shape(&self) -> &[usize] {
-        &self.0.shape
+        &self.param.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let mut bytes = Vec::with_capacity(self.0.data.size());
-        self.0.data.chunks(&mut |some| bytes.extend_from_slice(some));
-        bytes.into()
+        self.parts.borrow_mut().push(self.param.data.bytes().clone());
+        Cow::Borrowed(&[])
     }
 
     fn data_len(&self) -> usize {
-        self.0.data.size()
+        self.param.data.bytes().len()
     }
 }
 
@@ -451,10 +326,10 @@ mod tests {
 
     fn sample() -> Params {
         let mut params = Params::default();
-        params.insert("w", Param::new([2, 3], ParamData::I8(vec![1, -2, 3, -4, 5, -127])).unwrap());
-        params.insert("b", Param::new([2], ParamData::I32(vec![i32::MIN, 7])).unwrap());
-        params.insert("f", Param::new([1, 2], ParamData::F32(vec![0.5, f32::MIN_POSITIVE])).unwrap());
-        params.insert("k", Param::new([], ParamData::I64(vec![i64::MAX])).unwrap());
+        params.insert("w", Param::new([2, 3], ParamData::I8(vec![1, -2, 3, -4, 5, -127].into())).unwrap());
+        params.insert("b", Param::new([2], ParamData::I32(vec![i32::MIN, 7].into())).unwrap());
+        params.insert("f", Param::new([1, 2], ParamData::F32(vec![0.5, f32::MIN_POSITIVE].into())).unwrap());
+        params.insert("k", Param::new([], ParamData::I64(vec![i64::MAX].into())).unwrap());
         params
     }
 
@@ -462,13 +337,13 @@ mod tests {
     fn the_hash_tells_shape_type_and_values() {
         let hash = |shape: &[usize], data| Param::new(shape, data).unwrap().hash();
         let all = [
-            hash(&[2, 1], ParamData::I8(vec![1, 2])),
-            hash(&[1, 2], ParamData::I8(vec![1, 2])),
-            hash(&[2, 1], ParamData::I8(vec![1, 3])),
-            hash(&[2, 1], ParamData::I16(vec![1, 2])),
+            hash(&[2, 1], ParamData::I8(vec![1, 2].into())),
+            hash(&[1, 2], ParamData::I8(vec![1, 2].into())),
+            hash(&[2, 1], ParamData::I8(vec![1, 3].into())),
+            hash(&[2, 1], ParamData::I16(vec![1, 2].into())),
         ];
         assert!((0..4).all(|i| (0..i).all(|j| all[i] != all[j])));
-        assert_eq!(all[0], hash(&[2, 1], ParamData::I8(vec![1, 2])));
+        assert_eq!(all[0], hash(&[2, 1], ParamData::I8(vec![1, 2].into())));
     }
 
     #[test]
@@ -490,7 +365,7 @@ mod tests {
 
     #[test]
     fn lengths_and_names_are_checked() {
-        assert!(Param::new([2, 2], ParamData::I8(vec![1])).is_err());
+        assert!(Param::new([2, 2], ParamData::I8(vec![1].into())).is_err());
         let error = sample().get("x").unwrap_err().to_string();
         assert!(error.contains("\"x\"") && error.contains("b, f, k, w"), "{error}");
     }

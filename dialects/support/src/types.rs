@@ -2,7 +2,7 @@
 //!
 //! Invariant: a [`TensorType`] is ranked with static extents; everything else is an error that says so.
 
-use crate::{Error, Result, context_of};
+use crate::{Error, Result};
 use melior::{
     Context,
     ir::{
@@ -298,9 +298,4 @@ pub fn read(ty: Type) -> Result<TensorType> {
 /// As [`read`], at the place where the value is defined.
 pub fn of(value: Value) -> Result<TensorType> {
     read(value.r#type()).map_err(|error| error.or_at(value.location()))
-}
-
-/// The context of a value.
-pub fn context_of_value<'c>(value: Value<'c, '_>) -> &'c Context {
-    context_of(value.location())
 }

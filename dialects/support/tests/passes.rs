@@ -336,14 +336,14 @@ fn parameters_are_checked_against_their_declarations() {
     assert_eq!(names, ["fc.weight", "fc.bias"]);
     assert!(params::check(module.as_operation()).is_err(), "no file is named");
     let mut values = params::Params::default();
-    values.insert("fc.weight", params::Param::new([3, 2], params::ParamData::I8(vec![0; 6])).unwrap());
+    values.insert("fc.weight", params::Param::new([3, 2], params::ParamData::I8(vec![0; 6].into())).unwrap());
     params::put("test-checked", values);
     params::attach(module.as_operation(), "test-checked");
     let error = params::check(module.as_operation()).unwrap_err();
     assert_eq!(error.reports.len(), 2, "both are reported: {error}");
     let mut values = params::Params::default();
-    values.insert("fc.weight", params::Param::new([2, 3], params::ParamData::I8(vec![0; 6])).unwrap());
-    values.insert("fc.bias", params::Param::new([2], params::ParamData::I32(vec![0; 2])).unwrap());
+    values.insert("fc.weight", params::Param::new([2, 3], params::ParamData::I8(vec![0; 6].into())).unwrap());
+    values.insert("fc.bias", params::Param::new([2], params::ParamData::I32(vec![0; 2].into())).unwrap());
     params::put("test-checked-too", values);
     params::attach(module.as_operation(), "test-checked-too");
     params::check(module.as_operation()).unwrap();

@@ -8,7 +8,7 @@
 use crate::PlaceError;
 use crate::layout::{Nest, compose};
 use std::sync::Arc;
-use tessera_api::Blob;
+use tessera_api::{Blob, blob::Width};
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, ValueId};
 use tessera_circuit::semantics::{View, row_major};
@@ -180,16 +180,17 @@ impl Roots {
     }
 }
 
-/// The integers of a parameter, in the narrowest width.
+/// The integers of a parameter, where they lie.
 fn blob(data: &ParamData) -> Blob {
-    match data {
+    let width = match data {
         // a circuit has none
-        ParamData::F32(_) => Blob::default(),
-        ParamData::I8(v) => Blob::new(v.iter().map(|v| i64::from(*v))),
-        ParamData::I16(v) => Blob::new(v.iter().map(|v| i64::from(*v))),
-        ParamData::I32(v) => Blob::new(v.iter().map(|v| i64::from(*v))),
-        ParamData::I64(v) => Blob::new(v.iter().copied()),
-    }
+        ParamData::F32(_) => return Blob::default(),
+        ParamData::I8(_) => Width::I8,
+        ParamData::I16(_) => Width::I16,
+        ParamData::I32(_) => Width::I32,
+        ParamData::I64(_) => Width::I64,
+    };
+    Blob::from_bytes(width, data.bytes().clone()).unwrap_or_default()
 }
 
 /// A view as a nest from the elements of its result.

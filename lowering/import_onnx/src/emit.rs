@@ -8,7 +8,7 @@ use crate::error::ImportError;
 use crate::graph::{Graph, Value as GraphValue};
 use melior::{
     Context,
-    ir::{Location, Module, Value},
+    ir::{Location, Module, Type, Value},
 };
 use std::collections::BTreeSet;
 use tessera_mlir::Error;
@@ -20,7 +20,7 @@ use tessera_mlir::types::TensorType;
 /// Builds and verifies the module. With a name for the weights, registers and attaches them.
 pub(crate) fn emit<'c>(
     context: &'c Context,
-    graph: &Graph,
+    graph: Graph,
     weights: Option<&str>,
 ) -> Result<(Module<'c>, Params), ImportError> {
     let (module, params) = build(context, graph).map_err(|e| ImportError::Build(e.to_string()))?;
@@ -31,16 +31,21 @@ pub(crate) fn emit<'c>(
     Ok((module, params))
 }
 
-fn build<'c>(context: &'c Context, graph: &Graph) -> tessera_mlir::Result<(Module<'c>, Params)> {
+fn build<'c>(context: &'c Context, graph: Graph) -> tessera_mlir::Result<(Module<'c>, Params)> {
     let module = Module::new(Location::unknown(context));
-    let names = unique_names(graph);
+    let names = unique_names(&graph);
     let mut params = Params::default();
-    for (name, constant) in names.iter().zip(&graph.constants) {
-        let shape = constant.data.shape().to_vec();
-        let data = ParamData::F32(constant.data.iter().copied().collect());
-        let ty = TensorType::f32(shape.clone()).to_type(context);
+    let types: Vec<Type> = (graph.constants.iter())
+        .map(|constant| TensorType::f32(constant.data.shape().to_vec()).to_type(context))
+        .collect();
+    for ((name, constant), &ty) in names.iter().zip(graph.constants).zip(&types) {
         func::declare_global(module.body(), loc::node(context, name), name, ty)?;
-        params.insert(name, Param::new(shape, data)?);
+        let shape = constant.data.shape().to_vec();
+        let data = match constant.data {
+            data if data.is_standard_layout() => data.into_raw_vec_and_offset().0,
+            data => data.into_iter().collect(),
+        };
+        params.insert(name, Param::new(shape, ParamData::F32(data.into()))?);
     }
     let ports: Vec<Port> = graph
         .inputs
@@ -53,7 +58,7 @@ fn build<'c>(context: &'c Context, graph: &Graph) -> tessera_mlir::Result<(Modul
         .collect();
     let function = FuncBuilder::new(module.body(), Location::unknown(context), "main", &ports)?;
     let cursor = function.cursor();
-    let mut constants: Vec<Option<Value>> = vec![None; graph.constants.len()];
+    let mut constants: Vec<Option<Value>> = vec![None; names.len()];
     let mut results: Vec<Value> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
         let location = loc::node(context, &node.name);
@@ -64,8 +69,7 @@ fn build<'c>(context: &'c Context, graph: &Graph) -> tessera_mlir::Result<(Modul
                 GraphValue::Const(i) => match constants[i] {
                     Some(value) => value,
                     None => {
-                        let ty = TensorType::f32(graph.constants[i].data.shape().to_vec()).to_type(context);
-                        let load = func::load_global(loc::node(context, &names[i]), &names[i], ty);
+                        let load = func::load_global(loc::node(context, &names[i]), &names[i], types[i]);
                         *constants[i].insert(cursor.value(load)?)
                     }
                 },

@@ -85,7 +85,7 @@ pub fn import<'c>(
     options: &ImportOptions,
 ) -> Result<(Module<'c>, Params), ImportError> {
     let graph = read_graph(source, options)?;
-    emit::emit(context, &graph, options.weights.as_deref())
+    emit::emit(context, graph, options.weights.as_deref())
 }
 
 /// Reads a model into the plain graph: everything the import does before MLIR.
@@ -93,12 +93,14 @@ pub fn import<'c>(
 /// # Errors
 /// See [`ImportError`]; unsupported nodes are all listed.
 pub fn read_graph(source: Source, options: &ImportOptions) -> Result<graph::Graph, ImportError> {
-    with_proto(source, options, |model| {
+    with_proto(source, options, |mut model| {
         reader::guarded("reading the model", || {
-            let typed = reader::decluttered(model)?;
-            let Some(onnx) = model.graph.as_ref() else {
+            let typed = reader::decluttered(&model)?;
+            let Some(onnx) = model.graph.as_mut() else {
                 return Err(ImportError::NotOnnx("the file holds no graph".into()));
             };
+            // the reader has copied them
+            proto::forget_data(onnx);
             let graph = translate::translate(&typed, names::Names::new(onnx))?;
             simplify::simplify(graph).map_err(|e| ImportError::Build(e.to_string()))
         })
@@ -108,7 +110,7 @@ pub fn read_graph(source: Source, options: &ImportOptions) -> Result<graph::Grap
 fn with_proto<T>(
     source: Source,
     options: &ImportOptions,
-    f: impl FnOnce(&tract_onnx::pb::ModelProto) -> Result<T, ImportError>,
+    f: impl FnOnce(tract_onnx::pb::ModelProto) -> Result<T, ImportError>,
 ) -> Result<T, ImportError> {
     let read;
     let (bytes, path) = match source {
@@ -120,6 +122,5 @@ fn with_proto<T>(
         }
     };
     let directory = path.map(|p| p.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")));
-    let model = reader::guarded("decoding the file", || proto::load(bytes, directory, options))?;
-    f(&model)
+    f(reader::guarded("decoding the file", || proto::load(bytes, directory, options))?)
 }

@@ -9,6 +9,7 @@
 use crate::ImportOptions;
 use crate::error::ImportError;
 use crate::graph::{MAX_ELEMENTS, element_count};
+use prost::Message;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -18,7 +19,6 @@ use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Dim};
 use tract_onnx::pb::type_proto::Value as TypeValue;
 use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, TensorShapeProto};
 use tract_onnx::prelude::tract_itertools::Itertools;
-use tract_onnx::tract_hir::internal::Framework;
 
 /// The largest magnitude accepted for an integer attribute or a shape operand.
 const MAX_INTEGER: i64 = 1 << 28;
@@ -31,10 +31,7 @@ pub(crate) fn load(
     directory: Option<&Path>,
     options: &ImportOptions,
 ) -> Result<ModelProto, ImportError> {
-    let mut reader = bytes;
-    let mut model = tract_onnx::onnx()
-        .proto_model_for_read(&mut reader)
-        .map_err(|e| ImportError::NotOnnx(format!("{e:#}")))?;
+    let mut model = ModelProto::decode(bytes).map_err(|e| ImportError::NotOnnx(e.to_string()))?;
     let Some(mut graph) = model.graph.take() else {
         return Err(ImportError::NotOnnx("the file holds no graph (is it an .onnx file?)".into()));
     };
@@ -79,6 +76,13 @@ fn tensors(graph: &GraphProto) -> impl Iterator<Item = (String, &TensorProto)> {
 fn tensors_mut(graph: &mut GraphProto) -> impl Iterator<Item = &mut TensorProto> {
     let attributes = graph.node.iter_mut().flat_map(|n| n.attribute.iter_mut().filter_map(|a| a.t.as_mut()));
     graph.initializer.iter_mut().chain(attributes)
+}
+
+/// Leaves of every tensor what is said about it.
+pub(crate) fn forget_data(graph: &mut GraphProto) {
+    for t in tensors_mut(graph) {
+        (t.raw_data, t.float_data, t.double_data) = Default::default();
+    }
 }
 
 fn is_external(t: &TensorProto) -> bool {

@@ -17,7 +17,8 @@ pub fn run(
     with_proto(source, options, |proto| {
         reader::guarded("running the model", || {
             let failed = |e: String| ImportError::Reader { stage: "running the model", message: e };
-            let model = reader::decluttered(proto)?.into_optimized().map_err(|e| failed(format!("{e:#}")))?;
+            let model =
+                reader::decluttered(&proto)?.into_optimized().map_err(|e| failed(format!("{e:#}")))?;
             let plan = model.into_runnable().map_err(|e| failed(format!("{e:#}")))?;
             let mut results = Vec::new();
             for batch in batches {

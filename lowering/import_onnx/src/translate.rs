@@ -98,7 +98,8 @@ impl Translator<'_> {
         if let Some(i) = data.iter().position(|v| !v.is_finite()) {
             return Err(format!("element {i} of the constant \"{}\" is not finite", source.name));
         }
-        let data = ArrayD::from_shape_vec(IxDyn(data.shape()), data.iter().copied().collect());
+        let elements = data.as_slice().map_or_else(|| data.iter().copied().collect(), <[f32]>::to_vec);
+        let data = ArrayD::from_shape_vec(IxDyn(data.shape()), elements);
         let name = self.build.names.constant(&source.name, node, role);
         let value = self.build.graph.push_constant(name, data.map_err(|e| e.to_string())?);
         self.values.insert(outlet, value);

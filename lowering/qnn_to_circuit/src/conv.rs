@@ -68,7 +68,7 @@ pub(crate) fn conv<'c, 'a>(
         for view in &plan.x_views {
             operand = emit.view(operand, view)?;
         }
-        let weights = emit.weight(&w.name, &plan.w_shape, &w.values)?;
+        let weights = emit.weight(&w.name, &plan.w_shape, &w.data)?;
         let mut y = emit.contract(operand, weights, &plan.spec)?;
         if let Some(view) = &plan.reshape {
             y = emit.view(y, view)?;
@@ -79,7 +79,7 @@ pub(crate) fn conv<'c, 'a>(
     for view in &plan.x_views {
         operand = emit.view(operand, view)?;
     }
-    let weights = emit.weight(&w.name, &plan.w_shape, &plan.weights(&w.values, 0))?;
+    let weights = emit.weight(&w.name, &plan.w_shape, &plan.weights(&w.data))?;
     let full = emit.contract(operand, weights, &plan.spec)?;
     let y = emit.view(full, &plan.crop)?;
     add_bias(emit, y, bias, 1)

@@ -4,14 +4,15 @@
 //! module; a parameter's name is that of the model's parameter it is made from.
 
 use melior::ir::{Location, Operation, OperationRef, Value, operation::OperationLike};
-use std::sync::Arc;
 use tessera_circuit::analysis::Analysis;
 use tessera_circuit::ops::{self, CircuitOp, CircuitType, Stage};
+use tessera_circuit::proof::Elements;
 use tessera_circuit::publish;
 use tessera_circuit::semantics::{ContractSpec, Interval, TableFunction, View};
 use tessera_circuit::unused::erase_unused;
 use tessera_mlir::build::Cursor;
 use tessera_mlir::func::Func;
+use tessera_mlir::params::{Param, ParamData};
 use tessera_mlir::{Error, Result, rewrite};
 
 /// A circuit under construction.
@@ -55,13 +56,13 @@ impl<'c, 'a> Emit<'c, 'a> {
     }
 
     /// The elements of a value that depends on no input.
-    pub fn exact(&self, value: Value) -> Option<Arc<Vec<i64>>> {
+    pub fn exact(&self, value: Value) -> Option<Elements> {
         self.analysis.exact(value)
     }
 
     /// A model parameter, under `name` or, where that is taken by other content, a name beginning so.
-    pub fn weight(&mut self, name: &str, shape: &[usize], values: &[i64]) -> Result<Value<'c, 'a>> {
-        let param = publish::param(shape, values)?;
+    pub fn weight(&mut self, name: &str, shape: &[usize], data: &ParamData) -> Result<Value<'c, 'a>> {
+        let param = Param::new(shape, data.narrow()?)?;
         for (known, asked, value) in &self.weights {
             if asked == name && self.analysis.params().get(known)? == &param {
                 return Ok(*value);
@@ -69,8 +70,8 @@ impl<'c, 'a> Emit<'c, 'a> {
         }
         let fresh = publish::fresh_name(name, |name| self.analysis.params().0.contains_key(name));
         self.analysis.add_param(&fresh, param);
-        let Interval { lo, hi } = Interval::around(values.iter().copied()).unwrap_or(Interval::point(0));
-        let ty = CircuitType::new(shape, lo as i64, hi as i64);
+        let (lo, hi) = data.bounds()?.unwrap_or((0, 0));
+        let ty = CircuitType::new(shape, lo, hi);
         let value = self.value(ops::weight(self.location, &fresh, Stage::Fixed, &ty))?;
         self.weights.push((fresh, name.to_owned(), value));
         Ok(value)

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tessera_circuit::semantics::View;
 use tessera_mlir::func::{self, Func, FuncBuilder};
-use tessera_mlir::params::{self, Params};
+use tessera_mlir::params::{self, ParamData, Params};
 use tessera_mlir::pass::{OptionSpec, Options, Pass, PassInfo};
 use tessera_mlir::types;
 use tessera_mlir::{Error, Result};
@@ -64,8 +64,8 @@ pub(crate) struct Parameter {
     pub name: String,
     /// Extents.
     pub shape: Vec<usize>,
-    /// Values, row-major.
-    pub values: Arc<Vec<i64>>,
+    /// Integers, row-major.
+    pub data: ParamData,
 }
 
 /// What a qnn value has become.
@@ -174,7 +174,7 @@ impl<'c, 'a> Lowering<'c, 'a> {
         match self.lowered(value)? {
             Lowered::Value(value) => Ok(value),
             Lowered::Parameter(p) => {
-                let lowered = self.emit.weight(&p.name, &p.shape, &p.values)?;
+                let lowered = self.emit.weight(&p.name, &p.shape, &p.data)?;
                 self.values.insert(key(value), Lowered::Value(lowered));
                 Ok(lowered)
             }
@@ -192,8 +192,9 @@ impl<'c, 'a> Lowering<'c, 'a> {
         }
         let value = self.value(value)?;
         match self.emit.exact(value) {
-            Some(values) => {
-                Ok(Rc::new(Parameter { name: "weights".into(), shape: self.emit.shape(value)?, values }))
+            Some(elements) => {
+                let data = elements.data().into_owned();
+                Ok(Rc::new(Parameter { name: "weights".into(), shape: self.emit.shape(value)?, data }))
             }
             None => Err(Error::new(format!("expected {what} that are parameters, found computed ones"))),
         }
@@ -202,8 +203,9 @@ impl<'c, 'a> Lowering<'c, 'a> {
     fn op(&mut self, op: OperationRef<'c, 'a>) -> Result<Lowered<'c, 'a>> {
         if let Some(name) = func::loaded_global(op) {
             let param = self.params.get(&name)?;
-            let values = Arc::new(param.data.to_i64s()?);
-            return Ok(Lowered::Parameter(Rc::new(Parameter { name, shape: param.shape.clone(), values })));
+            param.data.bounds()?;
+            let (shape, data) = (param.shape.clone(), param.data.clone());
+            return Ok(Lowered::Parameter(Rc::new(Parameter { name, shape, data })));
         }
         let Some(view) = QnnOp::decode(op)? else {
             let name = func::op_name(op);

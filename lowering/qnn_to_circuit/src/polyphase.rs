@@ -15,6 +15,8 @@
 //! short.
 
 use tessera_circuit::semantics::{ContractSpec, LARGE, ResultIndex, View, for_each_index, row_major};
+use tessera_mlir::map_values;
+use tessera_mlir::params::{Number, ParamData};
 use tessera_mlir::shape::ConvAttrs;
 
 /// A convolution as views around a contract.
@@ -24,8 +26,11 @@ pub struct Polyphase {
     pub x_views: Vec<View>,
     /// Shape of the contract's second operand.
     pub w_shape: Vec<usize>,
-    /// For each element of the second operand its flat index in w[O, C/groups, KH, KW], or `None` for zero.
-    pub w_sources: Vec<Option<usize>>,
+    /// Taps of a kernel w[o, c].
+    pub kernel: usize,
+    /// Where the phases and taps of the second operand, for one output and one input channel, are in the kernel of these; `None`
+    /// for zero.
+    pub taps: Vec<Option<usize>>,
     /// The contract, between them.
     pub spec: ContractSpec,
     /// From the full convolution to y[N, O, U, V].
@@ -39,8 +44,16 @@ impl Polyphase {
     }
 
     /// The second operand, from w[O, C/groups, KH, KW].
-    pub fn weights<T: Copy>(&self, w: &[T], zero: T) -> Vec<T> {
-        self.w_sources.iter().map(|s| s.map_or(zero, |s| w[s])).collect()
+    pub fn weights(&self, w: &ParamData) -> ParamData {
+        map_values!(w, |w| self.spread(w))
+    }
+
+    fn spread<T: Number + Default>(&self, w: &[T]) -> Vec<T> {
+        let mut spread = Vec::with_capacity(w.len() / self.kernel * self.taps.len());
+        for kernel in w.chunks_exact(self.kernel) {
+            spread.extend(self.taps.iter().map(|tap| tap.map_or(T::default(), |tap| kernel[tap])));
+        }
+        spread
     }
 
     /// Plans the convolution of x[N, C, H, W] by w[O, C/groups, KH, KW].
@@ -111,11 +124,11 @@ impl Polyphase {
         let w_shape =
             [if g > 1 { vec![g] } else { vec![] }, vec![og, cg], phases.clone(), vec![ah.taps(), aw.taps()]]
                 .concat();
-        let mut w_sources = Vec::with_capacity(w_shape.iter().product());
-        for_each_index(&[g, og, cg, ah.phases(), aw.phases(), ah.taps(), aw.taps()], |at| {
+        let mut kernel_taps = vec![];
+        for_each_index(&[ah.phases(), aw.phases(), ah.taps(), aw.taps()], |at| {
             let tap = |a: &Axis, phase, t| a.kernel[phase * a.taps() + t];
-            let k = tap(ah, at[3], at[5]).zip(tap(aw, at[4], at[6]));
-            w_sources.push(k.map(|(k, l)| (((at[0] * og + at[1]) * cg + at[2]) * kh + k) * kw + l));
+            let k = tap(ah, at[0], at[2]).zip(tap(aw, at[1], at[3]));
+            kernel_taps.push(k.map(|(k, l)| k * kw + l));
         });
 
         // Indices in the order n g o c rh rw i j k l.
@@ -141,7 +154,7 @@ impl Polyphase {
         let spec = ContractSpec::new(next, x_map, w_map, y_map, &x_shape, &w_shape)?;
 
         let crop = View::window(&full, &[0, 0, ah.start, aw.start], &[1; 4], &[n, o, ah.outputs, aw.outputs]);
-        Ok(Polyphase { x_views, w_shape, w_sources, spec, crop })
+        Ok(Polyphase { x_views, w_shape, kernel: kh * kw, taps: kernel_taps, spec, crop })
     }
 }
 
@@ -279,7 +292,8 @@ mod tests {
             assert_eq!(v.check(operand.len()), Ok(()), "{a:?} {xs:?} {ws:?}");
             operand = v.apply(&operand, 0);
         }
-        let full = plan.spec.evaluate(&operand, &plan.weights(&w, 0)).unwrap();
+        let weights = plan.weights(&ParamData::I64(w.clone().into())).to_i64s();
+        let full = plan.spec.evaluate(&operand, &weights.unwrap()).unwrap();
         assert_eq!(plan.crop.check(full.len()), Ok(()));
         let y = plan.crop.apply(&full, 0);
         let out = tessera_mlir::shape::conv(&xs, &ws, None, a).unwrap();
@@ -347,7 +361,7 @@ mod tests {
         assert_eq!(pointwise.spec.extents, [1, 3, 4, 4, 4, 1, 1]);
         // Dilation and stride with a common factor need no zeros in the kernel.
         let atrous = Polyphase::new([1, 1, 9, 9], [1, 1, 3, 3], &attrs(2, 0, 2)).unwrap();
-        assert!(atrous.w_sources.iter().all(Option::is_some));
+        assert!(atrous.taps.iter().all(Option::is_some));
         // An odd image is padded at its end, then spread over the phases.
         let odd = Polyphase::new([1, 3, 7, 7], [4, 3, 3, 3], &attrs(2, 1, 1)).unwrap();
         assert_eq!(odd.x_views.len(), 2);

@@ -13,6 +13,7 @@ use crate::polyphase::Polyphase;
 use crate::windows;
 use melior::ir::Value;
 use tessera_circuit::semantics::{ContractSpec, ResultIndex, View};
+use tessera_mlir::params::ParamData;
 use tessera_mlir::shape::{self, ConvAttrs, PoolAttrs};
 use tessera_mlir::{Error, Result};
 
@@ -90,7 +91,7 @@ pub(crate) fn sum_pool<'c, 'a>(
         return emit.affine(&lanes, 0);
     }
     let unfolded = emit.view(x, &windows::unfolded(shape, attrs, y))?;
-    let ones = emit.weight("ones", &[kh, kw], &vec![1; kh * kw])?;
+    let ones = emit.weight("ones", &[kh, kw], &ones(kh * kw))?;
     let spec = ContractSpec::new(
         6,
         vec![0, 1, 2, 3, 4, 5],
@@ -118,9 +119,13 @@ fn by_convolution<'c, 'a>(
     for view in &plan.x_views {
         operand = emit.view(operand, view)?;
     }
-    let ones = emit.weight("ones", &plan.w_shape, &plan.weights(&vec![1; kh * kw], 0))?;
+    let ones = emit.weight("ones", &plan.w_shape, &plan.weights(&ones(kh * kw)))?;
     let full = emit.contract(operand, ones, &plan.spec)?;
     let y = emit.view(full, &plan.crop)?;
     let [_, _, u, v] = four(&plan.crop.shape)?;
     emit.view(y, &View::reshape(vec![n, c, u, v]))
+}
+
+fn ones(n: usize) -> ParamData {
+    ParamData::I8(vec![1; n].into())
 }

@@ -21,8 +21,9 @@ use tessera_circuit::semantics::{
 use tessera_circuit::unused::{erase_computation, erase_unused};
 use tessera_mlir::build::Cursor;
 use tessera_mlir::func::Func;
+use tessera_mlir::params::{Param, ParamData};
 use tessera_mlir::pass::{Options, Pass, PassInfo};
-use tessera_mlir::{Error, Result, rewrite};
+use tessera_mlir::{Error, Result, rewrite, with_integers};
 
 /// The pass; its [`PassInfo`] describes it.
 pub struct AbsorbScale;
@@ -104,9 +105,10 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
     /// x·c without a multiplication, where c is known.
     fn product(&mut self, x: Value<'c, 'a>, c: Value<'c, 'a>) -> Result<Option<Value<'c, 'a>>> {
         let Some(c) = self.analysis.exact(c) else { return Ok(None) };
-        let factors = match same(&c) {
+        let c = c.data();
+        let factors = match same(&c)? {
             Some(value) => Factors::Uniform(value),
-            None => Factors::Each(c.iter().map(|&v| Some(v)).collect()),
+            None => Factors::Each(c.to_i64s()?.into_iter().map(Some).collect()),
         };
         self.scaled(x, &factors)
     }
@@ -120,7 +122,8 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
     ) -> Result<Option<Value<'c, 'a>>> {
         let (mut kept, mut k) = (vec![], constant);
         for &(c, x) in terms {
-            if let Some(value) = self.analysis.exact(x).and_then(|values| same(&values))
+            if let Some(known) = self.analysis.exact(x)
+                && let Some(value) = same(&known.data())?
                 && let Some(sum) = c.checked_mul(value).and_then(|v| v.checked_add(k))
             {
                 k = sum;
@@ -139,8 +142,8 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
     /// A value whose elements are those of x times their factors, where no multiplication is needed for it.
     fn scaled(&mut self, x: Value<'c, 'a>, factors: &Factors) -> Result<Option<Value<'c, 'a>>> {
         let Some(op) = rewrite::defining_op(x) else { return Ok(None) };
-        let known = self.analysis.is_exact(x);
-        if !known && !rewrite::has_one_use(x) {
+        let known = self.analysis.exact(x);
+        if known.is_none() && !rewrite::has_one_use(x) {
             return Ok(None);
         }
         if let Some((y, view)) = view_of(op)? {
@@ -151,8 +154,9 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
                 return self.write(ops::view(op.location(), y, &view)).map(Some);
             }
         }
-        if known {
-            return self.scaled_known(x, factors);
+        if let Some(known) = known {
+            let each = (0..CircuitType::of(x)?.len()).map(|i| factors.at(i).unwrap_or(1));
+            return self.known(x, scale(&known.data(), 1, each)?);
         }
         match CircuitOp::decode(op)? {
             Some(CircuitOp::Contract { x, w, maps, .. }) => self.scaled_contract(op, (x, w), &maps, factors),
@@ -185,33 +189,25 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
         let Some(weights) = self.analysis.exact(w) else { return Ok(None) };
         let (x_shape, w_shape) = (CircuitType::of(x)?.shape, CircuitType::of(w)?.shape);
         let spec = ContractSpec::from_maps(maps, &x_shape, &w_shape).map_err(Error::new)?;
-        let Some(channels) = by_channel(&spec, factors) else { return Ok(None) };
-        let Some(scaled) = scale(&weights, &channels) else { return Ok(None) };
-        let w = self.known(w, &w_shape, &scaled)?;
+        let Some((each, run)) = by_channel(&spec, factors) else { return Ok(None) };
+        let Some(w) = self.known(w, scale(&weights.data(), run, each.into_iter())?)? else { return Ok(None) };
         self.write(ops::contract(op.location(), x, w, &spec.maps())).map(Some)
     }
 
-    /// A known value times its factors.
-    fn scaled_known(&mut self, x: Value<'c, 'a>, factors: &Factors) -> Result<Option<Value<'c, 'a>>> {
-        let Some(values) = self.analysis.exact(x) else { return Ok(None) };
-        let factors: Vec<i64> = (0..values.len()).map(|i| factors.at(i).unwrap_or(1)).collect();
-        let Some(scaled) = scale(&values, &factors) else { return Ok(None) };
-        let shape = CircuitType::of(x)?.shape;
-        self.known(x, &shape, &scaled).map(Some)
-    }
-
-    /// Known values that take the place of `old`: a constant where that is made from one, else a parameter.
-    fn known(&mut self, old: Value<'c, 'a>, shape: &[usize], values: &[i64]) -> Result<Value<'c, 'a>> {
-        let hull = Interval::around(values.iter().copied()).unwrap_or(Interval::point(0));
-        let ty = CircuitType::with_interval(shape, hull)?;
+    /// Known integers that take the place of `old`, if there are any: a constant where that is made from one, else a parameter.
+    fn known(&mut self, old: Value<'c, 'a>, data: Option<ParamData>) -> Result<Option<Value<'c, 'a>>> {
+        let Some(data) = data else { return Ok(None) };
+        let shape = CircuitType::of(old)?.shape;
+        let hull = data.bounds()?.map_or(Interval::point(0), Interval::from);
+        let ty = CircuitType::with_interval(shape.clone(), hull)?;
         let location = rewrite::defining_op(old).map_or(old.location(), |op| op.location());
         let Some(global) = source(old)? else {
-            return self.write(ops::constant(location, values.to_vec(), &ty));
+            return self.write(ops::constant(location, data.to_i64s()?, &ty)).map(Some);
         };
         let base = format!("{}.scaled", global.strip_suffix(".scaled").unwrap_or(&global));
         let name = publish::fresh_name(&base, |name| self.analysis.params().0.contains_key(name));
-        self.analysis.add_param(&name, publish::param(shape, values)?);
-        self.write(ops::weight(location, &name, Stage::Fixed, &ty))
+        self.analysis.add_param(&name, Param::new(shape, data)?);
+        self.write(ops::weight(location, &name, Stage::Fixed, &ty)).map(Some)
     }
 
     fn write(&mut self, op: Result<Operation<'c>>) -> Result<Value<'c, 'a>> {
@@ -238,8 +234,8 @@ fn pull_back(view: &View, factors: &Factors, len: usize) -> Option<Factors> {
     Some(Factors::Each(pulled))
 }
 
-/// The factor of every element of a contract's weights; `None` where an output channel would need two.
-fn by_channel(spec: &ContractSpec, factors: &Factors) -> Option<Vec<i64>> {
+/// The factors of a contract's weights, each for a run of elements of this length; `None` where an output channel would need two.
+fn by_channel(spec: &ContractSpec, factors: &Factors) -> Option<(Vec<i64>, usize)> {
     let shape = spec.result_shape();
     // The result's axes that are an index of w, and their strides among the channels.
     let axes: Vec<(usize, usize)> = spec
@@ -272,24 +268,41 @@ fn by_channel(spec: &ContractSpec, factors: &Factors) -> Option<Vec<i64>> {
         .iter()
         .map(|i| axes.iter().position(|(_, index)| index == i).map_or(0, |at| strides[at]))
         .collect();
-    let mut out = Vec::with_capacity(w_shape.iter().product());
-    for_each_index(&w_shape, |at| {
+    // along the last axes, the channel is the same
+    let outer = steps.iter().rposition(|&step| step > 0).map_or(0, |axis| axis + 1);
+    let mut out = vec![];
+    for_each_index(&w_shape[..outer], |at| {
         let channel: usize = at.iter().zip(&steps).map(|(a, s)| a * s).sum();
         out.push(channels[channel].unwrap_or(1));
     });
-    Some(out)
+    Some((out, w_shape[outer..].iter().product()))
 }
 
 /// The value that all are; `None` where they differ.
-fn same(values: &[i64]) -> Option<i64> {
-    let first = *values.first()?;
-    values.iter().all(|&v| v == first).then_some(first)
+fn same(data: &ParamData) -> Result<Option<i64>> {
+    Ok(data.bounds()?.filter(|(lo, hi)| lo == hi).map(|(value, _)| value))
 }
 
-/// Elementwise products; `None` where one leaves the field: then the factor stays where it is.
-fn scale(values: &[i64], factors: &[i64]) -> Option<Vec<i64>> {
-    let product = |(v, c): (&i64, &i64)| v.checked_mul(*c).filter(|&v| Interval::point(v).fits_field());
-    values.iter().zip(factors).map(product).collect()
+/// Products of integers with a factor for each `run` of them; `None` where one leaves the field: then the factor stays where it is.
+fn scale(
+    data: &ParamData,
+    run: usize,
+    factors: impl Iterator<Item = i64> + Clone,
+) -> Result<Option<ParamData>> {
+    with_integers!(data, |values| {
+        let runs = || values.chunks(run.max(1)).zip(factors.clone());
+        let mut bounds = (0, 0);
+        for (values, factor) in runs() {
+            for value in values.iter().min().into_iter().chain(values.iter().max()) {
+                let product = i64::from(*value).checked_mul(factor);
+                let Some(v) = product.filter(|&v| Interval::point(v).fits_field()) else { return Ok(None) };
+                bounds = (v.min(bounds.0), v.max(bounds.1));
+            }
+        }
+        let products =
+            runs().flat_map(|(values, factor)| values.iter().map(move |&value| i64::from(value) * factor));
+        Some(ParamData::integers(bounds, values.len(), products))
+    })
 }
 
 /// The parameter that a known value is made from; `None` where it is made from constants.
@@ -342,13 +355,13 @@ mod tests {
         let spec = ContractSpec::new(4, vec![0, 2], vec![0, 1, 3], y, &[2, 2], &[2, 2, 2]).unwrap();
         let factors: Vec<i64> = (0..12).map(|at| at / 3).collect();
         let each = |factors: &[i64]| Factors::Each(factors.iter().map(|&f| Some(f)).collect());
-        assert_eq!(by_channel(&spec, &each(&factors)), Some(vec![0, 0, 1, 1, 2, 2, 3, 3]));
+        assert_eq!(by_channel(&spec, &each(&factors)), Some((vec![0, 1, 2, 3], 2)));
         let mut uneven = factors.clone();
         uneven[1] = 9;
         assert_eq!(by_channel(&spec, &each(&uneven)), None);
         // A position that is cropped away has no say.
         let Factors::Each(mut cropped) = each(&uneven) else { unreachable!() };
         cropped[1] = None;
-        assert_eq!(by_channel(&spec, &Factors::Each(cropped)), Some(vec![0, 0, 1, 1, 2, 2, 3, 3]));
+        assert_eq!(by_channel(&spec, &Factors::Each(cropped)), Some((vec![0, 1, 2, 3], 2)));
     }
 }

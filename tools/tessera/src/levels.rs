@@ -25,7 +25,7 @@ pub fn open<'c>(context: &'c Context, model: &Model, level: &str) -> Result<Open
         .get(level)
         .ok_or_else(|| Failure::new(format!("the model carries no IR of the level {level:?}")))?;
     let module = tessera_mlir::parse(context, &l.text()?, &format!("{}.mlir", level))?;
-    Ok(Opened { module, params: Params::from_bytes(&l.params.bytes()?)? })
+    Ok(Opened { module, params: Params::from_shared(&l.params.bytes()?)? })
 }
 
 /// The float network, ready to run.

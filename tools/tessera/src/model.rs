@@ -179,8 +179,8 @@ impl Model {
         Ok(self)
     }
 
-    /// The file's bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    /// The file.
+    pub fn container(&self) -> Container {
         let mut c = Container::new(FileKind::Model, Digest::default());
         c.put("metadata", &self.metadata);
         self.program.store(&mut c);
@@ -189,7 +189,12 @@ impl Model {
             c.insert(&format!("{name}.mlir"), level.text.clone());
             c.insert(&format!("{name}.params"), level.params.clone());
         }
-        c.to_bytes()
+        c
+    }
+
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.container().to_bytes()
     }
 
     /// Reads a file's bytes.

@@ -9,6 +9,7 @@ use crate::model::Level;
 use melior::ir::{Module, OperationRef};
 use std::collections::BTreeMap;
 use std::path::Path;
+use tessera_api::Section;
 use tessera_mlir::{attrs, params, pipeline};
 use tessera_nn_to_qnn::calibrate::SAMPLES;
 use zk_opt::pipeline::{level_of, pipeline_from};
@@ -88,7 +89,8 @@ impl Seen<'_> {
                 files::write(&dir.join(format!("{level}.mlir")), text.as_bytes())?;
             }
             let params = named.map_or_else(|| Ok(Default::default()), |name| params::get(&name))?;
-            levels.insert(level.to_owned(), Level { text: text.into(), params: params.to_bytes()?.into() });
+            let params = Section::of(params.parts()?);
+            levels.insert(level.to_owned(), Level { text: text.into(), params });
         }
         Ok(levels)
     }

@@ -11,7 +11,7 @@
 use super::contract::{ContractSpec, ResultIndex};
 use super::view::{View, ZERO};
 use super::{Interval, LARGE, TableFunction, for_each_index, row_major};
-use tessera_mlir::{Error, Result, params::ParamData};
+use tessera_mlir::{Result, params::ParamData, with_integers};
 
 /// Intervals of a tensor's elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,22 +234,7 @@ impl Ranges {
             to_channel.map_or(0, |d| kept_strides[d] * n_taps) + to_tap.map_or(0, |d| tap_strides[d])
         };
         let steps: Vec<usize> = (0..spec.w.len()).map(step).collect();
-        // Along the last axes that neither the channel nor the tap depends on, weights lie one behind the other.
-        let outer = steps.iter().rposition(|&step| step > 0).map_or(0, |axis| axis + 1);
-        let run: usize = w_shape[outer..].iter().product();
-        let mut runs: Box<dyn Iterator<Item = (i128, i128)> + '_> = match w {
-            ParamData::I8(w) => Box::new(sums_by_sign(w, run)),
-            ParamData::I16(w) => Box::new(sums_by_sign(w, run)),
-            ParamData::I32(w) => Box::new(sums_by_sign(w, run)),
-            ParamData::I64(w) => Box::new(sums_by_sign(w, run)),
-            ParamData::F32(_) => return Err(Error::new("expected integers, found f32 values")),
-        };
-        for_each_index(&w_shape[..outer], |at| {
-            let to: usize = at.iter().zip(&steps).map(|(a, s)| a * s).sum();
-            let (positive, negative) = runs.next().unwrap_or_default();
-            sums[to].0 += positive;
-            sums[to].1 += negative;
-        });
+        with_integers!(w, |w| SignedSums { shape: &w_shape, steps: &steps }.add(w, &mut sums))?;
         let product =
             |(positive, negative): (i128, i128)| (x.scale(positive) + x.scale(negative)).scale(repeats);
         let sums: Vec<Interval> = sums.into_iter().map(product).collect();
@@ -262,14 +247,52 @@ impl Ranges {
     }
 }
 
-/// Of each `run` values, the sum of the positive and that of the negative ones.
-fn sums_by_sign<T: Copy + Into<i64>>(values: &[T], run: usize) -> impl Iterator<Item = (i128, i128)> + '_ {
-    values.chunks_exact(run).map(|run| {
-        run.iter().fold((0, 0), |(positive, negative), &value| {
-            let value = i128::from(value.into());
-            (positive + value.max(0), negative + value.min(0))
-        })
-    })
+/// Sums of the positive and of the negative elements of a tensor, along the axes whose step is 0.
+struct SignedSums<'a> {
+    shape: &'a [usize],
+    /// Step of each axis through the sums.
+    steps: &'a [usize],
+}
+
+impl SignedSums<'_> {
+    /// Adds elements, which are read once and in order.
+    fn add<T: Copy + Into<i64>>(&self, values: &[T], sums: &mut [(i128, i128)]) {
+        if values.is_empty() {
+            return;
+        }
+        // the last axes, as long as they step through the sums one by one: a row of elements is added to a row of sums
+        let (mut first, mut row) = (self.shape.len(), 1);
+        while first > 0 && self.steps[first - 1] == row {
+            first -= 1;
+            row *= self.shape[first];
+        }
+        // before them, axes that are summed
+        let outer = self.steps[..first].iter().rposition(|&step| step > 0).map_or(0, |axis| axis + 1);
+        let rows: usize = self.shape[outer..first].iter().product();
+        // as many rows as are surely summed in 64 bits
+        let most = if size_of::<T>() < 8 { 1 << 31 } else { 1 };
+        let (mut positive, mut negative) = (vec![0i64; row], vec![0i64; row]);
+        let mut blocks = values.chunks_exact(rows * row);
+        for_each_index(&self.shape[..outer], |at| {
+            let to: usize = at.iter().zip(self.steps).map(|(a, s)| a * s).sum();
+            for some in blocks.next().unwrap_or_default().chunks(row * most) {
+                positive.fill(0);
+                negative.fill(0);
+                if let ([positive], [negative]) = (&mut positive[..], &mut negative[..]) {
+                    *positive = some.iter().map(|&value| value.into().max(0)).sum();
+                    *negative = some.iter().map(|&value| value.into().min(0)).sum();
+                } else {
+                    for values in some.chunks_exact(row) {
+                        positive.iter_mut().zip(values).for_each(|(sum, &value)| *sum += value.into().max(0));
+                        negative.iter_mut().zip(values).for_each(|(sum, &value)| *sum += value.into().min(0));
+                    }
+                }
+                for (sum, (p, n)) in sums[to..][..row].iter_mut().zip(positive.iter().zip(&negative)) {
+                    *sum = (sum.0 + i128::from(*p), sum.1 + i128::from(*n));
+                }
+            }
+        });
+    }
 }
 
 #[cfg(test)]
@@ -328,6 +351,30 @@ mod tests {
         assert_eq!((hi.hull(), lo.hull()), (iv(-2, 2), iv(0, 3)));
     }
 
+    /// Whatever axes are summed, and for the largest values: the definition.
+    #[test]
+    fn signed_sums_are_sums() {
+        let cases = [[12, 4, 1], [4, 0, 1], [3, 1, 0], [0, 0, 0], [0, 4, 1], [1, 2, 0], [0, 8, 2], [0, 1, 3]];
+        let w: Vec<i64> =
+            (0..24).map(|i| if i % 3 == 0 { i64::MAX - i } else { i * 7 % 11 - i64::MAX }).collect();
+        for steps in cases {
+            let (shape, mut expected) = ([2, 3, 4], vec![(0i128, 0i128); 32]);
+            let (mut sums, mut narrow, mut all) = (expected.clone(), expected.clone(), w.iter());
+            let mut narrow_expected = expected.clone();
+            for_each_index(&shape, |at| {
+                let to: usize = at.iter().zip(&steps).map(|(a, s)| a * s).sum();
+                let add = |sum: &mut (i128, i128), v: i128| *sum = (sum.0 + v.max(0), sum.1 + v.min(0));
+                let v = *all.next().unwrap();
+                add(&mut expected[to], v.into());
+                add(&mut narrow_expected[to], (v as i16).into());
+            });
+            let signed = SignedSums { shape: &shape, steps: &steps };
+            signed.add(&w, &mut sums);
+            signed.add(&w.iter().map(|&v| v as i16).collect::<Vec<_>>(), &mut narrow);
+            assert_eq!((sums, narrow), (expected, narrow_expected), "{steps:?}");
+        }
+    }
+
     /// The bound per channel is attained by some input, and holds for every input, border elements included.
     #[test]
     fn contract_bounds_hold_and_are_attained() {
@@ -342,7 +389,7 @@ mod tests {
         .unwrap();
         let w: Vec<i64> = (0..18).map(|i| (i * 5) % 7 - 3).collect();
         let x = iv(-2, 3);
-        let bound = Ranges::contract_known(&spec, x, &ParamData::I64(w.clone())).unwrap();
+        let bound = Ranges::contract_known(&spec, x, &ParamData::I64(w.clone().into())).unwrap();
         let mut seen = vec![None; 6];
         // Every x of one group at its extremes: 2^4 each, both groups alike.
         for bits in 0..16 {

@@ -88,6 +88,9 @@ pub fn conv2d<T: Num>(
 }
 
 /// `sums[k][l] = start[k] + Σ_d w[k][d]·panel[d][l]`, added up in the order of d.
+///
+/// A function of its own: the compiler finds the vectors in it, and does not where this is part of the loops around it.
+#[inline(never)]
 fn products<T: Num, const K: usize>(w: [&[T]; K], panel: &[[T; LANES]], start: [T; K]) -> [[T; LANES]; K] {
     let mut sums = start.map(|s| [s; LANES]);
     for (d, inputs) in panel.iter().enumerate() {

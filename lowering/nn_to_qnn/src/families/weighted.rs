@@ -136,12 +136,17 @@ pub(super) fn convert<'c, 'a>(e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Res
         model.values[info.operands[1]].shape.clone(),
         Quant::per_channel_i8(weight_scales, 0),
     );
-    let w = e.parameter(&weight_name, ty, ParamData::I8(stored), loc::node(context, &weight_name))?;
+    let w = e.parameter(&weight_name, ty, ParamData::I8(stored.into()), loc::node(context, &weight_name))?;
     let bias = match info.operands.get(2) {
         Some(&b) => {
             let bias_name = name(b, "bias");
             let ty = TensorType::i32(vec![biases.len()]);
-            Some(e.parameter(&bias_name, ty, ParamData::I32(biases), loc::node(context, &bias_name))?)
+            Some(e.parameter(
+                &bias_name,
+                ty,
+                ParamData::I32(biases.into()),
+                loc::node(context, &bias_name),
+            )?)
         }
         None => None,
     };

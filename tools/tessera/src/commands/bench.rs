@@ -184,9 +184,8 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> 
             };
             let (compiled, times) = repeat(o.runs, || compile::compile(&request))?;
             let m = medians(&times, Some(peak_rss_mb()));
-            let bytes = compiled.model.to_bytes();
-            files::write(&file("tess"), &bytes)?;
-            Ok(json!({ "compile": m, "model_bytes": bytes.len() }))
+            let bytes = files::write_container(&file("tess"), &compiled.model.container())?;
+            Ok(json!({ "compile": m, "model_bytes": bytes }))
         }
         "setup" => {
             let model = Model::read(&file("tess"))?;

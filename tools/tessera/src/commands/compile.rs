@@ -317,12 +317,11 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         return print(o.emit, &compiled.placement, screen);
     }
 
-    let bytes = compiled.model.to_bytes();
-    files::write(&path, &bytes)?;
+    let bytes = files::write_container(&path, &compiled.model.container())?;
     let m = &compiled.model.metadata;
     let report = Report {
         model: path.display().to_string(),
-        bytes: bytes.len() as u64,
+        bytes,
         metadata: m,
         program: summary(&compiled.model.program),
         time,

@@ -87,7 +87,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
     bar.finish_and_clear();
     let model = model?.model;
     let path = dir.join("fmnist_lenet.tess");
-    files::write(&path, &model.to_bytes())?;
+    files::write_container(&path, &model.container())?;
     let model_bytes = files::read(&path)?.len() as u64;
     step(1, "compile", Some(compile_time.wall_s));
     more(&format!(
