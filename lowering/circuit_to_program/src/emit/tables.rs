@@ -33,14 +33,14 @@ impl Emitter<'_> {
             join.push(run([1, 0, 0, k, 0], [(own, [0; ENTRIES]), (c.groups, [0, 0, packed, 0, 0])]));
             link.push(run([1, 0, 0, k, 0], [(c.segments, [0, 0, 1, 0, 0])]));
         }
-        let lane = |l: usize| {
-            let runs = p.contractions.iter().map(|c| {
-                let chunks = c.x_span.div_ceil(width);
-                let start = [1, ((chunks - 1) * width + l) as i64, 0, 0, 0];
-                run(start, [(chunks, [0, -(width as i64), 0, 0, 0]), (c.segments, [0; ENTRIES])])
-            });
-            Lane { expr: Expr::witness(l as u32), monos: Seq::of_runs(ENTRIES, runs.collect()) }
-        };
+        let runs = p.contractions.iter().map(|c| {
+            let chunks = c.x_span.div_ceil(width);
+            let start = [1, ((chunks - 1) * width) as i64, 0, 0, 0];
+            run(start, [(chunks, [0, -(width as i64), 0, 0, 0]), (c.segments, [0; ENTRIES])])
+        });
+        let first = Seq::of_runs(ENTRIES, runs.collect());
+        let lane =
+            |l: usize| Lane { expr: Expr::witness(l as u32), monos: moved(&first, [0, l as i64, 0, 0, 0]) };
         let lanes = (0..width).map(lane).collect();
         let left = self.fold("activations".into(), activations, lanes, Seq::of_runs(1, ends));
         let join = Seq::of_runs(ENTRIES, join);
@@ -90,11 +90,10 @@ impl Emitter<'_> {
             .iter()
             .map(|c| Seq::compress(1, &c.weights.taps.iter().map(|t| t.0).collect::<Vec<_>>()))
             .collect();
-        let lane = |l: usize| {
-            let runs = p.contractions.iter().zip(&taps);
-            let runs = runs.flat_map(|(c, taps)| weight_monomials(c, taps, width, l)).collect();
-            Lane { expr: Expr::fixed(l as u32), monos: Seq::of_runs(ENTRIES, runs) }
-        };
+        let runs = p.contractions.iter().zip(&taps).flat_map(|(c, taps)| weight_monomials(c, taps, width));
+        let first = Seq::of_runs(ENTRIES, runs.collect());
+        let lane =
+            |l: usize| Lane { expr: Expr::fixed(l as u32), monos: moved(&first, [0, 0, l as i64, 0, 0]) };
         let lanes = (0..width).map(lane).collect();
         self.fold("weights".into(), table, lanes, Seq::of_runs(1, ends))
     }
@@ -353,10 +352,17 @@ impl BorderRows {
     }
 }
 
-/// Monomials of a lane of the rows of a contraction's weights: segments, chunks of channels in descending order, taps.
-fn weight_monomials(c: &Contraction, taps: &Seq, width: usize, lane: usize) -> Vec<Run> {
+/// The same, every vector moved.
+fn moved(seq: &Seq, by: [i64; ENTRIES]) -> Seq {
+    let mut seq = seq.clone();
+    seq.runs.iter_mut().for_each(|run| run.start.iter_mut().zip(by).for_each(|(start, by)| *start += by));
+    seq
+}
+
+/// Monomials of the first lane of the rows of a contraction's weights: segments, chunks of channels in descending order, taps.
+fn weight_monomials(c: &Contraction, taps: &Seq, width: usize) -> Vec<Run> {
     let chunks = c.packed_channels().div_ceil(width);
-    let s = |chunk: usize| (chunk * width + lane) as i64;
+    let s = |chunk: usize| (chunk * width) as i64;
     if let [taps] = &taps.runs[..] {
         let own = taps.loops.iter().map(|(n, d)| (*n as usize, [0, d[0], 0, 0, 0]));
         let around = [(chunks, [0, 0, -(width as i64), 0, 0]), (c.segments, [0; ENTRIES])];
