@@ -56,6 +56,7 @@ void NNDialect::initialize() {
 VERIFY(ConvOp) VERIFY(LinearOp) VERIFY(MatMulOp) VERIFY(AddOp) VERIFY(SubOp) VERIFY(MulOp)
 VERIFY(MaxPoolOp) VERIFY(AvgPoolOp)
 VERIFY(ReluOp) FOLD(ReluOp)
+VERIFY(MapOp) FOLD(MapOp)
 VERIFY(ReshapeOp) FOLD(ReshapeOp)
 VERIFY(TransposeOp) FOLD(TransposeOp)
 VERIFY(ConcatOp) FOLD(ConcatOp)

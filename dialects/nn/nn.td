@@ -89,6 +89,24 @@ def NN_ReluOp : NN_Op<"relu", [SameOperandsAndResultType]> {
   let hasFolder = 1;
 }
 
+def NN_MapOp : NN_Op<"map", [SameOperandsAndResultType]> {
+  let summary = "A function of one number, for every element";
+  let description = [{
+    `y = f(x)` for the function of that name, with its parameters in order. Functions are a list (the page on functions
+    has them with their ONNX operators); where one is not defined, its value at the nearer end of its domain is taken.
+    `max(x, 0)` is spelled `nn.relu`.
+
+    ```mlir
+    %y = nn.map "leaky_relu" %x parameters [0.01] : tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins NN_Tensor:$input, StrAttr:$function,
+    DefaultValuedAttr<DenseF64ArrayAttr, "{}">:$parameters);
+  let results = (outs NN_Tensor:$output);
+  let assemblyFormat = "$function $input (`parameters` $parameters^)? attr-dict `:` type($input)";
+  let hasFolder = 1;
+}
+
 class NN_Binary<string mnemonic, string text, list<Trait> traits = []> : NN_Op<mnemonic, traits> {
   let summary = "Elementwise " # text;
   let description = "Elementwise " # text # " with numpy broadcasting: axes are aligned at the end and extents "

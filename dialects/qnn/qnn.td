@@ -165,6 +165,22 @@ def QNN_ReluOp : QNN_Op<"relu", [SameOperandsAndResultType]> {
   let hasFolder = 1;
 }
 
+def QNN_LookupOp : QNN_Op<"lookup"> {
+  let summary = "A table of one entry for every stored integer";
+  let description = [{
+    `y = table[x − min]`, where `min` is the least stored integer of `x`: the table, a parameter, has one entry for every
+    stored integer of the operand's type, and its element type is the result's. What function it stands for is decided when
+    the model is quantized; here it is integers, the same on every machine.
+
+    ```mlir
+    %y = qnn.lookup %x, %table : (tensor<4x!q8>, tensor<255x!q8_1>) -> tensor<4x!q8_1>
+    ```
+  }];
+  let arguments = (ins QNN_Quantized:$input, QNN_Quantized:$table);
+  let results = (outs QNN_Quantized:$output);
+  let assemblyFormat = "$input `,` $table attr-dict `:` functional-type(operands, results)";
+}
+
 class QNN_View<string mnemonic> : QNN_Op<mnemonic> {
   let results = (outs QNN_Quantized:$output);
   let hasFolder = 1;

@@ -26,8 +26,9 @@ fn every_error_says_what_was_expected_found_where_and_what_to_do() {
             std::fs::copy(m.file(extension), d.join(format!("{name}.{extension}"))).expect("a copy");
         }
     }
-    for f in ["fmnist_lenet.onnx", "lstm.onnx"] {
-        std::fs::copy(models().join(f), d.join(f)).expect("a copy");
+    for f in ["fmnist_lenet.onnx", "../onnx/refused/several.onnx"] {
+        let from = models().join(f);
+        std::fs::copy(&from, d.join(from.file_name().expect("a name"))).expect("a copy");
     }
     let (all, n) = images("fmnist_lenet");
     let one = all[..n].to_vec();
@@ -84,7 +85,7 @@ fn every_error_says_what_was_expected_found_where_and_what_to_do() {
         &["prove", "lenet.tess", "--input", "good.npy", "-o", "missing/o.proof"],
         &["eval", "lenet.tess", "--input", "good.npy", "--labels", "labels_float.npy"],
         // models
-        &["compile", "lstm.onnx", "--calibration", "good.npy"],
+        &["compile", "several.onnx", "--calibration", "good.npy"],
         &["compile", "text.onnx", "--calibration", "good.npy"],
         &["compile", "cut.onnx", "--calibration", "good.npy"],
         &["compile", "missing.onnx", "--calibration", "good.npy"],
@@ -104,7 +105,7 @@ fn every_error_says_what_was_expected_found_where_and_what_to_do() {
         &["verify", "good.npy", "--key", "lenet.vk"],
         &["verify", "missing.proof", "--key", "lenet.vk"],
         &["verify", "lenet.proof", "--key", "lenet.vk", "--input", "two.npy", "--index", "1"],
-        &["inspect", "lstm.onnx"],
+        &["inspect", "several.onnx"],
         // use
         &["verify", "lenet.proof"],
         &["prove"],

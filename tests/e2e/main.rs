@@ -1,5 +1,6 @@
 //! From an ONNX file to a verified proof, through the command that users run.
 mod errors;
+mod functions;
 mod models;
 mod owners;
 mod support;

@@ -20,10 +20,11 @@ use tessera_api::{Backend, Program, Trace};
 use tessera_circuit::ports::{Port, ports};
 use tessera_circuit_to_program::{PlaceOptions, place};
 use tessera_import_onnx::{ImportOptions, import};
-use tessera_mlir::func::{Func, op_name};
+use tessera_mlir::func::Func;
+use tessera_mlir::op::all_ops;
+use tessera_mlir::op::op_name;
 use tessera_mlir::params::{self, Params};
 use tessera_mlir::pipeline::{self, Settings};
-use tessera_mlir::rewrite::all_ops;
 use tessera_mlir::types::Elem;
 use tessera_nn_to_qnn::{Method, calibrate};
 use tessera_plonky3::{Plonky3, SecurityTarget};
@@ -241,7 +242,10 @@ fn every_op_is_followed_down_to_a_proof() {
     for op in defined() {
         let counts = seen.get(&op).copied().unwrap_or_default();
         let enough = if NOT_PROVEN.contains(&op.as_str()) { counts[0] } else { counts[STEPS.len() - 1] };
-        assert!(enough > 0, "no input of tests/onnx/models or tests/levels proves {op}; add one: {counts:?}");
+        assert!(
+            enough > 0,
+            "no input of tests/onnx/models or tests/levels proves {op}; add one: {counts:?}\n{stopped}"
+        );
         let _ = writeln!(text, "{op} {}", counts.map(|count| count.to_string()).join(" "));
     }
     insta::assert_snapshot!(text + "\n" + &stopped);

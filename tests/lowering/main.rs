@@ -32,6 +32,7 @@ const STAGES: &[&str] = &[
     "circuit-intervals",
     "circuit-narrow-splits",
     "circuit-sink-lookups",
+    "circuit-compose-lookups",
     "canonicalize,cse",
     "circuit-intervals",
 ];
@@ -163,6 +164,7 @@ fn lowered_and_optimized_circuits_equal_the_quantized_model() {
         "concat",
         "conv",
         "linear",
+        "lookup",
         "matmul",
         "max_pool",
         "mul",
@@ -175,7 +177,7 @@ fn lowered_and_optimized_circuits_equal_the_quantized_model() {
         "transpose",
     ];
     assert!(seen["models"] > 300, "too few tapes make a model: {seen:?}");
-    for name in ["absorbed", "narrowed", "tableless", "sunk"] {
+    for name in ["absorbed", "narrowed", "tableless", "sunk", "composed"] {
         let count = pass::statistics().into_iter().find(|count| count.name == name);
         assert!(count.as_ref().is_some_and(|count| count.count > 10), "hardly ever {name}: {count:?}");
     }

@@ -383,6 +383,17 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
         let rank = x.shape.len();
         let location = self.location;
         Ok(match self.tape.below(6) {
+            0 if x.most == 127 && self.tape.below(2) == 0 => {
+                // any table, or one that holds less than a function of its own
+                let values = match self.tape.below(4) {
+                    0 => self.tape.integers(255, 127),
+                    1 => (-127..=127).map(|key: i64| key.max(0)).collect(),
+                    2 => (-127..=127).map(|key: i64| -key).collect(),
+                    _ => (-127..=127).collect(),
+                };
+                let table = self.table(values)?;
+                ("lookup", ops::lookup(location, x.value, table, -127), x.shape.clone())
+            }
             0 => ("relu", ops::relu(location, x.value), x.shape.clone()),
             1 => {
                 let split = self.tape.below(rank + 1);
@@ -437,6 +448,12 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
         })
     }
 
+    /// A table with an entry for every 8-bit integer.
+    fn table(&mut self, values: Vec<i64>) -> Result<Value<'c, 'a>> {
+        let data = ParamData::I8(values.iter().map(|&v| v as i8).collect());
+        self.parameter(TensorType::quant([255], Quant::i8(SCALE)), data)
+    }
+
     /// By the quantizer's rule: the largest sum times the multiplier, rounded, fits 32 bits.
     fn requantize(&mut self, sums: Sums<'c, 'a>) -> Result<Node<'c, 'a>> {
         let shift = [16, 17, 20, 24, 5, 1][self.tape.below(6)] as u32;
@@ -463,6 +480,14 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
         }
         let attrs = RequantizeAttrs { multiplier, axis, shift, min, max };
         let op = ops::requantize(self.location, sums.value, &attrs, &quant);
-        Ok(Node { value: self.cursor.value(op)?, shape: sums.shape, most: -quant.min })
+        let value = self.cursor.value(op)?;
+        if !wide && self.tape.below(6) == 0 {
+            // a function of sums: nothing else reads what was requantized
+            let entries = self.tape.integers(255, 127);
+            let table = self.table(entries)?;
+            let value = self.cursor.value(ops::lookup(self.location, value, table, -127))?;
+            return Ok(Node { value, shape: sums.shape, most: 127 });
+        }
+        Ok(Node { value, shape: sums.shape, most: -quant.min })
     }
 }

@@ -5,11 +5,10 @@
 use super::{folder, suite};
 use std::{fs, path::PathBuf};
 use tessera_mlir::{
-    func::{Func, op_name},
+    func::Func,
     graph::{Graph, GraphOp},
-    parse, print_with_locations,
-    rewrite::all_ops,
-    verify,
+    op::{all_ops, op_name},
+    parse, print_with_locations, verify,
 };
 
 /// The modules of the suite as texts: the cases of its files, and what came out of them.

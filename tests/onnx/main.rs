@@ -3,6 +3,7 @@
 //! The files under `models/` and `refused/` are written by `make_models.py`.
 
 mod damage;
+mod functions;
 mod local;
 mod numerics;
 mod quantized;
@@ -38,6 +39,11 @@ fn context() -> Context {
 fn import<'c>(context: &'c Context, path: &Path) -> (Module<'c>, Params) {
     tessera_import_onnx::import(context, path.into(), &ImportOptions::default())
         .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn import_bytes<'c>(context: &'c Context, bytes: &[u8]) -> (Module<'c>, Params) {
+    tessera_import_onnx::import(context, bytes.into(), &ImportOptions::default())
+        .unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Numbers in -1..1 from a linear congruential generator.

@@ -6,6 +6,7 @@ use ndarray::ArrayD;
 use proptest::prelude::*;
 use tessera_mlir::build::Cursor;
 use tessera_mlir::func::{self, Func, FuncBuilder, Port};
+use tessera_mlir::functions::Map;
 use tessera_mlir::params::{Param, ParamData, Params};
 use tessera_mlir::shape::{ConvAttrs, PoolAttrs};
 use tessera_mlir::types::{self, Elem, TensorType};
@@ -70,7 +71,11 @@ impl<'c, 'a> Net<'c, 'a> {
                 let bias = (b.is_multiple_of(2)).then(|| self.parameter(&[3 + a % 4], 0.3));
                 ops::linear(l, x, weights, bias)
             }
-            (4, _) => ops::relu(l, x),
+            (4, _) if a.is_multiple_of(2) => ops::relu(l, x),
+            (4, _) => {
+                let smooth = ["sigmoid", "gelu", "tanh", "silu", "neg", "abs"];
+                ops::map(l, x, &Map::named(smooth[b % smooth.len()], &[]).unwrap())
+            }
             (5, _) if same => ops::add(l, x, other),
             (6, _) if same => ops::sub(l, other, x),
             (7, _) if same => ops::mul(l, x, other),

@@ -9,7 +9,8 @@ use std::path::Path;
 use syn::visit::{self, Visit};
 
 /// Crates that are held to it.
-const HELD: [&str; 3] = ["backends/plonky3", "backends/runtime", "backends/api"];
+const HELD: [&str; 5] =
+    ["backends/plonky3", "backends/runtime", "backends/api", "dialects/support", "lowering/import_onnx"];
 
 /// A module by its path from the crate's root.
 type Module = Vec<String>;

@@ -16,7 +16,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tessera_mlir::{
     Error, Result, context_of,
-    func::{Func, op_name},
+    func::Func,
+    op::op_name,
     params::{self, Param, Params},
     values::ValueMap,
 };

@@ -16,8 +16,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use tessera_mlir::{
     Error, Result,
-    func::{Func, op_name},
+    func::Func,
     graph::{self, GraphOp},
+    op::op_name,
     params::{Param, Params},
     shape,
 };

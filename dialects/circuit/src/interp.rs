@@ -16,7 +16,7 @@ use melior::ir::{
 use ndarray::{ArrayD, IxDyn};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use tessera_mlir::{Error, Result, func::Func, func::op_name, params::Params, shape, values::ValueMap};
+use tessera_mlir::{Error, Result, func::Func, op::op_name, params::Params, shape, values::ValueMap};
 
 /// Runs `@main` of a module. `inputs` belong to the `circuit.input`s in order; the result has one array for each
 /// `circuit.output`, in order.

@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use tessera_mlir::{
     Error, Result,
     attrs::{self, IndexMap},
-    context_of,
-    func::{self, op_name},
-    rewrite::{all_ops, defining_op},
+    context_of, func,
+    op::{all_ops, op_name},
+    rewrite::defining_op,
 };
 
 pub use crate::{

@@ -6,7 +6,7 @@
 use crate::ops::CircuitOp;
 use melior::ir::{OperationRef, Value, operation::OperationLike};
 use std::collections::BTreeSet;
-use tessera_mlir::{Result, func::Func, rewrite};
+use tessera_mlir::{Result, func::Func, op::all_ops, rewrite};
 
 /// Erases every op of a function whose results nobody uses, and what only those used.
 ///
@@ -28,7 +28,7 @@ pub fn erase_unused(main: Func) -> Result<()> {
 /// When an op does not decode.
 pub fn erase_unread_tables(module: OperationRef) -> Result<()> {
     let (mut read, mut tables) = (BTreeSet::new(), vec![]);
-    for op in rewrite::all_ops(module) {
+    for op in all_ops(module) {
         match CircuitOp::decode(op)? {
             Some(CircuitOp::Lookup { table, .. }) => drop(read.insert(table)),
             Some(CircuitOp::Table { name, .. }) => tables.push((name, op)),

@@ -16,9 +16,9 @@ use crate::semantics::Interval;
 use melior::ir::{AttributeLike, OperationRef, Type, operation::OperationLike};
 use mlir_sys::{MlirLogicalResult, MlirOperation, mlirTypeAttrGetValue};
 use tessera_mlir::{
-    Error, Result,
-    func::op_name,
-    hooks, shape,
+    Error, Result, hooks,
+    op::op_name,
+    shape,
     types::{self, Elem},
 };
 

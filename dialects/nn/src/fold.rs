@@ -22,8 +22,14 @@ fn fold<'c, 'a>(op: OperationRef<'c, 'a>) -> Result<Fold<'c, 'a>> {
     let Some(decoded) = NnOp::decode(op)? else { return Ok(Fold::None) };
     let unchanged = |x: Value<'c, 'a>| Ok::<_, tessera_mlir::Error>(types::of(x)? == result_type(op)?);
     Ok(match decoded {
-        // relu(relu(x)) = relu(x)
-        NnOp::Relu { x } if matches!(producer(x)?, Some(NnOp::Relu { .. })) => Fold::To(x),
+        // clamp(f(x)) = f(x) where f is a clamp to no more: relu(relu(x)) = relu(x), relu(clip(x, 0, 6)) = clip(x, 0, 6)
+        NnOp::Map { x, f } => match (f.clamp(), producer(x)?) {
+            (Some((low, high)), Some(NnOp::Map { f: inner, .. })) => match inner.clamp() {
+                Some((least, most)) if low <= least && most <= high => Fold::To(x),
+                _ => Fold::None,
+            },
+            _ => Fold::None,
+        },
         // reshape(x) = x when the extents are the same
         NnOp::Reshape { x, .. } if unchanged(x)? => Fold::To(x),
         // reshape(reshape(x)) = reshape(x)

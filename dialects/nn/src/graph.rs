@@ -6,9 +6,9 @@ use melior::{
     ir::{Location, Operation, OperationRef, Type, Value},
 };
 use tessera_mlir::{
-    Error, Result, context_of,
-    func::{self, op_name},
+    Error, Result, context_of, func,
     graph::{self, GraphOp, ValueId},
+    op::op_name,
     types::{self, TensorType},
 };
 

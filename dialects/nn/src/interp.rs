@@ -8,7 +8,8 @@ use crate::ops::{Binary, NnOp};
 use melior::ir::{OperationRef, operation::OperationLike};
 use ndarray::ArrayD;
 use rayon::prelude::*;
-use tessera_mlir::func::{Func, op_name};
+use tessera_mlir::func::Func;
+use tessera_mlir::op::op_name;
 use tessera_mlir::params::{Param, Params};
 use tessera_mlir::plan::{self, Step};
 use tessera_mlir::types::TensorType;
@@ -44,7 +45,7 @@ pub fn compute(op: &NnOp<&ArrayD<f32>>) -> Result<ArrayD<f32>> {
         NnOp::Conv { x, w, bias, attrs } => kernels::conv2d(x, w, *bias, attrs),
         NnOp::Linear { x, w, bias } => kernels::linear(x, w, *bias),
         NnOp::MatMul { a, b } => kernels::matmul(a, b),
-        NnOp::Relu { x } => Ok(x.mapv(|v| if v < 0.0 { 0.0 } else { v })),
+        NnOp::Map { x, f } => Ok(x.mapv(|v| f.value(v.into()) as f32)),
         NnOp::Binary { kind: Binary::Add, a, b } => kernels::zip_broadcast(a, b, |a, b| a + b),
         NnOp::Binary { kind: Binary::Sub, a, b } => kernels::zip_broadcast(a, b, |a, b| a - b),
         NnOp::Binary { kind: Binary::Mul, a, b } => kernels::zip_broadcast(a, b, |a, b| a * b),

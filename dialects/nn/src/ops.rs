@@ -9,8 +9,9 @@ use melior::ir::{
     operation::{OperationBuilder, OperationLike},
 };
 use tessera_mlir::{
-    Error, Result, attrs, context_of,
-    func::{self, op_name},
+    Error, Result, attrs, context_of, func,
+    functions::Map,
+    op::op_name,
     shape,
     types::{self, F64, TensorType},
 };
@@ -39,8 +40,8 @@ pub enum NnOp<V> {
     Linear { x: V, w: V, bias: Option<V> },
     /// `nn.matmul`
     MatMul { a: V, b: V },
-    /// `nn.relu`
-    Relu { x: V },
+    /// `nn.map`, spelled `nn.relu` where the function is max(x, 0)
+    Map { x: V, f: Map },
     /// `nn.add`, `nn.sub`, `nn.mul`
     Binary { kind: Binary, a: V, b: V },
     /// `nn.max_pool`
@@ -76,7 +77,7 @@ impl<V> NnOp<V> {
                 NnOp::Linear { x: f(x)?, w: f(w)?, bias: bias.as_ref().map(f).transpose()? }
             }
             Self::MatMul { a, b } => NnOp::MatMul { a: f(a)?, b: f(b)? },
-            Self::Relu { x } => NnOp::Relu { x: f(x)? },
+            Self::Map { x, f: function } => NnOp::Map { x: f(x)?, f: function.clone() },
             Self::Binary { kind, a, b } => NnOp::Binary { kind: *kind, a: f(a)?, b: f(b)? },
             Self::MaxPool { x, attrs } => NnOp::MaxPool { x: f(x)?, attrs: attrs.clone() },
             Self::AvgPool { x, attrs, count_include_pad } => {
@@ -110,7 +111,7 @@ impl<V> NnOp<V> {
             Self::Conv { x, w, bias: b, attrs } => shape::conv(&of(x)?, &of(w)?, bias(b)?.as_deref(), attrs),
             Self::Linear { x, w, bias: b } => shape::linear(&of(x)?, &of(w)?, bias(b)?.as_deref()),
             Self::MatMul { a, b } => shape::matmul(&of(a)?, &of(b)?),
-            Self::Relu { x } => of(x),
+            Self::Map { x, .. } => of(x),
             Self::Binary { a, b, .. } => shape::broadcast(&of(a)?, &of(b)?),
             Self::MaxPool { x, attrs } | Self::AvgPool { x, attrs, .. } => shape::pool(&of(x)?, attrs),
             Self::Reshape { x, shape } => shape::reshape(&of(x)?, shape),
@@ -131,7 +132,8 @@ impl<V> NnOp<V> {
             Self::Conv { .. } => "nn.conv",
             Self::Linear { .. } => "nn.linear",
             Self::MatMul { .. } => "nn.matmul",
-            Self::Relu { .. } => "nn.relu",
+            Self::Map { f, .. } if *f == Map::relu() => "nn.relu",
+            Self::Map { .. } => "nn.map",
             Self::Binary { kind: Binary::Add, .. } => "nn.add",
             Self::Binary { kind: Binary::Sub, .. } => "nn.sub",
             Self::Binary { kind: Binary::Mul, .. } => "nn.mul",
@@ -162,7 +164,8 @@ impl<'c, 'a> NnOp<Value<'c, 'a>> {
             }
             "linear" => Self::Linear { x: x()?, w: operand(1)?, bias: func::operand(op, 2) },
             "matmul" => Self::MatMul { a: x()?, b: operand(1)? },
-            "relu" => Self::Relu { x: x()? },
+            "map" => Self::Map { x: x()?, f: read_function(op)? },
+            "relu" => Self::Map { x: x()?, f: Map::relu() },
             "add" => Self::Binary { kind: Binary::Add, a: x()?, b: operand(1)? },
             "sub" => Self::Binary { kind: Binary::Sub, a: x()?, b: operand(1)? },
             "mul" => Self::Binary { kind: Binary::Mul, a: x()?, b: operand(1)? },
@@ -235,9 +238,13 @@ impl<'c, 'a> NnOp<Value<'c, 'a>> {
                 usizes("sizes", sizes);
                 usizes("strides", strides);
             }
-            Self::Linear { .. }
+            Self::Map { f, .. } if name == "nn.map" => {
+                attributes.push(attrs::named(context, "function", attrs::string(context, f.name())));
+                attributes.push(attrs::named(context, "parameters", attrs::f64s(context, &f.parameters())));
+            }
+            Self::Map { .. }
+            | Self::Linear { .. }
             | Self::MatMul { .. }
-            | Self::Relu { .. }
             | Self::Binary { .. }
             | Self::Reshape { .. } => {}
         }
@@ -253,6 +260,12 @@ fn pool_attributes(attrs: &PoolAttrs, mut usizes: impl FnMut(&str, &[usize])) {
     usizes("kernel", &attrs.kernel);
     usizes("strides", &attrs.strides);
     usizes("pads", &attrs.pads);
+}
+
+fn read_function(op: OperationRef) -> Result<Map> {
+    let (name, parameters) = (attrs::read_string(op, "function")?, attrs::opt_f64s(op, "parameters")?);
+    let f = Map::named(&name, &parameters.unwrap_or_default())?;
+    if f == Map::relu() { Err(Error::new("function: \"relu\" is spelled nn.relu")) } else { Ok(f) }
 }
 
 fn read_conv(op: OperationRef) -> Result<ConvAttrs> {
@@ -306,7 +319,9 @@ builders! {
     /// `nn.matmul`
     fn matmul(a: Value<'c, '_>, b: Value<'c, '_>) = NnOp::MatMul { a, b };
     /// `nn.relu`
-    fn relu(x: Value<'c, '_>) = NnOp::Relu { x };
+    fn relu(x: Value<'c, '_>) = NnOp::Map { x, f: Map::relu() };
+    /// `nn.map`
+    fn map(x: Value<'c, '_>, f: &Map) = NnOp::Map { x, f: f.clone() };
     /// `nn.add`
     fn add(a: Value<'c, '_>, b: Value<'c, '_>) = NnOp::Binary { kind: Binary::Add, a, b };
     /// `nn.sub`

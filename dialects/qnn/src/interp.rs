@@ -8,8 +8,9 @@ use crate::ops::{QnnOp, RequantizeAttrs};
 use melior::ir::{OperationRef, operation::OperationLike};
 use ndarray::ArrayD;
 use rayon::prelude::*;
-use tessera_mlir::func::{Func, op_name};
+use tessera_mlir::func::Func;
 use tessera_mlir::kernels::{self, quantize};
+use tessera_mlir::op::op_name;
 use tessera_mlir::params::{Param, Params};
 use tessera_mlir::plan::{self, Step};
 use tessera_mlir::types::{Elem, Quant, TensorType};
@@ -137,6 +138,7 @@ pub fn compute(op: &QnnOp<&Tensor>) -> Result<Tensor> {
         QnnOp::SumPool { x, attrs } => kernels::sum_pool(x.int()?, attrs)?,
         QnnOp::MaxPool { x, attrs } => kernels::max_pool(x.int()?, attrs)?,
         QnnOp::Relu { x } => x.int()?.mapv(|v| v.max(0)),
+        QnnOp::Lookup { x, table, first } => lookup_array(x.int()?, table.int()?, *first)?,
         QnnOp::Reshape { x, shape } => kernels::reshape(x.int()?, shape)?,
         QnnOp::Transpose { x, perm } => kernels::transpose(x.int()?, perm)?,
         QnnOp::Concat { xs, axis } => {
@@ -151,6 +153,16 @@ fn eval(step: &Step<QnnOp<usize>>, operands: &[&Tensor]) -> Result<Tensor> {
     let value = compute(&step.op.map(|&i| operands[i]))?;
     check(&value, &step.ty)?;
     Ok(value)
+}
+
+/// The entry of a table for every key; the first is that of the key `first`.
+///
+/// # Errors
+/// For a key without an entry.
+pub fn lookup_array(x: &ArrayD<i64>, table: &ArrayD<i64>, first: i64) -> Result<ArrayD<i64>> {
+    let entries: Vec<i64> = table.iter().copied().collect();
+    let entry = |key: i64| entries.get(usize::try_from(key.checked_sub(first)?).ok()?).copied();
+    all(x.mapv(entry)).ok_or_else(|| Error::new("a key has no entry in the table"))
 }
 
 /// The array of values, if there is one everywhere.

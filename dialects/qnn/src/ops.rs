@@ -9,8 +9,8 @@ use melior::ir::{
     operation::{OperationBuilder, OperationLike},
 };
 use tessera_mlir::{
-    Error, Result, attrs, context_of,
-    func::{self, op_name},
+    Error, Result, attrs, context_of, func,
+    op::op_name,
     shape,
     types::{self, Quant, TensorType},
 };
@@ -73,6 +73,8 @@ pub enum QnnOp<V> {
     MaxPool { x: V, attrs: PoolAttrs },
     /// `qnn.relu`
     Relu { x: V },
+    /// `qnn.lookup`; the table's first entry is that of the key `first`, the least of the operand's type
+    Lookup { x: V, table: V, first: i64 },
     /// `qnn.reshape`
     Reshape { x: V, shape: Vec<usize> },
     /// `qnn.transpose`
@@ -117,6 +119,7 @@ impl<V> QnnOp<V> {
             Self::SumPool { x, attrs } => QnnOp::SumPool { x: f(x)?, attrs: attrs.clone() },
             Self::MaxPool { x, attrs } => QnnOp::MaxPool { x: f(x)?, attrs: attrs.clone() },
             Self::Relu { x } => QnnOp::Relu { x: f(x)? },
+            Self::Lookup { x, table, first } => QnnOp::Lookup { x: f(x)?, table: f(table)?, first: *first },
             Self::Reshape { x, shape } => QnnOp::Reshape { x: f(x)?, shape: shape.clone() },
             Self::Transpose { x, perm } => QnnOp::Transpose { x: f(x)?, perm: perm.clone() },
             Self::Concat { xs, axis } => {
@@ -162,6 +165,20 @@ impl<V> QnnOp<V> {
             Self::SumPool { x, attrs } => Ok(TensorType::i32(shape::pool(&shape_of(x)?, attrs)?)),
             Self::MaxPool { x, attrs } => keep(x, &|from| shape::pool(from, attrs)),
             Self::Relu { x } => of(x),
+            Self::Lookup { x, table, .. } => {
+                let (x, table) = (of(x)?, of(table)?);
+                let keys = x.quantization()?;
+                let entries = keys.max.abs_diff(keys.min).saturating_add(1);
+                if table.shape.len() != 1 || table.shape[0] as u64 != entries {
+                    return Err(Error::new(format!(
+                        "table: expected {entries} entries on one axis, one for each key in {}..={}, found {}",
+                        keys.min,
+                        keys.max,
+                        shape::show(&table.shape)
+                    )));
+                }
+                Ok(TensorType { shape: x.shape, elem: table.elem })
+            }
             Self::Reshape { x, shape } => keep(x, &|from| shape::reshape(from, shape)),
             Self::Transpose { x, perm } => keep(x, &|from| shape::transpose(from, perm)),
             Self::Pad { x, low, high } => keep(x, &|from| shape::pad(from, low, high)),
@@ -196,6 +213,7 @@ impl<V> QnnOp<V> {
             Self::SumPool { .. } => "qnn.sum_pool",
             Self::MaxPool { .. } => "qnn.max_pool",
             Self::Relu { .. } => "qnn.relu",
+            Self::Lookup { .. } => "qnn.lookup",
             Self::Reshape { .. } => "qnn.reshape",
             Self::Transpose { .. } => "qnn.transpose",
             Self::Concat { .. } => "qnn.concat",
@@ -239,6 +257,9 @@ impl<'c, 'a> QnnOp<Value<'c, 'a>> {
             "sum_pool" => Self::SumPool { x: x()?, attrs: read_pool(op)? },
             "max_pool" => Self::MaxPool { x: x()?, attrs: read_pool(op)? },
             "relu" => Self::Relu { x: x()? },
+            "lookup" => {
+                Self::Lookup { x: x()?, table: operand(1)?, first: types::of(x()?)?.quantization()?.min }
+            }
             "reshape" => Self::Reshape { x: x()?, shape: result_type(op)?.shape },
             "transpose" => Self::Transpose { x: x()?, perm: attrs::read_usizes(op, "perm")? },
             "concat" => Self::Concat { xs: op.operands().collect(), axis: attrs::read_usize(op, "axis")? },
@@ -310,6 +331,7 @@ impl<'c, 'a> QnnOp<Value<'c, 'a>> {
             | Self::MatMul { .. }
             | Self::Mul { .. }
             | Self::Relu { .. }
+            | Self::Lookup { .. }
             | Self::Reshape { .. } => {}
         }
         Ok(OperationBuilder::new(name, location)
@@ -401,6 +423,8 @@ builders! {
     fn max_pool(x: Value<'c, '_>, attrs: &PoolAttrs) = QnnOp::MaxPool { x, attrs: attrs.clone() };
     /// `qnn.relu`
     fn relu(x: Value<'c, '_>) = QnnOp::Relu { x };
+    /// `qnn.lookup` with keys from `first` on
+    fn lookup(x: Value<'c, '_>, table: Value<'c, '_>, first: i64) = QnnOp::Lookup { x, table, first };
     /// `qnn.reshape`
     fn reshape(x: Value<'c, '_>, shape: &[usize]) = QnnOp::Reshape { x, shape: shape.to_vec() };
     /// `qnn.transpose`

@@ -207,7 +207,7 @@ pub fn read_sized<const N: usize>(
 ) -> Result<[usize; N]> {
     match (opt_usizes(op, name)?, default) {
         (Some(values), _) => values.try_into().map_err(|values: Vec<usize>| {
-            let op_name = crate::func::op_name(op);
+            let op_name = crate::op::op_name(op);
             let found = values.len();
             Error::at(
                 op.location(),
@@ -220,11 +220,11 @@ pub fn read_sized<const N: usize>(
 }
 
 fn missing(op: OperationRef, name: &str, expected: &str) -> Error {
-    Error::at(op.location(), format!("'{}' needs attribute '{name}': {expected}", crate::func::op_name(op)))
+    Error::at(op.location(), format!("'{}' needs attribute '{name}': {expected}", crate::op::op_name(op)))
 }
 
 fn wrong(op: OperationRef, name: &str, expected: &str, found: Attribute) -> Error {
-    let op_name = crate::func::op_name(op);
+    let op_name = crate::op::op_name(op);
     Error::at(op.location(), format!("'{op_name}' attribute '{name}': expected {expected}, found {found}"))
 }
 

@@ -1,6 +1,10 @@
 //! Diagnostics: MLIR's into Rust errors, and Rust errors into MLIR's.
 
-use crate::{Error, Place, Report, string_ref, text};
+use crate::{
+    Error, Report,
+    loc::{Place, printed},
+    string_ref, text,
+};
 use melior::{
     Context,
     diagnostic::{Diagnostic, DiagnosticSeverity},
@@ -8,12 +12,7 @@ use melior::{
     ir::{Attribute, Location},
 };
 use mlir_sys::{MlirContext, MlirDialectRegistry, MlirLocation, MlirStringRef};
-use std::{
-    cell::RefCell,
-    ffi::c_void,
-    fmt::{Display, Write},
-    rc::Rc,
-};
+use std::{cell::RefCell, ffi::c_void, rc::Rc};
 
 /// What MLIR said while something ran.
 #[derive(Clone, Debug, Default)]
@@ -90,16 +89,6 @@ pub fn emit(location: Location, error: &Error) {
 pub fn remark(location: Location, message: &str) {
     // SAFETY: the location is alive; the text is copied during the call.
     unsafe { tesseraEmitRemark(location.to_raw(), string_ref(message)) }
-}
-
-/// What MLIR prints of something, up to the first bytes that are no text: `to_string` would panic there, and a panic inside a
-/// handler that C++ calls ends the process.
-pub(crate) fn printed(value: &impl Display) -> String {
-    let mut text = String::new();
-    if write!(text, "{value}").is_err() {
-        text.push('\u{fffd}');
-    }
-    text
 }
 
 fn report(diagnostic: &Diagnostic) -> Report {

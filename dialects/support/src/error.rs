@@ -4,46 +4,12 @@
 //! - An error holds every problem found, not the first one.
 //! - A report keeps its MLIR location as text, so it outlives the context and can be emitted again as a diagnostic.
 
-use crate::loc;
+use crate::{loc::Place, op::op_name};
 use melior::ir::{Location, OperationRef, operation::OperationLike};
 use std::fmt::{self, Display, Formatter};
 
 /// The result of an IR function.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// Where in a model or a file a report is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The location in MLIR's own syntax, such as `loc("conv1")`.
-    pub text: String,
-    /// The name of the ONNX node, when the location carries one.
-    pub node: Option<String>,
-    /// File, line and column (both from 1; 0 for the file as a whole), when the location carries them.
-    pub file: Option<(String, usize, usize)>,
-}
-
-impl Place {
-    /// Reads a location.
-    pub fn new(location: Location) -> Self {
-        Self {
-            text: crate::diag::printed(&location),
-            node: loc::node_name(location),
-            file: loc::file(location),
-        }
-    }
-}
-
-impl Display for Place {
-    fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
-        match (&self.node, &self.file) {
-            (Some(node), _) => write!(formatter, "node {node:?}"),
-            (None, Some((file, 0, _))) => write!(formatter, "{file}"),
-            (None, Some((file, line, column))) => write!(formatter, "{file}:{line}:{column}"),
-            (None, None) if self.text.contains("unknown") => write!(formatter, "unknown location"),
-            (None, None) => write!(formatter, "{}", self.text),
-        }
-    }
-}
 
 /// One problem: what was expected, what was found, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +93,7 @@ impl Error {
     pub fn or_at_op(mut self, op: OperationRef) -> Self {
         for report in &mut self.reports {
             if report.place.is_none() {
-                report.message.insert_str(0, &format!("'{}' op ", crate::func::op_name(op)));
+                report.message.insert_str(0, &format!("'{}' op ", op_name(op)));
                 report.place = Some(Place::new(op.location()));
             }
         }

@@ -8,7 +8,8 @@ use crate::{
     Error, Result, attrs,
     build::Cursor,
     context_of,
-    rewrite::{all_ops, defining_op},
+    op::{all_ops, op_name},
+    rewrite::defining_op,
 };
 use melior::{
     Context,
@@ -24,11 +25,6 @@ use mlir_sys::{mlirAttributeIsADictionary, mlirTypeAttrGetValue};
 
 /// The name of a port: an attribute of function arguments and results.
 pub const PORT_NAME: &str = "nn.name";
-
-/// An op's full name, such as `nn.conv`.
-pub fn op_name(op: OperationRef) -> String {
-    op.name().as_string_ref().as_str().unwrap_or("?").to_owned()
-}
 
 /// An operand of an op, if there is one. melior's own getter prints the op into its error, and printing verifies:
 /// inside a verifier that does not end.

@@ -6,7 +6,7 @@
 //! - Reading and writing are inverse: a function written from the graph it was read into prints the same text, locations included,
 //!   but for what an op need not say (bounds of a circuit's view that keep nothing out).
 
-use crate::{Error, Result, attrs, context_of, error::Place, func::Func, rewrite};
+use crate::{Error, Place, Result, attrs, context_of, func::Func, rewrite};
 use melior::{
     Context,
     ir::{Attribute, Location, Operation, OperationRef, Type, Value, ValueLike, operation::OperationLike},

@@ -11,11 +11,13 @@ pub mod build;
 pub mod diag;
 mod error;
 pub mod func;
+pub mod functions;
 pub mod graph;
 pub mod hooks;
 pub mod kernels;
 pub mod loc;
 pub mod natives;
+pub mod op;
 pub mod params;
 pub mod pass;
 pub mod pipeline;
@@ -25,7 +27,8 @@ pub mod shape;
 pub mod types;
 pub mod values;
 
-pub use error::{Error, Place, Report, Result};
+pub use error::{Error, Report, Result};
+pub use loc::Place;
 
 use melior::{
     Context,

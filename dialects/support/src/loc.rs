@@ -1,9 +1,42 @@
-//! Locations: ops carry the names of the ONNX nodes they came from.
+//! Locations: ops carry the names of the ONNX nodes they came from; a [`Place`] is a location that outlives the context.
 
 use crate::context_of;
 use melior::{Context, ir::Location};
 use mlir_sys::{MlirAttribute, mlirLocationFusedGet};
-use std::ptr;
+use std::{
+    fmt::{self, Display, Formatter, Write},
+    ptr,
+};
+
+/// Where in a model or a file a report is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The location in MLIR's own syntax, such as `loc("conv1")`.
+    pub text: String,
+    /// The name of the ONNX node, when the location carries one.
+    pub node: Option<String>,
+    /// File, line and column (both from 1; 0 for the file as a whole), when the location carries them.
+    pub file: Option<(String, usize, usize)>,
+}
+
+impl Place {
+    /// Reads a location.
+    pub fn new(location: Location) -> Self {
+        Self { text: printed(&location), node: node_name(location), file: file(location) }
+    }
+}
+
+impl Display for Place {
+    fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
+        match (&self.node, &self.file) {
+            (Some(node), _) => write!(formatter, "node {node:?}"),
+            (None, Some((file, 0, _))) => write!(formatter, "{file}"),
+            (None, Some((file, line, column))) => write!(formatter, "{file}:{line}:{column}"),
+            (None, None) if self.text.contains("unknown") => write!(formatter, "unknown location"),
+            (None, None) => write!(formatter, "{}", self.text),
+        }
+    }
+}
 
 /// The location of an ONNX node, printed as `loc("conv1")`.
 pub fn node<'c>(context: &'c Context, name: &str) -> Location<'c> {
@@ -33,7 +66,7 @@ pub fn file(location: Location) -> Option<(String, usize, usize)> {
 
 /// How a message names a location: `node "conv1"`, `file.mlir:3:5` or `unknown location`.
 pub fn describe(location: Location) -> String {
-    crate::error::Place::new(location).to_string()
+    Place::new(location).to_string()
 }
 
 /// One location for an op that replaces several.
@@ -62,4 +95,14 @@ fn parts(location: Location) -> Vec<Location> {
     } else {
         vec![]
     }
+}
+
+/// What MLIR prints of something, up to the first bytes that are no text: `to_string` would panic there, and a panic inside a
+/// handler that C++ calls ends the process.
+pub(crate) fn printed(value: &impl Display) -> String {
+    let mut text = String::new();
+    if write!(text, "{value}").is_err() {
+        text.push('\u{fffd}');
+    }
+    text
 }

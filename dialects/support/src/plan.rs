@@ -7,10 +7,11 @@
 //! - Steps stand in the order of the function; step `i` is the op `Func::ops()[steps[i].index]`.
 //! - Every operand is an argument, a parameter, or the result of an earlier step.
 
-use crate::error::{Error, Place, Result};
 use crate::func::{self, Func};
+use crate::op::op_name;
 use crate::params::{Param, Params};
 use crate::types::{self, TensorType};
+use crate::{Error, Place, Result};
 use melior::ir::{OperationRef, Value, ValueLike, operation::OperationLike};
 
 /// An input of a function.
@@ -97,7 +98,7 @@ impl<V: Clone, K> Plan<V, K> {
             let value: Value = match op.result(0) {
                 Ok(result) => result.into(),
                 Err(_) => {
-                    errors.push(Error::at(op.location(), format!("{} has no result", func::op_name(op))));
+                    errors.push(Error::at(op.location(), format!("{} has no result", op_name(op))));
                     continue;
                 }
             };
@@ -127,7 +128,7 @@ impl<V: Clone, K> Plan<V, K> {
             match (decode.op(op), operands) {
                 (Ok(decoded), Some(operands)) => plan.steps.push(Step {
                     index,
-                    mnemonic: func::op_name(op),
+                    mnemonic: op_name(op),
                     place: Place::new(op.location()),
                     op: decoded,
                     ty,

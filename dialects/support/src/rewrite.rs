@@ -4,16 +4,16 @@
 
 use crate::{
     Error, Result, context_of, diag,
-    func::op_name,
     hooks::panicked,
     loc,
     natives::{self, Calls, Native, RawNative},
+    op::{all_ops, op_name},
     string_ref, text, values,
 };
 use melior::{
     Context,
     ir::{
-        BlockLike, Location, Operation, OperationRef, Value, ValueLike,
+        Location, Operation, OperationRef, Value, ValueLike,
         operation::{OperationLike, OperationResult},
     },
 };
@@ -343,22 +343,4 @@ unsafe extern "C" {
         call: natives::Call,
         applied: Option<Applied>,
     ) -> bool;
-}
-
-/// All ops inside an op, in order, itself not included.
-pub fn all_ops<'c, 'a>(op: OperationRef<'c, 'a>) -> Vec<OperationRef<'c, 'a>> {
-    let mut ops = vec![];
-    for region in op.regions() {
-        let mut block = melior::ir::RegionLike::first_block(&region);
-        while let Some(current) = block {
-            let mut next = current.first_operation();
-            while let Some(op) = next {
-                ops.push(op);
-                ops.extend(all_ops(op));
-                next = op.next_in_block();
-            }
-            block = current.next_in_region();
-        }
-    }
-    ops
 }

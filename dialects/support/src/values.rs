@@ -3,7 +3,7 @@
 //! Invariant: a [`ValueMap`] knows nothing about a value that is gone. MLIR gives the address of an erased op to a new one; so
 //! whatever erases ops or changes them in place, here and in [`crate::rewrite`], makes every map of the thread forget their results.
 
-use crate::rewrite::all_ops;
+use crate::op::all_ops;
 use melior::ir::{OperationRef, Value, ValueLike, operation::OperationLike};
 use std::{
     cell::RefCell,

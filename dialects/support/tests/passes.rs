@@ -8,7 +8,9 @@ use std::sync::Mutex;
 use tessera_mlir::{
     Error, Result, attrs, context, diag,
     func::{self, Func, FuncBuilder, Port},
-    loc, params, parse,
+    loc,
+    op::{all_ops, op_name},
+    params, parse,
     pass::{self, OptionSpec, Options, Pass, PassInfo},
     pipeline::{self, Settings},
     rewrite::{self, Patterns},
@@ -152,7 +154,7 @@ fn the_ir_after_each_pass_can_be_seen() {
     let mut seen = vec![];
     let pipeline = "builtin.module(func.func(canonicalize),test-obey{size=3},cse)";
     pipeline::run_observed(&mut module, pipeline, &Settings::default(), |pass, module| {
-        seen.push((pass.to_owned(), func::op_name(module)));
+        seen.push((pass.to_owned(), op_name(module)));
         Ok(())
     })
     .unwrap();
@@ -250,7 +252,7 @@ fn patterns_rewrite_and_report() {
     // a + b becomes a * b.
     Patterns::new(&context)
         .add("sum-to-product", |op, rewriter| {
-            if func::op_name(op) != "arith.addi" {
+            if op_name(op) != "arith.addi" {
                 return Ok(false);
             }
             let operands = op.operands().collect::<Vec<_>>();
@@ -267,7 +269,7 @@ fn patterns_rewrite_and_report() {
         .apply(module.as_operation())
         .unwrap();
     let main = Func::main(module.as_operation()).unwrap();
-    assert_eq!(main.ops().into_iter().map(func::op_name).collect::<Vec<_>>(), ["arith.muli"]);
+    assert_eq!(main.ops().into_iter().map(op_name).collect::<Vec<_>>(), ["arith.muli"]);
     let error = Patterns::new(&context)
         .add("fail", |_, _| Err(Error::new("cannot")))
         .apply(module.as_operation())
@@ -395,8 +397,7 @@ impl Pass for Count {
     }
 
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
-        options
-            .count(if options.boolean("wrong") { "other" } else { "seen" }, rewrite::all_ops(module).len());
+        options.count(if options.boolean("wrong") { "other" } else { "seen" }, all_ops(module).len());
         Ok(())
     }
 }

@@ -7,11 +7,7 @@ use melior::{
     ir::{OperationRef, Value},
 };
 use mlir_sys::{MlirDialectHandle, MlirLogicalResult, MlirOperation};
-use tessera_mlir::{
-    Error, Result, attrs,
-    func::{need_operand, op_name},
-    hooks,
-};
+use tessera_mlir::{Error, Result, attrs, func::need_operand, hooks, op::op_name};
 
 unsafe extern "C" {
     fn mlirGetDialectHandle__power__() -> MlirDialectHandle;

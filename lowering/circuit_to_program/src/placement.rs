@@ -197,7 +197,19 @@ fn refuse_unsupported(g: &Circuit, roots: &Roots, target: &dyn Target) -> Result
                     ));
                 }
             }
-            _ => {}
+            CircuitOp::Input { .. }
+            | CircuitOp::Output { .. }
+            | CircuitOp::Weight { .. }
+            | CircuitOp::Constant { .. }
+            | CircuitOp::Affine { .. }
+            | CircuitOp::Mul { .. }
+            | CircuitOp::Max { .. }
+            | CircuitOp::Split { .. }
+            | CircuitOp::Table { .. }
+            | CircuitOp::Lookup { .. }
+            | CircuitOp::View { .. }
+            | CircuitOp::Concat { .. }
+            | CircuitOp::AssertZero { .. } => {}
         }
     }
     if bad.is_empty() { Ok(()) } else { Err(PlaceError::Unsupported(bad)) }

@@ -1,18 +1,29 @@
 //! The list of ONNX operators that are accepted, and the census that refuses all others at once.
 //!
 //! The reader (tract) computes some operators wrongly without a word (reversed recurrences, sequence lengths, ...), so
-//! nothing is accepted because the reader takes it: only because it stands in this file.
+//! nothing is accepted because the reader takes it: only because it stands in this file or in the list of functions.
 //!
 //! Invariants:
-//! - An operator of [`SUPPORTED`] may read data; its forms are checked again, with shapes, in `translate`.
+//! - An operator of [`supported`] may read data; its forms are checked again, with shapes, in `translate`.
 //! - An operator of `CONSTANT_ONLY` is accepted only where all it reads is known at compile time (shape arithmetic).
 
-use crate::error::UnsupportedNode;
 use std::collections::HashSet;
+use tessera_mlir::functions;
 use tract_onnx::pb::{GraphProto, NodeProto};
 
-/// ONNX operators that may work on data.
-pub const SUPPORTED: &[&str] = &[
+/// A node of the ONNX graph that the import does not accept.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnsupportedNode {
+    /// Name of the ONNX node (its first output where it has no name).
+    pub name: String,
+    /// ONNX operator, with its domain if that is not the standard one.
+    pub op: String,
+    /// What about it is not supported.
+    pub reason: String,
+}
+
+/// ONNX operators that may work on data, besides functions.
+const OPERATORS: &[&str] = &[
     "Add",
     "AveragePool",
     "BatchNormalization",
@@ -29,11 +40,9 @@ pub const SUPPORTED: &[&str] = &[
     "MatMul",
     "MaxPool",
     "Mul",
-    "Neg",
     "Pad",
     "ReduceMean",
     "ReduceSum",
-    "Relu",
     "Reshape",
     "Slice",
     "Split",
@@ -43,6 +52,13 @@ pub const SUPPORTED: &[&str] = &[
     "Transpose",
     "Unsqueeze",
 ];
+
+/// All ONNX operators that may work on data, sorted.
+pub fn supported() -> Vec<&'static str> {
+    let mut all = [OPERATORS, &functions::onnx_operators()].concat();
+    all.sort_unstable();
+    all
+}
 
 /// ONNX operators accepted where every operand is known at compile time.
 const CONSTANT_ONLY: &[&str] = &[
@@ -64,7 +80,6 @@ const CONSTANT_ONLY: &[&str] = &[
     "ReduceMax",
     "ReduceMin",
     "ReduceProd",
-    "Sqrt",
     "Tile",
     "Where",
 ];
@@ -102,7 +117,13 @@ pub(crate) fn census(graph: &GraphProto) -> Vec<UnsupportedNode> {
         } else if SHAPE_OF.contains(&op) {
             known.extend(node.output.iter().map(String::as_str));
             None
-        } else if SUPPORTED.contains(&op) {
+        } else if functions::onnx_operators().contains(&op) {
+            let parameters = node.input.iter().skip(1).all(|i| i.is_empty() || known.contains(i.as_str()));
+            match parameters {
+                true => crate::functions::refuse(node),
+                false => Some("the parameters of a function must be known at compile time".to_owned()),
+            }
+        } else if OPERATORS.contains(&op) {
             form(op, node, &known)
         } else if CONSTANT_ONLY.contains(&op) {
             (!constant).then(|| "supported on values known at compile time only".to_owned())

@@ -1,18 +1,8 @@
 //! What can be wrong with an ONNX file, told completely: every unsupported node, every bad tensor, not the first.
 
+use crate::accept::{self, UnsupportedNode};
 use std::fmt;
 use std::path::PathBuf;
-
-/// A node of the ONNX graph that the import does not accept.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct UnsupportedNode {
-    /// Name of the ONNX node (its first output where it has no name).
-    pub name: String,
-    /// ONNX operator, with its domain if that is not the standard one.
-    pub op: String,
-    /// What about it is not supported.
-    pub reason: String,
-}
 
 /// Why a model was refused.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +67,7 @@ fn unsupported_text(nodes: &[UnsupportedNode]) -> String {
         text += &format!("\n  - {node}");
     }
     text += "\nsupported operators: ";
-    text += &crate::accept::SUPPORTED.join(", ");
+    text += &accept::supported().join(", ");
     text
 }
 

@@ -135,6 +135,16 @@ fn constants_that_grow_are_refused_before_they_are_computed() {
             vec![floats("a", &[1]), integers("to", &[1 << 14])],
         ),
         (
+            "expand to a size that a function changes",
+            vec![
+                node("Neg", &["to"], "n"),
+                node("Sub", &["to", "n"], "s"),
+                node("Expand", &["a", "s"], "c"),
+                add("c"),
+            ],
+            vec![floats("a", &[1]), integers("to", &[1 << 14, 1 << 14])],
+        ),
+        (
             "tile",
             vec![node("Tile", &["a", "to"], "c"), add("c")],
             vec![floats("a", &[1 << 13]), integers("to", &[1 << 14])],

@@ -9,10 +9,12 @@
 
 use crate::accept::node_name;
 use crate::error::ImportError;
-use crate::proto::integers_of;
 use std::collections::HashMap;
+use tessera_mlir::functions;
 use tract_onnx::pb::type_proto::Value as TypeValue;
-use tract_onnx::pb::{GraphProto, NodeProto, TensorProto, tensor_shape_proto::dimension::Value as Dim};
+use tract_onnx::pb::{
+    GraphProto, NodeProto, TensorProto, tensor_proto::DataType, tensor_shape_proto::dimension::Value as Dim,
+};
 
 /// Elements that constants may grow by.
 const TOTAL: usize = 1 << 24;
@@ -55,6 +57,19 @@ fn tensor(t: &TensorProto) -> Known {
     let dims: Vec<usize> = t.dims.iter().map(|&d| usize::try_from(d).unwrap_or(usize::MAX)).collect();
     let values = if count(&dims) <= LIST { integers_of(t) } else { None };
     Known { values, constant: true, ..Known::of(dims) }
+}
+
+/// The elements of a tensor of integers.
+pub(crate) fn integers_of(t: &TensorProto) -> Option<Vec<i64>> {
+    let raw =
+        |size: usize, of: fn(&[u8]) -> i64| -> Vec<i64> { t.raw_data.chunks_exact(size).map(of).collect() };
+    match DataType::try_from(t.data_type).ok()? {
+        DataType::Int64 if t.raw_data.is_empty() => Some(t.int64_data.clone()),
+        DataType::Int64 => Some(raw(8, |b| i64::from_le_bytes(b.try_into().unwrap_or_default()))),
+        DataType::Int32 if t.raw_data.is_empty() => Some(t.int32_data.iter().map(|&v| v.into()).collect()),
+        DataType::Int32 => Some(raw(4, |b| i32::from_le_bytes(b.try_into().unwrap_or_default()).into())),
+        _ => None,
+    }
 }
 
 /// Checks a graph whose inputs have shapes.
@@ -141,8 +156,9 @@ fn result(node: &NodeProto, x: &[Known]) -> Result<Known, String> {
             None => Known { count: LIST, ..Known::default() },
         },
         "Size" => Known::of(vec![]),
-        "Identity" | "Dropout" | "Cast" | "CastLike" | "Relu" | "Neg" | "Sqrt" | "Floor" | "Ceil" | "Not"
-        | "BatchNormalization" => first,
+        "Identity" | "Dropout" | "Cast" | "CastLike" => first,
+        "Floor" | "Ceil" | "Not" | "BatchNormalization" => Known { values: None, ..first },
+        op if functions::onnx_operators().contains(&op) => Known { values: None, ..first },
         "Add" | "Sub" | "Mul" | "Div" | "Mod" | "Max" | "Min" | "Sum" | "Equal" | "Less" | "Greater"
         | "Where" => {
             let dims = x.iter().map(|k| k.dims.as_deref()).try_fold(vec![], |a, d| broadcast(&a, d?));

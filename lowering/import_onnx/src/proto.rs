@@ -6,9 +6,10 @@
 //! - Every graph input that is no initializer has a float32 tensor type with a known shape.
 //! - No tensor refers to another file, and no shape annotation inside the graph is left for the reader to trust.
 
-use crate::ImportOptions;
 use crate::error::ImportError;
 use crate::graph::{MAX_ELEMENTS, element_count};
+use crate::limits::{self, integers_of};
+use crate::source::ImportOptions;
 use prost::Message;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
@@ -18,7 +19,6 @@ use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Dim};
 use tract_onnx::pb::type_proto::Value as TypeValue;
 use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, TensorShapeProto};
-use tract_onnx::prelude::tract_itertools::Itertools;
 
 /// The largest magnitude accepted for an integer attribute or a shape operand.
 const MAX_INTEGER: i64 = 1 << 28;
@@ -52,7 +52,7 @@ pub(crate) fn load(
     }
     check_constant_shapes(&graph)?;
     fix_inputs(&mut graph, options)?;
-    crate::limits::check(&graph)?;
+    limits::check(&graph)?;
     graph.value_info.clear();
     for output in &mut graph.output {
         output.r#type = None;
@@ -303,18 +303,6 @@ fn check_wiring(graph: &GraphProto, problems: &mut Vec<String>) {
     }
     for o in graph.output.iter().filter(|o| !defined.contains(o.name.as_str())) {
         problems.push(format!("the output \"{}\" is defined by no node", o.name));
-    }
-}
-
-/// The elements of a tensor of integers.
-pub(crate) fn integers_of(t: &TensorProto) -> Option<Vec<i64>> {
-    let raw = |size: usize, of: fn(&[u8]) -> i64| t.raw_data.chunks_exact(size).map(of).collect_vec();
-    match DataType::try_from(t.data_type).ok()? {
-        DataType::Int64 if t.raw_data.is_empty() => Some(t.int64_data.clone()),
-        DataType::Int64 => Some(raw(8, |b| i64::from_le_bytes(b.try_into().unwrap_or_default()))),
-        DataType::Int32 if t.raw_data.is_empty() => Some(t.int32_data.iter().map(|&v| v.into()).collect()),
-        DataType::Int32 => Some(raw(4, |b| i32::from_le_bytes(b.try_into().unwrap_or_default()).into())),
-        _ => None,
     }
 }
 

@@ -1,8 +1,12 @@
 //! The one place that runs the ONNX reader (tract), on a thread of its own so that its defects end as errors.
 
 use crate::error::ImportError;
+use crate::proto;
+use crate::source::{ImportOptions, Source};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Once;
+use tract_onnx::model::Onnx;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
@@ -46,11 +50,25 @@ pub(crate) fn guarded<T: Send>(
     })
 }
 
-/// Reads a checked model and brings it to the reader's canonical ("decluttered") form.
-pub(crate) fn decluttered(proto: &ModelProto) -> Result<TypedModel, ImportError> {
+/// Reads a model and checks it.
+pub(crate) fn checked(source: Source, options: &ImportOptions) -> Result<ModelProto, ImportError> {
+    let read;
+    let (bytes, path) = match source {
+        Source::Bytes(bytes) => (bytes, None),
+        Source::File(bytes, path) => (bytes, Some(path)),
+        Source::Path(path) => {
+            read = std::fs::read(path).map_err(|source| ImportError::Io { path: path.to_owned(), source })?;
+            (&read[..], Some(path))
+        }
+    };
+    let directory = path.map(|p| p.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+    guarded("decoding the file", || proto::load(bytes, directory, options))
+}
+
+/// Takes a checked model and brings it to the reader's canonical ("decluttered") form.
+pub(crate) fn decluttered(onnx: &Onnx, proto: &ModelProto) -> Result<TypedModel, ImportError> {
     let reader = |stage| move |e: TractError| ImportError::Reader { stage, message: format!("{e:#}") };
-    tract_onnx::onnx()
-        .model_for_proto_model(proto)
+    onnx.model_for_proto_model(proto)
         .map_err(reader("reading the graph"))?
         .into_typed()
         .map_err(reader("inferring shapes"))?

@@ -1,7 +1,8 @@
 //! Runs a model by the ONNX reader itself: the independent answer that tests compare the import with.
 
 use crate::error::ImportError;
-use crate::{ImportOptions, Source, reader, with_proto};
+use crate::reader;
+use crate::source::{ImportOptions, Source};
 use ndarray::{ArrayD, IxDyn};
 use tract_onnx::prelude::*;
 
@@ -14,32 +15,30 @@ pub fn run(
     options: &ImportOptions,
     batches: &[Vec<ArrayD<f32>>],
 ) -> Result<Vec<Vec<ArrayD<f32>>>, ImportError> {
-    with_proto(source, options, |proto| {
-        reader::guarded("running the model", || {
-            let failed = |e: String| ImportError::Reader { stage: "running the model", message: e };
-            let model =
-                reader::decluttered(&proto)?.into_optimized().map_err(|e| failed(format!("{e:#}")))?;
-            let plan = model.into_runnable().map_err(|e| failed(format!("{e:#}")))?;
-            let mut results = Vec::new();
-            for batch in batches {
-                let mut inputs: TVec<TValue> = tvec!();
-                for x in batch {
-                    let data: Vec<f32> = x.iter().copied().collect();
-                    inputs.push(
-                        Tensor::from_shape(x.shape(), &data).map_err(|e| failed(e.to_string()))?.into(),
-                    );
-                }
-                let outputs = plan.run(inputs).map_err(|e| failed(format!("{e:#}")))?;
-                let mut arrays = Vec::new();
-                for o in &outputs {
-                    let view = o.to_plain_array_view::<f32>().map_err(|e| failed(e.to_string()))?;
-                    let data = view.iter().copied().collect();
-                    let array = ArrayD::from_shape_vec(IxDyn(view.shape()), data);
-                    arrays.push(array.map_err(|e| failed(e.to_string()))?);
-                }
-                results.push(arrays);
+    let proto = reader::checked(source, options)?;
+    reader::guarded("running the model", || {
+        let failed = |e: String| ImportError::Reader { stage: "running the model", message: e };
+        let model = reader::decluttered(&tract_onnx::onnx(), &proto)?
+            .into_optimized()
+            .map_err(|e| failed(format!("{e:#}")))?;
+        let plan = model.into_runnable().map_err(|e| failed(format!("{e:#}")))?;
+        let mut results = Vec::new();
+        for batch in batches {
+            let mut inputs: TVec<TValue> = tvec!();
+            for x in batch {
+                let data: Vec<f32> = x.iter().copied().collect();
+                inputs.push(Tensor::from_shape(x.shape(), &data).map_err(|e| failed(e.to_string()))?.into());
             }
-            Ok(results)
-        })
+            let outputs = plan.run(inputs).map_err(|e| failed(format!("{e:#}")))?;
+            let mut arrays = Vec::new();
+            for o in &outputs {
+                let view = o.to_plain_array_view::<f32>().map_err(|e| failed(e.to_string()))?;
+                let data = view.iter().copied().collect();
+                let array = ArrayD::from_shape_vec(IxDyn(view.shape()), data);
+                arrays.push(array.map_err(|e| failed(e.to_string()))?);
+            }
+            results.push(arrays);
+        }
+        Ok(results)
     })
 }

@@ -4,6 +4,7 @@
 
 use crate::graph::{Constant, Graph, Node, Value};
 use ndarray::ArrayD;
+use tessera_mlir::functions::{self, Map, Spelled};
 use tessera_mlir::shape::ConvAttrs;
 use tessera_mlir::{Error, Result, kernels};
 use tessera_nn::{NnOp, ops::Binary};
@@ -48,6 +49,7 @@ enum Replacement {
 const PREVIOUS: Value = Value::Node(usize::MAX);
 
 const RULES: &[Rule] = &[
+    spelled_function,
     reshape_of_reshape,
     identity_reshape,
     slice_of_slice,
@@ -59,6 +61,50 @@ const RULES: &[Rule] = &[
     batch_norm,
     reshape_after,
 ];
+
+/// What spells a function is the function: x·sigmoid(x) = silu(x).
+fn spelled_function(graph: &mut Graph, i: usize, _: &[usize]) -> Result<Option<Replacement>> {
+    let node = &graph.nodes[i];
+    for f in functions::ALL {
+        for spelled in f.spelled() {
+            let mut x = None;
+            if spells(graph, Value::Node(i), spelled, &mut x)
+                && let Some(x) = x.filter(|&x| graph.shape(x) == node.shape)
+            {
+                let op = NnOp::Map { x, f: Map::new(*f, &[])? };
+                return Ok(Some(Replacement::Chain(vec![(node.name.clone(), op)])));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a value is what is spelled, of the operand `x` where that is known; it is known afterwards.
+fn spells(graph: &Graph, value: Value, spelled: &Spelled, x: &mut Option<Value>) -> bool {
+    let op = producer(graph, value).map(|node| &node.op);
+    let mut either = |[first, second]: &[Spelled; 2], a: Value, b: Value| {
+        [(a, b), (b, a)].into_iter().any(|(a, b)| {
+            let mut found = *x;
+            let both = spells(graph, a, first, &mut found) && spells(graph, b, second, &mut found);
+            if both {
+                *x = found;
+            }
+            both
+        })
+    };
+    match (spelled, op) {
+        (Spelled::X, _) => graph.constant(value).is_none() && *x.get_or_insert(value) == value,
+        (Spelled::Number(n), _) => graph.constant(value).is_some_and(|c| {
+            c.len() == 1 && c.iter().all(|&v| (f64::from(v) - n).abs() <= f64::from(f32::EPSILON) * n.abs())
+        }),
+        (Spelled::Add(terms), Some(&NnOp::Binary { kind: Binary::Add, a, b })) => either(terms, a, b),
+        (Spelled::Mul(factors), Some(&NnOp::Binary { kind: Binary::Mul, a, b })) => either(factors, a, b),
+        (Spelled::Of(name, inner), Some(NnOp::Map { x: operand, f })) if f.name() == *name => {
+            spells(graph, *operand, inner, x)
+        }
+        (Spelled::Add(_) | Spelled::Mul(_) | Spelled::Of(..), _) => false,
+    }
+}
 
 /// reshape(reshape(x, a), b) = reshape(x, b)
 fn reshape_of_reshape(graph: &mut Graph, i: usize, _: &[usize]) -> Result<Option<Replacement>> {
@@ -346,7 +392,7 @@ fn along_axis(constant: &ArrayD<f32>, shape: &[usize], extent: usize, inside: us
 
 /// The operand of an elementwise node that is not a constant, if there is exactly one.
 fn data_operand(graph: &Graph, node: &Node) -> Option<Value> {
-    if !matches!(node.op, NnOp::Relu { .. } | NnOp::Binary { .. }) {
+    if !matches!(node.op, NnOp::Map { .. } | NnOp::Binary { .. }) {
         return None;
     }
     let mut data = node.op.operands().into_iter().filter(|v| graph.constant(*v).is_none());

@@ -4,12 +4,15 @@
 //! - A form that is not understood completely is reported, never approximated; all such nodes are reported together.
 //! - The shape of every translated value equals the shape the reader inferred for it.
 
+use crate::accept::UnsupportedNode;
 use crate::build::{Builder, Reason};
-use crate::error::{ImportError, UnsupportedNode};
+use crate::error::ImportError;
+use crate::functions::Function;
 use crate::graph::{Graph, Value};
 use crate::names::Names;
 use ndarray::{ArrayD, IxDyn};
 use std::collections::{BTreeSet, HashMap};
+use tessera_mlir::functions::{self, Map};
 use tessera_mlir::types::F64;
 use tessera_nn::{NnOp, ops::Binary};
 use tract_onnx::prelude::*;
@@ -191,23 +194,12 @@ impl Translator<'_> {
         if let Some(op) = node.op_as::<TypedBinOp>() {
             return match op.0.name() {
                 "Add" | "Sub" | "SubF" | "Mul" => None,
-                "Max" => {
-                    let zero = |i: &OutletId| {
-                        let konst = self.model.outlet_fact(*i).ok().and_then(|f| f.konst.clone());
-                        konst.is_some_and(|t| {
-                            t.to_plain_array_view::<f32>().is_ok_and(|a| a.iter().all(|&v| v == 0.0))
-                        })
-                    };
-                    (!node.inputs.iter().any(zero))
-                        .then(|| "a maximum is supported against 0 only (ReLU)".to_owned())
-                }
                 "Div" => Some("division is supported by constants only".to_owned()),
                 other => Some(unknown(other)),
             };
         }
         if let Some(op) = node.op_as::<ElementWiseOp>() {
-            let name = op.0.name();
-            return (!["Neg", "Square"].contains(&name.as_str())).then(|| unknown(&name));
+            return function(op).is_none().then(|| unknown(&op.0.name())).filter(|_| op.0.name() != "Square");
         }
         if let Some(op) = node.op_as::<Reduce>() {
             return (op.reducer != Reducer::Sum)
@@ -228,22 +220,17 @@ impl Translator<'_> {
             "Sub" => NnOp::Binary { kind: Binary::Sub, a, b },
             "SubF" => NnOp::Binary { kind: Binary::Sub, a: b, b: a },
             "Mul" => NnOp::Binary { kind: Binary::Mul, a, b },
-            "Max" => NnOp::Relu { x: if self.build.graph.constant(a).is_some() { b } else { a } },
             other => return Err(unknown(other)),
         };
         self.build.push(name, op)
     }
 
     fn elementwise(&mut self, name: &str, op: &ElementWiseOp, x: Value) -> Result<Value, Reason> {
-        match op.0.name().as_str() {
-            "Neg" => {
-                let rank = self.build.graph.shape(x).len();
-                let minus_one = self.build.scalar(name, -1.0, rank);
-                self.build.push(name, NnOp::Binary { kind: Binary::Mul, a: x, b: minus_one })
-            }
-            "Square" => self.build.push(name, NnOp::Binary { kind: Binary::Mul, a: x, b: x }),
-            other => Err(unknown(other)),
-        }
+        let op = match function(op) {
+            Some(f) => NnOp::Map { x, f },
+            None => NnOp::Binary { kind: Binary::Mul, a: x, b: x },
+        };
+        self.build.push(name, op)
     }
 
     fn pad(&mut self, name: &str, op: &Pad, x: Value) -> Result<Value, Reason> {
@@ -279,6 +266,14 @@ impl Translator<'_> {
 
 /// Marks a node that cannot be translated because one it reads was refused; it is not reported by itself.
 const UPSTREAM: &str = "upstream";
+
+/// The function that an op of the reader is: one it was taught, or one it makes of others, such as a negation.
+fn function(op: &ElementWiseOp) -> Option<Map> {
+    match op.0.downcast_ref::<Function>() {
+        Some(Function(map)) => Some(map.clone()),
+        None => functions::by_onnx(&op.0.name()).and_then(|f| Map::new(f, &[]).ok()),
+    }
+}
 
 fn unknown(op: &str) -> Reason {
     format!("the operator (\"{op}\" after simplification) is not supported")

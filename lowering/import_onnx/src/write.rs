@@ -144,7 +144,42 @@ impl Writer {
 
     /// max(x, 0).
     pub fn relu(&mut self, x: &Tensor) -> Tensor {
-        self.node("Relu", vec![x.name.clone()], vec![], x.shape.clone())
+        self.function("Relu", x)
+    }
+
+    /// A function of every element as ONNX spells it: an operator, and in parentheses its attribute `approximate`, as in
+    /// `Gelu(tanh)`.
+    pub fn function(&mut self, spelling: &str, x: &Tensor) -> Tensor {
+        let (op, variant) = spelling.split_once('(').unwrap_or((spelling, ""));
+        let text = |variant: &str| pb::AttributeProto {
+            name: "approximate".into(),
+            r#type: pb::attribute_proto::AttributeType::String as i32,
+            s: variant.as_bytes().to_vec(),
+            ..Default::default()
+        };
+        let variant = Some(variant.trim_end_matches(')')).filter(|variant| !variant.is_empty());
+        self.node(op, vec![x.name.clone()], variant.map(text).into_iter().collect(), x.shape.clone())
+    }
+
+    /// x between two numbers.
+    pub fn clip(&mut self, x: &Tensor, min: f32, max: f32) -> Tensor {
+        let n = self.graph.node.len();
+        let bounds = [("min", min), ("max", max)];
+        let bounds = bounds.map(|(name, bound)| self.weight(format!("clip_{n}.{name}"), &[], &[bound]));
+        let inputs = std::iter::once(x.name.clone()).chain(bounds).collect();
+        self.node("Clip", inputs, vec![], x.shape.clone())
+    }
+
+    /// x and a number: `Add`, `Mul`, `Div`.
+    pub fn with_number(&mut self, op: &str, x: &Tensor, number: f32) -> Tensor {
+        let n = self.graph.node.len();
+        let number = self.weight(format!("{}_{n}.number", op.to_lowercase()), &[], &[number]);
+        self.node(op, vec![x.name.clone(), number], vec![], x.shape.clone())
+    }
+
+    /// x·y.
+    pub fn mul(&mut self, x: &Tensor, y: &Tensor) -> Tensor {
+        self.node("Mul", vec![x.name.clone(), y.name.clone()], vec![], x.shape.clone())
     }
 
     /// The maximum over disjoint windows of `size` × `size`.

@@ -11,6 +11,7 @@
 //!   proof later.
 
 pub mod calibrate;
+mod emit;
 pub mod evaluate;
 mod families;
 mod histogram;

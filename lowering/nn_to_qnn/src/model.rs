@@ -2,13 +2,13 @@
 //!
 //! Invariants:
 //! - Values are numbered: arguments, then parameters and results in the order of the function.
-//! - An op either *accumulates* (its sums are requantized to a scale of its own) or *preserves* (its result has the
-//!   scale of its operands). There is no third kind.
-//! - A ReLU that alone reads an accumulating op is fused into it: its clamp starts at zero.
+//! - An op's [`Role`] says where the scale of its result comes from.
+//! - A function that only clamps, as ReLU does, and alone reads sums, is fused into the op that gives them.
 
 use melior::ir::{OperationRef, Value, ValueLike, operation::OperationLike};
 use std::collections::HashMap;
 use tessera_mlir::func::{self, Func};
+use tessera_mlir::op::op_name;
 use tessera_mlir::params::{Param, Params};
 use tessera_mlir::{Error, Result, attrs, types};
 use tessera_nn::NnOp;
@@ -29,37 +29,58 @@ pub(crate) struct ValueInfo {
     pub(crate) returned: bool,
 }
 
+/// Where the scale of an op's result comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Its sums are exact, and requantized to a scale of their own.
+    Sums,
+    /// A table gives it, at a scale of its own.
+    Table,
+    /// It is that of the operands, which are compared.
+    Compares,
+    /// It is that of the operands, which are moved: integers of any width.
+    Moves,
+}
+
 pub(crate) struct OpInfo<'c, 'a> {
     pub(crate) op: OperationRef<'c, 'a>,
-    pub(crate) view: NnOp<Value<'c, 'a>>,
+    pub(crate) decoded: NnOp<Value<'c, 'a>>,
+    pub(crate) role: Role,
     pub(crate) operands: Vec<usize>,
     pub(crate) result: usize,
-    /// The ReLU fused into this op.
-    pub(crate) relu: Option<usize>,
-    /// The op that this ReLU is fused into.
+    /// The clamp fused into this op.
+    pub(crate) clamp: Option<usize>,
+    /// The op that this clamp is fused into.
     pub(crate) fused_into: Option<usize>,
 }
 
 impl OpInfo<'_, '_> {
     pub(crate) fn accumulates(&self) -> bool {
-        match self.view {
-            NnOp::Conv { .. } | NnOp::Linear { .. } | NnOp::MatMul { .. } => true,
-            NnOp::Binary { .. } | NnOp::AvgPool { .. } => true,
-            NnOp::Relu { .. } | NnOp::MaxPool { .. } | NnOp::Reshape { .. } | NnOp::Transpose { .. } => false,
-            NnOp::Concat { .. } | NnOp::Pad { .. } | NnOp::Slice { .. } => false,
-        }
+        self.role == Role::Sums
     }
 
-    /// Moves elements only, so it works on integers of any width.
-    pub(crate) fn is_layout(&self) -> bool {
-        !self.accumulates() && !matches!(self.view, NnOp::Relu { .. } | NnOp::MaxPool { .. })
+    /// Whether its result has the scale of its operands.
+    pub(crate) fn keeps_scale(&self) -> bool {
+        match self.role {
+            Role::Sums | Role::Table => false,
+            Role::Compares | Role::Moves => true,
+        }
     }
 
     /// Operands that are activations; weights and biases of conv and linear are not.
     pub(crate) fn activations(&self) -> &[usize] {
-        match self.view {
+        match self.decoded {
             NnOp::Conv { .. } | NnOp::Linear { .. } => &self.operands[..1],
-            _ => &self.operands,
+            NnOp::MatMul { .. }
+            | NnOp::Map { .. }
+            | NnOp::Binary { .. }
+            | NnOp::MaxPool { .. }
+            | NnOp::AvgPool { .. }
+            | NnOp::Reshape { .. }
+            | NnOp::Transpose { .. }
+            | NnOp::Concat { .. }
+            | NnOp::Pad { .. }
+            | NnOp::Slice { .. } => &self.operands,
         }
     }
 }
@@ -73,11 +94,16 @@ pub(crate) struct Model<'c, 'a, 'p> {
 }
 
 impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
-    /// Reads a function.
+    /// Reads a function, with the roles of its ops. What is wrong with it is checked by `check`.
     ///
     /// # Errors
-    /// Every op that is not an nn op or cannot be quantized.
-    pub(crate) fn read(function: Func<'c, 'a>, params: &'p Params) -> Result<Self> {
+    /// Every op that is not an nn op, and what `check` finds.
+    pub(crate) fn read(
+        function: Func<'c, 'a>,
+        params: &'p Params,
+        role: impl Fn(&NnOp<Value<'c, 'a>>) -> Role,
+        check: impl Fn(&Self) -> Vec<Error>,
+    ) -> Result<Self> {
         let mut model = Model { function, params, values: vec![], ops: vec![], returns: vec![] };
         let mut numbers: HashMap<_, usize> = HashMap::new();
         let mut errors = Vec::new();
@@ -97,10 +123,10 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
                 model.add_value(result, Source::Parameter(name))?;
                 continue;
             }
-            let view = match NnOp::decode(op) {
-                Ok(Some(view)) => view,
+            let decoded = match NnOp::decode(op) {
+                Ok(Some(decoded)) => decoded,
                 Ok(None) => {
-                    let name = func::op_name(op);
+                    let name = op_name(op);
                     errors.push(Error::at(
                         op.location(),
                         format!("expected an op of the nn dialect, found {name}; leave this pass out where the IR is past its level"),
@@ -120,7 +146,9 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
             numbers.insert(key(result), number);
             operands.iter().for_each(|&o| model.values[o].users.push(index));
             model.add_value(result, Source::Op(index))?;
-            model.ops.push(OpInfo { op, view, operands, result: number, relu: None, fused_into: None });
+            let role = role(&decoded);
+            let result = number;
+            model.ops.push(OpInfo { op, decoded, role, operands, result, clamp: None, fused_into: None });
         }
         for value in function.returns()? {
             match numbers.get(&key(value)) {
@@ -137,13 +165,9 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
                 None => {}
             }
         }
-        for index in 0..model.ops.len() {
-            if let Err(e) = crate::families::check(&model, index) {
-                errors.push(e.or_at(model.ops[index].op.location()));
-            }
-        }
+        errors.extend(check(&model));
         Error::all(errors)?;
-        model.fuse_relus();
+        model.fuse_clamps();
         Ok(model)
     }
 
@@ -153,27 +177,36 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
         Ok(())
     }
 
-    fn fuse_relus(&mut self) {
-        for relu in 0..self.ops.len() {
-            if !matches!(self.ops[relu].view, NnOp::Relu { .. }) {
+    fn fuse_clamps(&mut self) {
+        for clamp in 0..self.ops.len() {
+            if !matches!(&self.ops[clamp].decoded, NnOp::Map { f, .. } if f.clamp().is_some()) {
                 continue;
             }
-            let operand = &self.values[self.ops[relu].operands[0]];
+            let operand = &self.values[self.ops[clamp].operands[0]];
             if let Source::Op(producer) = operand.source
                 && self.ops[producer].accumulates()
                 && operand.users.len() == 1
                 && !operand.returned
             {
-                self.ops[producer].relu = Some(relu);
-                self.ops[relu].fused_into = Some(producer);
+                self.ops[producer].clamp = Some(clamp);
+                self.ops[clamp].fused_into = Some(producer);
             }
         }
     }
 
-    /// The value an accumulating op gives after its fused ReLU.
+    /// The real numbers that the clamp fused into an op keeps its result to.
+    pub(crate) fn fused_clamp(&self, op: usize) -> (f64, f64) {
+        let clamp = self.ops[op].clamp.and_then(|clamp| match &self.ops[clamp].decoded {
+            NnOp::Map { f, .. } => f.clamp(),
+            _ => None,
+        });
+        clamp.unwrap_or((f64::NEG_INFINITY, f64::INFINITY))
+    }
+
+    /// The value an accumulating op gives after its fused clamp.
     pub(crate) fn outcome(&self, op: usize) -> usize {
-        match self.ops[op].relu {
-            Some(relu) => self.ops[relu].result,
+        match self.ops[op].clamp {
+            Some(clamp) => self.ops[clamp].result,
             None => self.ops[op].result,
         }
     }

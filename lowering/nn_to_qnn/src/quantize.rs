@@ -1,10 +1,12 @@
 //! The conversion of a whole module, and the pass around it.
 
-use crate::families::Emitter;
+use crate::emit::Emitter;
+use crate::families;
 use crate::model::Model;
 use crate::scales::Scales;
 use melior::ir::{OperationRef, RegionLike, operation::OperationLike};
 use tessera_mlir::func::{self, Func, FuncBuilder, Port};
+use tessera_mlir::op::{all_ops, op_name};
 use tessera_mlir::params::{self, Params};
 use tessera_mlir::pass::{OptionSpec, Options, Pass, PassInfo};
 use tessera_mlir::types::TensorType;
@@ -20,7 +22,7 @@ use tessera_mlir::{Error, Result, attrs};
 pub fn quantize(module: OperationRef, weights: &Params, name: &str) -> Result<Params> {
     let old = Func::main(module)?;
     let context = old.context();
-    let model = Model::read(old, weights)?;
+    let model = Model::read(old, weights, |op| families::of(op).role(), families::check)?;
     let scales = Scales::choose(&model)?;
     let body = module.region(0)?.first_block().ok_or_else(|| Error::new("the module has no body"))?;
     let quant = |v: usize| tessera_mlir::types::Quant::i8(scales.scale(v));
@@ -66,8 +68,8 @@ pub fn quantize(module: OperationRef, weights: &Params, name: &str) -> Result<Pa
 
 /// The function that was begun last.
 fn last_function<'c, 'a>(module: OperationRef<'c, 'a>) -> Option<OperationRef<'c, 'a>> {
-    let ops = tessera_mlir::rewrite::all_ops(module);
-    ops.into_iter().rev().find(|&op| func::op_name(op) == "func.func")
+    let ops = all_ops(module);
+    ops.into_iter().rev().find(|&op| op_name(op) == "func.func")
 }
 
 /// The name for the quantized parameters of a module: `lenet.safetensors` gives `lenet.q.safetensors`.

@@ -1,6 +1,6 @@
 //! Chooses the scale of every value, and the shift of every requantization.
 //!
-//! Values joined by ops that preserve scales form a group with one scale. A group's scale comes from the calibrated
+//! Values joined by ops that keep scales form a group with one scale. A group's scale comes from the calibrated
 //! ranges of what enters it, made larger where that is needed for the sums proven from the actual weights to satisfy
 //!
 //! ```text
@@ -9,15 +9,14 @@
 //!
 //! which lets a proof split a rescaled sum into two limbs; the smaller the shift, the smaller are the sum and its limbs. Groups
 //! that only leave the model are *wide*: 16 bits, with a scale that holds every possible sum, so that outputs are never clamped.
+//! Groups of sums that only tables read are *fine*: 12 bits, since the table of a function takes the place of the clamp.
 
 use crate::families;
-use crate::model::{Model, Source};
+use crate::model::{Model, Role, Source};
 use melior::ir::operation::OperationLike;
 use tessera_mlir::{Error, Result};
 use tessera_nn::NnOp;
 
-/// Greatest stored magnitude of an activation.
-pub(crate) const ACT_MAX: f64 = 127.0;
 /// The shift at which all sums fit: 2^15 stored steps to each side, above 16 bits.
 pub(crate) const ROOMY_SHIFT: u32 = 16;
 const MIN_SHIFT: u32 = 8;
@@ -30,6 +29,24 @@ const MARGIN: f64 = 1.001;
 pub(crate) struct Group {
     pub(crate) scale: f64,
     pub(crate) wide: bool,
+    pub(crate) fine: bool,
+}
+
+/// Stored integers of a group.
+pub(crate) struct Width {
+    pub(crate) bits: u32,
+    pub(crate) min: i64,
+    pub(crate) max: i64,
+}
+
+impl Group {
+    pub(crate) fn width(&self) -> Width {
+        match self {
+            Group { wide: true, .. } => Width { bits: 16, min: -32768, max: 32767 },
+            Group { fine: true, .. } => Width { bits: 16, min: -2047, max: 2047 },
+            _ => Width { bits: 8, min: -127, max: 127 },
+        }
+    }
 }
 
 pub(crate) struct Scales {
@@ -85,16 +102,21 @@ impl Scales {
     /// Every value that enters a group without a calibrated range.
     pub(crate) fn choose(model: &Model) -> Result<Self> {
         let (group_of, count) = join(model);
-        let mut groups = vec![Group { scale: 0.0, wide: true }; count];
+        let mut groups = vec![Group { scale: 0.0, wide: true, fine: true }; count];
         let mut returned = vec![false; count];
         for (v, info) in model.values.iter().enumerate().filter(|(v, _)| is_real_value(model, *v)) {
             let g = group_of[v];
             returned[g] |= info.returned;
-            let from_sums = matches!(info.source, Source::Op(_));
-            let kept = info.users.iter().all(|&u| model.ops[u].is_layout());
-            groups[g].wide &= from_sums && kept;
+            let computed = matches!(info.source, Source::Op(_));
+            let read_by =
+                |role: Role| info.users.iter().all(|&u| [Role::Moves, role].contains(&model.ops[u].role));
+            groups[g].wide &= computed && read_by(Role::Moves);
+            groups[g].fine &= computed && read_by(Role::Table);
         }
-        groups.iter_mut().zip(&returned).for_each(|(g, &r)| g.wide &= r);
+        groups.iter_mut().zip(&returned).for_each(|(g, &r)| {
+            g.wide &= r;
+            g.fine &= !r;
+        });
         let mut errors = Vec::new();
         for v in (0..model.values.len()).filter(|&v| enters(model, v)) {
             let group = &mut groups[group_of[v]];
@@ -103,7 +125,8 @@ impl Scales {
                 _ if group.wide => {}
                 Some((lo, hi)) if lo.is_finite() && hi.is_finite() => {
                     let reach = lo.abs().max(hi.abs());
-                    group.scale = group.scale.max(if reach > 0.0 { reach / ACT_MAX } else { 1.0 / ACT_MAX });
+                    let most = group.width().max as f64;
+                    group.scale = group.scale.max(if reach > 0.0 { reach } else { 1.0 } / most);
                 }
                 _ => errors.push(no_range(model, v)),
             }
@@ -124,11 +147,15 @@ impl Scales {
     fn make_room(&mut self, model: &Model) {
         for _ in 0..=model.ops.len() {
             let mut changed = false;
-            for op in (0..model.ops.len()).filter(|&op| model.ops[op].accumulates()) {
+            for op in (0..model.ops.len()).filter(|&op| !model.ops[op].keeps_scale()) {
                 let group = self.group_of[model.outcome(op)];
-                let bound = families::bound(model, self, op) * MARGIN;
+                // A table is clamped where it gives 8 bits, whatever its operand may be.
+                if !model.ops[op].accumulates() && !self.groups[group].wide {
+                    continue;
+                }
+                let bound = families::of(&model.ops[op].decoded).bound(model, self, op) * MARGIN;
                 let needed = printable(bound / 32766.0);
-                let returned = model.values[model.outcome(op)].returned;
+                let returned = model.ops[op].accumulates() && model.values[model.outcome(op)].returned;
                 if !self.groups[group].wide && returned {
                     self.copies[op] = Some(needed);
                 }
@@ -158,14 +185,16 @@ impl Scales {
                 continue;
             }
             let scale = self.scale(out);
-            let steps = families::bound(model, self, op) * MARGIN / scale + 1.0;
+            let family = families::of(&model.ops[op].decoded);
+            let Some(sums) = family.sums() else { continue };
+            let steps = family.bound(model, self, op) * MARGIN / scale + 1.0;
             let most =
                 (31.0 - steps.log2()).floor().clamp(f64::from(ROOMY_SHIFT), f64::from(MAX_SHIFT)) as u32;
-            let (multiplier, good) =
-                (families::multiplier(model, self, op) / scale, families::good_multiplier(model, self, op));
+            let wide = self.group(out).wide;
+            let (multiplier, good) = (sums.multiplier(model, self, op) / scale, sums.good_multiplier(wide));
             let least =
                 (MIN_SHIFT..=most).find(|&s| multiplier * 2f64.powi(s as i32) >= good).unwrap_or(most);
-            if self.group(out).wide {
+            if wide {
                 // nothing is clamped here, so there is no table to share
                 self.shifts[op] = least.min(ROOMY_SHIFT);
             } else {
@@ -207,21 +236,21 @@ fn no_range(model: &Model, v: usize) -> Error {
     }
 }
 
-/// Not weights of a conv or linear, and not sums before a fused ReLU.
+/// Not weights of a conv or linear, and not sums before a fused clamp.
 fn is_real_value(model: &Model, v: usize) -> bool {
     let info = &model.values[v];
     match &info.source {
         Source::Argument(_) => true,
         Source::Parameter(_) => info.users.iter().any(|&u| model.ops[u].activations().contains(&v)),
-        Source::Op(op) => model.ops[*op].relu.is_none(),
+        Source::Op(op) => model.ops[*op].clamp.is_none(),
     }
 }
 
-/// Values whose range counts for their group: those that are not made by a scale-preserving op within it.
+/// Values whose range counts for their group: those that are not made by an op within it that keeps the scale.
 fn enters(model: &Model, v: usize) -> bool {
     is_real_value(model, v)
         && match &model.values[v].source {
-            Source::Op(_) => model.accumulator(v).is_some(),
+            Source::Op(op) => model.ops[*op].role == Role::Table || model.accumulator(v).is_some(),
             _ => true,
         }
 }
@@ -237,7 +266,7 @@ fn join(model: &Model) -> (Vec<usize>, usize) {
         }
         r
     }
-    for op in model.ops.iter().filter(|op| !op.accumulates() && op.fused_into.is_none()) {
+    for op in model.ops.iter().filter(|op| op.keeps_scale() && op.fused_into.is_none()) {
         for &operand in &op.operands {
             let (a, b) = (root(&mut parent, operand), root(&mut parent, op.result));
             parent[a.max(b)] = a.min(b);
@@ -255,19 +284,37 @@ fn join(model: &Model) -> (Vec<usize>, usize) {
 
 /// Intervals of stored integers, by interval arithmetic over the preserving ops.
 fn intervals(model: &Model, group_of: &[usize], groups: &[Group]) -> Vec<(i64, i64)> {
-    let full = |v: usize| if groups[group_of[v]].wide { (-32768, 32767) } else { (-127, 127) };
+    let full = |v: usize| {
+        let Width { min, max, .. } = groups[group_of[v]].width();
+        (min, max)
+    };
     let mut out: Vec<(i64, i64)> = (0..model.values.len()).map(full).collect();
     for (index, op) in model.ops.iter().enumerate() {
-        if op.accumulates() {
+        if let Some(sums) = op.fused_into {
+            // whatever the scale is, a clamp at 0 is one at 0
+            let ((low, high), (min, max)) = (model.fused_clamp(sums), full(op.result));
+            out[op.result] = (if low >= 0.0 { 0 } else { min }, if high <= 0.0 { 0 } else { max });
+            continue;
+        }
+        if !op.keeps_scale() {
             continue;
         }
         let hull = op.operands.iter().map(|&o| out[o]).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         let (lo, hi) = hull.unwrap_or_else(|| full(op.result));
-        out[op.result] = match op.view {
-            NnOp::Relu { .. } if op.fused_into.is_some() => (0, full(op.result).1),
-            NnOp::Relu { .. } => (lo.max(0), hi.max(0)),
+        out[op.result] = match op.decoded {
+            NnOp::Map { .. } => (lo.max(0), hi.max(0)),
             NnOp::Pad { .. } => (lo.min(0), hi.max(0)),
-            _ => (lo, hi),
+            NnOp::MaxPool { .. }
+            | NnOp::Reshape { .. }
+            | NnOp::Transpose { .. }
+            | NnOp::Concat { .. }
+            | NnOp::Slice { .. } => (lo, hi),
+            // these have a scale of their own
+            NnOp::Conv { .. }
+            | NnOp::Linear { .. }
+            | NnOp::MatMul { .. }
+            | NnOp::Binary { .. }
+            | NnOp::AvgPool { .. } => full(op.result),
         };
         debug_assert_eq!(model.values[op.result].source, Source::Op(index));
     }

@@ -153,9 +153,11 @@ impl<'c, 'a> Emit<'c, 'a> {
             Some((name, _)) => name.clone(),
             None => {
                 f.check().map_err(Error::new)?;
-                self.analysis.add_table(name, f.clone());
-                self.tables.push((name.to_owned(), f.clone()));
-                name.to_owned()
+                let name =
+                    publish::fresh_name(name, |name| self.tables.iter().any(|(known, _)| known == name));
+                self.analysis.add_table(&name, f.clone());
+                self.tables.push((name.clone(), f.clone()));
+                name
             }
         };
         self.value(ops::lookup(self.location, x, &name, f))

@@ -13,6 +13,7 @@ pub mod direct;
 mod emit;
 mod layout;
 mod linear;
+mod lookup;
 mod lower;
 pub mod polyphase;
 mod pool;

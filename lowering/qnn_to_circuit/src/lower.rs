@@ -5,13 +5,14 @@
 
 use crate::conv::Method;
 use crate::emit::Emit;
-use crate::{arithmetic, boundary, conv, layout, linear, pool, requantize};
+use crate::{arithmetic, boundary, conv, layout, linear, lookup, pool, requantize};
 use melior::ir::{BlockRef, OperationRef, RegionLike, Value, ValueLike, operation::OperationLike};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use tessera_circuit::semantics::View;
 use tessera_mlir::func::{self, Func, FuncBuilder};
+use tessera_mlir::op::op_name;
 use tessera_mlir::params::{self, ParamData, Params};
 use tessera_mlir::pass::{OptionSpec, Options, Pass, PassInfo};
 use tessera_mlir::types;
@@ -208,7 +209,7 @@ impl<'c, 'a> Lowering<'c, 'a> {
             return Ok(Lowered::Parameter(Rc::new(Parameter { name, shape, data })));
         }
         let Some(view) = QnnOp::decode(op)? else {
-            let name = func::op_name(op);
+            let name = op_name(op);
             return Err(Error::new(format!(
                 "'{name}' has no lowering to a circuit: expected an op of the qnn dialect"
             )));
@@ -264,6 +265,10 @@ impl<'c, 'a> Lowering<'c, 'a> {
             QnnOp::Relu { x } => {
                 let x = self.value(x)?;
                 self.emit.relu(x)?
+            }
+            QnnOp::Lookup { x, table, first } => {
+                let (x, table) = (self.value(x)?, self.parameter(table, "a table's entries")?);
+                lookup::lookup(&mut self.emit, x, &table, first)?
             }
             QnnOp::Reshape { x, shape } => {
                 let x = self.value(x)?;

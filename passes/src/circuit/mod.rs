@@ -5,6 +5,7 @@
 
 mod absorb_scale;
 mod annotate_cost;
+mod compose_lookups;
 mod hoist_views;
 mod intervals;
 mod narrow_splits;
@@ -14,6 +15,7 @@ mod views;
 
 pub use absorb_scale::AbsorbScale;
 pub use annotate_cost::AnnotateCost;
+pub use compose_lookups::ComposeLookups;
 pub use hoist_views::HoistViews;
 pub use intervals::Intervals;
 pub use narrow_splits::NarrowSplits;
@@ -21,5 +23,13 @@ pub use print_intervals::PrintIntervals;
 pub use sink_lookups::SinkLookups;
 
 /// The passes of this folder.
-pub const PASSES: &[&dyn tessera_mlir::pass::Pass] =
-    &[&AbsorbScale, &HoistViews, &Intervals, &NarrowSplits, &SinkLookups, &PrintIntervals, &AnnotateCost];
+pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = &[
+    &AbsorbScale,
+    &HoistViews,
+    &Intervals,
+    &NarrowSplits,
+    &SinkLookups,
+    &ComposeLookups,
+    &PrintIntervals,
+    &AnnotateCost,
+];

@@ -28,7 +28,7 @@ use tessera_circuit::unused::erase_unused;
 use tessera_mlir::build::Cursor;
 use tessera_mlir::func::{Func, need_operand};
 use tessera_mlir::pass::{Options, Pass, PassInfo};
-use tessera_mlir::{Result, rewrite};
+use tessera_mlir::{Result, op::all_ops, rewrite};
 
 /// Limbs have at least this many bits: smaller tables cost no less.
 const LEAST: u32 = 8;
@@ -266,7 +266,7 @@ impl Tables {
     /// Without those that only the lookups of `sites` read, or lookups that nothing uses.
     fn of_others(module: OperationRef, sites: &[(&Site, Limbs)]) -> Result<Self> {
         let mut kept = BTreeSet::new();
-        for op in rewrite::all_ops(module) {
+        for op in all_ops(module) {
             if let Some(CircuitOp::Lookup { table, .. }) = CircuitOp::decode(op)?
                 && !rewrite::is_unused(op)
                 && !sites.iter().flat_map(|(site, _)| &site.uses).any(|u| u.lookup == op)
@@ -296,7 +296,7 @@ impl Tables {
 
     /// Declares the new tables, and no table that nothing reads.
     fn declare(self, module: OperationRef, main: Func) -> Result<()> {
-        for op in rewrite::all_ops(module) {
+        for op in all_ops(module) {
             if let Some(CircuitOp::Table { name, .. }) = CircuitOp::decode(op)?
                 && !self.kept.contains(&name)
             {

@@ -6,7 +6,7 @@ use melior::ir::{
 };
 use tessera_circuit::{analysis::Analysis, ops::CircuitType, semantics::Interval};
 use tessera_mlir::pass::{Options, Pass, PassInfo};
-use tessera_mlir::{Result, diag, func::Func, func::op_name};
+use tessera_mlir::{Result, diag, func::Func, op::op_name};
 
 /// The pass; its [`PassInfo`] describes it.
 pub struct PrintIntervals;

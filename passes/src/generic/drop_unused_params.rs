@@ -4,9 +4,10 @@ use melior::ir::OperationRef;
 use std::collections::BTreeSet;
 use tessera_circuit::CircuitOp;
 use tessera_mlir::{
-    Result, func, params,
+    Result, func,
+    op::all_ops,
+    params,
     pass::{Options, Pass, PassInfo},
-    rewrite,
 };
 
 /// The pass; its [`PassInfo`] describes it.
@@ -31,7 +32,7 @@ impl Pass for DropUnusedParams {
 
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let mut read = BTreeSet::new();
-        for op in rewrite::all_ops(module) {
+        for op in all_ops(module) {
             let weight = match CircuitOp::decode(op)? {
                 Some(CircuitOp::Weight { global, .. }) => Some(global),
                 _ => None,

@@ -52,3 +52,17 @@ func.func @main(%x: tensor<1x2x4x4xf32> {nn.name = "x", nn.range = array<f64: -1
   %5 = nn.reshape %4 {nn.range = array<f64: -2.0, 2.0>} : tensor<1x4x3x3xf32> -> tensor<1x36xf32>
   return %0, %5 : tensor<1x2x2x2xf32>, tensor<1x36xf32>
 }
+
+// -----
+
+// A function is a table. What only tables read has 12 bits; a function that clamps is the clamp of the requantize before it.
+func.func @main(%x: tensor<1x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>})
+    -> (tensor<1x4xf32> {nn.name = "y"}, tensor<1x4xf32> {nn.name = "z"}) {
+  %0 = nn.add %x, %x {nn.range = array<f64: -2.0, 2.0>} : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
+  %1 = nn.map "sigmoid" %0 {nn.range = array<f64: 0.1, 0.9>} : tensor<1x4xf32> loc("gate")
+  %2 = nn.mul %1, %x {nn.range = array<f64: -1.0, 1.0>} : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
+  %3 = nn.map "clip" %2 parameters [-0.5, 0.5] {nn.range = array<f64: -0.5, 0.5>} : tensor<1x4xf32>
+  %4 = nn.add %3, %x {nn.range = array<f64: -1.5, 1.5>} : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
+  %5 = nn.map "sqrt" %1 {nn.range = array<f64: 0.3, 1.0>} : tensor<1x4xf32> loc("root")
+  return %4, %5 : tensor<1x4xf32>, tensor<1x4xf32>
+}

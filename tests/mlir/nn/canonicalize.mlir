@@ -50,3 +50,13 @@ func.func @kept(%x: tensor<1x1x4x4xf32>) -> tensor<1x1x2x2xf32> {
   %4 = nn.slice %3 starts [0, 0, 0, 0] sizes [1, 1, 2, 2] strides [1, 1, 2, 2] : tensor<1x1x4x4xf32> -> tensor<1x1x2x2xf32>
   return %4 : tensor<1x1x2x2xf32>
 }
+
+// -----
+
+// A clamp to no less than it is clamped to already is nothing.
+func.func @clamps(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %0 = nn.map "clip" %x parameters [0.0, 6.0] : tensor<4xf32>
+  %1 = nn.relu %0 : tensor<4xf32>
+  %2 = nn.map "clip" %1 parameters [1.0, 7.0] : tensor<4xf32>
+  return %1, %2 : tensor<4xf32>, tensor<4xf32>
+}

@@ -173,3 +173,27 @@ func.func @dynamic(%x: tensor<?x6xf32>) {
   %0 = nn.relu %x : tensor<?x6xf32>
   return
 }
+
+// -----
+
+func.func @function(%x: tensor<4xf32>) {
+  // expected-error@+1 {{function: expected one of abs, clip, elu, erf, exp, gelu, gelu_tanh, hard_sigmoid, hard_swish, leaky_relu, neg, relu, sigmoid, silu, softplus, sqrt, tanh, found "sigmoidal"}}
+  %0 = nn.map "sigmoidal" %x : tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @parameters(%x: tensor<4xf32>) {
+  // expected-error@+1 {{parameters: expected 2 numbers (min, max) for "clip", found [1.0]}}
+  %0 = nn.map "clip" %x parameters [1.0] : tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @spelling(%x: tensor<4xf32>) {
+  // expected-error@+1 {{function: "relu" is spelled nn.relu}}
+  %0 = nn.map "relu" %x : tensor<4xf32>
+  return
+}

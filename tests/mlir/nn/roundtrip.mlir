@@ -58,3 +58,12 @@ func.func @views(%x: tensor<2x3x4xf32>, %y: tensor<2x1x4xf32>) -> tensor<6x2x2xf
   %7 = nn.concat %6, %6 axis 2 : (tensor<6x2x1xf32>, tensor<6x2x1xf32>) -> tensor<6x2x2xf32>
   return %7 : tensor<6x2x2xf32>
 }
+
+// -----
+
+func.func @functions(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = nn.map "sigmoid" %x : tensor<4xf32>
+  %1 = nn.map "leaky_relu" %0 parameters [0.25] {nn.range = array<f64: 0.0, 1.0>} : tensor<4xf32>
+  %2 = nn.map "clip" %1 parameters [-1.0, 6.0] : tensor<4xf32>
+  return %2 : tensor<4xf32>
+}

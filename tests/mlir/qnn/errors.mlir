@@ -162,3 +162,13 @@ func.func @accumulator(%x: tensor<3xi64>) {
   %0 = qnn.requantize %x multiplier [5] shift 16 clamp [0, 127] : tensor<3xi64> -> tensor<3x!q>
   return
 }
+
+// -----
+
+!q = !quant.uniform<i8<-127:127>:f32, 5.0e-02>
+
+func.func @entries(%x: tensor<4x!q>, %table: tensor<256x!q>) {
+  // expected-error@+1 {{table: expected 255 entries on one axis, one for each key in -127..=127, found 256}}
+  %0 = qnn.lookup %x, %table : (tensor<4x!q>, tensor<256x!q>) -> tensor<4x!q>
+  return
+}

@@ -79,3 +79,13 @@ func.func @views(%x: tensor<2x3x!q>) -> tensor<2x6x!q> {
   %4 = qnn.reshape %3 : tensor<3x4x!q> -> tensor<2x6x!q>
   return %4 : tensor<2x6x!q>
 }
+
+// -----
+
+!q = !quant.uniform<i8<-127:127>:f32, 5.0e-02>
+!k = !quant.uniform<i16<-2047:2047>:f32, 3.0e-03>
+
+func.func @lookup(%x: tensor<2x4x!k>, %table: tensor<4095x!q>) -> tensor<2x4x!q> {
+  %0 = qnn.lookup %x, %table : (tensor<2x4x!k>, tensor<4095x!q>) -> tensor<2x4x!q>
+  return %0 : tensor<2x4x!q>
+}

@@ -144,7 +144,7 @@ mod tests {
         assert!(
             file("00-input.mlir").contains("nn.relu") && file("03-nn-calibrate.mlir").contains("nn.relu")
         );
-        let last = format!("{:02}-circuit-sink-lookups.mlir", pipeline_from("nn").split(',').count());
+        let last = format!("{:02}-circuit-compose-lookups.mlir", pipeline_from("nn").split(',').count());
         assert_eq!(file(&last), file("circuit.mlir"));
         assert_eq!(file("circuit.mlir"), text("circuit"));
     }

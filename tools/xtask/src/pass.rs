@@ -46,9 +46,9 @@ const ROOMS: [Room; 4] = [
         krate: "tessera_nn",
         op: "NnOp",
         equation: "relu(relu(x)) = relu(x)",
-        rewrite: r#"    let Some(NnOp::Relu { x: new }) = NnOp::decode(op)? else { return Ok(false) };
+        rewrite: r#"    let Some(NnOp::Map { x: new, f }) = NnOp::decode(op)? else { return Ok(false) };
     let Some(inner) = rewrite::defining_op(new) else { return Ok(false) };
-    if !matches!(NnOp::decode(inner)?, Some(NnOp::Relu { .. })) {
+    if f.name() != "relu" || !matches!(NnOp::decode(inner)?, Some(NnOp::Map { f: g, .. }) if g == f) {
         return Ok(false);
     }"#,
         test: r#"func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -81,8 +81,8 @@ const GENERIC: &str = r##"//! `@pass@`: say in one line what the pass does.
 use melior::ir::OperationRef;
 use tessera_mlir::{
     Result,
+    op::all_ops,
     pass::{Options, Pass, PassInfo},
-    rewrite,
 };
 
 /// The pass; its [`PassInfo`] describes it.
@@ -106,7 +106,7 @@ impl Pass for @Camel@ {
     }
 
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
-        options.count("seen", rewrite::all_ops(module).len());
+        options.count("seen", all_ops(module).len());
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! compile` runs it, and the reference shows it.
 
 use melior::ir::OperationRef;
-use tessera_mlir::{Result, func::Func, func::op_name};
+use tessera_mlir::{Result, func::Func, op::op_name};
 
 /// The passes of one level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub const STAGES: [Stage; 3] = [
             "circuit-intervals",
             "circuit-narrow-splits",
             "circuit-sink-lookups",
+            "circuit-compose-lookups",
         ],
     },
 ];

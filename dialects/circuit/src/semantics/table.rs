@@ -100,6 +100,18 @@ impl TableFunction {
         }
     }
 
+    /// x ↦ f(first(x)) on the domain of `first`; `None` where that has more than `most` values, or one whose result f does
+    /// not know. Clamps alone stay as they are.
+    pub fn after(&self, first: &Self, most: i128) -> Option<Self> {
+        let domain = first.domain();
+        let (lo, hi) = domain.to_i64s().filter(|_| domain.hi - domain.lo < most)?;
+        if let (TableFunction::Clamp { .. }, TableFunction::Clamp { .. }) = (self, first) {
+            return None;
+        }
+        let values = (lo..=hi).map(|x| self.eval(first.eval(x)?)).collect::<Option<_>>()?;
+        Some(TableFunction::Values { lo, values })
+    }
+
     /// The exact interval of f on `x`; `None` where `x` is not within the domain.
     pub fn image(&self, x: Interval) -> Option<Interval> {
         if !self.domain().contains(x) {
@@ -145,6 +157,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_composed_table_is_the_function_of_the_function() {
+        let halve = TableFunction::Clamp { lo: 0, hi: 7, offset: -4, shift: 1, min: -2, max: 1 };
+        let square = TableFunction::Values { lo: -2, values: vec![4, 1, 0, 1, 4] };
+        let both = square.after(&halve, 8).unwrap();
+        for x in -1..=8 {
+            assert_eq!(both.eval(x), halve.eval(x).and_then(|y| square.eval(y)));
+        }
+        assert_eq!(both.check(), Ok(()));
+        let narrow = TableFunction::Values { lo: -1, values: vec![1, 0, 1] };
+        assert_eq!(
+            (square.after(&halve, 7), narrow.after(&halve, 8), halve.after(&halve, 8)),
+            (None, None, None)
+        );
     }
 
     #[test]

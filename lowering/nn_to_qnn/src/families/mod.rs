@@ -1,250 +1,91 @@
-//! The rewrites, one op family a file, and what they share: the emitter of the new function.
+//! The op families of the quantizer: one a file, and the trait that each of them is.
+//!
+//! Invariant: [`of`] names every op of the nn dialect, so that the compiler asks for the family of a new one.
 
 mod elementwise;
 mod layout;
+mod lookup;
 mod matmul;
 mod pool;
 mod weighted;
 
-use crate::model::{Model, Source};
-use crate::scales::{Scales, printable};
-use melior::ir::{Location, Operation, Value, operation::OperationLike};
-use std::collections::HashMap;
-use tessera_mlir::build::Cursor;
-use tessera_mlir::params::{Param, ParamData, Params};
-use tessera_mlir::types::{Quant, TensorType};
-use tessera_mlir::{Error, Result, func, loc};
+use crate::emit::{Emitter, Sums};
+use crate::model::{Model, Role};
+use crate::scales::Scales;
+use melior::ir::operation::OperationLike;
+use tessera_mlir::{Error, Result};
 use tessera_nn::NnOp;
-use tessera_qnn::ops::{self, RequantizeAttrs};
 
-/// That an op can be quantized.
-///
-/// # Errors
-/// Why it cannot.
-pub(crate) fn check(model: &Model, op: usize) -> Result<()> {
-    match &model.ops[op].view {
-        NnOp::Conv { .. } | NnOp::Linear { .. } => weighted::check(model, op),
-        NnOp::MatMul { .. } => Ok(()),
-        NnOp::Binary { .. } => Ok(()),
-        NnOp::AvgPool { .. } => pool::check(model, op),
-        _ => layout::check(model, op),
-    }
-}
+/// How ops of a kind are quantized.
+pub(crate) trait Family: Sync {
+    /// Where the scale of a result comes from.
+    fn role(&self) -> Role;
 
-/// The greatest magnitude of the real number that a sum of an accumulating op can stand for.
-pub(crate) fn bound(model: &Model, scales: &Scales, op: usize) -> f64 {
-    match &model.ops[op].view {
-        NnOp::Conv { .. } | NnOp::Linear { .. } => weighted::bound(model, scales, op),
-        NnOp::MatMul { .. } => matmul::bound(model, scales, op),
-        NnOp::Binary { .. } => elementwise::bound(model, scales, op),
-        NnOp::AvgPool { .. } => pool::bound(model, scales, op),
-        _ => 0.0,
-    }
-}
-
-/// The multiplier of an accumulating op at shift 0 and scale 1 of the result: its typical channel's.
-pub(crate) fn multiplier(model: &Model, scales: &Scales, op: usize) -> f64 {
-    match &model.ops[op].view {
-        NnOp::Conv { .. } | NnOp::Linear { .. } => weighted::multiplier(model, scales, op),
-        NnOp::MatMul { .. } => matmul::multiplier(model, scales, op),
-        NnOp::Binary { .. } => elementwise::multiplier(model, scales, op),
-        NnOp::AvgPool { .. } => pool::multiplier(model, scales, op),
-        _ => 0.0,
-    }
-}
-
-/// The multiplier from which on being an integer costs too little to matter: where weights follow it, a somewhat coarser grid
-/// of them; elsewhere half a percent of the scale, and much less where 16 bits leave the model.
-pub(crate) fn good_multiplier(model: &Model, scales: &Scales, op: usize) -> f64 {
-    match &model.ops[op].view {
-        NnOp::Conv { .. } | NnOp::Linear { .. } => weighted::GOOD_MULTIPLIER,
-        _ if scales.group(model.outcome(op)).wide => 4096.0,
-        _ => 128.0,
-    }
-}
-
-/// Sums of an accumulating op, and how they become stored integers.
-pub(crate) struct Sums<'c, 'a> {
-    pub(crate) value: Value<'c, 'a>,
-    /// One multiplier for the chosen shift and scale, or one per channel of `axis`.
-    pub(crate) multiplier: Vec<i64>,
-    pub(crate) axis: usize,
-    /// Real number that one unit of the sum stands for, per multiplier.
-    pub(crate) unit: Vec<f64>,
-    /// Least and greatest sum, per multiplier, from the actual weights.
-    pub(crate) interval: Vec<(i128, i128)>,
-}
-
-pub(crate) struct Emitter<'c, 'a, 'm, 'p> {
-    pub(crate) model: &'m Model<'c, 'a, 'p>,
-    pub(crate) scales: &'m Scales,
-    cursor: Cursor<'c, 'a>,
-    /// New parameters.
-    pub(crate) params: Params,
-    /// Their types, in the order of use.
-    pub(crate) globals: Vec<(String, TensorType, Location<'c>)>,
-    values: HashMap<usize, Value<'c, 'a>>,
-    /// Wide copies of accumulating ops that are returned and read besides.
-    copies: HashMap<usize, Value<'c, 'a>>,
-}
-
-impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
-    pub(crate) fn new(model: &'m Model<'c, 'a, 'p>, scales: &'m Scales, cursor: Cursor<'c, 'a>) -> Self {
-        let (params, globals) = (Params::default(), vec![]);
-        Emitter { model, scales, cursor, params, globals, values: HashMap::new(), copies: HashMap::new() }
-    }
-
-    /// The quantized type of a value's elements.
-    pub(crate) fn quant(&self, value: usize) -> Quant {
-        let group = self.scales.group(value);
-        if group.wide { Quant::i16(group.scale) } else { Quant::i8(group.scale) }
-    }
-
-    pub(crate) fn set(&mut self, value: usize, quantized: Value<'c, 'a>) {
-        self.values.insert(value, quantized);
-    }
-
-    /// The quantized form of a value. Parameters are quantized when first read.
-    pub(crate) fn get(&mut self, value: usize) -> Result<Value<'c, 'a>> {
-        if let Some(&v) = self.values.get(&value) {
-            return Ok(v);
-        }
-        let model = self.model;
-        let (Source::Parameter(name), Some(data)) = (&model.values[value].source, model.floats(value)) else {
-            return Err(Error::new("an operand was not converted; this is a defect of convert-nn-to-qnn"));
-        };
-        let quant = self.quant(value);
-        let stored = data
-            .iter()
-            .map(|&v| (f64::from(v) / quant.scale_at(0)).round_ties_even().clamp(-127.0, 127.0) as i8)
-            .collect();
-        let ty = TensorType::quant(model.values[value].shape.clone(), quant);
-        let location = loc::node(model.function.context(), name);
-        let loaded = self.parameter(name, ty, ParamData::I8(stored), location)?;
-        self.set(value, loaded);
-        Ok(loaded)
-    }
-
-    /// What is returned for a value.
-    pub(crate) fn returned(&mut self, value: usize) -> Result<Value<'c, 'a>> {
-        match self.copies.get(&value) {
-            Some(&copy) => Ok(copy),
-            None => self.get(value),
-        }
-    }
-
-    /// Adds a parameter, and loads it.
-    pub(crate) fn parameter(
-        &mut self,
-        name: &str,
-        ty: TensorType,
-        data: ParamData,
-        location: Location<'c>,
-    ) -> Result<Value<'c, 'a>> {
-        let mut unique = name.to_owned();
-        let mut number = 1;
-        while self.params.get(&unique).is_ok() {
-            number += 1;
-            unique = format!("{name}.{number}");
-        }
-        self.params.insert(&unique, Param::new(ty.shape.clone(), data)?);
-        let load = func::load_global(location, &unique, ty.to_type(self.model.function.context()));
-        self.globals.push((unique, ty, location));
-        self.insert(load)
-    }
-
-    pub(crate) fn insert(&self, op: Result<Operation<'c>>) -> Result<Value<'c, 'a>> {
-        self.cursor.value(op)
-    }
-
-    /// Converts op `op`, unless it was fused into another.
-    pub(crate) fn convert(&mut self, op: usize) -> Result<()> {
-        let info = &self.model.ops[op];
-        if info.fused_into.is_some() {
-            return Ok(());
-        }
-        let sums = match &info.view {
-            NnOp::Conv { .. } | NnOp::Linear { .. } => weighted::convert(self, op),
-            NnOp::MatMul { .. } => matmul::convert(self, op),
-            NnOp::Binary { .. } => elementwise::convert(self, op),
-            NnOp::AvgPool { .. } => pool::convert(self, op),
-            _ => return layout::convert(self, op).map_err(|e| e.or_at(info.op.location())),
-        };
-        sums.and_then(|sums| self.finish(op, sums)).map_err(|e| e.or_at(info.op.location()))
-    }
-
-    /// Requantizes sums to the scale of the op's outcome, with its fused ReLU.
-    fn finish(&mut self, op: usize, sums: Sums<'c, 'a>) -> Result<()> {
-        let info = &self.model.ops[op];
-        let out = self.model.outcome(op);
-        let location = info.relu.map_or(info.op.location(), |relu| self.model.ops[relu].op.location());
-        let quant = self.quant(out);
-        let min = if info.relu.is_some() { 0 } else { quant.min };
-        let attrs = RequantizeAttrs {
-            multiplier: shared(sums.multiplier.clone()),
-            axis: sums.axis,
-            shift: self.scales.shift(op),
-            min,
-            max: quant.max,
-        };
-        fits(&sums, &sums.multiplier, attrs.shift)?;
-        let value = self.insert(ops::requantize(location, sums.value, &attrs, &quant))?;
-        self.set(out, value);
-        if let Some(scale) = self.scales.copy(op) {
-            let quant = Quant::i16(scale);
-            let multiplier: Vec<i64> =
-                sums.unit.iter().map(|u| to_multiplier(u / scale, crate::scales::ROOMY_SHIFT)).collect();
-            fits(&sums, &multiplier, crate::scales::ROOMY_SHIFT)?;
-            let min = if info.relu.is_some() { 0 } else { quant.min };
-            let multiplier = shared(multiplier);
-            let attrs = RequantizeAttrs {
-                multiplier,
-                axis: sums.axis,
-                shift: crate::scales::ROOMY_SHIFT,
-                min,
-                max: quant.max,
-            };
-            let copy = self.insert(ops::requantize(location, sums.value, &attrs, &quant))?;
-            self.copies.insert(out, copy);
-        }
+    /// That an op can be quantized.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    fn check(&self, _model: &Model, _op: usize) -> Result<()> {
         Ok(())
     }
+
+    /// The greatest magnitude of the real number that a result may stand for, before anything is clamped; 0 where that
+    /// follows from the operands' scale.
+    fn bound(&self, _model: &Model, _scales: &Scales, _op: usize) -> f64 {
+        0.0
+    }
+
+    /// How sums are requantized, for a family of [`Role::Sums`].
+    fn sums(&self) -> Option<&dyn Accumulate> {
+        None
+    }
+
+    /// Writes what the op becomes: sums, or its result.
+    ///
+    /// # Errors
+    /// When operands and attributes do not fit, or numbers leave their types.
+    fn convert<'c, 'a>(&self, e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Converted<'c, 'a>>;
 }
 
-/// One multiplier where all are equal.
-fn shared(multiplier: Vec<i64>) -> Vec<i64> {
-    match multiplier.first() {
-        Some(&first) if multiplier.iter().all(|&m| m == first) => vec![first],
-        _ => multiplier,
+/// What the choice of a shift asks a family whose sums are requantized.
+pub(crate) trait Accumulate: Sync {
+    /// The multiplier at shift 0 and scale 1 of the result: its typical channel's.
+    fn multiplier(&self, model: &Model, scales: &Scales, op: usize) -> f64;
+
+    /// The multiplier from which on being an integer costs too little to matter: half a percent of the scale, and much less
+    /// where 16 bits leave the model.
+    fn good_multiplier(&self, wide: bool) -> f64 {
+        if wide { 4096.0 } else { 128.0 }
     }
 }
 
-/// The integer multiplier for a real factor; at least 1.
-pub(crate) fn to_multiplier(factor: f64, shift: u32) -> i64 {
-    (factor * 2f64.powi(shift as i32)).round().clamp(1.0, f64::from(i32::MAX)) as i64
+/// What an op becomes.
+pub(crate) enum Converted<'c, 'a> {
+    /// Sums that are to be requantized.
+    Sums(Sums<'c, 'a>),
+    /// The result as it is.
+    Value(melior::ir::Value<'c, 'a>),
 }
 
-/// Proves the rule of `scales` for the actual sums, and that they fit the accumulator.
-fn fits(sums: &Sums, multipliers: &[i64], shift: u32) -> Result<()> {
-    for (channel, (&(lo, hi), &m)) in sums.interval.iter().zip(multipliers).enumerate() {
-        if lo < i32::MIN.into() || hi > i32::MAX.into() {
-            return Err(Error::new(format!(
-                "the sums of channel {channel} lie in {lo}..={hi}, which does not fit a 32-bit accumulator"
-            )));
-        }
-        let half = 1i128 << (shift - 1);
-        let (low, high) = (lo * i128::from(m) + half + (1 << 31), hi * i128::from(m) + half + (1 << 31));
-        if low < 0 || high >= 1 << 32 {
-            return Err(Error::new(format!(
-                "the sums of channel {channel} lie in {lo}..={hi}; times the multiplier {m} they leave 32 bits at \
-                 shift {shift}; this is a defect of the choice of scales"
-            )));
-        }
+/// The family of an op.
+pub(crate) fn of<V>(op: &NnOp<V>) -> &'static dyn Family {
+    match op {
+        NnOp::Conv { .. } | NnOp::Linear { .. } => &weighted::Weighted,
+        NnOp::MatMul { .. } => &matmul::MatMul,
+        NnOp::Binary { .. } => &elementwise::Elementwise,
+        NnOp::AvgPool { .. } => &pool::AveragePool,
+        NnOp::Map { f, .. } if layout::keeps_scale(f) => &layout::Compare,
+        NnOp::Map { .. } => &lookup::Lookup,
+        NnOp::MaxPool { .. } => &layout::Compare,
+        NnOp::Reshape { .. } | NnOp::Transpose { .. } | NnOp::Concat { .. } => &layout::Move,
+        NnOp::Pad { .. } | NnOp::Slice { .. } => &layout::Move,
     }
-    Ok(())
 }
 
-/// A scale as the type records it.
-pub(crate) fn recorded(scale: f64) -> f64 {
-    printable(scale)
+/// Why ops of a model cannot be quantized: all of them.
+pub(crate) fn check(model: &Model) -> Vec<Error> {
+    let why = |(index, info): (usize, &crate::model::OpInfo)| {
+        of(&info.decoded).check(model, index).err().map(|e| e.or_at(info.op.location()))
+    };
+    model.ops.iter().enumerate().filter_map(why).collect()
 }

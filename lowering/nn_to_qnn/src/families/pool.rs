@@ -1,7 +1,8 @@
 //! Average pooling: the sum of a window, with the division in the requantization.
 
-use super::{Emitter, Sums, to_multiplier};
-use crate::model::Model;
+use super::{Accumulate, Converted, Family};
+use crate::emit::{Emitter, Sums, to_multiplier};
+use crate::model::{Model, Role};
 use crate::scales::Scales;
 use melior::ir::operation::OperationLike;
 use tessera_mlir::shape::PoolAttrs;
@@ -9,47 +10,61 @@ use tessera_mlir::{Error, Result};
 use tessera_nn::NnOp;
 use tessera_qnn::ops;
 
+pub(super) struct AveragePool;
+
+impl Family for AveragePool {
+    fn role(&self) -> Role {
+        Role::Sums
+    }
+
+    fn sums(&self) -> Option<&dyn Accumulate> {
+        Some(self)
+    }
+
+    fn check(&self, model: &Model, op: usize) -> Result<()> {
+        match &model.ops[op].decoded {
+            NnOp::AvgPool { attrs, count_include_pad: false, .. } if attrs.pads != [0; 4] => Err(Error::new(
+                "average pooling that leaves padding out of the count is not supported with padding: windows at the border \
+                 would need another divisor; export with count_include_pad=True",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn bound(&self, model: &Model, scales: &Scales, op: usize) -> f64 {
+        let (lo, hi) = scales.reals(model.ops[op].operands[0]);
+        lo.abs().max(hi.abs())
+    }
+
+    fn convert<'c, 'a>(&self, e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Converted<'c, 'a>> {
+        let model = e.model;
+        let info = &model.ops[op];
+        let (attrs, cells) = window(model, op)?;
+        let unit = self.multiplier(model, e.scales, op);
+        let (lo, hi) = e.scales.interval(info.operands[0]);
+        let x = e.get(info.operands[0])?;
+        let value = e.insert(ops::sum_pool(info.op.location(), x, attrs))?;
+        let factor = unit / e.scales.scale(model.outcome(op));
+        Ok(Converted::Sums(Sums {
+            value,
+            multiplier: vec![to_multiplier(factor, e.scales.shift(op))],
+            axis: 0,
+            unit: vec![unit],
+            interval: vec![(i128::from(lo.min(0)) * cells as i128, i128::from(hi.max(0)) * cells as i128)],
+        }))
+    }
+}
+
+impl Accumulate for AveragePool {
+    fn multiplier(&self, model: &Model, scales: &Scales, op: usize) -> f64 {
+        let cells = window(model, op).map_or(1.0, |(_, cells)| cells);
+        scales.scale(model.ops[op].operands[0]) / cells
+    }
+}
+
 fn window<'m>(model: &'m Model, op: usize) -> Result<(&'m PoolAttrs, f64)> {
-    match &model.ops[op].view {
+    match &model.ops[op].decoded {
         NnOp::AvgPool { attrs, .. } => Ok((attrs, (attrs.kernel[0] * attrs.kernel[1]) as f64)),
         _ => Err(Error::new("expected an average pooling")),
     }
-}
-
-pub(super) fn check(model: &Model, op: usize) -> Result<()> {
-    match &model.ops[op].view {
-        NnOp::AvgPool { attrs, count_include_pad: false, .. } if attrs.pads != [0; 4] => Err(Error::new(
-            "average pooling that leaves padding out of the count is not supported with padding: windows at the border \
-             would need another divisor; export with count_include_pad=True",
-        )),
-        _ => Ok(()),
-    }
-}
-
-pub(super) fn bound(model: &Model, scales: &Scales, op: usize) -> f64 {
-    let (lo, hi) = scales.reals(model.ops[op].operands[0]);
-    lo.abs().max(hi.abs())
-}
-
-pub(super) fn multiplier(model: &Model, scales: &Scales, op: usize) -> f64 {
-    let cells = window(model, op).map_or(1.0, |(_, cells)| cells);
-    scales.scale(model.ops[op].operands[0]) / cells
-}
-
-pub(super) fn convert<'c, 'a>(e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Sums<'c, 'a>> {
-    let model = e.model;
-    let info = &model.ops[op];
-    let (attrs, cells) = window(model, op)?;
-    let unit = multiplier(model, e.scales, op);
-    let (lo, hi) = e.scales.interval(info.operands[0]);
-    let x = e.get(info.operands[0])?;
-    let value = e.insert(ops::sum_pool(info.op.location(), x, attrs))?;
-    let factor = unit / e.scales.scale(model.outcome(op));
-    Ok(Sums {
-        value,
-        multiplier: vec![to_multiplier(factor, e.scales.shift(op))],
-        axis: 0,
-        unit: vec![unit],
-        interval: vec![(i128::from(lo.min(0)) * cells as i128, i128::from(hi.max(0)) * cells as i128)],
-    })
 }

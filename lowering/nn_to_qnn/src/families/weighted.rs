@@ -4,8 +4,9 @@
 //! from it: `s_w = multiplier·s_y / (2^shift·s_x)`, just large enough that the largest weight is at most 127. So the
 //! multiplier is exact, however small it is; rounding it costs a slightly coarser grid of weights and nothing else.
 
-use super::{Emitter, Sums, recorded};
-use crate::model::Model;
+use super::{Accumulate, Converted, Family};
+use crate::emit::{Emitter, Sums, recorded};
+use crate::model::{Model, Role};
 use crate::scales::Scales;
 use melior::ir::operation::OperationLike;
 use tessera_mlir::params::ParamData;
@@ -14,9 +15,136 @@ use tessera_mlir::{Error, Result, loc};
 use tessera_nn::NnOp;
 use tessera_qnn::ops;
 
+pub(super) struct Weighted;
+
+impl Family for Weighted {
+    fn role(&self) -> Role {
+        Role::Sums
+    }
+
+    fn sums(&self) -> Option<&dyn Accumulate> {
+        Some(self)
+    }
+
+    fn check(&self, model: &Model, op: usize) -> Result<()> {
+        let layer = Layer::of(model, op)?;
+        let finite = layer.weights.iter().all(|w| w.iter().all(|v| v.is_finite()));
+        if finite && layer.bias.is_none_or(|b| b.iter().all(|v| v.is_finite())) {
+            Ok(())
+        } else {
+            Err(Error::new("the weights have elements that are not finite numbers"))
+        }
+    }
+
+    fn bound(&self, model: &Model, scales: &Scales, op: usize) -> f64 {
+        let Ok(layer) = Layer::of(model, op) else { return 0.0 };
+        let x = model.ops[op].operands[0];
+        let (lo, hi) = scales.reals(x);
+        let reach = lo.abs().max(hi.abs());
+        let out = scales.scale(model.outcome(op));
+        // What one step of a multiplier is in units of the weights, at most: the shift makes the typical multiplier a good one, or
+        // is the roomy one at least.
+        let grid = f64::max(typical(&layer) / WEIGHT_MAX / GOOD_MULTIPLIER, out / scales.scale(x) / 65536.0);
+        let channel = |(c, w): (usize, &&[f32])| {
+            let (up, down) = w.iter().fold((0.0, 0.0), |(u, d): (f64, f64), &w| {
+                (u + f64::from(w).max(0.0), d + f64::from(w).min(0.0))
+            });
+            let (least, most) = (up * lo + down * hi + layer.bias(c), up * hi + down * lo + layer.bias(c));
+            // Each weight is off by half a step at most; rounding the multiplier up adds less than one step of it.
+            let step = greatest(w) / WEIGHT_MAX + grid;
+            least.abs().max(most.abs()) + 0.5 * step * reach * w.len() as f64
+        };
+        layer.weights.iter().enumerate().map(channel).fold(0.0, f64::max)
+    }
+
+    fn convert<'c, 'a>(&self, e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Converted<'c, 'a>> {
+        let model = e.model;
+        let info = &model.ops[op];
+        let layer = Layer::of(model, op)?;
+        let (x, out) = (info.operands[0], model.outcome(op));
+        let (s_x, s_y) = (e.scales.scale(x), e.scales.scale(out));
+        let (lo, hi) = e.scales.interval(x);
+        // Value of one multiplier step in units of the weights.
+        let grid = s_y / (s_x * 2f64.powi(e.scales.shift(op) as i32));
+        let (mut multipliers, mut units, mut intervals) = (vec![], vec![], vec![]);
+        let (mut stored, mut biases, mut weight_scales) = (Vec::<i8>::new(), Vec::<i32>::new(), vec![]);
+        for (channel, w) in layer.weights.iter().enumerate() {
+            let multiplier = (greatest(w) / WEIGHT_MAX / grid).ceil().clamp(1.0, f64::from(i32::MAX));
+            let s_w = multiplier * grid;
+            let bias = (layer.bias(channel) / (s_x * s_w)).round_ties_even();
+            if bias.abs() > f64::from(i32::MAX) {
+                return Err(Error::new(format!(
+                    "the bias of channel {channel} does not fit 32 bits ({bias})"
+                )));
+            }
+            let (mut least, mut most) = (bias as i128, bias as i128);
+            for &v in *w {
+                let q = (f64::from(v) / s_w).round_ties_even().clamp(-WEIGHT_MAX, WEIGHT_MAX) as i8;
+                let (a, b) = (i128::from(q) * i128::from(lo), i128::from(q) * i128::from(hi));
+                // A tap may also meet padding, which is zero.
+                least += a.min(b).min(0);
+                most += a.max(b).max(0);
+                stored.push(q);
+            }
+            biases.push(bias as i32);
+            weight_scales.push(recorded(s_w));
+            multipliers.push(multiplier as i64);
+            units.push(s_x * s_w);
+            intervals.push((least, most));
+        }
+        let location = info.op.location();
+        let context = model.function.context();
+        let name = |value: usize, role: &str| match model.parameter(value) {
+            Some((name, _)) => name.to_owned(),
+            None => format!("{}.{role}", loc::describe(location)),
+        };
+        let weight_name = name(info.operands[1], "weight");
+        let ty = TensorType::quant(
+            model.values[info.operands[1]].shape.clone(),
+            Quant::per_channel_i8(weight_scales, 0),
+        );
+        let w =
+            e.parameter(&weight_name, ty, ParamData::I8(stored.into()), loc::node(context, &weight_name))?;
+        let bias = match info.operands.get(2) {
+            Some(&b) => {
+                let bias_name = name(b, "bias");
+                let ty = TensorType::i32(vec![biases.len()]);
+                Some(e.parameter(
+                    &bias_name,
+                    ty,
+                    ParamData::I32(biases.into()),
+                    loc::node(context, &bias_name),
+                )?)
+            }
+            None => None,
+        };
+        let x = e.get(x)?;
+        let (value, axis) = match &info.decoded {
+            NnOp::Conv { attrs, .. } => (e.insert(ops::conv(location, x, w, bias, attrs))?, 1),
+            _ => (
+                e.insert(ops::linear(location, x, w, bias))?,
+                model.values[info.result].shape.len().saturating_sub(1),
+            ),
+        };
+        Ok(Converted::Sums(Sums { value, multiplier: multipliers, axis, unit: units, interval: intervals }))
+    }
+}
+
+impl Accumulate for Weighted {
+    fn multiplier(&self, model: &Model, scales: &Scales, op: usize) -> f64 {
+        let Ok(layer) = Layer::of(model, op) else { return 0.0 };
+        typical(&layer) / WEIGHT_MAX * scales.scale(model.ops[op].operands[0])
+    }
+
+    /// Weights follow the multiplier, so a small one costs a somewhat coarser grid of them.
+    fn good_multiplier(&self, _wide: bool) -> f64 {
+        GOOD_MULTIPLIER
+    }
+}
+
 const WEIGHT_MAX: f64 = 127.0;
 /// Multipliers from here on coarsen the grid of weights by six percent at most.
-pub(super) const GOOD_MULTIPLIER: f64 = 16.0;
+const GOOD_MULTIPLIER: f64 = 16.0;
 
 /// The float weights of a layer, one slice per output channel.
 struct Layer<'m> {
@@ -49,114 +177,9 @@ fn greatest(weights: &[f32]) -> f64 {
     weights.iter().fold(0.0, |m, &w| f64::max(m, f64::from(w).abs()))
 }
 
-pub(super) fn check(model: &Model, op: usize) -> Result<()> {
-    let layer = Layer::of(model, op)?;
-    let finite = layer.weights.iter().all(|w| w.iter().all(|v| v.is_finite()));
-    if finite && layer.bias.is_none_or(|b| b.iter().all(|v| v.is_finite())) {
-        Ok(())
-    } else {
-        Err(Error::new("the weights have elements that are not finite numbers"))
-    }
-}
-
-pub(super) fn bound(model: &Model, scales: &Scales, op: usize) -> f64 {
-    let Ok(layer) = Layer::of(model, op) else { return 0.0 };
-    let x = model.ops[op].operands[0];
-    let (lo, hi) = scales.reals(x);
-    let reach = lo.abs().max(hi.abs());
-    let out = scales.scale(model.outcome(op));
-    // What one step of a multiplier is in units of the weights, at most: the shift makes the typical multiplier a good one, or
-    // is the roomy one at least.
-    let grid = f64::max(typical(&layer) / WEIGHT_MAX / GOOD_MULTIPLIER, out / scales.scale(x) / 65536.0);
-    let channel = |(c, w): (usize, &&[f32])| {
-        let (up, down) = w.iter().fold((0.0, 0.0), |(u, d): (f64, f64), &w| {
-            (u + f64::from(w).max(0.0), d + f64::from(w).min(0.0))
-        });
-        let (least, most) = (up * lo + down * hi + layer.bias(c), up * hi + down * lo + layer.bias(c));
-        // Each weight is off by half a step at most; rounding the multiplier up adds less than one step of it.
-        let step = greatest(w) / WEIGHT_MAX + grid;
-        least.abs().max(most.abs()) + 0.5 * step * reach * w.len() as f64
-    };
-    layer.weights.iter().enumerate().map(channel).fold(0.0, f64::max)
-}
-
-pub(super) fn multiplier(model: &Model, scales: &Scales, op: usize) -> f64 {
-    let Ok(layer) = Layer::of(model, op) else { return 0.0 };
-    typical(&layer) / WEIGHT_MAX * scales.scale(model.ops[op].operands[0])
-}
-
 /// The greatest weight of the typical channel.
 fn typical(layer: &Layer) -> f64 {
     let mut all: Vec<f64> = layer.weights.iter().map(|w| greatest(w)).collect();
     all.sort_by(f64::total_cmp);
     all[all.len() / 2]
-}
-
-pub(super) fn convert<'c, 'a>(e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Sums<'c, 'a>> {
-    let model = e.model;
-    let info = &model.ops[op];
-    let layer = Layer::of(model, op)?;
-    let (x, out) = (info.operands[0], model.outcome(op));
-    let (s_x, s_y) = (e.scales.scale(x), e.scales.scale(out));
-    let (lo, hi) = e.scales.interval(x);
-    // Value of one multiplier step in units of the weights.
-    let grid = s_y / (s_x * 2f64.powi(e.scales.shift(op) as i32));
-    let (mut multipliers, mut units, mut intervals) = (vec![], vec![], vec![]);
-    let (mut stored, mut biases, mut weight_scales) = (Vec::<i8>::new(), Vec::<i32>::new(), vec![]);
-    for (channel, w) in layer.weights.iter().enumerate() {
-        let multiplier = (greatest(w) / WEIGHT_MAX / grid).ceil().clamp(1.0, f64::from(i32::MAX));
-        let s_w = multiplier * grid;
-        let bias = (layer.bias(channel) / (s_x * s_w)).round_ties_even();
-        if bias.abs() > f64::from(i32::MAX) {
-            return Err(Error::new(format!("the bias of channel {channel} does not fit 32 bits ({bias})")));
-        }
-        let (mut least, mut most) = (bias as i128, bias as i128);
-        for &v in *w {
-            let q = (f64::from(v) / s_w).round_ties_even().clamp(-WEIGHT_MAX, WEIGHT_MAX) as i8;
-            let (a, b) = (i128::from(q) * i128::from(lo), i128::from(q) * i128::from(hi));
-            // A tap may also meet padding, which is zero.
-            least += a.min(b).min(0);
-            most += a.max(b).max(0);
-            stored.push(q);
-        }
-        biases.push(bias as i32);
-        weight_scales.push(recorded(s_w));
-        multipliers.push(multiplier as i64);
-        units.push(s_x * s_w);
-        intervals.push((least, most));
-    }
-    let location = info.op.location();
-    let context = model.function.context();
-    let name = |value: usize, role: &str| match model.parameter(value) {
-        Some((name, _)) => name.to_owned(),
-        None => format!("{}.{role}", loc::describe(location)),
-    };
-    let weight_name = name(info.operands[1], "weight");
-    let ty = TensorType::quant(
-        model.values[info.operands[1]].shape.clone(),
-        Quant::per_channel_i8(weight_scales, 0),
-    );
-    let w = e.parameter(&weight_name, ty, ParamData::I8(stored.into()), loc::node(context, &weight_name))?;
-    let bias = match info.operands.get(2) {
-        Some(&b) => {
-            let bias_name = name(b, "bias");
-            let ty = TensorType::i32(vec![biases.len()]);
-            Some(e.parameter(
-                &bias_name,
-                ty,
-                ParamData::I32(biases.into()),
-                loc::node(context, &bias_name),
-            )?)
-        }
-        None => None,
-    };
-    let x = e.get(x)?;
-    let (value, axis) = match &info.view {
-        NnOp::Conv { attrs, .. } => (e.insert(ops::conv(location, x, w, bias, attrs))?, 1),
-        _ => (
-            e.insert(ops::linear(location, x, w, bias))?,
-            model.values[info.result].shape.len().saturating_sub(1),
-        ),
-    };
-    Ok(Sums { value, multiplier: multipliers, axis, unit: units, interval: intervals })
 }

@@ -479,7 +479,7 @@ impl From<ImportError> for Failure {
                 };
                 let mut problems: Vec<Problem> = nodes.iter().map(problem).collect();
                 if let Some(last) = problems.last_mut() {
-                    let known = tessera_import_onnx::accept::SUPPORTED.join(", ");
+                    let known = tessera_import_onnx::accept::supported().join(", ");
                     last.expected = Some(format!("only these operators: {known}"));
                 }
                 Failure { code: USE, problems }

@@ -1,0 +1,21 @@
+//! x·clamp(x/6 + 1/2, 0, 1). Source: ONNX `HardSwish`; Howard et al., Searching for MobileNetV3 (2019), section 5.2.
+
+use super::Function;
+
+pub(super) struct HardSwish;
+
+impl Function for HardSwish {
+    fn name(&self) -> &'static str {
+        "hard_swish"
+    }
+    fn onnx(&self) -> &'static [&'static str] {
+        &["HardSwish"]
+    }
+    fn value(&self, x: f64, _: &[f64]) -> f64 {
+        x * (x / 6.0 + 0.5).clamp(0.0, 1.0)
+    }
+    // x/3 + 1/2 between −3 and 3
+    fn slope(&self, _: f64, _: f64, _: &[f64]) -> f64 {
+        1.5
+    }
+}

@@ -1,0 +1,198 @@
+//! Writes the quantized function: values, parameters, and how sums become stored integers.
+
+use crate::families::{self, Converted};
+use crate::model::{Model, Source};
+use crate::scales::{ROOMY_SHIFT, Scales, Width, printable};
+use melior::ir::{Location, Operation, Value, operation::OperationLike};
+use std::collections::HashMap;
+use tessera_mlir::build::Cursor;
+use tessera_mlir::params::{Param, ParamData, Params};
+use tessera_mlir::types::{Quant, TensorType};
+use tessera_mlir::{Error, Result, func, loc};
+use tessera_qnn::ops::{self, RequantizeAttrs};
+
+/// Sums of an accumulating op, and how they become stored integers.
+pub(crate) struct Sums<'c, 'a> {
+    pub(crate) value: Value<'c, 'a>,
+    /// One multiplier for the chosen shift and scale, or one per channel of `axis`.
+    pub(crate) multiplier: Vec<i64>,
+    pub(crate) axis: usize,
+    /// Real number that one unit of the sum stands for, per multiplier.
+    pub(crate) unit: Vec<f64>,
+    /// Least and greatest sum, per multiplier, from the actual weights.
+    pub(crate) interval: Vec<(i128, i128)>,
+}
+
+pub(crate) struct Emitter<'c, 'a, 'm, 'p> {
+    pub(crate) model: &'m Model<'c, 'a, 'p>,
+    pub(crate) scales: &'m Scales,
+    cursor: Cursor<'c, 'a>,
+    /// New parameters.
+    pub(crate) params: Params,
+    /// Their types, in the order of use.
+    pub(crate) globals: Vec<(String, TensorType, Location<'c>)>,
+    values: HashMap<usize, Value<'c, 'a>>,
+    /// Wide copies of accumulating ops that are returned and read besides.
+    copies: HashMap<usize, Value<'c, 'a>>,
+}
+
+impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
+    pub(crate) fn new(model: &'m Model<'c, 'a, 'p>, scales: &'m Scales, cursor: Cursor<'c, 'a>) -> Self {
+        let (params, globals) = (Params::default(), vec![]);
+        Emitter { model, scales, cursor, params, globals, values: HashMap::new(), copies: HashMap::new() }
+    }
+
+    /// The quantized type of a value's elements.
+    pub(crate) fn quant(&self, value: usize) -> Quant {
+        let group = self.scales.group(value);
+        let Width { bits, min, max } = group.width();
+        Quant { bits, min, max, scales: vec![group.scale], axis: None }
+    }
+
+    pub(crate) fn set(&mut self, value: usize, quantized: Value<'c, 'a>) {
+        self.values.insert(value, quantized);
+    }
+
+    /// The quantized form of a value. Parameters are quantized when first read.
+    pub(crate) fn get(&mut self, value: usize) -> Result<Value<'c, 'a>> {
+        if let Some(&v) = self.values.get(&value) {
+            return Ok(v);
+        }
+        let model = self.model;
+        let (Source::Parameter(name), Some(data)) = (&model.values[value].source, model.floats(value)) else {
+            return Err(Error::new("an operand was not converted; this is a defect of convert-nn-to-qnn"));
+        };
+        let quant = self.quant(value);
+        let stored = data
+            .iter()
+            .map(|&v| (f64::from(v) / quant.scale_at(0)).round_ties_even().clamp(-127.0, 127.0) as i8)
+            .collect();
+        let ty = TensorType::quant(model.values[value].shape.clone(), quant);
+        let location = loc::node(model.function.context(), name);
+        let loaded = self.parameter(name, ty, ParamData::I8(stored), location)?;
+        self.set(value, loaded);
+        Ok(loaded)
+    }
+
+    /// What is returned for a value.
+    pub(crate) fn returned(&mut self, value: usize) -> Result<Value<'c, 'a>> {
+        match self.copies.get(&value) {
+            Some(&copy) => Ok(copy),
+            None => self.get(value),
+        }
+    }
+
+    /// Adds a parameter, and loads it.
+    pub(crate) fn parameter(
+        &mut self,
+        name: &str,
+        ty: TensorType,
+        data: ParamData,
+        location: Location<'c>,
+    ) -> Result<Value<'c, 'a>> {
+        let mut unique = name.to_owned();
+        let mut number = 1;
+        while self.params.get(&unique).is_ok() {
+            number += 1;
+            unique = format!("{name}.{number}");
+        }
+        self.params.insert(&unique, Param::new(ty.shape.clone(), data)?);
+        let load = func::load_global(location, &unique, ty.to_type(self.model.function.context()));
+        self.globals.push((unique, ty, location));
+        self.insert(load)
+    }
+
+    pub(crate) fn insert(&self, op: Result<Operation<'c>>) -> Result<Value<'c, 'a>> {
+        self.cursor.value(op)
+    }
+
+    /// Converts op `op`, unless it was fused into another.
+    pub(crate) fn convert(&mut self, op: usize) -> Result<()> {
+        let info = &self.model.ops[op];
+        if info.fused_into.is_some() {
+            return Ok(());
+        }
+        let finish = match families::of(&info.decoded).convert(self, op) {
+            Ok(Converted::Sums(sums)) => self.finish(op, sums),
+            Ok(Converted::Value(value)) => {
+                self.set(info.result, value);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        finish.map_err(|e| e.or_at(info.op.location()))
+    }
+
+    /// Requantizes sums to the scale of the op's outcome, with the clamp fused into it.
+    fn finish(&mut self, op: usize, sums: Sums<'c, 'a>) -> Result<()> {
+        let info = &self.model.ops[op];
+        let out = self.model.outcome(op);
+        let location = info.clamp.map_or(info.op.location(), |clamp| self.model.ops[clamp].op.location());
+        let quant = self.quant(out);
+        let (min, max) = self.clamp(op, &quant);
+        let shift = self.scales.shift(op);
+        let attrs =
+            RequantizeAttrs { multiplier: shared(sums.multiplier.clone()), axis: sums.axis, shift, min, max };
+        fits(&sums, &sums.multiplier, attrs.shift)?;
+        let value = self.insert(ops::requantize(location, sums.value, &attrs, &quant))?;
+        self.set(out, value);
+        if let Some(scale) = self.scales.copy(op) {
+            let quant = Quant::i16(scale);
+            let multiplier: Vec<i64> =
+                sums.unit.iter().map(|u| to_multiplier(u / scale, ROOMY_SHIFT)).collect();
+            fits(&sums, &multiplier, ROOMY_SHIFT)?;
+            let (min, max) = self.clamp(op, &quant);
+            let multiplier = shared(multiplier);
+            let attrs = RequantizeAttrs { multiplier, axis: sums.axis, shift: ROOMY_SHIFT, min, max };
+            let copy = self.insert(ops::requantize(location, sums.value, &attrs, &quant))?;
+            self.copies.insert(out, copy);
+        }
+        Ok(())
+    }
+
+    /// The stored integers that the result of op `op` is clamped to: its type's, and those of the clamp fused into it.
+    fn clamp(&self, op: usize, quant: &Quant) -> (i64, i64) {
+        let (low, high) = self.model.fused_clamp(op);
+        // a cast of what is infinite is the type's end
+        let stored = |real: f64| ((real / quant.scale_at(0)).round() as i64).clamp(quant.min, quant.max);
+        (stored(low), stored(high))
+    }
+}
+
+/// One multiplier where all are equal.
+fn shared(multiplier: Vec<i64>) -> Vec<i64> {
+    match multiplier.first() {
+        Some(&first) if multiplier.iter().all(|&m| m == first) => vec![first],
+        _ => multiplier,
+    }
+}
+
+/// The integer multiplier for a real factor; at least 1.
+pub(crate) fn to_multiplier(factor: f64, shift: u32) -> i64 {
+    (factor * 2f64.powi(shift as i32)).round().clamp(1.0, f64::from(i32::MAX)) as i64
+}
+
+/// Proves the rule of `scales` for the actual sums, and that they fit the accumulator.
+fn fits(sums: &Sums, multipliers: &[i64], shift: u32) -> Result<()> {
+    for (channel, (&(lo, hi), &m)) in sums.interval.iter().zip(multipliers).enumerate() {
+        if lo < i32::MIN.into() || hi > i32::MAX.into() {
+            return Err(Error::new(format!(
+                "the sums of channel {channel} lie in {lo}..={hi}, which does not fit a 32-bit accumulator"
+            )));
+        }
+        let half = 1i128 << (shift - 1);
+        let (low, high) = (lo * i128::from(m) + half + (1 << 31), hi * i128::from(m) + half + (1 << 31));
+        if low < 0 || high >= 1 << 32 {
+            return Err(Error::new(format!(
+                "the sums of channel {channel} lie in {lo}..={hi}; times the multiplier {m} they leave 32 bits at \
+                 shift {shift}; this is a defect of the choice of scales"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A scale as the type records it.
+pub(crate) fn recorded(scale: f64) -> f64 {
+    printable(scale)
+}
