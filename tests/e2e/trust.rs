@@ -325,6 +325,7 @@ fn a_proof_that_does_not_hold_is_not_written() {
     let model = Model::read(&room.at("m.tess")).expect("the model");
     let key = ProvingKey::read(&room.at("m.pk"), &model).expect("the key");
     let mut proof = ProofFile::read(&room.at("m.proof"), &key.verifying()).expect("the proof");
+    let key = key.verifying();
     verifies(&proof.to_bytes(&key), &key).expect("an honest proof");
     // as if a cell of the key had changed under the prover's hands
     let last = proof.publics.tensors.last_mut().expect("an output");

@@ -6,10 +6,9 @@ use crate::mutate::{Random, mutate};
 use crate::numbers::changed;
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::OnceLock;
-use tessera::cli::Regime;
 use tessera::model::{Calibration, LEVELS, Level, Metadata, Model, Port};
-use tessera::prover::{ProofFile, ProvingKey, Security, VerifyingKey, keys};
-use tessera_api::{Container, Digest, FileKind, Program, Publics, Role, WitnessPlan};
+use tessera::prover::{ProofFile, ProvingKey, VerifyingKey, keys};
+use tessera_api::{Container, Digest, FileKind, Program, Publics, Regime, Role, Security, WitnessPlan};
 use tessera_checker::testing::{Family, case};
 
 /// The files of one model.
@@ -55,6 +54,7 @@ fn made((family, seed): (Family, u64)) -> Files {
         labels: vec!["label".into()],
         calibration: Calibration { method: "min-max".into(), percentile: None, samples: 1, data: "d".into() },
         pipeline: vec![],
+        backend: "plonky3".into(),
     };
     let level =
         |l: &str| (l.to_string(), Level { text: format!("// {l}\n").into(), params: vec![1, 2].into() });
@@ -64,9 +64,8 @@ fn made((family, seed): (Family, u64)) -> Files {
     let (pk, vk) = (made.proving.to_bytes(), made.verifying.to_bytes());
     let key = ProvingKey::from_bytes(&pk, &model).expect("the proving key");
     let trace = tessera_runtime::run(&model.program, &model.plan, c.inputs).expect("a witness");
-    let publics = trace.publics.clone();
-    let (proof, _) = key.prove(trace).expect("a proof");
-    let proof = ProofFile { publics, used: 1, proof }.to_bytes(&key);
+    let (proof, _) = key.prove(trace, 1).expect("a proof");
+    let proof = proof.to_bytes(&key.verifying());
     Files { tess: model.to_bytes(), model, pk, vk, proof }
 }
 

@@ -16,7 +16,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use tessera_api::{Backend, Program, Trace};
+use tessera_api::{Program, Trace};
 use tessera_circuit::ports::{Port, ports};
 use tessera_circuit_to_program::{PlaceOptions, place};
 use tessera_import_onnx::{ImportOptions, import};
@@ -178,7 +178,7 @@ fn circuit(
         tessera_circuit::interp::run(module.as_operation(), &input, &params).expect("a circuit that runs");
     assert_eq!(&found, expected.as_ref().unwrap_or(&found));
     followed.steps = 2;
-    let placed = match place(module, &params, &PlaceOptions::new(&tessera_plonky3::PLONKY3)) {
+    let placed = match place(module, &params, &PlaceOptions::new(tessera_backends::default())) {
         Ok(placed) => placed,
         Err(why) => return followed.stopped = Some(why.to_string()),
     };

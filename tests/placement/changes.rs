@@ -19,7 +19,7 @@ proptest! {
             1 => Build { seed, ..eight_high_parts(8) },
             _ => pooled(seed, [[2, 2], [1, 3], [3, 3]][seed as usize % 3]),
         };
-        let (program, mut trace) = filled(&mut circuit, 1, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+        let (program, mut trace) = filled(&mut circuit, 1, PlaceOptions::new(tessera_backends::default()));
         let sizes: Vec<usize> = trace.tables.iter().map(Vec::len).collect();
         let mut i = at.index(sizes.iter().sum());
         let t = sizes.iter().position(|s| { if i < *s { true } else { i -= s; false } }).unwrap();
@@ -40,7 +40,7 @@ proptest! {
             1 => Build { seed, ..eight_high_parts(8) },
             _ => pooled(seed, [[2, 2], [1, 3], [3, 3]][seed as usize % 3]),
         };
-        let (program, honest) = filled(&mut circuit, 1, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+        let (program, honest) = filled(&mut circuit, 1, PlaceOptions::new(tessera_backends::default()));
         let tables: Vec<usize> = (0..program.tables.len())
             .filter(|t| program.tables[*t].provides.is_empty() && honest.tables[*t].len() > 1)
             .collect();

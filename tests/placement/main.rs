@@ -8,7 +8,7 @@ mod weak;
 
 use ndarray::ArrayD;
 use std::sync::Arc;
-use tessera_api::{Shape, Trace};
+use tessera_api::{Capabilities, Cost, Prices, Program, Shape, Target, Trace};
 use tessera_circuit::graph::{Circuit, Node, ValueId};
 use tessera_circuit::ops::{CircuitOp, CircuitType, Visibility};
 use tessera_circuit::publish;
@@ -231,7 +231,7 @@ fn small_cnn(seed: u64) -> Build {
 
 #[test]
 fn a_small_cnn_with_pooling_and_groups_is_placed() {
-    let (program, _) = run(&mut small_cnn(1), 1, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+    let (program, _) = run(&mut small_cnn(1), 1, PlaceOptions::new(tessera_backends::default()));
     assert_eq!(program.equations.len(), 2);
 }
 
@@ -239,7 +239,7 @@ fn a_small_cnn_with_pooling_and_groups_is_placed() {
 /// finds another one.
 #[test]
 fn a_program_that_asks_too_little_is_seen() {
-    let options = || PlaceOptions::new(&tessera_plonky3::PLONKY3);
+    let options = || PlaceOptions::new(tessera_backends::default());
     let mut sums = (0, 0);
     for b in [&mut small_cnn(1), &mut eight_channels(1 << 20), &mut eight_high_parts(7)] {
         let (program, trace) = run(b, 1, options());
@@ -251,7 +251,7 @@ fn a_program_that_asks_too_little_is_seen() {
 
 #[test]
 fn a_batch_shares_tables() {
-    run(&mut small_cnn(2), 3, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+    run(&mut small_cnn(2), 3, PlaceOptions::new(tessera_backends::default()));
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn widths_are_free() {
             PlaceOptions {
                 x_width: Some(x),
                 w_width: Some(w),
-                ..PlaceOptions::new(&tessera_plonky3::PLONKY3)
+                ..PlaceOptions::new(tessera_backends::default())
             },
         );
     }
@@ -283,9 +283,10 @@ fn eight_channels(interval: i64) -> Build {
 #[test]
 fn channels_share_cells_where_ranges_allow_it() {
     let packed = |b: &Build, pack: bool| {
-        let dump = place_graph(&b.g, &PlaceOptions { pack, ..PlaceOptions::new(&tessera_plonky3::PLONKY3) })
-            .unwrap()
-            .dump;
+        let dump =
+            place_graph(&b.g, &PlaceOptions { pack, ..PlaceOptions::new(tessera_backends::default()) })
+                .unwrap()
+                .dump;
         assert!(dump.contains("1 a cell") != dump.contains("2 a cell"), "{dump}");
         dump.contains("2 a cell")
     };
@@ -309,9 +310,13 @@ fn channels_share_cells_where_ranges_allow_it() {
         run(
             &mut Build { seed, ..eight_channels(1 << 20) },
             2,
-            PlaceOptions { pack: false, ..PlaceOptions::new(&tessera_plonky3::PLONKY3) },
+            PlaceOptions { pack: false, ..PlaceOptions::new(tessera_backends::default()) },
         );
-        run(&mut Build { seed, ..eight_channels(1 << 20) }, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+        run(
+            &mut Build { seed, ..eight_channels(1 << 20) },
+            2,
+            PlaceOptions::new(tessera_backends::default()),
+        );
     }
 }
 
@@ -320,7 +325,7 @@ fn channels_share_cells_where_ranges_allow_it() {
 #[test]
 fn an_interval_that_the_weights_break_is_refused() {
     let refusal = |b: &Build| {
-        let options = PlaceOptions::new(&tessera_plonky3::PLONKY3);
+        let options = PlaceOptions::new(tessera_backends::default());
         place_graph(&b.g, &options).expect_err("an interval that is not so").to_string()
     };
     // six products of weights within ±9 and inputs within ±127: up to thousands
@@ -347,7 +352,8 @@ fn an_interval_that_the_weights_break_is_refused() {
 /// u_a + 2³² and u_b − 1 give the same packed sum: the equations hold, and what refuses it is the range of u_a.
 #[test]
 fn channels_that_share_a_cell_cannot_trade() {
-    let (program, trace) = run(&mut eight_channels(1 << 20), 1, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+    let (program, trace) =
+        run(&mut eight_channels(1 << 20), 1, PlaceOptions::new(tessera_backends::default()));
     let t = program.tables.iter().position(|t| t.name == "elementwise0").unwrap();
     let width = program.tables[t].witness.len();
     let column = |name: &str| {
@@ -390,21 +396,21 @@ fn eight_high_parts(read: usize) -> Build {
 #[test]
 fn a_high_part_that_is_an_output_needs_no_table() {
     let lookups = |b: &Build, at: &str| {
-        let dump = place_graph(&b.g, &PlaceOptions::new(&tessera_plonky3::PLONKY3)).unwrap().dump;
+        let dump = place_graph(&b.g, &PlaceOptions::new(tessera_backends::default())).unwrap().dump;
         assert!(dump.contains("2 a cell") && dump.contains(at), "{dump}");
     };
     lookups(&eight_high_parts(8), "1 lookups a row");
     lookups(&eight_high_parts(7), "2 lookups a row");
     for seed in 0..4 {
-        run(&mut Build { seed, ..eight_high_parts(8) }, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
-        run(&mut Build { seed, ..eight_high_parts(7) }, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+        run(&mut Build { seed, ..eight_high_parts(8) }, 2, PlaceOptions::new(tessera_backends::default()));
+        run(&mut Build { seed, ..eight_high_parts(7) }, 2, PlaceOptions::new(tessera_backends::default()));
     }
 }
 
 /// The same trade as above, told to verifiers: what refuses it is the range of the output.
 #[test]
 fn outputs_that_share_a_cell_cannot_trade() {
-    let (program, trace) = run(&mut eight_high_parts(8), 1, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+    let (program, trace) = run(&mut eight_high_parts(8), 1, PlaceOptions::new(tessera_backends::default()));
     let t = program.tables.iter().position(|t| t.name == "elementwise0").unwrap();
     let width = program.tables[t].witness.len();
     let column =
@@ -442,7 +448,7 @@ fn a_residual_connection_is_linked() {
     let sum = b.affine(vec![(3, a), (5, q)], 0, -2000, 2000);
     let r = b.requantize(sum, 0, 0);
     b.output(r);
-    run(&mut b, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+    run(&mut b, 2, PlaceOptions::new(tessera_backends::default()));
 }
 
 /// Zero padding larger than the kernel reaches: some of the cells that a cluster reads are zero by definition.
@@ -455,7 +461,7 @@ fn a_crop_beyond_the_product_reads_zeros() {
     let crop = b.view(y, View::window(&s, &[0, 0, -1, -1], &[1; 4], &[1, 2, 6, 6]));
     let q = b.requantize(crop, 0, -127);
     b.output(q);
-    run(&mut b, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+    run(&mut b, 2, PlaceOptions::new(tessera_backends::default()));
 }
 
 /// A convolution, requantized after pooling: windows of `kernel`, whose maximum is taken before the lookup.
@@ -487,12 +493,12 @@ fn a_maximum_of_keys_is_placed() {
     for (kernel, columns) in [([1, 2], 6), ([1, 3], 8), ([2, 2], 11), ([3, 3], 23)] {
         for seed in 0..3 {
             let mut circuit = pooled(seed, kernel);
-            let dump = place_graph(&circuit.g, &PlaceOptions::new(&tessera_plonky3::PLONKY3)).unwrap().dump;
+            let dump = place_graph(&circuit.g, &PlaceOptions::new(tessera_backends::default())).unwrap().dump;
             let lanes = kernel[0] * kernel[1];
             let lookups = 2 * lanes + 1 + if lanes > 4 { lanes.div_ceil(4) } else { 0 };
             let row = format!("{columns} columns, {lanes} ports, {lookups} lookups");
             assert!(dump.contains(&row) && dump.contains("2 a cell"), "{row}\n{dump}");
-            run(&mut circuit, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+            run(&mut circuit, 2, PlaceOptions::new(tessera_backends::default()));
         }
     }
 }
@@ -523,17 +529,17 @@ fn a_maximum_of_long_keys_keeps_channels_apart() {
         b
     };
     let packed = |b: &Build| {
-        place_graph(&b.g, &PlaceOptions::new(&tessera_plonky3::PLONKY3)).unwrap().dump.contains("2 a cell")
+        place_graph(&b.g, &PlaceOptions::new(tessera_backends::default())).unwrap().dump.contains("2 a cell")
     };
     assert!(packed(&two_lanes(false)) && !packed(&two_lanes(true)));
-    run(&mut two_lanes(true), 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+    run(&mut two_lanes(true), 2, PlaceOptions::new(tessera_backends::default()));
 }
 
 /// A false maximum, a false operand of one, and packed channels that trade: each is refused by what is there for it.
 #[test]
 fn a_maximum_is_the_greatest() {
     use tessera_checker::Failure;
-    let (program, trace) = run(&mut pooled(1, [2, 2]), 1, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+    let (program, trace) = run(&mut pooled(1, [2, 2]), 1, PlaceOptions::new(tessera_backends::default()));
     let t = program.tables.iter().position(|t| t.lookups.len() == 9).unwrap();
     let witness = &program.tables[t].witness;
     let columns = |name: &str| -> Vec<usize> {
@@ -600,7 +606,7 @@ fn overlapping_windows_read_a_value_several_times() {
     let (m0, m1) = (b.max(windows[0], windows[1]), b.max(windows[2], windows[3]));
     let m = b.max(m0, m1);
     b.output(m);
-    run(&mut b, 2, PlaceOptions::new(&tessera_plonky3::PLONKY3));
+    run(&mut b, 2, PlaceOptions::new(tessera_backends::default()));
 }
 
 /// Packing rests on declared intervals. A contract that declares less than its weights allow is refused here, since IR may have
@@ -613,7 +619,7 @@ fn a_contract_that_declares_too_little_is_refused() {
     (b.g.values[y].lo, b.g.values[y].hi) = (-100, 100);
     let q = b.requantize(y, 0, -127);
     b.output(q);
-    let e = place_graph(&b.g, &PlaceOptions::new(&tessera_plonky3::PLONKY3)).unwrap_err().to_string();
+    let e = place_graph(&b.g, &PlaceOptions::new(tessera_backends::default())).unwrap_err().to_string();
     let node = format!("node \"op{}\": 'circuit.contract' op: declares values within [-100, 100], but ", 3);
     assert!(e.starts_with(&node) && e.lines().count() == 1, "{e}");
 }
@@ -635,10 +641,103 @@ fn all_unsupported_operations_are_named_at_once() {
     let z = b.contract(x, x, spec);
     b.output(y);
     b.output(z);
-    let e = place_graph(&b.g, &PlaceOptions::new(&tessera_plonky3::PLONKY3)).unwrap_err().to_string();
+    let e = place_graph(&b.g, &PlaceOptions::new(tessera_backends::default())).unwrap_err().to_string();
     insta::assert_snapshot!(e, @r#"
     2 operation(s) cannot be proven by this version:
       node "op1": a product of two computed tensors: the second operand must be known at setup
       node "op2": a product of two computed tensors: the second operand must be known at setup
     "#);
+}
+
+/// Coefficients multiply and add up where row programs are made; beyond 64 bits they would mean something else. Intervals do not
+/// see them where an operand is always zero.
+#[test]
+fn coefficients_beyond_64_bits_are_refused() {
+    let refused = |constants: [i64; 2], coefficients: [i64; 2]| {
+        let mut b = Build { seed: 3, ..Build::default() };
+        let x = b.input(&[2]);
+        let zero = CircuitType::new([2], 0, 0);
+        b.g.values[x] = zero.clone();
+        let CircuitOp::Input { ty, .. } = &mut b.g.ops[0].op else { panic!("the input is first") };
+        *ty = zero;
+        let y = b.affine(vec![(coefficients[0], x)], constants[0], -5, 5);
+        let z = b.affine(vec![(coefficients[1], y), (1, x)], constants[1], -5, 5);
+        b.output(z);
+        place_graph(&b.g, &PlaceOptions::new(tessera_backends::default()))
+            .map(|_| ())
+            .map_err(|e| e.to_string())
+    };
+    let large = i64::MAX / 2;
+    for coefficients in [[large, 3], [i64::MIN, -1]] {
+        let why = refused([0, 0], coefficients).expect_err("coefficients wrap");
+        assert!(why.contains("coefficients beyond 64 bits"), "{coefficients:?}: {why}");
+    }
+    // constants are values, which intervals see
+    for (constants, coefficients) in
+        [([large, 0], [1, 3]), ([large, large], [1, 2]), ([0, i64::MIN], [1, i64::MAX])]
+    {
+        let why = refused(constants, coefficients).expect_err("a value wraps");
+        assert!(why.contains("circuit.affine"), "{constants:?} {coefficients:?}: {why}");
+    }
+    assert_eq!(refused([1, 2], [3, 4]), Ok(()));
+}
+
+/// A backend that can do less than others, on paper.
+#[derive(Debug)]
+struct Less(Capabilities);
+
+impl Target for Less {
+    fn name(&self) -> &'static str {
+        "less"
+    }
+    fn capabilities(&self) -> Capabilities {
+        self.0
+    }
+    fn prices(&self) -> Prices {
+        tessera_backends::default().prices()
+    }
+    fn cost(&self, shape: &Shape) -> Cost {
+        tessera_backends::default().cost(shape)
+    }
+}
+
+/// Places for a backend with these capabilities.
+fn placed_for(b: &Build, capabilities: Capabilities) -> Result<Program, String> {
+    let target: &'static dyn Target = Box::leak(Box::new(Less(capabilities)));
+    place_graph(&b.g, &PlaceOptions::new(target)).map(|p| p.program).map_err(|e| e.to_string())
+}
+
+/// What a backend cannot do is avoided where it can be, and refused where not.
+#[test]
+fn placement_asks_what_the_backend_can_express() {
+    let all = tessera_backends::default().capabilities();
+    let b = small_cnn(1);
+    let refused = |c: Capabilities| placed_for(&b, c).expect_err("it is beyond the backend");
+    assert!(refused(Capabilities { lookups: false, ..all }).contains("a lookup: the backend less has none"));
+    assert!(refused(Capabilities { joins: false, ..all }).contains("the backend less joins no folds"));
+    assert!(refused(Capabilities { max_log_height: 5, ..all }).contains("at most 2^5 are possible"));
+    assert!(refused(Capabilities { max_columns: 1, ..all }).contains("at most 1 are possible"));
+    // narrower tables than prices alone would choose
+    let widest = |p: &Program| p.tables.iter().map(|t| t.fixed.len() + t.witness.len()).max().unwrap();
+    let mut wide = Build { seed: 2, ..Build::default() };
+    let x = wide.input(&[1, 512]);
+    let y = wide.linear(x, 64);
+    let y = wide.requantize(y, 0, 0);
+    wide.output(y);
+    let free = widest(&placed_for(&wide, all).unwrap());
+    let held = placed_for(&wide, Capabilities { max_columns: free as u32 - 1, ..all }).unwrap();
+    assert!(widest(&held) < free, "{} of {free}", widest(&held));
+    // a field of half the bits: nothing is packed, or with a smaller radix
+    assert_eq!((all.radix_bits(), Capabilities { modulus: (1 << 31) - 1, ..all }.radix_bits()), (32, 15));
+}
+
+/// Maxima of four lanes need three factors at once, or two and a column more.
+#[test]
+fn constraints_keep_to_the_degree_of_the_backend() {
+    let all = tessera_backends::default().capabilities();
+    let b = pooled(1, [2, 2]);
+    let degree =
+        |p: &Program| p.tables.iter().flat_map(|t| &t.constraints).map(|c| c.expr.degree()).max().unwrap();
+    assert_eq!(degree(&placed_for(&b, all).unwrap()), 3);
+    assert_eq!(degree(&placed_for(&b, Capabilities { max_degree: 2, ..all }).unwrap()), 2);
 }

@@ -19,8 +19,9 @@ fn files() -> &'static Files {
     ONE.get_or_init(|| {
         let l = lenet();
         let read = |extension: &str| std::fs::read(l.files.file(extension)).expect("a file");
-        let key = ProvingKey::read(&l.files.file("pk"), &l.model).expect("the proving key");
-        let proof = ProofFile { publics: l.trace.publics.clone(), used: 1, proof: l.proof.clone().into() };
+        let proof = tessera_plonky3::Proof::from(l.proof.clone()).to_container(l.vk.digest());
+        let proof = ProofFile { publics: l.trace.publics.clone(), used: 1, proof };
+        let key = VerifyingKey::read(&l.files.file("vk")).expect("the verifying key");
         Files { tess: read("tess"), pk: read("pk"), vk: read("vk"), proof: proof.to_bytes(&key) }
     })
 }

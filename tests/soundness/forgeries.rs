@@ -1,7 +1,7 @@
 //! A forger changes one thing, at any phase, and goes on as the protocol says.
 use crate::lenet::{Lenet, Proof, lenet};
 use crate::support::pick;
-use tessera_api::{Backend, Blob, Publics, Trace};
+use tessera_api::{Blob, Publics, Trace};
 use tessera_plonky3::adversary::forger::{Forger, Kind};
 use tessera_plonky3::adversary::{Honest, Tamper};
 use tessera_plonky3::air::Group;

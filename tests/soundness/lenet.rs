@@ -1,8 +1,8 @@
 //! The real LeNet with keys, an honest trace and an honest proof, once per process.
 use crate::support::{Compiled, compiled, images};
 use std::sync::OnceLock;
-use tessera::model::Model;
-use tessera_api::{Backend, Container, FileKind, Publics, Trace};
+use tessera::model::{Metadata, Model};
+use tessera_api::{Container, FileKind, Publics, Trace};
 use tessera_plonky3::adversary::Honest;
 use tessera_plonky3::arithmetic::Quadratic;
 use tessera_plonky3::{Plonky3, ProvingKey, VerifyingKey, prove_with};
@@ -33,7 +33,11 @@ pub fn lenet() -> &'static Lenet {
         let files = compiled("fmnist_lenet", 1);
         let read = |extension: &str| std::fs::read(files.file(extension)).expect("a file");
         let model = Model::from_bytes(&read("tess")).expect("the model");
-        let container = |extension, kind| Container::from_bytes(&read(extension), kind).expect("a container");
+        let container = |extension, kind| {
+            let mut c = Container::from_bytes(&read(extension), kind).expect("a container");
+            c.take::<Metadata>("metadata").expect("what the command adds");
+            c
+        };
         let pk = ProvingKey::from_container(&container("pk", FileKind::ProvingKey), model.program.clone())
             .expect("the proving key");
         let vk = VerifyingKey::from_container(&container("vk", FileKind::VerifyingKey))

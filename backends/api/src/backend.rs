@@ -1,12 +1,14 @@
 //! What a proving backend offers: keys, proofs, its capabilities and its prices.
 //!
 //! Invariants: a compiler asks its [`Target`], never a backend's name; a verifier trusts nothing but its key.
+use crate::container::{Container, Digest, FileError};
 use crate::cost::{Cost, Prices};
 use crate::field::MODULUS;
-use crate::program::Program;
+use crate::program::{Program, Public};
 use crate::shape::{Shape, TermShape};
 use crate::trace::{Publics, Trace};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a backend can express. A Program beyond it is refused before any work is done; a compiler asks, and avoids what it can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,24 +185,126 @@ pub struct Timings {
     pub phases: Vec<(String, f64, f64)>,
 }
 
-/// A proof system that can prove Programs.
-pub trait Backend: Target {
-    /// What the prover keeps.
-    type ProvingKey;
-    /// What the verifier keeps: small.
-    type VerifyingKey;
-    /// A proof, without the public values.
-    type Proof;
+/// What is assumed of a proof system, where it offers a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Regime {
+    /// Nothing beyond proven theorems.
+    Proven,
+    /// A conjecture that gives smaller proofs.
+    Conjectured,
+}
 
-    /// Keys for a Program.
-    fn setup(&self, program: &Program) -> Result<(Self::ProvingKey, Self::VerifyingKey), SetupError>;
-    /// Proves that `trace` satisfies the Program. Consumes the trace.
-    fn prove(&self, key: &Self::ProvingKey, trace: Trace) -> Result<(Self::Proof, Timings), ProveError>;
+/// What a user asks of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Security {
+    /// Bits.
+    pub bits: u32,
+    /// Of which analysis.
+    pub regime: Regime,
+}
+
+/// What keys offer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Offer {
+    /// Bits of security.
+    pub bits: f64,
+    /// "proven" or "conjectured".
+    pub regime: String,
+    /// The term of the analysis that limits.
+    pub limited_by: String,
+    /// Degree of the extension field that challenges are drawn from.
+    pub degree: u8,
+    /// All terms: (source of error, bits).
+    pub terms: Vec<(String, f64)>,
+}
+
+impl Offer {
+    /// For people.
+    pub fn text(&self) -> String {
+        format!("{:.1} bits of security ({} regime), limited by {}", self.bits, self.regime, self.limited_by)
+    }
+}
+
+/// Both keys of a Program, as files that belong to its digest.
+pub struct Keys {
+    /// For whoever proves.
+    pub proving: Container,
+    /// For whoever verifies: small.
+    pub verifying: Container,
+    /// What proofs will be worth.
+    pub offer: Offer,
+}
+
+/// A proof system that can prove Programs. Keys and proofs are files; what is in them is its own.
+///
+/// # Correctness
+/// Nothing that is read panics or is believed: keys are checked when they are read, proofs when they are verified. What a file says
+/// has one form: a section that the backend did not write is refused ([`Container::only`]).
+pub trait Backend: Target {
+    /// Makes keys. Equal Programs and security give equal keys, byte for byte.
+    ///
+    /// # Errors
+    /// Before any work where the Program or the security is beyond the backend.
+    fn keys(&self, program: &Program, security: Security) -> Result<Keys, SetupError>;
+
+    /// Reads a proving key for its Program, whose digest the caller has compared with the file's parent.
+    ///
+    /// # Errors
+    /// When the file is damaged or of another Program.
+    fn prover(&self, key: &Container, program: Arc<Program>) -> Result<Box<dyn Prover>, FileError>;
+
+    /// Reads a verifying key.
+    ///
+    /// # Errors
+    /// When the file is damaged, or the key does not reach the security it claims.
+    fn verifier(&self, key: &Container) -> Result<Box<dyn Verifier>, FileError>;
+}
+
+/// A proving key that was read.
+pub trait Prover: Send + Sync {
+    /// The key that its proofs are checked with.
+    fn verifier(&self) -> Box<dyn Verifier>;
+
+    /// Proves that `trace` satisfies the Program. The file belongs to the digest of the verifying key and holds no public values.
+    ///
+    /// # Errors
+    /// When the trace has not the Program's shape.
+    fn prove(&self, trace: Trace) -> Result<(Container, Timings), ProveError>;
+}
+
+/// A verifying key that was read.
+pub trait Verifier: Send + Sync {
+    /// Its own digest, the parent of its proofs.
+    fn digest(&self) -> Digest;
+    /// Digest of the Program it is for.
+    fn program(&self) -> Digest;
+    /// The public tensors that its proofs speak about.
+    fn statement(&self) -> &[Public];
+    /// What its proofs are worth.
+    fn offer(&self) -> Offer;
+    /// The commitment to weights that are their owner's.
+    fn weights(&self) -> Option<Digest>;
+
+    /// Errs, with the reason, unless the key is what [`Backend::keys`] makes of this Program, or of a Program of this architecture.
+    fn audit(&self, program: &Program) -> Result<(), String>;
+
+    /// More bytes than the file of any proof for this key has, beside its statement: no more is read of one.
+    fn proof_bytes_at_most(&self) -> u64;
+
     /// Checks a proof of a statement.
-    fn verify(
-        &self,
-        key: &Self::VerifyingKey,
-        publics: &Publics,
-        proof: &Self::Proof,
-    ) -> Result<Verified, VerifyError>;
+    ///
+    /// # Errors
+    /// [`CheckError::File`] where the file is no proof for this key, [`CheckError::Rejected`] where it is a wrong one.
+    fn verify(&self, publics: &Publics, proof: &Container) -> Result<Verified, CheckError>;
+}
+
+/// A proof was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckError {
+    /// It cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It does not hold.
+    #[error(transparent)]
+    Rejected(#[from] VerifyError),
 }

@@ -276,6 +276,13 @@ impl Container {
         }
     }
 
+    /// As [`Container::get`], and the section is gone: what is left belongs to somebody else, who names it.
+    pub fn take<T: Serialize + for<'a> Deserialize<'a>>(&mut self, name: &str) -> Result<T, FileError> {
+        let value = self.get(name)?;
+        self.sections.remove(name);
+        Ok(value)
+    }
+
     /// Errs when there is a section of another name: nothing reads it, and it would be part of no statement.
     pub fn only(&self, names: &[&str]) -> Result<(), FileError> {
         match self.sections.keys().find(|name| !names.contains(&name.as_str())) {

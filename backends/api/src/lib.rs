@@ -21,7 +21,10 @@ pub mod shape;
 pub mod trace;
 pub mod validate;
 
-pub use backend::{Backend, Capabilities, ProveError, SetupError, Target, Timings, Verified, VerifyError};
+pub use backend::{
+    Backend, Capabilities, CheckError, Keys, Offer, ProveError, Prover, Regime, Security, SetupError, Target,
+    Timings, Verified, Verifier, VerifyError,
+};
 pub use blob::Blob;
 pub use bytes::Bytes;
 pub use container::{Container, Digest, FileError, FileKind, Section};

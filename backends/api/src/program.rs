@@ -151,6 +151,8 @@ pub struct Expr {
     pub terms: Vec<(i64, Vec<Cell>)>,
 }
 
+const BEYOND: &str = "coefficients within 64 bits";
+
 impl Expr {
     /// A constant.
     pub fn constant(c: i64) -> Expr {
@@ -168,41 +170,64 @@ impl Expr {
     pub fn fixed(c: u32) -> Expr {
         Expr::cell(Cell::Fixed(c))
     }
-    /// k·self.
-    pub fn scale(mut self, k: i64) -> Expr {
+    /// k·self; `None` where a coefficient would be beyond 64 bits.
+    pub fn checked_scale(mut self, k: i64) -> Option<Expr> {
         if k == 0 {
-            return Expr::default();
+            return Some(Expr::default());
         }
-        self.constant *= k;
-        self.terms.iter_mut().for_each(|t| t.0 *= k);
-        self
+        self.constant = self.constant.checked_mul(k)?;
+        for t in &mut self.terms {
+            t.0 = t.0.checked_mul(k)?;
+        }
+        Some(self)
     }
-    /// self + other, like terms joined.
-    pub fn plus(mut self, other: &Expr) -> Expr {
-        self.constant += other.constant;
+    /// self + other, like terms joined; `None` where a coefficient would be beyond 64 bits.
+    pub fn checked_plus(mut self, other: &Expr) -> Option<Expr> {
+        self.constant = self.constant.checked_add(other.constant)?;
         for (c, f) in &other.terms {
             match self.terms.iter_mut().find(|t| t.1 == *f) {
-                Some(t) => t.0 += c,
+                Some(t) => t.0 = t.0.checked_add(*c)?,
                 None => self.terms.push((*c, f.clone())),
             }
         }
         self.terms.retain(|t| t.0 != 0);
-        self
+        Some(self)
     }
-    /// Product, expanded.
-    pub fn times(&self, other: &Expr) -> Expr {
-        let mut out = other.clone().scale(self.constant);
+    /// Product, expanded; `None` where a coefficient would be beyond 64 bits.
+    pub fn checked_times(&self, other: &Expr) -> Option<Expr> {
+        let mut out = other.clone().checked_scale(self.constant)?;
         for (c, f) in &self.terms {
-            let mut part = Expr { constant: 0, terms: vec![(c * other.constant, f.clone())] };
+            let mut part = Expr { constant: 0, terms: vec![(c.checked_mul(other.constant)?, f.clone())] };
             part.terms.retain(|t| t.0 != 0);
             for (d, g) in &other.terms {
                 let mut h = [f.clone(), g.clone()].concat();
                 h.sort();
-                part = part.plus(&Expr { constant: 0, terms: vec![(c * d, h)] });
+                part = part.checked_plus(&Expr { constant: 0, terms: vec![(c.checked_mul(*d)?, h)] })?;
             }
-            out = out.plus(&part);
+            out = out.checked_plus(&part)?;
         }
-        out
+        Some(out)
+    }
+    /// [`Expr::checked_scale`] of numbers that are known to be small.
+    ///
+    /// # Panics
+    /// Where a coefficient would be beyond 64 bits.
+    pub fn scale(self, k: i64) -> Expr {
+        self.checked_scale(k).expect(BEYOND)
+    }
+    /// [`Expr::checked_plus`] of numbers that are known to be small.
+    ///
+    /// # Panics
+    /// Where a coefficient would be beyond 64 bits.
+    pub fn plus(self, other: &Expr) -> Expr {
+        self.checked_plus(other).expect(BEYOND)
+    }
+    /// [`Expr::checked_times`] of numbers that are known to be small.
+    ///
+    /// # Panics
+    /// Where a coefficient would be beyond 64 bits.
+    pub fn times(&self, other: &Expr) -> Expr {
+        self.checked_times(other).expect(BEYOND)
     }
     /// The value over the integers, given the cells'; `None` where it, or a part of it, is beyond 64 bits.
     pub fn eval(&self, value: impl Fn(Cell) -> i64) -> Option<i64> {
@@ -421,6 +446,9 @@ impl Program {
         }
         p
     }
+
+    /// The sections of a file that [`Program::store`] writes.
+    pub const SECTIONS: [&str; 2] = ["program", "constants"];
 
     /// Writes the Program into a file: what it says as `program`, its data as `constants`.
     pub fn store(&self, file: &mut Container) {

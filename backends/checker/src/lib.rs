@@ -18,7 +18,7 @@ mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use backend::Checker;
+pub use backend::{BACKEND, Checker, shape, verify};
 pub use failure::{Contribution, Failure, Kind, Mismatch, Origin, Row};
 
 use tessera_api::{Program, Trace};

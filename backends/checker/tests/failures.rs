@@ -1,5 +1,6 @@
 //! What a person reads when a trace is wrong. The texts are the snapshots; a changed text is a changed product.
-use tessera_api::{Backend, Blob, Trace};
+use std::sync::Arc;
+use tessera_api::{Backend, Blob, CheckError, ProveError, Regime, Security, Trace, VerifyError};
 use tessera_checker::testing::{Case, Family, case};
 use tessera_checker::{Checker, Failure, check};
 
@@ -96,16 +97,21 @@ fn many_failures_are_counted() {
 #[test]
 fn the_backend_accepts_and_rejects_as_check_does() {
     let (c, t) = honest(Family::Mixed, 5);
-    let (pk, vk) = Checker.setup(&c.program).unwrap();
-    let (proof, _) = Checker.prove(&pk, t.clone()).unwrap();
-    assert!(Checker.verify(&vk, &t.publics, &proof).is_ok());
+    let security = Security { bits: 90, regime: Regime::Proven };
+    let keys = Checker.keys(&c.program, security).unwrap();
+    let prover = Checker.prover(&keys.proving, Arc::new(c.program.clone())).unwrap();
+    let verifier = Checker.verifier(&keys.verifying).unwrap();
+    let (proof, _) = prover.prove(t.clone()).unwrap();
+    assert!(verifier.verify(&t.publics, &proof).is_ok());
     let mut other = t.publics.clone();
     other.tensors[1][0] += 1;
-    let e = Checker.verify(&vk, &other, &proof).unwrap_err();
-    assert_eq!(e.to_string(), "the statement is not of this key: the trace was made for other public values");
-    let mut wrong = proof.clone();
+    let e = verifier.verify(&other, &proof).unwrap_err();
+    assert!(matches!(e, CheckError::Rejected(VerifyError::Equation(_))), "{e:?}");
+    let mut wrong = t.clone();
     *cell(&c, &mut wrong, "requantize", "q", 0) += 1;
-    assert!(matches!(Checker.verify(&vk, &t.publics, &wrong), Err(tessera_api::VerifyError::Lookups)));
+    let (proof, _) = prover.prove(wrong.clone()).unwrap();
+    let e = verifier.verify(&t.publics, &proof).unwrap_err();
+    assert!(matches!(e, CheckError::Rejected(VerifyError::Lookups)), "{e:?}");
     wrong.tables.pop();
-    assert!(matches!(Checker.prove(&pk, wrong), Err(tessera_api::ProveError::Shape(_))));
+    assert!(matches!(prover.prove(wrong), Err(ProveError::Shape(_))));
 }

@@ -14,6 +14,10 @@ use crate::security;
 use std::sync::Arc;
 use tessera_api::{Container, Digest, FileError, FileKind, Program};
 
+/// Sections of a proving key.
+const PROVING: [&str; 7] =
+    ["key", "fixed", "model", "summed", "fixed.extended", "model.extended", "summed.extended"];
+
 fn kind(c: &Container, expected: FileKind) -> Result<(), FileError> {
     if c.kind == expected { Ok(()) } else { Err(FileError::Kind { expected, found: c.kind }) }
 }
@@ -29,6 +33,7 @@ impl VerifyingKey {
     /// Reads and validates a key.
     pub fn from_container(c: &Container) -> Result<VerifyingKey, FileError> {
         kind(c, FileKind::VerifyingKey)?;
+        c.only(&["key"])?;
         let key: VerifyingKey = c.get("key")?;
         c.check_parent(key.program)?;
         key.air.validate().map_err(FileError::Damaged)?;
@@ -83,6 +88,7 @@ impl ProvingKey {
     /// must have the commitments of the verifying part.
     pub fn from_container(c: &Container, program: Arc<Program>) -> Result<ProvingKey, FileError> {
         kind(c, FileKind::ProvingKey)?;
+        c.only(&PROVING)?;
         let vk: VerifyingKey = c.get("key")?;
         c.check_parent(vk.program)?;
         let damaged = |why: String| FileError::Damaged(why);
@@ -132,6 +138,7 @@ impl Proof {
     /// Reads a proof for `key`. Its shape is compared with the key's when it is verified.
     pub fn from_container(c: &Container, key: &VerifyingKey) -> Result<Proof, FileError> {
         kind(c, FileKind::Proof)?;
+        c.only(&["proof"])?;
         c.check_parent(key.digest())?;
         match usize::from(key.air.degree) {
             Cubic::DEGREE => c.get("proof").map(Proof::Cubic),

@@ -15,6 +15,7 @@ pub mod adversary;
 mod adversary;
 pub mod air;
 pub mod arithmetic;
+mod backend;
 mod clock;
 mod columns;
 mod cost;
@@ -29,13 +30,11 @@ pub mod transcript;
 mod verify;
 
 use arithmetic::{Cubic, Extension, Quadratic};
+pub use backend::BACKEND;
 pub use clock::cpu_seconds;
 pub use keys::{ProvingKey, VerifyingKey};
 pub use security::{Regime, Report, SecurityParams, SecurityTarget};
-use tessera_api::{
-    Backend, Capabilities, Cost, Prices, Program, ProveError, Publics, SetupError, Shape, Target, Timings,
-    Trace, Verified, VerifyError,
-};
+use tessera_api::{Program, ProveError, Publics, SetupError, Target, Timings, Trace, Verified, VerifyError};
 
 /// The backend's name.
 pub const NAME: &str = "plonky3";
@@ -72,40 +71,23 @@ pub struct Plonky3 {
     pub target: SecurityTarget,
 }
 
-/// The backend at the default target.
-pub static PLONKY3: Plonky3 = Plonky3 { target: SecurityTarget::DEFAULT };
-
-impl Target for Plonky3 {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        cost::CAPABILITIES
-    }
-
-    fn prices(&self) -> Prices {
-        cost::PRICES
-    }
-
-    fn cost(&self, shape: &Shape) -> Cost {
-        cost::cost(shape)
-    }
-}
-
-impl Backend for Plonky3 {
-    type ProvingKey = ProvingKey;
-    type VerifyingKey = VerifyingKey;
-    type Proof = Proof;
-
-    fn setup(&self, program: &Program) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+impl Plonky3 {
+    /// Keys for a Program.
+    ///
+    /// # Errors
+    /// When it, or the security target, is beyond the backend.
+    pub fn setup(&self, program: &Program) -> Result<(ProvingKey, VerifyingKey), SetupError> {
         self.admit(program)?;
         let key = keys::setup(program, self.target)?;
         let vk = key.vk.clone();
         Ok((key, vk))
     }
 
-    fn prove(&self, key: &ProvingKey, trace: Trace) -> Result<(Proof, Timings), ProveError> {
+    /// Proves that `trace` satisfies the Program. Consumes the trace.
+    ///
+    /// # Errors
+    /// When the trace has not the Program's shape.
+    pub fn prove(&self, key: &ProvingKey, trace: Trace) -> Result<(Proof, Timings), ProveError> {
         match usize::from(key.vk.air.degree) {
             Cubic::DEGREE => {
                 prove::prove::<Cubic>(key, trace, &mut adversary::Honest).map(|(p, t)| (p.into(), t))
@@ -114,7 +96,16 @@ impl Backend for Plonky3 {
         }
     }
 
-    fn verify(&self, key: &VerifyingKey, publics: &Publics, proof: &Proof) -> Result<Verified, VerifyError> {
+    /// Checks a proof of a statement.
+    ///
+    /// # Errors
+    /// With the reason why it is rejected.
+    pub fn verify(
+        &self,
+        key: &VerifyingKey,
+        publics: &Publics,
+        proof: &Proof,
+    ) -> Result<Verified, VerifyError> {
         match proof {
             Proof::Quadratic(proof) => verify::verify(key, publics, proof),
             Proof::Cubic(proof) => verify::verify(key, publics, proof),

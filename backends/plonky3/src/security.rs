@@ -25,14 +25,9 @@ use p3_security::proximity::{alpha_ldr_m, alpha_udr, compute_upper_m, list_size_
 use p3_security::{ErrorBits, InstanceShape, SecurityAssumption, StarkAirParams, deep};
 use serde::{Deserialize, Serialize};
 
-/// What is assumed of FRI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Regime {
-    /// Nothing beyond proven theorems: unique decoding, or list decoding up to the Johnson radius.
-    Proven,
-    /// The random-words heuristic of ePrint 2025/2010 (the older conjecture up to capacity is disproved there).
-    Conjectured,
-}
+/// What is assumed of FRI: nothing beyond proven theorems (unique decoding, or list decoding up to the Johnson radius), or the
+/// random-words heuristic of ePrint 2025/2010 (the older conjecture up to capacity is disproved there).
+pub use tessera_api::Regime;
 
 /// What a user asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

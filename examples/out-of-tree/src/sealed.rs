@@ -5,10 +5,12 @@
 //!
 //! Invariant: `verify` takes the relation from its key and nothing from the proof but the values of cells.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tessera_api::container::digest_of;
 use tessera_api::{
-    Backend, Capabilities, Cost, Digest, Prices, Program, ProveError, Publics, SetupError, Shape, Target,
-    Timings, Trace, Verified, VerifyError,
+    Backend, Capabilities, CheckError, Container, Cost, Digest, FileError, FileKind, Keys, Offer, Prices,
+    Program, ProveError, Prover, Public, Publics, Security, SetupError, Shape, Table, Target, Timings, Trace,
+    Verified, Verifier, VerifyError,
 };
 use tessera_checker::Checker;
 
@@ -16,20 +18,21 @@ use tessera_checker::Checker;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sealed;
 
-/// What both sides keep: the relation and its digest.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Key {
-    /// The relation.
-    pub program: Program,
-    /// Its digest, which seals name.
-    pub digest: Digest,
+/// The backend's place in a registry.
+pub static BACKEND: Sealed = Sealed;
+
+/// What both sides keep: the relation and its digest, which seals name.
+#[derive(Clone)]
+struct Key {
+    program: Arc<Program>,
+    digest: Digest,
 }
 
-/// A witness, and a seal that says for which relation and statement it was made.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Proof {
-    tables: Vec<Vec<i64>>,
-    seal: Digest,
+impl Key {
+    fn new(program: Arc<Program>) -> Key {
+        let digest = digest_of(&program.named());
+        Key { program, digest }
+    }
 }
 
 /// Seals cells for a relation and a statement.
@@ -65,27 +68,84 @@ impl Target for Sealed {
 }
 
 impl Backend for Sealed {
-    type ProvingKey = Key;
-    type VerifyingKey = Key;
-    type Proof = Proof;
-
-    fn setup(&self, program: &Program) -> Result<(Key, Key), SetupError> {
+    fn keys(&self, program: &Program, _: Security) -> Result<Keys, SetupError> {
         self.admit(program)?;
-        let key = Key { program: program.clone(), digest: program.digest() };
-        Ok((key.clone(), key))
+        let proving = Container::new(FileKind::ProvingKey, program.digest());
+        let mut verifying = Container::new(FileKind::VerifyingKey, program.digest());
+        program.store(&mut verifying);
+        Ok(Keys { proving, verifying, offer: Key::new(Arc::new(program.clone())).offer() })
     }
 
-    fn prove(&self, key: &Key, trace: Trace) -> Result<(Proof, Timings), ProveError> {
-        let (trace, timings) = Checker.prove(&key.program, trace)?;
-        let seal = seal(key, &trace.publics, &trace.tables);
-        Ok((Proof { tables: trace.tables, seal }, timings))
+    fn prover(&self, file: &Container, program: Arc<Program>) -> Result<Box<dyn Prover>, FileError> {
+        file.only(&[])?;
+        Ok(Box::new(Key::new(program)))
     }
 
-    fn verify(&self, key: &Key, publics: &Publics, proof: &Proof) -> Result<Verified, VerifyError> {
-        if seal(key, publics, &proof.tables) != proof.seal {
-            return Err(VerifyError::Publics("the seal is of another witness, statement or key".into()));
+    fn verifier(&self, file: &Container) -> Result<Box<dyn Verifier>, FileError> {
+        file.only(&Program::SECTIONS)?;
+        let program = Program::load(file)?;
+        file.check_parent(program.digest())?;
+        self.admit(&program).map_err(|e| FileError::Damaged(e.to_string()))?;
+        Ok(Box::new(Key::new(Arc::new(program))))
+    }
+}
+
+impl Prover for Key {
+    fn verifier(&self) -> Box<dyn Verifier> {
+        Box::new(self.clone())
+    }
+
+    fn prove(&self, trace: Trace) -> Result<(Container, Timings), ProveError> {
+        tessera_checker::shape(&self.program, &trace)?;
+        let mut proof = Container::new(FileKind::Proof, self.digest);
+        proof.put("seal", &seal(self, &trace.publics, &trace.tables));
+        proof.put("tables", &trace.tables);
+        Ok((proof, Timings::default()))
+    }
+}
+
+impl Verifier for Key {
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn program(&self) -> Digest {
+        self.program.digest()
+    }
+
+    fn statement(&self) -> &[Public] {
+        &self.program.publics
+    }
+
+    fn offer(&self) -> Offer {
+        let limited_by = "the reference checker's random points".to_owned();
+        Offer { bits: 90.0, regime: "proven".into(), limited_by, degree: 1, terms: vec![] }
+    }
+
+    fn weights(&self) -> Option<Digest> {
+        self.program.has_committed().then_some(self.digest)
+    }
+
+    fn audit(&self, program: &Program) -> Result<(), String> {
+        let own =
+            if program.is_architecture() { self.program.architecture() } else { (*self.program).clone() };
+        if own == *program { Ok(()) } else { Err("the key is not that of this model".into()) }
+    }
+
+    fn proof_bytes_at_most(&self) -> u64 {
+        // a number has at most ten bytes, and a table has a length
+        let cells = |t: &Table| 10 + 10 * u64::from(t.rows).saturating_mul(t.witness.len() as u64);
+        self.program.tables.iter().map(cells).fold(1 << 12, u64::saturating_add)
+    }
+
+    fn verify(&self, publics: &Publics, proof: &Container) -> Result<Verified, CheckError> {
+        proof.only(&["seal", "tables"])?;
+        proof.check_parent(self.digest)?;
+        let tables: Vec<Vec<i64>> = proof.get("tables")?;
+        if seal(self, publics, &tables) != proof.get("seal")? {
+            let why = "the seal is of another witness, statement or key";
+            return Err(VerifyError::Publics(why.into()).into());
         }
-        let trace = Trace { tables: proof.tables.clone(), publics: publics.clone() };
-        Checker.verify(&key.program, publics, &trace)
+        Ok(tessera_checker::verify(&self.program, &Trace { tables, publics: publics.clone() })?)
     }
 }

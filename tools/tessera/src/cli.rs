@@ -159,6 +159,9 @@ pub struct Compile {
     /// How many inputs one proof covers
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub batch: u32,
+    /// The proof system that the model is laid out for, and that will prove it
+    #[arg(long, default_value_t = tessera_backends::default().name().to_owned(), value_name = "NAME")]
+    pub backend: String,
     /// Whether the verifying key is of these weights, which anybody can check who has the model, or of weights that their owner
     /// commits to and nobody else has
     #[arg(long, value_enum, default_value = "public")]
@@ -252,13 +255,22 @@ pub struct Setup {
     pub regime: Regime,
 }
 
-/// Soundness analysis of FRI.
+/// Soundness analysis of the proof system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Regime {
     /// Up to the proven bounds.
     Proven,
     /// Up to conjectured bounds.
     Conjectured,
+}
+
+impl From<Regime> for tessera_api::Regime {
+    fn from(r: Regime) -> tessera_api::Regime {
+        match r {
+            Regime::Proven => tessera_api::Regime::Proven,
+            Regime::Conjectured => tessera_api::Regime::Conjectured,
+        }
+    }
 }
 
 /// `tessera prove`

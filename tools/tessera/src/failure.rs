@@ -7,7 +7,7 @@ use crate::show::plain;
 use serde::Serialize;
 use std::fmt;
 use std::path::Path;
-use tessera_api::{FileError, ProveError, SetupError, VerifyError};
+use tessera_api::{CheckError, FileError, ProveError, SetupError, VerifyError};
 
 /// Result of everything a command does.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -193,6 +193,15 @@ impl From<VerifyError> for Failure {
         match e {
             VerifyError::Internal(_) => Failure::machine(format!("the proof could not be checked: {e}")),
             e => Failure::rejected(format!("the proof does not hold: {e}")),
+        }
+    }
+}
+
+impl From<CheckError> for Failure {
+    fn from(e: CheckError) -> Failure {
+        match e {
+            CheckError::File(e) => e.into(),
+            CheckError::Rejected(e) => e.into(),
         }
     }
 }

@@ -103,6 +103,8 @@ pub struct Metadata {
     pub calibration: Calibration,
     /// The pass pipelines that were run, in order.
     pub pipeline: Vec<String>,
+    /// The backend that it was placed for and that proves it.
+    pub backend: String,
 }
 
 /// IR of one level: text and parameters (safetensors bytes).
@@ -245,8 +247,11 @@ impl Metadata {
         // they are shown to people, who must not be shown anything else
         let calibration = [&self.calibration.method, &self.calibration.data];
         let ports = self.inputs.iter().chain(&self.outputs).map(|p| &p.name);
-        let mut names =
-            [&self.name, &self.compiler].into_iter().chain(calibration).chain(ports).chain(&self.labels);
+        let mut names = [&self.name, &self.compiler, &self.backend]
+            .into_iter()
+            .chain(calibration)
+            .chain(ports)
+            .chain(&self.labels);
         if let Some(name) = names.find(|name| !is_plain(name)) {
             return damaged(format!("the name {name:?} has characters that cannot be shown"));
         }
@@ -329,6 +334,7 @@ pub(crate) mod tests {
                 data: "d".into(),
             },
             pipeline: vec!["cse".into()],
+            backend: "plonky3".into(),
         };
         let levels = LEVELS.iter().map(|l| {
             let level = Level { text: format!("// {l}\n").into(), params: vec![1, 2].into() };

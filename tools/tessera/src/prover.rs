@@ -1,90 +1,34 @@
-//! The proving backend, and the files of keys and proofs. The one module that names a backend.
+//! Keys and proofs as files, whatever the backend.
 //!
-//! Files: `model.pk` and `model.vk` are the backend's containers with the section `metadata` added, so that a verifier can
-//! say what was proven; the digest of a key covers it, and a proof names that digest; a `.proof` is the backend's with
-//! `publics` (the statement) and `used` (how many inferences of the batch were asked for; the rest is padding, which is the
-//! prover's word and part of no proof).
+//! Files: `model.pk` and `model.vk` are the backend's containers with the section `metadata` added, which names the backend and what
+//! was proven; the digest of a key covers it, and a proof names that digest; a `.proof` is the backend's with `publics` (the
+//! statement) and `used` (how many inferences of the batch were asked for; the rest is padding, which is the prover's word and
+//! part of no proof). A backend gets its own sections and refuses others.
 //!
 //! Invariant: a verifier takes shapes, ranges and the relation from its key, and only values from the proof.
-use crate::cli::Regime;
 use crate::failure::{Failure, Result};
 use crate::files;
 use crate::model::{Metadata, Model};
 use crate::show::program::Prediction;
-use serde::Serialize;
 use std::path::Path;
+use std::sync::Arc;
 use tessera_api::{
-    Backend, Bytes, Container, Digest, FileError, FileKind, Program, Public, Publics, Shape, Target, Timings,
-    Trace, Verified, container::digest_of,
+    Backend, Bytes, Container, Digest, FileError, FileKind, Keys, Offer, Prover, Public, Publics, Security,
+    Shape, Timings, Trace, Verified, Verifier, container::digest_of,
 };
-use tessera_plonky3::{Plonky3, Proof, SecurityTarget, keys};
 
-/// What a user asks for.
-#[derive(Clone, Copy, Debug)]
-pub struct Security {
-    /// Bits.
-    pub bits: u32,
-    /// Of which analysis.
-    pub regime: Regime,
+/// The backend of this name.
+pub fn backend(name: &str) -> Result<&'static dyn Backend> {
+    tessera_backends::find(name).map_err(|e| Failure::new(e.to_string()))
 }
 
-/// What keys offer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Offer {
-    /// Bits of security.
-    pub bits: f64,
-    /// "proven" or "conjectured".
-    pub regime: String,
-    /// The term of the analysis that limits.
-    pub limited_by: String,
-    /// Degree of the extension field that challenges are drawn from.
-    pub degree: u8,
-    /// All terms.
-    pub terms: Vec<(String, f64)>,
-}
-
-impl Offer {
-    fn of(vk: &tessera_plonky3::VerifyingKey) -> Offer {
-        let r = vk.security_report();
-        Offer {
-            bits: r.bits,
-            regime: r.regime,
-            limited_by: r.limited_by,
-            degree: vk.air.degree,
-            terms: r.terms,
-        }
-    }
-
-    /// For people.
-    pub fn text(&self) -> String {
-        format!("{:.1} bits of security ({} regime), limited by {}", self.bits, self.regime, self.limited_by)
-    }
-}
-
-/// Both keys as files.
-pub struct Keys {
-    /// `model.pk`
-    pub proving: Container,
-    /// `model.vk`
-    pub verifying: Container,
-    /// What proofs will be worth.
-    pub offer: Offer,
-}
-
-/// Makes the keys of a model.
+/// Makes the keys of a model, of the backend that it was placed for.
 pub fn keys(model: &Model, security: Security) -> Result<Keys> {
-    let program = &model.with_weights()?.program;
-    let file = |mut c: Container| {
-        c.put("metadata", &model.metadata);
-        c
-    };
-    let regime = match security.regime {
-        Regime::Proven => tessera_plonky3::Regime::Proven,
-        Regime::Conjectured => tessera_plonky3::Regime::Conjectured,
-    };
-    let target = SecurityTarget { bits: security.bits, regime, ..Default::default() };
-    let (pk, vk) = Plonky3 { target }.setup(program)?;
-    Ok(Keys { proving: file(pk.to_container()), verifying: file(vk.to_container()), offer: Offer::of(&vk) })
+    let backend = backend(&model.metadata.backend)?;
+    let mut keys = backend.keys(&model.with_weights()?.program, security)?;
+    keys.proving.put("metadata", &model.metadata);
+    keys.verifying.put("metadata", &model.metadata);
+    Ok(keys)
 }
 
 /// What checking a proof of this many bytes takes, in seconds of one core: a transcript and tables, then hashing what is opened.
@@ -98,22 +42,22 @@ fn key_digest(backend: Digest, metadata: &Metadata) -> Digest {
     digest_of(&(backend, metadata))
 }
 
-/// What a proof of this Program will cost, by the backend's prices.
-pub fn predict(program: &Program) -> Prediction {
-    let backend = &tessera_plonky3::PLONKY3;
-    let cost = backend.cost(&Shape::of(program));
+/// What a proof of this model will cost, by its backend's prices.
+pub fn predict(model: &Model) -> Result<Prediction> {
+    let backend = backend(&model.metadata.backend)?;
+    let cost = backend.cost(&Shape::of(&model.program));
     let prices = backend.prices();
-    Prediction {
+    Ok(Prediction {
         prove_cpu_s: prices.seconds(&cost),
         proof_bytes: prices.bytes(&cost) as u64,
         memory_bytes: prices.memory(&cost) as u64,
         cost,
-    }
+    })
 }
 
 /// A proving key that was read.
 pub struct ProvingKey {
-    key: tessera_plonky3::ProvingKey,
+    key: Box<dyn Prover>,
     metadata: Metadata,
 }
 
@@ -130,11 +74,11 @@ impl ProvingKey {
 
     /// Reads a key's bytes where they lie.
     fn from_shared(bytes: Bytes, model: &Model) -> Result<ProvingKey> {
-        let c = Container::from_shared(bytes, FileKind::ProvingKey)?;
+        let mut c = Container::from_shared(bytes, FileKind::ProvingKey)?;
         c.check_parent(model.digest()).map_err(|e| {
             Failure::from(e).help("make the keys of this model with: tessera setup MODEL.tess")
         })?;
-        let metadata: Metadata = c.get("metadata")?;
+        let metadata: Metadata = c.take("metadata")?;
         if metadata != model.metadata {
             return Err(Failure::new(
                 "this proving key was made for a model with other names, shapes or scales",
@@ -143,28 +87,26 @@ impl ProvingKey {
             .found(format!("a key of {}", metadata.name))
             .help("make the keys of this model with: tessera setup MODEL.tess"));
         }
-        let key = tessera_plonky3::ProvingKey::from_container(&c, model.program.clone())?;
+        let key = backend(&metadata.backend)?.prover(&c, Arc::clone(&model.program))?;
         Ok(ProvingKey { key, metadata })
     }
 
     /// The key that its proofs are checked with.
     pub fn verifying(&self) -> VerifyingKey {
-        VerifyingKey { key: self.key.vk.clone(), metadata: self.metadata.clone() }
+        VerifyingKey { key: self.key.verifier(), metadata: self.metadata.clone() }
     }
 
-    /// Proves a trace.
-    pub fn prove(&self, trace: Trace) -> Result<(Proof, Timings)> {
-        Ok(Plonky3::default().prove(&self.key, trace)?)
-    }
-
-    fn digest(&self) -> Digest {
-        key_digest(self.key.digest, &self.metadata)
+    /// Proves a trace, of which `used` inferences were asked for.
+    pub fn prove(&self, trace: Trace, used: usize) -> Result<(ProofFile, Timings)> {
+        let publics = trace.publics.clone();
+        let (proof, timings) = self.key.prove(trace)?;
+        Ok((ProofFile { publics, used, proof }, timings))
     }
 }
 
 /// A verifying key that was read.
 pub struct VerifyingKey {
-    key: tessera_plonky3::VerifyingKey,
+    key: Box<dyn Verifier>,
     /// About the model.
     pub metadata: Metadata,
 }
@@ -178,10 +120,9 @@ impl VerifyingKey {
 
     /// Reads a key's bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<VerifyingKey> {
-        let c = Container::from_bytes(bytes, FileKind::VerifyingKey)?;
-        c.only(&["key", "metadata"])?;
-        let key = tessera_plonky3::VerifyingKey::from_container(&c)?;
-        let metadata: Metadata = c.get("metadata")?;
+        let mut c = Container::from_bytes(bytes, FileKind::VerifyingKey)?;
+        let metadata: Metadata = c.take("metadata")?;
+        let key = backend(&metadata.backend)?.verifier(&c)?;
         metadata.check(key.statement())?;
         Ok(VerifyingKey { key, metadata })
     }
@@ -216,17 +157,17 @@ impl VerifyingKey {
 
     /// What its proofs are worth.
     pub fn offer(&self) -> Offer {
-        Offer::of(&self.key)
+        self.key.offer()
     }
 
     /// Digest of the Program it is for.
     pub fn program(&self) -> Digest {
-        self.key.program
+        self.key.program()
     }
 
     /// The commitment to weights that are their owner's.
     pub fn weights(&self) -> Option<Digest> {
-        self.key.model.as_ref().map(tessera_api::container::digest_of)
+        self.key.weights()
     }
 
     /// Errs unless the key is what [`keys`] makes of this model, or of a model of this architecture.
@@ -242,7 +183,7 @@ impl VerifyingKey {
         if self.metadata != model.metadata {
             return Err(wrong("other names, shapes or scales in the key".into()));
         }
-        keys::audit(&model.program, &self.key).map_err(wrong)
+        self.key.audit(&model.program).map_err(wrong)
     }
 
     /// Checks a proof.
@@ -250,7 +191,7 @@ impl VerifyingKey {
     /// # Correctness
     /// Exit code 0 of `tessera verify` rests on this call and on nothing else.
     pub fn verify(&self, proof: &ProofFile) -> Result<Verified> {
-        Ok(Plonky3::default().verify(&self.key, &proof.publics, &proof.proof)?)
+        Ok(self.key.verify(&proof.publics, &proof.proof)?)
     }
 }
 
@@ -260,14 +201,15 @@ pub struct ProofFile {
     pub publics: Publics,
     /// Inferences that were asked for, at most the model's batch.
     pub used: usize,
-    /// The backend's proof.
-    pub proof: Proof,
+    /// The backend's proof, which belongs to the backend's key.
+    pub proof: Container,
 }
 
 impl ProofFile {
-    /// The file's bytes.
-    pub fn to_bytes(&self, key: &ProvingKey) -> Vec<u8> {
-        let mut c = self.proof.to_container(key.digest());
+    /// The file's bytes, for this key.
+    pub fn to_bytes(&self, key: &VerifyingKey) -> Vec<u8> {
+        let mut c = self.proof.clone();
+        c.parent = key.digest();
         c.put("publics", &self.publics);
         c.put("used", &self.used);
         c.to_bytes()
@@ -286,7 +228,6 @@ impl ProofFile {
     /// Reads a file's bytes.
     pub fn from_bytes(bytes: &[u8], key: &VerifyingKey) -> Result<ProofFile> {
         let mut c = Container::from_bytes(bytes, FileKind::Proof)?;
-        c.only(&["proof", "publics", "used"])?;
         c.check_parent(key.digest()).map_err(|e| match e {
             FileError::Parent { expected, found, .. } => {
                 Failure::rejected("this proof was made for another verifying key")
@@ -298,13 +239,12 @@ impl ProofFile {
         })?;
         // the backend's own digest has no names in it
         c.parent = key.key.digest();
-        let proof = Proof::from_container(&c, &key.key)?;
-        let publics: Publics = c.get("publics")?;
-        let used: usize = c.get("used")?;
+        let publics: Publics = c.take("publics")?;
+        let used: usize = c.take("used")?;
         if used == 0 || used > key.metadata.batch {
             let why = format!("it claims {used} inferences of a batch of {}", key.metadata.batch);
             return Err(FileError::Damaged(why).into());
         }
-        Ok(ProofFile { publics, used, proof })
+        Ok(ProofFile { publics, used, proof: c })
     }
 }

@@ -16,7 +16,6 @@ workspace = true
 
 [dependencies]
 tessera-api.workspace = true
-serde.workspace = true
 
 [dev-dependencies]
 tessera-checker = { workspace = true, features = ["testing"] }
@@ -27,33 +26,18 @@ const SOURCE: &str = r##"//! The backend `@kebab@`: say what it proves with.
 //!
 //! Invariant: `verify` trusts nothing but its key.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use tessera_api::{
-    Backend, Capabilities, Cost, Prices, Program, ProveError, Publics, SetupError, Shape, Target, Timings, Trace,
-    Verified, VerifyError,
+    Backend, Capabilities, Container, Cost, FileError, Keys, Prices, Program, Prover, Security, SetupError, Shape,
+    Target, Verifier,
 };
 
 /// See the crate's text.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct @Camel@;
 
-/// What the prover keeps.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ProvingKey {
-    /// The relation.
-    pub program: Program,
-}
-
-/// What the verifier keeps.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct VerifyingKey {
-    /// The relation.
-    pub program: Program,
-}
-
-/// A proof, without the public values.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Proof {}
+/// The backend's place in the registry.
+pub static BACKEND: @Camel@ = @Camel@;
 
 impl Target for @Camel@ {
     fn name(&self) -> &'static str {
@@ -87,39 +71,30 @@ impl Target for @Camel@ {
 }
 
 impl Backend for @Camel@ {
-    type ProvingKey = ProvingKey;
-    type VerifyingKey = VerifyingKey;
-    type Proof = Proof;
-
-    fn setup(&self, program: &Program) -> Result<(ProvingKey, VerifyingKey), SetupError> {
+    fn keys(&self, program: &Program, _: Security) -> Result<Keys, SetupError> {
         self.admit(program)?;
         let reason = "nothing is implemented yet".into();
         Err(SetupError::Unsupported { backend: self.name().into(), reason })
     }
 
-    fn prove(&self, _: &ProvingKey, _: Trace) -> Result<(Proof, Timings), ProveError> {
-        Err(ProveError::Internal("nothing is implemented yet".into()))
+    fn prover(&self, _: &Container, _: Arc<Program>) -> Result<Box<dyn Prover>, FileError> {
+        Err(FileError::Damaged("nothing is implemented yet".into()))
     }
 
-    fn verify(&self, _: &VerifyingKey, _: &Publics, _: &Proof) -> Result<Verified, VerifyError> {
-        Err(VerifyError::Shape("nothing is implemented yet".into()))
+    fn verifier(&self, _: &Container) -> Result<Box<dyn Verifier>, FileError> {
+        Err(FileError::Damaged("nothing is implemented yet".into()))
     }
 }
 "##;
 
 const TEST: &str = r##"//! The suite that every backend passes.
 use tessera_@snake@::@Camel@;
-use tessera_checker::testing::conformance::{self, Codec, Settings, plain};
+use tessera_checker::testing::conformance::{self, Settings};
 
 #[test]
-#[ignore = "take this line out when setup, prove and verify are written"]
+#[ignore = "take this line out when keys, prover and verifier are written"]
 fn conforms() {
-    let codec = Codec::<@Camel@> {
-        proving_key: (plain::write, plain::read),
-        verifying_key: (plain::write, plain::read),
-        proof: (plain::write_for, plain::read_for),
-    };
-    let report = conformance::run(&@Camel@, &codec, &Settings::default(), |case| {
+    let report = conformance::run(&@Camel@, &Settings::default(), |case| {
         tessera_runtime::run(&case.program, &case.plan, case.inputs.clone()).expect("an honest witness")
     });
     println!("{report:?}");
@@ -141,11 +116,9 @@ pub fn new_backend(root: &Path, name: &str) -> Result<Changes, String> {
     changes.created.insert(folder.join("Cargo.toml"), fill(MANIFEST, &values));
     changes.created.insert(folder.join("src/lib.rs"), fill(SOURCE, &values));
     changes.created.insert(folder.join("tests/conformance.rs"), fill(TEST, &values));
-    changes.edit(root, "Cargo.toml", |text| {
-        let text = text
-            .replace("\"backends/plonky3\",", &format!("\"backends/plonky3\", \"backends/{}\",", name.snake));
-        let line = "tessera-checker = { path = \"backends/checker\" }\n";
-        let new = format!("{line}tessera-{} = {{ path = \"backends/{}\" }}\n", name.kebab, name.snake);
+    changes.edit(root, "backends/all/Cargo.toml", |text| {
+        let line = "tessera-checker.workspace = true\n";
+        let new = format!("{line}tessera-{} = {{ path = \"../{}\" }}\n", name.kebab, name.snake);
         text.contains(line).then(|| text.replace(line, &new))
     })?;
     changes.edit(root, "docs/ARCHITECTURE.md", |text| {
@@ -154,10 +127,10 @@ pub fn new_backend(root: &Path, name: &str) -> Result<Changes, String> {
         text.contains(row).then(|| text.replace(row, &new))
     })?;
     changes.next = vec![
-        format!("write setup, prove and verify: {}", folder.join("src/lib.rs").display()),
+        format!("write keys, prover and verifier: {}", folder.join("src/lib.rs").display()),
         format!("take the #[ignore] out of {}", folder.join("tests/conformance.rs").display()),
         format!("and run the suite that every backend passes: cargo test -p tessera-{}", name.kebab),
-        "let the command use it: tools/tessera/src/prover.rs".to_owned(),
+        format!("the command has it already: tessera compile --backend {}", name.kebab),
     ];
     Ok(changes)
 }

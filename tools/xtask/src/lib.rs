@@ -125,6 +125,7 @@ fn insert_sorted(text: &str, prefix: &str, line: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     /// All that a chore writes, as one text: new files whole, of edited ones the lines that are new.
     fn show(root: &Path, changes: &Changes) -> String {
@@ -173,6 +174,29 @@ mod tests {
     #[test]
     fn a_new_backend() {
         insta::assert_snapshot!(show(&root(), &new_backend(&root(), "mock").unwrap()));
+    }
+
+    /// Outside its folder, a backend is a line of code, and one of the code map: the registry is made of the former.
+    #[test]
+    fn a_new_backend_is_its_folder_and_a_line() {
+        let changes = new_backend(&root(), "mock").unwrap();
+        assert!(changes.created.keys().all(|path| path.starts_with("backends/mock")));
+        let edited: Vec<&Path> = changes.edited.keys().map(PathBuf::as_path).collect();
+        let manifest = Path::new("backends/all/Cargo.toml");
+        assert_eq!(edited, [manifest, Path::new("docs/ARCHITECTURE.md")]);
+
+        let place = tempfile::tempdir().unwrap();
+        let list = place.path().join("list");
+        let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());
+        let source = root().join("backends/all/build.rs");
+        let built = Command::new(rustc).args(["--edition", "2024", "-o"]).arg(&list).arg(source).status();
+        assert!(built.unwrap().success());
+        std::fs::write(place.path().join("Cargo.toml"), &changes.edited[manifest]).unwrap();
+        let ran = Command::new(&list).current_dir(&place).env("OUT_DIR", place.path()).output().unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+        let written = std::fs::read_to_string(place.path().join("all.rs")).unwrap();
+        assert!(written.contains("&tessera_plonky3::BACKEND, "), "{written}");
+        assert!(written.contains("&tessera_mock::BACKEND, "), "{written}");
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn export_program(cli: &Cli) -> Result<(), String> {
     let module =
         tessera_mlir::parse(&context, &source, &cli.input.to_string_lossy()).map_err(|e| e.to_string())?;
     let values = params::of(module.as_operation()).map_err(|e| e.to_string())?;
-    let options = PlaceOptions { batch: cli.batch, ..PlaceOptions::new(&tessera_plonky3::PLONKY3) };
+    let options = PlaceOptions { batch: cli.batch, ..PlaceOptions::new(tessera_backends::default()) };
     let placed = place(&module, &values, &options).map_err(|e| e.to_string())?;
     let mut c = Container::new(FileKind::Model, Digest::default());
     placed.program.store(&mut c);

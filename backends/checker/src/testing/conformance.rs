@@ -6,63 +6,8 @@
 
 use super::{Case, Family, case};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use tessera_api::{Backend, Container, Digest, FileKind, Publics, SetupError, Trace};
-
-/// Keys and proofs as bytes: how each is written, and how it is read.
-pub struct Codec<B: Backend> {
-    /// The proving key.
-    pub proving_key: Coding<B::ProvingKey>,
-    /// The verifying key.
-    pub verifying_key: Coding<B::VerifyingKey>,
-    /// A proof, written and read for a verifying key.
-    pub proof: (WriteFor<B::Proof, B::VerifyingKey>, ReadFor<B::Proof, B::VerifyingKey>),
-}
-
-/// Writes a value.
-pub type Write<T> = fn(&T) -> Vec<u8>;
-/// Writes a value that belongs to a key.
-pub type WriteFor<T, K> = fn(&T, &K) -> Vec<u8>;
-/// Reads a value, or says why it cannot.
-pub type Read<T> = fn(&[u8]) -> Result<T, String>;
-/// Reads a value that belongs to a key, or says why it cannot.
-pub type ReadFor<T, K> = fn(&[u8], &K) -> Result<T, String>;
-/// Both ways.
-pub type Coding<T> = (Write<T>, Read<T>);
-
-/// For types that serde knows: a [`Container`] with one section.
-pub mod plain {
-    use super::*;
-    use serde::{Serialize, de::DeserializeOwned};
-
-    /// Writes a value.
-    pub fn write<T: Serialize>(value: &T) -> Vec<u8> {
-        let mut c = Container::new(FileKind::Proof, Digest::default());
-        c.put("value", value);
-        c.to_bytes()
-    }
-
-    /// Reads a value.
-    ///
-    /// # Errors
-    /// When the bytes are damaged.
-    pub fn read<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-        let c = Container::from_bytes(bytes, FileKind::Proof).map_err(|e| e.to_string())?;
-        c.get("value").map_err(|e| e.to_string())
-    }
-
-    /// Writes a value, whatever key it is for.
-    pub fn write_for<T: Serialize, K>(value: &T, _: &K) -> Vec<u8> {
-        write(value)
-    }
-
-    /// Reads a value, whatever key it is for.
-    ///
-    /// # Errors
-    /// When the bytes are damaged.
-    pub fn read_for<T: Serialize + DeserializeOwned, K>(bytes: &[u8], _: &K) -> Result<T, String> {
-        read(bytes)
-    }
-}
+use std::sync::Arc;
+use tessera_api::{Backend, Container, FileKind, Publics, Regime, Security, SetupError, Trace};
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug)]
@@ -71,11 +16,13 @@ pub struct Settings {
     pub cases: u64,
     /// Changes of each kind that are tried on a case.
     pub changes: usize,
+    /// What keys are made for. The relation is what is tested: little does.
+    pub security: Security,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { cases: 5, changes: 8 }
+        Self { cases: 5, changes: 8, security: Security { bits: 20, regime: Regime::Proven } }
     }
 }
 
@@ -94,13 +41,8 @@ pub struct Report {
 ///
 /// # Panics
 /// That is how it fails: with everything that is wrong.
-pub fn run<B: Backend>(
-    backend: &B,
-    codec: &Codec<B>,
-    settings: &Settings,
-    trace: impl Fn(&Case) -> Trace,
-) -> Report {
-    let mut suite = Suite { backend, codec, settings, report: Report::default(), wrong: vec![] };
+pub fn run(backend: &dyn Backend, settings: &Settings, trace: impl Fn(&Case) -> Trace) -> Report {
+    let mut suite = Suite { backend, settings, report: Report::default(), wrong: vec![] };
     for family in Family::ALL {
         for seed in 0..settings.cases {
             let case = case(family, seed);
@@ -125,57 +67,76 @@ enum Tried {
     Unsupported(String),
 }
 
-struct Suite<'a, B: Backend> {
-    backend: &'a B,
-    codec: &'a Codec<B>,
+struct Suite<'a> {
+    backend: &'a dyn Backend,
     settings: &'a Settings,
     report: Report,
     wrong: Vec<String>,
 }
 
-impl<B: Backend> Suite<'_, B> {
+/// A file's bytes, read again.
+fn again(bytes: &[u8], kind: FileKind) -> Result<Container, String> {
+    Container::from_bytes(bytes, kind).map_err(|e| e.to_string())
+}
+
+impl Suite<'_> {
     fn wrong(&mut self, name: &str, what: impl std::fmt::Display) -> Tried {
         self.wrong.push(format!("{name}: {what}"));
         Tried::Done
     }
 
     fn case(&mut self, name: &str, case: &Case, honest: &Trace) -> Tried {
-        let (pk, vk) = match self.backend.setup(&case.program) {
-            Ok(keys) => keys,
+        let keys = |program| self.backend.keys(program, self.settings.security);
+        let files = |program| keys(program).map(|k| (k.proving.to_bytes(), k.verifying.to_bytes()));
+        let (pk_bytes, vk_bytes) = match files(&case.program) {
+            Ok(files) => files,
             Err(SetupError::Unsupported { reason, .. }) => return Tried::Unsupported(reason),
             Err(e) => return self.wrong(name, format_args!("setup fails: {e}")),
         };
-        let (write_pk, read_pk) = self.codec.proving_key;
-        let (write_vk, read_vk) = self.codec.verifying_key;
-        let (write_proof, read_proof) = self.codec.proof;
-        let (pk_bytes, vk_bytes) = (write_pk(&pk), write_vk(&vk));
-        match self.backend.setup(&case.program) {
-            Ok((p, v)) if write_pk(&p) == pk_bytes && write_vk(&v) == vk_bytes => {}
+        match files(&case.program) {
+            Ok((p, v)) if p == pk_bytes && v == vk_bytes => {}
             _ => return self.wrong(name, "setting up again gives other keys"),
         }
-        // keys as read are what is used from here on
+        // keys as read are what is used
+        let program = Arc::new(case.program.clone());
+        let read_pk = |bytes: &[u8]| {
+            let file = again(bytes, FileKind::ProvingKey)?;
+            self.backend.prover(&file, program.clone()).map_err(|e| e.to_string())
+        };
+        let read_vk = |bytes: &[u8]| {
+            let file = again(bytes, FileKind::VerifyingKey)?;
+            self.backend.verifier(&file).map_err(|e| e.to_string())
+        };
         let pk = match read_pk(&pk_bytes) {
-            Ok(pk) if write_pk(&pk) == pk_bytes => pk,
-            Ok(_) => return self.wrong(name, "the proving key is written in another way after it was read"),
+            Ok(pk) => pk,
             Err(e) => return self.wrong(name, format_args!("the proving key cannot be read: {e}")),
         };
         let vk = match read_vk(&vk_bytes) {
-            Ok(vk) if write_vk(&vk) == vk_bytes => vk,
-            Ok(_) => {
-                return self.wrong(name, "the verifying key is written in another way after it was read");
-            }
+            Ok(vk) => vk,
             Err(e) => return self.wrong(name, format_args!("the verifying key cannot be read: {e}")),
         };
-        let proof = match self.backend.prove(&pk, honest.clone()) {
-            Ok((proof, _)) => write_proof(&proof, &vk),
+        if vk.statement() != case.program.publics || vk.program() != case.program.digest() {
+            return self.wrong(name, "the verifying key is about another statement or Program");
+        }
+        if let Err(e) = vk.audit(&case.program) {
+            return self.wrong(name, format_args!("a key is not found to be of its Program: {e}"));
+        }
+        if pk.verifier().digest() != vk.digest() {
+            return self.wrong(name, "the proving key has another verifying key in it");
+        }
+        let (file, proof) = match pk.prove(honest.clone()) {
+            Ok((file, _)) => (file.clone(), file.to_bytes()),
             Err(e) => return self.wrong(name, format_args!("an honest witness is not proven: {e}")),
         };
         let verify = |publics: &Publics, bytes: &[u8]| {
-            let proof = read_proof(bytes, &vk)?;
-            self.backend.verify(&vk, publics, &proof).map_err(|e| e.to_string())
+            vk.verify(publics, &again(bytes, FileKind::Proof)?).map_err(|e| e.to_string())
         };
         if let Err(e) = verify(&honest.publics, &proof) {
             return self.wrong(name, format_args!("an honest proof is rejected: {e}"));
+        }
+        if proof.len() as u64 > vk.proof_bytes_at_most() {
+            let (bytes, most) = (proof.len(), vk.proof_bytes_at_most());
+            return self.wrong(name, format_args!("a proof has {bytes} bytes; its key says at most {most}"));
         }
 
         let mut found = vec![];
@@ -188,7 +149,7 @@ impl<B: Backend> Suite<'_, B> {
             let mut bad = honest.clone();
             bad.tables[table][cell] += 1;
             // a prover may notice, or make a proof that does not hold
-            let proof = self.backend.prove(&pk, bad).ok().map(|(proof, _)| write_proof(&proof, &vk));
+            let proof = pk.prove(bad).ok().map(|(proof, _)| proof.to_bytes());
             let accepted = proof.is_some_and(|proof| verify(&honest.publics, &proof).is_ok());
             expect(format!("a false witness is accepted: table {table}, cell {cell}"), accepted);
         }
@@ -202,11 +163,23 @@ impl<B: Backend> Suite<'_, B> {
                 verify(&publics, &proof).is_ok(),
             );
         }
-        for at in 0..self.settings.changes {
-            let at = at * proof.len() / self.settings.changes;
+        for place in 0..self.settings.changes {
+            let at = place * proof.len() / self.settings.changes;
             let mut bad = proof.clone();
             bad[at] ^= 1 << (at % 8);
             expect(format!("a changed proof is accepted: byte {at}"), verify(&honest.publics, &bad).is_ok());
+            // as a forger would: the checksum is right
+            for (section, length) in file.sections().filter(|(_, length)| *length > 0) {
+                let mut body = file.bytes(section).expect("a section").to_vec();
+                let i = place * length / self.settings.changes;
+                body[i] ^= 1 << (place % 8);
+                let mut bad = file.clone();
+                bad.insert(section, body);
+                expect(
+                    format!("a forged proof is accepted: section {section:?}, byte {i}"),
+                    verify(&honest.publics, &bad.to_bytes()).is_ok(),
+                );
+            }
             expect(
                 format!("a cut proof is accepted: {at} bytes"),
                 verify(&honest.publics, &proof[..at]).is_ok(),
@@ -218,12 +191,25 @@ impl<B: Backend> Suite<'_, B> {
                 read_vk(&vk_bytes[..vk_at]).is_ok(),
             );
         }
+        // what nothing reads is part of no statement
+        let more = |bytes: &[u8], kind| {
+            let mut c = again(bytes, kind).expect("it was read before");
+            c.insert("note", b"unnoticed".to_vec());
+            c.to_bytes()
+        };
+        let note = "with a section more is";
+        let (p, k) = (more(&proof, FileKind::Proof), more(&vk_bytes, FileKind::VerifyingKey));
+        expect(format!("a proof {note} accepted"), verify(&honest.publics, &p).is_ok());
+        expect(format!("a verifying key {note} read"), read_vk(&k).is_ok());
+        let k = more(&pk_bytes, FileKind::ProvingKey);
+        expect(format!("a proving key {note} read"), read_pk(&k).is_ok());
         // another relation: a table of twice the height
         let mut other = case.program.clone();
         if let Some(table) = other.tables.first_mut() {
             table.log_height += 1;
-            if let Ok((_, other)) = self.backend.setup(&other) {
-                expect("another Program has the same verifying key".into(), write_vk(&other) == vk_bytes);
+            if let Ok((_, other_vk)) = files(&other) {
+                expect("another Program has the same verifying key".into(), other_vk == vk_bytes);
+                expect("a key is found to be of another Program".into(), vk.audit(&other).is_ok());
             }
         }
         self.report.accepted += 1;

@@ -8,7 +8,7 @@ use crate::failure::{Failure, Result};
 use crate::fixtures::{ALL, Fixture};
 use crate::measure::{Machine, Time, median, peak_rss_mb, timed};
 use crate::model::Model;
-use crate::prover::{self, ProofFile, ProvingKey, Security, VerifyingKey};
+use crate::prover::{self, ProofFile, ProvingKey, VerifyingKey};
 use crate::screen::Screen;
 use crate::show::report;
 use crate::show::{self, program::columns};
@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
+use tessera_api::Security;
 
 const STAGES: [&str; 4] = ["compile", "setup", "prove", "verify"];
 
@@ -162,7 +163,7 @@ fn repeat<T>(runs: u32, mut f: impl FnMut() -> Result<T>) -> Result<(T, Vec<Time
 /// One stage of one model, in this process.
 fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> Result<Value> {
     let file = |extension: &str| dir.join(format!("{}.{extension}", f.name));
-    let security = Security { bits: o.security, regime: o.regime };
+    let security = Security { bits: o.security, regime: o.regime.into() };
     match stage {
         "compile" => {
             let (images, factor) = f.images()?;
@@ -173,8 +174,11 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> 
                 file: None,
                 data: &images,
                 factor: Some(factor),
-                batch: f.batch,
-                weights: f.weights,
+                placing: compile::Placing {
+                    batch: f.batch,
+                    weights: f.weights,
+                    backend: tessera_backends::default(),
+                },
                 method: CalibrationMethod::MinMax,
                 percentile: 99.9,
                 samples: 256,
@@ -212,15 +216,14 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> 
                 let (trace, t) = timed(|| prove::fill(&plan, batch.inputs.clone()));
                 witness.push(t);
                 let trace = trace?;
-                let publics = trace.publics.clone();
-                let (proved, t) = timed(|| key.prove(trace));
+                let (proved, t) = timed(|| key.prove(trace, batch.used));
                 times.push(t);
                 let (proof, timings) = proved?;
-                last = Some((publics, proof, timings));
+                last = Some((proof, timings));
             }
             let m = medians(&times, Some(peak_rss_mb()));
-            let (publics, proof, timings) = last.ok_or_else(|| Failure::new("nothing was measured"))?;
-            let bytes = ProofFile { publics, used: batch.used, proof }.to_bytes(&key);
+            let (proof, timings) = last.ok_or_else(|| Failure::new("nothing was measured"))?;
+            let bytes = proof.to_bytes(&key.verifying());
             files::write(&file("proof"), &bytes)?;
             let phases: Vec<Value> = timings
                 .phases

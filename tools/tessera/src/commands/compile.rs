@@ -5,6 +5,7 @@ use crate::data::bind::{self, Factor, Inputs, Wanted};
 use crate::failure::{Failure, Problem, Result, USE};
 use crate::measure::{Time, peak_rss_mb, timed};
 use crate::model::{Calibration, Level, Metadata, Model, Port};
+use crate::prover::backend;
 use crate::screen::Screen;
 use crate::show::program::{ProgramSummary, summary};
 use crate::{files, pipeline, show};
@@ -16,7 +17,7 @@ use ndarray::ArrayD;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
-use tessera_api::Digest;
+use tessera_api::{Backend, Digest};
 use tessera_circuit::ports::ports;
 use tessera_circuit_to_program::{PlaceError, PlaceOptions, place};
 use tessera_import_onnx::{ImportError, ImportOptions, Source};
@@ -36,10 +37,8 @@ pub struct Request<'a> {
     pub data: &'a DataFile,
     /// What the user said integers are multiplied by.
     pub factor: Option<Factor>,
-    /// Inferences a proof covers.
-    pub batch: usize,
-    /// What the verifying key will say of weights.
-    pub weights: Weights,
+    /// How the circuit becomes a Program.
+    pub placing: Placing,
     /// How ranges are found.
     pub method: CalibrationMethod,
     /// For the method of that name.
@@ -52,6 +51,17 @@ pub struct Request<'a> {
     pub dump_ir: Option<&'a Path>,
     /// What the user said about shapes.
     pub import: Import,
+}
+
+/// How a circuit becomes a Program.
+#[derive(Clone, Copy, Debug)]
+pub struct Placing {
+    /// Inferences a proof covers.
+    pub batch: usize,
+    /// What the verifying key will say of weights.
+    pub weights: Weights,
+    /// The backend that will prove.
+    pub backend: &'static dyn Backend,
 }
 
 /// What a user can say about shapes that the file leaves open.
@@ -82,7 +92,7 @@ pub fn compile(r: &Request) -> Result<Compiled> {
 pub fn compile_by(r: &Request, pipeline: &str) -> Result<Compiled> {
     let context = tessera_passes::context();
     let start = import(&context, r)?;
-    finish(lower(start, pipeline, r.dump_ir)?, &r.labels, (r.batch, r.weights), r.dump_ir)
+    finish(lower(start, pipeline, r.dump_ir)?, &r.labels, r.placing, r.dump_ir)
 }
 
 /// A module that no pass has seen yet, and what is known about it.
@@ -154,7 +164,7 @@ fn lower<'c>(start: Start<'c>, pipeline: &str, dump: Option<&Path>) -> Result<Lo
 fn finish(
     lowered: Lowered,
     labels: &[String],
-    (batch, weights): (usize, Weights),
+    Placing { batch, weights, backend }: Placing,
     dump: Option<&Path>,
 ) -> Result<Compiled> {
     let Lowered { module, about, pipeline, levels } = lowered;
@@ -167,11 +177,8 @@ fn finish(
             )));
     }
     let (ins, outs) = ports(module.as_operation())?;
-    let options = PlaceOptions {
-        batch,
-        committed: weights == Weights::Committed,
-        ..PlaceOptions::new(&tessera_plonky3::PLONKY3)
-    };
+    let options =
+        PlaceOptions { batch, committed: weights == Weights::Committed, ..PlaceOptions::new(backend) };
     let placed = place(&module, &*params::of(module.as_operation())?, &options)?;
     if let Some(dir) = dump {
         files::write(&dir.join("program.txt"), placed.dump.as_bytes())?;
@@ -187,6 +194,7 @@ fn finish(
         labels: labels.to_vec(),
         calibration: about.calibration,
         pipeline: vec![pipeline],
+        backend: backend.name().into(),
     };
     metadata.check(&placed.program.publics)?;
     let model = Model::new(metadata, placed.program, placed.plan, levels);
@@ -276,6 +284,7 @@ struct Report<'a> {
 pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
     let name = o.model.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let labels = labels(o.labels.as_deref())?;
+    let placing = placing(o)?;
     let bytes = files::read(&o.model)?;
     let path = o.output.clone().unwrap_or_else(|| files::beside(&o.model, "tess"));
     if o.emit.is_none() {
@@ -288,7 +297,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         let start = if is_ir(&o.model) {
             read_ir(&context, o, &name, &bytes)?
         } else {
-            read_onnx(&context, o, &name, &bytes)?
+            read_onnx(&context, o, &name, &bytes, placing)?
         };
         let level = level_of(start.module.as_operation())?;
         let by_default = || pipeline::default(level, o.calibration_method, o.percentile);
@@ -298,8 +307,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
             Some(level) if level != EmitLevel::Program => {
                 Ok(Done::Level(emit(level, &lowered)?, lowered.about.notes))
             }
-            _ => finish(lowered, &labels, (o.batch as usize, o.weights), dump)
-                .map(|compiled| Done::Model(Box::new(compiled))),
+            _ => finish(lowered, &labels, placing, dump).map(|compiled| Done::Model(Box::new(compiled))),
         }
     });
     bar.finish_and_clear();
@@ -359,7 +367,18 @@ fn is_ir(path: &Path) -> bool {
     path.extension().is_some_and(|e| e == "mlir")
 }
 
-fn read_onnx<'c>(context: &'c Context, o: &Compile, name: &str, onnx: &[u8]) -> Result<Start<'c>> {
+/// How the user wants the circuit placed.
+fn placing(o: &Compile) -> Result<Placing> {
+    Ok(Placing { batch: o.batch as usize, weights: o.weights, backend: backend(&o.backend)? })
+}
+
+fn read_onnx<'c>(
+    context: &'c Context,
+    o: &Compile,
+    name: &str,
+    onnx: &[u8],
+    placing: Placing,
+) -> Result<Start<'c>> {
     let Some(calibration) = &o.calibration else {
         return Err(Failure::new("an ONNX model is quantized by representative inputs, and none were given")
             .help("add --calibration DATA, a .npy or .npz file"));
@@ -372,8 +391,7 @@ fn read_onnx<'c>(context: &'c Context, o: &Compile, name: &str, onnx: &[u8]) -> 
             file: Some(&o.model),
             data: &DataFile::read(calibration)?,
             factor: o.data.scale,
-            batch: o.batch as usize,
-            weights: o.weights,
+            placing,
             method: o.calibration_method,
             percentile: o.percentile,
             samples: o.calibration_samples,

@@ -3,18 +3,18 @@
 //! Invariant: nothing is staged: the demo calls what `compile`, `setup`, `prove` and `verify` call, writes the same
 //! files, and reads them back before it verifies.
 use super::{compile, prove, verify};
-use crate::cli::{CalibrationMethod, Demo, Regime, Weights};
+use crate::cli::{CalibrationMethod, Demo, Weights};
 use crate::failure::{Failure, Result};
 use crate::fixtures::{CLOTHES, Fixture};
 use crate::measure::{Stopwatch, Time, timed};
 use crate::model::Model;
-use crate::prover::{self, ProofFile, ProvingKey, Security, VerifyingKey};
+use crate::prover::{self, ProofFile, ProvingKey, VerifyingKey};
 use crate::screen::Screen;
 use crate::show::{self, image};
 use crate::{files, infer};
 use serde::Serialize;
 use std::path::Path;
-use tessera_api::Verified;
+use tessera_api::{Regime, Security, Verified};
 
 #[derive(Serialize)]
 struct Report {
@@ -73,8 +73,11 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
         file: None,
         data: &images,
         factor: Some(factor),
-        batch: 1,
-        weights: Weights::Public,
+        placing: compile::Placing {
+            batch: 1,
+            weights: Weights::Public,
+            backend: tessera_backends::default(),
+        },
         method: CalibrationMethod::MinMax,
         percentile: 99.9,
         samples: 256,
@@ -128,9 +131,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
         let key = ProvingKey::read(&pk, &model)?;
         let batch = infer::batches(&model.metadata, &inputs).remove(0);
         let trace = prove::fill(&prove::prepare(&model)?, batch.inputs)?;
-        let publics = trace.publics.clone();
-        let (proof, _) = key.prove(trace)?;
-        Ok(ProofFile { publics, used: batch.used, proof }.to_bytes(&key))
+        Ok(key.prove(trace, batch.used)?.0.to_bytes(&key.verifying()))
     });
     bar.finish_and_clear();
     let proof_path = dir.join("image.proof");

@@ -118,7 +118,7 @@ fn kind(k: FileKind) -> &'static str {
 fn model(model: &Model, sections: &[Section], bytes: usize, screen: &Screen) -> Result<()> {
     let m = &model.metadata;
     let program: ProgramSummary = summary(&model.program);
-    let prediction = prover::predict(&model.program);
+    let prediction = prover::predict(model)?;
     screen.json(&serde_json::json!({
         "kind": kind(FileKind::Model),
         "bytes": bytes,

@@ -4,7 +4,7 @@ use crate::failure::{Failure, Result};
 use crate::infer;
 use crate::measure::{Time, timed};
 use crate::model::Model;
-use crate::prover::{self, ProofFile, ProvingKey, verify_cpu_s};
+use crate::prover::{self, ProofFile, ProvingKey, VerifyingKey, verify_cpu_s};
 use crate::screen::Screen;
 use crate::statement::{Statement, outputs_of, statement};
 use crate::{files, show};
@@ -49,18 +49,17 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
     files::check_output(&o.output)?;
     let m = &model.metadata;
 
-    let predicted = prover::predict(&model.program).prove_cpu_s;
+    let predicted = prover::predict(&model)?.prove_cpu_s;
     let wall = predicted / rayon::current_num_threads().max(1) as f64;
     let bar =
         screen.progress.phase(&format!("proving {}", show::plural(batch.used, "inference")), Some(wall));
     let (trace, witness) = timed(|| prepare(&model).and_then(|plan| fill(&plan, batch.inputs)));
     let trace = trace?;
-    let publics = trace.publics.clone();
-    let (proved, prove) = timed(|| key.prove(trace));
+    let (proved, prove) = timed(|| key.prove(trace, batch.used));
     bar.finish_and_clear();
-    let (proof, Timings { phases }) = proved?;
+    let (file, Timings { phases }) = proved?;
 
-    let file = ProofFile { publics, used: batch.used, proof };
+    let key = key.verifying();
     let bytes = file.to_bytes(&key);
     let check = wanted(o.check, verify_cpu_s(bytes.len() as u64), predicted);
     let checked = check.then(|| timed(|| verifies(&bytes, &key)));
@@ -114,9 +113,8 @@ fn wanted(when: When, verify_s: f64, prove_s: f64) -> bool {
 
 /// Errs unless what will be written is a proof that holds: a key that changed under the prover's hands, or a machine that miscounts, ends
 /// here.
-pub fn verifies(bytes: &[u8], key: &ProvingKey) -> Result<()> {
-    let key = key.verifying();
-    let verdict = ProofFile::from_bytes(bytes, &key).and_then(|proof| key.verify(&proof));
+pub fn verifies(bytes: &[u8], key: &VerifyingKey) -> Result<()> {
+    let verdict = ProofFile::from_bytes(bytes, key).and_then(|proof| key.verify(&proof));
     verdict.map(|_| ()).map_err(|f| {
         Failure::machine("the proof that was made does not hold, and was not written")
             .found(f.to_string())

@@ -7,6 +7,7 @@ use crate::prover::{self, VerifyingKey};
 use crate::screen::Screen;
 use crate::{files, show};
 use serde::Serialize;
+use tessera_api::{Offer, Security};
 
 #[derive(Serialize)]
 struct Report {
@@ -17,7 +18,7 @@ struct Report {
     proving_key_bytes: u64,
     verifying_key: String,
     verifying_key_bytes: u64,
-    security: prover::Offer,
+    security: Offer,
     time: Time,
 }
 
@@ -27,8 +28,7 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
     let (pk, vk) = (files::beside(&o.model, "pk"), files::beside(&o.model, "vk"));
     [&pk, &vk].into_iter().try_for_each(|path| files::check_output(path))?;
     let bar = screen.progress.phase("making the keys", None);
-    let (keys, time) =
-        timed(|| prover::keys(&model, prover::Security { bits: o.security, regime: o.regime }));
+    let (keys, time) = timed(|| prover::keys(&model, Security { bits: o.security, regime: o.regime.into() }));
     bar.finish_and_clear();
     let keys = keys.map_err(|f| f.in_file(&o.model))?;
     let proving_bytes = files::write_container(&pk, &keys.proving)?;

@@ -1,0 +1,97 @@
+//! The backend as others see it: what a compiler asks, and keys and proofs as files.
+//!
+//! Invariant: keys and proofs are read by [`crate::files`] and nowhere else.
+use crate::security::SecurityTarget;
+use crate::{Plonky3, Proof, ProvingKey, VerifyingKey, cost};
+use std::sync::Arc;
+use tessera_api::container::digest_of;
+use tessera_api::{
+    Backend, Capabilities, CheckError, Container, Cost, Digest, FileError, Keys, Offer, Prices, Program,
+    ProveError, Prover, Public, Publics, Security, SetupError, Shape, Target, Timings, Trace, Verified,
+    Verifier,
+};
+
+/// The backend's place in a registry.
+pub static BACKEND: Plonky3 = Plonky3 { target: SecurityTarget::DEFAULT };
+
+impl Target for Plonky3 {
+    fn name(&self) -> &'static str {
+        crate::NAME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        cost::CAPABILITIES
+    }
+
+    fn prices(&self) -> Prices {
+        cost::PRICES
+    }
+
+    fn cost(&self, shape: &Shape) -> Cost {
+        cost::cost(shape)
+    }
+}
+
+impl Backend for Plonky3 {
+    fn keys(&self, program: &Program, security: Security) -> Result<Keys, SetupError> {
+        let target = SecurityTarget { bits: security.bits, regime: security.regime, ..self.target };
+        let (pk, vk) = Plonky3 { target }.setup(program)?;
+        Ok(Keys { proving: pk.to_container(), verifying: vk.to_container(), offer: vk.offer() })
+    }
+
+    fn prover(&self, key: &Container, program: Arc<Program>) -> Result<Box<dyn Prover>, FileError> {
+        Ok(Box::new(ProvingKey::from_container(key, program)?))
+    }
+
+    fn verifier(&self, key: &Container) -> Result<Box<dyn Verifier>, FileError> {
+        Ok(Box::new(VerifyingKey::from_container(key)?))
+    }
+}
+
+impl Prover for ProvingKey {
+    fn verifier(&self) -> Box<dyn Verifier> {
+        Box::new(self.vk.clone())
+    }
+
+    fn prove(&self, trace: Trace) -> Result<(Container, Timings), ProveError> {
+        let (proof, timings) = BACKEND.prove(self, trace)?;
+        Ok((proof.to_container(self.digest), timings))
+    }
+}
+
+impl Verifier for VerifyingKey {
+    fn digest(&self) -> Digest {
+        self.digest()
+    }
+
+    fn program(&self) -> Digest {
+        self.program
+    }
+
+    fn statement(&self) -> &[Public] {
+        self.statement()
+    }
+
+    fn offer(&self) -> Offer {
+        let r = self.security_report();
+        let degree = self.air.degree;
+        Offer { bits: r.bits, regime: r.regime, limited_by: r.limited_by, degree, terms: r.terms }
+    }
+
+    fn weights(&self) -> Option<Digest> {
+        self.model.as_ref().map(digest_of)
+    }
+
+    fn audit(&self, program: &Program) -> Result<(), String> {
+        crate::keys::audit(program, self)
+    }
+
+    fn proof_bytes_at_most(&self) -> u64 {
+        self.proof_bytes_at_most()
+    }
+
+    fn verify(&self, publics: &Publics, proof: &Container) -> Result<Verified, CheckError> {
+        let proof = Proof::from_container(proof, self)?;
+        Ok(BACKEND.verify(self, publics, &proof)?)
+    }
+}
