@@ -272,7 +272,7 @@ impl Builder<'_> {
                 let mut regs = vec![];
                 for (c, x) in terms {
                     let (xe, xr) = self.operand(*x)?;
-                    e = e.plus(&xe.scale(*c));
+                    e = within(xe.checked_scale(*c).and_then(|x| e.checked_plus(&x)), &source)?;
                     regs.push((*c, xr));
                 }
                 let r = self.step(KernelStep::Affine(regs, *constant));
@@ -280,13 +280,13 @@ impl Builder<'_> {
             }
             CircuitOp::Mul { a, b } => {
                 let ((ae, ar), (be, br)) = (self.operand(*a)?, self.operand(*b)?);
-                let product = ae.times(&be);
+                let product = within(ae.checked_times(&be), &source)?;
                 let r = self.step(KernelStep::Mul(ar, br));
                 if product.degree() <= 1 {
                     self.define(op.results[0], product, r);
                 } else {
                     let c = self.column("product", r);
-                    self.k.constraints.push(product.plus(&Expr::witness(c).scale(-1)));
+                    self.k.constraints.push(within(minus(product, Expr::witness(c)), &source)?);
                     self.constraint_sources.push(source.clone());
                     self.define(op.results[0], Expr::witness(c), r);
                 }
@@ -297,7 +297,7 @@ impl Builder<'_> {
                 let (rh, rl) = (self.step(KernelStep::Hi(xr, *shift)), self.step(KernelStep::Lo(xr, *shift)));
                 let (ch, cl) = (self.column("hi", rh), self.column("lo", rl));
                 let whole = Expr::witness(ch).scale(1 << shift).plus(&Expr::witness(cl));
-                self.k.constraints.push(xe.plus(&whole.scale(-1)));
+                self.k.constraints.push(within(minus(xe, whole), &source)?);
                 self.constraint_sources.push(source.clone());
                 let bus = self.buses.range(0, (1 << shift) - 1, &source)?;
                 self.k.lookups.push((bus, vec![Expr::witness(cl)]));
@@ -323,7 +323,8 @@ impl Builder<'_> {
                 while lanes.len() > 1 {
                     let parts = lanes.len().div_ceil(MAX_LANES);
                     let size = lanes.len().div_ceil(parts);
-                    lanes = lanes.chunks(size).map(|part| self.maximum(part, bus, &source)).collect();
+                    let parts = lanes.chunks(size).map(|part| self.maximum(part, bus, &source));
+                    lanes = parts.collect::<Result<_, _>>()?;
                 }
                 let (e, r) = lanes.swap_remove(0);
                 self.define(op.results[0], e, r);
@@ -357,16 +358,21 @@ impl Builder<'_> {
     }
 
     /// The greatest of a few lanes: a column, its differences from them looked up on `bus`.
-    fn maximum(&mut self, lanes: &[(Expr, usize)], bus: u32, source: &str) -> (Expr, usize) {
+    fn maximum(
+        &mut self,
+        lanes: &[(Expr, usize)],
+        bus: u32,
+        source: &str,
+    ) -> Result<(Expr, usize), PlaceError> {
         if let [only] = lanes {
-            return only.clone();
+            return Ok(only.clone());
         }
         let greatest =
             lanes[1..].iter().fold(lanes[0].1, |max, lane| self.step(KernelStep::Max(max, lane.1)));
         let max = Expr::witness(self.column("max", greatest));
         let mut factors = std::collections::VecDeque::new();
         for (x, r) in lanes {
-            let difference = max.clone().plus(&x.clone().scale(-1));
+            let difference = within(minus(max.clone(), x.clone()), source)?;
             self.k.lookups.push((bus, vec![difference.clone()]));
             self.lookup_sources.push(source.into());
             factors.push_back((difference, self.step(KernelStep::Affine(vec![(1, greatest), (-1, *r)], 0))));
@@ -376,14 +382,16 @@ impl Builder<'_> {
         {
             let r = self.step(KernelStep::Mul(ar, br));
             let product = Expr::witness(self.column("product", r));
-            self.k.constraints.push(a.times(&b).plus(&product.clone().scale(-1)));
+            let whole = a.checked_times(&b).and_then(|ab| minus(ab, product.clone()));
+            self.k.constraints.push(within(whole, source)?);
             self.constraint_sources.push(source.into());
             factors.push_back((product, r));
         }
-        let zero = factors.iter().map(|f| &f.0).fold(Expr::constant(1), |p, f| p.times(f));
+        let zero = factors.iter().try_fold(Expr::constant(1), |p, f| p.checked_times(&f.0));
+        let zero = within(zero, source)?;
         self.k.constraints.push(zero);
         self.constraint_sources.push(source.into());
-        (max, greatest)
+        Ok((max, greatest))
     }
 
     /// The largest difference between a maximum and what it is of.
@@ -430,20 +438,24 @@ impl Builder<'_> {
                 c.degree() == 1 && c.terms.iter().any(|(k, f)| k.abs() == 1 && f.as_slice() == [cell])
             });
             let Some(at) = found else { continue };
-            let c = self.k.constraints.remove(at);
-            self.constraint_sources.remove(at);
+            let c = &self.k.constraints[at];
             let sign = c.terms.iter().find(|t| t.1.as_slice() == [cell]).map_or(1, |t| t.0);
             // sign·port + rest = 0, so port = −sign·rest
-            let rest = c.plus(&Expr { constant: 0, terms: vec![(-sign, vec![cell])] });
-            let value = rest.scale(-sign);
+            let rest = c.clone().checked_plus(&Expr { constant: 0, terms: vec![(-sign, vec![cell])] });
+            let Some(value) = rest.and_then(|rest| rest.checked_scale(-sign)) else { continue };
+            // where a coefficient would be beyond 64 bits the port keeps its column
+            let k = &self.k;
+            let held = k.constraints.iter().chain(k.lookups.iter().flat_map(|l| &l.1)).chain(&k.ports);
+            let held = held.chain(self.exprs.values());
+            let Some(new) = held.map(|e| substitute(e, cell, &value)).collect::<Option<Vec<_>>>() else {
+                continue;
+            };
             let k = &mut self.k;
-            let all = k
-                .constraints
-                .iter_mut()
-                .chain(k.lookups.iter_mut().flat_map(|l| &mut l.1))
-                .chain(&mut k.ports)
-                .chain(self.exprs.values_mut());
-            all.for_each(|e| *e = substitute(e, cell, &value));
+            let all = k.constraints.iter_mut().chain(k.lookups.iter_mut().flat_map(|l| &mut l.1));
+            let all = all.chain(&mut k.ports).chain(self.exprs.values_mut());
+            all.zip(new).for_each(|(e, new)| *e = new);
+            self.k.constraints.remove(at);
+            self.constraint_sources.remove(at);
         }
         self.drop_unused_columns();
     }
@@ -483,14 +495,26 @@ impl Builder<'_> {
     }
 }
 
-fn substitute(e: &Expr, cell: Cell, value: &Expr) -> Expr {
+/// `e` with `value` in place of `cell`; `None` where a coefficient would be beyond 64 bits.
+fn substitute(e: &Expr, cell: Cell, value: &Expr) -> Option<Expr> {
     let mut out = Expr::constant(e.constant);
     for (c, f) in &e.terms {
         let mut t = Expr::constant(*c);
         for x in f {
-            t = if *x == cell { t.times(value) } else { t.times(&Expr::cell(*x)) };
+            let factor = if *x == cell { value.clone() } else { Expr::cell(*x) };
+            t = t.checked_times(&factor)?;
         }
-        out = out.plus(&t);
+        out = out.checked_plus(&t)?;
     }
-    out
+    Some(out)
+}
+
+/// a − b.
+fn minus(a: Expr, b: Expr) -> Option<Expr> {
+    a.checked_plus(&b.checked_scale(-1)?)
+}
+
+/// Refuses a sum or product with coefficients beyond 64 bits.
+fn within(e: Option<Expr>, source: &str) -> Result<Expr, PlaceError> {
+    e.ok_or_else(|| PlaceError::unsupported(source, "coefficients beyond 64 bits"))
 }

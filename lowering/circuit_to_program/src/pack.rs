@@ -133,7 +133,7 @@ impl Enforced<'_> {
         open.push(i);
         // key = rest − cell, so cell = rest − key: what a maximum is of, where the key is its difference from the maximum
         let found = keys.filter_map(|(key, (lo, hi))| {
-            let rest = key.clone().plus(&this);
+            let rest = key.clone().checked_plus(&this)?;
             let whole = !rest.cells().any(|c| c == Cell::Witness(i));
             let (low, high) = whole.then(|| self.expression(&rest, open)).flatten()?;
             Some((low - hi as i128, high - lo as i128))

@@ -157,7 +157,10 @@ impl Emitter<'_> {
                         let all = uses.into_iter().flatten().map(|u| u.in_batch(p.batch, c.len)).collect();
                         m.0.extend(shifted(Monomials(all), k));
                     }
-                    links.push((expr.clone().scale(-1), m));
+                    let negated = expr.clone().checked_scale(-1);
+                    let beyond =
+                        || PlaceError::unsupported(&clusters[0].source, "coefficients beyond 64 bits");
+                    links.push((negated.ok_or_else(beyond)?, m));
                 }
             }
             for lanes in grouped(products, rows) {
