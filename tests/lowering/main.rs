@@ -6,6 +6,7 @@
 mod claims;
 mod random;
 mod shapes;
+mod strategy;
 
 use melior::ir::Module;
 use ndarray::ArrayD;
@@ -19,6 +20,7 @@ use tessera_mlir::params::{self, Params};
 use tessera_mlir::pipeline::{self, Settings};
 use tessera_mlir::{func::Func, pass};
 use tessera_qnn::interp::{Plan, Tensor};
+use tessera_qnn_to_circuit::convolution;
 
 /// What the driver runs before the lowering, one stage at a time.
 const QNN_STAGES: &[&str] = &["canonicalize,cse", "qnn-absorb-pads"];
@@ -123,12 +125,9 @@ fn check(tape: &[u16], seen: &Mutex<BTreeMap<&'static str, usize>>) {
         _ => (0..6).map(|_| STAGES[tape.below(STAGES.len())]).collect(),
     };
     // each way of checking convolutions, whatever costs less
-    let lowering = [
-        "convert-qnn-to-circuit",
-        "convert-qnn-to-circuit{convolution=transform}",
-        "convert-qnn-to-circuit{convolution=direct}",
-    ][tape.below(3)];
-    for stage in [lowering].into_iter().chain(order) {
+    let way = convolution::NAMES[tape.below(convolution::NAMES.len())];
+    let lowering = format!("convert-qnn-to-circuit{{convolution={way}}}");
+    for stage in [lowering.as_str()].into_iter().chain(order) {
         run(&mut module, stage);
         let params = params::of(module.as_operation()).expect("parameters");
         for (x, expected) in inputs.iter().zip(&expected) {

@@ -1,7 +1,7 @@
 //! qnn → circuit: the quantized model, exactly, as relations between integers with proven intervals.
 //!
-//! One op family a file. [`polyphase`], [`direct`] and [`windows`] are the arithmetic, free of IR; the others write the ops; `lower`
-//! walks the function.
+//! One op family a file. [`convolution`] lists the ways to check one; it and [`windows`] are the arithmetic, free of IR; the others
+//! write the ops; `lower` walks the function.
 //!
 //! Invariants: a circuit's outputs equal those of the qnn interpreter bit for bit on every input; every interval declared is
 //! proven from the actual weights; nothing here knows a backend.
@@ -9,18 +9,16 @@
 mod arithmetic;
 mod boundary;
 mod conv;
-pub mod direct;
+pub mod convolution;
 mod emit;
 mod layout;
 mod linear;
 mod lookup;
 mod lower;
-pub mod polyphase;
 mod pool;
 mod requantize;
 pub mod windows;
 
-pub use conv::Method;
 pub use lower::{ConvertQnnToCircuit, lower_module};
 
 /// The passes of this crate.

@@ -3,13 +3,14 @@
 //! Invariants: the qnn function stays untouched until the circuit is complete; every op that cannot be lowered is reported,
 //! not only the first.
 
-use crate::conv::Method;
+use crate::convolution::{NAMES, Ways};
 use crate::emit::Emit;
 use crate::{arithmetic, boundary, conv, layout, linear, lookup, pool, requantize};
 use melior::ir::{BlockRef, OperationRef, RegionLike, Value, ValueLike, operation::OperationLike};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use tessera_api::Prices;
 use tessera_circuit::semantics::View;
 use tessera_mlir::func::{self, Func, FuncBuilder};
 use tessera_mlir::op::op_name;
@@ -40,16 +41,25 @@ impl Pass for ConvertQnnToCircuit {
     }
 
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
-        lower_module(module, Method::named(options.choice("convolution")).unwrap_or_default())
+        let prices = Prices {
+            witness_cell: options.float("witness-cell"),
+            summed_cell: options.float("summed-cell"),
+            ..Prices::default()
+        };
+        lower_module(module, &Ways::named(options.choice("convolution"), prices))
     }
 }
 
-const OPTIONS: &[OptionSpec] = &[OptionSpec::choice(
-    "convolution",
-    "how convolutions are checked: as products of polynomials, tap by tap, or whichever commits fewer cells",
-    "auto",
-    Method::NAMES,
-)];
+const OPTIONS: &[OptionSpec] = &[
+    OptionSpec::choice(
+        "convolution",
+        "how convolutions are checked: each in the way that costs least, or all in one",
+        "auto",
+        NAMES,
+    ),
+    OptionSpec::float("witness-cell", "what a backend charges for a cell of the witness", 1.0, 0.0, 1e9),
+    OptionSpec::float("summed-cell", "what a backend charges for a weight", 0.0, 0.0, 1e9),
+];
 
 const EXAMPLE: &str = r#"!q = !quant.uniform<i8<-127:127>:f32, 5.000000e-01>
 func.func @main(%x: tensor<1x2x4x4xf32> {nn.name = "x"}) -> (tensor<1x2x2x2xf32> {nn.name = "y"}) {
@@ -86,14 +96,14 @@ enum Lowered<'c, 'a> {
 ///
 /// # Errors
 /// Everything the pass rejects.
-pub fn lower_module(module: OperationRef, convolution: Method) -> Result<()> {
+pub fn lower_module(module: OperationRef, ways: &Ways) -> Result<()> {
     let main = Func::main(module)?;
     params::check(module)?;
     let body = module_body(module)?;
     let builder = FuncBuilder::new(body, main.op.location(), "main", &[])?;
     let emit = Emit::new(builder.cursor(), main.op.location());
     let values = HashMap::new();
-    let mut lowering = Lowering { emit, convolution, values, params: params::of(module)?, errors: vec![] };
+    let mut lowering = Lowering { emit, ways, values, params: params::of(module)?, errors: vec![] };
     lowering.function(main);
     let Lowering { emit, errors, .. } = lowering;
     let circuit = builder.finish(&[], &[] as &[&str])?;
@@ -113,9 +123,9 @@ fn module_body<'c, 'a>(module: OperationRef<'c, 'a>) -> Result<BlockRef<'c, 'a>>
     block.ok_or_else(|| Error::at(module.location(), "expected a module with a body"))
 }
 
-struct Lowering<'c, 'a> {
+struct Lowering<'c, 'a, 'w> {
     emit: Emit<'c, 'a>,
-    convolution: Method,
+    ways: &'w Ways<'w>,
     values: HashMap<usize, Lowered<'c, 'a>>,
     params: Arc<Params>,
     errors: Vec<Error>,
@@ -125,7 +135,7 @@ fn key(value: Value) -> usize {
     value.to_raw().ptr as usize
 }
 
-impl<'c, 'a> Lowering<'c, 'a> {
+impl<'c, 'a> Lowering<'c, 'a, '_> {
     fn function(&mut self, main: Func<'c, 'a>) {
         for (index, argument) in main.arguments().into_iter().enumerate() {
             let lowered = match boundary::input(&mut self.emit, argument, &main.argument_name(index)) {
@@ -231,7 +241,7 @@ impl<'c, 'a> Lowering<'c, 'a> {
             QnnOp::Conv { x, w, bias, attrs } => {
                 let (x, w) = (self.value(x)?, self.parameter(w, "weights")?);
                 let bias = bias.map(|bias| self.value(bias)).transpose()?;
-                conv::conv(&mut self.emit, x, &w, bias, &attrs, self.convolution)?
+                conv::conv(&mut self.emit, x, &w, bias, &attrs, self.ways)?
             }
             QnnOp::Linear { x, w, bias } => {
                 let (x, w) = (self.value(x)?, self.value(w)?);

@@ -7,9 +7,9 @@
 //! - many lanes of disjoint windows: y[n,c,u,v] = Σ_kl x[n,c,u,v,k,l]·1 over the unfolded windows.
 //! - overlapping or padded windows: the full convolution with a kernel of ones, each channel by itself.
 
-use crate::conv::four;
+use crate::conv::{four, write};
+use crate::convolution::{Convolution, transform};
 use crate::emit::Emit;
-use crate::polyphase::Polyphase;
 use crate::windows;
 use melior::ir::Value;
 use tessera_circuit::semantics::{ContractSpec, ResultIndex, View};
@@ -112,17 +112,12 @@ fn by_convolution<'c, 'a>(
     attrs: &PoolAttrs,
 ) -> Result<Value<'c, 'a>> {
     let [kh, kw] = attrs.kernel;
-    let conv = ConvAttrs { strides: attrs.strides, pads: attrs.pads, dilations: [1, 1], groups: 1 };
-    let plan = Polyphase::new([n * c, 1, h, w], [1, 1, kh, kw], &conv).map_err(Error::new)?;
-    let images = View::reshape(vec![n * c, 1, h, w]);
-    let mut operand = emit.view(x, &images)?;
-    for view in &plan.x_views {
-        operand = emit.view(operand, view)?;
-    }
-    let ones = emit.weight("ones", &plan.w_shape, &plan.weights(&ones(kh * kw)))?;
-    let full = emit.contract(operand, ones, &plan.spec)?;
-    let y = emit.view(full, &plan.crop)?;
-    let [_, _, u, v] = four(&plan.crop.shape)?;
+    let attrs = ConvAttrs { strides: attrs.strides, pads: attrs.pads, dilations: [1, 1], groups: 1 };
+    let conv = Convolution { x: [n * c, 1, h, w], w: [1, 1, kh, kw], attrs };
+    let plan = transform::plan(&conv).map_err(Error::new)?;
+    let images = emit.view(x, &View::reshape(conv.x.to_vec()))?;
+    let y = write(emit, images, "ones", &plan, &plan.weights(&conv, &ones(kh * kw)))?;
+    let [_, _, u, v] = four(&plan.y_view.shape)?;
     emit.view(y, &View::reshape(vec![n, c, u, v]))
 }
 

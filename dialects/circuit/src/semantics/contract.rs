@@ -203,6 +203,16 @@ impl ContractSpec {
         ]
     }
 
+    /// The first operand's shape.
+    pub fn x_shape(&self) -> Vec<usize> {
+        self.shape_of(&self.x)
+    }
+
+    /// The second operand's shape.
+    pub fn w_shape(&self) -> Vec<usize> {
+        self.shape_of(&self.w)
+    }
+
     /// The result's shape.
     pub fn result_shape(&self) -> Vec<usize> {
         self.y
