@@ -4,6 +4,7 @@ use crate::support::{calibration, compiled, images, models, npy, ok, tessera_in}
 use std::path::Path;
 use std::sync::Arc;
 use tessera::model::Model;
+use tessera_api::{Expr, FixedColumn, Seq, Values};
 
 /// Compiles the digits network and puts one of its images beside it.
 fn compile(d: &Path, output: &str, more: &[&str]) {
@@ -53,6 +54,51 @@ fn committed_weights_are_proven_with_and_never_given_away() {
         &["run", "public.tess", "--input", "x.npy"],
     ];
     let texts: Vec<String> = cases.iter().map(|args| conversation(d, &[], args)).collect();
+    insta::assert_snapshot!(texts.join("\n\n"));
+}
+
+/// A review's attack: biases of one entry of the batch differ from those of the other, in a model file that is edited by hand. Biases stand in
+/// the owner's list, once each, so there is nothing left to edit: a column of them is refused where it is called the owner's, and is another
+/// architecture where it is not.
+#[test]
+fn a_batch_has_one_list_of_biases() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    compile(d, "mine.tess", &["--weights", "committed", "--batch", "2"]);
+    ok(d, &["publish", "mine.tess", "-o", "public.tess"]);
+    let (all, n) = images("digits_mlp");
+    npy(d, "twice.npy", &[2, 64], all[..n].repeat(2));
+    ok(d, &["setup", "mine.tess"]);
+    ok(d, &["audit", "public.tess", "--key", "mine.vk"]);
+    let proof = ok(d, &["prove", "mine.tess", "--input", "twice.npy", "-o", "mine.proof"]);
+    ok(d, &["verify", "mine.proof", "--key", "mine.vk", "--input", "twice.npy"]);
+    let rows = proof["outputs"][0]["integers"].as_array().expect("integers of the output");
+    assert!(rows.len() == 2 && rows[0] == rows[1], "{proof}");
+    let mine = std::fs::read(d.join("mine.tess")).expect("the model");
+    let mut texts = vec![];
+    for owned in [true, false] {
+        let mut model = Model::from_bytes(&mine).expect("the model");
+        let program = Arc::make_mut(&mut model.program);
+        let table =
+            program.tables.iter_mut().find(|t| t.name == "elementwise1").expect("rows of the last layer");
+        // one more in the first class of the second entry
+        let mut column = vec![0; table.rows as usize];
+        column[table.rows as usize / 2] = 1 << 16;
+        let values = Values::Seq(Seq::compress(1, &column));
+        table.fixed.push(FixedColumn { name: "bias".into(), values, padding: 0 });
+        table.committed = owned;
+        let lanes = program
+            .folds
+            .iter_mut()
+            .filter(|f| f.name == "elementwise1 accumulators")
+            .flat_map(|f| &mut f.lanes);
+        for lane in lanes {
+            lane.expr = std::mem::take(&mut lane.expr).plus(&Expr::fixed(0).scale(-1));
+        }
+        std::fs::write(d.join("edited.tess"), model.to_bytes()).expect("a file");
+        texts.push(conversation(d, &[], &["setup", "edited.tess"]));
+        texts.push(conversation(d, &[], &["audit", "public.tess", "--key", "edited.vk"]));
+    }
     insta::assert_snapshot!(texts.join("\n\n"));
 }
 

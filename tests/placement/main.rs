@@ -4,13 +4,14 @@
 //! Invariants: what the plan publishes equals the evaluation bit for bit; every honest trace is accepted; any changed witness
 //! cell is rejected.
 mod changes;
+mod owners;
 mod weak;
 
 use ndarray::ArrayD;
 use std::sync::Arc;
 use tessera_api::{Capabilities, Cost, Prices, Program, Shape, Target, Trace};
 use tessera_circuit::graph::{Circuit, Node, ValueId};
-use tessera_circuit::ops::{CircuitOp, CircuitType, Visibility};
+use tessera_circuit::ops::{CircuitOp, CircuitType, Stage, Visibility};
 use tessera_circuit::publish;
 use tessera_circuit::semantics::contract::{ContractSpec, ResultIndex};
 use tessera_circuit::semantics::table::TableFunction;
@@ -63,6 +64,14 @@ impl Build {
         self.g.known.insert(v, Arc::new(publish::param(shape, &data).expect("as many values as elements")));
         self.op(CircuitOp::Constant { values: data, ty: CircuitType::new(shape, lo, hi) }, vec![v])
     }
+    fn parameter(&mut self, shape: &[usize], lo: i64, hi: i64) -> ValueId {
+        let v = self.constant(shape, lo, hi);
+        let ty = self.g.values[v].clone();
+        if let Some(last) = self.g.ops.last_mut() {
+            last.op = CircuitOp::Weight { global: format!("w{v}"), stage: Stage::Model, ty };
+        }
+        v
+    }
     fn view(&mut self, x: ValueId, view: View) -> ValueId {
         let (lo, hi) = self.interval(x);
         let v = self.value(&view.shape, lo.min(0), hi.max(0));
@@ -77,7 +86,7 @@ impl Build {
         let s = self.shape(x);
         let (n, c) = (s[0], s[1] / groups);
         let x = self.view(x, View::reshape(vec![n, groups, c, s[2], s[3]]));
-        let w = self.constant(&[groups, out, c, k, k], -9, 9);
+        let w = self.parameter(&[groups, out, c, k, k], -9, 9);
         // indices: n g o c i j k l
         let y = vec![
             ResultIndex::One(0),
@@ -95,7 +104,7 @@ impl Build {
     fn linear(&mut self, x: ValueId, out: usize) -> ValueId {
         let len = self.g.values[x].len();
         let x = self.view(x, View::reshape(vec![1, len]));
-        let w = self.constant(&[out, len], -9, 9);
+        let w = self.parameter(&[out, len], -9, 9);
         let y = vec![ResultIndex::One(0), ResultIndex::One(1)];
         let spec = ContractSpec::new(3, vec![0, 2], vec![1, 2], y, &[1, len], &[out, len]).unwrap();
         self.contract(x, w, spec)
@@ -114,7 +123,7 @@ impl Build {
     /// The high part of x + bias; 24-bit accumulators in two limbs of 12.
     fn key(&mut self, x: ValueId) -> ValueId {
         let shape = self.shape(x);
-        let bias = self.constant(&[shape[1]], -50, 50);
+        let bias = self.parameter(&[shape[1]], -50, 50);
         let bias = self.view(bias, View::along(&shape, 1));
         let u = self.affine(vec![(1, x), (1, bias)], 1 << 23, 0, (1 << 24) - 1);
         let (hi, lo) = (self.value(&shape, 0, 4095), self.value(&shape, 0, 4095));
@@ -146,7 +155,7 @@ impl Build {
     /// (x + bias) >> 9, rounded down: the high part, without a table.
     fn high(&mut self, x: ValueId) -> ValueId {
         let shape = self.shape(x);
-        let bias = self.constant(&[shape[1]], -50, 50);
+        let bias = self.parameter(&[shape[1]], -50, 50);
         let bias = self.view(bias, View::along(&shape, 1));
         let u = self.affine(vec![(1, x), (1, bias)], 256, -(1 << 20), (1 << 20) - 1);
         let (hi, lo) = (self.value(&shape, -(1 << 11), (1 << 11) - 1), self.value(&shape, 0, 511));
@@ -346,7 +355,7 @@ fn an_interval_that_the_weights_break_is_refused() {
     let w = *b.g.known.keys().next().unwrap();
     (b.g.values[w].lo, b.g.values[w].hi) = (-1, 1);
     let error = refusal(&b);
-    assert!(error.contains("circuit.constant") && error.contains("found [-1, 1]"), "{error}");
+    assert!(error.contains("circuit.weight") && error.contains("found [-1, 1]"), "{error}");
 }
 
 /// u_a + 2³² and u_b − 1 give the same packed sum: the equations hold, and what refuses it is the range of u_a.

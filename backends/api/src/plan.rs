@@ -38,7 +38,16 @@ pub enum Step {
         /// Flat indices into both (dimension 2).
         places: Seq,
     },
-    /// y[Σ i·y] += x[Σ i·x] · w[w_offset + Σ i·w] over all loop indices; y is zero before.
+    /// `dst[i] = constants[constant][j]` for every (i, j) of `places`; other elements are kept.
+    Fill {
+        /// Index into `Program::constants`.
+        constant: u32,
+        /// To.
+        dst: TensorId,
+        /// Flat indices into both (dimension 2).
+        places: Seq,
+    },
+    /// y[Σ i·y] += x[Σ i·x] · w[w_offset + Σ i·w] over all loop indices.
     Contract {
         /// Activations.
         x: TensorId,

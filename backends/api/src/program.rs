@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Format version of Program and WitnessPlan.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// A whole relation; see the module's text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +63,8 @@ pub struct Table {
     /// Columns fixed at setup.
     pub fixed: Vec<FixedColumn>,
     /// Whether the fixed columns are a commitment of the model's owner: a verifier knows that they are the same in all proofs,
-    /// but not what they are. See [`Program::architecture`].
+    /// but not what they are. Such a table has nothing else, and each of its cells is one factor of one join at most. See
+    /// [`Program::architecture`].
     pub committed: bool,
     /// Columns the prover fills.
     pub witness: Vec<WitnessColumn>,
@@ -392,6 +393,12 @@ pub enum Operand {
         /// Index into `Program::publics`.
         public: u32,
         /// Monomial of each element.
+        monos: Seq,
+    },
+    /// The sum of these monomials, which everybody knows: cells that are bound so are 1. Dimension `1 + variables`, every flag 1,
+    /// no step negative.
+    Ones {
+        /// The monomials.
         monos: Seq,
     },
 }

@@ -2,11 +2,12 @@
 //! bounds. Backends call it before anything else, so that later code may index freely.
 //!
 //! # Correctness
-//! Three rules here carry soundness: a multiplicity column belongs to one `Provide` and to nothing else, padding provides no
-//! tuple of its own, and a fold's lanes never take part outside its segments.
+//! Four rules here carry soundness: a multiplicity column belongs to one `Provide` and to nothing else, padding provides no
+//! tuple of its own, a fold's lanes never take part outside its segments, and a cell that the model's owner committed to is
+//! one factor of one join, or of none: what it multiplies, and where the product counts, stands in the Program, which is public.
 pub use crate::error::ProgramError;
 use crate::program::*;
-use crate::seq::Seq;
+use crate::seq::{Run, Seq};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Largest height of a table, as a power of two.
@@ -198,6 +199,65 @@ impl Program {
                             .ok_or_else(|| ProgramError::missing("public tensor", *public))?;
                         monos(m, vars, p.len() as u64)?;
                     }
+                    Operand::Ones { monos: m } => {
+                        let count = m.len()?;
+                        work = work.saturating_add(count);
+                        walkable(work)?;
+                        monos(m, vars, count)?;
+                        let ascends = |r: &Run| {
+                            r.start[0] == 1
+                                && r.loops.iter().all(|l| l.1[0] == 0 && l.1.iter().all(|d| *d >= 0))
+                        };
+                        if !m.runs.iter().all(ascends) {
+                            return invalid(format!(
+                                "equation {:?} has ones that are absent or descend",
+                                e.name
+                            ));
+                        }
+                    }
+                }
+            }
+        }
+        self.validate_committed()
+    }
+
+    /// Tables of the model's owner have fixed columns and nothing else; each column is a lane by itself of one fold at most, and that
+    /// fold one side of one join with cells that are nobody's commitment.
+    fn validate_committed(&self) -> Result<(), ProgramError> {
+        for (i, t) in self.tables.iter().enumerate().filter(|(_, t)| t.committed) {
+            let refused = |what: &str| invalid(format!("table {:?} is its owner's, and {what}", t.name));
+            if !(t.witness.is_empty()
+                && t.constraints.is_empty()
+                && t.lookups.is_empty()
+                && t.provides.is_empty())
+            {
+                return refused("has more than fixed columns");
+            }
+            let own = |fold: u32| self.folds[fold as usize].table as usize == i;
+            let mut used = vec![false; t.fixed.len()];
+            for l in self.folds.iter().filter(|f| f.table as usize == i).flat_map(|f| &f.lanes) {
+                let [(1, cell)] = &l.expr.terms[..] else { return refused("a lane of it is no single cell") };
+                let (0, [Cell::Fixed(c)]) = (l.expr.constant, &cell[..]) else {
+                    return refused("a lane of it is no single cell");
+                };
+                if std::mem::replace(&mut used[*c as usize], true) {
+                    return refused("a column of it is in two lanes");
+                }
+            }
+            let mut joined = BTreeSet::new();
+            for term in &self.terms {
+                match *term {
+                    Term::Sum { fold, .. } if own(fold) => return refused("a fold of it is exposed alone"),
+                    Term::Join { left, right, .. } if own(left) || own(right) => {
+                        let (fold, other) = if own(left) { (left, right) } else { (right, left) };
+                        if self.tables[self.folds[other as usize].table as usize].committed {
+                            return refused("a fold of it is joined with its owner's cells");
+                        }
+                        if !joined.insert(fold) {
+                            return refused("a fold of it is joined twice");
+                        }
+                    }
+                    Term::Sum { .. } | Term::Join { .. } => {}
                 }
             }
         }
@@ -250,9 +310,6 @@ impl Program {
                     }
                 }
             }
-        }
-        if t.committed && !t.provides.is_empty() {
-            return invalid(format!("table {:?} provides tuples that a verifier does not know", t.name));
         }
         for c in &t.constraints {
             expr(&c.expr, t, 3, "a constraint")?;
@@ -350,7 +407,6 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seq::{Run, Seq};
 
     /// A range table 0..=2 of height 4 whose padding row says `padding`.
     fn range(padding: i64) -> Program {
@@ -426,5 +482,105 @@ mod tests {
         refused(&|t| t.constraints.push(Constraint { expr: Expr::witness(0), source: "test".into() }));
         let sum = Expr::witness(1).plus(&Expr::witness(0));
         refused(&|t| t.lookups.push(Lookup { bus: 0, tuple: vec![sum.clone()], source: "test".into() }));
+    }
+
+    /// A table of the owner's, joined with cells of a witness.
+    fn owned() -> Program {
+        let column = |name: &str| FixedColumn {
+            name: name.into(),
+            values: Values::Seq(Seq::constant(&[1], 2)),
+            padding: 0,
+        };
+        let table =
+            |name: &str| Table { name: name.into(), rows: 2, log_height: 1, ..range(0).tables[0].clone() };
+        let empty = |t: Table| Table { fixed: vec![], witness: vec![], provides: vec![], ..t };
+        let weights =
+            Table { fixed: vec![column("a"), column("b")], committed: true, ..empty(table("weights")) };
+        let x = Table { witness: vec![WitnessColumn { name: "x".into(), padding: 0 }], ..empty(table("x")) };
+        let lane = |expr: Expr| Lane { expr, monos: Seq::constant(&[1], 2) };
+        let fold = |table: u32, lanes: Vec<Lane>| Fold {
+            name: "f".into(),
+            table,
+            lanes,
+            segments: Seq::constant(&[2], 1),
+            segment_count: 1,
+        };
+        let one = || Seq::constant(&[1], 1);
+        Program {
+            tables: vec![weights, x],
+            buses: vec![],
+            folds: vec![
+                fold(0, vec![lane(Expr::fixed(0)), lane(Expr::fixed(1))]),
+                fold(1, vec![lane(Expr::witness(0))]),
+            ],
+            terms: vec![
+                Term::Join { left: 1, right: 0, weights: one() },
+                Term::Sum { fold: 1, weights: one() },
+            ],
+            ..range(0)
+        }
+    }
+
+    #[test]
+    fn an_owners_cell_is_one_factor() {
+        assert_eq!(owned().validate(), Ok(()));
+        let refused = |why: &str, change: &dyn Fn(&mut Program)| {
+            let mut p = owned();
+            change(&mut p);
+            let text = format!("table \"weights\" is its owner's, and {why}");
+            assert_eq!(p.validate().unwrap_err().to_string(), text);
+            p.tables.iter_mut().for_each(|t| t.committed = false);
+            assert_eq!(p.validate(), Ok(()));
+        };
+        let column = WitnessColumn { name: "x".into(), padding: 0 };
+        refused("has more than fixed columns", &|p| p.tables[0].witness.push(column.clone()));
+        let expr = Expr::fixed(0).plus(&Expr::constant(-1));
+        refused("has more than fixed columns", &|p| {
+            p.tables[0].constraints.push(Constraint { expr: expr.clone(), source: "test".into() });
+        });
+        let lane = |p: &mut Program, expr: Expr| p.folds[0].lanes[0].expr = expr;
+        refused("a lane of it is no single cell", &|p| lane(p, Expr::fixed(0).scale(2)));
+        refused("a lane of it is no single cell", &|p| lane(p, Expr::fixed(0).plus(&Expr::constant(1))));
+        refused("a lane of it is no single cell", &|p| lane(p, Expr::constant(1)));
+        refused("a column of it is in two lanes", &|p| lane(p, Expr::fixed(1)));
+        refused("a column of it is in two lanes", &|p| p.folds.push(p.folds[0].clone()));
+        let one = || Seq::constant(&[1], 1);
+        refused("a fold of it is exposed alone", &|p| p.terms.push(Term::Sum { fold: 0, weights: one() }));
+        refused("a fold of it is joined twice", &|p| p.terms.push(p.terms[0].clone()));
+        refused("a fold of it is joined with its owner's cells", &|p| {
+            p.terms[0] = Term::Join { left: 0, right: 0, weights: one() };
+        });
+    }
+
+    /// A sum of ones that everybody knows is told in a few bytes, and only ascending.
+    #[test]
+    fn ones_ascend_and_are_bounded() {
+        let with = |flag: i64, count: u32, step: Vec<i64>| {
+            let mut p = owned();
+            p.variables = vec!["z".into()];
+            let widen = |s: &mut Seq| {
+                s.dim = 2;
+                s.runs.iter_mut().for_each(|r| {
+                    r.start.push(0);
+                    r.loops.iter_mut().for_each(|l| l.1.push(0));
+                });
+            };
+            p.folds.iter_mut().flat_map(|f| &mut f.lanes).for_each(|l| widen(&mut l.monos));
+            for t in &mut p.terms {
+                let (Term::Sum { weights, .. } | Term::Join { weights, .. }) = t;
+                widen(weights);
+            }
+            let run = Run { start: vec![flag, 9], loops: vec![(count, step)] };
+            let operand = Operand::Ones { monos: Seq { dim: 2, runs: vec![run] } };
+            let term = EquationTerm { coefficient: -1, mono: vec![0], operand };
+            p.equations.push(Equation { name: "link".into(), terms: vec![term] });
+            p.validate()
+        };
+        assert_eq!(with(1, 5, vec![0, 2]), Ok(()));
+        for (flag, count, step) in
+            [(0, 5, vec![0, 2]), (1, 5, vec![0, -2]), (0, 2, vec![1, 0]), (1, 1 << 28, vec![0, 1])]
+        {
+            assert!(with(flag, count, step.clone()).is_err(), "{flag} {count} {step:?}");
+        }
     }
 }

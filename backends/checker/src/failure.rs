@@ -149,6 +149,8 @@ pub enum Origin {
         /// The value.
         value: i128,
     },
+    /// A one of the relation.
+    One,
 }
 
 impl fmt::Display for Row {
@@ -187,6 +189,7 @@ impl fmt::Display for Origin {
             Origin::Public { name, element, value } => {
                 write!(f, "{value} [element {element} of public tensor {name:?}]")
             }
+            Origin::One => f.write_str("1 [of the relation]"),
         }
     }
 }

@@ -159,6 +159,11 @@ fn equation(e: &Equation, terms: &[Values], trace: &Trace, point: &[Values]) -> 
                 });
                 v
             }
+            Operand::Ones { monos } => {
+                let mut v = [0; POINTS];
+                monomials(monos, point, &mut |_, m| plus(&mut v, m));
+                v
+            }
         };
         let factor = monomial(&t.mono, point).map(|m| mul(m, residue(t.coefficient)));
         plus(&mut sum, times(value, factor));

@@ -30,9 +30,20 @@ struct Part<'a> {
 }
 
 enum Expanded {
-    Sum { weights: Weights, fold: Cells },
-    Join { weights: Weights, left: Cells, right: Cells },
-    Public { public: usize, cells: Cells },
+    Sum {
+        weights: Weights,
+        fold: Cells,
+    },
+    Join {
+        weights: Weights,
+        left: Cells,
+        right: Cells,
+    },
+    /// Of a public tensor, or ones.
+    Public {
+        public: Option<usize>,
+        cells: Cells,
+    },
 }
 
 /// Per segment, whether it takes part and the weight's exponents.
@@ -102,7 +113,12 @@ impl<'a> Search<'a> {
             let operand = match &t.operand {
                 Operand::Public { public, monos } => {
                     let cells = self.public(&trace.publics.tensors[*public as usize], monos, &mut left)?;
-                    Expanded::Public { public: *public as usize, cells }
+                    Expanded::Public { public: Some(*public as usize), cells }
+                }
+                Operand::Ones { monos } => {
+                    let count = monos.len().ok().filter(|n| *n <= left).ok_or(TooLarge)?;
+                    let cells = self.public(&vec![1; count as usize], monos, &mut left)?;
+                    Expanded::Public { public: None, cells }
                 }
                 Operand::Term(i) => match &self.program.terms[*i as usize] {
                     Term::Sum { fold, weights } => {
@@ -303,10 +319,13 @@ impl<'a> Search<'a> {
                 Expanded::Public { public, cells } => {
                     for i in (0..cells.values.len()).filter(|i| *cells.exponents(*i, self.vars) == target[..])
                     {
-                        sum.single(p.coefficient, cells.values[i], || Origin::Public {
-                            name: self.program.publics[*public].name.clone(),
-                            element: cells.place[i].0 as usize,
-                            value: signed(cells.values[i]),
+                        sum.single(p.coefficient, cells.values[i], || match public {
+                            Some(public) => Origin::Public {
+                                name: self.program.publics[*public].name.clone(),
+                                element: cells.place[i].0 as usize,
+                                value: signed(cells.values[i]),
+                            },
+                            None => Origin::One,
                         });
                     }
                 }

@@ -259,6 +259,7 @@ pub(crate) fn equation<E: Extension>(
             Operand::Public { public, monos } => {
                 public_fold(monos, &publics.tensors[*public as usize], point)
             }
+            Operand::Ones { monos } => ones(monos, point),
         };
         operand * monos[t.mono as usize] * signed(t.coefficient)
     };
@@ -286,6 +287,32 @@ fn public_fold<E: Extension>(layout: &Seq, values: &[i64], point: &[E]) -> E {
         let (own, after) = rest.split_at(n.min(rest.len()));
         rest = after;
         sum += mono(&r.start[1..]) * nest(&steps, r.start[0], own);
+    }
+    sum
+}
+
+/// The sum of monomials, loop by loop a geometric sum.
+fn ones<E: Extension>(layout: &Seq, point: &[E]) -> E {
+    let mono = |exponents: &[i64]| -> E {
+        let powers = point.iter().zip(exponents).filter(|(_, e)| **e != 0);
+        powers.map(|(x, e)| x.exp_u64(e.unsigned_abs())).product()
+    };
+    let run = |r: &tessera_api::Run| {
+        let loops = r.loops.iter().map(|(n, d)| geometric(mono(&d[1..]), *n));
+        loops.fold(mono(&r.start[1..]), |a, b| a * b)
+    };
+    layout.runs.iter().map(run).sum()
+}
+
+/// Σ ratioⁱ for i < n, by halves.
+fn geometric<E: Extension>(ratio: E, n: u32) -> E {
+    // of the leading bits of n: the sum, and ratio to the power of their number
+    let (mut sum, mut power) = (E::ZERO, E::ONE);
+    for bit in (0..32 - n.leading_zeros()).rev() {
+        (sum, power) = (sum + sum * power, power * power);
+        if n >> bit & 1 == 1 {
+            (sum, power) = (sum + power, power * ratio);
+        }
     }
     sum
 }
@@ -333,6 +360,16 @@ mod tests {
                 .map(|x| point[0].exp_u64(x.1 as u64) * point[1].exp_u64(x.2 as u64) * signed(x.0 * x.3))
                 .sum();
             prop_assert_eq!(public_fold(&Seq::compress(3, &layout), &values, &point), expected);
+        }
+
+        #[test]
+        fn ones_are_sums_of_monomials(a in 1u32..40, b in 1u32..40, start in 0i64..5, steps in [0i64..5, 0i64..5]) {
+            let loops = vec![(a, vec![0, steps[0], 1]), (b, vec![0, steps[1], 0])];
+            let layout = Seq { dim: 3, runs: vec![tessera_api::Run { start: vec![1, start, 2], loops }] };
+            let mut sponge = Sponge::new(b"test");
+            let point: [E; 2] = [sponge.draw(), sponge.draw()];
+            let all = (a * b) as usize;
+            prop_assert_eq!(ones(&layout, &point), public_fold(&layout, &vec![1; all], &point));
         }
     }
 }

@@ -188,6 +188,10 @@ impl Prepared {
                 let (src, dst) = (read(*src), &mut task.outs[0]);
                 runs.iter().for_each(|r| copy(&r.loops, (r.start[0], r.start[1]), src, dst));
             }
+            Checked::Fill { data, runs, .. } => {
+                let dst = &mut task.outs[0];
+                runs.iter().for_each(|r| copy(&r.loops, (r.start[0], r.start[1]), data, dst));
+            }
             Checked::Contract(c) => {
                 c.run(read(c.x), &mut task.outs[0]).map_err(|element| RunError::Accumulator {
                     tensor: self.tensors[c.y].name.clone(),

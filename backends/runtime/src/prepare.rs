@@ -11,7 +11,7 @@ use crate::lookup::{Buses, Counting};
 use crate::rows::Rows;
 use crate::schedule::{Access, Schedule};
 use crate::step::Checked;
-use tessera_api::{Program, Public, Role, Seq, Step, WitnessPlan};
+use tessera_api::{Program, Public, Role, Run, Seq, Step, WitnessPlan};
 
 /// A plan that was checked against its Program and is ready to run, any number of times and from several threads.
 pub struct Prepared {
@@ -113,24 +113,35 @@ fn describe(s: &Step) -> String {
     match s {
         Step::Load { .. } => "load".into(),
         Step::Gather { .. } => "gather".into(),
+        Step::Fill { .. } => "fill".into(),
         Step::Contract { .. } => "contract".into(),
         Step::Rows(r) => format!("rows of {}", r.source),
         Step::Publish { .. } => "publish".into(),
     }
 }
 
-/// Errs unless the k-th entries of all vectors are elements of a tensor.
-fn within(places: &Seq, k: usize, tensor: &Tensor) -> Result<(), String> {
+/// Errs unless the k-th entries of all vectors are elements of so many.
+fn within(places: &Seq, k: usize, len: usize) -> Result<(), String> {
     for r in &places.runs {
         let (lo, hi) = r.loops.iter().fold((r.start[k], r.start[k]), |(lo, hi), (count, step)| {
             let reach = (*count as i64 - 1) * step[k];
             (lo + reach.min(0), hi + reach.max(0))
         });
-        if let Some(i) = [lo, hi].into_iter().find(|i| *i < 0 || *i as u64 >= tensor.len as u64) {
-            return Err(format!("index {i} lies outside a tensor of {} elements", tensor.len));
+        if let Some(i) = [lo, hi].into_iter().find(|i| *i < 0 || *i as u64 >= len as u64) {
+            return Err(format!("index {i} lies outside a tensor of {len} elements"));
         }
     }
     Ok(())
+}
+
+/// Nests of (element of what is written, element of what is read), of so many elements each.
+fn copied(places: &Seq, lens: [usize; 2], ctx: &mut Context) -> Result<Box<[Run]>, Refusal> {
+    let count = places.len().and_then(|n| places.check(2, n).map(|()| n)).map_err(|e| e.to_string())?;
+    ctx.budget.elements(count)?;
+    for (k, len) in lens.into_iter().enumerate() {
+        within(places, k, len)?;
+    }
+    Ok(places.runs.clone().into_boxed_slice())
 }
 
 fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Checked, Refusal> {
@@ -169,13 +180,15 @@ fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Checked, Refusal> {
             if src == dst {
                 return Err(format!("tensor {:?} is gathered into itself", ctx.tensors[src].name).into());
             }
-            let count =
-                places.len().and_then(|n| places.check(2, n).map(|()| n)).map_err(|e| e.to_string())?;
-            ctx.budget.elements(count)?;
-            for (k, tensor) in [dst, src].into_iter().map(|t| &ctx.tensors[t]).enumerate() {
-                within(places, k, tensor)?;
-            }
-            Checked::Gather { src, dst, runs: places.runs.clone().into_boxed_slice() }
+            let runs = copied(places, [dst, src].map(|t| ctx.tensors[t].len), ctx)?;
+            Checked::Gather { src, dst, runs }
+        }
+        Step::Fill { constant, dst, places } => {
+            let dst = ctx.tensor(*dst)?;
+            let data = ctx.program.constants.get(*constant as usize);
+            let data = data.ok_or_else(|| format!("constant {constant} does not exist"))?;
+            let runs = copied(places, [ctx.tensors[dst].len, data.len()], ctx)?;
+            Checked::Fill { data: data.values().map_err(PlanError::from)?.into_boxed_slice(), dst, runs }
         }
         Step::Contract { x, w, w_offset, y, loops } => {
             let (x, y) = (ctx.tensor(*x)?, ctx.tensor(*y)?);

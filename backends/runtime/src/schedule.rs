@@ -23,6 +23,7 @@ impl Access {
             Checked::Gather { src, dst, .. } => {
                 Access { reads: vec![*src], writes: vec![*dst], ..Access::default() }
             }
+            Checked::Fill { dst, .. } => Access { writes: vec![*dst], ..Access::default() },
             Checked::Contract(c) => Access { reads: vec![c.x], writes: vec![c.y], ..Access::default() },
             Checked::Rows(r) => Access {
                 reads: r.reads.clone(),

@@ -15,6 +15,12 @@ pub(crate) enum Checked {
         dst: usize,
         runs: Box<[Run]>,
     },
+    /// Likewise, of a constant's elements.
+    Fill {
+        data: Box<[i64]>,
+        dst: usize,
+        runs: Box<[Run]>,
+    },
     Contract(Box<Contract>),
     Rows(Box<Rows>),
     Publish {

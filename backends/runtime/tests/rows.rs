@@ -28,6 +28,13 @@ fn reference(p: &Program, plan: &WitnessPlan, inputs: &[Vec<i64>]) -> Option<Tra
                     tensors[*dst as usize][place[0] as usize] = tensors[*src as usize][place[1] as usize];
                 }
             }
+            Step::Fill { constant, dst, places } => {
+                let data = p.constants[*constant as usize].values().unwrap();
+                let n = places.len().unwrap() as usize;
+                for place in places.expand(n).unwrap().chunks(2) {
+                    tensors[*dst as usize][place[0] as usize] = data[place[1] as usize];
+                }
+            }
             Step::Contract { x, w, w_offset, y, loops } => {
                 for mut turn in 0..loops.iter().map(|l| l.extent as u64).product::<u64>() {
                     let (mut xi, mut wi, mut yi) = (0, *w_offset as i64, 0);

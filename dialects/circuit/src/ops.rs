@@ -34,12 +34,12 @@ pub enum Visibility {
     Private,
 }
 
-/// When a parameter is committed.
+/// Whose a tensor of weights is, and when it is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// With the verifying key.
+    /// Part of the relation, as the ones that a pool sums with: public, with the verifying key.
     Fixed,
-    /// Once for a model of private weights.
+    /// A parameter of the model: with the verifying key, by the model's owner where weights are committed.
     Model,
     /// With every proof.
     Witness,

@@ -163,8 +163,8 @@ impl<V> CircuitOp<V> {
             Self::Input { .. } | Self::Mul { .. } | Self::Contract { .. } => {
                 OpCost { witness: elements, ..none }
             }
-            Self::Weight { stage: Stage::Fixed, .. } => OpCost { fixed: elements, ..none },
-            Self::Weight { .. } => OpCost { witness: elements, ..none },
+            Self::Weight { stage: Stage::Fixed | Stage::Model, .. } => OpCost { fixed: elements, ..none },
+            Self::Weight { stage: Stage::Witness, .. } => OpCost { witness: elements, ..none },
             Self::Max { xs } => {
                 let (lanes, products) = (xs.len() as u64, xs.len().saturating_sub(3) as u64);
                 OpCost { witness: (1 + products) * elements, lookups: lanes * elements, ..none }

@@ -18,8 +18,9 @@
 //! * Every port expression takes part in exactly one fold equation on every row of its cluster (see `emit.rs`).
 use crate::PlaceError;
 use crate::buses::{Buses, domain_of};
+use crate::layout::Nest;
 use crate::roots::Roots;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use tessera_api::{Capabilities, Cell, Expr};
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, Node, ValueId};
@@ -67,6 +68,15 @@ pub struct Kernel {
     pub exports: Vec<(Expr, usize)>,
 }
 
+/// Where a port's parameters stand.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The number of their [`Bias`](crate::biases::Bias).
+    pub id: usize,
+    /// From elements of the port, for batch entry 0, to exponents of (z, s).
+    pub at: Nest<2>,
+}
+
 /// A kernel with the values of one layer.
 #[derive(Clone, Debug)]
 pub struct Cluster {
@@ -76,6 +86,8 @@ pub struct Cluster {
     pub len: usize,
     /// The graph value of each port.
     pub ports: Vec<ValueId>,
+    /// The ports whose values are parameters of the model's owner.
+    pub held: BTreeMap<usize, Held>,
     /// The graph value of each fixed column, known at setup.
     pub fixed: Vec<ValueId>,
     /// The graph value of each export.
@@ -136,6 +148,8 @@ pub struct Known<'a> {
     pub published: &'a HashMap<ValueId, (i64, i64)>,
     /// Values that others read.
     pub exported: &'a HashSet<ValueId>,
+    /// Whether parameters are their owner's.
+    pub committed: bool,
 }
 
 /// Compiles one group.
@@ -155,6 +169,7 @@ pub fn build(
         exprs: HashMap::new(),
         regs: HashMap::new(),
         ports: vec![],
+        held: BTreeMap::new(),
         fixed: vec![],
         sources: vec![],
         constraint_sources: vec![],
@@ -188,6 +203,7 @@ pub fn build(
         kernel: b.k,
         len: b.len,
         ports: b.ports,
+        held: b.held,
         fixed: b.fixed,
         exports,
         source,
@@ -205,6 +221,7 @@ struct Builder<'a> {
     exprs: HashMap<ValueId, Expr>,
     regs: HashMap<ValueId, usize>,
     ports: Vec<ValueId>,
+    held: BTreeMap<usize, Held>,
     /// Witness column of each port.
     port_columns: Vec<u32>,
     fixed: Vec<ValueId>,
@@ -230,7 +247,15 @@ impl Builder<'_> {
         if let Some(e) = self.exprs.get(&v) {
             return Ok((e.clone(), self.regs[&v]));
         }
-        let (e, r) = if self.roots.is_constant(v) {
+        let parameter = self.known.committed && self.roots.is_parameter(v);
+        if parameter && let Some(i) = self.held.keys().find(|i| self.roots.same(self.ports[**i], v)) {
+            // lanes of one channel share their parameters
+            let known = self.ports[*i];
+            let (e, r) = (self.exprs[&known].clone(), self.regs[&known]);
+            self.define(v, e.clone(), r);
+            return Ok((e, r));
+        }
+        let (e, r) = if self.roots.is_constant(v) && !parameter {
             let (lo, hi) = self.roots.bounds(v, self.len);
             if lo == hi {
                 (Expr::constant(lo), self.step(KernelStep::Affine(vec![], lo)))
@@ -246,6 +271,10 @@ impl Builder<'_> {
             }
         } else {
             self.ports.push(v);
+            if parameter {
+                // where it stands is decided when all rows are known
+                self.held.insert(self.ports.len() - 1, Held { id: 0, at: Nest::new(0, [0, 0], []) });
+            }
             let r = self.step(KernelStep::Port(self.ports.len() - 1));
             let c = self.column(&format!("in{}", self.ports.len() - 1), r);
             self.port_columns.push(c);
@@ -432,7 +461,10 @@ impl Builder<'_> {
 
     /// Removes port columns that a linear constraint determines with coefficient ±1.
     fn eliminate_ports(&mut self) {
-        for port in 0..self.port_columns.len() {
+        // parameters last: what is left of them is what others are summed with
+        let (held, own): (Vec<usize>, Vec<usize>) =
+            (0..self.port_columns.len()).partition(|i| self.held.contains_key(i));
+        for port in own.into_iter().chain(held) {
             let cell = Cell::Witness(self.port_columns[port]);
             let found = self.k.constraints.iter().position(|c| {
                 c.degree() == 1 && c.terms.iter().any(|(k, f)| k.abs() == 1 && f.as_slice() == [cell])
@@ -457,12 +489,15 @@ impl Builder<'_> {
             self.k.constraints.remove(at);
             self.constraint_sources.remove(at);
         }
-        self.drop_unused_columns();
+        let mut also: Vec<&mut Expr> = self.exprs.values_mut().collect();
+        self.k.drop_unused_columns(&mut also);
     }
+}
 
-    /// Renumbers witness columns after elimination.
-    fn drop_unused_columns(&mut self) {
-        let k = &mut self.k;
+impl Kernel {
+    /// Renumbers witness columns where some are read by nothing any more; `also` are expressions beside the kernel's.
+    pub fn drop_unused_columns(&mut self, also: &mut [&mut Expr]) {
+        let k = self;
         let used: std::collections::BTreeSet<u32> = k
             .constraints
             .iter()
@@ -486,10 +521,11 @@ impl Builder<'_> {
         k.constraints.iter_mut().for_each(fix);
         k.lookups.iter_mut().flat_map(|l| &mut l.1).for_each(fix);
         k.ports.iter_mut().for_each(fix);
-        self.exprs.values_mut().for_each(fix);
+        k.exports.iter_mut().map(|e| &mut e.0).for_each(fix);
+        also.iter_mut().for_each(|e| fix(e));
         let named = |(new, old): (usize, &u32)| {
             let (name, reg) = &k.columns[*old as usize];
-            (format!("{name}.{new}"), *reg)
+            (format!("{}.{new}", name.split('.').next().unwrap_or(name)), *reg)
         };
         k.columns = used.iter().enumerate().map(named).collect();
     }

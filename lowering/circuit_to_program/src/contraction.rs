@@ -397,6 +397,15 @@ impl Contraction {
         self.y_at.map([0], |[channel, z]| [channel * span + z])
     }
 
+    /// Exponents of z of one image's Y that some channel is read at, ascending.
+    pub fn read_exponents(&self, wanted: &Wanted) -> Vec<i64> {
+        let read = wanted.positions();
+        let mut z: Vec<i64> =
+            self.positions.iter().zip(read).filter(|(_, read)| *read).map(|(z, _)| *z).collect();
+        z.sort_unstable();
+        z
+    }
+
     /// Monomials (s, z) of one image's Y that are reachable but not wanted.
     pub fn borders(&self, wanted: &Wanted) -> Vec<Border> {
         let mut all: Vec<i64> = self.positions.clone();

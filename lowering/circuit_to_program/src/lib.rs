@@ -4,6 +4,7 @@
 //! `emit` (tables, folds, equations, witness plan).
 //!
 //! Invariants: nothing here sees MLIR; the Program returned passes `Program::validate`.
+pub mod biases;
 pub mod buses;
 pub mod cluster;
 pub mod contraction;

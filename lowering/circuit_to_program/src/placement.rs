@@ -3,6 +3,7 @@
 //!
 //! Invariants: contractions are numbered in graph order (their *id* is the exponent of the variable d in the contraction
 //! equation); every element of every contraction's result has exactly one holder: a cluster's port, an output, or a border cell.
+use crate::biases::{self, Bias};
 use crate::buses::Buses;
 use crate::cluster::{self, Cluster};
 use crate::contraction::{Border, Contraction, Indices, Operation};
@@ -22,20 +23,20 @@ use tessera_circuit::semantics::ContractSpec;
 pub struct Placement {
     /// Proofs per batch.
     pub batch: usize,
-    /// Whether weights and biases are committed by their owner.
+    /// Whether parameters are committed by their owner.
     pub committed: bool,
     /// In graph order.
     pub contractions: Vec<Contraction>,
+    /// Parameters that rows read, where they are their owner's.
+    pub biases: Vec<Bias>,
+    /// Which of them share a weight and an activation table.
+    pub products: Vec<Products>,
     /// Border monomials of each contraction, for one batch entry.
     pub borders: Vec<Vec<Border>>,
     /// Grouped by kernel: each inner vector shares a table.
     pub clusters: Vec<Vec<Cluster>>,
     /// Lookup relations.
     pub buses: Buses,
-    /// Activation cells per row.
-    pub x_width: usize,
-    /// Weight cells per row.
-    pub w_width: usize,
     /// Border cells per row.
     pub border_width: usize,
     /// What the backend can express.
@@ -46,6 +47,21 @@ pub struct Placement {
     pub inputs: Vec<(String, ValueId)>,
     /// (name, value) in graph order.
     pub outputs: Vec<(String, ValueId)>,
+}
+
+/// Sums of products whose second factors stand in one table, and whose first factors do.
+#[derive(Clone, Debug)]
+pub struct Products {
+    /// Whether the second factors are parameters that their owner commits to.
+    pub committed: bool,
+    /// Numbers of the contractions, ascending.
+    pub contractions: Vec<usize>,
+    /// Numbers of the biases.
+    pub biases: Vec<usize>,
+    /// Activation cells per row.
+    pub x_width: usize,
+    /// Weight cells per row.
+    pub w_width: usize,
 }
 
 /// Decides. Every unsupported operation is reported, not the first.
@@ -66,11 +82,27 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     let exported = exported_values(g, &roots, &groups);
     let published = published(g, &roots, &outputs);
     let mut buses = Buses::default();
-    let mut clusters: Vec<Vec<Cluster>> = vec![];
+    let mut flat: Vec<Cluster> = vec![];
     for ops in &groups {
-        let known =
-            cluster::Known { capabilities: &capabilities, published: &published, exported: &exported };
-        let c = cluster::build(g, &roots, ops, known, &mut buses)?;
+        let known = cluster::Known {
+            capabilities: &capabilities,
+            published: &published,
+            exported: &exported,
+            committed: options.committed,
+        };
+        flat.push(cluster::build(g, &roots, ops, known, &mut buses)?);
+    }
+    let contracts: Vec<(ValueId, Contract)> = contracts(g)?;
+    let mut operations = vec![];
+    for (y, c) in &contracts {
+        let operation = Operation { x: c.x, w: c.w, y: *y, spec: &c.spec, source: &c.source };
+        let indices = Indices::new(&operation)?;
+        operations.push((operation, indices));
+    }
+    let mut added = biases::merge(&roots, &mut flat, &outputs, &operations);
+    let mut biases = biases::apart(g, &roots, &mut flat, operations.len())?;
+    let mut clusters: Vec<Vec<Cluster>> = vec![];
+    for c in flat {
         match clusters.iter_mut().find(|t| t[0].kernel == c.kernel) {
             Some(t) => t.push(c),
             None => clusters.push(vec![c]),
@@ -78,9 +110,13 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     }
     let clusters: Vec<Vec<Cluster>> =
         clusters.into_iter().flat_map(|c| tables::split(c, batch, options.target)).collect();
-    let readers = clusters.iter().flatten().flat_map(|c| c.ports.iter().map(|p| (*p, c.source.as_str())));
-    let readers: Vec<(ValueId, &str)> =
-        readers.chain(outputs.iter().map(|(n, v)| (*v, n.as_str()))).collect();
+    let read = |c: &Cluster| -> Vec<(ValueId, String)> {
+        let own = c.ports.iter().enumerate().filter(|(i, _)| !c.held.contains_key(i));
+        own.map(|(_, p)| (*p, c.source.clone())).collect()
+    };
+    let readers = clusters.iter().flatten().flat_map(read);
+    let readers: Vec<(ValueId, String)> =
+        readers.chain(outputs.iter().map(|(n, v)| (*v, n.clone()))).collect();
     if let Some((_, source)) = readers.iter().find(|(v, _)| roots.is_constant(*v)) {
         return Err(PlaceError::unsupported(source, "an output that does not depend on the input"));
     }
@@ -95,33 +131,41 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     };
     let mut contractions = vec![];
     let mut borders = vec![];
-    for op in &g.ops {
-        let CircuitOp::Contract { x, w, maps } = &op.op else { continue };
-        let spec = ContractSpec::from_maps(maps, &g.values[*x].shape, &g.values[*w].shape)
-            .map_err(PlaceError::Invalid)?;
-        let source = op.source();
-        let operation = Operation { x: *x, w: *w, y: op.results[0], spec: &spec, source: &source };
-        let indices = Indices::new(&operation)?;
-        let wanted = wanted(&roots, &readers, &operation, &indices)?;
-        let mut c = Contraction::new(&operation, &indices, &wanted, batch);
+    for (k, (operation, indices)) in operations.iter().enumerate() {
+        let wanted = wanted(&roots, &readers, operation, indices)?;
+        let mut c = Contraction::new(operation, indices, &wanted, batch);
         c.pack = pack::FACTOR;
         if !options.pack || options.committed || !reading.may_pack(&c, &wanted) {
             c.pack = 1;
         }
+        if let Some(added) = added.remove(&c.y) {
+            biases.push(Bias {
+                root: added.root,
+                id: k,
+                segment: c.segments,
+                elements: added.elements,
+                z: c.read_exponents(&wanted),
+                batch_stride: c.batch_stride,
+                source: c.source.clone(),
+            });
+        }
         borders.push(c.borders(&wanted));
         contractions.push(c);
     }
-    let (x_width, w_width) = widths(&contractions, options);
+    if options.committed {
+        parameters_once(g, &roots, &contractions, &biases)?;
+    }
+    let products = products(&roots, &contractions, &biases, options);
     let border_width = if borders.iter().all(|b| b.is_empty()) { 0 } else { 8 };
     Ok(Placement {
         batch,
         committed: options.committed,
         contractions,
+        biases,
+        products,
         borders,
         clusters,
         buses,
-        x_width,
-        w_width,
         border_width,
         capabilities,
         roots,
@@ -130,10 +174,88 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     })
 }
 
+/// A contraction of the circuit.
+struct Contract {
+    x: ValueId,
+    w: ValueId,
+    spec: ContractSpec,
+    source: String,
+}
+
+/// All contractions, in graph order, by result.
+fn contracts(g: &Circuit) -> Result<Vec<(ValueId, Contract)>, PlaceError> {
+    let mut all = vec![];
+    for op in &g.ops {
+        let CircuitOp::Contract { x, w, maps } = &op.op else { continue };
+        let spec = ContractSpec::from_maps(maps, &g.values[*x].shape, &g.values[*w].shape)
+            .map_err(PlaceError::Invalid)?;
+        all.push((op.results[0], Contract { x: *x, w: *w, spec, source: op.source() }));
+    }
+    Ok(all)
+}
+
+/// Which contractions and biases share tables: all, but where parameters are their owner's, those are apart from what is public.
+fn products(
+    roots: &Roots,
+    contractions: &[Contraction],
+    biases: &[Bias],
+    options: &PlaceOptions,
+) -> Vec<Products> {
+    let owned = |c: &Contraction| options.committed && roots.is_parameter(c.w);
+    let part = |committed: bool| {
+        let own: Vec<usize> =
+            (0..contractions.len()).filter(|k| owned(&contractions[*k]) == committed).collect();
+        let biases = if committed { (0..biases.len()).collect() } else { vec![] };
+        Products { committed, contractions: own, biases, x_width: 0, w_width: 0 }
+    };
+    let mut all = vec![part(true), part(false)];
+    all.retain(|p| !p.contractions.is_empty() || !p.biases.is_empty());
+    for p in &mut all {
+        (p.x_width, p.w_width) = widths(p, contractions, biases, options);
+    }
+    all
+}
+
+/// Each parameter is one cell of its owner's table.
+fn parameters_once(
+    g: &Circuit,
+    roots: &Roots,
+    contractions: &[Contraction],
+    biases: &[Bias],
+) -> Result<(), PlaceError> {
+    let mut seen: HashMap<ValueId, Vec<bool>> = HashMap::new();
+    let mut bad = vec![];
+    let mut mark = |root: ValueId, source: &str, elements: &dyn Fn(&mut dyn FnMut(i64))| {
+        let cells = seen.entry(root).or_insert_with(|| vec![false; g.values[root].len()]);
+        let mut once = true;
+        elements(&mut |e| once &= !std::mem::replace(&mut cells[e as usize], true));
+        if !once {
+            bad.push((source.into(), "a committed weight that is used more than once".into()));
+        }
+    };
+    for c in contractions.iter().filter(|c| roots.is_parameter(c.w)) {
+        for p in roots.pieces(c.w) {
+            mark(p.root, &c.source, &|f| p.nest.visit(&mut |_, to| f(to[0])));
+        }
+    }
+    for b in biases {
+        mark(b.root, &b.source, &|f| b.elements.iter().copied().flatten().for_each(&mut *f));
+    }
+    for c in contractions.iter().filter(|c| roots.is_parameter(c.w)) {
+        if roots.pieces(c.w).iter().any(|p| !roots.is_parameter(p.root)) {
+            bad.push((
+                c.source.clone(),
+                "a product with committed weights and constants in one tensor".into(),
+            ));
+        }
+    }
+    if bad.is_empty() { Ok(()) } else { Err(PlaceError::Unsupported(bad)) }
+}
+
 /// Which elements of a contraction's result are read, and that none is read twice.
 fn wanted(
     roots: &Roots,
-    readers: &[(ValueId, &str)],
+    readers: &[(ValueId, String)],
     op: &Operation,
     indices: &Indices,
 ) -> Result<Wanted, PlaceError> {
@@ -261,28 +383,34 @@ fn exported_values(g: &Circuit, roots: &Roots, groups: &[Vec<usize>]) -> HashSet
     out
 }
 
-/// Rows of the activation table at a width.
-pub fn x_rows(c: &[Contraction], width: usize) -> usize {
-    c.iter().map(|c| c.x_rows(width)).sum()
-}
+impl Products {
+    /// Rows of the activation table at a width.
+    fn x_rows(&self, (c, b): (&[Contraction], &[Bias]), batch: usize, width: usize) -> usize {
+        let biases = self.biases.iter().map(|k| b[*k].x_rows(batch, width));
+        self.contractions.iter().map(|k| c[*k].x_rows(width)).chain(biases).sum()
+    }
 
-/// Rows of the weight table at a width: per segment, one per tap and chunk of output channels.
-pub fn w_rows(c: &[Contraction], width: usize) -> usize {
-    c.iter().map(|c| c.w_rows(width)).sum()
+    /// Rows of the weight table at a width.
+    fn w_rows(&self, (c, b): (&[Contraction], &[Bias]), width: usize) -> usize {
+        let biases = self.biases.iter().map(|k| b[*k].w_rows(width));
+        self.contractions.iter().map(|k| c[*k].w_rows(width)).chain(biases).sum()
+    }
 }
 
 const X_WIDTHS: [usize; 12] = [1, 2, 4, 8, 12, 16, 20, 24, 32, 48, 64, 96];
 const W_WIDTHS: [usize; 10] = [8, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
 /// The cheapest widths of activation and weight rows that the backend can express.
-fn widths(c: &[Contraction], options: &PlaceOptions) -> (usize, usize) {
+fn widths(p: &Products, c: &[Contraction], b: &[Bias], options: &PlaceOptions) -> (usize, usize) {
     let target = options.target;
     let (capabilities, prices) = (target.capabilities(), target.prices());
     let of = |wanted: Option<usize>, all: &[usize]| wanted.map_or(all.to_vec(), |w| vec![w]);
+    let segments = p.contractions.iter().map(|k| c[*k].segments).sum::<usize>() + p.biases.len();
     let mut best: Option<((usize, f64), (usize, usize))> = None;
     for x in of(options.x_width, &X_WIDTHS) {
         for w in of(options.w_width, &W_WIDTHS) {
-            let shape = contraction_shape(c, (x, w), &capabilities, options.committed);
+            let rows = (p.x_rows((c, b), options.batch, x), p.w_rows((c, b), w));
+            let shape = products_shape(rows, (x, w), segments, (&capabilities, p.committed));
             // what cannot be expressed is taken where nothing can, and refused with the whole
             let rank = (capabilities.refusals(&shape).len(), prices.weigh(&target.cost(&shape)));
             if best.is_none_or(|(least, _)| rank < least) {
@@ -293,12 +421,12 @@ fn widths(c: &[Contraction], options: &PlaceOptions) -> (usize, usize) {
     best.map_or((X_WIDTHS[0], W_WIDTHS[0]), |(_, widths)| widths)
 }
 
-/// The two tables of contractions and what is folded of them.
-fn contraction_shape(
-    c: &[Contraction],
+/// The two tables of products, of so many rows and cells per row, and what is folded of them.
+fn products_shape(
+    (x_rows, w_rows): (usize, usize),
     (x_width, w_width): (usize, usize),
-    capabilities: &Capabilities,
-    committed: bool,
+    segments: usize,
+    (capabilities, committed): (&Capabilities, bool),
 ) -> Shape {
     let table = |name: &str, rows: usize| TableShape {
         name: name.into(),
@@ -306,12 +434,11 @@ fn contraction_shape(
         log_height: capabilities.log_height(rows.max(1) as u64),
         ..TableShape::default()
     };
-    let segments = c.iter().map(|c| c.segments as u32).sum();
-    let fold = |table: u32, lanes: usize| FoldShape { table, lanes: lanes as u32, segments };
+    let fold = |table: u32, lanes: usize| FoldShape { table, lanes: lanes as u32, segments: segments as u32 };
     Shape {
         tables: vec![
-            TableShape { fixed: w_width as u32, committed, ..table("weights", w_rows(c, w_width)) },
-            TableShape { witness: x_width as u32, ..table("activations", x_rows(c, x_width)) },
+            TableShape { fixed: w_width as u32, committed, ..table("weights", w_rows) },
+            TableShape { witness: x_width as u32, ..table("activations", x_rows) },
         ],
         folds: vec![fold(0, w_width), fold(1, x_width)],
         terms: vec![TermShape::Join(1, 0), TermShape::Sum(1)],
@@ -362,6 +489,16 @@ impl Placement {
                 c.pack,
                 b.iter().map(Border::len).sum::<usize>() * self.batch,
                 c.batch_stride
+            );
+        }
+        for b in &self.biases {
+            let _ = writeln!(
+                s,
+                "  d^{:<2} {:<28}    1 segment, {} parameters at {} positions",
+                b.id,
+                b.source,
+                b.elements.iter().flatten().count(),
+                b.z.len() * self.batch
             );
         }
         let _ = writeln!(s, "\nrows");

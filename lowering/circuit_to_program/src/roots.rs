@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tessera_api::{Blob, blob::Width};
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, ValueId};
+use tessera_circuit::ops::Stage;
 use tessera_circuit::semantics::{View, row_major};
 use tessera_mlir::params::{Param, ParamData};
 
@@ -30,6 +31,8 @@ pub struct Roots {
     data: Vec<Option<Arc<Param>>>,
     /// Whether a value depends on nothing but data known at setup.
     constant: Vec<bool>,
+    /// Whether a root is a parameter of the model.
+    parameter: Vec<bool>,
 }
 
 impl Roots {
@@ -37,14 +40,19 @@ impl Roots {
     pub fn new(g: &Circuit) -> Result<Roots, PlaceError> {
         let n = g.values.len();
         let whole = |root: ValueId| vec![Piece { root, nest: Nest::dense(g.values[root].len()) }];
-        let mut r =
-            Roots { pieces: (0..n).map(whole).collect(), data: vec![None; n], constant: vec![false; n] };
+        let mut r = Roots {
+            pieces: (0..n).map(whole).collect(),
+            data: vec![None; n],
+            constant: vec![false; n],
+            parameter: vec![false; n],
+        };
         for op in &g.ops {
             match &op.op {
                 CircuitOp::Weight { .. } | CircuitOp::Constant { .. } => {
                     let y = op.results[0];
                     r.data[y] = Some(g.known[&y].clone());
                     r.constant[y] = true;
+                    r.parameter[y] = matches!(op.op, CircuitOp::Weight { stage: Stage::Model, .. });
                 }
                 CircuitOp::View { x, view } => {
                     let y = op.results[0];
@@ -119,6 +127,11 @@ impl Roots {
     /// Whether a value is known at setup.
     pub fn is_constant(&self, v: ValueId) -> bool {
         self.constant[v]
+    }
+
+    /// Whether some of a value's elements are parameters of the model.
+    pub fn is_parameter(&self, v: ValueId) -> bool {
+        self.pieces[v].iter().any(|p| self.parameter[p.root])
     }
 
     /// The data of a root known at setup.

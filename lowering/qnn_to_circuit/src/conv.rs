@@ -21,7 +21,8 @@ pub(crate) fn conv<'c, 'a>(
 ) -> Result<Value<'c, 'a>> {
     let conv = Convolution { x: four(&emit.shape(x)?)?, w: four(&w.shape)?, attrs: attrs.clone() };
     let (_, plan) = ways.cheapest(&conv).map_err(Error::new)?;
-    let y = write(emit, x, &w.name, &plan, &plan.weights(&conv, &w.data))?;
+    let weights = emit.weight(&w.name, &plan.spec.w_shape(), &plan.weights(&conv, &w.data))?;
+    let y = write(emit, x, weights, &plan)?;
     add_bias(emit, y, bias, 1)
 }
 
@@ -29,12 +30,10 @@ pub(crate) fn conv<'c, 'a>(
 pub(crate) fn write<'c, 'a>(
     emit: &mut Emit<'c, 'a>,
     x: Value<'c, 'a>,
-    name: &str,
+    weights: Value<'c, 'a>,
     plan: &ConvPlan,
-    weights: &ParamData,
 ) -> Result<Value<'c, 'a>> {
     let operand = plan.x_views.iter().try_fold(x, |x, view| emit.view(x, view))?;
-    let weights = emit.weight(name, &plan.spec.w_shape(), weights)?;
     let result = emit.contract(operand, weights, &plan.spec)?;
     emit.view(result, &plan.y_view)
 }

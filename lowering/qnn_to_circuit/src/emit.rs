@@ -24,7 +24,7 @@ pub(crate) struct Emit<'c, 'a> {
     /// Tables in the order of their first use.
     tables: Vec<(String, TableFunction)>,
     /// What each parameter is called, was asked for as, and is read by.
-    weights: Vec<(String, String, Value<'c, 'a>)>,
+    weights: Vec<(String, String, Stage, Value<'c, 'a>)>,
 }
 
 impl<'c, 'a> Emit<'c, 'a> {
@@ -62,9 +62,18 @@ impl<'c, 'a> Emit<'c, 'a> {
 
     /// A model parameter, under `name` or, where that is taken by other content, a name beginning so.
     pub fn weight(&mut self, name: &str, shape: &[usize], data: &ParamData) -> Result<Value<'c, 'a>> {
+        self.known(name, Stage::Model, shape, data)
+    }
+
+    /// Ones, which are no parameter: zero where the data are.
+    pub fn ones(&mut self, shape: &[usize], data: &ParamData) -> Result<Value<'c, 'a>> {
+        self.known("ones", Stage::Fixed, shape, data)
+    }
+
+    fn known(&mut self, name: &str, stage: Stage, shape: &[usize], data: &ParamData) -> Result<Value<'c, 'a>> {
         let param = Param::new(shape, data.narrow()?)?;
-        for (known, asked, value) in &self.weights {
-            if asked == name && self.analysis.params().get(known)? == &param {
+        for (known, asked, whose, value) in &self.weights {
+            if asked == name && *whose == stage && self.analysis.params().get(known)? == &param {
                 return Ok(*value);
             }
         }
@@ -72,8 +81,8 @@ impl<'c, 'a> Emit<'c, 'a> {
         self.analysis.add_param(&fresh, param);
         let (lo, hi) = data.bounds()?.unwrap_or((0, 0));
         let ty = CircuitType::new(shape, lo, hi);
-        let value = self.value(ops::weight(self.location, &fresh, Stage::Fixed, &ty))?;
-        self.weights.push((fresh, name.to_owned(), value));
+        let value = self.value(ops::weight(self.location, &fresh, stage, &ty))?;
+        self.weights.push((fresh, name.to_owned(), stage, value));
         Ok(value)
     }
 

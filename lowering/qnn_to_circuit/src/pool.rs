@@ -91,7 +91,7 @@ pub(crate) fn sum_pool<'c, 'a>(
         return emit.affine(&lanes, 0);
     }
     let unfolded = emit.view(x, &windows::unfolded(shape, attrs, y))?;
-    let ones = emit.weight("ones", &[kh, kw], &ones(kh * kw))?;
+    let ones = emit.ones(&[kh, kw], &ones(kh * kw))?;
     let spec = ContractSpec::new(
         6,
         vec![0, 1, 2, 3, 4, 5],
@@ -116,7 +116,8 @@ fn by_convolution<'c, 'a>(
     let conv = Convolution { x: [n * c, 1, h, w], w: [1, 1, kh, kw], attrs };
     let plan = transform::plan(&conv).map_err(Error::new)?;
     let images = emit.view(x, &View::reshape(conv.x.to_vec()))?;
-    let y = write(emit, images, "ones", &plan, &plan.weights(&conv, &ones(kh * kw)))?;
+    let ones = emit.ones(&plan.spec.w_shape(), &plan.weights(&conv, &ones(kh * kw)))?;
+    let y = write(emit, images, ones, &plan)?;
     let [_, _, u, v] = four(&plan.y_view.shape)?;
     emit.view(y, &View::reshape(vec![n, c, u, v]))
 }

@@ -201,13 +201,13 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
         let hull = data.bounds()?.map_or(Interval::point(0), Interval::from);
         let ty = CircuitType::with_interval(shape.clone(), hull)?;
         let location = rewrite::defining_op(old).map_or(old.location(), |op| op.location());
-        let Some(global) = source(old)? else {
+        let Some((global, stage)) = source(old)? else {
             return self.write(ops::constant(location, data.to_i64s()?, &ty)).map(Some);
         };
         let base = format!("{}.scaled", global.strip_suffix(".scaled").unwrap_or(&global));
         let name = publish::fresh_name(&base, |name| self.analysis.params().0.contains_key(name));
         self.analysis.add_param(&name, Param::new(shape, data)?);
-        self.write(ops::weight(location, &name, Stage::Fixed, &ty)).map(Some)
+        self.write(ops::weight(location, &name, stage, &ty)).map(Some)
     }
 
     fn write(&mut self, op: Result<Operation<'c>>) -> Result<Value<'c, 'a>> {
@@ -305,11 +305,11 @@ fn scale(
     })
 }
 
-/// The parameter that a known value is made from; `None` where it is made from constants.
-fn source(value: Value) -> Result<Option<String>> {
+/// The parameter that a known value is made from, and whose it is; `None` where it is made from constants.
+fn source(value: Value) -> Result<Option<(String, Stage)>> {
     let Some(op) = rewrite::defining_op(value) else { return Ok(None) };
     match CircuitOp::decode(op)? {
-        Some(CircuitOp::Weight { global, .. }) => Ok(Some(global)),
+        Some(CircuitOp::Weight { global, stage, .. }) => Ok(Some((global, stage))),
         Some(CircuitOp::View { x, .. }) => source(x),
         _ => Ok(None),
     }

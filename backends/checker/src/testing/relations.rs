@@ -235,6 +235,12 @@ impl Relations {
                             sum.entry(product(m, &t.mono)).or_default().plus(vec![u], k);
                         });
                     }
+                    Operand::Ones { monos } => {
+                        let count = monos.len().map_or(0, |n| n as usize);
+                        entries(monos, count, |_, m| {
+                            sum.entry(product(m, &t.mono)).or_default().plus(vec![], k);
+                        });
+                    }
                 }
             }
             let mut by_indeterminates: BTreeMap<Vec<i64>, BTreeMap<u64, Polynomial>> = BTreeMap::new();

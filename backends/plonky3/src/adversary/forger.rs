@@ -326,7 +326,7 @@ impl Forger {
 fn exposed(air: &Air) -> impl Iterator<Item = u32> + '_ {
     let of = |t: &EquationTerm| match &t.operand {
         Operand::Terminals(list) => list.clone(),
-        Operand::Public { .. } => vec![],
+        Operand::Public { .. } | Operand::Ones { .. } => vec![],
     };
     let equations = air.equations.iter().flat_map(|e| &e.terms).flat_map(of);
     equations.chain(air.links.iter().flat_map(|(a, b)| [*a, *b])).chain(air.lookup_terminals.iter().copied())

@@ -259,7 +259,7 @@ impl Air {
             for t in &e.terms {
                 let own = Some(spans.monomial(&self.monos[t.mono as usize]));
                 let operand = match &t.operand {
-                    Operand::Public { monos, .. } => spans.public(monos),
+                    Operand::Public { monos, .. } | Operand::Ones { monos } => spans.public(monos),
                     Operand::Terminals(list) => {
                         let of = |t: &u32| match &terminals[*t as usize] {
                             Bound::Within(s) => Some(s.clone()),

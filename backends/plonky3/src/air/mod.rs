@@ -276,4 +276,9 @@ pub enum Operand {
         /// (flag, exponents) of each element, over the Program's variables.
         monos: Seq,
     },
+    /// The sum of these monomials, in the same form: every flag 1, no step negative.
+    Ones {
+        /// The monomials.
+        monos: Seq,
+    },
 }

@@ -67,6 +67,16 @@ impl Air {
                         .check(1 + self.variables.len(), p.len() as u64)
                         .map_err(|e| format!("public tensor {:?}: {e}", p.name))?;
                 }
+                Operand::Ones { monos } => {
+                    let count = monos.len().map_err(|e| e.to_string())?;
+                    monos.check(1 + self.variables.len(), count).map_err(|e| format!("ones: {e}"))?;
+                    let ascends = |r: &tessera_api::Run| {
+                        r.start[0] == 1
+                            && r.loops.iter().all(|l| l.1[0] == 0)
+                            && r.loops.iter().map(|l| &l.1).chain([&r.start]).flatten().all(|d| *d >= 0)
+                    };
+                    ensure(monos.runs.iter().all(ascends), || "ones that are absent or descend".into())?;
+                }
             }
         }
         // a multiplicity is a residue: no tuple can be looked up p times

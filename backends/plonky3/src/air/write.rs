@@ -278,6 +278,10 @@ impl Writer<'_> {
                         let operand = Operand::Public { public: *public, monos: m.clone() };
                         terms.push(EquationTerm { coefficient, mono: monos.id(&extend(&t.mono)), operand });
                     }
+                    tessera_api::Operand::Ones { monos: m } => {
+                        let operand = Operand::Ones { monos: m.clone() };
+                        terms.push(EquationTerm { coefficient, mono: monos.id(&extend(&t.mono)), operand });
+                    }
                 }
             }
             Equation { name: e.name.clone(), terms }

@@ -138,6 +138,7 @@ fn append(all: &mut Program, mut p: Program) {
         match &mut t.operand {
             Operand::Term(i) => *i += terms,
             Operand::Public { public, .. } => *public += publics,
+            Operand::Ones { .. } => {}
         }
     }
     all.constants.extend(p.constants);
@@ -172,7 +173,6 @@ pub fn tangle(seed: u64) -> Case {
     let fixed_column =
         FixedColumn { name: "f".into(), values: Values::Seq(Seq::compress(1, &values)), padding };
     t.fixed.push(fixed_column);
-    t.committed = r.random_range(0..3) == 0;
     // inputs, then what is computed of them
     let inputs = r.random_range(1..4usize);
     let mut cells: Vec<Cell> = (0..inputs).map(|i| Cell::Witness(i as u32)).collect();

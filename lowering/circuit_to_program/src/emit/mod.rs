@@ -5,17 +5,18 @@
 //!
 //! # Correctness
 //! Two equations hold everything together, each a polynomial identity in (z, s, d):
-//! * *contraction*: Σ d^k · s^group · X_q · W_q over all contractions k and segments q equals the sum of all cells that hold elements
-//!   of the results: cluster ports, outputs, and free border cells. Wanted monomials are never shared (`contraction.rs`), so every port cell is
+//! * *contraction*: Σ d^k · s^group · X_q · W_q over all contractions k and segments q, biases (`biases.rs`) among them, equals the sum of
+//!   all cells that hold elements of the results: cluster ports, outputs, and free border cells. Wanted monomials are never shared (`contraction.rs`), so every port cell is
 //!   the exact element of the product.
 //! * *link*: every cell that holds an element made elsewhere (activation cells, ports, outputs), with a monomial of its own per use, equals what the
-//!   maker holds. Activation cells and port cells without an origin (gaps, padding) have their monomial too, with nothing on the other side: they are zero.
+//!   maker holds. Of the cells that parameters are multiplied by, everybody knows which are ones. Activation cells and port cells without an origin (gaps, padding) have their monomial too, with nothing on the other side: they are zero.
 //!
 //! Every port row takes part in exactly one of the two.
 mod plan;
 mod tables;
 
 use crate::PlaceError;
+use crate::cluster::Held;
 use crate::layout::{Nest, compose, gaps, sequence};
 use crate::placement::Placement;
 use std::collections::{BTreeMap, HashMap};
@@ -96,6 +97,12 @@ fn apart(layer: &[Use], at: &Nest<4>, len: usize) -> bool {
     free
 }
 
+/// Monomials of their own for the elements that these leave out.
+fn linked(direct: &[Nest<4>], len: usize, d: i64) -> Monomials {
+    let own = |(at, n): (i64, usize)| Nest::new(at, [at, 0, d, 0], [(n, 1, [1, 0, 0, 0])]);
+    Monomials(gaps(direct, len).into_iter().map(own).collect())
+}
+
 struct Emitter<'a> {
     g: &'a Circuit,
     p: &'a Placement,
@@ -108,6 +115,10 @@ struct Emitter<'a> {
     uses: Uses,
     /// The constant that holds the weights of each contraction.
     weights_of: Vec<u32>,
+    /// And the parameters of each bias.
+    parameters_of: Vec<u32>,
+    /// The tensor of each contraction's results, once there is one.
+    accumulators: Vec<Option<u32>>,
     /// Whether constants get their data.
     data: bool,
     contraction: Vec<EquationTerm>,
@@ -150,14 +161,16 @@ pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Progra
         tensors: HashMap::new(),
         contraction_of,
         uses: Uses::default(),
-        weights_of: vec![],
+        weights_of: vec![0; p.contractions.len()],
+        parameters_of: vec![0; p.biases.len()],
+        accumulators: vec![None; p.contractions.len()],
         data: extent == Extent::Whole,
         contraction: vec![],
         link: vec![],
         next_use: 0,
     };
     e.contraction_uses();
-    let activations = (!p.contractions.is_empty()).then(|| e.contraction_tables().1);
+    let activations: Vec<u32> = p.products.iter().map(|products| e.product_tables(products)).collect();
     let cluster_ports = e.port_uses();
     e.publics();
     let clusters = e.cluster_tables(&cluster_ports)?;
@@ -167,7 +180,7 @@ pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Progra
         e.program.tables.push(t);
     }
     if extent == Extent::Whole {
-        e.steps(activations, &clusters, borders.as_ref())?;
+        e.steps(&activations, &clusters, borders.as_ref())?;
     }
     let (contraction, link) = (std::mem::take(&mut e.contraction), std::mem::take(&mut e.link));
     for (name, terms) in [("contraction", contraction), ("link", link)] {
@@ -217,7 +230,8 @@ impl Emitter<'_> {
         }) as u32
     }
 
-    /// Records the uses that contractions make of roots; contraction k uses d = k in the link equation.
+    /// Records the uses that contractions make of roots; contraction k uses d = k in the link equation. So do biases with a number
+    /// of their own.
     fn contraction_uses(&mut self) {
         for c in &self.p.contractions {
             let d = self.use_id();
@@ -228,6 +242,7 @@ impl Emitter<'_> {
                 }
             }
         }
+        self.next_use += self.p.biases.iter().filter(|b| b.id >= self.p.contractions.len()).count() as i64;
     }
 
     fn push_table(
@@ -241,8 +256,7 @@ impl Emitter<'_> {
             name: name.into(),
             rows: rows as u32,
             log_height: self.p.capabilities.log_height(rows as u64),
-            // a table without fixed columns has nothing to commit to apart
-            committed: self.p.committed && !fixed.is_empty(),
+            committed: false,
             fixed,
             witness,
             constraints: vec![],
@@ -260,7 +274,9 @@ impl Emitter<'_> {
                 for (i, v) in c.ports.iter().enumerate() {
                     let d = self.use_id();
                     ids.insert((t, k, i), d);
-                    self.own_uses(*v, c.len, d);
+                    if !c.held.contains_key(&i) {
+                        self.own_uses(*v, c.len, d);
+                    }
                 }
             }
         }
@@ -294,9 +310,17 @@ impl Emitter<'_> {
                 )
             }));
         }
-        let own = |(at, n): (i64, usize)| Nest::new(at, [at, 0, d, 0], [(n, 1, [1, 0, 0, 0])]);
-        let linked = gaps(&direct, len * p.batch).into_iter().map(own).collect();
-        (Monomials(direct), Monomials(linked))
+        let linked = linked(&direct, len * p.batch, d);
+        (Monomials(direct), linked)
+    }
+
+    /// Monomials of a port that holds parameters, likewise; elements that are none are zero.
+    fn held(&self, h: &Held, len: usize, d: i64) -> (Monomials, Monomials) {
+        let step = self.p.biases.iter().find(|b| b.id == h.id).map_or(0, |b| b.batch_stride);
+        let at = h.at.map([0, 0, h.id as i64, 0], |[z, s]| [*z, *s, 0, 0]);
+        let direct = vec![at.around(self.p.batch, len as i64, [step, 0, 0, 0])];
+        let linked = linked(&direct, len * self.p.batch, d);
+        (Monomials(direct), linked)
     }
 
     fn public(&mut self, name: &str, v: ValueId, role: Role) -> u32 {

@@ -5,14 +5,24 @@ use super::Emitter;
 use super::tables::BorderRows;
 use crate::PlaceError;
 use crate::cluster::{Cluster, KernelStep};
-use crate::layout::{Nest, compose, run, sequence};
-use tessera_api::{ContractLoop, Role, RowOp, RowStep, Run, Seq, Step};
+use crate::layout::{Nest, compose, fit, run, sequence};
+use tessera_api::{Blob, ContractLoop, Role, RowOp, RowStep, Run, Seq, Step};
 use tessera_circuit::graph::ValueId;
+
+/// Where activations of some segments stand.
+#[derive(Clone, Copy, Default)]
+struct ActivationRows {
+    table: u32,
+    /// The first row.
+    first: usize,
+    /// Cells of a row.
+    width: usize,
+}
 
 impl Emitter<'_> {
     pub(super) fn steps(
         &mut self,
-        activations: Option<u32>,
+        activations: &[u32],
         clusters: &[u32],
         borders: Option<&(u32, Vec<BorderRows>)>,
     ) -> Result<(), PlaceError> {
@@ -23,11 +33,17 @@ impl Emitter<'_> {
             self.tensors.insert(*v, tensor);
             self.plan.steps.push(Step::Load { public: i as u32, tensor });
         }
-        let mut x_first = vec![];
-        let mut row = 0;
-        for c in &p.contractions {
-            x_first.push(row);
-            row += c.x_rows(p.x_width);
+        let mut x_rows = vec![ActivationRows::default(); p.contractions.len()];
+        for (products, table) in p.products.iter().zip(activations) {
+            let mut to = ActivationRows { table: *table, first: 0, width: products.x_width };
+            for k in &products.contractions {
+                x_rows[*k] = to;
+                to.first += p.contractions[*k].x_rows(to.width);
+            }
+            for k in &products.biases {
+                self.bias_steps(*k, to);
+                to.first += p.biases[*k].x_rows(p.batch, to.width);
+            }
         }
         let cluster_first: Vec<Vec<usize>> = p.clusters.iter().map(|t| self.first_rows(t)).collect();
         // whatever has its operands goes next
@@ -39,7 +55,7 @@ impl Emitter<'_> {
             let ready: Vec<usize> =
                 contractions.extract_if(.., |k| self.ready(p.contractions[*k].x)).collect();
             for k in ready {
-                self.contraction_steps(k, activations.unwrap_or(0), x_first[k], borders);
+                self.contraction_steps(k, x_rows[k], borders);
             }
             let ready: Vec<(usize, usize)> = rows
                 .extract_if(.., |(t, k)| p.clusters[*t][*k].ports.iter().all(|v| self.ready(*v)))
@@ -70,6 +86,9 @@ impl Emitter<'_> {
 
     /// From elements of a root to the elements of its tensor for batch entry 0, and the step to the next entry.
     fn tensor_of(&self, root: ValueId) -> (Nest<1>, i64) {
+        if self.p.roots.is_constant(root) {
+            return (Nest::dense(self.g.values[root].len()), 0);
+        }
         match self.contraction_of.get(&root) {
             Some(k) => {
                 let c = &self.p.contractions[*k];
@@ -110,15 +129,94 @@ impl Emitter<'_> {
         self.plan.steps.push(Step::Gather { src, dst, places });
     }
 
-    fn contraction_steps(
-        &mut self,
-        k: usize,
-        table: u32,
-        first_row: usize,
-        borders: Option<&(u32, Vec<BorderRows>)>,
-    ) {
+    /// Cells that are ones, and parameters where they are read: in a tensor of their own, or in the results that they are added to.
+    fn bias_steps(&mut self, k: usize, to: ActivationRows) {
         let p = self.p;
-        let (c, width) = (&p.contractions[k], p.x_width);
+        let b = &p.biases[k];
+        let constant = self.parameters_of[k];
+        let z = Seq::compress(1, &b.z);
+        let elements: Vec<(i64, [i64; 1])> =
+            (0..).zip(&b.elements).filter_map(|(s, e)| e.map(|e| (s, [e]))).collect();
+        let mut places = vec![];
+        let dst = if b.id < p.contractions.len() {
+            let c = &p.contractions[b.id];
+            for n in fit(&elements) {
+                let span = c.y_span as i64;
+                let channels = n.loops.iter().map(|l| (l.count as usize, [l.at * span, l.to[0]]));
+                for r in &z.runs {
+                    let positions = r.loops.iter().map(|(n, d)| (*n as usize, [d[0], 0]));
+                    let all = positions.chain([(p.batch, [b.batch_stride, 0])]).chain(channels.clone());
+                    places.push(run([n.at * span + r.start[0], n.to[0]], all));
+                }
+            }
+            self.accumulators(b.id)
+        } else {
+            let len = self.g.values[b.root].len();
+            places.push(run([0, 0], [(len, [1, 1])]));
+            let dst = self.tensor(format!("{} parameters", b.source), len);
+            self.tensors.insert(b.root, dst);
+            dst
+        };
+        self.plan.steps.push(Step::Fill { constant, dst, places: Seq { dim: 2, runs: places } });
+        let span = b.span(p.batch).div_ceil(to.width) * to.width;
+        let x = self.tensor(format!("{} ones", b.source), span);
+        let one = self.constant(|| Blob::new([1]));
+        let ones = z.runs.iter().map(|r| {
+            let positions = r.loops.iter().map(|(n, d)| (*n as usize, [d[0], 0]));
+            run([r.start[0], 0], positions.chain([(p.batch, [b.batch_stride, 0])]))
+        });
+        let places = Seq { dim: 2, runs: ones.collect() };
+        self.plan.steps.push(Step::Fill { constant: one, dst: x, places });
+        self.activation_rows(x, (1, span), to, &b.source);
+    }
+
+    /// The tensor of a contraction's results.
+    fn accumulators(&mut self, k: usize) -> u32 {
+        let c = &self.p.contractions[k];
+        if let Some(t) = self.accumulators[k] {
+            return t;
+        }
+        let y = self.tensor(format!("{} accumulators", c.source), c.groups * c.channels * c.y_span);
+        self.accumulators[k] = Some(y);
+        y
+    }
+
+    /// Rows of a tensor of segments, chunks in descending order of z within each.
+    fn activation_rows(
+        &mut self,
+        x: u32,
+        (segments, span): (usize, usize),
+        to: ActivationRows,
+        source: &str,
+    ) {
+        let width = to.width;
+        let chunks = span / width;
+        let cell = |l: usize| {
+            let loops = [(chunks, [-(width as i64)]), (segments, [span as i64])];
+            Seq { dim: 1, runs: vec![run([((chunks - 1) * width + l) as i64], loops)] }
+        };
+        let ops = (0..width)
+            .flat_map(|l| {
+                let dst = l as u32;
+                [
+                    RowOp::Gather { tensor: x, index: cell(l), default: 0, dst },
+                    RowOp::Store { src: dst, column: dst },
+                ]
+            })
+            .collect();
+        self.plan.steps.push(Step::Rows(RowStep {
+            table: to.table,
+            first_row: to.first as u32,
+            rows: (segments * chunks) as u32,
+            registers: width as u32,
+            ops,
+            source: source.into(),
+        }));
+    }
+
+    fn contraction_steps(&mut self, k: usize, to: ActivationRows, borders: Option<&(u32, Vec<BorderRows>)>) {
+        let p = self.p;
+        let (c, width) = (&p.contractions[k], to.width);
         let span = c.x_span.div_ceil(width) * width;
         let x = self.tensor(format!("{} activations", c.source), c.segments * span);
         let place = c.x_at.map([0], |[q, z]| [q * span as i64 + z]);
@@ -131,7 +229,7 @@ impl Emitter<'_> {
                 placed.iter().map(|n| n.inverse().around(p.batch, c.batch_stride, [step])).collect();
             self.gather(self.tensors[&root], x, &nests);
         }
-        let y = self.tensor(format!("{} accumulators", c.source), c.groups * c.channels * c.y_span);
+        let y = self.accumulators(k);
         let loops = c
             .loops
             .iter()
@@ -144,37 +242,7 @@ impl Emitter<'_> {
             .collect();
         self.plan.steps.push(Step::Contract { x, w: self.weights_of[k], w_offset: 0, y, loops });
         self.tensors.insert(c.y, y);
-        // chunks stand in descending order of z within a segment
-        let chunks = span / width;
-        let rows = (c.segments * chunks) as u32;
-        let cell = |l: usize| Seq {
-            dim: 1,
-            runs: vec![Run {
-                start: vec![((chunks - 1) * width + l) as i64],
-                loops: [(chunks, -(width as i64)), (c.segments, span as i64)]
-                    .into_iter()
-                    .filter(|(n, _)| *n > 1)
-                    .map(|(n, d)| (n as u32, vec![d]))
-                    .collect(),
-            }],
-        };
-        let ops = (0..width)
-            .flat_map(|l| {
-                let dst = l as u32;
-                [
-                    RowOp::Gather { tensor: x, index: cell(l), default: 0, dst },
-                    RowOp::Store { src: dst, column: dst },
-                ]
-            })
-            .collect();
-        self.plan.steps.push(Step::Rows(RowStep {
-            table,
-            first_row: first_row as u32,
-            rows,
-            registers: width as u32,
-            ops,
-            source: c.source.clone(),
-        }));
+        self.activation_rows(x, (c.segments, span), to, &c.source);
         if let Some((table, layout)) = borders.filter(|b| b.1[k].rows > 0) {
             let first_row: usize = layout[..k].iter().map(|b| b.rows).sum();
             let rows = &layout[k];

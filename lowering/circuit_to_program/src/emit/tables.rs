@@ -4,10 +4,11 @@
 //! cluster by cluster, batch entry by batch entry.
 use super::{ENTRIES, Emitter, Monomials, term};
 use crate::PlaceError;
+use crate::biases::Bias;
 use crate::cluster::{Cluster, KernelStep};
 use crate::contraction::{Border, Contraction};
 use crate::layout::{Nest, run, sequence};
-use crate::placement::{w_rows, x_rows};
+use crate::placement::Products;
 use std::collections::{HashMap, HashSet};
 use tessera_api::{
     Blob, Block, Cell, Constraint, Expr, FixedColumn, Lane, Lookup, Matrix, Operand, Run, Seq, Term, Values,
@@ -15,28 +16,38 @@ use tessera_api::{
 };
 
 impl Emitter<'_> {
-    /// The weight and the activation table with their join. Returns (weights, activations) table indices.
-    pub(super) fn contraction_tables(&mut self) -> (u32, u32) {
-        let p = self.p;
-        let right = self.weights();
-        // activations
-        let width = p.x_width;
+    /// The weight and the activation table of some products, with their join. Returns the activations'.
+    pub(super) fn product_tables(&mut self, products: &Products) -> u32 {
+        let (p, width) = (self.p, products.x_width);
+        let right = self.weights(products);
+        let contractions = || products.contractions.iter().map(|k| (*k as i64, &p.contractions[*k]));
+        let biases = || products.biases.iter().map(|k| &p.biases[*k]);
         let witness = (0..width).map(|l| WitnessColumn { name: format!("x{l}"), padding: 0 }).collect();
-        let activations = self.push_table("activations", x_rows(&p.contractions, width), vec![], witness);
+        let rows =
+            contractions().map(|c| c.1.x_rows(width)).chain(biases().map(|b| b.x_rows(p.batch, width)));
+        let activations = self.push_table("activations", rows.sum(), vec![], witness);
         let (mut ends, mut join, mut link) = (vec![], vec![], vec![]);
         let mut row = 0;
-        for (k, c) in p.contractions.iter().enumerate() {
+        for (k, c) in contractions() {
             let chunks = c.x_span.div_ceil(width) as i64;
             ends.push(run([row + chunks], [(c.segments, [chunks])]));
             row += chunks * c.segments as i64;
-            let (own, packed, k) = (c.segments_of_a_group(), c.packed_channels() as i64, k as i64);
+            let (own, packed) = (c.segments_of_a_group(), c.packed_channels() as i64);
             join.push(run([1, 0, 0, k, 0], [(own, [0; ENTRIES]), (c.groups, [0, 0, packed, 0, 0])]));
             link.push(run([1, 0, 0, k, 0], [(c.segments, [0, 0, 1, 0, 0])]));
         }
-        let runs = p.contractions.iter().map(|c| {
-            let chunks = c.x_span.div_ceil(width);
+        for b in biases() {
+            row += b.x_rows(p.batch, width) as i64;
+            ends.push(run([row], []));
+            join.push(run([1, 0, 0, b.id as i64, 0], []));
+            link.push(run([1, 0, b.segment as i64, b.id as i64, 0], []));
+        }
+        let spans = contractions().map(|(_, c)| (c.x_span, c.segments));
+        let spans = spans.chain(biases().map(|b| (b.span(p.batch), 1)));
+        let runs = spans.map(|(span, segments)| {
+            let chunks = span.div_ceil(width);
             let start = [1, ((chunks - 1) * width) as i64, 0, 0, 0];
-            run(start, [(chunks, [0, -(width as i64), 0, 0, 0]), (c.segments, [0; ENTRIES])])
+            run(start, [(chunks, [0, -(width as i64), 0, 0, 0]), (segments, [0; ENTRIES])])
         });
         let first = Seq::of_runs(ENTRIES, runs.collect());
         let lane =
@@ -44,21 +55,25 @@ impl Emitter<'_> {
         let lanes = (0..width).map(lane).collect();
         let left = self.fold("activations".into(), activations, lanes, Seq::of_runs(1, ends));
         let join = Seq::of_runs(ENTRIES, join);
-        let weights = self.program.folds[right as usize].table;
         self.program.terms.push(Term::Join { left, right, weights: join });
         self.contraction.push(term(1, Operand::Term(self.program.terms.len() as u32 - 1)));
         self.program.terms.push(Term::Sum { fold: left, weights: Seq::of_runs(ENTRIES, link) });
         self.link.push(term(1, Operand::Term(self.program.terms.len() as u32 - 1)));
-        (weights, activations)
+        let ones: Vec<Run> = biases().flat_map(|b| b.ones(p.batch)).collect();
+        if !ones.is_empty() {
+            self.link.push(term(-1, Operand::Ones { monos: Seq::of_runs(ENTRIES, ones) }));
+        }
+        activations
     }
 
-    /// The weight table; returns its fold.
-    fn weights(&mut self) -> u32 {
-        let (p, width) = (self.p, self.p.w_width);
+    /// The weight table of some products; returns its fold.
+    fn weights(&mut self, products: &Products) -> u32 {
+        let (p, width) = (self.p, products.w_width);
         let mut blocks = vec![];
-        for c in &p.contractions {
+        for k in &products.contractions {
+            let c = &p.contractions[*k];
             let constant = self.constant(|| p.roots.values(c.w, self.g.values[c.w].len()));
-            self.weights_of.push(constant);
+            self.weights_of[*k] = constant;
             let taps: Vec<i64> = c.weights.taps.iter().map(|t| t.1).collect();
             blocks.push(Block {
                 constant,
@@ -66,6 +81,19 @@ impl Emitter<'_> {
                 channels: c.weights.channels.clone(),
                 taps: Seq::compress(1, &taps),
                 pack: c.pack as u32,
+            });
+        }
+        for k in &products.biases {
+            let b = &p.biases[*k];
+            let constant = self.constant(|| p.roots.values(b.root, self.g.values[b.root].len()));
+            self.parameters_of[*k] = constant;
+            let elements: Vec<i64> = b.elements.iter().map(|e| e.unwrap_or(0)).collect();
+            blocks.push(Block {
+                constant,
+                segments: Seq::constant(&[0], 1),
+                channels: Seq::compress(1, &elements),
+                taps: Seq::constant(&[0], 1),
+                pack: 1,
             });
         }
         let radix = 1 << p.capabilities.radix_bits();
@@ -76,24 +104,37 @@ impl Emitter<'_> {
             padding: 0,
             values: Values::Matrix { matrix, lane: l as u32 },
         };
-        let rows = w_rows(&p.contractions, width);
-        let table = self.push_table("weights", rows, (0..width).map(column).collect(), vec![]);
+        let contractions = || products.contractions.iter().map(|k| &p.contractions[*k]);
+        let biases = || products.biases.iter().map(|k| &p.biases[*k]);
+        let rows = contractions().map(|c| c.w_rows(width)).chain(biases().map(|b| b.w_rows(width)));
+        let table = self.push_table("weights", rows.sum(), (0..width).map(column).collect(), vec![]);
+        self.program.tables[table as usize].committed = products.committed;
         let mut ends = vec![];
         let mut row = 0;
-        for c in &p.contractions {
+        for c in contractions() {
             let own = (c.w_rows(width) / c.segments) as i64;
             ends.push(run([row + own], [(c.segments, [own])]));
             row += own * c.segments as i64;
         }
-        let taps: Vec<Seq> = p
-            .contractions
-            .iter()
+        for b in biases() {
+            row += b.w_rows(width) as i64;
+            ends.push(run([row], []));
+        }
+        let taps: Vec<Seq> = contractions()
             .map(|c| Seq::compress(1, &c.weights.taps.iter().map(|t| t.0).collect::<Vec<_>>()))
             .collect();
-        let runs = p.contractions.iter().zip(&taps).flat_map(|(c, taps)| weight_monomials(c, taps, width));
-        let first = Seq::of_runs(ENTRIES, runs.collect());
-        let lane =
-            |l: usize| Lane { expr: Expr::fixed(l as u32), monos: moved(&first, [0, 0, l as i64, 0, 0]) };
+        let monomials = |l: usize| {
+            let runs = contractions().zip(&taps);
+            let runs = runs.flat_map(|(c, taps)| weight_monomials(c, taps, (width, l), products.committed));
+            let runs = runs.chain(biases().flat_map(|b| parameter_monomials(b, width, l))).collect();
+            Seq::of_runs(ENTRIES, runs)
+        };
+        // the lanes of public weights are the first one moved
+        let (first, equal) = (monomials(0), !products.committed && products.biases.is_empty());
+        let lane = |l: usize| {
+            let monos = if equal { moved(&first, [0, 0, l as i64, 0, 0]) } else { monomials(l) };
+            Lane { expr: Expr::fixed(l as u32), monos }
+        };
         let lanes = (0..width).map(lane).collect();
         self.fold("weights".into(), table, lanes, Seq::of_runs(1, ends))
     }
@@ -140,7 +181,11 @@ impl Emitter<'_> {
             for (i, expr) in kernel.ports.iter().enumerate() {
                 let (mut product, mut link) = (Monomials::default(), Monomials::default());
                 for (k, c) in clusters.iter().enumerate() {
-                    let (direct, own) = self.read(c.ports[i], c.len, port_ids[&(t, k, i)]);
+                    let d = port_ids[&(t, k, i)];
+                    let (direct, own) = match c.held.get(&i) {
+                        Some(h) => self.held(h, c.len, d),
+                        None => self.read(c.ports[i], c.len, d),
+                    };
                     product.0.extend(shifted(direct, k));
                     link.0.extend(shifted(own, k));
                 }
@@ -362,20 +407,62 @@ fn moved(seq: &Seq, by: [i64; ENTRIES]) -> Seq {
     seq
 }
 
-/// Monomials of the first lane of the rows of a contraction's weights: segments, chunks of channels in descending order, taps.
-fn weight_monomials(c: &Contraction, taps: &Seq, width: usize) -> Vec<Run> {
+impl Bias {
+    /// The monomials of the cells that are 1, in the link equation.
+    fn ones(&self, batch: usize) -> Vec<Run> {
+        let z = Seq::compress(1, &self.z);
+        let run = |r: Run| {
+            let own = r.loops.into_iter().map(|(n, d)| (n as usize, [0, d[0], 0, 0, 0]));
+            let start = [1, r.start[0], self.segment as i64, self.id as i64, 0];
+            run(start, own.chain([(batch, [0, self.batch_stride, 0, 0, 0])]))
+        };
+        z.runs.into_iter().map(run).collect()
+    }
+}
+
+/// Monomials of a lane of the rows of a bias's parameters: chunks in descending order. A cell of no parameter takes no part.
+fn parameter_monomials(b: &Bias, width: usize, lane: usize) -> Vec<Run> {
+    let cell = |chunk: usize| {
+        let s = chunk * width + lane;
+        let there = b.elements.get(s).copied().flatten().is_some();
+        run(if there { [1, 0, s as i64, 0, 0] } else { [0; ENTRIES] }, [])
+    };
+    Seq::of_runs(ENTRIES, single(&(0..b.w_rows(width)).rev().map(cell).collect::<Vec<_>>())).runs
+}
+
+/// Runs of one entry each, as few as they can be told in.
+fn single(runs: &[Run]) -> Vec<Run> {
+    let flat: Vec<i64> = runs.iter().flat_map(|r| r.start.iter().copied()).collect();
+    Seq::compress(ENTRIES, &flat).runs
+}
+
+/// Monomials of a lane of the rows of a contraction's weights: segments, chunks of channels in descending order, taps.
+///
+/// Past the last channel there is no weight. Where the weights are public the cell is zero, whatever its monomial; where they are their
+/// owner's it takes no part, or has a monomial that no result has: of one group alone nothing lies beyond the last channel.
+fn weight_monomials(c: &Contraction, taps: &Seq, (width, lane): (usize, usize), committed: bool) -> Vec<Run> {
     let chunks = c.packed_channels().div_ceil(width);
-    let s = |chunk: usize| (chunk * width) as i64;
-    if let [taps] = &taps.runs[..] {
+    let s = |chunk: usize| (chunk * width + lane) as i64;
+    let absent = |chunk: usize| s(chunk) >= c.packed_channels() as i64;
+    let own = c.weights.taps.len();
+    if committed && absent(0) {
+        return vec![run([0; ENTRIES], [(own * chunks * c.segments, [0; ENTRIES])])];
+    }
+    let ragged = committed && c.groups > 1 && absent(chunks - 1);
+    if let ([taps], false) = (&taps.runs[..], ragged) {
         let own = taps.loops.iter().map(|(n, d)| (*n as usize, [0, d[0], 0, 0, 0]));
         let around = [(chunks, [0, 0, -(width as i64), 0, 0]), (c.segments, [0; ENTRIES])];
         return vec![run([1, taps.start[0], s(chunks - 1), 0, 0], own.chain(around))];
     }
-    let chunk = |chunk: usize| {
-        taps.runs.iter().map(move |r| {
+    let chunk = |chunk: usize| -> Vec<Run> {
+        if ragged && absent(chunk) {
+            return vec![run([0; ENTRIES], [(own, [0; ENTRIES])])];
+        }
+        let tap = |r: &Run| {
             let own = r.loops.iter().map(|(n, d)| (*n as usize, [0, d[0], 0, 0, 0]));
             run([1, r.start[0], s(chunk), 0, 0], own)
-        })
+        };
+        taps.runs.iter().map(tap).collect()
     };
     let segment: Vec<Run> = (0..chunks).rev().flat_map(chunk).collect();
     (0..c.segments).flat_map(|_| segment.iter().cloned()).collect()
