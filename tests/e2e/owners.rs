@@ -17,6 +17,13 @@ fn compile(d: &Path, output: &str, more: &[&str]) {
     npy(d, "x.npy", &[1, 64], all[..n].to_vec());
 }
 
+/// A text of the command with its digests left out: they change with whatever changes a byte of a Program.
+fn without_digests(text: &str) -> String {
+    let is_digest = |word: &&str| word.len() == 16 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    words.filter(is_digest).fold(text.to_owned(), |text, digest| text.replace(digest, "DIGEST"))
+}
+
 #[test]
 fn committed_weights_are_proven_with_and_never_given_away() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -54,7 +61,7 @@ fn committed_weights_are_proven_with_and_never_given_away() {
         &["run", "public.tess", "--input", "x.npy"],
     ];
     let texts: Vec<String> = cases.iter().map(|args| conversation(d, &[], args)).collect();
-    insta::assert_snapshot!(texts.join("\n\n"));
+    insta::assert_snapshot!(without_digests(&texts.join("\n\n")));
 }
 
 /// A review's attack: biases of one entry of the batch differ from those of the other, in a model file that is edited by hand. Biases stand in
@@ -99,7 +106,7 @@ fn a_batch_has_one_list_of_biases() {
         texts.push(conversation(d, &[], &["setup", "edited.tess"]));
         texts.push(conversation(d, &[], &["audit", "public.tess", "--key", "edited.vk"]));
     }
-    insta::assert_snapshot!(texts.join("\n\n"));
+    insta::assert_snapshot!(without_digests(&texts.join("\n\n")));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Invariant: rules are stated over folders, not crate names, so that a new crate is judged by where it stands.
 mod circles;
 mod dependencies;
+mod footprints;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
 use std::collections::{BTreeMap, BTreeSet};

@@ -246,6 +246,9 @@ impl Cluster {
     /// The parameter's port that is subtracted in what stands for another port: a port is its result where no column is, so that
     /// the parameter is added to it.
     fn addend_of(&self, port: usize) -> Option<usize> {
+        if self.held.contains_key(&port) {
+            return None;
+        }
         let terms = &self.kernel.ports[port].terms;
         let mut added = self.held.keys().filter(|j| {
             let Some(cell) = self.own_cell(**j) else { return false };
@@ -294,16 +297,12 @@ impl Cluster {
             e.terms.retain(|t| t.1[..] != [cell]);
         }
         for s in &mut k.steps {
-            match s {
-                KernelStep::Port(i) if *i == port => *s = KernelStep::Affine(vec![], 0),
-                KernelStep::Port(i) => *i = later(*i),
-                KernelStep::Fixed(_)
-                | KernelStep::Affine(..)
-                | KernelStep::Mul(..)
-                | KernelStep::Max(..)
-                | KernelStep::Hi(..)
-                | KernelStep::Lo(..)
-                | KernelStep::Lookup(..) => {}
+            if let KernelStep::Port(i) = s {
+                if *i == port {
+                    *s = KernelStep::Affine(vec![], 0);
+                } else {
+                    *i = later(*i);
+                }
             }
         }
         k.drop_unused_columns(&mut []);

@@ -21,7 +21,7 @@ use crate::buses::{Buses, domain_of};
 use crate::layout::Nest;
 use crate::roots::Roots;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use tessera_api::{Capabilities, Cell, Expr};
+use tessera_api::{Capabilities, Cell, Expr, RowOp};
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, Node, ValueId};
 
@@ -47,6 +47,39 @@ pub enum KernelStep {
     Lo(usize, u32),
     /// Table value of a register.
     Lookup(u32, usize),
+}
+
+impl KernelStep {
+    /// The value, given those of the steps before it; `None` beyond 64 bits, and for what is not computed of them.
+    pub fn eval(&self, r: &[i64]) -> Option<i64> {
+        match self {
+            Self::Port(_) | Self::Fixed(_) | Self::Lookup(..) => None,
+            Self::Affine(terms, constant) => {
+                terms.iter().try_fold(*constant, |sum, (c, x)| sum.checked_add(c.checked_mul(r[*x])?))
+            }
+            Self::Mul(a, b) => r[*a].checked_mul(r[*b]),
+            Self::Max(a, b) => Some(r[*a].max(r[*b])),
+            Self::Hi(x, shift) => Some(r[*x] >> shift),
+            Self::Lo(x, shift) => Some(r[*x] & ((1 << shift) - 1)),
+        }
+    }
+
+    /// How an honest prover computes it into a register. `None` where that is done with another step: what enters is gathered, and the
+    /// lower part of a split comes with the upper one, which stands before it.
+    pub fn row_op(&self, dst: u32) -> Option<RowOp> {
+        Some(match self {
+            Self::Port(_) | Self::Lo(..) => return None,
+            Self::Fixed(column) => RowOp::Fixed { column: *column, dst },
+            Self::Affine(terms, constant) => {
+                let terms = terms.iter().map(|(c, x)| (*c, *x as u32)).collect();
+                RowOp::Affine { terms, constant: *constant, dst }
+            }
+            Self::Mul(a, b) => RowOp::Mul { a: *a as u32, b: *b as u32, dst },
+            Self::Max(a, b) => RowOp::Max { a: *a as u32, b: *b as u32, dst },
+            Self::Hi(x, shift) => RowOp::Split { src: *x as u32, shift: *shift, hi: dst, lo: dst + 1 },
+            Self::Lookup(bus, x) => RowOp::Lookup { bus: *bus, key: *x as u32, dst },
+        })
+    }
 }
 
 /// The shape of a row. Equal kernels share a table.

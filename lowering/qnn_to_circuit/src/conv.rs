@@ -6,7 +6,6 @@ use crate::emit::Emit;
 use crate::lower::Parameter;
 use melior::ir::Value;
 use tessera_circuit::semantics::View;
-use tessera_mlir::params::ParamData;
 use tessera_mlir::shape::ConvAttrs;
 use tessera_mlir::{Error, Result};
 

@@ -70,7 +70,13 @@ impl<'c, 'a> Emit<'c, 'a> {
         self.known("ones", Stage::Fixed, shape, data)
     }
 
-    fn known(&mut self, name: &str, stage: Stage, shape: &[usize], data: &ParamData) -> Result<Value<'c, 'a>> {
+    fn known(
+        &mut self,
+        name: &str,
+        stage: Stage,
+        shape: &[usize],
+        data: &ParamData,
+    ) -> Result<Value<'c, 'a>> {
         let param = Param::new(shape, data.narrow()?)?;
         for (known, asked, whose, value) in &self.weights {
             if asked == name && *whose == stage && self.analysis.params().get(known)? == &param {

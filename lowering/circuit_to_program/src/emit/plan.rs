@@ -301,19 +301,7 @@ impl Emitter<'_> {
                         ops.push(RowOp::Affine { terms, constant: 0, dst });
                     }
                 }
-                KernelStep::Fixed(i) => ops.push(RowOp::Fixed { column: *i, dst }),
-                KernelStep::Affine(t, constant) => {
-                    let terms = t.iter().map(|(c, r)| (*c, *r as u32)).collect();
-                    ops.push(RowOp::Affine { terms, constant: *constant, dst });
-                }
-                KernelStep::Mul(a, b) => ops.push(RowOp::Mul { a: *a as u32, b: *b as u32, dst }),
-                KernelStep::Max(a, b) => ops.push(RowOp::Max { a: *a as u32, b: *b as u32, dst }),
-                KernelStep::Hi(x, shift) => {
-                    // the lower half follows as the next step
-                    ops.push(RowOp::Split { src: *x as u32, shift: *shift, hi: dst, lo: dst + 1 });
-                }
-                KernelStep::Lo(..) => {}
-                KernelStep::Lookup(bus, x) => ops.push(RowOp::Lookup { bus: *bus, key: *x as u32, dst }),
+                computed => ops.extend(computed.row_op(dst)),
             }
         }
         for (column, (_, reg)) in k.columns.iter().enumerate() {

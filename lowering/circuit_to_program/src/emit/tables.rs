@@ -61,7 +61,7 @@ impl Emitter<'_> {
         self.link.push(term(1, Operand::Term(self.program.terms.len() as u32 - 1)));
         let ones: Vec<Run> = biases().flat_map(|b| b.ones(p.batch)).collect();
         if !ones.is_empty() {
-            self.link.push(term(-1, Operand::Ones { monos: Seq::of_runs(ENTRIES, ones) }));
+            self.link.push(term(-1, Operand::Ones { monos: Seq { dim: ENTRIES as u32, runs: ones } }));
         }
         activations
     }
@@ -264,14 +264,8 @@ impl Emitter<'_> {
             let v = match s {
                 KernelStep::Port(_) => Some(0),
                 KernelStep::Fixed(i) => Some(self.p.roots.first(c.fixed[*i as usize])),
-                KernelStep::Affine(t, k) => {
-                    t.iter().try_fold(*k, |a, (c, x)| a.checked_add(c.checked_mul(r[*x])?))
-                }
-                KernelStep::Mul(a, b) => r[*a].checked_mul(r[*b]),
-                KernelStep::Max(a, b) => Some(r[*a].max(r[*b])),
-                KernelStep::Hi(x, s) => Some(r[*x] >> s),
-                KernelStep::Lo(x, s) => Some(r[*x] & ((1 << s) - 1)),
                 KernelStep::Lookup(bus, x) => self.p.buses.eval(*bus, r[*x]),
+                computed => computed.eval(&r),
             };
             r.push(v.ok_or_else(over)?);
         }
