@@ -1,7 +1,7 @@
 //! Changed cells of random placed circuits: no change of one is accepted, and none of several that balance.
 use crate::{Build, eight_high_parts, filled, pooled, small_cnn};
 use proptest::prelude::*;
-use tessera_checker::testing::relations::Relations;
+use tessera_checker::testing::system::System;
 use tessera_circuit_to_program::PlaceOptions;
 
 proptest! {
@@ -54,9 +54,9 @@ proptest! {
         let all = corners.into_iter().chain(opposite.into_iter().filter(|_| r != row && c != column));
         let mut forged = honest.clone();
         all.for_each(|(r, c, by)| forged.tables[t][r * width + c] += by);
-        let relations = Relations::of(&program).unwrap();
-        relations.count(&honest, &mut forged, &program);
-        prop_assert!(!relations.hold(&forged, &program));
+        let system = System::of(&program).unwrap();
+        system.count(&honest, &mut forged, &program);
+        prop_assert!(!system.hold(&forged, &program));
         prop_assert!(tessera_checker::check(&program, &forged).is_err(), "table {}", program.tables[t].name);
     }
 }

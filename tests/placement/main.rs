@@ -505,7 +505,7 @@ fn a_maximum_of_keys_is_placed() {
             let dump = place_graph(&circuit.g, &PlaceOptions::new(tessera_backends::default())).unwrap().dump;
             let lanes = kernel[0] * kernel[1];
             let lookups = 2 * lanes + 1 + if lanes > 4 { lanes.div_ceil(4) } else { 0 };
-            let row = format!("{columns} columns, {lanes} ports, {lookups} lookups");
+            let row = format!("{columns} columns, {lanes} bound values, {lookups} lookups");
             assert!(dump.contains(&row) && dump.contains("2 a cell"), "{row}\n{dump}");
             run(&mut circuit, 2, PlaceOptions::new(tessera_backends::default()));
         }

@@ -118,7 +118,7 @@ fn cells(p: &Program) -> Vec<((usize, u32, usize), Vec<i64>)> {
         for l in &f.lanes {
             let Some(Cell::Fixed(column)) = l.expr.cells().next() else { panic!("a lane of no column") };
             let rows = p.tables[f.table as usize].rows as usize;
-            l.monos
+            l.monomials
                 .visit(rows, &mut |row, m| {
                     if m[0] == 1 {
                         all.push(((f.table as usize, column, row), m[1..].to_vec()));
@@ -288,8 +288,8 @@ fn biases_do_not_depend_on_where_they_are_read() {
     // ones at the positions of the first entry alone
     let end = owner.changes(|p, _| {
         for t in p.equations.iter_mut().flat_map(|e| &mut e.terms) {
-            let Operand::Ones { monos } = &mut t.operand else { continue };
-            monos.runs.iter_mut().for_each(|r| drop(r.loops.pop()));
+            let Operand::Ones { monomials } = &mut t.operand else { continue };
+            monomials.runs.iter_mut().for_each(|r| drop(r.loops.pop()));
         }
     });
     assert!(matches!(end, End::Audited(_)), "{end:?}");

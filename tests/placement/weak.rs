@@ -1,6 +1,6 @@
 //! A Program that asks too little is seen by what proves Programs to be functions of their inputs.
 use tessera_api::{Cell, Lane, Program, Trace};
-use tessera_checker::testing::relations::Relations;
+use tessera_checker::testing::system::System;
 use tessera_checker::testing::{second, undetermined};
 
 /// A Program with something left out, and what.
@@ -32,7 +32,7 @@ fn weakened(program: &Program) -> Vec<(String, Program)> {
         for (i, _) in fold.lanes.iter().enumerate().filter(|(_, lane)| chosen(lane)) {
             // all cells of a lane under one monomial
             without(format!("{} with one monomial in lane {i}", fold.name), &|p| {
-                let runs = &mut p.folds[f].lanes[i].monos.runs;
+                let runs = &mut p.folds[f].lanes[i].monomials.runs;
                 let first = runs.iter().find(|run| run.start[0] == 1).map(|run| run.start.clone());
                 for run in runs.iter_mut().filter(|run| run.start[0] == 1) {
                     run.start.clone_from(first.as_ref().expect("this one, if no other"));
@@ -47,18 +47,18 @@ fn weakened(program: &Program) -> Vec<(String, Program)> {
 /// Leaves out of a placed Program one thing at a time. Where the honest trace is still accepted, cells must be open, and a second
 /// output is searched. Returns how many were left out so, and for how many of them an output was found.
 pub fn is_seen(program: &Program, honest: &Trace) -> (usize, usize) {
-    let whole = Relations::of(program).expect("a small Program");
+    let whole = System::of(program).expect("a small Program");
     let (mut kept, mut attacked) = (0, 0);
     for (what, weak) in weakened(program) {
-        let relations = Relations::of(&weak).expect("a small Program");
-        if weak == *program || weak.validate().is_err() || !relations.hold(honest, &weak) {
+        let system = System::of(&weak).expect("a small Program");
+        if weak == *program || weak.validate().is_err() || !system.hold(honest, &weak) {
             continue;
         }
         kept += 1;
-        assert!(!undetermined(&relations, &weak).is_empty(), "{what}, and nothing is open");
+        assert!(!undetermined(&system, &weak).is_empty(), "{what}, and nothing is open");
         let mut trace = honest.clone();
-        relations.count_from(&whole, honest, &mut trace, &weak);
-        attacked += usize::from(second(&relations, &weak, &trace).is_some());
+        system.count_from(&whole, honest, &mut trace, &weak);
+        attacked += usize::from(second(&system, &weak, &trace).is_some());
     }
     (kept, attacked)
 }

@@ -2,7 +2,7 @@
 use crate::lenet::{Lenet, Proof, lenet};
 use crate::support::pick;
 use tessera_api::{Blob, Publics, Trace};
-use tessera_plonky3::adversary::forger::{Forger, Kind};
+use tessera_plonky3::adversary::forger::{Forged, Forger};
 use tessera_plonky3::adversary::{Honest, Tamper};
 use tessera_plonky3::air::Group;
 use tessera_plonky3::arithmetic::Quadratic;
@@ -118,7 +118,7 @@ fn public_values_of_another_shape_or_range() {
 }
 
 /// A forger of one thing, by one; says whether there was such a thing, and that it was rejected.
-fn rejected(l: &Lenet, kind: Kind, pick: usize) -> bool {
+fn rejected(l: &Lenet, kind: Forged, pick: usize) -> bool {
     let mut f = Forger::new(kind, pick, 0);
     let proof = if kind.while_proving() {
         forged(l, &mut f)
@@ -132,7 +132,7 @@ fn rejected(l: &Lenet, kind: Kind, pick: usize) -> bool {
 }
 
 /// Every column, forged on its last row.
-fn last_rows(l: &Lenet, kind: Kind, width: fn(&Group) -> u32) {
+fn last_rows(l: &Lenet, kind: Forged, width: fn(&Group) -> u32) {
     let (mut before, mut tried) = (0, 0);
     for g in &l.vk.air.groups {
         let (wide, height) = (width(g) as usize, g.height());
@@ -148,8 +148,8 @@ fn last_rows(l: &Lenet, kind: Kind, width: fn(&Group) -> u32) {
 #[test]
 fn a_changed_fold_or_lookup_sum() {
     let l = lenet();
-    last_rows(l, Kind::Round2, |g| g.round2);
-    last_rows(l, Kind::Round3, |g| g.round3);
+    last_rows(l, Forged::Round2, |g| g.round2);
+    last_rows(l, Forged::Round3, |g| g.round3);
 }
 
 #[test]
@@ -157,8 +157,8 @@ fn a_changed_terminal() {
     let l = lenet();
     assert!(l.vk.air.terminals > 0);
     for i in 0..l.vk.air.terminals as usize {
-        assert!(rejected(l, Kind::Terminal, i), "as committed");
-        assert!(rejected(l, Kind::SentTerminal, i), "as sent");
+        assert!(rejected(l, Forged::Terminal, i), "as committed");
+        assert!(rejected(l, Forged::SentTerminal, i), "as sent");
     }
 }
 
@@ -167,7 +167,7 @@ fn a_changed_quotient() {
     let l = lenet();
     let mut before = 0;
     for g in &l.vk.air.groups {
-        assert!(rejected(l, Kind::Quotient, before + 1));
+        assert!(rejected(l, Forged::Quotient, before + 1));
         before += 2 * g.height();
     }
 }
@@ -176,7 +176,7 @@ fn a_changed_quotient() {
 #[test]
 fn a_changed_commitment() {
     let l = lenet();
-    let other = forged(l, &mut Forger::new(Kind::Witness, 0, 0));
+    let other = forged(l, &mut Forger::new(Forged::Witness, 0, 0));
     assert_eq!(l.proof.commitments.len(), other.commitments.len());
     for i in 0..l.proof.commitments.len() {
         let mut proof = l.proof.clone();
@@ -190,13 +190,13 @@ fn a_changed_opened_value() {
     let l = lenet();
     let count = l.proof.opened.iter().flatten().flatten().map(Vec::len).sum();
     assert!(count > 0);
-    (0..count).for_each(|i| assert!(rejected(l, Kind::Opened, i)));
+    (0..count).for_each(|i| assert!(rejected(l, Forged::Opened, i)));
 }
 
 #[test]
 fn anything_else_that_is_sent_changed() {
     let l = lenet();
-    for kind in Kind::ALL.into_iter().filter(|k| !k.while_proving()) {
+    for kind in Forged::ALL.into_iter().filter(|k| !k.while_proving()) {
         let found = (0..12).filter(|pick| rejected(l, kind, pick * 7919)).count();
         assert!(found > 0, "nothing of {kind:?}");
     }

@@ -47,7 +47,7 @@ const CHANGES: [Change; 5] = [
         names: &[
             "circuit.max",
             "CircuitOp::Max",
-            "KernelStep::Max",
+            "Instruction::Max",
             "RowOp::Max",
             "Self::Max {",
             "MaxOp : Circuit",

@@ -4,6 +4,7 @@
 mod circles;
 mod dependencies;
 mod footprints;
+mod glossary;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
 use std::collections::{BTreeMap, BTreeSet};

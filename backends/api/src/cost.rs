@@ -28,7 +28,7 @@ pub struct GroupCost {
     pub extension: u64,
     /// Lookups and provided tuples.
     pub lookups: u64,
-    /// Monomials of constraints, and cells that folds take up.
+    /// Monomials of constraints, and cells of folds.
     pub nodes: u64,
     /// Values opened of a row: columns, by the field elements and the points each is opened at.
     pub openings: u64,

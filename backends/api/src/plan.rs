@@ -152,10 +152,10 @@ pub enum RowOp {
         /// Lower part.
         lo: Reg,
     },
-    /// dst = second entry of the tuple on `bus` whose first entry is the key; an error where there is none.
+    /// dst = second entry of the tuple in `relation` whose first entry is the key; an error where there is none.
     Lookup {
-        /// Bus index.
-        bus: u32,
+        /// Relation index.
+        relation: u32,
         /// The first entry.
         key: Reg,
         /// To.

@@ -3,8 +3,8 @@
 //! # Semantics
 //! Every [`Table`] has `rows` active rows followed by padding up to `2^log_height`. A cell is a residue mod p.
 //! * A [`Constraint`] vanishes on every row, padding included.
-//! * Every [`Lookup`] tuple (on every row, padding included) occurs among the tuples [`Provide`]d on the same bus.
-//! * A [`Fold`] is, per segment of consecutive rows, the polynomial Σ mono(row, lane)·expr_lane(row) in the Program's
+//! * Every [`Lookup`] tuple (on every row, padding included) occurs among the tuples [`Provide`]d in the same relation.
+//! * A [`Fold`] is, per segment of consecutive rows, the polynomial Σ monomial(row, lane)·expr_lane(row) in the Program's
 //!   `variables`; padding rows never take part. A [`Term`] sums segment values with monomial weights, or sums
 //!   *products* of the segment values of two folds. An [`Equation`] says that a combination of terms and public folds
 //!   is the zero polynomial. A [`Variable`] with a value is a number, not an indeterminate: it scales what it stands at.
@@ -37,8 +37,8 @@ pub struct Program {
     pub matrices: Vec<Matrix>,
     /// Tables of cells.
     pub tables: Vec<Table>,
-    /// Names of the lookup relations; a bus is an index here.
-    pub buses: Vec<String>,
+    /// Names of the lookup relations; a relation is an index here.
+    pub relations: Vec<String>,
     /// Public tensors, inputs then outputs.
     pub publics: Vec<Public>,
     /// The fold variables; monomials are exponent vectors in this order.
@@ -70,9 +70,9 @@ pub struct Table {
     pub witness: Vec<WitnessColumn>,
     /// Row polynomials that vanish everywhere.
     pub constraints: Vec<Constraint>,
-    /// Tuples that must be on their bus.
+    /// Tuples that must be in their relation.
     pub lookups: Vec<Lookup>,
-    /// Tuples put on a bus, with a prover-chosen multiplicity column.
+    /// Tuples put into a relation, with a prover-chosen multiplicity column.
     pub provides: Vec<Provide>,
 }
 
@@ -256,22 +256,22 @@ pub struct Constraint {
     pub source: String,
 }
 
-/// A tuple that must be on a bus. Entries have degree at most 1.
+/// A tuple that must be in a relation. Entries have degree at most 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lookup {
-    /// Index into `Program::buses`.
-    pub bus: u32,
+    /// Index into `Program::relations`.
+    pub relation: u32,
     /// Entries.
     pub tuple: Vec<Expr>,
     /// Which operation of the model it belongs to.
     pub source: String,
 }
 
-/// A tuple of fixed columns put on a bus as often as the multiplicity column says.
+/// A tuple of fixed columns put into a relation as often as the multiplicity column says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provide {
-    /// Index into `Program::buses`.
-    pub bus: u32,
+    /// Index into `Program::relations`.
+    pub relation: u32,
     /// Entries; fixed cells only, degree at most 1. The first entry is the key: distinct on active rows.
     pub tuple: Vec<Expr>,
     /// Witness column of multiplicities. It belongs to this Provide alone.
@@ -314,7 +314,7 @@ pub enum Role {
 }
 
 /// Exponents, one per Program variable. Never negative in a Program.
-pub type Mono = Vec<i64>;
+pub type Monomial = Vec<i64>;
 
 /// A polynomial per segment of consecutive rows of one table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -339,7 +339,7 @@ pub struct Lane {
     pub expr: Expr,
     /// Dimension `1 + variables`: a flag (1: present, 0: this cell does not take part), then the exponents. One entry per
     /// active row.
-    pub monos: Seq,
+    pub monomials: Seq,
 }
 
 /// A value exposed from folds.
@@ -378,7 +378,7 @@ pub struct EquationTerm {
     /// Integer coefficient.
     pub coefficient: i64,
     /// Monomial factor.
-    pub mono: Mono,
+    pub monomial: Monomial,
     /// What is multiplied.
     pub operand: Operand,
 }
@@ -388,18 +388,18 @@ pub struct EquationTerm {
 pub enum Operand {
     /// A term, by index.
     Term(u32),
-    /// Σ mono(e)·value(e) over the elements of a public tensor: dimension `1 + variables` (flag, exponents), one per element.
+    /// Σ monomial(e)·value(e) over the elements of a public tensor: dimension `1 + variables` (flag, exponents), one per element.
     Public {
         /// Index into `Program::publics`.
         public: u32,
         /// Monomial of each element.
-        monos: Seq,
+        monomials: Seq,
     },
     /// The sum of these monomials, which everybody knows: cells that are bound so are 1. Dimension `1 + variables`, every flag 1,
     /// no step negative.
     Ones {
         /// The monomials.
-        monos: Seq,
+        monomials: Seq,
     },
 }
 

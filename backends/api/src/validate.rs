@@ -59,7 +59,7 @@ fn expr(e: &Expr, t: &Table, degree: usize, what: &str) -> Result<(), ProgramErr
 }
 
 /// Exponents in range and flags 0 or 1, entry by entry of the loop nests' extremes.
-fn monos(s: &Seq, vars: usize, expected: u64) -> Result<(), ProgramError> {
+fn monomials(s: &Seq, vars: usize, expected: u64) -> Result<(), ProgramError> {
     s.check(1 + vars, expected)?;
     for r in &s.runs {
         for k in 0..=vars {
@@ -102,18 +102,18 @@ impl Program {
         for t in &self.tables {
             self.validate_table(t, &matrix_rows)?;
         }
-        for b in 0..self.buses.len() {
-            let arities: Vec<usize> =
-                self.tables
-                    .iter()
-                    .flat_map(|t| {
-                        t.lookups.iter().filter(move |l| l.bus as usize == b).map(|l| l.tuple.len()).chain(
-                            t.provides.iter().filter(move |p| p.bus as usize == b).map(|p| p.tuple.len()),
-                        )
-                    })
-                    .collect();
+        for b in 0..self.relations.len() {
+            let arities: Vec<usize> = self
+                .tables
+                .iter()
+                .flat_map(|t| {
+                    t.lookups.iter().filter(move |l| l.relation as usize == b).map(|l| l.tuple.len()).chain(
+                        t.provides.iter().filter(move |p| p.relation as usize == b).map(|p| p.tuple.len()),
+                    )
+                })
+                .collect();
             if arities.windows(2).any(|w| w[0] != w[1]) {
-                return invalid(format!("bus {:?} has tuples of different sizes", self.buses[b]));
+                return invalid(format!("relation {:?} has tuples of different sizes", self.relations[b]));
             }
         }
         for p in &self.publics {
@@ -147,10 +147,10 @@ impl Program {
             }
             for l in &f.lanes {
                 expr(&l.expr, t, 1, "a fold lane")?;
-                monos(&l.monos, vars, t.rows as u64)?;
+                monomials(&l.monomials, vars, t.rows as u64)?;
                 if last < t.rows as usize {
                     let mut late = false;
-                    l.monos.visit(t.rows as usize, &mut |row, m| late |= row >= last && m[0] != 0)?;
+                    l.monomials.visit(t.rows as usize, &mut |row, m| late |= row >= last && m[0] != 0)?;
                     if late {
                         return invalid(format!(
                             "fold {:?}: a lane takes part after the last segment",
@@ -165,7 +165,7 @@ impl Program {
             let (Term::Sum { weights, .. } | Term::Join { weights, .. }) = t;
             self.indeterminates_only(weights)?;
             match t {
-                Term::Sum { fold: f, weights } => monos(weights, vars, fold(*f)?.segment_count as u64)?,
+                Term::Sum { fold: f, weights } => monomials(weights, vars, fold(*f)?.segment_count as u64)?,
                 Term::Join { left, right, weights } => {
                     let (l, r) = (fold(*left)?, fold(*right)?);
                     if l.segment_count != r.segment_count {
@@ -174,17 +174,17 @@ impl Program {
                             l.name, r.name, l.segment_count, r.segment_count
                         ));
                     }
-                    monos(weights, vars, l.segment_count as u64)?;
+                    monomials(weights, vars, l.segment_count as u64)?;
                 }
             }
         }
         for e in &self.equations {
             for x in &e.terms {
                 let valued = |(v, e): (&Variable, &i64)| v.value.is_some() && *e != 0;
-                if self.variables.iter().zip(&x.mono).any(valued) {
+                if self.variables.iter().zip(&x.monomial).any(valued) {
                     return invalid(format!("equation {:?} has a monomial with a value", e.name));
                 }
-                if x.mono.len() != vars || x.mono.iter().any(|k| !(0..=MAX_EXPONENT).contains(k)) {
+                if x.monomial.len() != vars || x.monomial.iter().any(|k| !(0..=MAX_EXPONENT).contains(k)) {
                     return invalid(format!("equation {:?} has an impossible monomial", e.name));
                 }
                 match &x.operand {
@@ -192,18 +192,18 @@ impl Program {
                         return Err(ProgramError::missing("term", *i));
                     }
                     Operand::Term(_) => {}
-                    Operand::Public { public, monos: m } => {
+                    Operand::Public { public, monomials: m } => {
                         let p = self
                             .publics
                             .get(*public as usize)
                             .ok_or_else(|| ProgramError::missing("public tensor", *public))?;
-                        monos(m, vars, p.len() as u64)?;
+                        monomials(m, vars, p.len() as u64)?;
                     }
-                    Operand::Ones { monos: m } => {
+                    Operand::Ones { monomials: m } => {
                         let count = m.len()?;
                         work = work.saturating_add(count);
                         walkable(work)?;
-                        monos(m, vars, count)?;
+                        monomials(m, vars, count)?;
                         let ascends = |r: &Run| {
                             r.start[0] == 1
                                 && r.loops.iter().all(|l| l.1[0] == 0 && l.1.iter().all(|d| *d >= 0))
@@ -315,8 +315,8 @@ impl Program {
             expr(&c.expr, t, 3, "a constraint")?;
         }
         for l in &t.lookups {
-            if l.bus as usize >= self.buses.len() {
-                return Err(ProgramError::missing("bus", l.bus));
+            if l.relation as usize >= self.relations.len() {
+                return Err(ProgramError::missing("relation", l.relation));
             }
             if l.tuple.is_empty() {
                 return invalid(format!("a lookup of table {:?} has no entries", t.name));
@@ -325,8 +325,8 @@ impl Program {
         }
         let mut multiplicities = vec![];
         for p in &t.provides {
-            if p.bus as usize >= self.buses.len() {
-                return Err(ProgramError::missing("bus", p.bus));
+            if p.relation as usize >= self.relations.len() {
+                return Err(ProgramError::missing("relation", p.relation));
             }
             if p.multiplicity as usize >= t.witness.len() {
                 return Err(ProgramError::missing("witness column", p.multiplicity));
@@ -398,8 +398,8 @@ impl Program {
             }
         }
         invalid(format!(
-            "padding of table {:?} provides a tuple on bus {:?} that no active row does",
-            t.name, self.buses[p.bus as usize]
+            "padding of table {:?} provides a tuple in relation {:?} that no active row does",
+            t.name, self.relations[p.relation as usize]
         ))
     }
 }
@@ -421,14 +421,14 @@ mod tests {
             witness: vec![WitnessColumn { name: "m".into(), padding: 0 }],
             constraints: vec![],
             lookups: vec![],
-            provides: vec![Provide { bus: 0, tuple: vec![Expr::fixed(0)], multiplicity: 0 }],
+            provides: vec![Provide { relation: 0, tuple: vec![Expr::fixed(0)], multiplicity: 0 }],
         };
         Program {
             version: VERSION,
             constants: vec![],
             matrices: vec![],
             tables: vec![table],
-            buses: vec!["range".into()],
+            relations: vec!["range".into()],
             publics: vec![],
             variables: vec![],
             folds: vec![],
@@ -465,7 +465,10 @@ mod tests {
     fn padding_provides_nothing_new() {
         assert_eq!(range(2).validate(), Ok(()));
         let e = range(3).validate().unwrap_err().to_string();
-        assert_eq!(e, "padding of table \"range\" provides a tuple on bus \"range\" that no active row does");
+        assert_eq!(
+            e,
+            "padding of table \"range\" provides a tuple in relation \"range\" that no active row does"
+        );
     }
 
     #[test]
@@ -481,7 +484,7 @@ mod tests {
         refused(&|t| t.provides.push(t.provides[0].clone()));
         refused(&|t| t.constraints.push(Constraint { expr: Expr::witness(0), source: "test".into() }));
         let sum = Expr::witness(1).plus(&Expr::witness(0));
-        refused(&|t| t.lookups.push(Lookup { bus: 0, tuple: vec![sum.clone()], source: "test".into() }));
+        refused(&|t| t.lookups.push(Lookup { relation: 0, tuple: vec![sum.clone()], source: "test".into() }));
     }
 
     /// A table of the owner's, joined with cells of a witness.
@@ -497,7 +500,7 @@ mod tests {
         let weights =
             Table { fixed: vec![column("a"), column("b")], committed: true, ..empty(table("weights")) };
         let x = Table { witness: vec![WitnessColumn { name: "x".into(), padding: 0 }], ..empty(table("x")) };
-        let lane = |expr: Expr| Lane { expr, monos: Seq::constant(&[1], 2) };
+        let lane = |expr: Expr| Lane { expr, monomials: Seq::constant(&[1], 2) };
         let fold = |table: u32, lanes: Vec<Lane>| Fold {
             name: "f".into(),
             table,
@@ -508,7 +511,7 @@ mod tests {
         let one = || Seq::constant(&[1], 1);
         Program {
             tables: vec![weights, x],
-            buses: vec![],
+            relations: vec![],
             folds: vec![
                 fold(0, vec![lane(Expr::fixed(0)), lane(Expr::fixed(1))]),
                 fold(1, vec![lane(Expr::witness(0))]),
@@ -565,14 +568,14 @@ mod tests {
                     r.loops.iter_mut().for_each(|l| l.1.push(0));
                 });
             };
-            p.folds.iter_mut().flat_map(|f| &mut f.lanes).for_each(|l| widen(&mut l.monos));
+            p.folds.iter_mut().flat_map(|f| &mut f.lanes).for_each(|l| widen(&mut l.monomials));
             for t in &mut p.terms {
                 let (Term::Sum { weights, .. } | Term::Join { weights, .. }) = t;
                 widen(weights);
             }
             let run = Run { start: vec![flag, 9], loops: vec![(count, step)] };
-            let operand = Operand::Ones { monos: Seq { dim: 2, runs: vec![run] } };
-            let term = EquationTerm { coefficient: -1, mono: vec![0], operand };
+            let operand = Operand::Ones { monomials: Seq { dim: 2, runs: vec![run] } };
+            let term = EquationTerm { coefficient: -1, monomial: vec![0], operand };
             p.equations.push(Equation { name: "link".into(), terms: vec![term] });
             p.validate()
         };

@@ -36,15 +36,15 @@ pub enum Failure {
         lookup: usize,
         /// The model's operation.
         source: String,
-        /// Bus name.
-        bus: String,
+        /// Relation name.
+        relation: String,
         /// The tuple.
         tuple: Vec<i128>,
     },
     /// A tuple is looked up another number of times than its multiplicities say.
     Multiplicity {
-        /// Bus name.
-        bus: String,
+        /// Relation name.
+        relation: String,
         /// The tuple.
         tuple: Vec<i128>,
         /// Sum of the multiplicities.
@@ -68,7 +68,7 @@ pub enum Failure {
     /// Failures that were counted only.
     More {
         /// Of which kind.
-        kind: Kind,
+        kind: FailureKind,
         /// How many.
         count: u64,
     },
@@ -76,7 +76,7 @@ pub enum Failure {
 
 /// Kinds of failure that can be many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FailureKind {
     /// [`Failure::Constraint`].
     Constraint,
     /// [`Failure::Lookup`].
@@ -215,15 +215,15 @@ impl fmt::Display for Failure {
                 let cells: Vec<String> = cells.iter().map(|(n, v)| format!("{n} = {v}")).collect();
                 if cells.is_empty() { Ok(()) } else { write!(f, ", where {}", cells.join(", ")) }
             }
-            Failure::Lookup { table, row, lookup, source, bus, tuple } => write!(
+            Failure::Lookup { table, row, lookup, source, relation, tuple } => write!(
                 f,
-                "{source}: lookup {lookup} on {row} of table {table:?} asks for {} in {bus:?}, which has no such entry",
+                "{source}: lookup {lookup} on {row} of table {table:?} asks for {} in {relation:?}, which has no such entry",
                 Tuple(tuple)
             ),
-            Failure::Multiplicity { bus, tuple, claimed, counted, providers, users } => {
+            Failure::Multiplicity { relation, tuple, claimed, counted, providers, users } => {
                 write!(
                     f,
-                    "{} is looked up {counted} times in {bus:?}, but the multiplicities say {claimed}",
+                    "{} is looked up {counted} times in {relation:?}, but the multiplicities say {claimed}",
                     Tuple(tuple)
                 )?;
                 for (table, row) in providers {
@@ -256,10 +256,10 @@ impl fmt::Display for Failure {
             }
             Failure::More { kind, count } => {
                 let what = match kind {
-                    Kind::Constraint => "rows on which a constraint does not vanish",
-                    Kind::Lookup => "lookups without an entry",
-                    Kind::Multiplicity => "wrong multiplicities",
-                    Kind::Equation => "equations that do not hold",
+                    FailureKind::Constraint => "rows on which a constraint does not vanish",
+                    FailureKind::Lookup => "lookups without an entry",
+                    FailureKind::Multiplicity => "wrong multiplicities",
+                    FailureKind::Equation => "equations that do not hold",
                 };
                 write!(f, "and {count} more {what}")
             }
@@ -270,7 +270,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// Keeps the first failures of a kind and counts the rest.
-pub(crate) fn keep(kind: Kind, found: Vec<Failure>, total: u64, failures: &mut Vec<Failure>) {
+pub(crate) fn keep(kind: FailureKind, found: Vec<Failure>, total: u64, failures: &mut Vec<Failure>) {
     let kept = found.len().min(crate::MOST_FAILURES);
     failures.extend(found.into_iter().take(kept));
     if total > kept as u64 {

@@ -3,7 +3,7 @@
 //! Method: Schwartz–Zippel over the Goldilocks field. A polynomial of total degree d that is not zero vanishes at a random
 //! point with probability at most d/p; points are independent, so all [`POINTS`] of them fail to see it with (d/p)³. They
 //! are derived by BLAKE3 from the Program's digest and every cell, so that the verdict is reproducible.
-use crate::failure::{Failure, Kind, keep};
+use crate::failure::{Failure, FailureKind, keep};
 use crate::localise;
 use crate::table::View;
 use rayon::prelude::*;
@@ -42,7 +42,7 @@ pub(crate) fn check(program: &Program, trace: &Trace, views: &[View], failures: 
             localise::equation(program, trace, views, e, &point.iter().map(|p| p[0]).collect::<Vec<_>>())
         })
         .collect();
-    keep(Kind::Equation, found, total, failures);
+    keep(FailureKind::Equation, found, total, failures);
 }
 
 /// Values of the variables, none zero.
@@ -82,7 +82,7 @@ fn monomial(exponents: &[i64], point: &[Values]) -> Values {
 }
 
 /// Calls `f(index, monomial)` for the present entries of a validated layout.
-fn monomials(layout: &Seq, point: &[Values], f: &mut impl FnMut(usize, Values)) {
+fn visit(layout: &Seq, point: &[Values], f: &mut impl FnMut(usize, Values)) {
     let mut index = 0;
     for r in &layout.runs {
         let loops: Vec<(u32, i64, Values)> =
@@ -118,7 +118,7 @@ fn fold(f: &Fold, view: &View, point: &[Values]) -> Vec<Values> {
     let mut out = vec![[0; POINTS]; ends.len()];
     for lane in &f.lanes {
         let mut segment = 0;
-        monomials(&lane.monos, point, &mut |row, m| {
+        visit(&lane.monomials, point, &mut |row, m| {
             while ends.get(segment).is_some_and(|e| *e <= row as i64) {
                 segment += 1;
             }
@@ -136,11 +136,11 @@ fn term(t: &Term, folds: &[Vec<Values>], point: &[Values]) -> Values {
     let mut sum = [0; POINTS];
     match t {
         Term::Sum { fold, weights } => {
-            monomials(weights, point, &mut |i, w| plus(&mut sum, times(w, folds[*fold as usize][i])));
+            visit(weights, point, &mut |i, w| plus(&mut sum, times(w, folds[*fold as usize][i])));
         }
         Term::Join { left, right, weights } => {
             let (l, r) = (&folds[*left as usize], &folds[*right as usize]);
-            monomials(weights, point, &mut |i, w| plus(&mut sum, times(w, times(l[i], r[i]))));
+            visit(weights, point, &mut |i, w| plus(&mut sum, times(w, times(l[i], r[i]))));
         }
     }
     sum
@@ -151,21 +151,21 @@ fn equation(e: &Equation, terms: &[Values], trace: &Trace, point: &[Values]) -> 
     for t in &e.terms {
         let value = match &t.operand {
             Operand::Term(i) => terms[*i as usize],
-            Operand::Public { public, monos } => {
+            Operand::Public { public, monomials } => {
                 let (mut v, cells) = ([0; POINTS], &trace.publics.tensors[*public as usize]);
-                monomials(monos, point, &mut |i, m| {
+                visit(monomials, point, &mut |i, m| {
                     let x = residue(cells[i]);
                     plus(&mut v, m.map(|m| mul(m, x)));
                 });
                 v
             }
-            Operand::Ones { monos } => {
+            Operand::Ones { monomials } => {
                 let mut v = [0; POINTS];
-                monomials(monos, point, &mut |_, m| plus(&mut v, m));
+                visit(monomials, point, &mut |_, m| plus(&mut v, m));
                 v
             }
         };
-        let factor = monomial(&t.mono, point).map(|m| mul(m, residue(t.coefficient)));
+        let factor = monomial(&t.monomial, point).map(|m| mul(m, residue(t.coefficient)));
         plus(&mut sum, times(value, factor));
     }
     sum

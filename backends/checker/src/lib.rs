@@ -19,7 +19,7 @@ mod table;
 pub mod testing;
 
 pub use backend::{BACKEND, Checker, shape, verify};
-pub use failure::{Contribution, Failure, Kind, Mismatch, Origin, Row};
+pub use failure::{Contribution, Failure, FailureKind, Mismatch, Origin, Row};
 
 use tessera_api::{Program, Trace};
 

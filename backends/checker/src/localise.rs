@@ -25,7 +25,7 @@ const MOST_PRODUCTS_LISTED: usize = 3;
 /// A summand of the equation, expanded.
 struct Part<'a> {
     coefficient: i64,
-    mono: &'a [i64],
+    monomial: &'a [i64],
     operand: Expanded,
 }
 
@@ -111,13 +111,14 @@ impl<'a> Search<'a> {
         let mut left = MOST_CELLS;
         for t in &e.terms {
             let operand = match &t.operand {
-                Operand::Public { public, monos } => {
-                    let cells = self.public(&trace.publics.tensors[*public as usize], monos, &mut left)?;
+                Operand::Public { public, monomials } => {
+                    let cells =
+                        self.public(&trace.publics.tensors[*public as usize], monomials, &mut left)?;
                     Expanded::Public { public: Some(*public as usize), cells }
                 }
-                Operand::Ones { monos } => {
-                    let count = monos.len().ok().filter(|n| *n <= left).ok_or(TooLarge)?;
-                    let cells = self.public(&vec![1; count as usize], monos, &mut left)?;
+                Operand::Ones { monomials } => {
+                    let count = monomials.len().ok().filter(|n| *n <= left).ok_or(TooLarge)?;
+                    let cells = self.public(&vec![1; count as usize], monomials, &mut left)?;
                     Expanded::Public { public: None, cells }
                 }
                 Operand::Term(i) => match &self.program.terms[*i as usize] {
@@ -131,7 +132,7 @@ impl<'a> Search<'a> {
                     }
                 },
             };
-            self.parts.push(Part { coefficient: t.coefficient, mono: &t.mono, operand });
+            self.parts.push(Part { coefficient: t.coefficient, monomial: &t.monomial, operand });
         }
         Ok(())
     }
@@ -153,10 +154,11 @@ impl<'a> Search<'a> {
         })
     }
 
-    fn public(&self, values: &[i64], monos: &Seq, left: &mut u64) -> Result<Cells, TooLarge> {
+    fn public(&self, values: &[i64], monomials: &Seq, left: &mut u64) -> Result<Cells, TooLarge> {
         *left = left.checked_sub(values.len() as u64).ok_or(TooLarge)?;
         let mut out = Cells::default();
-        for (i, (e, v)) in self.layout(monos, values.len())?.chunks(1 + self.vars).zip(values).enumerate() {
+        for (i, (e, v)) in self.layout(monomials, values.len())?.chunks(1 + self.vars).zip(values).enumerate()
+        {
             if e[0] != 0 {
                 out.place.push((i as u32, 0));
                 out.values.push(mul(residue(*v), self.valued(&e[1..], &mut out.exponents)));
@@ -172,7 +174,7 @@ impl<'a> Search<'a> {
         let cells = view.rows() as u64 * f.lanes.len() as u64;
         *left = left.checked_sub(cells).ok_or(TooLarge)?;
         let lanes: Vec<Vec<i64>> =
-            f.lanes.iter().map(|l| self.layout(&l.monos, view.rows())).collect::<Result<_, _>>()?;
+            f.lanes.iter().map(|l| self.layout(&l.monomials, view.rows())).collect::<Result<_, _>>()?;
         let ends = f.segments.expand(f.segment_count as usize).map_err(|_| TooLarge)?;
         let mut out = Cells { fold: index, ..Cells::default() };
         let (mut row, width) = (0, 1 + self.vars);
@@ -239,16 +241,16 @@ impl<'a> Search<'a> {
             e.iter().zip(self.point).skip(k + 1).fold(1, |m, (e, v)| mul(m, pow(*v, e.unsigned_abs())))
         };
         for p in &self.parts {
-            let c = mul(residue(p.coefficient), rest(p.mono));
+            let c = mul(residue(p.coefficient), rest(p.monomial));
             let mut put = |e: i64, v: u64| {
-                let slot = out.entry(e + free(p.mono)).or_insert(0);
+                let slot = out.entry(e + free(p.monomial)).or_insert(0);
                 *slot = add(*slot, mul(c, v));
             };
             match &p.operand {
                 Expanded::Public { cells, .. } => {
                     for (i, v) in cells.values.iter().enumerate() {
                         let e = cells.exponents(i, self.vars);
-                        if (0..k).all(|j| e[j] + p.mono[j] == kept[j]) {
+                        if (0..k).all(|j| e[j] + p.monomial[j] == kept[j]) {
                             put(free(e), mul(*v, rest(e)));
                         }
                     }
@@ -258,7 +260,7 @@ impl<'a> Search<'a> {
                         let w = weights.exponents(s, self.vars);
                         for i in range {
                             let e = fold.exponents(i, self.vars);
-                            if (0..k).all(|j| e[j] + w[j] + p.mono[j] == kept[j]) {
+                            if (0..k).all(|j| e[j] + w[j] + p.monomial[j] == kept[j]) {
                                 put(free(e) + free(w), mul(fold.values[i], mul(rest(e), rest(w))));
                             }
                         }
@@ -274,7 +276,7 @@ impl<'a> Search<'a> {
                             (rest(w), self.group(left, l, k, &rest), self.group(right, r, k, &rest));
                         for (key, lefts) in &l {
                             let other: Vec<i64> =
-                                (0..k).map(|j| kept[j] - p.mono[j] - w[j] - key[j]).collect();
+                                (0..k).map(|j| kept[j] - p.monomial[j] - w[j] - key[j]).collect();
                             let Some(rights) = r.get(&other) else { continue };
                             products = products
                                 .checked_sub(lefts.len() as u64 * rights.len() as u64)
@@ -314,7 +316,7 @@ impl<'a> Search<'a> {
     fn mismatch(&self, monomial: &[i64]) -> Mismatch {
         let mut sum = Summands::default();
         for p in &self.parts {
-            let target: Vec<i64> = monomial.iter().zip(p.mono).map(|(a, b)| a - b).collect();
+            let target: Vec<i64> = monomial.iter().zip(p.monomial).map(|(a, b)| a - b).collect();
             match &p.operand {
                 Expanded::Public { public, cells } => {
                     for i in (0..cells.values.len()).filter(|i| *cells.exponents(*i, self.vars) == target[..])

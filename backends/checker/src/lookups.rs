@@ -1,9 +1,9 @@
-//! Lookups: every tuple is on its bus, and the multiplicities say how often.
+//! Lookups: every tuple is in its relation, and the multiplicities say how often.
 //!
 //! The sense is LogUp's: over all rows of all tables, padding included, the multiplicities of a tuple add up mod p to the
 //! number of its lookups.
 use crate::MOST_FAILURES;
-use crate::failure::{Failure, Kind, Row, keep};
+use crate::failure::{Failure, FailureKind, Row, keep};
 use crate::table::{View, signed};
 use std::collections::HashMap;
 use tessera_api::field::add;
@@ -20,14 +20,15 @@ struct Entry {
     order: usize,
 }
 
-/// Checks all buses.
+/// Checks all relations.
 pub(crate) fn check(program: &Program, views: &[View], failures: &mut Vec<Failure>) {
     let (mut missing, mut missing_total) = (vec![], 0);
     let (mut wrong, mut wrong_total) = (vec![], 0);
-    for bus in 0..program.buses.len() {
-        let mut entries = provided(bus, views);
+    for relation in 0..program.relations.len() {
+        let mut entries = provided(relation, views);
         for v in views {
-            for (i, l) in v.table.lookups.iter().enumerate().filter(|(_, l)| l.bus as usize == bus) {
+            for (i, l) in v.table.lookups.iter().enumerate().filter(|(_, l)| l.relation as usize == relation)
+            {
                 let mut tuple = vec![0; l.tuple.len()];
                 for (row, times) in v.distinct_rows() {
                     tuple.iter_mut().zip(&l.tuple).for_each(|(t, e)| *t = v.eval(row, e));
@@ -42,7 +43,7 @@ pub(crate) fn check(program: &Program, views: &[View], failures: &mut Vec<Failur
                             row: v.row(row),
                             lookup: i,
                             source: l.source.clone(),
-                            bus: program.buses[bus].clone(),
+                            relation: program.relations[relation].clone(),
                             tuple: tuple.iter().map(|x| signed(*x)).collect(),
                         });
                     }
@@ -54,17 +55,17 @@ pub(crate) fn check(program: &Program, views: &[View], failures: &mut Vec<Failur
         bad.sort_by_key(|(_, e)| e.order);
         wrong_total += bad.len() as u64;
         bad.truncate(MOST_FAILURES.saturating_sub(wrong.len()));
-        wrong.extend(describe(program, bus, views, &bad));
+        wrong.extend(describe(program, relation, views, &bad));
     }
-    keep(Kind::Lookup, missing, missing_total, failures);
-    keep(Kind::Multiplicity, wrong, wrong_total, failures);
+    keep(FailureKind::Lookup, missing, missing_total, failures);
+    keep(FailureKind::Multiplicity, wrong, wrong_total, failures);
 }
 
-/// All provided tuples of a bus with the sums of their multiplicities.
-fn provided(bus: usize, views: &[View]) -> HashMap<Vec<u64>, Entry> {
+/// All provided tuples of a relation with the sums of their multiplicities.
+fn provided(relation: usize, views: &[View]) -> HashMap<Vec<u64>, Entry> {
     let mut entries: HashMap<Vec<u64>, Entry> = HashMap::new();
     for v in views {
-        for p in v.table.provides.iter().filter(|p| p.bus as usize == bus) {
+        for p in v.table.provides.iter().filter(|p| p.relation as usize == relation) {
             for (row, times) in v.distinct_rows() {
                 let tuple: Vec<u64> = p.tuple.iter().map(|e| v.eval(row, e)).collect();
                 let m = tessera_api::field::residue(v.cell(row, Cell::Witness(p.multiplicity)));
@@ -78,7 +79,7 @@ fn provided(bus: usize, views: &[View]) -> HashMap<Vec<u64>, Entry> {
 }
 
 /// Names who provides and who looks up the tuples in `bad`.
-fn describe(program: &Program, bus: usize, views: &[View], bad: &[(&Vec<u64>, &Entry)]) -> Vec<Failure> {
+fn describe(program: &Program, relation: usize, views: &[View], bad: &[(&Vec<u64>, &Entry)]) -> Vec<Failure> {
     if bad.is_empty() {
         return vec![];
     }
@@ -86,7 +87,7 @@ fn describe(program: &Program, bus: usize, views: &[View], bad: &[(&Vec<u64>, &E
     let mut providers: Vec<Vec<(String, Row)>> = vec![vec![]; bad.len()];
     let mut users: Vec<Vec<(String, String, Row)>> = vec![vec![]; bad.len()];
     for v in views {
-        for p in v.table.provides.iter().filter(|p| p.bus as usize == bus) {
+        for p in v.table.provides.iter().filter(|p| p.relation as usize == relation) {
             for (row, _) in v.distinct_rows() {
                 let tuple: Vec<u64> = p.tuple.iter().map(|e| v.eval(row, e)).collect();
                 if let Some(i) = position.get(&tuple).filter(|i| providers[**i].len() < NAMED) {
@@ -94,7 +95,7 @@ fn describe(program: &Program, bus: usize, views: &[View], bad: &[(&Vec<u64>, &E
                 }
             }
         }
-        for l in v.table.lookups.iter().filter(|l| l.bus as usize == bus) {
+        for l in v.table.lookups.iter().filter(|l| l.relation as usize == relation) {
             for (row, _) in v.distinct_rows() {
                 let tuple: Vec<u64> = l.tuple.iter().map(|e| v.eval(row, e)).collect();
                 if let Some(i) = position.get(&tuple).filter(|i| users[**i].len() < NAMED) {
@@ -106,7 +107,7 @@ fn describe(program: &Program, bus: usize, views: &[View], bad: &[(&Vec<u64>, &E
     bad.iter()
         .zip(providers.into_iter().zip(users))
         .map(|((tuple, e), (providers, users))| Failure::Multiplicity {
-            bus: program.buses[bus].clone(),
+            relation: program.relations[relation].clone(),
             tuple: tuple.iter().map(|x| signed(*x)).collect(),
             claimed: signed(e.claimed),
             counted: e.counted,

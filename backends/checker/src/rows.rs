@@ -1,6 +1,6 @@
 //! Row constraints: every polynomial vanishes on every row.
 use crate::MOST_FAILURES;
-use crate::failure::{Failure, Kind, keep};
+use crate::failure::{Failure, FailureKind, keep};
 use crate::table::{View, signed};
 use rayon::prelude::*;
 
@@ -37,7 +37,7 @@ pub(crate) fn check(views: &[View], failures: &mut Vec<Failure>) {
         found.extend(part);
         total += n;
     }
-    keep(Kind::Constraint, found, total, failures);
+    keep(FailureKind::Constraint, found, total, failures);
 }
 
 fn failure(v: &View, row: usize, constraint: usize, value: u64) -> Failure {

@@ -10,8 +10,8 @@ pub mod conformance;
 mod families;
 mod functional;
 pub mod numbers;
-pub mod relations;
 mod second;
+pub mod system;
 
 pub use functional::{is_a_function, undetermined};
 pub use second::second;

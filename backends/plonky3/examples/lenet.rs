@@ -37,18 +37,18 @@ fn fixed(name: &str, v: &[i64]) -> FixedColumn {
     FixedColumn { name: name.into(), values: Values::Seq(Seq::compress(1, v)), padding: 0 }
 }
 
-/// Lanes with the monomial `mono(row, lane)`.
+/// Lanes with the monomial `monomial(row, lane)`.
 fn fold(
     name: &str,
     table: u32,
     rows: usize,
     exprs: Vec<Expr>,
     ends: &[i64],
-    mono: impl Fn(usize, usize) -> [i64; 4],
+    monomial: impl Fn(usize, usize) -> [i64; 4],
 ) -> Fold {
     let lane = |(l, expr)| {
-        let m: Vec<i64> = (0..rows).flat_map(|r| [&[1][..], &mono(r, l)].concat()).collect();
-        Lane { expr, monos: Seq::compress(5, &m) }
+        let m: Vec<i64> = (0..rows).flat_map(|r| [&[1][..], &monomial(r, l)].concat()).collect();
+        Lane { expr, monomials: Seq::compress(5, &m) }
     };
     Fold {
         name: name.into(),
@@ -70,7 +70,7 @@ fn lenet(images: usize) -> (Program, Trace) {
         constants: vec![],
         matrices: vec![],
         tables: vec![],
-        buses: vec!["requantize".into(), "range".into(), "relu".into()],
+        relations: vec!["requantize".into(), "range".into(), "relu".into()],
         publics: vec![],
         // z: position, s: output, d: layer, g: channel
         variables: ["z", "s", "d", "g"].map(Variable::from).to_vec(),
@@ -119,14 +119,14 @@ fn lenet(images: usize) -> (Program, Trace) {
     let cell = |i: usize| Expr::witness(i as u32);
     let source = || "requantize".to_string();
     for i in 0..4 {
-        q.lookups.push(Lookup { bus: 0, tuple: vec![cell(i), cell(8 + i)], source: source() });
-        q.lookups.push(Lookup { bus: 1, tuple: vec![cell(4 + i)], source: source() });
+        q.lookups.push(Lookup { relation: 0, tuple: vec![cell(i), cell(8 + i)], source: source() });
+        q.lookups.push(Lookup { relation: 1, tuple: vec![cell(4 + i)], source: source() });
     }
     let minus = |a: Expr, b: Expr| a.plus(&b.scale(-1));
     let m1 = cell(9).plus(&cell(12));
     let m2 = cell(11).plus(&cell(13));
     for (d, k) in [(minus(cell(8), cell(9)), 12), (minus(cell(10), cell(11)), 13), (minus(m1, m2), 14)] {
-        q.lookups.push(Lookup { bus: 2, tuple: vec![d, cell(k)], source: source() });
+        q.lookups.push(Lookup { relation: 2, tuple: vec![d, cell(k)], source: source() });
     }
     // providers
     let keys: Vec<i64> = (0..65536).collect();
@@ -136,19 +136,19 @@ fn lenet(images: usize) -> (Program, Trace) {
         fixed("relu", &keys.iter().map(|k| act(*k)).collect::<Vec<_>>()),
         fixed("wide", &keys.iter().map(|k| (k - 32768) >> 1).collect::<Vec<_>>()),
     ];
-    p.buses.push("wide".into());
+    p.relations.push("wide".into());
     t.witness = witness(&["m", "m", "m"]);
     let entry = |i| Expr::fixed(i);
     t.provides = vec![
-        Provide { bus: 0, tuple: vec![entry(0), entry(1)], multiplicity: 0 },
-        Provide { bus: 1, tuple: vec![entry(0)], multiplicity: 1 },
-        Provide { bus: 3, tuple: vec![entry(0), entry(2)], multiplicity: 2 },
+        Provide { relation: 0, tuple: vec![entry(0), entry(1)], multiplicity: 0 },
+        Provide { relation: 1, tuple: vec![entry(0)], multiplicity: 1 },
+        Provide { relation: 3, tuple: vec![entry(0), entry(2)], multiplicity: 2 },
     ];
     let mut s = table("relu", 256, 8);
     let keys: Vec<i64> = (-128..128).collect();
     s.fixed = vec![fixed("key", &keys), fixed("value", &keys.iter().map(|k| *k.max(&0)).collect::<Vec<_>>())];
     s.witness = witness(&["m"]);
-    s.provides = vec![Provide { bus: 2, tuple: vec![entry(0), entry(1)], multiplicity: 0 }];
+    s.provides = vec![Provide { relation: 2, tuple: vec![entry(0), entry(1)], multiplicity: 0 }];
     let mut tm = vec![0i64; 3 * 65536];
     let mut sm = vec![0i64; 256];
     for row in qs.chunks(15) {
@@ -214,7 +214,7 @@ fn lenet(images: usize) -> (Program, Trace) {
     }));
     p.terms.push(Term::Sum { fold: 4, weights: Seq::compress(5, &[1, 0, 0, 0, 0]) });
     let image: Vec<i64> = (0..784).map(|i| i % 256).collect();
-    let monos: Vec<i64> = (0..784).flat_map(|i| [1, i, 0, 0, 0]).collect();
+    let monomials: Vec<i64> = (0..784).flat_map(|i| [1, i, 0, 0, 0]).collect();
     let public = |k: u32| Public {
         name: format!("image{k}"),
         shape: vec![1, 784],
@@ -223,8 +223,8 @@ fn lenet(images: usize) -> (Program, Trace) {
         role: Role::Input,
     };
     p.publics = vec![public(0), public(1)];
-    let term = |coefficient, operand| EquationTerm { coefficient, mono: one.clone(), operand };
-    let operand = |k| Operand::Public { public: k, monos: Seq::compress(5, &monos) };
+    let term = |coefficient, operand| EquationTerm { coefficient, monomial: one.clone(), operand };
+    let operand = |k| Operand::Public { public: k, monomials: Seq::compress(5, &monomials) };
     // the other folds are computed and compared with themselves: their price is what matters here
     for (name, a, b) in [
         ("product", Operand::Term(0), Operand::Term(4)),

@@ -16,7 +16,7 @@ pub struct Claims<'a, E> {
     /// Equations, links and lookups.
     pub air: &'a Air,
     /// Values of the monomials.
-    pub monos: &'a [E],
+    pub monomials: &'a [E],
     /// The challenges.
     pub point: &'a [E],
     /// The statement.

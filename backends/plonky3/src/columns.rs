@@ -221,8 +221,8 @@ fn scan<E: Extension>(columns: &mut Columns<E>, column: usize, ratio: impl Fn(us
 }
 
 /// The sums of summed columns of all groups: as many base columns each as there are coordinates.
-pub fn sums<E: Extension>(air: &Air, summed: &[Stored], monos: &[E]) -> Vec<Mat> {
-    air.groups.iter().zip(summed).map(|(g, m)| crate::p3::sums(m, &g.sum_weights(monos))).collect()
+pub fn sums<E: Extension>(air: &Air, summed: &[Stored], monomials: &[E]) -> Vec<Mat> {
+    air.groups.iter().zip(summed).map(|(g, m)| crate::p3::sums(m, &g.sum_weights(monomials))).collect()
 }
 
 /// A Horner column whose lanes are swept into it; its ratios stand in a scratch column.
@@ -354,12 +354,12 @@ pub fn round2<E: Extension>(
     air: &Air,
     compiled: &Compiled,
     base: &[Vec<&Mat>],
-    monos: &[E],
+    monomials: &[E],
     terminals: &mut [E],
     tamper: &mut dyn Tamper<E>,
 ) -> Vec<Columns<E>> {
-    let ready: Vec<Vec<Ready<E>>> = air.groups.iter().map(|g| prepare(g, monos)).collect();
-    let marks = |c: &Copy| Marks { from: c.from_end.weights(monos), to: c.to_end.weights(monos) };
+    let ready: Vec<Vec<Ready<E>>> = air.groups.iter().map(|g| prepare(g, monomials)).collect();
+    let marks = |c: &Copy| Marks { from: c.from_end.weights(monomials), to: c.to_end.weights(monomials) };
     let marks: Vec<Marks<E>> = compiled.copies.iter().map(marks).collect();
     let mut works: Vec<Work<E>> =
         ready.iter().zip(&air.groups).map(|(nodes, g)| Work::new(nodes, 0..g.round2)).collect();
@@ -417,7 +417,7 @@ pub fn round3<E: Extension>(
     air: &Air,
     base: &[Vec<&Mat>],
     second: &[Columns<E>],
-    monos: &[E],
+    monomials: &[E],
     terminals: &mut [E],
 ) -> Vec<Columns<E>> {
     let mut all = vec![];
@@ -427,7 +427,7 @@ pub fn round3<E: Extension>(
             continue;
         }
         let range = group.round2..group.round2 + group.round3;
-        let ready = prepare(group, monos);
+        let ready = prepare(group, monomials);
         let work = Work::new(&ready, range.clone());
         let (mut out, scratch) = work.sweep(base, group.height(), group.round3);
         work.sums.iter().for_each(|s| s.fill(&mut out, Some(second), &scratch));

@@ -11,7 +11,7 @@ use crate::air::{Dot, Factor, Group, Node};
 use crate::arithmetic::lanes::{Arithmetic, Weights};
 use crate::arithmetic::{Extension, F, Field, PrimeCharacteristicRing, signed};
 
-/// What a Horner column takes up, with its constants.
+/// What is added to a Horner column, with its constants.
 pub struct ReadyPart<E: Extension> {
     /// What it is multiplied by; none for 1.
     pub gate: Option<Weights<E>>,
@@ -54,8 +54,8 @@ impl<E: Extension> Ready<E> {
 }
 
 /// Prepares all nodes of a group.
-pub fn prepare<E: Extension>(g: &Group, monos: &[E]) -> Vec<Ready<E>> {
-    let w = |d: &Dot| d.weights(monos);
+pub fn prepare<E: Extension>(g: &Group, monomials: &[E]) -> Vec<Ready<E>> {
+    let w = |d: &Dot| d.weights(monomials);
     let node = |n: &Node| match n {
         Node::Base { constant, products } => Ready::Base(
             signed(*constant),
@@ -128,7 +128,7 @@ fn factor<X: Copy>(f: Factor, current: &[X], next: &[X]) -> X {
     }
 }
 
-/// What a running sum takes up on a row.
+/// What is added to a running sum on a row.
 #[inline]
 pub fn product<X: PrimeCharacteristicRing + Copy>(factors: &[Factor], current: &[X], next: &[X]) -> X {
     factors.iter().fold(X::ONE, |a, f| a * factor(*f, current, next))

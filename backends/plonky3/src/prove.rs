@@ -52,14 +52,14 @@ pub fn prove<E: Extension>(
     // z, s, d: equations are compared at one point, so a false one passes with its degree over |E| ("folds");
     // α, β: tuples are compared as their compressions, and fractions summed ("lookups")
     let mut challenges = transcript.challenges(c1.as_ref(), air, p).ok_or_else(refused)?;
-    let mut monos = symbol::evaluate(&air.monos, &challenges.0);
-    let sums = columns::sums(air, &key.summed, &monos);
+    let mut monomials = symbol::evaluate(&air.monomials, &challenges.0);
+    let sums = columns::sums(air, &key.summed, &monomials);
     tamper.drawn(Drawn { key, sums: &sums, witness: &mut witness, data: &mut d1 });
     let base: Vec<Vec<&Mat>> = (0..air.groups.len())
         .map(|g| vec![&key.fixed[g], &key.model[g], &key.sparse[g], &witness[g], &sums[g]])
         .collect();
     let mut terminals = E::zero_vec(air.terminals as usize);
-    let mut second = columns::round2(air, &key.compiled, &base, &monos, &mut terminals, tamper);
+    let mut second = columns::round2(air, &key.compiled, &base, &monomials, &mut terminals, tamper);
     tamper.round2(&mut second);
     clock.lap("round-2 columns");
 
@@ -74,8 +74,8 @@ pub fn prove<E: Extension>(
     if !air.links.is_empty() {
         // η: two lists of segment values are compared as one combination each ("copied segment values")
         transcript.eta(&mut challenges, p).ok_or_else(refused)?;
-        monos = symbol::evaluate(&air.monos, &challenges.0);
-        let mut third = columns::round3(air, &base, &second, &monos, &mut terminals);
+        monomials = symbol::evaluate(&air.monomials, &challenges.0);
+        let mut third = columns::round3(air, &base, &second, &monomials, &mut terminals);
         tamper.round3(&mut third);
         (c3, d3) = commit(Round::Third, flat(&third), tamper);
         transcript.round3(c3.as_ref());
@@ -86,7 +86,10 @@ pub fn prove<E: Extension>(
         .map(|tree| with_sums(tree, sums.into_iter().filter(|m| m.width > 0).collect()));
     drop(witness);
     drop(second);
-    tamper.terminals(&mut terminals, &Claims { air, monos: &monos, point: &challenges.0, publics: &publics });
+    tamper.terminals(
+        &mut terminals,
+        &Claims { air, monomials: &monomials, point: &challenges.0, publics: &publics },
+    );
     // α: all constraints are checked as one combination ("constraint composition")
     let alpha = transcript.alpha(&terminals, p).ok_or_else(refused)?;
 
@@ -116,7 +119,7 @@ pub fn prove<E: Extension>(
                 .flatten()
                 .collect(),
                 extension: [of(Round::Second, g), of(Round::Third, g)].into_iter().flatten().collect(),
-                nodes: &prepare(group, &monos),
+                nodes: &prepare(group, &monomials),
                 terminals: &terminals,
                 alpha,
             })

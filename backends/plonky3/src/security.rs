@@ -385,7 +385,7 @@ mod tests {
             let vk = key::<E>(&c);
             let rows = |t: &tessera_api::Table| ((t.lookups.len() + t.provides.len()) as u64) << t.log_height;
             let fractions = c.program.tables.iter().map(rows).sum();
-            // key, value and bus
+            // key, value and relation
             let m = vk.air.measure();
             assert_eq!((m.fractions, m.tuple), (fractions, 3));
             let expected = over_field::<E>(fractions * (3 + 2)) + f64::from(vk.security.challenge_pow);
@@ -409,9 +409,9 @@ mod tests {
                 .iter()
                 .filter_map(|e| e.terms.iter().find(|t| matches!(t.operand, Operand::Public { .. })))
             {
-                let Operand::Public { public, monos } = &t.operand else { continue };
+                let Operand::Public { public, monomials } = &t.operand else { continue };
                 let n = c.program.publics[*public as usize].len();
-                let (dim, all) = (monos.dim as usize, monos.expand(n).unwrap());
+                let (dim, all) = (monomials.dim as usize, monomials.expand(n).unwrap());
                 let total = |e: &[i64]| e[1..].iter().sum::<i64>();
                 let each = all.chunks(dim).filter(|e| e[0] != 0).map(total);
                 let (low, high) = each.fold((i64::MAX, 0), |a, e| (a.0.min(e), a.1.max(e)));

@@ -104,7 +104,7 @@ pub(crate) fn protocol<E: Extension>(
     let zeta: E = transcript.zeta(c4, p).ok_or_else(weak)?;
     let (mut sponge, _) = transcript.finish();
 
-    let monos = symbol::evaluate(&air.monos, &challenges.0);
+    let monomials = symbol::evaluate(&air.monomials, &challenges.0);
     let mut claims: Claims<E> = vec![];
     for (round, opened) in rounds.iter().zip(&proof.opened) {
         let k = Round::ALL.iter().position(|r| r == round).unwrap_or(0);
@@ -116,7 +116,7 @@ pub(crate) fn protocol<E: Extension>(
             let at = [zeta, next_point(s.log_height, zeta)];
             matrices.push((domain(s.log_height), at.into_iter().zip(points.iter().cloned()).collect()));
         }
-        claims.push((claimed(*round, c.clone(), air, &monos), matrices));
+        claims.push((claimed(*round, c.clone(), air, &monomials), matrices));
     }
     Scheme::new(&p.fri).verify(claims, &proof.fri, &mut sponge).map_err(VerifyError::Opening)?;
 
@@ -140,7 +140,7 @@ pub(crate) fn protocol<E: Extension>(
         .concat();
         let ext = |point| [at(Round::Second, point), at(Round::Third, point)].concat();
         let (current, next) = (pairs(&ext(0)), pairs(&ext(1)));
-        let nodes = prepare(group, &monos);
+        let nodes = prepare(group, &monomials);
         let row = Row::<Point<E>> { base: &base, current: &current, next: &next };
         let combiner = Combiner::new(&nodes, alpha);
         let value = combine::<Point<E>>(&nodes, &combiner, &row, &proof.terminals, &mut vec![]);
@@ -151,7 +151,7 @@ pub(crate) fn protocol<E: Extension>(
             return Err(VerifyError::Constraints(group.tables.join(", ")));
         }
     }
-    terminals(air, &proof.terminals, &monos, &challenges.0, publics)?;
+    terminals(air, &proof.terminals, &monomials, &challenges.0, publics)?;
     let r = security::report(p, air);
     Ok(Verified { security_bits: r.bits, regime: r.regime, limited_by: r.limited_by })
 }
@@ -195,12 +195,12 @@ fn check_shapes<E: Extension>(
 
 /// What is opened of a round's commitment: of the key's summed columns their sums, with the weights of this proof, coordinate by
 /// coordinate; of every other commitment its columns.
-fn claimed<E: Extension>(round: Round, commitment: Commitment, air: &Air, monos: &[E]) -> Claimed {
+fn claimed<E: Extension>(round: Round, commitment: Commitment, air: &Air, monomials: &[E]) -> Claimed {
     if round != Round::Summed {
         return Claimed::Columns(commitment);
     }
     let matrix = |g: &Group| -> Vec<Vec<F>> {
-        let sums = g.sum_weights(monos);
+        let sums = g.sum_weights(monomials);
         sums.iter()
             .flat_map(|w| (0..E::DEGREE).map(|i| w.iter().map(|x| coordinates(x)[i]).collect()))
             .collect()
@@ -224,7 +224,7 @@ fn sparse<E: Extension>(g: &Group, zeta: E) -> Vec<E> {
 fn terminals<E: Extension>(
     air: &Air,
     values: &[E],
-    monos: &[E],
+    monomials: &[E],
     point: &[E],
     publics: &Publics,
 ) -> Result<(), VerifyError> {
@@ -238,7 +238,7 @@ fn terminals<E: Extension>(
         }
     }
     for e in &air.equations {
-        if equation(e, values, monos, point, publics) != E::ZERO {
+        if equation(e, values, monomials, point, publics) != E::ZERO {
             return Err(VerifyError::Equation(e.name.clone()));
         }
     }
@@ -249,26 +249,26 @@ fn terminals<E: Extension>(
 pub(crate) fn equation<E: Extension>(
     e: &Equation,
     values: &[E],
-    monos: &[E],
+    monomials: &[E],
     point: &[E],
     publics: &Publics,
 ) -> E {
     let term = |t: &crate::air::EquationTerm| {
         let operand = match &t.operand {
             Operand::Terminals(list) => list.iter().map(|i| values[*i as usize]).product(),
-            Operand::Public { public, monos } => {
-                public_fold(monos, &publics.tensors[*public as usize], point)
+            Operand::Public { public, monomials } => {
+                public_fold(monomials, &publics.tensors[*public as usize], point)
             }
-            Operand::Ones { monos } => ones(monos, point),
+            Operand::Ones { monomials } => ones(monomials, point),
         };
-        operand * monos[t.mono as usize] * signed(t.coefficient)
+        operand * monomials[t.monomial as usize] * signed(t.coefficient)
     };
     e.terms.iter().map(term).sum()
 }
 
 /// Σ monomial(e)·value(e) over the elements of a public tensor, by Horner along every loop: one product per element.
 fn public_fold<E: Extension>(layout: &Seq, values: &[i64], point: &[E]) -> E {
-    let mono = |exponents: &[i64]| -> E {
+    let monomial = |exponents: &[i64]| -> E {
         let power = |(x, e): (&E, &i64)| {
             let base = if *e < 0 { x.try_inverse().unwrap_or_default() } else { *x };
             base.exp_u64(e.unsigned_abs())
@@ -281,25 +281,25 @@ fn public_fold<E: Extension>(layout: &Seq, values: &[i64], point: &[E]) -> E {
         let steps: Vec<Step<E>> = r
             .loops
             .iter()
-            .map(|(n, d)| Step { count: *n as usize, flag: d[0], factor: mono(&d[1..]) })
+            .map(|(n, d)| Step { count: *n as usize, flag: d[0], factor: monomial(&d[1..]) })
             .collect();
         let n: usize = steps.iter().map(|s| s.count).product();
         let (own, after) = rest.split_at(n.min(rest.len()));
         rest = after;
-        sum += mono(&r.start[1..]) * nest(&steps, r.start[0], own);
+        sum += monomial(&r.start[1..]) * nest(&steps, r.start[0], own);
     }
     sum
 }
 
 /// The sum of monomials, loop by loop a geometric sum.
 fn ones<E: Extension>(layout: &Seq, point: &[E]) -> E {
-    let mono = |exponents: &[i64]| -> E {
+    let monomial = |exponents: &[i64]| -> E {
         let powers = point.iter().zip(exponents).filter(|(_, e)| **e != 0);
         powers.map(|(x, e)| x.exp_u64(e.unsigned_abs())).product()
     };
     let run = |r: &tessera_api::Run| {
-        let loops = r.loops.iter().map(|(n, d)| geometric(mono(&d[1..]), *n));
-        loops.fold(mono(&r.start[1..]), |a, b| a * b)
+        let loops = r.loops.iter().map(|(n, d)| geometric(monomial(&d[1..]), *n));
+        loops.fold(monomial(&r.start[1..]), |a, b| a * b)
     };
     layout.runs.iter().map(run).sum()
 }

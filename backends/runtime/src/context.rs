@@ -2,7 +2,7 @@
 use crate::budget::Budget;
 use crate::columns::Columns;
 use crate::error::PlanError;
-use crate::lookup::Buses;
+use crate::lookup::LookupRelations;
 use tessera_api::Program;
 
 /// A tensor's place.
@@ -17,7 +17,7 @@ pub(crate) struct Context<'a, 'p> {
     pub program: &'p Program,
     pub tensors: &'a [Tensor],
     pub columns: &'a mut Columns<'p>,
-    pub buses: &'a Buses,
+    pub relations: &'a LookupRelations,
     pub budget: &'a mut Budget,
 }
 

@@ -49,7 +49,9 @@ pub enum RunError {
     #[error("the model computed an output it does not declare possible: {0}")]
     Outputs(String),
     /// No entry for a key.
-    #[error("{origin}: row {row} of table {table:?} looks up {value} in {bus:?}, which has no such entry")]
+    #[error(
+        "{origin}: row {row} of table {table:?} looks up {value} in {relation:?}, which has no such entry"
+    )]
     Missing {
         /// The model's operation.
         origin: String,
@@ -60,7 +62,7 @@ pub enum RunError {
         /// The tuple, or the key alone.
         value: String,
         /// Name of the lookup relation.
-        bus: String,
+        relation: String,
     },
     /// A row value beyond 64 bits.
     #[error("{origin}: {value} on row {row} of table {table:?} leaves the 64-bit range")]

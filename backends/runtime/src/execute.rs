@@ -55,7 +55,7 @@ impl Prepared {
             })
             .collect();
         self.execute(&self.full, &mut publics, Some(&mut tables), observer)?;
-        self.counting.run(&self.buses, &self.tables, &mut tables)?;
+        self.counting.run(&self.relations, &self.tables, &mut tables)?;
         publics.check(&self.publics).map_err(RunError::Outputs)?;
         Ok(Trace { tables, publics })
     }
@@ -200,7 +200,7 @@ impl Prepared {
             }
             Checked::Rows(r) => {
                 let table = &self.tables[r.table];
-                r.run(&read, task.rows.as_deref_mut(), &mut task.outs, &self.buses, table)?;
+                r.run(&read, task.rows.as_deref_mut(), &mut task.outs, &self.relations, table)?;
             }
             Checked::Publish { .. } => {}
         }

@@ -14,12 +14,12 @@ mod context;
 mod contract;
 mod error;
 mod execute;
-mod kernel;
 mod lookup;
 mod prepare;
 mod rows;
 mod schedule;
 mod step;
+mod vector;
 
 pub use budget::Limits;
 pub use error::{PlanError, RunError};

@@ -65,32 +65,32 @@ struct Provider {
 
 /// All lookup relations.
 #[derive(Debug)]
-pub(crate) struct Buses {
+pub(crate) struct LookupRelations {
     names: Vec<String>,
     arity: Vec<usize>,
-    /// Providers of each bus.
+    /// Providers of each relation.
     of: Vec<Vec<usize>>,
     providers: Vec<Provider>,
 }
 
-impl Buses {
-    /// A bus as a function of its first entry.
-    pub(crate) fn function(&self, bus: u32) -> Result<usize, String> {
-        let b = bus as usize;
-        let name = self.names.get(b).ok_or_else(|| format!("bus {bus} does not exist"))?;
+impl LookupRelations {
+    /// A relation as a function of its first entry.
+    pub(crate) fn function(&self, relation: u32) -> Result<usize, String> {
+        let b = relation as usize;
+        let name = self.names.get(b).ok_or_else(|| format!("relation {relation} does not exist"))?;
         if self.of[b].is_empty() || self.arity[b] < 2 {
-            return Err(format!("bus {name:?} maps no key to a value"));
+            return Err(format!("relation {name:?} maps no key to a value"));
         }
         Ok(b)
     }
 
-    pub(crate) fn name(&self, bus: usize) -> &str {
-        &self.names[bus]
+    pub(crate) fn name(&self, relation: usize) -> &str {
+        &self.names[relation]
     }
 
     /// out = second entries for the keys; returns their bounds, or the first position without an entry.
-    pub(crate) fn map(&self, bus: usize, keys: &[i64], out: &mut [i64]) -> Result<(i64, i64), usize> {
-        if let Some((one, first)) = self.ramp(bus) {
+    pub(crate) fn map(&self, relation: usize, keys: &[i64], out: &mut [i64]) -> Result<(i64, i64), usize> {
+        if let Some((one, first)) = self.ramp(relation) {
             let p = &self.providers[one];
             let values = &p.entries[1];
             for (i, (o, k)) in out.iter_mut().zip(keys).enumerate() {
@@ -99,7 +99,7 @@ impl Buses {
             }
             return Ok(p.bounds);
         }
-        let providers = &self.of[bus];
+        let providers = &self.of[relation];
         for (i, (o, k)) in out.iter_mut().zip(keys).enumerate() {
             let find =
                 |p: &usize| self.providers[*p].index.find(*k).map(|r| self.providers[*p].entries[1][r]);
@@ -109,9 +109,9 @@ impl Buses {
         Ok(all.fold((i64::MAX, i64::MIN), |(l, h), b| (l.min(b.0), h.max(b.1))))
     }
 
-    /// The only provider of a bus and its first key, where its keys are first, first + 1, ….
-    fn ramp(&self, bus: usize) -> Option<(usize, i64)> {
-        match self.of[bus][..] {
+    /// The only provider of a relation and its first key, where its keys are first, first + 1, ….
+    fn ramp(&self, relation: usize) -> Option<(usize, i64)> {
+        match self.of[relation][..] {
             [p] => match *self.providers[p].index {
                 Index::Ramp { first, .. } => Some((p, first)),
                 Index::Map(_) => None,
@@ -122,8 +122,8 @@ impl Buses {
 
     /// The provider and row of a whole tuple.
     #[inline]
-    fn find(&self, bus: usize, tuple: impl Fn(usize) -> i64) -> Option<(usize, usize)> {
-        self.of[bus].iter().find_map(|i| {
+    fn find(&self, relation: usize, tuple: impl Fn(usize) -> i64) -> Option<(usize, usize)> {
+        self.of[relation].iter().find_map(|i| {
             let p = &self.providers[*i];
             let row = p.index.find(tuple(0))?;
             let same = p.entries.iter().enumerate().skip(1).all(|(k, e)| e[row] == tuple(k));
@@ -179,7 +179,7 @@ impl Linear {
 
 #[derive(Debug)]
 struct Lookup {
-    bus: usize,
+    relation: usize,
     tuple: Vec<Linear>,
     source: String,
 }
@@ -198,11 +198,11 @@ pub(crate) fn prepare(
     program: &Program,
     columns: &mut Columns,
     budget: &mut Budget,
-) -> Result<(Buses, Counting), PlanError> {
-    let mut buses = Buses {
-        names: program.buses.clone(),
-        arity: vec![0; program.buses.len()],
-        of: vec![vec![]; program.buses.len()],
+) -> Result<(LookupRelations, Counting), PlanError> {
+    let mut relations = LookupRelations {
+        names: program.relations.clone(),
+        arity: vec![0; program.relations.len()],
+        of: vec![vec![]; program.relations.len()],
         providers: vec![],
     };
     let mut known: HashMap<(usize, &Expr), Arc<Vec<i64>>> = HashMap::new();
@@ -219,7 +219,7 @@ pub(crate) fn prepare(
                 known.insert((t, e), v.clone());
                 entries.push(v);
             }
-            let bus = p.bus as usize;
+            let relation = p.relation as usize;
             let index = match indexes.get(&(t, &p.tuple[0])) {
                 Some(i) => i.clone(),
                 None => {
@@ -227,7 +227,7 @@ pub(crate) fn prepare(
                     let i = Index::new(&entries[0]).map_err(|k| {
                         PlanError::Lookup(format!(
                             "table {:?} provides two tuples with key {k} on {:?}; keys must be distinct",
-                            table.name, program.buses[bus]
+                            table.name, program.relations[relation]
                         ))
                     })?;
                     let i = Arc::new(i);
@@ -235,18 +235,18 @@ pub(crate) fn prepare(
                     i
                 }
             };
-            let bounds = entries.get(1).map_or((0, 0), |e| crate::kernel::bounds(e));
-            buses.arity[bus] = p.tuple.len();
-            buses.of[bus].push(buses.providers.len());
+            let bounds = entries.get(1).map_or((0, 0), |e| crate::vector::bounds(e));
+            relations.arity[relation] = p.tuple.len();
+            relations.of[relation].push(relations.providers.len());
             let multiplicity = p.multiplicity as usize;
-            buses.providers.push(Provider { table: t, multiplicity, index, entries, bounds });
+            relations.providers.push(Provider { table: t, multiplicity, index, entries, bounds });
         }
     }
     for table in &program.tables {
-        check_provided_padding(program, table, &buses)?;
+        check_provided_padding(program, table, &relations)?;
     }
     let mut padding: Vec<Vec<u64>> = vec![];
-    for p in &buses.providers {
+    for p in &relations.providers {
         budget.elements(p.entries[0].len() as u64)?;
         padding.push(vec![0; p.entries[0].len()]);
     }
@@ -275,7 +275,7 @@ pub(crate) fn prepare(
                     Cell::Witness(c) => table.witness[c as usize].padding,
                 };
                 let values: Option<Vec<i64>> = l.tuple.iter().map(|e| e.eval(value)).collect();
-                let found = values.as_ref().and_then(|v| buses.find(l.bus as usize, |k| v[k]));
+                let found = values.as_ref().and_then(|v| relations.find(l.relation as usize, |k| v[k]));
                 match found {
                     Some((p, row)) => padding[p][row] += padded,
                     None => {
@@ -284,21 +284,25 @@ pub(crate) fn prepare(
                             l.source,
                             table.name,
                             values.map_or("a value beyond 64 bits".into(), |v| show(&v)),
-                            program.buses[l.bus as usize]
+                            program.relations[l.relation as usize]
                         )));
                     }
                 }
             }
-            of_table.push(Lookup { bus: l.bus as usize, tuple, source: l.source.clone() });
+            of_table.push(Lookup { relation: l.relation as usize, tuple, source: l.source.clone() });
         }
         lookups.push(of_table);
     }
-    Ok((buses, Counting { lookups, padding }))
+    Ok((relations, Counting { lookups, padding }))
 }
 
 /// Refuses tables that provide a tuple on padding rows alone. A prover is free in the multiplicities of padding rows, so
 /// such a tuple would be an entry of the function that nobody meant.
-fn check_provided_padding(program: &Program, table: &Table, buses: &Buses) -> Result<(), PlanError> {
+fn check_provided_padding(
+    program: &Program,
+    table: &Table,
+    relations: &LookupRelations,
+) -> Result<(), PlanError> {
     if 1u64 << table.log_height == table.rows as u64 {
         return Ok(());
     }
@@ -308,13 +312,13 @@ fn check_provided_padding(program: &Program, table: &Table, buses: &Buses) -> Re
             Cell::Witness(_) => 0,
         };
         let tuple: Option<Vec<i64>> = p.tuple.iter().map(|e| e.eval(value)).collect();
-        let known = tuple.as_ref().is_some_and(|v| buses.find(p.bus as usize, |k| v[k]).is_some());
+        let known = tuple.as_ref().is_some_and(|v| relations.find(p.relation as usize, |k| v[k]).is_some());
         if !known {
             return Err(PlanError::Lookup(format!(
                 "the padding rows of table {:?} provide {} on {:?}, which no active row provides",
                 table.name,
                 tuple.map_or("a value beyond 64 bits".into(), |v| show(&v)),
-                program.buses[p.bus as usize]
+                program.relations[p.relation as usize]
             )));
         }
     }
@@ -356,7 +360,7 @@ impl Counting {
     /// Fills the multiplicity columns of filled tables.
     pub(crate) fn run(
         &self,
-        buses: &Buses,
+        relations: &LookupRelations,
         shapes: &[TableShape],
         tables: &mut [Vec<i64>],
     ) -> Result<(), RunError> {
@@ -369,14 +373,14 @@ impl Counting {
         let mut counts = self.padding.clone();
         if threads == 1 || blocks.len() < 64 {
             let seen: &[Vec<i64>] = tables;
-            self.count(&blocks, buses, shapes, seen, &mut counts)?;
+            self.count(&blocks, relations, shapes, seen, &mut counts)?;
         } else {
             let seen: &[Vec<i64>] = tables;
             let parts: Vec<Vec<Vec<u64>>> = blocks
                 .par_chunks(blocks.len().div_ceil(threads))
                 .map(|part| {
                     let mut c: Vec<Vec<u64>> = self.padding.iter().map(|p| vec![0; p.len()]).collect();
-                    self.count(part, buses, shapes, seen, &mut c).map(|()| c)
+                    self.count(part, relations, shapes, seen, &mut c).map(|()| c)
                 })
                 .collect::<Result<_, _>>()?;
             for part in parts {
@@ -385,7 +389,7 @@ impl Counting {
                 }
             }
         }
-        for (p, count) in buses.providers.iter().zip(counts) {
+        for (p, count) in relations.providers.iter().zip(counts) {
             let width = shapes[p.table].padding.len();
             for (row, n) in tables[p.table].chunks_exact_mut(width).zip(count) {
                 row[p.multiplicity] = n as i64;
@@ -397,7 +401,7 @@ impl Counting {
     fn count(
         &self,
         blocks: &[(usize, usize)],
-        buses: &Buses,
+        relations: &LookupRelations,
         shapes: &[TableShape],
         tables: &[Vec<i64>],
         counts: &mut [Vec<u64>],
@@ -425,11 +429,11 @@ impl Counting {
                     table: shape.name.clone(),
                     row: first + r,
                     value: show(&columns[..l.tuple.len()].iter().map(|c| c[r]).collect::<Vec<_>>()),
-                    bus: buses.names[l.bus].clone(),
+                    relation: relations.names[l.relation].clone(),
                 };
-                if let Some((p, first)) = buses.ramp(l.bus) {
+                if let Some((p, first)) = relations.ramp(l.relation) {
                     // nearly all: one provider, whose keys count up
-                    let (entries, counts) = (&buses.providers[p].entries, &mut counts[p]);
+                    let (entries, counts) = (&relations.providers[p].entries, &mut counts[p]);
                     for r in 0..n {
                         // a key below `first` wraps to far beyond the rows
                         let row = columns[0][r].wrapping_sub(first) as usize;
@@ -443,7 +447,7 @@ impl Counting {
                     continue;
                 }
                 for r in 0..n {
-                    let (p, row) = buses.find(l.bus, |k| columns[k][r]).ok_or_else(|| missing(r))?;
+                    let (p, row) = relations.find(l.relation, |k| columns[k][r]).ok_or_else(|| missing(r))?;
                     counts[p][row] += 1;
                 }
             }

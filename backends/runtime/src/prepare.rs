@@ -7,7 +7,7 @@ use crate::columns::{Columns, TableShape};
 use crate::context::{Context, Refusal, Tensor};
 use crate::contract::Contract;
 use crate::error::PlanError;
-use crate::lookup::{Buses, Counting};
+use crate::lookup::{Counting, LookupRelations};
 use crate::rows::Rows;
 use crate::schedule::{Access, Schedule};
 use crate::step::Checked;
@@ -24,7 +24,7 @@ pub struct Prepared {
     /// Only what the public outputs need; row programs reduced to what they scatter.
     pub(crate) inference: Schedule,
     pub(crate) counting: Counting,
-    pub(crate) buses: Buses,
+    pub(crate) relations: LookupRelations,
 }
 
 impl std::fmt::Debug for Prepared {
@@ -64,14 +64,14 @@ impl Prepared {
             })
             .collect();
         let mut columns = Columns::new(program);
-        let (buses, counting) = crate::lookup::prepare(program, &mut columns, &mut budget)?;
+        let (relations, counting) = crate::lookup::prepare(program, &mut columns, &mut budget)?;
         let mut steps = vec![];
         for (i, s) in plan.steps.iter().enumerate() {
             let mut ctx = Context {
                 program,
                 tensors: &tensors,
                 columns: &mut columns,
-                buses: &buses,
+                relations: &relations,
                 budget: &mut budget,
             };
             let step = prepare_step(s, &mut ctx).map_err(|reason| match reason {
@@ -104,7 +104,7 @@ impl Prepared {
             full,
             inference,
             counting,
-            buses,
+            relations,
         })
     }
 }

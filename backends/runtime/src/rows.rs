@@ -8,8 +8,8 @@ use crate::budget::{ABSENT, indices};
 use crate::columns::TableShape;
 use crate::context::{Context, Refusal};
 use crate::error::RunError;
-use crate::kernel;
-use crate::lookup::Buses;
+use crate::lookup::LookupRelations;
+use crate::vector;
 use rayon::prelude::*;
 use std::sync::Arc;
 use tessera_api::{RowOp, RowStep};
@@ -26,7 +26,7 @@ enum Op {
     Mul { a: usize, b: usize, dst: usize },
     Max { a: usize, b: usize, dst: usize },
     Split { src: usize, shift: u32, hi: usize, lo: usize },
-    Lookup { bus: usize, key: usize, dst: usize },
+    Lookup { relation: usize, key: usize, dst: usize },
     Store { src: usize, column: usize },
     Scatter { src: usize, slot: usize },
 }
@@ -135,9 +135,9 @@ impl Rows {
                     let src = src(w, *s)?;
                     Op::Split { src, shift: *shift, hi: dst(w, *hi)?, lo: dst(w, *lo)? }
                 }
-                RowOp::Lookup { bus, key, dst: d } => {
-                    let bus = ctx.buses.function(*bus)?;
-                    Op::Lookup { bus, key: src(w, *key)?, dst: dst(w, *d)? }
+                RowOp::Lookup { relation, key, dst: d } => {
+                    let relation = ctx.relations.function(*relation)?;
+                    Op::Lookup { relation, key: src(w, *key)?, dst: dst(w, *d)? }
                 }
                 RowOp::Store { src: s, column } => {
                     let column = *column as usize;
@@ -204,11 +204,11 @@ impl Rows {
         read: &(impl Fn(usize) -> &'t [i64] + Sync),
         cells: Option<&mut [i64]>,
         outs: &mut [Vec<i64>],
-        buses: &Buses,
+        relations: &LookupRelations,
         table: &TableShape,
     ) -> Result<(), RunError> {
         let reads: Vec<&[i64]> = self.reads.iter().map(|t| read(*t)).collect();
-        let bounds: Vec<(i64, i64)> = reads.iter().map(|r| kernel::bounds(r)).collect();
+        let bounds: Vec<(i64, i64)> = reads.iter().map(|r| vector::bounds(r)).collect();
         let width = table.padding.len();
         let most = (BLOCK_ELEMENTS / self.registers.max(1)).clamp(64, 512);
         let count = self.rows.div_ceil(most);
@@ -228,7 +228,7 @@ impl Rows {
                 b.scatters.push(c);
             }
         }
-        let job = Job { step: self, reads: &reads, bounds: &bounds, buses, table, all };
+        let job = Job { step: self, reads: &reads, bounds: &bounds, relations, table, all };
         if count == 1 || rayon::current_num_threads() == 1 {
             let mut regs = Registers::new(self.registers, most);
             blocks.iter_mut().try_for_each(|b| job.block(b, &mut regs))?;
@@ -278,7 +278,7 @@ struct Job<'a> {
     step: &'a Rows,
     reads: &'a [&'a [i64]],
     bounds: &'a [(i64, i64)],
-    buses: &'a Buses,
+    relations: &'a LookupRelations,
     table: &'a TableShape,
     all: bool,
 }
@@ -304,7 +304,7 @@ impl Job<'_> {
                 Op::Fixed { values, dst } => {
                     let from = &values[s.first_row + b.first..][..n];
                     cols[*dst][..n].copy_from_slice(from);
-                    ranges[*dst] = kernel::bounds(from);
+                    ranges[*dst] = vector::bounds(from);
                 }
                 Op::Affine { terms, constant, dst } => {
                     let start = (*constant as i128, *constant as i128);
@@ -314,13 +314,13 @@ impl Job<'_> {
                     });
                     ranges[*dst] = match range.and_then(narrow) {
                         Some(r) => {
-                            kernel::affine(&mut scratch[..n], cols, terms, *constant);
+                            vector::affine(&mut scratch[..n], cols, terms, *constant);
                             r
                         }
                         None => {
-                            kernel::affine_checked(&mut scratch[..n], cols, terms, *constant)
+                            vector::affine_checked(&mut scratch[..n], cols, terms, *constant)
                                 .map_err(|row| self.overflow(b, row, "a weighted sum"))?;
-                            kernel::bounds(&scratch[..n])
+                            vector::bounds(&scratch[..n])
                         }
                     };
                     std::mem::swap(scratch, &mut cols[*dst]);
@@ -333,13 +333,13 @@ impl Job<'_> {
                         products.iter().fold((i128::MAX, i128::MIN), |(l, h), p| (l.min(*p), h.max(*p)));
                     ranges[*dst] = match narrow(range) {
                         Some(r) => {
-                            kernel::mul(&mut scratch[..n], &cols[*a], &cols[*f]);
+                            vector::mul(&mut scratch[..n], &cols[*a], &cols[*f]);
                             r
                         }
                         None => {
-                            kernel::mul_checked(&mut scratch[..n], &cols[*a], &cols[*f])
+                            vector::mul_checked(&mut scratch[..n], &cols[*a], &cols[*f])
                                 .map_err(|row| self.overflow(b, row, "a product"))?;
-                            kernel::bounds(&scratch[..n])
+                            vector::bounds(&scratch[..n])
                         }
                     };
                     std::mem::swap(scratch, &mut cols[*dst]);
@@ -364,16 +364,16 @@ impl Job<'_> {
                     ranges[*hi] = (from >> shift, to >> shift);
                     ranges[*lo] = (0, mask);
                 }
-                Op::Lookup { bus, key, dst } => {
-                    ranges[*dst] =
-                        self.buses.map(*bus, &cols[*key][..n], &mut scratch[..n]).map_err(|row| {
-                            RunError::Missing {
-                                origin: s.source.clone(),
-                                table: self.table.name.clone(),
-                                row: s.first_row + b.first + row,
-                                value: cols[*key][row].to_string(),
-                                bus: self.buses.name(*bus).to_string(),
-                            }
+                Op::Lookup { relation, key, dst } => {
+                    ranges[*dst] = self
+                        .relations
+                        .map(*relation, &cols[*key][..n], &mut scratch[..n])
+                        .map_err(|row| RunError::Missing {
+                            origin: s.source.clone(),
+                            table: self.table.name.clone(),
+                            row: s.first_row + b.first + row,
+                            value: cols[*key][row].to_string(),
+                            relation: self.relations.name(*relation).to_string(),
                         })?;
                     std::mem::swap(scratch, &mut cols[*dst]);
                 }

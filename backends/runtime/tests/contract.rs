@@ -23,7 +23,7 @@ fn single(
         constants: vec![Blob::new(w)],
         matrices: vec![],
         tables: vec![],
-        buses: vec![],
+        relations: vec![],
         publics: vec![public("x", x, Role::Input), public("y", y, Role::Output)],
         variables: vec![],
         folds: vec![],

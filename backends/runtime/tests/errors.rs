@@ -72,8 +72,8 @@ fn plans() {
         "a lookup without values",
         after(Family::Lookups, |c| {
             rows(c, "activation").ops.iter_mut().for_each(|o| {
-                if let RowOp::Lookup { bus, .. } = o {
-                    *bus = 0
+                if let RowOp::Lookup { relation, .. } = o {
+                    *relation = 0
                 }
             })
         }),
@@ -113,7 +113,7 @@ fn plans() {
         }),
     );
     show(
-        "padding that is on no bus",
+        "padding that is in no relation",
         after(Family::Lookups, |c| {
             c.program.tables[1].log_height += 2;
             c.program.tables[1].witness[0].padding = 1000;

@@ -63,7 +63,7 @@ fn reference(p: &Program, plan: &WitnessPlan, inputs: &[Vec<i64>]) -> Option<Tra
         for l in &p.tables[t].lookups {
             for row in 0..1usize << p.tables[t].log_height {
                 let tuple: Vec<i64> = l.tuple.iter().map(|e| eval(p, t, row, e, &tables)).collect();
-                let (pt, column, at) = find(p, l.bus, &tuple, &tables)?;
+                let (pt, column, at) = find(p, l.relation, &tuple, &tables)?;
                 tables[pt][at * p.tables[pt].witness.len() + column] += 1;
             }
         }
@@ -84,9 +84,9 @@ fn eval(p: &Program, table: usize, row: usize, e: &Expr, tables: &[Vec<i64>]) ->
 }
 
 /// Table, multiplicity column and row that provide a tuple, or its beginning.
-fn find(p: &Program, bus: u32, tuple: &[i64], tables: &[Vec<i64>]) -> Option<(usize, usize, usize)> {
+fn find(p: &Program, relation: u32, tuple: &[i64], tables: &[Vec<i64>]) -> Option<(usize, usize, usize)> {
     p.tables.iter().enumerate().find_map(|(t, table)| {
-        table.provides.iter().filter(|x| x.bus == bus).find_map(|x| {
+        table.provides.iter().filter(|x| x.relation == relation).find_map(|x| {
             let same = |row: usize| tuple.iter().zip(&x.tuple).all(|(v, e)| eval(p, t, row, e, tables) == *v);
             (0..table.rows as usize).find(|r| same(*r)).map(|r| (t, x.multiplicity as usize, r))
         })
@@ -124,10 +124,12 @@ fn one_op(
             regs[*hi as usize] = x.div_euclid(1 << shift);
             regs[*lo as usize] = x.rem_euclid(1 << shift);
         }
-        RowOp::Lookup { bus, key, dst } => {
-            let (pt, column, r) = find(p, *bus, &[regs[*key as usize]], tables)?;
-            let provide =
-                p.tables[pt].provides.iter().find(|x| x.bus == *bus && x.multiplicity as usize == column)?;
+        RowOp::Lookup { relation, key, dst } => {
+            let (pt, column, r) = find(p, *relation, &[regs[*key as usize]], tables)?;
+            let provide = p.tables[pt]
+                .provides
+                .iter()
+                .find(|x| x.relation == *relation && x.multiplicity as usize == column)?;
             regs[*dst as usize] = eval(p, pt, r, &provide.tuple[1], tables);
         }
         RowOp::Store { src, column } => {
@@ -167,7 +169,7 @@ fn rows_case(
         witness: vec![witness("multiplicity", 0)],
         constraints: vec![],
         lookups: vec![],
-        provides: vec![Provide { bus: 0, tuple: vec![Expr::fixed(0), Expr::fixed(1)], multiplicity: 0 }],
+        provides: vec![Provide { relation: 0, tuple: vec![Expr::fixed(0), Expr::fixed(1)], multiplicity: 0 }],
     };
     let total = rows + first;
     let ramp: Vec<i64> = (0..total as i64).map(|i| i * i - 3).collect();
@@ -195,7 +197,7 @@ fn rows_case(
         constants: vec![],
         matrices: vec![],
         tables: vec![functions, main],
-        buses: vec!["squares".into()],
+        relations: vec!["squares".into()],
         publics: vec![public("x", n, Role::Input), public("y", rows, Role::Output)],
         variables: vec![],
         folds: vec![],
@@ -250,7 +252,7 @@ fn op(rows: usize, n: usize) -> impl Strategy<Value = RowOp> {
             tensor: 1,
             index: Seq::compress(1, &i)
         }),
-        (r.clone(), r.clone()).prop_map(|(key, dst)| RowOp::Lookup { bus: 0, key, dst }),
+        (r.clone(), r.clone()).prop_map(|(key, dst)| RowOp::Lookup { relation: 0, key, dst }),
     ]
 }
 
@@ -330,7 +332,7 @@ fn many_rows_on_many_threads() {
     let ops = vec![
         RowOp::Gather { tensor: 0, index, default: 0, dst: 0 },
         RowOp::Store { src: 0, column: 0 },
-        RowOp::Lookup { bus: 0, key: 0, dst: 1 },
+        RowOp::Lookup { relation: 0, key: 0, dst: 1 },
         RowOp::Store { src: 1, column: 1 },
         RowOp::Scatter { src: 1, tensor: 1, index: back },
     ];
@@ -338,7 +340,7 @@ fn many_rows_on_many_threads() {
     let (mut program, plan, inputs) = rows_case(rows, 0, ops, input);
     program.tables[1].witness.iter_mut().zip([-60, 3595, 0]).for_each(|(w, p)| w.padding = p);
     let tuple = vec![Expr::witness(0), Expr::witness(1)];
-    program.tables[1].lookups.push(Lookup { bus: 0, tuple, source: "squares".into() });
+    program.tables[1].lookups.push(Lookup { relation: 0, tuple, source: "squares".into() });
     let prepared = Prepared::new(&program, &plan).unwrap();
     let one = threads(1, || prepared.run(inputs.clone())).unwrap();
     assert_eq!(threads(4, || prepared.run(inputs.clone())).unwrap(), one);

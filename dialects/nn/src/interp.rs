@@ -13,7 +13,7 @@ use tessera_mlir::op::op_name;
 use tessera_mlir::params::{Param, Params};
 use tessera_mlir::plan::{self, Step};
 use tessera_mlir::types::TensorType;
-use tessera_mlir::{Error, Result, kernels};
+use tessera_mlir::{Error, Result, compute};
 
 /// A function of nn ops ready to run, each over the positions of its operands; free of MLIR, so it may be shared between threads.
 #[derive(Clone, Debug)]
@@ -42,20 +42,20 @@ impl plan::Decode<ArrayD<f32>, NnOp<usize>> for Decoder {
 /// When operands do not fit.
 pub fn compute(op: &NnOp<&ArrayD<f32>>) -> Result<ArrayD<f32>> {
     match op {
-        NnOp::Conv { x, w, bias, attrs } => kernels::conv2d(x, w, *bias, attrs),
-        NnOp::Linear { x, w, bias } => kernels::linear(x, w, *bias),
-        NnOp::MatMul { a, b } => kernels::matmul(a, b),
+        NnOp::Conv { x, w, bias, attrs } => compute::conv2d(x, w, *bias, attrs),
+        NnOp::Linear { x, w, bias } => compute::linear(x, w, *bias),
+        NnOp::MatMul { a, b } => compute::matmul(a, b),
         NnOp::Map { x, f } => Ok(x.mapv(|v| f.value(v.into()) as f32)),
-        NnOp::Binary { kind: Binary::Add, a, b } => kernels::zip_broadcast(a, b, |a, b| a + b),
-        NnOp::Binary { kind: Binary::Sub, a, b } => kernels::zip_broadcast(a, b, |a, b| a - b),
-        NnOp::Binary { kind: Binary::Mul, a, b } => kernels::zip_broadcast(a, b, |a, b| a * b),
-        NnOp::MaxPool { x, attrs } => kernels::max_pool(x, attrs),
-        NnOp::AvgPool { x, attrs, count_include_pad } => kernels::avg_pool(x, attrs, *count_include_pad),
-        NnOp::Reshape { x, shape } => kernels::reshape(x, shape),
-        NnOp::Transpose { x, perm } => kernels::transpose(x, perm),
-        NnOp::Concat { xs, axis } => kernels::concat(xs, *axis),
-        NnOp::Pad { x, low, high, value } => kernels::pad(x, low, high, value.0 as f32),
-        NnOp::Slice { x, starts, sizes, strides } => kernels::slice(x, starts, sizes, strides),
+        NnOp::Binary { kind: Binary::Add, a, b } => compute::zip_broadcast(a, b, |a, b| a + b),
+        NnOp::Binary { kind: Binary::Sub, a, b } => compute::zip_broadcast(a, b, |a, b| a - b),
+        NnOp::Binary { kind: Binary::Mul, a, b } => compute::zip_broadcast(a, b, |a, b| a * b),
+        NnOp::MaxPool { x, attrs } => compute::max_pool(x, attrs),
+        NnOp::AvgPool { x, attrs, count_include_pad } => compute::avg_pool(x, attrs, *count_include_pad),
+        NnOp::Reshape { x, shape } => compute::reshape(x, shape),
+        NnOp::Transpose { x, perm } => compute::transpose(x, perm),
+        NnOp::Concat { xs, axis } => compute::concat(xs, *axis),
+        NnOp::Pad { x, low, high, value } => compute::pad(x, low, high, value.0 as f32),
+        NnOp::Slice { x, starts, sizes, strides } => compute::slice(x, starts, sizes, strides),
     }
 }
 

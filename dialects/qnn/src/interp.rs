@@ -8,8 +8,8 @@ use crate::ops::{QnnOp, RequantizeAttrs};
 use melior::ir::{OperationRef, operation::OperationLike};
 use ndarray::ArrayD;
 use rayon::prelude::*;
+use tessera_mlir::compute::{self, quantize};
 use tessera_mlir::func::Func;
-use tessera_mlir::kernels::{self, quantize};
 use tessera_mlir::op::op_name;
 use tessera_mlir::params::{Param, Params};
 use tessera_mlir::plan::{self, Step};
@@ -122,30 +122,30 @@ pub fn compute(op: &QnnOp<&Tensor>) -> Result<Tensor> {
         QnnOp::Quantize { x, to } => quantize_array(x.real()?, to)?,
         QnnOp::Dequantize { x, from } => return Ok(Tensor::Real(dequantize_array(x.int()?, from))),
         QnnOp::Conv { x, w, bias: b, attrs } => {
-            kernels::conv2d(x.int()?, w.int()?, bias(b)?.as_ref(), attrs)?
+            compute::conv2d(x.int()?, w.int()?, bias(b)?.as_ref(), attrs)?
         }
-        QnnOp::Linear { x, w, bias: b } => kernels::linear(x.int()?, w.int()?, bias(b)?.as_ref())?,
-        QnnOp::MatMul { a, b } => kernels::matmul(a.int()?, b.int()?)?,
+        QnnOp::Linear { x, w, bias: b } => compute::linear(x.int()?, w.int()?, bias(b)?.as_ref())?,
+        QnnOp::MatMul { a, b } => compute::matmul(a.int()?, b.int()?)?,
         QnnOp::Requantize { x, attrs, .. } => requantize_array(x.int()?, attrs),
         QnnOp::Add { a, b, lhs_multiplier, rhs_multiplier } => {
-            kernels::zip_broadcast(a.int()?, b.int()?, |a, b| {
+            compute::zip_broadcast(a.int()?, b.int()?, |a, b| {
                 a.checked_mul(*lhs_multiplier)?.checked_add(b.checked_mul(*rhs_multiplier)?)
             })
             .and_then(|sums| all(sums).ok_or_else(overflow))?
         }
-        QnnOp::Mul { a, b } => kernels::zip_broadcast(a.int()?, b.int()?, |a, b| a.checked_mul(b))
+        QnnOp::Mul { a, b } => compute::zip_broadcast(a.int()?, b.int()?, |a, b| a.checked_mul(b))
             .and_then(|products| all(products).ok_or_else(overflow))?,
-        QnnOp::SumPool { x, attrs } => kernels::sum_pool(x.int()?, attrs)?,
-        QnnOp::MaxPool { x, attrs } => kernels::max_pool(x.int()?, attrs)?,
+        QnnOp::SumPool { x, attrs } => compute::sum_pool(x.int()?, attrs)?,
+        QnnOp::MaxPool { x, attrs } => compute::max_pool(x.int()?, attrs)?,
         QnnOp::Relu { x } => x.int()?.mapv(|v| v.max(0)),
         QnnOp::Lookup { x, table, first } => lookup_array(x.int()?, table.int()?, *first)?,
-        QnnOp::Reshape { x, shape } => kernels::reshape(x.int()?, shape)?,
-        QnnOp::Transpose { x, perm } => kernels::transpose(x.int()?, perm)?,
+        QnnOp::Reshape { x, shape } => compute::reshape(x.int()?, shape)?,
+        QnnOp::Transpose { x, perm } => compute::transpose(x.int()?, perm)?,
         QnnOp::Concat { xs, axis } => {
-            kernels::concat(&xs.iter().map(|x| x.int()).collect::<Result<Vec<_>>>()?, *axis)?
+            compute::concat(&xs.iter().map(|x| x.int()).collect::<Result<Vec<_>>>()?, *axis)?
         }
-        QnnOp::Pad { x, low, high } => kernels::pad(x.int()?, low, high, 0)?,
-        QnnOp::Slice { x, starts, sizes, strides } => kernels::slice(x.int()?, starts, sizes, strides)?,
+        QnnOp::Pad { x, low, high } => compute::pad(x.int()?, low, high, 0)?,
+        QnnOp::Slice { x, starts, sizes, strides } => compute::slice(x.int()?, starts, sizes, strides)?,
     }))
 }
 

@@ -8,13 +8,13 @@
 
 pub mod attrs;
 pub mod build;
+pub mod compute;
 pub mod diag;
 mod error;
 pub mod func;
 pub mod functions;
 pub mod graph;
 pub mod hooks;
-pub mod kernels;
 pub mod loc;
 pub mod natives;
 pub mod op;

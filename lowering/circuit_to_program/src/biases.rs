@@ -11,7 +11,7 @@
 //!   cells are free.
 //! * X's cells are bound to ones and zeros by the link equation (`emit`).
 use crate::PlaceError;
-use crate::cluster::{Cluster, Held, KernelStep};
+use crate::cluster::{Cluster, Held, Instruction};
 use crate::contraction::{Indices, Operation};
 use crate::layout::{Nest, compose};
 use crate::roots::Roots;
@@ -88,7 +88,7 @@ pub fn merge(
         spoiled.extend(roots.roots_of(*v));
     }
     for c in clusters.iter() {
-        for (i, v) in c.ports.iter().enumerate() {
+        for (i, v) in c.bound.iter().enumerate() {
             if c.held.contains_key(&i) {
                 let otherwise = !c.is_only_added(i);
                 roots.roots_of(*v).into_iter().for_each(|r| {
@@ -98,7 +98,7 @@ pub fn merge(
             }
             let read = roots.roots_of(*v);
             let ys: Vec<ValueId> = read.iter().copied().filter(|r| indices.contains_key(r)).collect();
-            let added = c.addend_of(i).map(|j| c.ports[j]);
+            let added = c.addend_of(i).map(|j| c.bound[j]);
             let whole = added.and_then(|b| match (&read[..], &ys[..]) {
                 ([y], [_]) => per_channel(roots, (*v, *y), b, indices[y], c.len),
                 _ => None,
@@ -133,8 +133,8 @@ pub fn merge(
     }
     found.retain(|y, _| !spoiled.contains(y));
     for c in clusters.iter_mut() {
-        for j in (0..c.ports.len()).rev().filter(|j| c.held.contains_key(j)).collect::<Vec<_>>() {
-            if roots.roots_of(c.ports[j]).iter().all(|r| !parameters[r].otherwise) {
+        for j in (0..c.bound.len()).rev().filter(|j| c.held.contains_key(j)).collect::<Vec<_>>() {
+            if roots.roots_of(c.bound[j]).iter().all(|r| !parameters[r].otherwise) {
                 c.take_in(j);
             }
         }
@@ -182,7 +182,7 @@ fn per_channel(
     (consistent && count == len).then_some(Addend { root, elements })
 }
 
-/// Parameters that rows still read: a bias for each, numbered from `first` on. Every port that reads one learns where.
+/// Parameters that rows still read: a bias for each, numbered from `first` on. Every bound value that reads one learns where.
 ///
 /// # Errors
 /// Where a parameter does not lie in a row's elements as a product of elements and positions.
@@ -195,7 +195,7 @@ pub fn apart(
     let mut biases: Vec<Bias> = vec![];
     for c in clusters.iter_mut() {
         for (i, held) in &mut c.held {
-            let v = c.ports[*i];
+            let v = c.bound[*i];
             let irregular = || {
                 PlaceError::unsupported(
                     &c.source,
@@ -243,13 +243,13 @@ pub fn apart(
 }
 
 impl Cluster {
-    /// The parameter's port that is subtracted in what stands for another port: a port is its result where no column is, so that
+    /// The parameter's bound value that is subtracted in what stands for another bound value: a bound value is its result where no column is, so that
     /// the parameter is added to it.
-    fn addend_of(&self, port: usize) -> Option<usize> {
-        if self.held.contains_key(&port) {
+    fn addend_of(&self, bound: usize) -> Option<usize> {
+        if self.held.contains_key(&bound) {
             return None;
         }
-        let terms = &self.kernel.ports[port].terms;
+        let terms = &self.row_program.bound[bound].terms;
         let mut added = self.held.keys().filter(|j| {
             let Some(cell) = self.own_cell(**j) else { return false };
             terms.iter().any(|(k, f)| *k == -1 && f[..] == [cell])
@@ -258,9 +258,9 @@ impl Cluster {
         one.filter(|_| added.next().is_none())
     }
 
-    /// The cell of a port that has one.
-    fn own_cell(&self, port: usize) -> Option<Cell> {
-        match &self.kernel.ports[port] {
+    /// The cell of a bound value that has one.
+    fn own_cell(&self, bound: usize) -> Option<Cell> {
+        match &self.row_program.bound[bound] {
             Expr { constant: 0, terms } => match &terms[..] {
                 [(1, f)] => f.first().copied().filter(|_| f.len() == 1),
                 _ => None,
@@ -269,37 +269,37 @@ impl Cluster {
         }
     }
 
-    /// Whether nothing reads a parameter's port but ports that it is added to.
-    fn is_only_added(&self, port: usize) -> bool {
-        let Some(cell) = self.own_cell(port) else { return false };
-        let k = &self.kernel;
+    /// Whether nothing reads a parameter's bound value but bound values that it is added to.
+    fn is_only_added(&self, bound: usize) -> bool {
+        let Some(cell) = self.own_cell(bound) else { return false };
+        let k = &self.row_program;
         let rows = k.constraints.iter().chain(k.lookups.iter().flat_map(|l| &l.1));
         let mut others = rows.chain(k.exports.iter().map(|e| &e.0)).flat_map(Expr::cells);
         let used = |(i, e): (usize, &Expr)| {
-            i == port || !e.cells().any(|c| c == cell) || self.addend_of(i) == Some(port)
+            i == bound || !e.cells().any(|c| c == cell) || self.addend_of(i) == Some(bound)
         };
-        !others.any(|c| c == cell) && k.ports.iter().enumerate().all(used)
+        !others.any(|c| c == cell) && k.bound.iter().enumerate().all(used)
     }
 
-    /// Removes a parameter's port: what it is added to is read with it.
-    fn take_in(&mut self, port: usize) {
-        let Some(cell) = self.own_cell(port) else { return };
-        let k = &mut self.kernel;
-        k.ports.remove(port);
-        self.ports.remove(port);
-        let later = |i: usize| if i > port { i - 1 } else { i };
+    /// Removes a parameter's bound value: what it is added to is read with it.
+    fn take_in(&mut self, bound: usize) {
+        let Some(cell) = self.own_cell(bound) else { return };
+        let k = &mut self.row_program;
+        k.bound.remove(bound);
+        self.bound.remove(bound);
+        let later = |i: usize| if i > bound { i - 1 } else { i };
         self.held = std::mem::take(&mut self.held)
             .into_iter()
-            .filter(|h| h.0 != port)
+            .filter(|h| h.0 != bound)
             .map(|(i, h)| (later(i), h))
             .collect();
-        for e in &mut k.ports {
+        for e in &mut k.bound {
             e.terms.retain(|t| t.1[..] != [cell]);
         }
         for s in &mut k.steps {
-            if let KernelStep::Port(i) = s {
-                if *i == port {
-                    *s = KernelStep::Affine(vec![], 0);
+            if let Instruction::Bound(i) = s {
+                if *i == bound {
+                    *s = Instruction::Affine(vec![], 0);
                 } else {
                     *i = later(*i);
                 }

@@ -1,11 +1,11 @@
 //! Elementwise work as row programs: operations on one index space become one row per element.
 //!
-//! A *cluster* is a connected set of elementwise operations of equal shape. Its *kernel* says what one row holds: columns,
-//! constraints, lookups, and the program by which an honest prover fills the row. Clusters with the same kernel share a
+//! A *cluster* is a connected set of elementwise operations of equal shape. Its *row program* says what one row holds: columns,
+//! constraints, lookups, and the program by which an honest prover fills the row. Clusters with the same row program share a
 //! table, layer after layer.
 //!
-//! What enters a cluster (a *port*) is a cell bound to its origin by a fold. Where a linear constraint determines a port from the
-//! other cells (an accumulator from the two halves it is split into), the port needs no column: its expression stands for it.
+//! What enters a cluster (a *bound value*) is a cell bound to its origin by a fold. Where a linear constraint determines a bound value from the
+//! other cells (an accumulator from the two halves it is split into), the bound value needs no column: its expression stands for it.
 //!
 //! # Correctness
 //! * hi and lo of a split are unique: lo is range-checked by lookup, hi by the lookup it is the key of, by verifiers where it
@@ -15,10 +15,10 @@
 //!   taken first, and their maxima then.
 //! * Where y is the key of a lookup, xᵢ = y − (y − xᵢ) lies within the table's domain, extended downwards by D: as good a range
 //!   for the high part of a split as a lookup of its own.
-//! * Every port expression takes part in exactly one fold equation on every row of its cluster (see `emit.rs`).
+//! * Every bound value expression takes part in exactly one fold equation on every row of its cluster (see `emit.rs`).
 use crate::PlaceError;
-use crate::buses::{Buses, domain_of};
 use crate::layout::Nest;
+use crate::relations::{LookupRelations, domain_of};
 use crate::roots::Roots;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use tessera_api::{Capabilities, Cell, Expr, RowOp};
@@ -28,11 +28,11 @@ use tessera_circuit::graph::{Circuit, Node, ValueId};
 /// Most lanes of which a maximum is taken at once: products of two differences fit 64 bits, of more they might not.
 const MAX_LANES: usize = 4;
 
-/// One step of a row program. Registers are numbered by their place in `Kernel::steps`.
+/// One step of a row program. Registers are numbered by their place in `RowProgram::steps`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum KernelStep {
-    /// What enters, by port index.
-    Port(usize),
+pub enum Instruction {
+    /// What enters, by bound value index.
+    Bound(usize),
     /// Setup data, by fixed column.
     Fixed(u32),
     /// constant + Σ coefficient·register.
@@ -49,11 +49,11 @@ pub enum KernelStep {
     Lookup(u32, usize),
 }
 
-impl KernelStep {
+impl Instruction {
     /// The value, given those of the steps before it; `None` beyond 64 bits, and for what is not computed of them.
     pub fn eval(&self, r: &[i64]) -> Option<i64> {
         match self {
-            Self::Port(_) | Self::Fixed(_) | Self::Lookup(..) => None,
+            Self::Bound(_) | Self::Fixed(_) | Self::Lookup(..) => None,
             Self::Affine(terms, constant) => {
                 terms.iter().try_fold(*constant, |sum, (c, x)| sum.checked_add(c.checked_mul(r[*x])?))
             }
@@ -68,7 +68,7 @@ impl KernelStep {
     /// lower part of a split comes with the upper one, which stands before it.
     pub fn row_op(&self, dst: u32) -> Option<RowOp> {
         Some(match self {
-            Self::Port(_) | Self::Lo(..) => return None,
+            Self::Bound(_) | Self::Lo(..) => return None,
             Self::Fixed(column) => RowOp::Fixed { column: *column, dst },
             Self::Affine(terms, constant) => {
                 let terms = terms.iter().map(|(c, x)| (*c, *x as u32)).collect();
@@ -77,49 +77,49 @@ impl KernelStep {
             Self::Mul(a, b) => RowOp::Mul { a: *a as u32, b: *b as u32, dst },
             Self::Max(a, b) => RowOp::Max { a: *a as u32, b: *b as u32, dst },
             Self::Hi(x, shift) => RowOp::Split { src: *x as u32, shift: *shift, hi: dst, lo: dst + 1 },
-            Self::Lookup(bus, x) => RowOp::Lookup { bus: *bus, key: *x as u32, dst },
+            Self::Lookup(relation, x) => RowOp::Lookup { relation: *relation, key: *x as u32, dst },
         })
     }
 }
 
-/// The shape of a row. Equal kernels share a table.
+/// The shape of a row. Equal row programs share a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Kernel {
+pub struct RowProgram {
     /// The row program.
-    pub steps: Vec<KernelStep>,
+    pub steps: Vec<Instruction>,
     /// Witness columns: name, register stored there.
     pub columns: Vec<(String, usize)>,
     /// Number of fixed columns.
     pub fixed: u32,
     /// Row polynomials that vanish.
     pub constraints: Vec<Expr>,
-    /// (bus, tuple).
+    /// (relation, tuple).
     pub lookups: Vec<(u32, Vec<Expr>)>,
-    /// What stands for each port.
-    pub ports: Vec<Expr>,
+    /// What stands for each bound value.
+    pub bound: Vec<Expr>,
     /// What others read: expression and register.
     pub exports: Vec<(Expr, usize)>,
 }
 
-/// Where a port's parameters stand.
+/// Where a bound value's parameters stand.
 #[derive(Clone, Debug)]
 pub struct Held {
     /// The number of their [`Bias`](crate::biases::Bias).
     pub id: usize,
-    /// From elements of the port, for batch entry 0, to exponents of (z, s).
+    /// From elements of the bound value, for batch entry 0, to exponents of (z, s).
     pub at: Nest<2>,
 }
 
-/// A kernel with the values of one layer.
+/// A row program with the values of one layer.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     /// The shape of a row.
-    pub kernel: Kernel,
+    pub row_program: RowProgram,
     /// Elements of the index space, one row each (per batch entry).
     pub len: usize,
-    /// The graph value of each port.
-    pub ports: Vec<ValueId>,
-    /// The ports whose values are parameters of the model's owner.
+    /// The graph value of each bound value.
+    pub bound: Vec<ValueId>,
+    /// The bound values that are parameters of the model's owner.
     pub held: BTreeMap<usize, Held>,
     /// The graph value of each fixed column, known at setup.
     pub fixed: Vec<ValueId>,
@@ -127,7 +127,7 @@ pub struct Cluster {
     pub exports: Vec<ValueId>,
     /// The model's operations it stems from.
     pub source: String,
-    /// Sources of constraints and lookups, in the kernel's order.
+    /// Sources of constraints and lookups, in the row program's order.
     pub constraint_sources: Vec<String>,
     /// See `constraint_sources`.
     pub lookup_sources: Vec<String>,
@@ -191,23 +191,23 @@ pub fn build(
     roots: &Roots,
     ops: &[usize],
     known: Known,
-    buses: &mut Buses,
+    relations: &mut LookupRelations,
 ) -> Result<Cluster, PlaceError> {
     let mut b = Builder {
         g,
         roots,
         known,
-        buses,
-        k: Kernel::default(),
+        relations,
+        k: RowProgram::default(),
         exprs: HashMap::new(),
         regs: HashMap::new(),
-        ports: vec![],
+        bound: vec![],
         held: BTreeMap::new(),
         fixed: vec![],
         sources: vec![],
         constraint_sources: vec![],
         lookup_sources: vec![],
-        port_columns: vec![],
+        bound_columns: vec![],
         len: 0,
     };
     let first = &g.ops[ops[0]];
@@ -216,7 +216,7 @@ pub fn build(
     for i in ops {
         b.op(*i, ops)?;
     }
-    b.eliminate_ports();
+    b.eliminate_bound();
     let mut exports = vec![];
     for i in ops {
         for r in &g.ops[*i].results {
@@ -233,9 +233,9 @@ pub fn build(
         [a, .., z] => format!("{a} … {z}"),
     };
     Ok(Cluster {
-        kernel: b.k,
+        row_program: b.k,
         len: b.len,
-        ports: b.ports,
+        bound: b.bound,
         held: b.held,
         fixed: b.fixed,
         exports,
@@ -249,14 +249,14 @@ struct Builder<'a> {
     g: &'a Circuit,
     roots: &'a Roots,
     known: Known<'a>,
-    buses: &'a mut Buses,
-    k: Kernel,
+    relations: &'a mut LookupRelations,
+    k: RowProgram,
     exprs: HashMap<ValueId, Expr>,
     regs: HashMap<ValueId, usize>,
-    ports: Vec<ValueId>,
+    bound: Vec<ValueId>,
     held: BTreeMap<usize, Held>,
-    /// Witness column of each port.
-    port_columns: Vec<u32>,
+    /// Witness column of each bound value.
+    bound_columns: Vec<u32>,
     fixed: Vec<ValueId>,
     sources: Vec<String>,
     constraint_sources: Vec<String>,
@@ -265,7 +265,7 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn step(&mut self, s: KernelStep) -> usize {
+    fn step(&mut self, s: Instruction) -> usize {
         self.k.steps.push(s);
         self.k.steps.len() - 1
     }
@@ -275,15 +275,15 @@ impl Builder<'_> {
         self.k.columns.len() as u32 - 1
     }
 
-    /// Expression and register of an operand; a port or a fixed column is made at first sight.
+    /// Expression and register of an operand; a bound value or a fixed column is made at first sight.
     fn operand(&mut self, v: ValueId) -> Result<(Expr, usize), PlaceError> {
         if let Some(e) = self.exprs.get(&v) {
             return Ok((e.clone(), self.regs[&v]));
         }
         let parameter = self.known.committed && self.roots.is_parameter(v);
-        if parameter && let Some(i) = self.held.keys().find(|i| self.roots.same(self.ports[**i], v)) {
+        if parameter && let Some(i) = self.held.keys().find(|i| self.roots.same(self.bound[**i], v)) {
             // lanes of one channel share their parameters
-            let known = self.ports[*i];
+            let known = self.bound[*i];
             let (e, r) = (self.exprs[&known].clone(), self.regs[&known]);
             self.define(v, e.clone(), r);
             return Ok((e, r));
@@ -291,7 +291,7 @@ impl Builder<'_> {
         let (e, r) = if self.roots.is_constant(v) && !parameter {
             let (lo, hi) = self.roots.bounds(v, self.len);
             if lo == hi {
-                (Expr::constant(lo), self.step(KernelStep::Affine(vec![], lo)))
+                (Expr::constant(lo), self.step(Instruction::Affine(vec![], lo)))
             } else {
                 // lanes of one channel share their offsets
                 let known = self.fixed.iter().position(|f| self.roots.same(*f, v));
@@ -300,18 +300,18 @@ impl Builder<'_> {
                     self.k.fixed += 1;
                     self.fixed.len() - 1
                 }) as u32;
-                (Expr::fixed(i), self.step(KernelStep::Fixed(i)))
+                (Expr::fixed(i), self.step(Instruction::Fixed(i)))
             }
         } else {
-            self.ports.push(v);
+            self.bound.push(v);
             if parameter {
                 // where it stands is decided when all rows are known
-                self.held.insert(self.ports.len() - 1, Held { id: 0, at: Nest::new(0, [0, 0], []) });
+                self.held.insert(self.bound.len() - 1, Held { id: 0, at: Nest::new(0, [0, 0], []) });
             }
-            let r = self.step(KernelStep::Port(self.ports.len() - 1));
-            let c = self.column(&format!("in{}", self.ports.len() - 1), r);
-            self.port_columns.push(c);
-            self.k.ports.push(Expr::witness(c));
+            let r = self.step(Instruction::Bound(self.bound.len() - 1));
+            let c = self.column(&format!("in{}", self.bound.len() - 1), r);
+            self.bound_columns.push(c);
+            self.k.bound.push(Expr::witness(c));
             (Expr::witness(c), r)
         };
         self.exprs.insert(v, e.clone());
@@ -337,13 +337,13 @@ impl Builder<'_> {
                     e = within(xe.checked_scale(*c).and_then(|x| e.checked_plus(&x)), &source)?;
                     regs.push((*c, xr));
                 }
-                let r = self.step(KernelStep::Affine(regs, *constant));
+                let r = self.step(Instruction::Affine(regs, *constant));
                 self.define(op.results[0], e, r);
             }
             CircuitOp::Mul { a, b } => {
                 let ((ae, ar), (be, br)) = (self.operand(*a)?, self.operand(*b)?);
                 let product = within(ae.checked_times(&be), &source)?;
-                let r = self.step(KernelStep::Mul(ar, br));
+                let r = self.step(Instruction::Mul(ar, br));
                 if product.degree() <= 1 {
                     self.define(op.results[0], product, r);
                 } else {
@@ -356,13 +356,14 @@ impl Builder<'_> {
             CircuitOp::Split { x, shift } => {
                 let (xe, xr) = self.operand(*x)?;
                 let (hi, lo) = (op.results[0], op.results[1]);
-                let (rh, rl) = (self.step(KernelStep::Hi(xr, *shift)), self.step(KernelStep::Lo(xr, *shift)));
+                let (rh, rl) =
+                    (self.step(Instruction::Hi(xr, *shift)), self.step(Instruction::Lo(xr, *shift)));
                 let (ch, cl) = (self.column("hi", rh), self.column("lo", rl));
                 let whole = Expr::witness(ch).scale(1 << shift).plus(&Expr::witness(cl));
                 self.k.constraints.push(within(minus(xe, whole), &source)?);
                 self.constraint_sources.push(source.clone());
-                let bus = self.buses.range(0, (1 << shift) - 1, &source)?;
-                self.k.lookups.push((bus, vec![Expr::witness(cl)]));
+                let relation = self.relations.range(0, (1 << shift) - 1, &source)?;
+                self.k.lookups.push((relation, vec![Expr::witness(cl)]));
                 self.lookup_sources.push(source.clone());
                 // hi is in range already when it is the key of a table whose domain is small enough, or such an output
                 let bound = (self.known.capabilities.modulus >> 2) as i128 >> shift;
@@ -371,8 +372,8 @@ impl Builder<'_> {
                     && !self.known.published.get(&hi).is_some_and(|range| small(*range))
                 {
                     let v = &self.g.values[hi];
-                    let bus = self.buses.range(v.lo, v.hi, &source)?;
-                    self.k.lookups.push((bus, vec![Expr::witness(ch)]));
+                    let relation = self.relations.range(v.lo, v.hi, &source)?;
+                    self.k.lookups.push((relation, vec![Expr::witness(ch)]));
                     self.lookup_sources.push(source.clone());
                 }
                 self.define(hi, Expr::witness(ch), rh);
@@ -380,12 +381,12 @@ impl Builder<'_> {
             }
             CircuitOp::Max { xs } => {
                 let reach = self.reach(xs, op.results[0]);
-                let bus = self.buses.range(0, self.differences(reach), &source)?;
+                let relation = self.relations.range(0, self.differences(reach), &source)?;
                 let mut lanes = xs.iter().map(|x| self.operand(*x)).collect::<Result<Vec<_>, _>>()?;
                 while lanes.len() > 1 {
                     let parts = lanes.len().div_ceil(MAX_LANES);
                     let size = lanes.len().div_ceil(parts);
-                    let parts = lanes.chunks(size).map(|part| self.maximum(part, bus, &source));
+                    let parts = lanes.chunks(size).map(|part| self.maximum(part, relation, &source));
                     lanes = parts.collect::<Result<_, _>>()?;
                 }
                 let (e, r) = lanes.swap_remove(0);
@@ -393,10 +394,10 @@ impl Builder<'_> {
             }
             CircuitOp::Lookup { x, table, .. } => {
                 let (xe, xr) = self.operand(*x)?;
-                let bus = self.buses.function(self.g, table, &source)?;
-                let r = self.step(KernelStep::Lookup(bus, xr));
+                let relation = self.relations.function(self.g, table, &source)?;
+                let r = self.step(Instruction::Lookup(relation, xr));
                 let c = self.column("out", r);
-                self.k.lookups.push((bus, vec![xe, Expr::witness(c)]));
+                self.k.lookups.push((relation, vec![xe, Expr::witness(c)]));
                 self.lookup_sources.push(source.clone());
                 self.define(op.results[0], Expr::witness(c), r);
             }
@@ -419,30 +420,30 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The greatest of a few lanes: a column, its differences from them looked up on `bus`.
+    /// The greatest of a few lanes: a column, its differences from them looked up in `relation`.
     fn maximum(
         &mut self,
         lanes: &[(Expr, usize)],
-        bus: u32,
+        relation: u32,
         source: &str,
     ) -> Result<(Expr, usize), PlaceError> {
         if let [only] = lanes {
             return Ok(only.clone());
         }
         let greatest =
-            lanes[1..].iter().fold(lanes[0].1, |max, lane| self.step(KernelStep::Max(max, lane.1)));
+            lanes[1..].iter().fold(lanes[0].1, |max, lane| self.step(Instruction::Max(max, lane.1)));
         let max = Expr::witness(self.column("max", greatest));
         let mut factors = std::collections::VecDeque::new();
         for (x, r) in lanes {
             let difference = within(minus(max.clone(), x.clone()), source)?;
-            self.k.lookups.push((bus, vec![difference.clone()]));
+            self.k.lookups.push((relation, vec![difference.clone()]));
             self.lookup_sources.push(source.into());
-            factors.push_back((difference, self.step(KernelStep::Affine(vec![(1, greatest), (-1, *r)], 0))));
+            factors.push_back((difference, self.step(Instruction::Affine(vec![(1, greatest), (-1, *r)], 0))));
         }
         while factors.len() > (self.known.capabilities.max_degree as usize).max(2)
             && let (Some((a, ar)), Some((b, br))) = (factors.pop_front(), factors.pop_front())
         {
-            let r = self.step(KernelStep::Mul(ar, br));
+            let r = self.step(Instruction::Mul(ar, br));
             let product = Expr::witness(self.column("product", r));
             let whole = a.checked_times(&b).and_then(|ab| minus(ab, product.clone()));
             self.k.constraints.push(within(whole, source)?);
@@ -492,32 +493,32 @@ impl Builder<'_> {
         })
     }
 
-    /// Removes port columns that a linear constraint determines with coefficient ±1.
-    fn eliminate_ports(&mut self) {
+    /// Removes bound value columns that a linear constraint determines with coefficient ±1.
+    fn eliminate_bound(&mut self) {
         // parameters last: what is left of them is what others are summed with
         let (held, own): (Vec<usize>, Vec<usize>) =
-            (0..self.port_columns.len()).partition(|i| self.held.contains_key(i));
-        for port in own.into_iter().chain(held) {
-            let cell = Cell::Witness(self.port_columns[port]);
+            (0..self.bound_columns.len()).partition(|i| self.held.contains_key(i));
+        for bound in own.into_iter().chain(held) {
+            let cell = Cell::Witness(self.bound_columns[bound]);
             let found = self.k.constraints.iter().position(|c| {
                 c.degree() == 1 && c.terms.iter().any(|(k, f)| k.abs() == 1 && f.as_slice() == [cell])
             });
             let Some(at) = found else { continue };
             let c = &self.k.constraints[at];
             let sign = c.terms.iter().find(|t| t.1.as_slice() == [cell]).map_or(1, |t| t.0);
-            // sign·port + rest = 0, so port = −sign·rest
+            // sign·bound value + rest = 0, so bound value = −sign·rest
             let rest = c.clone().checked_plus(&Expr { constant: 0, terms: vec![(-sign, vec![cell])] });
             let Some(value) = rest.and_then(|rest| rest.checked_scale(-sign)) else { continue };
-            // where a coefficient would be beyond 64 bits the port keeps its column
+            // where a coefficient would be beyond 64 bits the bound value keeps its column
             let k = &self.k;
-            let held = k.constraints.iter().chain(k.lookups.iter().flat_map(|l| &l.1)).chain(&k.ports);
+            let held = k.constraints.iter().chain(k.lookups.iter().flat_map(|l| &l.1)).chain(&k.bound);
             let held = held.chain(self.exprs.values());
             let Some(new) = held.map(|e| substitute(e, cell, &value)).collect::<Option<Vec<_>>>() else {
                 continue;
             };
             let k = &mut self.k;
             let all = k.constraints.iter_mut().chain(k.lookups.iter_mut().flat_map(|l| &mut l.1));
-            let all = all.chain(&mut k.ports).chain(self.exprs.values_mut());
+            let all = all.chain(&mut k.bound).chain(self.exprs.values_mut());
             all.zip(new).for_each(|(e, new)| *e = new);
             self.k.constraints.remove(at);
             self.constraint_sources.remove(at);
@@ -527,15 +528,15 @@ impl Builder<'_> {
     }
 }
 
-impl Kernel {
-    /// Renumbers witness columns where some are read by nothing any more; `also` are expressions beside the kernel's.
+impl RowProgram {
+    /// Renumbers witness columns where some are read by nothing any more; `also` are expressions beside the row program's.
     pub fn drop_unused_columns(&mut self, also: &mut [&mut Expr]) {
         let k = self;
         let used: std::collections::BTreeSet<u32> = k
             .constraints
             .iter()
             .chain(k.lookups.iter().flat_map(|l| &l.1))
-            .chain(&k.ports)
+            .chain(&k.bound)
             .flat_map(Expr::cells)
             .filter_map(|c| match c {
                 Cell::Witness(i) => Some(i),
@@ -553,7 +554,7 @@ impl Kernel {
         };
         k.constraints.iter_mut().for_each(fix);
         k.lookups.iter_mut().flat_map(|l| &mut l.1).for_each(fix);
-        k.ports.iter_mut().for_each(fix);
+        k.bound.iter_mut().for_each(fix);
         k.exports.iter_mut().map(|e| &mut e.0).for_each(fix);
         also.iter_mut().for_each(|e| fix(e));
         let named = |(new, old): (usize, &u32)| {

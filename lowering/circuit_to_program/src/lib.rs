@@ -5,13 +5,13 @@
 //!
 //! Invariants: nothing here sees MLIR; the Program returned passes `Program::validate`.
 pub mod biases;
-pub mod buses;
 pub mod cluster;
 pub mod contraction;
 mod emit;
 pub mod layout;
 mod pack;
 pub mod placement;
+pub mod relations;
 pub mod roots;
 mod tables;
 pub mod wanted;

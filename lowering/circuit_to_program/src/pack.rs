@@ -15,9 +15,9 @@
 //! is of lies at most the table's keys below the maximum.
 //!
 //! A cell whose range nothing enforces must not share a monomial: both channels of a pair are read at a position, or neither.
-use crate::buses::Buses;
 use crate::cluster::Cluster;
 use crate::contraction::Contraction;
+use crate::relations::LookupRelations;
 use crate::roots::Roots;
 use crate::wanted::Wanted;
 use std::collections::HashMap;
@@ -40,7 +40,7 @@ pub struct Reading<'a> {
     /// Values whose elements are all outputs, with their range.
     pub published: &'a HashMap<ValueId, (i64, i64)>,
     /// Lookup relations.
-    pub buses: &'a Buses,
+    pub relations: &'a LookupRelations,
     /// The radix, as a power of two.
     pub radix_bits: u32,
 }
@@ -69,14 +69,14 @@ impl Reading<'_> {
                 near((v.lo as i128, v.hi as i128))
             })
             && self.clusters.iter().flatten().all(|cluster| {
-                let ports = cluster.ports.iter().enumerate().filter(|(_, v)| reads(**v));
-                ports.into_iter().all(|(i, _)| self.enforced(cluster, i).is_some_and(near))
+                let bound = cluster.bound.iter().enumerate().filter(|(_, v)| reads(**v));
+                bound.into_iter().all(|(i, _)| self.enforced(cluster, i).is_some_and(near))
             })
     }
 
-    /// The range that lookups and verifiers enforce on what stands for a port, over all rows of its cluster.
-    fn enforced(&self, c: &Cluster, port: usize) -> Option<(i128, i128)> {
-        Enforced { c, all: self }.expression(&c.kernel.ports[port], &mut vec![])
+    /// The range that lookups and verifiers enforce on what stands for a bound value, over all rows of its cluster.
+    fn enforced(&self, c: &Cluster, bound: usize) -> Option<(i128, i128)> {
+        Enforced { c, all: self }.expression(&c.row_program.bound[bound], &mut vec![])
     }
 }
 
@@ -110,7 +110,7 @@ impl Enforced<'_> {
     }
 
     fn cell(&self, cell: &Cell, open: &mut Vec<u32>) -> Option<(i128, i128)> {
-        let (c, k) = (self.c, &self.c.kernel);
+        let (c, k) = (self.c, &self.c.row_program);
         let i = match cell {
             Cell::Fixed(i) => {
                 let (lo, hi) = self.all.roots.bounds(*c.fixed.get(*i as usize)?, c.len);
@@ -119,8 +119,10 @@ impl Enforced<'_> {
             Cell::Witness(i) => *i,
         };
         let this = Expr::witness(i);
-        let keys =
-            k.lookups.iter().filter_map(|(bus, tuple)| Some((tuple.first()?, self.all.buses.keys(*bus)?)));
+        let keys = k
+            .lookups
+            .iter()
+            .filter_map(|(relation, tuple)| Some((tuple.first()?, self.all.relations.keys(*relation)?)));
         let domains = keys.clone().filter(|(key, _)| **key == this).map(|(_, domain)| domain);
         let exports = k.exports.iter().zip(&c.exports).filter(|((e, _), _)| *e == this);
         let outputs = exports.filter_map(|(_, v)| self.all.published.get(v).copied());

@@ -2,12 +2,12 @@
 //! text form of its own.
 //!
 //! Invariants: contractions are numbered in graph order (their *id* is the exponent of the variable d in the contraction
-//! equation); every element of every contraction's result has exactly one holder: a cluster's port, an output, or a border cell.
+//! equation); every element of every contraction's result has exactly one holder: a cluster's bound value, an output, or a border cell.
 use crate::biases::{self, Bias};
-use crate::buses::Buses;
 use crate::cluster::{self, Cluster};
 use crate::contraction::{Border, Contraction, Indices, Operation};
 use crate::layout::Nest;
+use crate::relations::LookupRelations;
 use crate::roots::Roots;
 use crate::wanted::Wanted;
 use crate::{PlaceError, PlaceOptions, pack, tables};
@@ -33,10 +33,10 @@ pub struct Placement {
     pub products: Vec<Products>,
     /// Border monomials of each contraction, for one batch entry.
     pub borders: Vec<Vec<Border>>,
-    /// Grouped by kernel: each inner vector shares a table.
+    /// Grouped by row program: each inner vector shares a table.
     pub clusters: Vec<Vec<Cluster>>,
     /// Lookup relations.
-    pub buses: Buses,
+    pub relations: LookupRelations,
     /// Border cells per row.
     pub border_width: usize,
     /// What the backend can express.
@@ -81,7 +81,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     let groups = cluster::groups(g, &roots);
     let exported = exported_values(g, &roots, &groups);
     let published = published(g, &roots, &outputs);
-    let mut buses = Buses::default();
+    let mut relations = LookupRelations::default();
     let mut flat: Vec<Cluster> = vec![];
     for ops in &groups {
         let known = cluster::Known {
@@ -90,7 +90,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
             exported: &exported,
             committed: options.committed,
         };
-        flat.push(cluster::build(g, &roots, ops, known, &mut buses)?);
+        flat.push(cluster::build(g, &roots, ops, known, &mut relations)?);
     }
     let contracts: Vec<(ValueId, Contract)> = contracts(g)?;
     let mut operations = vec![];
@@ -103,7 +103,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     let mut biases = biases::apart(g, &roots, &mut flat, operations.len())?;
     let mut clusters: Vec<Vec<Cluster>> = vec![];
     for c in flat {
-        match clusters.iter_mut().find(|t| t[0].kernel == c.kernel) {
+        match clusters.iter_mut().find(|t| t[0].row_program == c.row_program) {
             Some(t) => t.push(c),
             None => clusters.push(vec![c]),
         }
@@ -111,7 +111,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     let clusters: Vec<Vec<Cluster>> =
         clusters.into_iter().flat_map(|c| tables::split(c, batch, options.target)).collect();
     let read = |c: &Cluster| -> Vec<(ValueId, String)> {
-        let own = c.ports.iter().enumerate().filter(|(i, _)| !c.held.contains_key(i));
+        let own = c.bound.iter().enumerate().filter(|(i, _)| !c.held.contains_key(i));
         own.map(|(_, p)| (*p, c.source.clone())).collect()
     };
     let readers = clusters.iter().flatten().flat_map(read);
@@ -126,7 +126,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
         clusters: &clusters,
         outputs: &outputs,
         published: &published,
-        buses: &buses,
+        relations: &relations,
         radix_bits: capabilities.radix_bits(),
     };
     let mut contractions = vec![];
@@ -165,7 +165,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
         products,
         borders,
         clusters,
-        buses,
+        relations,
         border_width,
         capabilities,
         roots,
@@ -492,26 +492,27 @@ impl Placement {
         }
         let _ = writeln!(s, "\nrows");
         for (k, t) in self.clusters.iter().enumerate() {
-            let kernel = &t[0].kernel;
+            let row_program = &t[0].row_program;
             let _ = writeln!(
                 s,
-                "  table elementwise{k}: {} columns, {} ports, {} lookups",
-                kernel.columns.len(),
-                kernel.ports.len(),
-                kernel.lookups.len()
+                "  table elementwise{k}: {} columns, {} bound values, {} lookups",
+                row_program.columns.len(),
+                row_program.bound.len(),
+                row_program.lookups.len()
             );
-            for (i, p) in kernel.ports.iter().enumerate() {
-                let _ = writeln!(s, "    port {i} = {}", show(p, &kernel.columns));
+            for (i, p) in row_program.bound.iter().enumerate() {
+                let _ = writeln!(s, "    bound {i} = {}", show(p, &row_program.columns));
             }
-            for (bus, t) in &kernel.lookups {
-                let tuple: Vec<String> = t.iter().map(|e| show(e, &kernel.columns)).collect();
-                let _ = writeln!(s, "    ({}) in {}", tuple.join(", "), program.buses[*bus as usize]);
+            for (relation, t) in &row_program.lookups {
+                let tuple: Vec<String> = t.iter().map(|e| show(e, &row_program.columns)).collect();
+                let _ =
+                    writeln!(s, "    ({}) in {}", tuple.join(", "), program.relations[*relation as usize]);
             }
-            for e in &kernel.constraints {
-                let _ = writeln!(s, "    0 = {}", show(e, &kernel.columns));
+            for e in &row_program.constraints {
+                let _ = writeln!(s, "    0 = {}", show(e, &row_program.columns));
             }
-            for (e, _) in &kernel.exports {
-                let _ = writeln!(s, "    export {}", show(e, &kernel.columns));
+            for (e, _) in &row_program.exports {
+                let _ = writeln!(s, "    export {}", show(e, &row_program.columns));
             }
             for c in t {
                 let _ = writeln!(s, "    {} rows: {}", c.len * self.batch, c.source);

@@ -3,17 +3,17 @@
 //! 152 000 rows in one table are padded to 2¹⁸. The same layers in a table of 2¹⁷ and one of 2¹⁵ rows cost three fifths of it.
 //!
 //! Invariants: every cluster lands in exactly one table; the division depends on sizes and prices alone.
-use crate::cluster::{Cluster, Kernel};
+use crate::cluster::{Cluster, RowProgram};
 use tessera_api::{FoldShape, Shape, TableShape, Target, TermShape};
 
-/// Divides clusters of one kernel into tables.
+/// Divides clusters of one row program into tables.
 pub fn split(mut clusters: Vec<Cluster>, batch: usize, target: &dyn Target) -> Vec<Vec<Cluster>> {
-    let Some(kernel) = clusters.first().map(|c| c.kernel.clone()) else { return vec![] };
+    let Some(row_program) = clusters.first().map(|c| c.row_program.clone()) else { return vec![] };
     // the order within a table stays that of the graph
     let sizes: Vec<usize> = clusters.iter().map(|c| c.len * batch).collect();
     let mut largest_first: Vec<usize> = (0..sizes.len()).collect();
     largest_first.sort_by_key(|i| std::cmp::Reverse(sizes[*i]));
-    let (_, mut parts) = best(&largest_first, &sizes, &|rows| cost(&kernel, rows, target));
+    let (_, mut parts) = best(&largest_first, &sizes, &|rows| cost(&row_program, rows, target));
     parts.iter_mut().for_each(|p| p.sort_unstable());
     parts.sort();
     let mut out: Vec<Vec<Cluster>> = parts.iter().map(|_| vec![]).collect();
@@ -26,7 +26,7 @@ pub fn split(mut clusters: Vec<Cluster>, batch: usize, target: &dyn Target) -> V
 }
 
 /// What a table of `rows` rows is charged; infinite where it is too tall.
-fn cost(k: &Kernel, rows: usize, target: &dyn Target) -> f64 {
+fn cost(k: &RowProgram, rows: usize, target: &dyn Target) -> f64 {
     let capabilities = target.capabilities();
     let log_height = capabilities.log_height(rows as u64);
     if log_height > capabilities.max_log_height {
@@ -43,7 +43,7 @@ fn cost(k: &Kernel, rows: usize, target: &dyn Target) -> f64 {
         ..TableShape::default()
     };
     // what it reads of contractions, and the links to and from other tables
-    let lanes = [k.ports.len(), k.ports.len() + k.exports.len()];
+    let lanes = [k.bound.len(), k.bound.len() + k.exports.len()];
     let folds = lanes.map(|lanes| FoldShape { table: 0, lanes: lanes as u32, segments: 1 });
     let shape = Shape {
         tables: vec![table],

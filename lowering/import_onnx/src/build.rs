@@ -3,7 +3,7 @@
 use crate::graph::{Graph, Value};
 use crate::names::Names;
 use ndarray::{ArrayD, IxDyn};
-use tessera_mlir::kernels;
+use tessera_mlir::compute;
 use tessera_nn::NnOp;
 
 /// Why one node cannot be translated.
@@ -28,7 +28,7 @@ impl Builder<'_> {
         }
         if let Value::Const(i) = v {
             let constant = self.graph.constants[i].clone();
-            let data = kernels::reshape(&constant.data, shape).map_err(|e| e.to_string())?;
+            let data = compute::reshape(&constant.data, shape).map_err(|e| e.to_string())?;
             return Ok(self.graph.push_constant(constant.name, data));
         }
         self.push(name, NnOp::Reshape { x: v, shape: shape.to_vec() })
@@ -48,7 +48,7 @@ impl Builder<'_> {
         }
         if let Value::Const(i) = v {
             let constant = self.graph.constants[i].clone();
-            let data = kernels::transpose(&constant.data, perm).map_err(|e| e.to_string())?;
+            let data = compute::transpose(&constant.data, perm).map_err(|e| e.to_string())?;
             return Ok(self.graph.push_constant(constant.name, data));
         }
         self.push(name, NnOp::Transpose { x: v, perm: perm.to_vec() })

@@ -6,7 +6,7 @@ use crate::graph::{Constant, Graph, Node, Value};
 use ndarray::ArrayD;
 use tessera_mlir::functions::{self, Map, Spelled};
 use tessera_mlir::shape::ConvAttrs;
-use tessera_mlir::{Error, Result, kernels};
+use tessera_mlir::{Error, Result, compute};
 use tessera_nn::{NnOp, ops::Binary};
 
 /// Applies the rules until none fits, then drops what is not used.
@@ -162,7 +162,7 @@ fn reshape_after(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<R
     let rank = graph.shape(before).len();
     let op = node.op.try_map(|&v| match graph.constant(v) {
         Some(number) if v != x => {
-            let number = kernels::reshape(number, &vec![1; rank])?;
+            let number = compute::reshape(number, &vec![1; rank])?;
             Ok::<_, Error>(graph.push_constant(format!("{}.scale", node.name), number))
         }
         _ => Ok(before),
@@ -239,7 +239,7 @@ fn pointwise(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Repla
     if last != to_first || first != to_last || w.ndim() != 2 || !once(product) || !once(rows) {
         return Ok(None);
     }
-    let w = graph.push_constant(name, kernels::reshape(&w, &[w.shape()[0], w.shape()[1], 1, 1])?);
+    let w = graph.push_constant(name, compute::reshape(&w, &[w.shape()[0], w.shape()[1], 1, 1])?);
     let shape = graph.shape(image);
     let batch = if shape.len() == 3 { [&[1], shape].concat() } else { shape.to_vec() };
     Ok(Some(Replacement::Chain(vec![
@@ -270,7 +270,7 @@ fn bias_into(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Repla
         _ => format!("{}.bias", layer.node.name),
     };
     let channels = bias.len();
-    let bias = graph.push_constant(name, kernels::reshape(&ndarray::arr1(&bias).into_dyn(), &[channels])?);
+    let bias = graph.push_constant(name, compute::reshape(&ndarray::arr1(&bias).into_dyn(), &[channels])?);
     let (w, bias) = (layer.w, Some(bias));
     Ok(Some(layer.rebuilt(w, bias, node)))
 }
@@ -316,7 +316,7 @@ fn batch_norm(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Repl
         return Ok(None);
     };
     let name = node.name.clone();
-    let weights = kernels::reshape(&ndarray::arr1(&scale).into_dyn(), &[channels, 1, 1, 1])?;
+    let weights = compute::reshape(&ndarray::arr1(&scale).into_dyn(), &[channels, 1, 1, 1])?;
     let w = graph.push_constant(format!("{name}.scale"), weights);
     let bias = Some(graph.push_constant(format!("{name}.shift"), ndarray::arr1(&shift).into_dyn()));
     let attrs = ConvAttrs { groups: channels, ..ConvAttrs::default() };

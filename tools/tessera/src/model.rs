@@ -311,7 +311,7 @@ pub(crate) mod tests {
             constants: vec![],
             matrices: vec![],
             tables: vec![],
-            buses: vec![],
+            relations: vec![],
             publics: vec![public("x", 4, Role::Input), public("y", 3, Role::Output)],
             variables: vec![],
             folds: vec![],

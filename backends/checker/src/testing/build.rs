@@ -30,7 +30,7 @@ impl Build {
             constants: vec![],
             matrices: vec![],
             tables: vec![],
-            buses: vec![],
+            relations: vec![],
             publics: vec![],
             variables: VARIABLES.map(Variable::from).to_vec(),
             folds: vec![],
@@ -173,26 +173,26 @@ impl Build {
         table
     }
 
-    /// A fold over an arrangement, `mono` giving each element's exponents, cut into segments that end at `ends`.
+    /// A fold over an arrangement, `monomial` giving each element's exponents, cut into segments that end at `ends`.
     pub(super) fn fold(
         &mut self,
         table: usize,
         cells: &Arrangement,
         ends: &[i64],
         cell: impl Fn(u32) -> Expr,
-        mono: impl Fn(usize) -> Mono,
+        monomial: impl Fn(usize) -> Monomial,
     ) -> u32 {
         let width = cells.iter().map(Vec::len).max().unwrap_or(0);
         let dim = 1 + VARIABLES.len();
         let lanes = (0..width)
             .map(|lane| {
                 let entry = |e: Option<usize>| match e {
-                    Some(e) => [vec![1], mono(e)].concat(),
+                    Some(e) => [vec![1], monomial(e)].concat(),
                     None => vec![0; dim],
                 };
-                let monos: Vec<i64> =
+                let monomials: Vec<i64> =
                     cells.iter().flat_map(|r| entry(r.get(lane).copied().flatten())).collect();
-                Lane { expr: cell(lane as u32), monos: Seq::compress(dim, &monos) }
+                Lane { expr: cell(lane as u32), monomials: Seq::compress(dim, &monomials) }
             })
             .collect();
         let name = format!("fold of {}", self.program.tables[table].name);
@@ -207,7 +207,7 @@ impl Build {
     }
 
     /// Σ over segments of the fold, each with the weight's exponents.
-    pub(super) fn sum(&mut self, fold: u32, weight: impl Fn(usize) -> Mono) -> Operand {
+    pub(super) fn sum(&mut self, fold: u32, weight: impl Fn(usize) -> Monomial) -> Operand {
         let weights = self.weights(fold, weight);
         self.program.terms.push(Term::Sum { fold, weights });
         Operand::Term(self.program.terms.len() as u32 - 1)
@@ -219,55 +219,55 @@ impl Build {
         Operand::Term(self.program.terms.len() as u32 - 1)
     }
 
-    pub(super) fn weights(&self, fold: u32, weight: impl Fn(usize) -> Mono) -> Seq {
+    pub(super) fn weights(&self, fold: u32, weight: impl Fn(usize) -> Monomial) -> Seq {
         let n = self.program.folds[fold as usize].segment_count as usize;
         let all: Vec<i64> = (0..n).flat_map(|s| [vec![1], weight(s)].concat()).collect();
         Seq::compress(1 + VARIABLES.len(), &all)
     }
 
-    pub(super) fn public(&self, public: u32, mono: impl Fn(usize) -> Mono) -> Operand {
+    pub(super) fn public(&self, public: u32, monomial: impl Fn(usize) -> Monomial) -> Operand {
         let n = self.program.publics[public as usize].len();
-        let all: Vec<i64> = (0..n).flat_map(|e| [vec![1], mono(e)].concat()).collect();
-        Operand::Public { public, monos: Seq::compress(1 + VARIABLES.len(), &all) }
+        let all: Vec<i64> = (0..n).flat_map(|e| [vec![1], monomial(e)].concat()).collect();
+        Operand::Public { public, monomials: Seq::compress(1 + VARIABLES.len(), &all) }
     }
 
     /// left = right as polynomials, both times a random monomial and coefficient.
     pub(super) fn equal(&mut self, name: &str, left: Operand, right: Operand) {
-        let mono: Mono = VARIABLES.iter().map(|_| self.range(0, 3)).collect();
+        let monomial: Monomial = VARIABLES.iter().map(|_| self.range(0, 3)).collect();
         let k = [1, -1, 3][self.size(0, 2)];
-        let term = |coefficient, operand| EquationTerm { coefficient, mono: mono.clone(), operand };
+        let term = |coefficient, operand| EquationTerm { coefficient, monomial: monomial.clone(), operand };
         let terms = vec![term(k, left), term(-k, right)];
         self.program.equations.push(Equation { name: name.into(), terms });
     }
 
     /// Says that a placed tensor is a public one.
     pub(super) fn bind(&mut self, public: u32, table: usize, cells: &Arrangement) {
-        let mono = |e: usize| vec![0, e as i64, 0, 0];
-        let fold = self.fold(table, cells, &[cells.len() as i64], Expr::witness, mono);
+        let monomial = |e: usize| vec![0, e as i64, 0, 0];
+        let fold = self.fold(table, cells, &[cells.len() as i64], Expr::witness, monomial);
         let sum = self.sum(fold, |_| one());
         let name = format!("{} is public", self.program.tables[table].name);
-        let public = self.public(public, mono);
+        let public = self.public(public, monomial);
         self.equal(&name, sum, public);
     }
 
-    pub(super) fn bus(&mut self, name: &str) -> u32 {
-        self.program.buses.push(name.into());
-        self.program.buses.len() as u32 - 1
+    pub(super) fn relation(&mut self, name: &str) -> u32 {
+        self.program.relations.push(name.into());
+        self.program.relations.len() as u32 - 1
     }
 
-    pub(super) fn look_up(&mut self, table: usize, bus: u32, tuple: Vec<Expr>, source: &str) {
-        self.program.tables[table].lookups.push(Lookup { bus, tuple, source: source.into() });
+    pub(super) fn look_up(&mut self, table: usize, relation: u32, tuple: Vec<Expr>, source: &str) {
+        self.program.tables[table].lookups.push(Lookup { relation, tuple, source: source.into() });
     }
 
     /// Adds a column of multiplicities and provides the tuple.
-    pub(super) fn provide(&mut self, table: usize, bus: u32, tuple: Vec<Expr>) {
+    pub(super) fn provide(&mut self, table: usize, relation: u32, tuple: Vec<Expr>) {
         let name = format!("multiplicity {}", self.program.tables[table].provides.len());
         let multiplicity = self.witness(table, &name);
-        self.program.tables[table].provides.push(Provide { bus, tuple, multiplicity });
+        self.program.tables[table].provides.push(Provide { relation, tuple, multiplicity });
     }
 }
 
-pub(super) fn one() -> Mono {
+pub(super) fn one() -> Monomial {
     vec![0; VARIABLES.len()]
 }
 

@@ -38,14 +38,14 @@ pub(super) fn constraints(b: &mut Build) {
     let py = b.output("y", y);
     let cells: Arrangement = (0..n).map(|e| vec![Some(e)]).collect();
     b.bind(px, table, &cells);
-    let mono = |e: usize| vec![0, e as i64, 1, 0];
-    let fold = b.fold(table, &cells, &[n as i64], |_| Expr::witness(cy), mono);
+    let monomial = |e: usize| vec![0, e as i64, 1, 0];
+    let fold = b.fold(table, &cells, &[n as i64], |_| Expr::witness(cy), monomial);
     let sum = b.sum(fold, |_| one());
-    let public = b.public(py, mono);
+    let public = b.public(py, monomial);
     b.equal("y is public", sum, public);
 }
 
-/// A table that provides range checks and a function of keys lo ..= hi. Returns both buses.
+/// A table that provides range checks and a function of keys lo ..= hi. Returns both relations.
 fn function(b: &mut Build, lo: i64, hi: i64, f: impl Fn(i64) -> i64, scattered: bool) -> (u32, u32) {
     let n = (hi - lo + 1) as usize;
     let keys: Vec<i64> = if scattered {
@@ -58,7 +58,7 @@ fn function(b: &mut Build, lo: i64, hi: i64, f: impl Fn(i64) -> i64, scattered: 
     // padding rows repeat the first entry
     let key = b.fixed(table, "key", &keys, keys[0]);
     let value = b.fixed(table, "value", &values, values[0]);
-    let (range, map) = (b.bus("range"), b.bus("function"));
+    let (range, map) = (b.relation("range"), b.relation("function"));
     b.provide(table, map, vec![Expr::fixed(key), Expr::fixed(value)]);
     b.provide(table, range, vec![Expr::fixed(key)]);
     (range, map)
@@ -86,7 +86,7 @@ pub(super) fn lookups(b: &mut Build) {
         b.look_up(table, range, vec![mirror], "input range");
         ops.extend([
             RowOp::Gather { tensor: x.id, index: index.clone(), default: 0, dst: 0 },
-            RowOp::Lookup { bus: map, key: 0, dst: 1 },
+            RowOp::Lookup { relation: map, key: 0, dst: 1 },
             RowOp::Store { src: 1, column: cy },
             RowOp::Scatter { src: 1, tensor: y.id, index },
         ]);
@@ -94,11 +94,11 @@ pub(super) fn lookups(b: &mut Build) {
     b.rows(table, 2, ops, "activation");
     let py = b.output("y", y);
     b.bind(px, table, &cells);
-    let mono = |e: usize| vec![0, 0, 2 * e as i64, 0];
+    let monomial = |e: usize| vec![0, 0, 2 * e as i64, 0];
     let first = width as u32;
-    let fold = b.fold(table, &cells, &[cells.len() as i64], |l| Expr::witness(first + l), mono);
+    let fold = b.fold(table, &cells, &[cells.len() as i64], |l| Expr::witness(first + l), monomial);
     let sum = b.sum(fold, |_| one());
-    let public = b.public(py, mono);
+    let public = b.public(py, monomial);
     b.equal("y is public", sum, public);
 }
 
@@ -129,10 +129,10 @@ pub(super) fn layouts(b: &mut Build) {
     let width = b.size(1, 4);
     let other = wide(n, width);
     let other_table = b.place("copy", copy, &other);
-    let mono = move |e: usize| vec![0, (e / columns) as i64, (e % columns) as i64, 0];
-    let a = b.fold(tall_table, &tall, &[n as i64], Expr::witness, mono);
-    let c = b.fold(skewed_table, &skewed, &[skewed.len() as i64], Expr::witness, mono);
-    let d = b.fold(other_table, &other, &[other.len() as i64], Expr::witness, |e| mono(order[e]));
+    let monomial = move |e: usize| vec![0, (e / columns) as i64, (e % columns) as i64, 0];
+    let a = b.fold(tall_table, &tall, &[n as i64], Expr::witness, monomial);
+    let c = b.fold(skewed_table, &skewed, &[skewed.len() as i64], Expr::witness, monomial);
+    let d = b.fold(other_table, &other, &[other.len() as i64], Expr::witness, |e| monomial(order[e]));
     for (name, f) in [("tall is skewed", c), ("tall is the copy", d)] {
         let (l, r) = (b.sum(a, |_| one()), b.sum(f, |_| one()));
         b.equal(name, l, r);
@@ -212,10 +212,10 @@ fn publish(b: &mut Build, y: Tensor) {
 
 /// Says that two tables hold the same tensor, `left` one element a row.
 fn same(b: &mut Build, name: &str, left: usize, right: (usize, &Arrangement)) {
-    let mono = |e: usize| vec![0, 0, 0, e as i64];
+    let monomial = |e: usize| vec![0, 0, 0, e as i64];
     let n = b.program.tables[left].rows as usize;
-    let l = b.fold(left, &column(n), &[n as i64], |_| Expr::witness(0), mono);
-    let r = b.fold(right.0, right.1, &[right.1.len() as i64], Expr::witness, mono);
+    let l = b.fold(left, &column(n), &[n as i64], |_| Expr::witness(0), monomial);
+    let r = b.fold(right.0, right.1, &[right.1.len() as i64], Expr::witness, monomial);
     let (l, r) = (b.sum(l, |_| one()), b.sum(r, |_| one()));
     b.equal(name, l, r);
 }
@@ -235,9 +235,9 @@ fn bind_y(b: &mut Build, y: Tensor) {
     let to = b.program.tables.len() - 1;
     let width = |t: usize, b: &Build| b.program.tables[t].witness.len();
     let (left, right) = (wide(y.len, width(from, b)), wide(y.len, width(to, b)));
-    let mono = |e: usize| vec![0, 0, 0, e as i64];
-    let l = b.fold(from, &left, &[left.len() as i64], Expr::witness, mono);
-    let r = b.fold(to, &right, &[right.len() as i64], Expr::witness, mono);
+    let monomial = |e: usize| vec![0, 0, 0, e as i64];
+    let l = b.fold(from, &left, &[left.len() as i64], Expr::witness, monomial);
+    let r = b.fold(to, &right, &[right.len() as i64], Expr::witness, monomial);
     let (l, r) = (b.sum(l, |_| one()), b.sum(r, |_| one()));
     b.equal("y is published", l, r);
 }
@@ -340,7 +340,7 @@ pub(super) fn mixed(b: &mut Build) {
         RowOp::Store { src: 0, column: ca },
         RowOp::Affine { terms: vec![(1, 0)], constant: 512, dst: 0 },
         RowOp::Split { src: 0, shift: 5, hi: 1, lo: 2 },
-        RowOp::Lookup { bus: relu, key: 1, dst: 3 },
+        RowOp::Lookup { relation: relu, key: 1, dst: 3 },
         RowOp::Store { src: 1, column: ch },
         RowOp::Store { src: 2, column: cl },
         RowOp::Store { src: 3, column: cq },
@@ -352,9 +352,9 @@ pub(super) fn mixed(b: &mut Build) {
     let (features, classes) = (n / batch, b.size(1, 3));
     let (y, flat) = product(b, "fc", q, batch, features, classes);
     // q in its column of the requantize table is the x of the product
-    let mono = |e: usize| vec![0, 0, 0, e as i64];
-    let l = b.fold(table, &column(n), &[n as i64], |_| Expr::witness(cq), mono);
-    let r = b.fold(flat, &column(n), &[n as i64], Expr::witness, mono);
+    let monomial = |e: usize| vec![0, 0, 0, e as i64];
+    let l = b.fold(table, &column(n), &[n as i64], |_| Expr::witness(cq), monomial);
+    let r = b.fold(flat, &column(n), &[n as i64], Expr::witness, monomial);
     let (l, r) = (b.sum(l, |_| one()), b.sum(r, |_| one()));
     b.equal("q is the input of fc", l, r);
     bind_y(b, y);

@@ -16,8 +16,8 @@
 //! # Correctness
 //! Intervals are of the residue's representative in (−p/2, p/2), and nothing is concluded where a sum of magnitudes reaches p/2. The rule
 //! of parts speaks of inputs for which an honest trace exists: that is what the differential tests between levels show.
-use super::relations::{MOST_PRODUCTS, Polynomial, Relations, Unknown};
 use super::second;
+use super::system::{MOST_PRODUCTS, Polynomial, System, Unknown};
 use std::collections::{HashMap, HashSet};
 use tessera_api::field::{MODULUS, add, mul};
 use tessera_api::{Program, Role, Trace};
@@ -33,35 +33,35 @@ fn signed(x: u64) -> i128 {
 }
 
 struct Facts<'a> {
-    relations: &'a Relations,
+    system: &'a System,
     intervals: HashMap<Unknown, Interval>,
     determined: HashSet<Unknown>,
     /// Per lookup relation: the interval of each entry, and whether the first entry determines the others.
-    buses: Vec<(Vec<Interval>, bool)>,
+    relations: Vec<(Vec<Interval>, bool)>,
     changed: bool,
 }
 
 /// Proves a Program to be a function of its inputs, and searches another output beside the given honest trace. Errs with cells that are
 /// open or what was found, and where the Program is too large to be written out.
 pub fn is_a_function(program: &Program, honest: &Trace) -> Result<(), String> {
-    let relations = Relations::of(program)
+    let system = System::of(program)
         .ok_or_else(|| format!("more than {MOST_PRODUCTS} products, which is too large to be written out"))?;
-    if !relations.hold(honest, program) {
+    if !system.hold(honest, program) {
         return Err("the honest trace does not satisfy what is written out".into());
     }
-    let open = undetermined(&relations, program);
+    let open = undetermined(&system, program);
     if let Some(first) = open.first() {
         return Err(format!("{} cells are open, {first:?} among them", open.len()));
     }
-    match second(&relations, program, honest) {
+    match second(&system, program, honest) {
         Some(other) => Err(format!("another output for the same inputs: {:?}", other.publics.tensors)),
         None => Ok(()),
     }
 }
 
 /// The unknowns that no rule determines, given the inputs. None for a Program that is a function.
-pub fn undetermined(relations: &Relations, program: &Program) -> Vec<Unknown> {
-    let buses = relations.provided.iter().map(|tuples| {
+pub fn undetermined(system: &System, program: &Program) -> Vec<Unknown> {
+    let relations = system.provided.iter().map(|tuples| {
         let width = tuples.first().map_or(0, Vec::len);
         let bounds = |e: usize| {
             let values = tuples.iter().map(|t| signed(t[e]));
@@ -71,9 +71,9 @@ pub fn undetermined(relations: &Relations, program: &Program) -> Vec<Unknown> {
         let distinct = tuples.iter().all(|t| *values.entry(t[0]).or_insert(t) == t);
         ((0..width).map(bounds).collect(), distinct)
     });
-    let buses = buses.collect();
+    let relations = relations.collect();
     let mut facts =
-        Facts { relations, intervals: HashMap::new(), determined: HashSet::new(), buses, changed: true };
+        Facts { system, intervals: HashMap::new(), determined: HashSet::new(), relations, changed: true };
     for (t, p) in program.publics.iter().enumerate() {
         for element in 0..p.len() as u32 {
             let u = Unknown::Public { tensor: t as u32, element };
@@ -84,19 +84,19 @@ pub fn undetermined(relations: &Relations, program: &Program) -> Vec<Unknown> {
         }
     }
     while std::mem::take(&mut facts.changed) {
-        relations.lookups.iter().for_each(|l| {
-            let (bounds, distinct) = facts.buses[l.bus as usize].clone();
+        system.lookups.iter().for_each(|l| {
+            let (bounds, distinct) = facts.relations[l.relation as usize].clone();
             l.entries.iter().zip(bounds).for_each(|(e, b)| facts.bound(e, b));
             let key = l.entries[0].unknowns();
             if distinct && key.is_subset(&facts.determined) {
                 l.entries[1..].iter().for_each(|e| facts.digits(e));
             }
         });
-        (0..relations.zeros.len()).for_each(|i| facts.zero(i));
+        (0..system.zeros.len()).for_each(|i| facts.zero(i));
         facts.maxima();
     }
-    let zeros = relations.zeros.iter().flat_map(|z| z.polynomial.unknowns());
-    let lookups = relations.lookups.iter().flat_map(|l| &l.entries).flat_map(Polynomial::unknowns);
+    let zeros = system.zeros.iter().flat_map(|z| z.polynomial.unknowns());
+    let lookups = system.lookups.iter().flat_map(|l| &l.entries).flat_map(Polynomial::unknowns);
     let mut open: Vec<Unknown> = zeros
         .chain(lookups)
         .filter(|u| !facts.determined.contains(u))
@@ -190,7 +190,7 @@ impl Facts<'_> {
         open.into_iter().for_each(|(u, _)| self.determine(u));
     }
     fn zero(&mut self, i: usize) {
-        let z = &self.relations.zeros[i];
+        let z = &self.system.zeros[i];
         let Some(open) = self.open(&z.polynomial) else { return };
         if z.polynomial.0.keys().flatten().all(|u| self.settled(u)) {
             return;
@@ -229,10 +229,10 @@ impl Facts<'_> {
     /// The rule of maxima, for every unknown that differences are looked up of.
     fn maxima(&mut self) {
         let mut differences: HashMap<Unknown, Vec<&Polynomial>> = HashMap::new();
-        for l in &self.relations.lookups {
+        for l in &self.system.lookups {
             let [e] = &l.entries[..] else { continue };
             if let Some([(u, 1)]) = self.open(e).as_deref()
-                && self.buses[l.bus as usize].0[0].0 == 0
+                && self.relations[l.relation as usize].0[0].0 == 0
             {
                 differences.entry(*u).or_default().push(e);
             }
@@ -251,10 +251,10 @@ impl Facts<'_> {
             }
         }
     }
-    /// The relations over `max` and determined unknowns, with cells that hold products of two factors written out.
+    /// The system over `max` and determined unknowns, with cells that hold products of two factors written out.
     fn products(&self, max: Unknown) -> Vec<Polynomial> {
         let known = |u: &Unknown| *u == max || self.determined.contains(u);
-        let mut zeros: Vec<Polynomial> = (self.relations.zeros.iter().map(|z| z.polynomial.clone()))
+        let mut zeros: Vec<Polynomial> = (self.system.zeros.iter().map(|z| z.polynomial.clone()))
             .filter(|p| p.unknowns().contains(&max))
             .collect();
         let mut at = 0;
@@ -270,7 +270,7 @@ impl Facts<'_> {
                 value.0.remove(&vec![cell]);
                 let value = if k == 1 { negated(&value) } else { value };
                 let using = self
-                    .relations
+                    .system
                     .zeros
                     .iter()
                     .map(|z| &z.polynomial)

@@ -1,16 +1,16 @@
 //! A search for a second trace: the same inputs, another output, and everything that a Program asks holds. One that is found says that
 //! a lowering is too weak, whatever the honest prover does.
 //!
-//! Method: one value of an output is changed, then relations that no longer hold are mended one by one, each by changing one unknown
+//! Method: one value of an output is changed, then system that no longer hold are mended one by one, each by changing one unknown
 //! that was not changed before, as far as a budget of tries goes. A linear relation says how; for a lookup, entries near the one that
 //! was read are tried. What is found is judged by [`crate::check`]. Nothing found proves nothing: the budget is spent where an
 //! attacker looks first, along the values that an output was made of.
-use super::relations::{Polynomial, Relations, Tuple, Unknown, value};
+use super::system::{Polynomial, System, Tuple, Unknown, value};
 use std::collections::HashMap;
 use tessera_api::field::{MODULUS, add, inv, mul};
 use tessera_api::{Program, Role, Trace};
 
-/// Relations mended per changed output, over all branches.
+/// System mended per changed output, over all branches.
 const TRIES: usize = 400;
 /// Changed outputs, spread over all elements of all outputs.
 const OUTPUTS: usize = 6;
@@ -25,10 +25,10 @@ enum Which {
 }
 
 struct Search<'a> {
-    relations: &'a Relations,
+    system: &'a System,
     program: &'a Program,
     trace: &'a Trace,
-    /// Which relations an unknown stands in.
+    /// Which system an unknown stands in.
     uses: HashMap<Unknown, Vec<Which>>,
     /// What is changed, to what.
     changed: HashMap<Unknown, u64>,
@@ -36,12 +36,12 @@ struct Search<'a> {
 }
 
 /// A trace with the same inputs and other outputs that [`crate::check`] accepts, if one is found.
-pub fn second(relations: &Relations, program: &Program, trace: &Trace) -> Option<Trace> {
+pub fn second(system: &System, program: &Program, trace: &Trace) -> Option<Trace> {
     let mut uses: HashMap<Unknown, Vec<Which>> = HashMap::new();
-    for (i, z) in relations.zeros.iter().enumerate() {
+    for (i, z) in system.zeros.iter().enumerate() {
         z.polynomial.unknowns().into_iter().for_each(|u| uses.entry(u).or_default().push(Which::Zero(i)));
     }
-    for (i, l) in relations.lookups.iter().enumerate() {
+    for (i, l) in system.lookups.iter().enumerate() {
         let unknowns = l.entries.iter().flat_map(Polynomial::unknowns);
         unknowns.for_each(|u| uses.entry(u).or_default().push(Which::Lookup(i)));
     }
@@ -51,7 +51,7 @@ pub fn second(relations: &Relations, program: &Program, trace: &Trace) -> Option
             (0..p.len() as u32).map(move |element| Unknown::Public { tensor: t as u32, element })
         })
         .collect();
-    let mut search = Search { relations, program, trace, uses, changed: HashMap::new(), tries: 0 };
+    let mut search = Search { system, program, trace, uses, changed: HashMap::new(), tries: 0 };
     for output in outputs.iter().step_by(outputs.len().div_ceil(OUTPUTS).max(1)) {
         for by in [1, MODULUS - 1] {
             search.changed = HashMap::from([(*output, add(value(program, trace, *output), by))]);
@@ -86,11 +86,11 @@ impl Search<'_> {
     }
     fn holds(&self, which: Which) -> bool {
         match which {
-            Which::Zero(i) => self.relations.zeros[i].polynomial.eval(&|u| self.value(u)) == 0,
-            Which::Lookup(i) => self.relations.provides(&self.relations.lookups[i], &|u| self.value(u)),
+            Which::Zero(i) => self.system.zeros[i].polynomial.eval(&|u| self.value(u)) == 0,
+            Which::Lookup(i) => self.system.provides(&self.system.lookups[i], &|u| self.value(u)),
         }
     }
-    /// Mends the relations that may be broken, the last first. Leaves `changed` as it was where that fails.
+    /// Mends the system that may be broken, the last first. Leaves `changed` as it was where that fails.
     fn mend(&mut self, mut broken: Vec<Which>) -> bool {
         while broken.last().is_some_and(|w| self.holds(*w)) {
             broken.pop();
@@ -114,16 +114,16 @@ impl Search<'_> {
     /// Unknowns that may be changed so that a relation holds, or that it is nearer to holding.
     fn ways(&self, which: Which) -> Vec<(Unknown, u64)> {
         match which {
-            Which::Zero(i) => self.solve(&self.relations.zeros[i].polynomial, 0),
+            Which::Zero(i) => self.solve(&self.system.zeros[i].polynomial, 0),
             Which::Lookup(i) => {
-                let l = &self.relations.lookups[i];
+                let l = &self.system.lookups[i];
                 let now = self.tuple(l);
                 let distance = |t: &Vec<u64>| -> (usize, u64) {
                     let differ = t.iter().zip(&now).filter(|(a, b)| a != b);
                     let sizes = differ.map(|(a, b)| signed(add(*a, MODULUS - *b)).unsigned_abs());
                     sizes.fold((0, 0), |(n, far), d| (n + 1, far.saturating_add(d)))
                 };
-                let mut near: Vec<&Vec<u64>> = self.relations.provided[l.bus as usize].iter().collect();
+                let mut near: Vec<&Vec<u64>> = self.system.provided[l.relation as usize].iter().collect();
                 if near.len() > WAYS {
                     near.select_nth_unstable_by_key(WAYS, |t| distance(t));
                     near.truncate(WAYS);
@@ -170,7 +170,7 @@ impl Search<'_> {
                 }
             }
         }
-        self.relations.count(self.trace, &mut trace, self.program);
+        self.system.count(self.trace, &mut trace, self.program);
         crate::check(self.program, &trace).is_ok().then_some(trace)
     }
 }

@@ -1,7 +1,7 @@
 //! A forger who changes any one thing, at any phase, and goes on as the protocol says.
 //!
 //! A [`Forgery`] is plain data: what kind of thing, which of all things of that kind, and by how much. Kinds up to
-//! [`Kind::Transcript`] are done while proving, through [`Tamper`]; the others change a finished proof.
+//! [`Forged::Transcript`] are done while proving, through [`Tamper`]; the others change a finished proof.
 //!
 //! Invariants: a forgery changes one thing or nothing, and says which; what it changes is different afterwards.
 use super::{Claims, Drawn, Tamper};
@@ -14,7 +14,7 @@ use crate::verify::equation;
 
 /// What is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum Forged {
     /// A cell of a witness column, on any physical row: multiplicities and padding are among them.
     Witness,
     /// Such a cell as committed only: all later rounds are computed of the honest witness.
@@ -22,7 +22,7 @@ pub enum Kind {
     /// Such a cell once the challenges that follow the witness are known: all later rounds and all openings are of the changed
     /// witness, under the commitment that was sent.
     Adapted,
-    /// A segment value copied from one table to another, before running sums take it up.
+    /// A segment value copied from one table to another, before running sums add it.
     Copied,
     /// A cell of a fold, copy, running sum or lookup fraction.
     Round2,
@@ -70,39 +70,39 @@ pub enum Kind {
     Swap,
 }
 
-impl Kind {
+impl Forged {
     /// All kinds, in the order of the protocol.
-    pub const ALL: [Kind; 25] = [
-        Kind::Witness,
-        Kind::TwoFaced,
-        Kind::Adapted,
-        Kind::Copied,
-        Kind::Round2,
-        Kind::Round3,
-        Kind::Terminal,
-        Kind::Balanced,
-        Kind::Quotient,
-        Kind::HighDegree,
-        Kind::Refold,
-        Kind::Transcript,
-        Kind::Commitment,
-        Kind::QuotientCommitment,
-        Kind::SentTerminal,
-        Kind::Opened,
-        Kind::Grinding,
-        Kind::FriRow,
-        Kind::FriRowPath,
-        Kind::FriCommitment,
-        Kind::FriLayer,
-        Kind::FriLayerPath,
-        Kind::FinalPolynomial,
-        Kind::Length,
-        Kind::Swap,
+    pub const ALL: [Forged; 25] = [
+        Forged::Witness,
+        Forged::TwoFaced,
+        Forged::Adapted,
+        Forged::Copied,
+        Forged::Round2,
+        Forged::Round3,
+        Forged::Terminal,
+        Forged::Balanced,
+        Forged::Quotient,
+        Forged::HighDegree,
+        Forged::Refold,
+        Forged::Transcript,
+        Forged::Commitment,
+        Forged::QuotientCommitment,
+        Forged::SentTerminal,
+        Forged::Opened,
+        Forged::Grinding,
+        Forged::FriRow,
+        Forged::FriRowPath,
+        Forged::FriCommitment,
+        Forged::FriLayer,
+        Forged::FriLayerPath,
+        Forged::FinalPolynomial,
+        Forged::Length,
+        Forged::Swap,
     ];
 
     /// Whether it is done while proving; the others change a finished proof.
     pub fn while_proving(self) -> bool {
-        self <= Kind::Transcript
+        self <= Forged::Transcript
     }
 }
 
@@ -110,7 +110,7 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forgery {
     /// What kind of thing.
-    pub kind: Kind,
+    pub kind: Forged,
     /// Which of all things of that kind, counted round and round.
     pub pick: usize,
     /// What a number is changed by. Any value makes a difference.
@@ -129,17 +129,17 @@ pub struct Forger {
 }
 
 impl Forger {
-    /// The list that [`Kind::Length`] calls by this number: hashes on the paths of a folded layer.
+    /// The list that [`Forged::Length`] calls by this number: hashes on the paths of a folded layer.
     pub const LAYER_PATHS: usize = 12;
     /// And the hashes on the paths of committed rows.
     pub const ROW_PATHS: usize = 17;
 
     /// A forger of one thing.
-    pub fn new(kind: Kind, pick: usize, by: u64) -> Forger {
+    pub fn new(kind: Forged, pick: usize, by: u64) -> Forger {
         Forger { forgery: Forgery { kind, pick, by }, hit: None, seen: [0; 2] }
     }
 
-    fn is(&self, kind: Kind) -> bool {
+    fn is(&self, kind: Forged) -> bool {
         self.forgery.kind == kind
     }
 
@@ -274,7 +274,7 @@ impl Forger {
         self.hit = changed.then_some((list, 0));
     }
 
-    /// See [`Kind::Balanced`].
+    /// See [`Forged::Balanced`].
     fn balance<E: Extension>(&mut self, values: &mut [E], c: &Claims<E>) {
         let mut uses = vec![0; values.len()];
         for t in exposed(c.air) {
@@ -285,14 +285,14 @@ impl Forger {
         let alone = |e: &Equation| -> Vec<(u32, E)> {
             let of = |t: &EquationTerm| match &t.operand {
                 Operand::Terminals(list) if list.len() == 1 && once(&list[0]) => {
-                    Some((list[0], c.monos[t.mono as usize] * signed(t.coefficient)))
+                    Some((list[0], c.monomials[t.monomial as usize] * signed(t.coefficient)))
                 }
                 _ => None,
             };
             e.terms.iter().filter_map(of).filter(|x| x.1 != E::ZERO).collect()
         };
         for e in &c.air.equations {
-            let excess = equation(e, values, c.monos, c.point, c.publics);
+            let excess = equation(e, values, c.monomials, c.point, c.publics);
             if let (true, Some((t, factor))) = (excess != E::ZERO, alone(e).first()) {
                 values[*t as usize] -= excess * factor.inverse();
                 self.hit = Some((*t as usize, 0));
@@ -366,7 +366,7 @@ impl<E: Extension> Tamper<E> for Forger {
             Message::Terminals,
             Message::Quotient,
         ];
-        if !self.is(Kind::Transcript) {
+        if !self.is(Forged::Transcript) {
             return None;
         }
         let (_, i) = self.locate(std::iter::once(2 * ALL.len()))?;
@@ -375,7 +375,7 @@ impl<E: Extension> Tamper<E> for Forger {
     }
 
     fn witness(&mut self, groups: &mut [Mat]) {
-        if (self.is(Kind::Witness) || self.is(Kind::TwoFaced))
+        if (self.is(Forged::Witness) || self.is(Forged::TwoFaced))
             && let Some((g, cell)) = self.locate(groups.iter().map(|g| g.values.len()))
         {
             groups[g].values[cell] += self.base();
@@ -383,7 +383,7 @@ impl<E: Extension> Tamper<E> for Forger {
     }
 
     fn committed(&mut self, groups: &mut [Mat]) {
-        if let (true, Some((g, cell))) = (self.is(Kind::TwoFaced), self.hit) {
+        if let (true, Some((g, cell))) = (self.is(Forged::TwoFaced), self.hit) {
             groups[g].values[cell] -= self.base();
         }
     }
@@ -392,7 +392,7 @@ impl<E: Extension> Tamper<E> for Forger {
         let round = self.seen[0];
         self.seen[0] += 1;
         // one round after the other
-        if !self.is(Kind::HighDegree) || self.forgery.by % 3 != round as u64 {
+        if !self.is(Forged::HighDegree) || self.forgery.by % 3 != round as u64 {
             return;
         }
         if let Some((m, column)) = self.locate(matrices.iter().map(|m| m.width)) {
@@ -407,7 +407,7 @@ impl<E: Extension> Tamper<E> for Forger {
     }
 
     fn drawn(&mut self, drawn: Drawn) {
-        if self.is(Kind::Adapted)
+        if self.is(Forged::Adapted)
             && let Some((g, cell)) = self.locate(drawn.witness.iter().map(|m| m.values.len()))
         {
             drawn.witness[g].values[cell] += self.base();
@@ -419,7 +419,7 @@ impl<E: Extension> Tamper<E> for Forger {
     fn folded(&mut self, layer: &mut [E]) {
         let number = self.seen[1];
         self.seen[1] += 1;
-        if self.is(Kind::Refold) && self.forgery.pick % 3 == number {
+        if self.is(Forged::Refold) && self.forgery.pick % 3 == number {
             let by: E = self.extension();
             layer.iter_mut().for_each(|x| *x += by);
             self.hit = Some((number, 0));
@@ -428,7 +428,7 @@ impl<E: Extension> Tamper<E> for Forger {
 
     fn copied(&mut self, copy: usize, values: &mut [E]) {
         // one list after the other, so the first that is long enough is taken
-        if self.is(Kind::Copied) && self.hit.is_none() && !values.is_empty() {
+        if self.is(Forged::Copied) && self.hit.is_none() && !values.is_empty() {
             let i = self.forgery.pick % values.len();
             values[i] += self.extension::<E>();
             self.hit = Some((copy, i));
@@ -436,7 +436,7 @@ impl<E: Extension> Tamper<E> for Forger {
     }
 
     fn round2(&mut self, groups: &mut [Columns<E>]) {
-        if self.is(Kind::Round2)
+        if self.is(Forged::Round2)
             && let Some((g, cell)) = self.locate(groups.iter().map(|g| g.values.len()))
         {
             groups[g].values[cell] += self.extension::<E>();
@@ -444,7 +444,7 @@ impl<E: Extension> Tamper<E> for Forger {
     }
 
     fn round3(&mut self, groups: &mut [Columns<E>]) {
-        if self.is(Kind::Round3)
+        if self.is(Forged::Round3)
             && let Some((g, cell)) = self.locate(groups.iter().map(|g| g.values.len()))
         {
             groups[g].values[cell] += self.extension::<E>();
@@ -453,14 +453,14 @@ impl<E: Extension> Tamper<E> for Forger {
 
     fn terminals(&mut self, values: &mut [E], claims: &Claims<E>) {
         match self.forgery.kind {
-            Kind::Terminal => self.element(values.iter_mut()),
-            Kind::Balanced => self.balance(values, claims),
+            Forged::Terminal => self.element(values.iter_mut()),
+            Forged::Balanced => self.balance(values, claims),
             _ => {}
         }
     }
 
     fn quotients(&mut self, groups: &mut [Vec<E>]) {
-        if self.is(Kind::Quotient)
+        if self.is(Forged::Quotient)
             && let Some((g, cell)) = self.locate(groups.iter().map(Vec::len))
         {
             groups[g][cell] += self.extension::<E>();
@@ -470,40 +470,40 @@ impl<E: Extension> Tamper<E> for Forger {
     fn proof(&mut self, p: &mut Proof<E>) {
         let fri = &mut p.fri;
         match self.forgery.kind {
-            Kind::Commitment => {
+            Forged::Commitment => {
                 let n = Forger::messages(p);
                 self.commitment(p.commitments.iter_mut().take(n));
             }
-            Kind::QuotientCommitment => self.commitment(p.commitments.last_mut().into_iter()),
-            Kind::SentTerminal => self.element(p.terminals.iter_mut()),
-            Kind::Opened => self.element(p.opened.iter_mut().flatten().flatten().flatten()),
-            Kind::Grinding => {
+            Forged::QuotientCommitment => self.commitment(p.commitments.last_mut().into_iter()),
+            Forged::SentTerminal => self.element(p.terminals.iter_mut()),
+            Forged::Opened => self.element(p.opened.iter_mut().flatten().flatten().flatten()),
+            Forged::Grinding => {
                 let inside = [&mut fri.batch_pow_witness, &mut fri.query_pow_witness];
                 let all = inside.into_iter().chain(&mut fri.commit_pow_witnesses);
                 self.number(all.chain(&mut p.witnesses));
             }
-            Kind::FriRow => {
+            Forged::FriRow => {
                 // opened columns, and those behind sums
                 let rows = fri.input_openings.iter_mut();
                 let rows = rows.flat_map(|o| o.opened_values.iter_mut().chain(&mut o.opening_proof.1));
                 self.number(rows.flatten().flatten());
             }
-            Kind::FriRowPath => {
+            Forged::FriRowPath => {
                 let paths = fri.input_openings.iter_mut().map(|o| &mut o.opening_proof.0);
                 self.hash(paths.flat_map(|o| &mut o.sibling_hashes));
             }
-            Kind::FriCommitment => self.commitment(fri.commit_phase_commits.iter_mut()),
-            Kind::FriLayer => {
+            Forged::FriCommitment => self.commitment(fri.commit_phase_commits.iter_mut()),
+            Forged::FriLayer => {
                 let layers = fri.commit_phase_openings.iter_mut().flat_map(|o| &mut o.sibling_values);
                 self.element(layers.flatten());
             }
-            Kind::FriLayerPath => {
+            Forged::FriLayerPath => {
                 let paths = fri.commit_phase_openings.iter_mut().map(|o| &mut o.opening_proof);
                 self.hash(paths.flat_map(|o| &mut o.sibling_hashes));
             }
-            Kind::FinalPolynomial => self.element(fri.final_poly.iter_mut()),
-            Kind::Length => self.length(p),
-            Kind::Swap => self.swap(p),
+            Forged::FinalPolynomial => self.element(fri.final_poly.iter_mut()),
+            Forged::Length => self.length(p),
+            Forged::Swap => self.swap(p),
             _ => {}
         }
     }

@@ -17,7 +17,7 @@ pub struct Measure {
     pub fold_degree: u64,
     /// Fractions over all rows of all tables.
     pub fractions: u64,
-    /// Longest lookup tuple, its bus tag included.
+    /// Longest lookup tuple, its relation tag included.
     pub tuple: u64,
     /// Σ over links of the rows that may hold a copied segment value: a bound of the degree in η.
     pub copied: u64,
@@ -97,7 +97,7 @@ impl Spans<'_> {
     }
 
     fn poly(&self, p: &Poly) -> Option<Span> {
-        let spans = p.0.iter().map(|(_, m)| self.monomial(&self.air.monos[*m as usize]));
+        let spans = p.0.iter().map(|(_, m)| self.monomial(&self.air.monomials[*m as usize]));
         spans.reduce(Span::or)
     }
 
@@ -225,7 +225,8 @@ impl Air {
         let mut m = Measure { fold_degree: self.fold_degree(), ..Measure::default() };
         // α comes after the fold variables, then β
         let beta = self.variables.len() + 1;
-        let power = |p: &Poly| p.0.iter().map(|(_, m)| self.monos[*m as usize][beta].unsigned_abs()).max();
+        let power =
+            |p: &Poly| p.0.iter().map(|(_, m)| self.monomials[*m as usize][beta].unsigned_abs()).max();
         for g in &self.groups {
             let nodes = g.nodes.iter().map(|n| n.constraints().0 + n.constraints().1);
             m.constraints += nodes.sum::<usize>() as u64;
@@ -257,9 +258,11 @@ impl Air {
         for e in &self.equations {
             let mut all = None;
             for t in &e.terms {
-                let own = Some(spans.monomial(&self.monos[t.mono as usize]));
+                let own = Some(spans.monomial(&self.monomials[t.monomial as usize]));
                 let operand = match &t.operand {
-                    Operand::Public { monos, .. } | Operand::Ones { monos } => spans.public(monos),
+                    Operand::Public { monomials, .. } | Operand::Ones { monomials } => {
+                        spans.public(monomials)
+                    }
                     Operand::Terminals(list) => {
                         let of = |t: &u32| match &terminals[*t as usize] {
                             Bound::Within(s) => Some(s.clone()),

@@ -41,7 +41,7 @@ pub struct Air {
     /// Values of the Program's fold variables, none for those that are drawn; α, β, η follow.
     pub variables: Vec<Option<i64>>,
     /// All monomials, exponents over `variables` and [`EXTRA_VARIABLES`].
-    pub monos: Vec<Exponents>,
+    pub monomials: Vec<Exponents>,
     /// Groups of tables, tallest first, heights distinct.
     pub groups: Vec<Group>,
     /// Number of exposed values.
@@ -92,10 +92,10 @@ impl Group {
         self.sums_at() + degree * self.sums.len()
     }
     /// For each sum the weight of every summed column, given the monomials' values.
-    pub fn sum_weights<E: Extension>(&self, monos: &[E]) -> Vec<Vec<E>> {
+    pub fn sum_weights<E: Extension>(&self, monomials: &[E]) -> Vec<Vec<E>> {
         let weights = |d: &Dot| {
             let mut w = E::zero_vec(self.summed as usize);
-            d.cells.iter().for_each(|(c, p)| w[*c as usize] = p.value(monos));
+            d.cells.iter().for_each(|(c, p)| w[*c as usize] = p.value(monomials));
             w
         };
         self.sums.iter().map(weights).collect()
@@ -132,12 +132,12 @@ pub struct Dot {
 
 impl Dot {
     /// Its weights, given the monomials' values.
-    pub fn weights<E: Extension>(&self, monos: &[E]) -> Weights<E> {
+    pub fn weights<E: Extension>(&self, monomials: &[E]) -> Weights<E> {
         let columns = self.cells.iter().map(|c| c.0).collect();
         Weights::new(
-            self.constant.value(monos),
+            self.constant.value(monomials),
             columns,
-            self.cells.iter().map(|c| c.1.value(monos)).collect(),
+            self.cells.iter().map(|c| c.1.value(monomials)).collect(),
         )
     }
 }
@@ -151,7 +151,7 @@ pub struct Product {
     pub factors: Vec<u32>,
 }
 
-/// Something of an extension column that a running sum takes up at a segment end.
+/// Something of an extension column that is added to a running sum at a segment end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Factor {
     /// The column on this row.
@@ -165,11 +165,11 @@ pub enum Factor {
 pub struct Fraction {
     /// The column whose negation is the numerator (a multiplicity); 1 if none.
     pub multiplicity: Option<u32>,
-    /// α + Σ βⁱ·entryᵢ + β^W·(bus + 1).
+    /// α + Σ βⁱ·entryᵢ + β^W·(relation + 1).
     pub denominator: Dot,
 }
 
-/// What a Horner column takes up on a row.
+/// What is added to a Horner column on a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// What it is multiplied by: a combination of selectors.
@@ -259,7 +259,7 @@ pub struct EquationTerm {
     /// Balanced residue.
     pub coefficient: i64,
     /// Index of a monomial.
-    pub mono: u32,
+    pub monomial: u32,
     /// What is multiplied.
     pub operand: Operand,
 }
@@ -274,11 +274,11 @@ pub enum Operand {
         /// Index of the public tensor.
         public: u32,
         /// (flag, exponents) of each element, over the Program's variables.
-        monos: Seq,
+        monomials: Seq,
     },
     /// The sum of these monomials, in the same form: every flag 1, no step negative.
     Ones {
         /// The monomials.
-        monos: Seq,
+        monomials: Seq,
     },
 }

@@ -69,20 +69,20 @@ pub struct Sum {
 
 impl Sum {
     /// Adds scale · monomial · expr.
-    pub fn expr(&mut self, place: &Place, scale: F, mono: u32, e: &Expr) {
-        self.constant.add(scale * signed(e.constant), mono);
+    pub fn expr(&mut self, place: &Place, scale: F, monomial: u32, e: &Expr) {
+        self.constant.add(scale * signed(e.constant), monomial);
         for (c, factors) in &e.terms {
             // degree 1 by validation
             if let Some(cell) = factors.first() {
-                self.cells.entry(place.cell(*cell)).or_default().add(scale * signed(*c), mono);
+                self.cells.entry(place.cell(*cell)).or_default().add(scale * signed(*c), monomial);
             }
         }
     }
     /// Adds monomial · indicator.
-    pub fn indicator(&mut self, place: &Place, mono: u32, c: &Combination) {
-        self.constant.add(c.constant, mono);
+    pub fn indicator(&mut self, place: &Place, monomial: u32, c: &Combination) {
+        self.constant.add(c.constant, monomial);
         for (s, k) in &c.terms {
-            self.cells.entry(place.selector(*s)).or_default().add(*k, mono);
+            self.cells.entry(place.selector(*s)).or_default().add(*k, monomial);
         }
     }
     /// The finished sum.
@@ -102,25 +102,25 @@ pub fn horner(
     walk: &Walk,
     lanes: &[Expr],
     answers: (&[Combination], &[Combination]),
-    monos: &mut Monomials,
+    monomials: &mut Monomials,
 ) -> Node {
     let (ratio_answers, pattern_answers) = answers;
-    let mut mono = |e: &[i64]| monos.id(&[e, &[0; 3]].concat());
+    let mut monomial = |e: &[i64]| monomials.id(&[e, &[0; 3]].concat());
     let mut ratio = Sum::default();
     for (r, c) in walk.ratios.iter().zip(ratio_answers) {
-        if let Ratio::Mono(e) = r {
-            ratio.indicator(place, mono(e), c);
+        if let Ratio::Monomial(e) = r {
+            ratio.indicator(place, monomial(e), c);
         }
     }
     let part = |block: Block| {
         let (mut gate, mut sum) = (Sum::default(), Sum::default());
         for (m, c) in block.gates.iter().zip(pattern_answers) {
             if let Some(m) = m {
-                gate.indicator(place, mono(m), c);
+                gate.indicator(place, monomial(m), c);
             }
         }
         for (lane, m) in &block.lanes {
-            sum.expr(place, F::ONE, mono(m), &lanes[*lane]);
+            sum.expr(place, F::ONE, monomial(m), &lanes[*lane]);
         }
         Part { gate: gate.dot(), dot: sum.dot(), sum: None }
     };
@@ -144,26 +144,26 @@ pub fn pairs(
     table: &Table,
     variables: usize,
     width: usize,
-    monos: &mut Monomials,
+    monomials: &mut Monomials,
 ) -> Vec<Vec<Fraction>> {
     let n = variables;
     let mut power = |alpha: i64, beta: i64| {
         let mut e = vec![0; n + 3];
         e[n] = alpha;
         e[n + 1] = beta;
-        monos.id(&e)
+        monomials.id(&e)
     };
-    let mut fraction = |bus: u32, tuple: &[Expr], multiplicity: Option<u32>| {
+    let mut fraction = |relation: u32, tuple: &[Expr], multiplicity: Option<u32>| {
         let mut d = Sum::default();
         d.constant.add(F::ONE, power(1, 0));
-        d.constant.add(F::from_u64(bus as u64 + 1), power(0, width as i64));
+        d.constant.add(F::from_u64(relation as u64 + 1), power(0, width as i64));
         for (i, e) in tuple.iter().enumerate() {
             d.expr(place, F::ONE, power(0, i as i64), e);
         }
         Fraction { multiplicity: multiplicity.map(|m| place.cell(Cell::Witness(m))), denominator: d.dot() }
     };
-    let lookups: Vec<Fraction> = table.lookups.iter().map(|l| fraction(l.bus, &l.tuple, None)).collect();
-    let provides = table.provides.iter().map(|p| fraction(p.bus, &p.tuple, Some(p.multiplicity)));
+    let lookups: Vec<Fraction> = table.lookups.iter().map(|l| fraction(l.relation, &l.tuple, None)).collect();
+    let provides = table.provides.iter().map(|p| fraction(p.relation, &p.tuple, Some(p.multiplicity)));
     let all: Vec<Fraction> = lookups.into_iter().chain(provides).collect();
     all.chunks(2).map(<[_]>::to_vec).collect()
 }

@@ -163,9 +163,10 @@ fn widen(t: &Table, log: u8) -> Table {
     });
     let all = |i: u32, list: &[Expr]| list.iter().map(|e| moved(t, i, e)).collect::<Vec<_>>();
     let constraint = |i, c: &Constraint| Constraint { expr: moved(t, i, &c.expr), source: c.source.clone() };
-    let lookup = |i, l: &Lookup| Lookup { bus: l.bus, tuple: all(i, &l.tuple), source: l.source.clone() };
+    let lookup =
+        |i, l: &Lookup| Lookup { relation: l.relation, tuple: all(i, &l.tuple), source: l.source.clone() };
     let provide = |i, p: &Provide| Provide {
-        bus: p.bus,
+        relation: p.relation,
         tuple: all(i, &p.tuple),
         multiplicity: i * nw + p.multiplicity,
     };

@@ -23,7 +23,7 @@ pub enum Ratio {
     /// 0: a segment starts.
     Reset,
     /// A monomial; of exponents 0 where no lane takes part.
-    Mono(Exponents),
+    Monomial(Exponents),
 }
 
 /// A fold's rows by class.
@@ -97,10 +97,10 @@ fn leaders(lanes: &[Lane], rows: usize) -> Result<Leaders, ProgramError> {
     let mut chosen: Vec<&Seq> = vec![];
     let mut of = vec![];
     for l in lanes {
-        let found = chosen.iter().enumerate().find_map(|(i, c)| shift(c, &l.monos).map(|d| (i, d)));
+        let found = chosen.iter().enumerate().find_map(|(i, c)| shift(c, &l.monomials).map(|d| (i, d)));
         of.push(found.unwrap_or_else(|| {
-            chosen.push(&l.monos);
-            (chosen.len() - 1, vec![0; l.monos.dim as usize - 1])
+            chosen.push(&l.monomials);
+            (chosen.len() - 1, vec![0; l.monomials.dim as usize - 1])
         }));
     }
     let expanded = chosen.iter().map(|s| s.expand(rows)).collect::<Result<_, _>>()?;
@@ -197,7 +197,7 @@ impl Walk {
                 // after the last segment nothing is read from the running value of a segmented fold; an ordinary one carries on
                 let ordinary = walk.ends.len() == 1;
                 let carry = |ratios: &mut Vec<Ratio>, index: &mut HashMap<Ratio, u32>| {
-                    intern(index, ratios, Ratio::Mono(zero.clone()))
+                    intern(index, ratios, Ratio::Monomial(zero.clone()))
                 };
                 let none = (usize::MAX, vec![false; layout.width()]);
                 walk.ratio_of.push(if ordinary { carry(&mut ratios, &mut ratio_index) } else { ANY });
@@ -235,8 +235,8 @@ impl Walk {
             walk.pattern_of.push(pattern);
             let ratio = match (&previous, &base) {
                 _ if r == start => Some(Ratio::Reset),
-                (Some(p), Some(b)) => Some(Ratio::Mono(minus(p, b))),
-                (Some(_), None) => Some(Ratio::Mono(zero.clone())),
+                (Some(p), Some(b)) => Some(Ratio::Monomial(minus(p, b))),
+                (Some(_), None) => Some(Ratio::Monomial(zero.clone())),
                 // the running value is 0 here whatever it is multiplied by
                 (None, _) => None,
             };
@@ -276,7 +276,7 @@ impl Walk {
         Ok(Ok(walk))
     }
 
-    /// Lanes whose weights differ by one monomial in every pattern: a row takes up their common sum times what its pattern says.
+    /// Lanes whose weights differ by one monomial in every pattern: a row adds their common sum times what its pattern says.
     pub fn blocks(&self) -> Vec<Block> {
         let mut blocks: Vec<Block> = vec![];
         let mut index: HashMap<Vec<Option<Exponents>>, usize> = HashMap::new();

@@ -26,8 +26,8 @@ pub fn is_balanced(c: i64) -> bool {
 
 impl Poly {
     /// Adds coefficient · monomial.
-    pub fn add(&mut self, coefficient: F, mono: u32) {
-        match self.0.iter().position(|t| t.1 == mono) {
+    pub fn add(&mut self, coefficient: F, monomial: u32) {
+        match self.0.iter().position(|t| t.1 == monomial) {
             Some(i) => {
                 let c = signed(self.0[i].0) + coefficient;
                 if c == F::ZERO {
@@ -36,13 +36,13 @@ impl Poly {
                     self.0[i].0 = balanced(c);
                 }
             }
-            None if coefficient != F::ZERO => self.0.push((balanced(coefficient), mono)),
+            None if coefficient != F::ZERO => self.0.push((balanced(coefficient), monomial)),
             None => {}
         }
     }
     /// The value, given the monomials' values.
-    pub fn value<E: Extension>(&self, monos: &[E]) -> E {
-        self.0.iter().map(|(c, m)| monos[*m as usize] * signed(*c)).sum()
+    pub fn value<E: Extension>(&self, monomials: &[E]) -> E {
+        self.0.iter().map(|(c, m)| monomials[*m as usize] * signed(*c)).sum()
     }
 }
 
@@ -68,10 +68,10 @@ impl Monomials {
 }
 
 /// The values of all monomials at a point.
-pub fn evaluate<E: Extension>(monos: &[Exponents], point: &[E]) -> Vec<E> {
+pub fn evaluate<E: Extension>(monomials: &[Exponents], point: &[E]) -> Vec<E> {
     let inverse: Vec<E> = point.iter().map(|x| x.try_inverse().unwrap_or(E::ZERO)).collect();
     let mut powers: Vec<HashMap<i64, E>> = vec![HashMap::new(); point.len()];
-    monos
+    monomials
         .iter()
         .map(|m| {
             m.iter().enumerate().filter(|(_, e)| **e != 0).fold(E::ONE, |acc, (v, e)| {

@@ -29,7 +29,7 @@ impl Air {
         let possible = |v: &Option<i64>| v.is_none_or(|x| (2..=1 << 62).contains(&x));
         ensure(self.variables.iter().all(possible), || "a variable has an impossible value".into())?;
         ensure(dim <= 64, || format!("{dim} variables"))?;
-        for m in &self.monos {
+        for m in &self.monomials {
             let ok = m.len() == dim && m.iter().all(|e| e.unsigned_abs() <= MAX_EXPONENT);
             ensure(ok, || "a monomial has impossible exponents".into())?;
         }
@@ -54,28 +54,28 @@ impl Air {
         }
         for t in self.equations.iter().flat_map(|e| &e.terms) {
             ensure(is_balanced(t.coefficient), || "a coefficient is not a balanced residue".into())?;
-            below("monomial", t.mono, self.monos.len())?;
+            below("monomial", t.monomial, self.monomials.len())?;
             match &t.operand {
                 Operand::Terminals(list) => {
                     ensure((1..=2).contains(&list.len()), || "an operand of no or many values".into())?;
                     list.iter().try_for_each(|t| below("terminal", *t, terminals))?;
                 }
-                Operand::Public { public, monos } => {
+                Operand::Public { public, monomials } => {
                     below("public tensor", *public, self.publics.len())?;
                     let p = &self.publics[*public as usize];
-                    monos
+                    monomials
                         .check(1 + self.variables.len(), p.len() as u64)
                         .map_err(|e| format!("public tensor {:?}: {e}", p.name))?;
                 }
-                Operand::Ones { monos } => {
-                    let count = monos.len().map_err(|e| e.to_string())?;
-                    monos.check(1 + self.variables.len(), count).map_err(|e| format!("ones: {e}"))?;
+                Operand::Ones { monomials } => {
+                    let count = monomials.len().map_err(|e| e.to_string())?;
+                    monomials.check(1 + self.variables.len(), count).map_err(|e| format!("ones: {e}"))?;
                     let ascends = |r: &tessera_api::Run| {
                         r.start[0] == 1
                             && r.loops.iter().all(|l| l.1[0] == 0)
                             && r.loops.iter().map(|l| &l.1).chain([&r.start]).flatten().all(|d| *d >= 0)
                     };
-                    ensure(monos.runs.iter().all(ascends), || "ones that are absent or descend".into())?;
+                    ensure(monomials.runs.iter().all(ascends), || "ones that are absent or descend".into())?;
                 }
             }
         }
@@ -88,7 +88,7 @@ impl Air {
     fn poly(&self, p: &Poly) -> Check {
         p.0.iter().try_for_each(|(c, m)| {
             ensure(is_balanced(*c), || "a coefficient is not a balanced residue".into())?;
-            below("monomial", *m, self.monos.len())
+            below("monomial", *m, self.monomials.len())
         })
     }
 

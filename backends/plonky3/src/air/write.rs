@@ -41,7 +41,7 @@ struct Writer<'a> {
     places: &'a [Place],
     selectors: &'a [Selectors],
     groups: Vec<Group>,
-    monos: Monomials,
+    monomials: Monomials,
     columns: Columns,
     terminals: u32,
     lookup_terminals: Vec<u32>,
@@ -56,7 +56,7 @@ pub fn write(degree: u8, plan: &Plan, layout: &Layout) -> (Air, Vec<Copy>) {
         places: &layout.places,
         selectors: &layout.selectors,
         groups: layout.groups.clone(),
-        monos: Monomials::default(),
+        monomials: Monomials::default(),
         columns: Columns::default(),
         terminals: 0,
         lookup_terminals: vec![],
@@ -79,7 +79,7 @@ pub fn write(degree: u8, plan: &Plan, layout: &Layout) -> (Air, Vec<Copy>) {
     let air = Air {
         degree,
         variables: plan.program.variables.iter().map(|v| v.value).collect(),
-        monos: w.monos.list,
+        monomials: w.monomials.list,
         groups: w.groups,
         terminals: w.terminals,
         lookup_terminals: w.lookup_terminals,
@@ -101,7 +101,7 @@ impl Writer<'_> {
     fn extra(&mut self, exponent: impl Fn(u32) -> i64) -> u32 {
         let mut e = vec![0; self.plan.variables()];
         e.extend((0..EXTRA_VARIABLES).map(exponent));
-        self.monos.id(&e)
+        self.monomials.id(&e)
     }
 
     fn group(&mut self, table: usize) -> &mut Group {
@@ -117,7 +117,7 @@ impl Writer<'_> {
             let column = take(&mut self.group(t).round2, 1);
             let (r, p) = plan.fold_requests[f];
             let answers = (&s.answers[r].1[..], &s.answers[p].1[..]);
-            let mut node = nodes::horner(place, column, walk, &plan.lanes[*f], answers, &mut self.monos);
+            let mut node = nodes::horner(place, column, walk, &plan.lanes[*f], answers, &mut self.monomials);
             let group = self.group(t);
             if let (true, Node::Horner { parts, .. }) = (place.kind == FixedKind::Summed, &mut node) {
                 for p in parts {
@@ -157,7 +157,7 @@ impl Writer<'_> {
         let width = plan.tables.iter().filter_map(tuples).max().unwrap_or(0);
         for (i, (t, place)) in plan.tables.iter().zip(self.places).enumerate() {
             self.group(i).nodes.extend(t.constraints.iter().map(|c| nodes::base(place, c)));
-            let pairs = nodes::pairs(place, t, plan.variables(), width, &mut self.monos);
+            let pairs = nodes::pairs(place, t, plan.variables(), width, &mut self.monomials);
             if pairs.is_empty() {
                 continue;
             }
@@ -201,7 +201,8 @@ impl Writer<'_> {
                 0 => ratio.indicator(place, one, c),
                 1 => end.indicator(place, one, c),
                 k => {
-                    let m = if r.eta { eta } else { self.monos.id(&[&ratios[k - 2][..], &[0; 3]].concat()) };
+                    let m =
+                        if r.eta { eta } else { self.monomials.id(&[&ratios[k - 2][..], &[0; 3]].concat()) };
                     ratio.indicator(place, m, c);
                     end.indicator(place, one, c);
                 }
@@ -260,7 +261,7 @@ impl Writer<'_> {
     }
 
     fn equations(&mut self, operands: &[Option<(Exponents, Vec<u32>)>]) -> Vec<Equation> {
-        let (program, monos) = (self.plan.program, &mut self.monos);
+        let (program, monomials) = (self.plan.program, &mut self.monomials);
         let extend = |e: &[i64]| [e, &[0; 3]].concat();
         let equation = |e: &tessera_api::Equation| {
             let mut terms = vec![];
@@ -269,18 +270,26 @@ impl Writer<'_> {
                 match &t.operand {
                     tessera_api::Operand::Term(i) => {
                         if let Some((m, list)) = &operands[*i as usize] {
-                            let mono = monos.id(&extend(&plus(&t.mono, m)));
+                            let monomial = monomials.id(&extend(&plus(&t.monomial, m)));
                             let operand = Operand::Terminals(list.clone());
-                            terms.push(EquationTerm { coefficient, mono, operand });
+                            terms.push(EquationTerm { coefficient, monomial, operand });
                         }
                     }
-                    tessera_api::Operand::Public { public, monos: m } => {
-                        let operand = Operand::Public { public: *public, monos: m.clone() };
-                        terms.push(EquationTerm { coefficient, mono: monos.id(&extend(&t.mono)), operand });
+                    tessera_api::Operand::Public { public, monomials: m } => {
+                        let operand = Operand::Public { public: *public, monomials: m.clone() };
+                        terms.push(EquationTerm {
+                            coefficient,
+                            monomial: monomials.id(&extend(&t.monomial)),
+                            operand,
+                        });
                     }
-                    tessera_api::Operand::Ones { monos: m } => {
-                        let operand = Operand::Ones { monos: m.clone() };
-                        terms.push(EquationTerm { coefficient, mono: monos.id(&extend(&t.mono)), operand });
+                    tessera_api::Operand::Ones { monomials: m } => {
+                        let operand = Operand::Ones { monomials: m.clone() };
+                        terms.push(EquationTerm {
+                            coefficient,
+                            monomial: monomials.id(&extend(&t.monomial)),
+                            operand,
+                        });
                     }
                 }
             }

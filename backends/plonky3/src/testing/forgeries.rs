@@ -9,7 +9,7 @@ use super::random::{build, expanded, parts};
 use super::suite::quick;
 use super::*;
 use crate::adversary::Tamper;
-use crate::adversary::forger::{Forger, Kind};
+use crate::adversary::forger::{Forged, Forger};
 use crate::arithmetic::{PrimeCharacteristicRing, PrimeField64, signed};
 use crate::keys::Proof;
 use crate::transcript::{Message, Skew};
@@ -190,20 +190,20 @@ impl<E: Extension> Honest<E> {
 }
 
 /// One forgery: what was expected of it is what the verifier says.
-fn forge<E: Extension>(h: &Honest<E>, kind: Kind, pick: usize, by: u64, counts: &mut Counts) {
+fn forge<E: Extension>(h: &Honest<E>, kind: Forged, pick: usize, by: u64, counts: &mut Counts) {
     let mut f = Forger::new(kind, pick, by);
     let Some(proof) = h.forged(&mut f) else { return };
     let Some(hit) = f.hit else { return };
     let skew = Tamper::<E>::transcript(&mut Forger::new(kind, pick, by));
     let (valid, label) = match kind {
-        Kind::Witness => h.judge(&f, hit),
-        Kind::TwoFaced => match h.judge(&f, hit).0 {
+        Forged::Witness => h.judge(&f, hit),
+        Forged::TwoFaced => match h.judge(&f, hit).0 {
             // columns that nothing asks for may still differ: either verdict is right
             true => return,
             false => (false, ""),
         },
-        Kind::Round2 => (h.between_copies(hit), "cell of round 2"),
-        Kind::Transcript => match skew {
+        Forged::Round2 => (h.between_copies(hit), "cell of round 2"),
+        Forged::Transcript => match skew {
             Some(s) if h.skews(s) => {
                 (false, if matches!(s, Skew::Omit(_)) { "omitted message" } else { "late message" })
             }
@@ -216,7 +216,7 @@ fn forge<E: Extension>(h: &Honest<E>, kind: Kind, pick: usize, by: u64, counts: 
     assert_eq!(verdict.is_ok(), valid, "{:?} {skew:?} at {hit:?}: {verdict:?}\n{}", f.forgery, h.case.name);
     // p3 counts the hashes of paths itself; every other list is compared with the key's before anything looks into it
     let paths = [Forger::LAYER_PATHS, Forger::ROW_PATHS].contains(&hit.0);
-    if kind == Kind::Length && !paths {
+    if kind == Forged::Length && !paths {
         assert!(matches!(verdict, Err(VerifyError::Shape(_))), "{:?}: {verdict:?}", f.forgery);
     }
     let label = if label.is_empty() { format!("{kind:?}") } else { label.to_string() };
@@ -240,7 +240,7 @@ fn misstate<E: Extension>(h: &Honest<E>, pick: usize, by: u64, counts: &mut Coun
     assert_eq!(verdict.is_ok(), valid, "public value {i}: {verdict:?}\n{}", h.case.name);
     counts.add("public value, as proven", &verdict);
     // and with exposed values that make its equations hold
-    let mut f = Forger::new(Kind::Balanced, pick, by);
+    let mut f = Forger::new(Forged::Balanced, pick, by);
     let (proof, _) = prove_with(&h.key, trace.clone(), &mut f).unwrap();
     if f.hit.is_some() && !valid {
         let verdict = h.verdict(&trace.publics, &proof);
@@ -251,14 +251,14 @@ fn misstate<E: Extension>(h: &Honest<E>, pick: usize, by: u64, counts: &mut Coun
 
 fn every_forgery_is_rejected_and_every_witness_accepted<E: Extension>() {
     let counts = RefCell::new(Counts::default());
-    let picks = prop::collection::vec((0..usize::MAX / 2, any::<u64>()), EACH * (Kind::ALL.len() + 2));
+    let picks = prop::collection::vec((0..usize::MAX / 2, any::<u64>()), EACH * (Forged::ALL.len() + 2));
     let result = runner(PROGRAMS).run(&(parts(), picks), |(parts, picks)| {
         let h = Honest::<E>::new(build(&parts));
         let counts = &mut *counts.borrow_mut();
         counts.programs += 1;
         *counts.rounds.entry(h.proof.commitments.len() - 1).or_default() += 1;
         let mut picks = picks.into_iter();
-        for kind in Kind::ALL {
+        for kind in Forged::ALL {
             for (pick, by) in picks.by_ref().take(EACH) {
                 forge(&h, kind, pick, by, counts);
             }
@@ -266,7 +266,7 @@ fn every_forgery_is_rejected_and_every_witness_accepted<E: Extension>() {
         let multiplicities = h.multiplicities();
         for (pick, by) in picks.by_ref().take(EACH) {
             if let Some(i) = pick.checked_rem(multiplicities.len()) {
-                forge(&h, Kind::Witness, multiplicities[i], by, counts);
+                forge(&h, Forged::Witness, multiplicities[i], by, counts);
             }
         }
         picks.for_each(|(pick, by)| misstate(&h, pick, by, counts));
@@ -280,9 +280,9 @@ fn every_forgery_is_rejected_and_every_witness_accepted<E: Extension>() {
     for round in 1..=3 {
         assert!(counts.rounds.contains_key(&round), "no Program with {round} committed rounds");
     }
-    for kind in Kind::ALL {
+    for kind in Forged::ALL {
         let label = match kind {
-            Kind::Witness | Kind::Round2 | Kind::Transcript => continue,
+            Forged::Witness | Forged::Round2 | Forged::Transcript => continue,
             _ => format!("{kind:?}"),
         };
         assert!(counts.kinds.get(&label).is_some_and(|c| c.0 > 0), "nothing forged: {label}");

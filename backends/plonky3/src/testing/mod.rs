@@ -67,7 +67,7 @@ pub fn program(variables: &[&str]) -> Program {
         constants: vec![],
         matrices: vec![],
         tables: vec![],
-        buses: vec![],
+        relations: vec![],
         publics: vec![],
         variables: variables.iter().map(|v| Variable::from(*v)).collect(),
         folds: vec![],
@@ -123,12 +123,12 @@ pub fn folded(
     let mut fold_lanes = vec![];
     for l in 0..lanes {
         let item = |i: usize| rows[i].get(l).cloned().flatten();
-        let mut monos = vec![];
+        let mut monomials = vec![];
         for i in 0..rows.len() {
             match item(i) {
-                Some((m, _)) => monos.extend(std::iter::once(1).chain(m)),
+                Some((m, _)) => monomials.extend(std::iter::once(1).chain(m)),
                 // the exponents of an absent lane mean nothing
-                None => monos.extend(std::iter::once(0).chain((0..vars).map(|_| r.random_range(0..5)))),
+                None => monomials.extend(std::iter::once(0).chain((0..vars).map(|_| r.random_range(0..5)))),
             }
         }
         let value = |i: usize, r: &mut SmallRng| item(i).map_or(r.random_range(-9..9), |x| x.1);
@@ -152,7 +152,7 @@ pub fn folded(
             let (a, b) = (Expr::witness(2 * l as u32), Expr::witness(2 * l as u32 + 1));
             a.plus(&b.scale(-1)).plus(&Expr::constant(k))
         };
-        fold_lanes.push(Lane { expr, monos: Seq::compress(1 + vars, &monos) });
+        fold_lanes.push(Lane { expr, monomials: Seq::compress(1 + vars, &monomials) });
     }
     let mut end = 0;
     let ends: Vec<i64> = segments
@@ -201,14 +201,14 @@ pub fn scatter(items: Vec<Item>, r: &mut SmallRng) -> Vec<Vec<Option<Item>>> {
 }
 
 /// coefficient · monomial · operand.
-pub fn summand(coefficient: i64, mono: Vec<i64>, operand: Operand) -> EquationTerm {
-    EquationTerm { coefficient, mono, operand }
+pub fn summand(coefficient: i64, monomial: Vec<i64>, operand: Operand) -> EquationTerm {
+    EquationTerm { coefficient, monomial, operand }
 }
 
 /// A public tensor whose elements carry these monomials, and its values.
 pub fn public(p: &mut Program, name: &str, items: &[Item]) -> (Operand, Vec<i64>) {
     let vars = p.variables.len();
-    let monos: Vec<i64> = items.iter().flat_map(|(m, _)| std::iter::once(1).chain(m.clone())).collect();
+    let monomials: Vec<i64> = items.iter().flat_map(|(m, _)| std::iter::once(1).chain(m.clone())).collect();
     p.publics.push(Public {
         name: name.into(),
         shape: vec![1, items.len() as u32],
@@ -216,22 +216,24 @@ pub fn public(p: &mut Program, name: &str, items: &[Item]) -> (Operand, Vec<i64>
         max: 1 << 40,
         role: if p.publics.is_empty() { Role::Input } else { Role::Output },
     });
-    let operand =
-        Operand::Public { public: p.publics.len() as u32 - 1, monos: Seq::compress(1 + vars, &monos) };
+    let operand = Operand::Public {
+        public: p.publics.len() as u32 - 1,
+        monomials: Seq::compress(1 + vars, &monomials),
+    };
     (operand, items.iter().map(|i| i.1).collect())
 }
 
-/// Adds a lookup table of a function and its bus; multiplicities are counted by [`count`].
+/// Adds a lookup table of a function and its relation; multiplicities are counted by [`count`].
 pub fn lookup_table(
     p: &mut Program,
     tables: &mut Vec<Vec<i64>>,
     keys: std::ops::Range<i64>,
     f: impl Fn(i64) -> i64,
 ) -> u32 {
-    let bus = p.buses.len() as u32;
-    p.buses.push(format!("bus{bus}"));
+    let relation = p.relations.len() as u32;
+    p.relations.push(format!("relation{relation}"));
     let n = (keys.end - keys.start) as usize;
-    let mut t = table(&format!("table{bus}"), n, 0);
+    let mut t = table(&format!("table{relation}"), n, 0);
     let k: Vec<i64> = keys.collect();
     let v: Vec<i64> = k.iter().map(|x| f(*x)).collect();
     let fixed = |name: &str, v: &[i64], padding| FixedColumn {
@@ -241,10 +243,10 @@ pub fn lookup_table(
     };
     t.fixed = vec![fixed("key", &k, k[0]), fixed("value", &v, v[0])];
     t.witness = vec![column("multiplicity")];
-    t.provides = vec![Provide { bus, tuple: vec![Expr::fixed(0), Expr::fixed(1)], multiplicity: 0 }];
+    t.provides = vec![Provide { relation, tuple: vec![Expr::fixed(0), Expr::fixed(1)], multiplicity: 0 }];
     p.tables.push(t);
     tables.push(vec![0; n]);
-    bus
+    relation
 }
 
 /// The value of an expression on a row of a table.
@@ -278,7 +280,7 @@ pub fn count(p: &Program, tables: &mut [Vec<i64>]) {
             };
             for l in &t.lookups {
                 let key = l.tuple.iter().map(|e| value(e, &f, &m)).collect();
-                *seen.entry((l.bus, key)).or_default() += 1;
+                *seen.entry((l.relation, key)).or_default() += 1;
             }
         }
     }
@@ -288,14 +290,14 @@ pub fn count(p: &Program, tables: &mut [Vec<i64>]) {
                 let f: Vec<i64> = fixed[ti].iter().map(|c| c[row]).collect();
                 let key = pr.tuple.iter().map(|e| value(e, &f, &[])).collect();
                 tables[ti][row * t.witness.len() + pr.multiplicity as usize] =
-                    seen.remove(&(pr.bus, key)).unwrap_or(0);
+                    seen.remove(&(pr.relation, key)).unwrap_or(0);
             }
         }
     }
     assert!(seen.is_empty(), "a lookup that no table provides");
 }
 
-/// (a) Two tables of lookups of different heights on two buses.
+/// (a) Two tables of lookups of different heights in two relations.
 pub fn lookups(seed: u64) -> Case {
     let mut r = rng(seed);
     let mut p = program(&[]);
@@ -309,12 +311,12 @@ pub fn lookups(seed: u64) -> Case {
         let mut cells = vec![];
         for j in 0..pairs {
             t.witness.extend([column("x"), column("y")]);
-            let bus = if (j + k) % 2 == 0 { square } else { relu };
+            let relation = if (j + k) % 2 == 0 { square } else { relu };
             // 2·x − 3 is looked up, so padding rows look up −3
             let x = Expr::witness(2 * j as u32).scale(2).plus(&Expr::constant(-3));
             let y = Expr::witness(2 * j as u32 + 1);
-            t.lookups.push(Lookup { bus, tuple: vec![x, y], source: "test".into() });
-            t.witness[2 * j + 1].padding = if bus == square { 9 } else { 0 };
+            t.lookups.push(Lookup { relation, tuple: vec![x, y], source: "test".into() });
+            t.witness[2 * j + 1].padding = if relation == square { 9 } else { 0 };
         }
         for _ in 0..rows {
             for j in 0..pairs {

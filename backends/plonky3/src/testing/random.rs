@@ -81,15 +81,15 @@ fn widen(s: &mut Seq, dim: usize) {
 
 /// Every monomial of a Program over `vars` variables.
 fn widen_all(p: &mut Program, vars: usize) {
-    let lanes = p.folds.iter_mut().flat_map(|f| &mut f.lanes).map(|l| &mut l.monos);
+    let lanes = p.folds.iter_mut().flat_map(|f| &mut f.lanes).map(|l| &mut l.monomials);
     let weights = p.terms.iter_mut().map(|t| match t {
         Term::Sum { weights, .. } | Term::Join { weights, .. } => weights,
     });
     lanes.chain(weights).for_each(|s| widen(s, 1 + vars));
     for t in p.equations.iter_mut().flat_map(|e| &mut e.terms) {
-        t.mono.resize(vars, 0);
-        if let Operand::Public { monos, .. } = &mut t.operand {
-            widen(monos, 1 + vars);
+        t.monomial.resize(vars, 0);
+        if let Operand::Public { monomials, .. } = &mut t.operand {
+            widen(monomials, 1 + vars);
         }
     }
     while p.variables.len() < vars {
@@ -102,19 +102,19 @@ fn append(all: &mut Program, mut p: Program) {
     let vars = all.variables.len().max(p.variables.len());
     widen_all(all, vars);
     widen_all(&mut p, vars);
-    let [tables, folds, terms, publics, buses, constants, matrices] = [
+    let [tables, folds, terms, publics, relations, constants, matrices] = [
         all.tables.len(),
         all.folds.len(),
         all.terms.len(),
         all.publics.len(),
-        all.buses.len(),
+        all.relations.len(),
         all.constants.len(),
         all.matrices.len(),
     ]
     .map(|n| n as u32);
     for t in &mut p.tables {
-        t.lookups.iter_mut().for_each(|l| l.bus += buses);
-        t.provides.iter_mut().for_each(|l| l.bus += buses);
+        t.lookups.iter_mut().for_each(|l| l.relation += relations);
+        t.provides.iter_mut().for_each(|l| l.relation += relations);
         for c in &mut t.fixed {
             match &mut c.values {
                 Values::Seq(_) => {}
@@ -144,7 +144,7 @@ fn append(all: &mut Program, mut p: Program) {
     all.constants.extend(p.constants);
     all.matrices.extend(p.matrices);
     all.tables.extend(p.tables);
-    all.buses.extend(p.buses);
+    all.relations.extend(p.relations);
     all.publics.extend(p.publics);
     all.folds.extend(p.folds);
     all.terms.extend(p.terms);
@@ -164,7 +164,7 @@ pub fn tangle(seed: u64) -> Case {
     let mut r = rng(seed ^ 0x7a9);
     let mut p = program(&["x", "y"]);
     let mut tables = vec![];
-    let bus = lookup_table(&mut p, &mut tables, -8..8, |k| k * k - 3);
+    let relation = lookup_table(&mut p, &mut tables, -8..8, |k| k * k - 3);
     let rows = r.random_range(8..40);
     let extra = r.random_range(0..2);
     let mut t = table("tangle", rows, extra);
@@ -193,7 +193,7 @@ pub fn tangle(seed: u64) -> Case {
         t.constraints.push(Constraint { expr, source: format!("c{}", inputs + i) });
     }
     let tuple = vec![Expr::witness(looked_up as u32), Expr::witness(squares as u32)];
-    t.lookups.push(Lookup { bus, tuple, source: "square".into() });
+    t.lookups.push(Lookup { relation, tuple, source: "square".into() });
     let row = |fixed: i64, r: &mut SmallRng| -> Vec<i64> {
         let mut w: Vec<i64> = (0..inputs).map(|_| r.random_range(-8..8)).collect();
         let c: Vec<i64> = computed.iter().map(|e| value(e, &[fixed], &w)).collect();
@@ -241,17 +241,17 @@ fn folds_of(
                 let cell = Expr::witness(r.random_range(0..width as u32));
                 expr = expr.plus(&cell.scale([1, -1, 5][r.random_range(0..3)]));
             }
-            let mut monos = vec![];
+            let mut monomials = vec![];
             for row in 0..rows {
                 let present = row < last && r.random_range(0..5) > 0;
                 let m = vec![row as i64 % 5 + r.random_range(0..2), row as i64 / 5];
-                monos.push(i64::from(present));
-                monos.extend(&m);
+                monomials.push(i64::from(present));
+                monomials.extend(&m);
                 if let (true, Some(s)) = (present, segment(row)) {
                     of[s].push((m, value(&expr, &fixed[row..row + 1], &witness[row])));
                 }
             }
-            lanes.push(Lane { expr, monos: Seq::compress(1 + vars, &monos) });
+            lanes.push(Lane { expr, monomials: Seq::compress(1 + vars, &monomials) });
         }
         let segments = Seq::compress(1, &ends);
         p.folds.push(Fold { name: name.into(), table, lanes, segments, segment_count: ends.len() as u32 });
@@ -317,9 +317,9 @@ pub fn expanded(c: &Case) -> Case {
     for f in &mut e.program.folds {
         let t = &c.program.tables[f.table as usize];
         for l in &mut f.lanes {
-            let mut v = l.monos.expand(t.rows as usize).expect("a valid layout");
+            let mut v = l.monomials.expand(t.rows as usize).expect("a valid layout");
             v.resize(height(t) * (1 + vars), 0);
-            l.monos = Seq::compress(1 + vars, &v);
+            l.monomials = Seq::compress(1 + vars, &v);
         }
     }
     e

@@ -6,7 +6,7 @@ use super::join::{Shape, join};
 use super::suite::{Over, quick};
 use super::*;
 use crate::adversary::Tamper;
-use crate::adversary::forger::{Forger, Kind};
+use crate::adversary::forger::{Forged, Forger};
 use crate::arithmetic::{Extension, F, Mat, PrimeCharacteristicRing};
 use crate::keys::Proof;
 use crate::transcript::Skew;
@@ -36,7 +36,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// The forger changes this thing of this kind, by one.
-fn one_rejected<E: Extension>(key: &ProvingKey, c: &Case, kind: Kind, pick: usize) {
+fn one_rejected<E: Extension>(key: &ProvingKey, c: &Case, kind: Forged, pick: usize) {
     let mut f = Forger::new(kind, pick, 0);
     rejected::<E>(key, c, &c.trace.publics, &mut f, &format!("{kind:?} {pick}"));
     assert!(f.hit.is_some(), "{}: there is no {kind:?} {pick}", c.name);
@@ -54,28 +54,28 @@ fn a_changed_cell_of_any_column_is_rejected<E: Extension>() {
             for row in [h - 1, 0] {
                 for col in 0..wide[0] {
                     if row == h - 1 && binding(g, col, &key) {
-                        one_rejected::<E>(&key, &c, Kind::Witness, before[0] + row * wide[0] + col);
+                        one_rejected::<E>(&key, &c, Forged::Witness, before[0] + row * wide[0] + col);
                     }
                 }
                 for col in 0..wide[1] {
                     // a copy column's cells between segment ends mean nothing
                     let copy = key.compiled.copies.iter().any(|k| k.to == (g as u32, col as u32));
                     if !copy || row == h - 1 {
-                        one_rejected::<E>(&key, &c, Kind::Round2, before[1] + row * wide[1] + col);
+                        one_rejected::<E>(&key, &c, Forged::Round2, before[1] + row * wide[1] + col);
                     }
                 }
                 for col in 0..wide[2] {
-                    one_rejected::<E>(&key, &c, Kind::Round3, before[2] + row * wide[2] + col);
+                    one_rejected::<E>(&key, &c, Forged::Round3, before[2] + row * wide[2] + col);
                 }
             }
             for cell in [0, h, 2 * h - 1] {
-                one_rejected::<E>(&key, &c, Kind::Quotient, before[3] + cell);
+                one_rejected::<E>(&key, &c, Forged::Quotient, before[3] + cell);
             }
             (0..3).for_each(|k| before[k] += h * wide[k]);
             before[3] += 2 * h;
         }
         for i in 0..key.vk.air.terminals as usize {
-            one_rejected::<E>(&key, &c, Kind::Terminal, i);
+            one_rejected::<E>(&key, &c, Forged::Terminal, i);
         }
     }
 }
@@ -116,10 +116,10 @@ fn wrongly_copied_segment_values_are_rejected<E: Extension>() {
 }
 
 fn a_tuple_of_another_bus_is_rejected<E: Extension>() {
-    // y = x² instead of relu(x): a tuple that only the other bus provides
+    // y = x² instead of relu(x): a tuple that only the other relation provides
     let mut c = lookups(3);
-    let t = c.program.tables.iter().position(|t| t.lookups.iter().any(|l| l.bus == 1)).unwrap();
-    let lookup = c.program.tables[t].lookups.iter().position(|l| l.bus == 1).unwrap();
+    let t = c.program.tables.iter().position(|t| t.lookups.iter().any(|l| l.relation == 1)).unwrap();
+    let lookup = c.program.tables[t].lookups.iter().position(|l| l.relation == 1).unwrap();
     let width = c.program.tables[t].witness.len();
     let row = (0..c.program.tables[t].rows as usize)
         .find(|r| {
@@ -133,9 +133,10 @@ fn a_tuple_of_another_bus_is_rejected<E: Extension>() {
     // the dishonest prover counts it where it exists
     let user = c.program.clone();
     let mut moved = user.clone();
-    moved.tables[t].lookups[lookup].bus = 0;
-    let other =
-        |p: &Program, bus| p.tables.iter().position(|t| t.provides.iter().any(|x| x.bus == bus)).unwrap();
+    moved.tables[t].lookups[lookup].relation = 0;
+    let other = |p: &Program, relation| {
+        p.tables.iter().position(|t| t.provides.iter().any(|x| x.relation == relation)).unwrap()
+    };
     let (squares, relus) = (other(&user, 0), other(&user, 1));
     c.trace.tables[squares][(key + 20) as usize] += 1;
     c.trace.tables[relus][(key + 64) as usize] -= 1;
@@ -164,7 +165,7 @@ fn binding(group: usize, column: usize, key: &ProvingKey) -> bool {
     let last = t.rows as usize - 1;
     let vars = program.variables.len();
     program.folds.iter().filter(|f| f.table as usize == index).flat_map(|f| &f.lanes).any(|l| {
-        let present = l.monos.expand(last + 1).unwrap()[last * (1 + vars)] != 0;
+        let present = l.monomials.expand(last + 1).unwrap()[last * (1 + vars)] != 0;
         present && l.expr.cells().any(|x| x == cell)
     })
 }
@@ -245,7 +246,7 @@ fn a_changed_message_is_rejected<E: Extension>() {
     for c in cases() {
         let key = quick::<E>().setup(&c.program).unwrap().0;
         let (honest, _) = quick::<E>().prove(&key, c.trace.clone()).unwrap();
-        for kind in Kind::ALL.into_iter().filter(|k| !k.while_proving()) {
+        for kind in Forged::ALL.into_iter().filter(|k| !k.while_proving()) {
             let mut found = 0;
             for (pick, by) in (0..20).flat_map(|pick| [(pick, 0), (pick, 1)]) {
                 let (mut proof, mut f) = (honest.clone(), Forger::new(kind, pick, by));
@@ -257,7 +258,7 @@ fn a_changed_message_is_rejected<E: Extension>() {
                 }
             }
             // a small tree may be opened whole, without any hash on a path; row constraints expose nothing
-            let may_lack = [Kind::FriRowPath, Kind::FriLayerPath, Kind::SentTerminal].contains(&kind);
+            let may_lack = [Forged::FriRowPath, Forged::FriLayerPath, Forged::SentTerminal].contains(&kind);
             assert!(found > 0 || may_lack, "{}: no {kind:?}", c.name);
         }
     }

@@ -116,7 +116,7 @@ impl Contract {
     /// Adds the products to y. Errs with the first element of y that leaves 64 bits.
     pub(crate) fn run(&self, x: &[i64], y: &mut [i64]) -> Result<(), usize> {
         let most = |v: &[i64]| {
-            let (lo, hi) = crate::kernel::bounds(v);
+            let (lo, hi) = crate::vector::bounds(v);
             lo.unsigned_abs().max(hi.unsigned_abs())
         };
         let (x_max, y_max) = (most(x), most(y));

@@ -6,12 +6,12 @@
 //! # Correctness
 //! Two equations hold everything together, each a polynomial identity in (z, s, d):
 //! * *contraction*: Σ d^k · s^group · X_q · W_q over all contractions k and segments q, biases (`biases.rs`) among them, equals the sum of
-//!   all cells that hold elements of the results: cluster ports, outputs, and free border cells. Wanted monomials are never shared (`contraction.rs`), so every port cell is
+//!   all cells that hold elements of the results: cluster bound values, outputs, and free border cells. Wanted monomials are never shared (`contraction.rs`), so every bound value cell is
 //!   the exact element of the product.
-//! * *link*: every cell that holds an element made elsewhere (activation cells, ports, outputs), with a monomial of its own per use, equals what the
-//!   maker holds. Of the cells that parameters are multiplied by, everybody knows which are ones. Activation cells and port cells without an origin (gaps, padding) have their monomial too, with nothing on the other side: they are zero.
+//! * *link*: every cell that holds an element made elsewhere (activation cells, bound values, outputs), with a monomial of its own per use, equals what the
+//!   maker holds. Of the cells that parameters are multiplied by, everybody knows which are ones. Activation cells and bound value cells without an origin (gaps, padding) have their monomial too, with nothing on the other side: they are zero.
 //!
-//! Every port row takes part in exactly one of the two.
+//! Every bound value row takes part in exactly one of the two.
 mod plan;
 mod tables;
 
@@ -141,7 +141,7 @@ pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Progra
         constants: vec![],
         matrices: vec![],
         tables: vec![],
-        buses: p.buses.names(),
+        relations: p.relations.names(),
         publics: vec![],
         variables: ["z", "s", "d"]
             .map(Variable::from)
@@ -176,7 +176,7 @@ pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Progra
     let clusters = e.cluster_tables(&cluster_ports)?;
     let layout = e.border_rows();
     let borders = e.border_table(&layout).map(|table| (table, layout));
-    for t in p.buses.tables(&p.capabilities) {
+    for t in p.relations.tables(&p.capabilities) {
         e.program.tables.push(t);
     }
     if extent == Extent::Whole {
@@ -192,7 +192,7 @@ pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Progra
 }
 
 fn term(coefficient: i64, operand: Operand) -> EquationTerm {
-    EquationTerm { coefficient, mono: vec![0; ENTRIES - 1], operand }
+    EquationTerm { coefficient, monomial: vec![0; ENTRIES - 1], operand }
 }
 
 impl Emitter<'_> {
@@ -266,12 +266,12 @@ impl Emitter<'_> {
         self.program.tables.len() as u32 - 1
     }
 
-    /// Records the uses that cluster ports make of roots that are no contraction; returns d of each (table, cluster, port).
+    /// Records the uses that cluster bound values make of roots that are no contraction; returns d of each (table, cluster, bound value).
     fn port_uses(&mut self) -> HashMap<(usize, usize, usize), i64> {
         let mut ids = HashMap::new();
         for (t, clusters) in self.p.clusters.iter().enumerate() {
             for (k, c) in clusters.iter().enumerate() {
-                for (i, v) in c.ports.iter().enumerate() {
+                for (i, v) in c.bound.iter().enumerate() {
                     let d = self.use_id();
                     ids.insert((t, k, i), d);
                     if !c.held.contains_key(&i) {
@@ -314,7 +314,7 @@ impl Emitter<'_> {
         (Monomials(direct), linked)
     }
 
-    /// Monomials of a port that holds parameters, likewise; elements that are none are zero.
+    /// Monomials of a bound value that holds parameters, likewise; elements that are none are zero.
     fn held(&self, h: &Held, len: usize, d: i64) -> (Monomials, Monomials) {
         let step = self.p.biases.iter().find(|b| b.id == h.id).map_or(0, |b| b.batch_stride);
         let at = h.at.map([0, 0, h.id as i64, 0], |[z, s]| [*z, *s, 0, 0]);
@@ -342,17 +342,17 @@ impl Emitter<'_> {
             let (direct, linked) = self.read(*v, len, d);
             let seq = |m: &Monomials| m.seq(len * p.batch);
             if direct.any() {
-                self.contraction.push(term(-1, Operand::Public { public, monos: seq(&direct) }));
+                self.contraction.push(term(-1, Operand::Public { public, monomials: seq(&direct) }));
             }
             if linked.any() {
-                self.link.push(term(1, Operand::Public { public, monos: seq(&linked) }));
+                self.link.push(term(1, Operand::Public { public, monomials: seq(&linked) }));
             }
         }
         for ((_, v), public) in p.inputs.iter().zip(inputs) {
             let len = self.g.values[*v].len();
             for layer in self.uses.0.get(v).into_iter().flatten() {
                 let all = Monomials(layer.iter().map(|u| u.in_batch(p.batch, len)).collect());
-                self.link.push(term(-1, Operand::Public { public, monos: all.seq(len * p.batch) }));
+                self.link.push(term(-1, Operand::Public { public, monomials: all.seq(len * p.batch) }));
             }
         }
     }

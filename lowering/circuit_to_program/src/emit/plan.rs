@@ -4,7 +4,7 @@
 use super::Emitter;
 use super::tables::BorderRows;
 use crate::PlaceError;
-use crate::cluster::{Cluster, KernelStep};
+use crate::cluster::{Cluster, Instruction};
 use crate::layout::{Nest, compose, fit, run, sequence};
 use tessera_api::{Blob, ContractLoop, Role, RowOp, RowStep, Run, Seq, Step};
 use tessera_circuit::graph::ValueId;
@@ -58,7 +58,7 @@ impl Emitter<'_> {
                 self.contraction_steps(k, x_rows[k], borders);
             }
             let ready: Vec<(usize, usize)> = rows
-                .extract_if(.., |(t, k)| p.clusters[*t][*k].ports.iter().all(|v| self.ready(*v)))
+                .extract_if(.., |(t, k)| p.clusters[*t][*k].bound.iter().all(|v| self.ready(*v)))
                 .collect();
             for (t, k) in ready {
                 self.row_step(clusters[t], &p.clusters[t][k], cluster_first[t][k]);
@@ -277,14 +277,14 @@ impl Emitter<'_> {
     }
 
     fn row_step(&mut self, table: u32, c: &Cluster, first_row: usize) {
-        let k = &c.kernel;
+        let k = &c.row_program;
         let mut registers = k.steps.len() as u32;
         let mut ops = vec![];
         for (dst, s) in k.steps.iter().enumerate() {
             let dst = dst as u32;
             match s {
-                KernelStep::Port(i) => {
-                    let parts = self.sources(c.ports[*i], c.len);
+                Instruction::Bound(i) => {
+                    let parts = self.sources(c.bound[*i], c.len);
                     let mut terms = vec![];
                     for (j, (root, nests)) in parts.into_iter().enumerate() {
                         let index = sequence(&nests, c.len * self.p.batch, [-1]);

@@ -5,7 +5,7 @@
 use super::{ENTRIES, Emitter, Monomials, term};
 use crate::PlaceError;
 use crate::biases::Bias;
-use crate::cluster::{Cluster, KernelStep};
+use crate::cluster::{Cluster, Instruction};
 use crate::contraction::{Border, Contraction};
 use crate::layout::{Nest, run, sequence};
 use crate::placement::Products;
@@ -50,8 +50,10 @@ impl Emitter<'_> {
             run(start, [(chunks, [0, -(width as i64), 0, 0, 0]), (segments, [0; ENTRIES])])
         });
         let first = Seq::of_runs(ENTRIES, runs.collect());
-        let lane =
-            |l: usize| Lane { expr: Expr::witness(l as u32), monos: moved(&first, [0, l as i64, 0, 0, 0]) };
+        let lane = |l: usize| Lane {
+            expr: Expr::witness(l as u32),
+            monomials: moved(&first, [0, l as i64, 0, 0, 0]),
+        };
         let lanes = (0..width).map(lane).collect();
         let left = self.fold("activations".into(), activations, lanes, Seq::of_runs(1, ends));
         let join = Seq::of_runs(ENTRIES, join);
@@ -61,7 +63,7 @@ impl Emitter<'_> {
         self.link.push(term(1, Operand::Term(self.program.terms.len() as u32 - 1)));
         let ones: Vec<Run> = biases().flat_map(|b| b.ones(p.batch)).collect();
         if !ones.is_empty() {
-            self.link.push(term(-1, Operand::Ones { monos: Seq { dim: ENTRIES as u32, runs: ones } }));
+            self.link.push(term(-1, Operand::Ones { monomials: Seq { dim: ENTRIES as u32, runs: ones } }));
         }
         activations
     }
@@ -132,27 +134,27 @@ impl Emitter<'_> {
         // the lanes of public weights are the first one moved
         let (first, equal) = (monomials(0), !products.committed && products.biases.is_empty());
         let lane = |l: usize| {
-            let monos = if equal { moved(&first, [0, 0, l as i64, 0, 0]) } else { monomials(l) };
-            Lane { expr: Expr::fixed(l as u32), monos }
+            let monomials = if equal { moved(&first, [0, 0, l as i64, 0, 0]) } else { monomials(l) };
+            Lane { expr: Expr::fixed(l as u32), monomials }
         };
         let lanes = (0..width).map(lane).collect();
         self.fold("weights".into(), table, lanes, Seq::of_runs(1, ends))
     }
 
-    /// One table per kernel. Returns their indices.
+    /// One table per row program. Returns their indices.
     pub(super) fn cluster_tables(
         &mut self,
-        port_ids: &HashMap<(usize, usize, usize), i64>,
+        bound_ids: &HashMap<(usize, usize, usize), i64>,
     ) -> Result<Vec<u32>, PlaceError> {
         let p = self.p;
         let mut indices = vec![];
         for (t, clusters) in p.clusters.iter().enumerate() {
-            let kernel = &clusters[0].kernel;
+            let row_program = &clusters[0].row_program;
             let rows: usize = clusters.iter().map(|c| c.len * p.batch).sum();
             let fixed: Vec<FixedColumn> =
-                (0..kernel.fixed as usize).map(|i| self.fixed_column(clusters, i)).collect();
+                (0..row_program.fixed as usize).map(|i| self.fixed_column(clusters, i)).collect();
             let padding = self.padding(clusters)?;
-            let witness = kernel
+            let witness = row_program
                 .columns
                 .iter()
                 .zip(&padding)
@@ -161,16 +163,20 @@ impl Emitter<'_> {
             let table = self.push_table(&format!("elementwise{t}"), rows, fixed, witness);
             indices.push(table);
             let c = &clusters[0];
-            let constraints = kernel.constraints.iter().zip(&c.constraint_sources);
+            let constraints = row_program.constraints.iter().zip(&c.constraint_sources);
             let constraints =
                 constraints.map(|(e, s)| Constraint { expr: e.clone(), source: s.clone() }).collect();
-            let lookups = kernel.lookups.iter().zip(&c.lookup_sources);
+            let lookups = row_program.lookups.iter().zip(&c.lookup_sources);
             let lookups = lookups
-                .map(|((bus, tuple), s)| Lookup { bus: *bus, tuple: tuple.clone(), source: s.clone() })
+                .map(|((relation, tuple), s)| Lookup {
+                    relation: *relation,
+                    tuple: tuple.clone(),
+                    source: s.clone(),
+                })
                 .collect();
             let x = &mut self.program.tables[table as usize];
             (x.constraints, x.lookups) = (constraints, lookups);
-            // ports
+            // bound values
             let first: Vec<usize> = self.first_rows(clusters);
             let shifted = |m: Monomials, k: usize| {
                 let row = first[k] as i64;
@@ -178,13 +184,13 @@ impl Emitter<'_> {
             };
             let (mut products, mut links): (Vec<(Expr, Monomials)>, Vec<(Expr, Monomials)>) =
                 (vec![], vec![]);
-            for (i, expr) in kernel.ports.iter().enumerate() {
+            for (i, expr) in row_program.bound.iter().enumerate() {
                 let (mut product, mut link) = (Monomials::default(), Monomials::default());
                 for (k, c) in clusters.iter().enumerate() {
-                    let d = port_ids[&(t, k, i)];
+                    let d = bound_ids[&(t, k, i)];
                     let (direct, own) = match c.held.get(&i) {
                         Some(h) => self.held(h, c.len, d),
-                        None => self.read(c.ports[i], c.len, d),
+                        None => self.read(c.bound[i], c.len, d),
                     };
                     product.0.extend(shifted(direct, k));
                     link.0.extend(shifted(own, k));
@@ -193,7 +199,7 @@ impl Emitter<'_> {
                 links.push((expr.clone(), link));
             }
             // exports: as many lanes as the most used element of any layer has uses; they stand on the makers' side
-            for (i, (expr, _)) in kernel.exports.iter().enumerate() {
+            for (i, (expr, _)) in row_program.exports.iter().enumerate() {
                 let used = |c: &Cluster| self.uses.0.get(&c.exports[i]).map_or(0, Vec::len);
                 for layer in 0..clusters.iter().map(used).max().unwrap_or(0) {
                     let mut m = Monomials::default();
@@ -254,29 +260,29 @@ impl Emitter<'_> {
         }
     }
 
-    /// Witness cells of a padding row: the kernel run on zero ports and the first row's setup data.
+    /// Witness cells of a padding row: the row program run on zero bound values and the first row's setup data.
     fn padding(&self, clusters: &[Cluster]) -> Result<Vec<i64>, PlaceError> {
         let c = &clusters[0];
         let mut r: Vec<i64> = vec![];
         let over =
             || PlaceError::unsupported(&c.source, "a row program whose value at zero leaves its tables");
-        for s in &c.kernel.steps {
+        for s in &c.row_program.steps {
             let v = match s {
-                KernelStep::Port(_) => Some(0),
-                KernelStep::Fixed(i) => Some(self.p.roots.first(c.fixed[*i as usize])),
-                KernelStep::Lookup(bus, x) => self.p.buses.eval(*bus, r[*x]),
+                Instruction::Bound(_) => Some(0),
+                Instruction::Fixed(i) => Some(self.p.roots.first(c.fixed[*i as usize])),
+                Instruction::Lookup(relation, x) => self.p.relations.eval(*relation, r[*x]),
                 computed => computed.eval(&r),
             };
             r.push(v.ok_or_else(over)?);
         }
-        let cells: Vec<i64> = c.kernel.columns.iter().map(|(_, reg)| r[*reg]).collect();
+        let cells: Vec<i64> = c.row_program.columns.iter().map(|(_, reg)| r[*reg]).collect();
         let value = |cell: Cell| match cell {
             Cell::Witness(i) => cells[i as usize],
             Cell::Fixed(i) => self.p.roots.first(c.fixed[i as usize]),
         };
-        for (bus, tuple) in &c.kernel.lookups {
+        for (relation, tuple) in &c.row_program.lookups {
             // functions were looked up above
-            let ([key], Some((lo, hi))) = (&tuple[..], self.p.buses.keys(*bus)) else { continue };
+            let ([key], Some((lo, hi))) = (&tuple[..], self.p.relations.keys(*relation)) else { continue };
             if !key.eval(value).is_some_and(|key| (lo..=hi).contains(&key)) {
                 return Err(over());
             }
@@ -306,7 +312,7 @@ impl Emitter<'_> {
                 let present = |s: i64, z: i64| s >= c.s_span() as i64 || b.is_border(s, z);
                 runs.extend(b.runs(l, present, [0; ENTRIES], |s| ([1, 0, s, k as i64, 0], [0, 1, 0, 0, 0])));
             }
-            Lane { expr: Expr::witness(l as u32), monos: Seq::of_runs(ENTRIES, runs) }
+            Lane { expr: Expr::witness(l as u32), monomials: Seq::of_runs(ENTRIES, runs) }
         };
         let lanes = (0..width).map(lane).collect();
         let operand = self.whole_fold("borders".into(), table, lanes);
@@ -469,8 +475,8 @@ const MAX_RATIOS: usize = 4;
 fn grouped(lanes: Vec<(Expr, Monomials)>, rows: usize) -> Vec<Vec<Lane>> {
     let mut folds: Vec<Vec<Lane>> = vec![];
     for (expr, m) in lanes.into_iter().filter(|l| l.1.any()) {
-        let lane = Lane { expr, monos: m.seq(rows) };
-        match folds.iter_mut().find(|f| moves_with(&f[0].monos, &lane.monos, rows)) {
+        let lane = Lane { expr, monomials: m.seq(rows) };
+        match folds.iter_mut().find(|f| moves_with(&f[0].monomials, &lane.monomials, rows)) {
             Some(f) => f.push(lane),
             None => folds.push(vec![lane]),
         }

@@ -32,7 +32,7 @@ pub struct ProgramSummary {
     /// Tables.
     pub tables: Vec<TableSummary>,
     /// Lookup relations.
-    pub buses: Vec<String>,
+    pub relations: Vec<String>,
     /// Folds, terms and equations.
     pub folds: usize,
     /// Exposed values.
@@ -58,7 +58,7 @@ pub fn summary(p: &Program) -> ProgramSummary {
     ProgramSummary {
         digest: p.digest().to_string(),
         tables: tables.collect(),
-        buses: p.buses.clone(),
+        relations: p.relations.clone(),
         folds: p.folds.len(),
         terms: p.terms.len(),
         equations: p.equations.len(),
@@ -88,7 +88,7 @@ impl ProgramSummary {
             self.folds,
             self.terms,
             self.equations,
-            self.buses.len(),
+            self.relations.len(),
             count(self.public_values as u64)
         ));
         lines

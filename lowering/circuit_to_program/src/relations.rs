@@ -2,7 +2,7 @@
 //!
 //! Functions on one domain share a table (one key column, one column per function); a range check is a lookup of the key alone.
 //!
-//! Invariant: a bus is named by its domain and function, never by who uses it.
+//! Invariant: a relation is named by its domain and function, never by who uses it.
 use crate::PlaceError;
 use std::collections::BTreeMap;
 use tessera_api::{Capabilities, Expr, FixedColumn, Provide, Seq, Table, Values, WitnessColumn};
@@ -12,11 +12,11 @@ use tessera_circuit::semantics::table::TableFunction;
 /// Largest domain of a lookup table.
 pub const MAX_DOMAIN: i64 = 1 << 20;
 
-/// All buses, in the order they were first needed.
+/// All relations, in the order they were first needed.
 #[derive(Default)]
-pub struct Buses {
+pub struct LookupRelations {
     names: Vec<String>,
-    /// domain → (bus of the plain range check, functions with their bus)
+    /// domain → (relation of the plain range check, functions with their relation)
     domains: BTreeMap<(i64, i64), Domain>,
 }
 
@@ -26,7 +26,7 @@ struct Domain {
     functions: Vec<(TableFunction, String, u32)>,
 }
 
-impl Buses {
+impl LookupRelations {
     fn domain(&mut self, (lo, hi): (i64, i64), source: &str) -> Result<&mut Domain, PlaceError> {
         if hi < lo || hi.saturating_sub(lo) >= MAX_DOMAIN {
             return Err(PlaceError::unsupported(
@@ -39,7 +39,7 @@ impl Buses {
         Ok(self.domains.entry((lo, hi)).or_default())
     }
 
-    /// The bus that holds the numbers lo..=hi.
+    /// The relation that holds the numbers lo..=hi.
     pub fn range(&mut self, lo: i64, hi: i64, source: &str) -> Result<u32, PlaceError> {
         let next = self.names.len() as u32;
         let d = self.domain((lo, hi), source)?;
@@ -51,7 +51,7 @@ impl Buses {
         Ok(next)
     }
 
-    /// The bus that holds (x, f(x)).
+    /// The relation that holds (x, f(x)).
     pub fn function(&mut self, g: &Circuit, table: &str, source: &str) -> Result<u32, PlaceError> {
         let f = g
             .tables
@@ -68,18 +68,18 @@ impl Buses {
         Ok(next)
     }
 
-    /// The keys of a bus, smallest and largest.
-    pub fn keys(&self, bus: u32) -> Option<(i64, i64)> {
-        let has = |d: &&Domain| d.range == Some(bus) || d.functions.iter().any(|f| f.2 == bus);
+    /// The keys of a relation, smallest and largest.
+    pub fn keys(&self, relation: u32) -> Option<(i64, i64)> {
+        let has = |d: &&Domain| d.range == Some(relation) || d.functions.iter().any(|f| f.2 == relation);
         self.domains.iter().find(|(_, d)| has(d)).map(|(keys, _)| *keys)
     }
 
-    /// The value a bus gives for a key.
-    pub fn eval(&self, bus: u32, key: i64) -> Option<i64> {
-        self.domains.values().flat_map(|d| &d.functions).find(|f| f.2 == bus)?.0.eval(key)
+    /// The value a relation gives for a key.
+    pub fn eval(&self, relation: u32, key: i64) -> Option<i64> {
+        self.domains.values().flat_map(|d| &d.functions).find(|f| f.2 == relation)?.0.eval(key)
     }
 
-    /// Bus names, by index.
+    /// Relation names, by index.
     pub fn names(&self) -> Vec<String> {
         self.names.clone()
     }
@@ -110,7 +110,7 @@ impl Domain {
             provides: vec![],
         };
         let mut column = |name: String, values: Vec<i64>| {
-            // padding repeats the first row, a tuple that is on the bus already
+            // padding repeats the first row, a tuple that is on the relation already
             t.fixed.push(FixedColumn {
                 name,
                 padding: values[0],
@@ -119,21 +119,21 @@ impl Domain {
             Expr::fixed(t.fixed.len() as u32 - 1)
         };
         let key = column("key".into(), (lo..=hi).collect());
-        let mut provide = |bus: u32, name: &str, tuple: Vec<Expr>| {
+        let mut provide = |relation: u32, name: &str, tuple: Vec<Expr>| {
             let multiplicity = t.witness.len() as u32;
             t.witness.push(WitnessColumn { name: format!("multiplicity of {name}"), padding: 0 });
-            t.provides.push(Provide { bus, tuple, multiplicity });
+            t.provides.push(Provide { relation, tuple, multiplicity });
         };
         let mut tuples = vec![];
-        for (f, name, bus) in &self.functions {
+        for (f, name, relation) in &self.functions {
             let values = (lo..=hi).map(|x| f.eval(x).unwrap_or(0)).collect();
-            tuples.push((*bus, name.clone(), vec![key.clone(), column(name.clone(), values)]));
+            tuples.push((*relation, name.clone(), vec![key.clone(), column(name.clone(), values)]));
         }
-        if let Some(bus) = self.range {
-            provide(bus, "range", vec![key]);
+        if let Some(relation) = self.range {
+            provide(relation, "range", vec![key]);
         }
-        for (bus, name, tuple) in tuples {
-            provide(bus, &name, tuple);
+        for (relation, name, tuple) in tuples {
+            provide(relation, &name, tuple);
         }
         t
     }

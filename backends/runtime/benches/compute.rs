@@ -14,7 +14,7 @@ fn empty() -> Program {
         constants: vec![],
         matrices: vec![],
         tables: vec![],
-        buses: vec![],
+        relations: vec![],
         publics: vec![],
         variables: vec![],
         folds: vec![],
@@ -96,12 +96,12 @@ fn requantization(c: &mut Criterion) {
         padding: 0,
     };
     let witness = |name: String| WitnessColumn { name, padding: 0 };
-    let provide = |bus, tuple: &[u32], multiplicity| Provide {
-        bus,
+    let provide = |relation, tuple: &[u32], multiplicity| Provide {
+        relation,
         tuple: tuple.iter().map(|c| Expr::fixed(*c)).collect(),
         multiplicity,
     };
-    program.buses = vec!["range".into(), "relu".into()];
+    program.relations = vec!["range".into(), "relu".into()];
     program.tables.push(Table {
         name: "values".into(),
         rows: 1 << 16,
@@ -134,12 +134,12 @@ fn requantization(c: &mut Criterion) {
             RowOp::Gather { tensor: 0, index: Seq::compress(1, &index), default: 0, dst: acc },
             RowOp::Affine { terms: vec![(1, acc)], constant: (1 << 31) + (1 << 15), dst: acc },
             RowOp::Split { src: acc, shift: 16, hi, lo },
-            RowOp::Lookup { bus: 1, key: hi, dst: q },
+            RowOp::Lookup { relation: 1, key: hi, dst: q },
         ]);
         ops.extend([acc, hi, lo, q].map(|r| RowOp::Store { src: r, column: r }));
         let cell = Expr::witness;
-        main.lookups.push(Lookup { bus: 0, tuple: vec![cell(lo)], source: "low part".into() });
-        main.lookups.push(Lookup { bus: 1, tuple: vec![cell(hi), cell(q)], source: "relu".into() });
+        main.lookups.push(Lookup { relation: 0, tuple: vec![cell(lo)], source: "low part".into() });
+        main.lookups.push(Lookup { relation: 1, tuple: vec![cell(hi), cell(q)], source: "relu".into() });
         out.push(q);
     }
     let sum = RowOp::Affine { terms: out.iter().map(|q| (1, *q)).collect(), constant: 0, dst: reg };

@@ -84,14 +84,14 @@ pub struct Zero {
 #[derive(Clone, Debug)]
 pub struct Tuple {
     /// Index of the lookup relation.
-    pub bus: u32,
+    pub relation: u32,
     /// Its entries.
     pub entries: Vec<Polynomial>,
 }
 
 /// All that a Program asks of a trace, but for multiplicities.
 #[derive(Clone, Debug)]
-pub struct Relations {
+pub struct System {
     /// Row constraints and coefficients of equations.
     pub zeros: Vec<Zero>,
     /// What lookups read.
@@ -157,21 +157,16 @@ fn entries(layout: &Seq, count: usize, mut f: impl FnMut(usize, &[i64])) {
     layout.visit(count, present).expect("a validated layout");
 }
 
-impl Relations {
+impl System {
     /// Writes a validated Program out. `None` where that takes more than [`MOST_PRODUCTS`] products of cells.
-    pub fn of(program: &Program) -> Option<Relations> {
+    pub fn of(program: &Program) -> Option<System> {
         let column = |t: &Table| -> Vec<Vec<i64>> {
             t.fixed.iter().map(|c| program.fixed_values(t, c).expect("a validated Program")).collect()
         };
         let fixed = Fixed { program, columns: program.tables.iter().map(column).collect() };
-        let none = vec![vec![]; program.buses.len()];
-        let mut r = Relations {
-            zeros: vec![],
-            lookups: vec![],
-            provided: none,
-            sets: vec![],
-            padding: HashMap::new(),
-        };
+        let none = vec![vec![]; program.relations.len()];
+        let mut r =
+            System { zeros: vec![], lookups: vec![], provided: none, sets: vec![], padding: HashMap::new() };
         for (i, t) in program.tables.iter().enumerate() {
             let cell = |c: Cell| match c {
                 Cell::Fixed(c) => t.fixed[c as usize].padding,
@@ -179,7 +174,7 @@ impl Relations {
             };
             for l in &t.lookups {
                 let tuple = l.tuple.iter().map(|e| residue(e.eval(cell).expect("small numbers"))).collect();
-                *r.padding.entry((l.bus, tuple)).or_default() += (1 << t.log_height) - i64::from(t.rows);
+                *r.padding.entry((l.relation, tuple)).or_default() += (1 << t.log_height) - i64::from(t.rows);
             }
             for row in 0..t.rows as usize {
                 for c in &t.constraints {
@@ -187,11 +182,11 @@ impl Relations {
                 }
                 for l in &t.lookups {
                     let entries = l.tuple.iter().map(|e| fixed.of(i, row, e)).collect();
-                    r.lookups.push(Tuple { bus: l.bus, entries });
+                    r.lookups.push(Tuple { relation: l.relation, entries });
                 }
                 for p in &t.provides {
                     let tuple = p.tuple.iter().map(|e| fixed.of(i, row, e).eval(&|_| 0)).collect();
-                    r.provided[p.bus as usize].push(tuple);
+                    r.provided[p.relation as usize].push(tuple);
                 }
             }
         }
@@ -227,18 +222,18 @@ impl Relations {
             for t in &e.terms {
                 let k = residue(t.coefficient);
                 match &t.operand {
-                    Operand::Term(i) => shifted(&terms[*i as usize], &t.mono, k, &mut sum),
-                    Operand::Public { public, monos } => {
+                    Operand::Term(i) => shifted(&terms[*i as usize], &t.monomial, k, &mut sum),
+                    Operand::Public { public, monomials } => {
                         let count = program.publics[*public as usize].len();
-                        entries(monos, count, |element, m| {
+                        entries(monomials, count, |element, m| {
                             let u = Unknown::Public { tensor: *public, element: element as u32 };
-                            sum.entry(product(m, &t.mono)).or_default().plus(vec![u], k);
+                            sum.entry(product(m, &t.monomial)).or_default().plus(vec![u], k);
                         });
                     }
-                    Operand::Ones { monos } => {
-                        let count = monos.len().map_or(0, |n| n as usize);
-                        entries(monos, count, |_, m| {
-                            sum.entry(product(m, &t.mono)).or_default().plus(vec![], k);
+                    Operand::Ones { monomials } => {
+                        let count = monomials.len().map_or(0, |n| n as usize);
+                        entries(monomials, count, |_, m| {
+                            sum.entry(product(m, &t.monomial)).or_default().plus(vec![], k);
                         });
                     }
                 }
@@ -271,7 +266,7 @@ impl Relations {
     /// Whether the tuple that a lookup reads is provided.
     pub fn provides(&self, l: &Tuple, value: &impl Fn(Unknown) -> u64) -> bool {
         let tuple: Vec<u64> = l.entries.iter().map(|e| e.eval(value)).collect();
-        self.sets[l.bus as usize].contains(&tuple)
+        self.sets[l.relation as usize].contains(&tuple)
     }
 
     /// Whether a trace satisfies everything but the multiplicities.
@@ -290,7 +285,7 @@ fn segments(fixed: &Fixed, f: &tessera_api::Fold) -> Vec<Outer> {
     let mut out = vec![Outer::new(); ends.len()];
     for lane in &f.lanes {
         let rows = fixed.program.tables[f.table as usize].rows as usize;
-        entries(&lane.monos, rows, |row, m| {
+        entries(&lane.monomials, rows, |row, m| {
             let segment = ends.partition_point(|e| *e <= row as i64);
             let p = fixed.of(f.table as usize, row, &lane.expr);
             out[segment].entry(m.to_vec()).or_default().add_scaled(&p, 1);
@@ -310,20 +305,20 @@ pub fn value(program: &Program, trace: &Trace, u: Unknown) -> u64 {
     })
 }
 
-impl Relations {
+impl System {
     /// Corrects the multiplicities of a changed trace, given those of an honest one.
     pub fn count(&self, honest: &Trace, changed: &mut Trace, program: &Program) {
         self.count_from(self, honest, changed, program);
     }
 
-    /// The same where the honest trace is of another Program with the same tables: `whole` are its relations.
-    pub fn count_from(&self, whole: &Relations, honest: &Trace, changed: &mut Trace, program: &Program) {
+    /// The same where the honest trace is of another Program with the same tables: `whole` are its system.
+    pub fn count_from(&self, whole: &System, honest: &Trace, changed: &mut Trace, program: &Program) {
         let mut more: HashMap<(u32, Vec<u64>), i64> = HashMap::new();
-        for (relations, trace, by) in [(whole, honest, -1), (self, &*changed, 1)] {
-            relations.padding.iter().for_each(|(tuple, n)| *more.entry(tuple.clone()).or_default() += by * n);
-            for l in &relations.lookups {
+        for (system, trace, by) in [(whole, honest, -1), (self, &*changed, 1)] {
+            system.padding.iter().for_each(|(tuple, n)| *more.entry(tuple.clone()).or_default() += by * n);
+            for l in &system.lookups {
                 let tuple = l.entries.iter().map(|e| e.eval(&|u| value(program, trace, u))).collect();
-                *more.entry((l.bus, tuple)).or_default() += by;
+                *more.entry((l.relation, tuple)).or_default() += by;
             }
         }
         // the first provided tuple of its kind takes the difference
@@ -331,9 +326,9 @@ impl Relations {
         for (t, table) in program.tables.iter().enumerate() {
             for row in 0..table.rows as usize {
                 for p in &table.provides {
-                    let tuple = self.provided[p.bus as usize][at[p.bus as usize]].clone();
-                    at[p.bus as usize] += 1;
-                    if let Some(n) = more.remove(&(p.bus, tuple)) {
+                    let tuple = self.provided[p.relation as usize][at[p.relation as usize]].clone();
+                    at[p.relation as usize] += 1;
+                    if let Some(n) = more.remove(&(p.relation, tuple)) {
                         changed.tables[t][row * table.witness.len() + p.multiplicity as usize] += n;
                     }
                 }
