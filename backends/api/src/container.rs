@@ -11,6 +11,7 @@
 //! version that is not expected is an error that names both; what a file says has one form: sections in the order of their
 //! names, values in the encoding that this program writes.
 use bytes::Bytes;
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -171,13 +172,18 @@ pub fn kind_of(head: &[u8]) -> Result<FileKind, FileError> {
 /// Takes these bytes, one after the other, and no others.
 struct Same<'a>(&'a [u8]);
 
-impl std::io::Write for Same<'_> {
-    fn write(&mut self, b: &[u8]) -> std::io::Result<usize> {
-        self.0 = self.0.strip_prefix(b).ok_or(std::io::ErrorKind::InvalidData)?;
-        Ok(b.len())
+impl Flavor for Same<'_> {
+    /// Whether they were all taken.
+    type Output = bool;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        let (first, rest) = self.0.split_first().ok_or(postcard::Error::SerializeBufferFull)?;
+        self.0 = rest;
+        if *first == byte { Ok(()) } else { Err(postcard::Error::SerializeBufferFull) }
     }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+
+    fn finalize(self) -> postcard::Result<bool> {
+        Ok(self.0.is_empty())
     }
 }
 
@@ -270,9 +276,11 @@ impl Container {
             Ok(_) => return Err(FileError::Damaged(format!("section {name:?} has trailing bytes"))),
             Err(e) => return Err(FileError::Damaged(format!("section {name:?}: {e}"))),
         };
-        match postcard::to_io(&value, Same(&bytes)) {
-            Ok(Same([])) => Ok(value),
-            _ => Err(FileError::Damaged(format!("section {name:?} is not encoded canonically"))),
+        match postcard::serialize_with_flavor(&value, Same(&bytes)) {
+            Ok(true) => Ok(value),
+            Ok(false) | Err(_) => {
+                Err(FileError::Damaged(format!("section {name:?} is not encoded canonically")))
+            }
         }
     }
 

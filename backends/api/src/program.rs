@@ -427,6 +427,11 @@ impl Program {
         self.has_committed() && self.architecture() == *self
     }
 
+    /// Whether this is `published`: the same Program, or one of this architecture where that is all that was published.
+    pub fn is_of(&self, published: &Program) -> bool {
+        if published.is_architecture() { self.architecture() == *published } else { self == published }
+    }
+
     /// What is public of the Program: committed columns and the data that only they read are gone (zero, and empty).
     pub fn architecture(&self) -> Program {
         let mut p = self.clone();

@@ -150,9 +150,7 @@ impl Verifier for Key {
     }
 
     fn audit(&self, program: &Program) -> Result<(), String> {
-        let own =
-            if program.is_architecture() { self.program.architecture() } else { (*self.program).clone() };
-        if own == *program { Ok(()) } else { Err("the key is not that of this model".into()) }
+        if self.program.is_of(program) { Ok(()) } else { Err("the key is not that of this model".into()) }
     }
 
     fn proof_bytes_at_most(&self) -> u64 {

@@ -4,8 +4,8 @@
 //! constraints, lookups, and the program by which an honest prover fills the row. Clusters with the same row program share a
 //! table, layer after layer.
 //!
-//! What enters a cluster (a *bound value*) is a cell bound to its origin by a fold. Where a linear constraint determines a bound value from the
-//! other cells (an accumulator from the two halves it is split into), the bound value needs no column: its expression stands for it.
+//! What enters a cluster (a *bound value*) is a cell bound to its origin by a fold. Where a linear constraint determines it from the
+//! other cells (an accumulator from the two halves it is split into), it needs no column: its expression stands for it.
 //!
 //! # Correctness
 //! * hi and lo of a split are unique: lo is range-checked by lookup, hi by the lookup it is the key of, by verifiers where it
@@ -15,7 +15,7 @@
 //!   taken first, and their maxima then.
 //! * Where y is the key of a lookup, xᵢ = y − (y − xᵢ) lies within the table's domain, extended downwards by D: as good a range
 //!   for the high part of a split as a lookup of its own.
-//! * Every bound value expression takes part in exactly one fold equation on every row of its cluster (see `emit.rs`).
+//! * The expression of every bound value takes part in exactly one fold equation on every row of its cluster (see `emit.rs`).
 use crate::PlaceError;
 use crate::layout::Nest;
 use crate::relations::{LookupRelations, domain_of};

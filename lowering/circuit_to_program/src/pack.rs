@@ -9,7 +9,8 @@
 //! Y_a and Y_b lie in the interval I that the circuit proves; u_a and u_b lie in the range B that lookups (or the public range) of
 //! the reading cells enforce, whatever a prover does. So each difference u − Y is at most D in magnitude, where D is the
 //! largest distance between B and I. If D ≤ t − 2, then |(u_a − Y_a) + t·(u_b − Y_b)| ≤ (t − 2)(t + 1) = t² − t − 2 < p
-//! ([`Capabilities::radix_bits`](tessera_api::Capabilities::radix_bits) is the largest t for which that holds), so the difference is zero over the integers, and since |u_a − Y_a| < t both parts are zero.
+//! ([`Capabilities::radix_bits`](tessera_api::Capabilities::radix_bits) is the largest t for which that holds), so the difference
+//! is zero over the integers, and since |u_a − Y_a| < t both parts are zero.
 //!
 //! A cell without a lookup of its own has a range where a lookup's key is its difference from a cell that has one: what a maximum
 //! is of lies at most the table's keys below the maximum.

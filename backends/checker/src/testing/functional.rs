@@ -18,19 +18,15 @@
 //! of parts speaks of inputs for which an honest trace exists: that is what the differential tests between levels show.
 use super::second;
 use super::system::{MOST_PRODUCTS, Polynomial, System, Unknown};
+use crate::table::signed;
 use std::collections::{HashMap, HashSet};
-use tessera_api::field::{MODULUS, add, mul};
+use tessera_api::field::MODULUS;
 use tessera_api::{Program, Role, Trace};
 
 type Interval = (i128, i128);
 
 /// Numbers from here on do not tell residues apart.
 const HALF: i128 = (MODULUS / 2) as i128;
-
-fn signed(x: u64) -> i128 {
-    let x = x as i128;
-    if x > HALF { x - MODULUS as i128 } else { x }
-}
 
 struct Facts<'a> {
     system: &'a System,
@@ -284,7 +280,9 @@ impl Facts<'_> {
 }
 
 fn negated(p: &Polynomial) -> Polynomial {
-    Polynomial(p.0.iter().map(|(u, k)| (u.clone(), mul(*k, MODULUS - 1))).collect())
+    let mut out = Polynomial::default();
+    out.add_scaled(p, MODULUS - 1);
+    out
 }
 
 impl Polynomial {
@@ -294,14 +292,7 @@ impl Polynomial {
             let rest: Vec<Unknown> = unknowns.iter().copied().filter(|u| *u != cell).collect();
             let times = unknowns.len() - rest.len();
             let start = Polynomial([(rest, *k)].into());
-            let term = (0..times).fold(start, |p, _| p.times(value));
-            term.0.into_iter().for_each(|(u, c)| {
-                let sum = out.0.get(&u).map_or(c, |old| add(*old, c));
-                match sum {
-                    0 => out.0.remove(&u),
-                    _ => out.0.insert(u, sum),
-                };
-            });
+            out.add_scaled(&(0..times).fold(start, |p, _| p.times(value)), 1);
         }
         out
     }

@@ -67,8 +67,9 @@ pub fn second(system: &System, program: &Program, trace: &Trace) -> Option<Trace
     None
 }
 
-fn signed(x: u64) -> i64 {
-    if x > MODULUS / 2 { -((MODULUS - x) as i64) } else { x as i64 }
+/// The integer of a cell.
+fn integer(x: u64) -> i64 {
+    crate::table::signed(x) as i64
 }
 
 impl Search<'_> {
@@ -82,7 +83,7 @@ impl Search<'_> {
     fn in_range(&self, u: Unknown) -> bool {
         let Unknown::Public { tensor, .. } = u else { return true };
         let p = &self.program.publics[tensor as usize];
-        p.role == Role::Output && (p.min..=p.max).contains(&signed(self.value(u)))
+        p.role == Role::Output && (p.min..=p.max).contains(&integer(self.value(u)))
     }
     fn holds(&self, which: Which) -> bool {
         match which {
@@ -120,7 +121,7 @@ impl Search<'_> {
                 let now = self.tuple(l);
                 let distance = |t: &Vec<u64>| -> (usize, u64) {
                     let differ = t.iter().zip(&now).filter(|(a, b)| a != b);
-                    let sizes = differ.map(|(a, b)| signed(add(*a, MODULUS - *b)).unsigned_abs());
+                    let sizes = differ.map(|(a, b)| integer(add(*a, MODULUS - *b)).unsigned_abs());
                     sizes.fold((0, 0), |(n, far), d| (n + 1, far.saturating_add(d)))
                 };
                 let mut near: Vec<&Vec<u64>> = self.system.provided[l.relation as usize].iter().collect();
@@ -152,7 +153,7 @@ impl Search<'_> {
         });
         let mut ways: Vec<(Unknown, u64)> = ways.collect();
         // the smallest changes first: what is bound by ranges has no others
-        ways.sort_by_key(|(u, x)| signed(add(*x, MODULUS - self.value(*u))).unsigned_abs());
+        ways.sort_by_key(|(u, x)| integer(add(*x, MODULUS - self.value(*u))).unsigned_abs());
         ways.truncate(WAYS);
         ways
     }
@@ -163,10 +164,10 @@ impl Search<'_> {
             match *u {
                 Unknown::Witness { table, row, column } => {
                     let width = self.program.tables[table as usize].witness.len();
-                    trace.tables[table as usize][row as usize * width + column as usize] = signed(*x);
+                    trace.tables[table as usize][row as usize * width + column as usize] = integer(*x);
                 }
                 Unknown::Public { tensor, element } => {
-                    trace.publics.tensors[tensor as usize][element as usize] = signed(*x)
+                    trace.publics.tensors[tensor as usize][element as usize] = integer(*x)
                 }
             }
         }

@@ -38,14 +38,14 @@ impl Polynomial {
         p.plus(vec![], c);
         p
     }
-    fn plus(&mut self, unknowns: Vec<Unknown>, coefficient: u64) {
+    pub(super) fn plus(&mut self, unknowns: Vec<Unknown>, coefficient: u64) {
         let sum = self.0.get(&unknowns).map_or(coefficient, |c| add(*c, coefficient));
         match sum {
             0 => self.0.remove(&unknowns),
             _ => self.0.insert(unknowns, sum),
         };
     }
-    fn add_scaled(&mut self, other: &Polynomial, k: u64) {
+    pub(super) fn add_scaled(&mut self, other: &Polynomial, k: u64) {
         other.0.iter().for_each(|(u, c)| self.plus(u.clone(), mul(*c, k)));
     }
     pub(super) fn times(&self, other: &Polynomial) -> Polynomial {

@@ -6,12 +6,14 @@
 //! # Correctness
 //! Two equations hold everything together, each a polynomial identity in (z, s, d):
 //! * *contraction*: Σ d^k · s^group · X_q · W_q over all contractions k and segments q, biases (`biases.rs`) among them, equals the sum of
-//!   all cells that hold elements of the results: cluster bound values, outputs, and free border cells. Wanted monomials are never shared (`contraction.rs`), so every bound value cell is
-//!   the exact element of the product.
-//! * *link*: every cell that holds an element made elsewhere (activation cells, bound values, outputs), with a monomial of its own per use, equals what the
-//!   maker holds. Of the cells that parameters are multiplied by, everybody knows which are ones. Activation cells and bound value cells without an origin (gaps, padding) have their monomial too, with nothing on the other side: they are zero.
+//!   all cells that hold elements of the results: bound values of clusters, outputs, and free border cells. Wanted monomials are
+//!   never shared (`contraction.rs`), so every such cell but a border's is the exact element of the product.
+//! * *link*: every cell that holds an element made elsewhere (activation cells, bound values, outputs), with a monomial of its own
+//!   per use, equals what the maker holds. Of the cells that parameters are multiplied by, everybody knows which are ones.
+//!   Activation cells and bound values without an origin (gaps, padding) have their monomial too, with nothing on the other side:
+//!   they are zero.
 //!
-//! Every bound value row takes part in exactly one of the two.
+//! Every row of a bound value takes part in exactly one of the two.
 mod plan;
 mod tables;
 
