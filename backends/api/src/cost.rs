@@ -83,8 +83,9 @@ pub struct Prices {
     pub lookup: f64,
     /// A monomial of a constraint on a row.
     pub node: f64,
-    /// Bytes of a proof of anything.
-    pub proof_bytes: f64,
+    /// Bytes of a proof for paths in trees, by the square of the tallest table's height as a power of two: folding opens a path
+    /// in every tree down from it, each as long as its tree is high.
+    pub path_bytes: f64,
     /// Bytes of a proof for an opened value.
     pub opening_bytes: f64,
     /// Bytes of memory for a committed field element.
@@ -101,7 +102,8 @@ impl Prices {
 
     /// Predicted bytes of a proof.
     pub fn bytes(&self, c: &Cost) -> f64 {
-        self.proof_bytes + self.opening_bytes * c.openings() as f64
+        let tallest = f64::from(c.groups.first().map_or(0, |g| g.log_height));
+        self.path_bytes * tallest * tallest + self.opening_bytes * c.openings() as f64
     }
 
     /// By what two ways to lay out a part of a Program are compared: nanoseconds, the proof's bytes turned into such, without
