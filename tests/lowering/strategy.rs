@@ -4,7 +4,7 @@
 
 use super::attach;
 use ndarray::{ArrayD, IxDyn};
-use tessera_api::Prices;
+use tessera_api::{Prices, TargetSpec};
 use tessera_circuit::interp;
 use tessera_circuit::semantics::{ContractSpec, LARGE, ResultIndex, View, for_each_index};
 use tessera_mlir::func::Func;
@@ -60,8 +60,9 @@ func.func @main(%x: tensor<2x2x6x5x!q> {nn.name = "x"}) -> (tensor<2x4x3x5xi32> 
 "#;
 
 /// What weights cost decides whether a way that has many of them is taken.
-fn prices(weight: f64) -> Prices {
-    Prices { witness_cell: 1.0, summed_cell: weight, ..Prices::default() }
+fn target(weight: f64) -> TargetSpec {
+    let prices = Prices { witness_cell: 1.0, summed_cell: weight, ..Prices::default() };
+    TargetSpec { prices, ..TargetSpec::default() }
 }
 
 #[test]
@@ -70,7 +71,7 @@ fn a_way_to_check_convolutions_is_a_file_and_a_line() {
     let conv = Convolution { x: [2, 2, 6, 5], w: [4, 1, 3, 2], attrs };
     let values = |count: usize, step: usize| (0..count).map(move |i| (i * step % 255) as i64 - 127);
     for (weight, chosen) in [(0.0, "matrix"), (1.0, "transform")] {
-        let ways = Ways { strategies: WAYS, prices: prices(weight) };
+        let ways = Ways { strategies: WAYS, target: target(weight) };
         assert_eq!(ways.cheapest(&conv).expect("a plan").0.name, chosen);
 
         let context = tessera_passes::context();

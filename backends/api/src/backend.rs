@@ -23,6 +23,8 @@ pub struct Capabilities {
     pub max_log_height: u8,
     /// Most columns of a table, fixed and witness.
     pub max_columns: u32,
+    /// Rows of the largest table that lookups read, as a power of two.
+    pub max_log_table: u8,
     /// Whether lookups are available.
     pub lookups: bool,
     /// Whether joins of two folds are available.
@@ -70,6 +72,12 @@ impl Capabilities {
             }
             if t.lookups + t.provides > 0 && !self.lookups {
                 refuse("has lookups, which are not available".into());
+            }
+            if t.provides > 0 && t.log_height > self.max_log_table {
+                refuse(format!(
+                    "is read by lookups and has 2^{} rows; at most 2^{} are possible",
+                    t.log_height, self.max_log_table
+                ));
             }
         }
         if !self.joins && shape.terms.iter().any(|t| matches!(t, TermShape::Join(..))) {

@@ -90,6 +90,10 @@ pub struct Prices {
     pub opening_bytes: f64,
     /// Bytes of memory for a committed field element.
     pub cell_bytes: f64,
+    /// Checking a proof: a transcript and tables.
+    pub verify: f64,
+    /// Checking a byte of it: hashing what is opened.
+    pub verify_byte: f64,
     /// What a byte of proof is worth, in nanoseconds: by this, size is weighed against time.
     pub byte: f64,
 }
@@ -104,6 +108,11 @@ impl Prices {
     pub fn bytes(&self, c: &Cost) -> f64 {
         let tallest = f64::from(c.groups.first().map_or(0, |g| g.log_height));
         self.path_bytes * tallest * tallest + self.opening_bytes * c.openings() as f64
+    }
+
+    /// Predicted time of checking a proof of this many bytes, in seconds of one core.
+    pub fn verify_seconds(&self, proof_bytes: u64) -> f64 {
+        1e-9 * (self.verify + self.verify_byte * proof_bytes as f64)
     }
 
     /// By what two ways to lay out a part of a Program are compared: nanoseconds, the proof's bytes turned into such, without

@@ -18,6 +18,7 @@ pub mod plan;
 pub mod program;
 pub mod seq;
 pub mod shape;
+pub mod spec;
 pub mod trace;
 pub mod validate;
 
@@ -35,4 +36,5 @@ pub use plan::{ContractLoop, RowOp, RowStep, Step, WitnessPlan};
 pub use program::*;
 pub use seq::{Run, Seq};
 pub use shape::{FoldShape, Shape, TableShape, TermShape};
+pub use spec::TargetSpec;
 pub use trace::{Publics, Trace};

@@ -35,6 +35,7 @@ impl Target for Checker {
             min_log_height: 0,
             max_log_height: tessera_api::validate::MAX_LOG_HEIGHT,
             max_columns: tessera_api::validate::MAX_COLUMNS,
+            max_log_table: 20,
             lookups: true,
             joins: true,
             zero_knowledge: false,

@@ -29,6 +29,8 @@ pub const PRICES: Prices = Prices {
     path_bytes: 1592.0,
     opening_bytes: 1978.0,
     cell_bytes: 32.0,
+    verify: 3e6,
+    verify_byte: 5.5,
     byte: 22.0,
 };
 
@@ -39,6 +41,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     min_log_height: 4,
     max_log_height: 26,
     max_columns: 1 << 14,
+    max_log_table: 20,
     lookups: true,
     joins: true,
     zero_knowledge: false,

@@ -14,6 +14,7 @@ use melior::{
     },
 };
 use mlir_sys::*;
+use std::str::FromStr;
 
 /// An affine map of which every result is a sum of distinct index variables, such as
 /// `(d0, d1, d2) -> (d0, d1 + d2)`.
@@ -194,6 +195,16 @@ readers! {
     /// Reads an array of affine maps.
     read_maps, opt_maps, Vec<IndexMap>, "an array of affine maps whose results are sums of distinct dimensions",
         to_maps;
+}
+
+/// Reads a string that says something else, or nothing where the attribute is missing.
+///
+/// # Errors
+/// When the attribute is no string, or its text does not parse.
+pub fn opt_parsed<T: FromStr<Err: std::fmt::Display>>(op: OperationRef, name: &str) -> Result<Option<T>> {
+    let parse =
+        |text: String| text.parse().map_err(|e| Error::at(op.location(), format!("attribute {name:?}: {e}")));
+    opt_string(op, name)?.map(parse).transpose()
 }
 
 /// Reads `array<i64: ..>` of exactly `N` non-negative values.

@@ -9,12 +9,10 @@ use tessera_api::{Capabilities, Expr, FixedColumn, Provide, Seq, Table, Values, 
 use tessera_circuit::graph::Circuit;
 use tessera_circuit::semantics::table::TableFunction;
 
-/// Largest domain of a lookup table.
-pub const MAX_DOMAIN: i64 = 1 << 20;
-
 /// All relations, in the order they were first needed.
-#[derive(Default)]
 pub struct LookupRelations {
+    /// Most rows of a table.
+    most: i64,
     names: Vec<String>,
     /// domain → (relation of the plain range check, functions with their relation)
     domains: BTreeMap<(i64, i64), Domain>,
@@ -27,12 +25,22 @@ struct Domain {
 }
 
 impl LookupRelations {
+    /// None yet, for a backend.
+    pub fn new(capabilities: &Capabilities) -> Self {
+        LookupRelations {
+            most: 1 << capabilities.max_log_table.min(62),
+            names: vec![],
+            domains: BTreeMap::new(),
+        }
+    }
+
     fn domain(&mut self, (lo, hi): (i64, i64), source: &str) -> Result<&mut Domain, PlaceError> {
-        if hi < lo || hi.saturating_sub(lo) >= MAX_DOMAIN {
+        if hi < lo || hi.saturating_sub(lo) >= self.most {
             return Err(PlaceError::unsupported(
                 source,
                 &format!(
-                    "a lookup table over [{lo}, {hi}]; at most {MAX_DOMAIN} rows are possible, split the value first"
+                    "a lookup table over [{lo}, {hi}]; at most {} rows are possible, split the value first",
+                    self.most
                 ),
             ));
         }

@@ -10,8 +10,9 @@ use melior::ir::{BlockRef, OperationRef, RegionLike, Value, ValueLike, operation
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use tessera_api::Prices;
+use tessera_api::{TargetSpec, spec};
 use tessera_circuit::semantics::View;
+use tessera_mlir::attrs;
 use tessera_mlir::func::{self, Func, FuncBuilder};
 use tessera_mlir::op::op_name;
 use tessera_mlir::params::{self, ParamData, Params};
@@ -41,25 +42,17 @@ impl Pass for ConvertQnnToCircuit {
     }
 
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
-        let prices = Prices {
-            witness_cell: options.float("witness-cell"),
-            summed_cell: options.float("summed-cell"),
-            ..Prices::default()
-        };
-        lower_module(module, &Ways::named(options.choice("convolution"), prices))
+        let target = attrs::opt_parsed::<TargetSpec>(module, spec::ATTRIBUTE)?.unwrap_or_default();
+        lower_module(module, &Ways::named(options.choice("convolution"), target))
     }
 }
 
-const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::choice(
-        "convolution",
-        "how convolutions are checked: each in the way that costs least, or all in one",
-        "auto",
-        NAMES,
-    ),
-    OptionSpec::float("witness-cell", "what a backend charges for a cell of the witness", 1.0, 0.0, 1e9),
-    OptionSpec::float("summed-cell", "what a backend charges for a weight", 0.0, 0.0, 1e9),
-];
+const OPTIONS: &[OptionSpec] = &[OptionSpec::choice(
+    "convolution",
+    "how convolutions are checked: each in the way that costs least, or all in one",
+    "auto",
+    NAMES,
+)];
 
 const EXAMPLE: &str = r#"!q = !quant.uniform<i8<-127:127>:f32, 5.000000e-01>
 func.func @main(%x: tensor<1x2x4x4xf32> {nn.name = "x"}) -> (tensor<1x2x2x2xf32> {nn.name = "y"}) {
@@ -254,7 +247,7 @@ impl<'c, 'a> Lowering<'c, 'a, '_> {
             }
             QnnOp::Requantize { x, attrs, .. } => {
                 let x = self.value(x)?;
-                requantize::requantize(&mut self.emit, x, &attrs)?
+                requantize::requantize(&mut self.emit, x, &attrs, &self.ways.target.capabilities)?
             }
             QnnOp::Add { a, b, lhs_multiplier, rhs_multiplier } => {
                 let (a, b) = (self.value(a)?, self.value(b)?);

@@ -1,6 +1,6 @@
 //! `qnn.requantize` → multiply, offset, split, lookup.
 //!
-//! y = clamp(A >> s, min, max) for A = a·m + 2^(s-1). With l = min(s, 16) and A in [-2^(l+15), 2^(l+15)) write
+//! y = clamp(A >> s, min, max) for A = a·m + 2^(s-1). With tables of 2^16 rows, l = min(s, 16) and A in [-2^(l+15), 2^(l+15)) write
 //! A + 2^(l+15) = hi·2^l + lo. Then A >> s = (hi - 2^15) >> (s - l), which a table of 2^16 rows holds together with the clamp:
 //!
 //! `y = clamp((hi - 32768) >> (s - l), min, max)`,  hi proven to have 16 bits and lo to have l.
@@ -10,21 +10,23 @@
 
 use crate::emit::Emit;
 use melior::ir::Value;
+use tessera_api::Capabilities;
 use tessera_circuit::semantics::{Interval, TableFunction, View};
 use tessera_mlir::{Error, Result};
 use tessera_qnn::ops::RequantizeAttrs;
 
-/// Most bits of the lower part, which a range table holds.
-const LOW_BITS: u32 = 16;
-/// Bits of the upper part, the key of a table.
-const HIGH_BITS: u32 = 16;
+/// Most bits of the lower part, which a range table holds, and bits of the upper part, the key of a table. Fewer where the
+/// backend's tables are smaller.
+const LIMB_BITS: u32 = 16;
 
-/// Lowers a requantization of accumulators.
+/// Lowers a requantization of accumulators, for a backend.
 pub(crate) fn requantize<'c, 'a>(
     emit: &mut Emit<'c, 'a>,
     acc: Value<'c, 'a>,
     attrs: &RequantizeAttrs,
+    capabilities: &Capabilities,
 ) -> Result<Value<'c, 'a>> {
+    let limb = LIMB_BITS.min(capabilities.max_log_table.into());
     let RequantizeAttrs { multiplier, axis, shift, min, max } = attrs;
     if !(1..=62).contains(shift) {
         return Err(Error::new(format!("expected a shift of 1..=62, found {shift}")));
@@ -48,19 +50,18 @@ pub(crate) fn requantize<'c, 'a>(
         }
     };
     let found = emit.hull(scaled)?;
-    let reach = |low: u32| 1i128 << (low + HIGH_BITS - 1);
+    let reach = |low: u32| 1i128 << (low + limb - 1);
     let fits = |factor: i128, low: u32| {
         Interval { lo: -reach(low), hi: reach(low) - 1 }.contains(found * Interval::point(factor))
     };
-    let missing = LOW_BITS.saturating_sub(*shift);
-    let (factor, low) =
-        if fits(1, LOW_BITS - missing) { (1, LOW_BITS - missing) } else { (1i64 << missing, LOW_BITS) };
+    let missing = limb.saturating_sub(*shift);
+    let (factor, low) = if fits(1, limb - missing) { (1, limb - missing) } else { (1i64 << missing, limb) };
     if !fits(factor.into(), low) {
         let bits = 128 - (found * Interval::point(factor)).abs_max().leading_zeros();
         return Err(Error::new(format!(
             "the accumulator times its multiplier may have {bits} bits besides its sign; a requantization is proven for {}: \
              use a smaller multiplier with a smaller shift",
-            LOW_BITS + HIGH_BITS - 1
+            limb + limb - 1
         ))
         .note(format!(
             "the accumulator lies within {}, the multipliers within {}",
@@ -73,8 +74,8 @@ pub(crate) fn requantize<'c, 'a>(
     let high = emit.high(biased, low)?;
     let f = TableFunction::Clamp {
         lo: 0,
-        hi: (1 << HIGH_BITS) - 1,
-        offset: -(1 << (HIGH_BITS - 1)),
+        hi: (1 << limb) - 1,
+        offset: -(1 << (limb - 1)),
         shift: shift - low,
         min: *min,
         max: *max,

@@ -11,16 +11,18 @@
 
 use melior::ir::{OperationRef, Value, ValueLike, operation::OperationLike};
 use std::collections::BTreeMap;
+use tessera_api::{TargetSpec, spec};
 use tessera_circuit::ops::{self, CircuitOp};
 use tessera_circuit::publish::fresh_name;
 use tessera_circuit::unused::{erase_unread_tables, erase_unused};
 use tessera_mlir::build::Cursor;
 use tessera_mlir::func::Func;
 use tessera_mlir::pass::{Options, Pass, PassInfo};
-use tessera_mlir::{Result, rewrite};
+use tessera_mlir::{Result, attrs, rewrite};
 
-/// The most keys of a composed table: those of a high part of 16 bits.
-const MOST_KEYS: i128 = 1 << 16;
+/// The most keys of a composed table, as a power of two: those of a high part of 16 bits. Fewer where the backend's tables are
+/// smaller.
+const MOST_KEYS: u8 = 16;
 
 /// The pass; its [`PassInfo`] describes it.
 pub struct ComposeLookups;
@@ -32,7 +34,7 @@ impl Pass for ComposeLookups {
             summary: "Look a function of a function up in one table",
             expects: "a circuit.",
             guarantees: "the same circuit; no lookup whose results only other lookups read, unless its table has more than \
-                         2^16 keys or both tables are clamps; no unused ops or tables.",
+                         2^16 keys, or more than the backend's tables have, or both tables are clamps; no unused ops or tables.",
             rejects: "nothing.",
             options: &[],
             example: EXAMPLE,
@@ -45,6 +47,8 @@ impl Pass for ComposeLookups {
 
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let main = Func::main(module)?;
+        let target = attrs::opt_parsed::<TargetSpec>(module, spec::ATTRIBUTE)?.unwrap_or_default();
+        let most_keys = 1i128 << MOST_KEYS.min(target.capabilities.max_log_table);
         let mut tables = ops::tables(module)?;
         let mut made = BTreeMap::new();
         for op in main.ops() {
@@ -53,7 +57,7 @@ impl Pass for ComposeLookups {
             };
             let Some((x, first)) = only_keys(inner)? else { continue };
             let (Some(t), Some(u)) = (tables.get(&outer), tables.get(&first)) else { continue };
-            let Some(both) = t.after(u, MOST_KEYS) else { continue };
+            let Some(both) = t.after(u, most_keys) else { continue };
             let known = made.iter().find(|(_, f)| **f == both).map(|(name, _): (&String, _)| name.clone());
             let name = known.unwrap_or_else(|| {
                 fresh_name(&format!("{outer}_of_{first}"), |name| tables.contains_key(name))

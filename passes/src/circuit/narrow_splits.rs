@@ -20,6 +20,7 @@ use melior::ir::{
     operation::{OperationLike, OperationResult},
 };
 use std::collections::{BTreeMap, BTreeSet};
+use tessera_api::{TargetSpec, spec};
 use tessera_circuit::analysis::Analysis;
 use tessera_circuit::ops::{self, CircuitOp, CircuitType, Visibility};
 use tessera_circuit::publish::fresh_name;
@@ -28,11 +29,11 @@ use tessera_circuit::unused::erase_unused;
 use tessera_mlir::build::Cursor;
 use tessera_mlir::func::{Func, need_operand};
 use tessera_mlir::pass::{Options, Pass, PassInfo};
-use tessera_mlir::{Result, op::all_ops, rewrite};
+use tessera_mlir::{Result, attrs, op::all_ops, rewrite};
 
 /// Limbs have at least this many bits: smaller tables cost no less.
 const LEAST: u32 = 8;
-/// And at most this many.
+/// And at most this many, or what the backend's tables hold.
 const MOST: u32 = 16;
 
 /// The pass; its [`PassInfo`] describes it.
@@ -68,7 +69,9 @@ impl Pass for NarrowSplits {
             site.without_table(&mut analysis)?;
         }
         options.count("tableless", direct.len());
-        let limbs = Limbs::choose(&keyed);
+        let target = attrs::opt_parsed::<TargetSpec>(module, spec::ATTRIBUTE)?.unwrap_or_default();
+        let most = MOST.min(target.capabilities.max_log_table.into());
+        let limbs = Limbs::choose(&keyed, most);
         let narrowed = limbs.map_or(vec![], |limbs| keyed.iter().map(|site| (site, limbs)).collect());
         options.count("narrowed", narrowed.len());
         let mut tables = Tables::of_others(module, &narrowed)?;
@@ -219,7 +222,7 @@ struct Limbs {
 
 impl Limbs {
     /// The limbs with the fewest rows of tables that all sites fit in; `None` where the tables that they have are no larger.
-    fn choose(sites: &[Site]) -> Option<Self> {
+    fn choose(sites: &[Site], most: u32) -> Option<Self> {
         let reach = sites.iter().map(|site| site.centered).reduce(Interval::hull)?;
         let least_shift = sites.iter().flat_map(|site| &site.uses).map(|u| u.shift).min()?;
         let mut domains = BTreeSet::new();
@@ -227,13 +230,13 @@ impl Limbs {
             domains.extend([(0, (1 << site.low) - 1), (site.keys.lo, site.keys.hi)]);
         }
         let rows = domains.into_iter().map(|(lo, hi)| hi - lo + 1).sum::<i128>();
-        Self::of(reach, least_shift).filter(|limbs| limbs.rows() < rows)
+        Self::of(reach, least_shift, most).filter(|limbs| limbs.rows() < rows)
     }
 
     /// The limbs with the fewest rows that hold all of `reach`, where L is at most `least_shift`.
-    fn of(reach: Interval, least_shift: u32) -> Option<Self> {
-        (LEAST..=MOST.min(least_shift))
-            .flat_map(|low| (LEAST..=MOST).map(move |high| Limbs { low, high }))
+    fn of(reach: Interval, least_shift: u32, most: u32) -> Option<Self> {
+        (LEAST..=most.min(least_shift))
+            .flat_map(|low| (LEAST..=most).map(move |high| Limbs { low, high }))
             .filter(|limbs| limbs.hold(reach))
             .min_by_key(|limbs| limbs.rows())
     }
@@ -330,13 +333,16 @@ mod tests {
     fn limbs_have_the_fewest_rows() {
         let of = |bits: u32, shift| {
             let half = 1i64 << (bits - 1);
-            Limbs::of(Interval::new(-half, half - 1), shift).map(|limbs| (limbs.low, limbs.high))
+            Limbs::of(Interval::new(-half, half - 1), shift, MOST).map(|limbs| (limbs.low, limbs.high))
         };
         assert_eq!([of(10, 20), of(27, 20), of(28, 20)], [Some((8, 8)), Some((14, 14)), Some((14, 14))]);
         assert_eq!([of(28, 13), of(29, 14), of(32, 16)], [Some((13, 15)), Some((14, 15)), Some((16, 16))]);
         assert_eq!([of(33, 30), of(27, 7), of(32, 15)], [None; 3]);
         // one more than half
-        assert_eq!(Limbs::of(Interval::new(0, 1i64 << 27), 20), Some(Limbs { low: 15, high: 15 }));
-        assert_eq!(Limbs::of(Interval::new(-(1i64 << 27), 0), 20), Some(Limbs { low: 14, high: 14 }));
+        assert_eq!(Limbs::of(Interval::new(0, 1i64 << 27), 20, MOST), Some(Limbs { low: 15, high: 15 }));
+        assert_eq!(Limbs::of(Interval::new(-(1i64 << 27), 0), 20, MOST), Some(Limbs { low: 14, high: 14 }));
+        // smaller tables of a backend
+        assert_eq!(Limbs::of(Interval::new(-(1i64 << 27), 0), 20, 13), None);
+        assert_eq!(Limbs::of(Interval::new(-(1i64 << 25), 0), 20, 13), Some(Limbs { low: 13, high: 13 }));
     }
 }

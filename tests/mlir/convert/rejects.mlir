@@ -30,3 +30,24 @@ func.func @main(%x: tensor<4xf32> {nn.name = "image"}) -> (tensor<4x!q> {nn.name
 func.func @main(%x: tensor<4xf32> {nn.name = "image"}) -> (tensor<4xf32> {nn.name = "same"}) {
   return %x : tensor<4xf32>
 }
+
+// -----
+
+// Two limbs of 12 bits are all that a backend with tables of 4096 rows has.
+!q = !quant.uniform<i8<-127:127>:f32, 5.000000e-01>
+module attributes {tessera.target = "max_log_table=12"} {
+  func.func @main(%x: tensor<4x!q> {nn.name = "x"}) -> (tensor<4x!q> {nn.name = "y"}) {
+    %0 = qnn.mul %x, %x : (tensor<4x!q>, tensor<4x!q>) -> tensor<4xi32>
+    %1 = qnn.requantize %0 multiplier [900] shift 18 clamp [0, 127] : tensor<4xi32> -> tensor<4x!q>
+    return %1 : tensor<4x!q>
+  }
+}
+
+// -----
+
+// What the module says of the backend does not read.
+module attributes {tessera.target = "max_log_table=many"} {
+  func.func @main(%x: tensor<4xf32> {nn.name = "x"}) -> (tensor<4xf32> {nn.name = "y"}) {
+    return %x : tensor<4xf32>
+  }
+}

@@ -31,3 +31,15 @@ func.func @main(%x: tensor<4x!q> {nn.name = "x"}) -> (tensor<4x!q> {nn.name = "y
   %1 = qnn.requantize %0 multiplier [3] shift 9 clamp [-127, 127] : tensor<4xi32> -> tensor<4x!q>
   return %1 : tensor<4x!q>
 }
+
+// -----
+
+// A backend whose tables have 4096 rows: limbs of 12 bits.
+!q = !quant.uniform<i8<-127:127>:f32, 5.000000e-01>
+module attributes {tessera.target = "max_log_table=12"} {
+  func.func @main(%x: tensor<4x!q> {nn.name = "x"}) -> (tensor<4x!q> {nn.name = "y"}) {
+    %0 = qnn.mul %x, %x : (tensor<4x!q>, tensor<4x!q>) -> tensor<4xi32>
+    %1 = qnn.requantize %0 multiplier [400] shift 16 clamp [0, 127] : tensor<4xi32> -> tensor<4x!q>
+    return %1 : tensor<4x!q>
+  }
+}

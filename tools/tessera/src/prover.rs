@@ -31,12 +31,6 @@ pub fn keys(model: &Model, security: Security) -> Result<Keys> {
     Ok(keys)
 }
 
-/// What checking a proof of this many bytes takes, in seconds of one core: a transcript and tables, then hashing what is opened.
-/// Measured by `tessera bench`: 8.9 ms for 0.53 MiB, 15 ms for 1.39 MiB, 20 ms for 2.74 MiB.
-pub fn verify_cpu_s(proof_bytes: u64) -> f64 {
-    4e-3 + 8e-9 * proof_bytes as f64
-}
-
 /// Digest of a key: of the backend's, and of what a verifier is told of the model.
 fn key_digest(backend: Digest, metadata: &Metadata) -> Digest {
     digest_of(&(backend, metadata))

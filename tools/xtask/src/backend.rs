@@ -51,6 +51,7 @@ impl Target for @Camel@ {
             min_log_height: 0,
             max_log_height: 20,
             max_columns: 1000,
+            max_log_table: 20,
             lookups: false,
             joins: false,
             zero_knowledge: false,

@@ -6,7 +6,7 @@
 //!
 //! Invariants: what is planned equals the convolution for all integers; no plan counts its own cost.
 
-use tessera_api::{Cost, Prices};
+use tessera_api::{Cost, TargetSpec};
 use tessera_circuit::semantics::{ContractSpec, View};
 use tessera_mlir::map_values;
 use tessera_mlir::params::{Number, ParamData};
@@ -105,20 +105,20 @@ impl ConvPlan {
     }
 }
 
-/// The ways that may be taken, and the prices that decide between them.
+/// The ways that may be taken, and the backend whose prices decide between them.
 #[derive(Clone, Copy, Debug)]
 pub struct Ways<'s> {
     /// Of those that cost the same, the first is taken.
     pub strategies: &'s [Strategy],
-    /// What a backend charges.
-    pub prices: Prices,
+    /// For whom.
+    pub target: TargetSpec,
 }
 
 impl<'s> Ways<'s> {
     /// The ways that the option `name` of the pass allows.
-    pub fn named(name: &str, prices: Prices) -> Ways<'static> {
+    pub fn named(name: &str, target: TargetSpec) -> Ways<'static> {
         let one = STRATEGIES.iter().find(|strategy| strategy.name == name);
-        Ways { strategies: one.map_or(STRATEGIES, std::slice::from_ref), prices }
+        Ways { strategies: one.map_or(STRATEGIES, std::slice::from_ref), target }
     }
 
     /// The cheapest plan, with its strategy.
@@ -131,7 +131,7 @@ impl<'s> Ways<'s> {
         for strategy in self.strategies {
             match (strategy.plan)(conv) {
                 Ok(plan) => {
-                    let price = self.prices.weigh(&plan.cost());
+                    let price = self.target.prices.weigh(&plan.cost());
                     if best.as_ref().is_none_or(|(least, ..)| price < *least) {
                         best = Some((price, strategy, plan));
                     }
@@ -150,8 +150,8 @@ mod tests {
     use tessera_mlir::shape;
 
     /// As the pass has it by default: every committed cell costs the same, and weights nothing.
-    fn cells() -> Prices {
-        Prices { witness_cell: 1.0, ..Prices::default() }
+    fn cells() -> TargetSpec {
+        TargetSpec::default()
     }
 
     /// The definition, one product at a time.

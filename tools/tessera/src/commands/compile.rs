@@ -11,17 +11,17 @@ use crate::show::program::{ProgramSummary, summary};
 use crate::{files, pipeline, show};
 use melior::{
     Context,
-    ir::{Module, OperationRef},
+    ir::{Module, OperationRef, operation::OperationLike},
 };
 use ndarray::ArrayD;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
-use tessera_api::{Backend, Digest};
+use tessera_api::{Backend, Digest, Target, TargetSpec, spec};
 use tessera_circuit::ports::ports;
 use tessera_circuit_to_program::{PlaceError, PlaceOptions, place};
 use tessera_import_onnx::{ImportError, ImportOptions, Source};
-use tessera_mlir::{func::Func, params, types};
+use tessera_mlir::{attrs, context_of, func::Func, params, types};
 use tessera_nn_to_qnn::{attach_samples, calibrate::SAMPLES};
 use zk_opt::pipeline::level_of;
 
@@ -92,7 +92,7 @@ pub fn compile(r: &Request) -> Result<Compiled> {
 pub fn compile_by(r: &Request, pipeline: &str) -> Result<Compiled> {
     let context = tessera_passes::context();
     let start = import(&context, r)?;
-    finish(lower(start, pipeline, r.dump_ir)?, &r.labels, r.placing, r.dump_ir)
+    finish(lower(start, pipeline, r.placing.backend, r.dump_ir)?, &r.labels, r.placing, r.dump_ir)
 }
 
 /// A module that no pass has seen yet, and what is known about it.
@@ -149,12 +149,19 @@ fn import<'c>(context: &'c Context, r: &Request) -> Result<Start<'c>> {
     Ok(Start { module, about })
 }
 
-/// Runs the passes.
-fn lower<'c>(start: Start<'c>, pipeline: &str, dump: Option<&Path>) -> Result<Lowered<'c>> {
+/// Runs the passes, for a backend.
+fn lower<'c>(
+    start: Start<'c>,
+    pipeline: &str,
+    backend: &dyn Target,
+    dump: Option<&Path>,
+) -> Result<Lowered<'c>> {
     if let Some(dir) = dump {
         std::fs::create_dir_all(dir).map_err(|e| Failure::io("make the directory", dir, &e))?;
     }
     let Start { mut module, about } = start;
+    let (op, target) = (module.as_operation(), TargetSpec::of(backend).to_string());
+    attrs::set(op, spec::ATTRIBUTE, attrs::string(context_of(op.location()), &target));
     let levels = pipeline::run(&mut module, pipeline, dump)?;
     params::forget(&samples_name(&about.name));
     Ok(Lowered { module, about, pipeline: pipeline.to_owned(), levels })
@@ -302,7 +309,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         let level = level_of(start.module.as_operation())?;
         let by_default = || pipeline::default(level, o.calibration_method, o.percentile);
         let pipeline = o.pass_pipeline.clone().unwrap_or_else(by_default);
-        let lowered = lower(start, &pipeline, dump)?;
+        let lowered = lower(start, &pipeline, placing.backend, dump)?;
         match o.emit {
             Some(level) if level != EmitLevel::Program => {
                 Ok(Done::Level(emit(level, &lowered)?, lowered.about.notes))

@@ -4,7 +4,7 @@ use crate::failure::{Failure, Result};
 use crate::infer;
 use crate::measure::{Time, timed};
 use crate::model::Model;
-use crate::prover::{self, ProofFile, ProvingKey, VerifyingKey, verify_cpu_s};
+use crate::prover::{self, ProofFile, ProvingKey, VerifyingKey};
 use crate::screen::Screen;
 use crate::statement::{Statement, outputs_of, statement};
 use crate::{files, show};
@@ -61,7 +61,8 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
 
     let key = key.verifying();
     let bytes = file.to_bytes(&key);
-    let check = wanted(o.check, verify_cpu_s(bytes.len() as u64), predicted);
+    let takes = prover::backend(&m.backend)?.prices().verify_seconds(bytes.len() as u64);
+    let check = wanted(o.check, takes, predicted);
     let checked = check.then(|| timed(|| verifies(&bytes, &key)));
     let check = checked.map(|(result, time)| result.map(|()| time)).transpose()?;
     files::write(&o.output, &bytes)?;
