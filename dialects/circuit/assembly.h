@@ -203,6 +203,28 @@ static ParseResult parseElementwise(OpAsmParser &parser, Type &lhs, Type &rhs, T
   return success();
 }
 static void printElementwise(OpAsmPrinter &printer, Operation *op, Type, Type, Type, DictionaryAttr) { writeElementwise(printer, op); }
+// `: 4 in [0, 3] -> [1, 64], [1, 64]`: one shape, and as many results as there are intervals.
+static ParseResult parseImages(OpAsmParser &parser, Type &input, SmallVectorImpl<Type> &results, NamedAttrList &notes) {
+  SmallVector<int64_t> shape;
+  return failure(parser.parseColon() || readBoundedShape(parser, shape) || readTensorOf(parser, shape, input) ||
+                 parser.parseArrow() ||
+                 parser.parseCommaSeparatedList([&] { return readTensorOf(parser, shape, results.emplace_back()); }) ||
+                 parser.parseOptionalAttrDict(notes));
+}
+static void printImages(OpAsmPrinter &printer, Operation *op, Type, TypeRange, DictionaryAttr) { writeElementwise(printer, op); }
+// `: 4x16 in [0, 3] -> 4 in [0, 7], 4 in [0, 1]`
+static ParseResult parseHinted(OpAsmParser &parser, Type &input, SmallVectorImpl<Type> &results, NamedAttrList &notes) {
+  return failure(parser.parseColon() || readTensor(parser, input) || parser.parseArrow() ||
+                 parser.parseCommaSeparatedList([&] { return readTensor(parser, results.emplace_back()); }) ||
+                 parser.parseOptionalAttrDict(notes));
+}
+static void printHinted(OpAsmPrinter &printer, Operation *op, Type input, TypeRange results, DictionaryAttr) {
+  writeColon(printer);
+  writeTensor(printer, input);
+  printer << " -> ";
+  llvm::interleaveComma(results, printer, [&](Type type) { writeTensor(printer, type); });
+  writeNotes(printer, op);
+}
 static ParseResult parseParts(OpAsmParser &parser, Type &input, Type &high, Type &low, NamedAttrList &notes) {
   SmallVector<Type> operands;
   Type results[2];
@@ -224,6 +246,25 @@ static ParseResult parseWord(OpAsmParser &parser, StringAttr &attribute) {
   return success();
 }
 static void printWord(OpAsmPrinter &printer, Operation *, StringAttr attribute) { printer << attribute.getValue(); }
+
+// @power, @root
+static ParseResult parseSymbols(OpAsmParser &parser, ArrayAttr &attribute) {
+  SmallVector<Attribute> symbols;
+  auto symbol = [&]() -> ParseResult {
+    StringAttr name;
+    if (parser.parseSymbolName(name))
+      return failure();
+    symbols.push_back(FlatSymbolRefAttr::get(name));
+    return success();
+  };
+  if (parser.parseCommaSeparatedList(symbol))
+    return failure();
+  attribute = parser.getBuilder().getArrayAttr(symbols);
+  return success();
+}
+static void printSymbols(OpAsmPrinter &printer, Operation *, ArrayAttr attribute) {
+  llvm::interleaveComma(attribute, printer, [&](Attribute symbol) { printer.printAttributeWithoutType(symbol); });
+}
 
 // [1, 2, 3], and more than 16 as MLIR writes them: in hexadecimal, or elided.
 static ParseResult parseValues(OpAsmParser &parser, DenseIntElementsAttr &attribute) {

@@ -127,7 +127,13 @@ LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return verifySymbol(getOperation(), getGlobalAttr(), symbols);
 }
 LogicalResult LookupOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  return verifySymbol(getOperation(), getTableAttr(), symbols);
+  for (Attribute table : getTables())
+    if (failed(verifySymbol(getOperation(), cast<FlatSymbolRefAttr>(table), symbols)))
+      return failure();
+  return success();
+}
+LogicalResult HintOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return getTableAttr() ? verifySymbol(getOperation(), getTableAttr(), symbols) : success();
 }
 } // namespace tessera::circuit
 

@@ -230,18 +230,64 @@ def Circuit_TableOp : Circuit_Op<"table", [DeclareOpInterfaceMethods<Symbol, ["c
 }
 
 def Circuit_LookupOp : Circuit_PureOp<"lookup", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "A table applied to every element";
+  let summary = "Tables applied to every element";
   let description = [{
     `y = f(x)` for the function of the table; it also shows that `x` lies in the table's domain. The operand's
     interval must lie in the domain: a witness that leaves it has no proof. Source: LogUp, Haböck, ePrint 2022/1530.
 
+    Several tables of one domain are looked up at once, with a result for each: one tuple `(x, f(x), g(x), ..)`.
+
     ```mlir
     %y = circuit.lookup @relu(%x) : 10 in [-255, 255] -> [0, 255]
+    %up, %down = circuit.lookup @power, @root(%e) : 4 in [0, 3] -> [1, 64], [1, 64]
     ```
   }];
-  let arguments = (ins FlatSymbolRefAttr:$table, Circuit_Value:$input);
+  let arguments = (ins FlatSymbolRefArrayAttr:$tables, Circuit_Value:$input);
+  let results = (outs Variadic<Circuit_Value>:$outputs);
+  let assemblyFormat = "custom<Symbols>($tables) `(` $input `)` `` custom<Images>(type($input), type($outputs), attr-dict)";
+}
+
+def Circuit_RangeOp : Circuit_Op<"range"> {
+  let summary = "The same value, shown to lie in a narrower interval";
+  let description = [{
+    `y = x`, and an assignment in which an element lies outside of the result's interval is not allowed. The interval has at most
+    2^20 numbers, or a power of two of them. It costs nothing where the result is the key of a table whose domain lies in the
+    interval. It is not `Pure`: one whose result nothing reads still says something of its operand.
+
+    ```mlir
+    %y = circuit.range %x : 4 in [-100, 100] -> [0, 15]
+    ```
+  }];
+  let arguments = (ins Circuit_Value:$input);
   let results = (outs Circuit_Value:$output);
-  let assemblyFormat = "$table `(` $input `)` `` custom<Elementwise>(type($input), type($output), attr-dict)";
+  let assemblyFormat = "$input `` custom<Elementwise>(type($input), type($output), attr-dict)";
+}
+
+def Circuit_HintOp : Circuit_PureOp<"hint", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Values that the prover computes and other ops pin down";
+  let description = [{
+    What the relation says of the results is that each lies in its interval, and nothing of the operand: an honest prover computes them as
+    its function says, and other ops (`circuit.assert_zero`, `circuit.range`, lookups) make them the only ones possible. Intervals are as in
+    `circuit.range`, and are shown by the op itself.
+
+    - `quotient [d]`: `⌊x / d⌋`, elementwise, for `d ≥ 1`.
+    - `mantissa [k, bits, lo, hi]`: of `x ≥ 0`, elementwise, the exponent `e` is the smallest in `lo..hi` with
+      `⌊x / 2^(k·e)⌋ < 2^bits`, or `hi` where none is, and the mantissa `v = ⌊x / 2^(k·e)⌋`. Results are `v` and `e`.
+    - `threshold @T [limit, causal]`: along the last axis, the smallest integer `c` with `Σ_j T(c − x_j) ≤ limit`. Below its domain `T` is
+      beyond any limit, above it its last value; it does not increase. Where `causal` is 1, the last two axes are rows and columns, and
+      row `i` of `r` sums over the columns `j ≤ i + n − r` of `n`; else `causal` is 0.
+
+    ```mlir
+    %q = circuit.hint quotient(%x) [768] : 16 in [-70000, 70000] -> 16 in [-92, 91]
+    %v, %e = circuit.hint mantissa(%s) [2, 16, 3, 14] : 16 in [1, 99999999] -> 16 in [0, 65535], 16 in [3, 14]
+    %c = circuit.hint threshold @exp(%a) [256, 1] : 4x16x16 in [-50, 50] -> 4x16 in [-50, 77]
+    ```
+  }];
+  let arguments = (ins StrAttr:$function, OptionalAttr<FlatSymbolRefAttr>:$table, Circuit_Value:$input, DenseI64ArrayAttr:$parameters);
+  let results = (outs Variadic<Circuit_Value>:$outputs);
+  let assemblyFormat = [{
+    custom<Word>($function) ($table^)? `(` $input `)` $parameters `` custom<Hinted>(type($input), type($outputs), attr-dict)
+  }];
 }
 
 def Circuit_ViewOp : Circuit_PureOp<"view"> {

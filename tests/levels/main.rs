@@ -6,7 +6,7 @@
 //!
 //! What is placed is proven to be a function of its inputs, so that what the lowering of an op asks is enough.
 //!
-//! Invariant: an op that no input proves fails, except those that placement refuses.
+//! Invariant: an op that no input proves fails.
 
 use melior::ir::Module;
 use ndarray::{ArrayD, IxDyn};
@@ -34,9 +34,6 @@ use zk_opt::pipeline::{level_of, pipeline_from};
 /// How far an op was followed, from the first step to the last.
 const STEPS: [&str; 4] = ["inputs", "interpreted", "checked", "proven"];
 const WORDS: [&str; 4] = ["read", "lowered", "placed", "proven"];
-
-/// Ops that placement refuses, whatever their operands: a product of two computed tensors.
-const NOT_PROVEN: [&str; 2] = ["nn.matmul", "qnn.matmul"];
 
 fn name(path: &Path) -> String {
     path.file_stem().expect("a file has a name").to_string_lossy().into_owned()
@@ -188,7 +185,8 @@ fn circuit(
     let trace = tessera_runtime::run(&placed.program, &placed.plan, flat(&input)).expect("a witness");
     assert_eq!(trace.publics.tensors[input.len()..], flat(&found));
     tessera_checker::check(&placed.program, &trace).unwrap_or_else(|wrong| panic!("{wrong:?}"));
-    tessera_checker::testing::is_a_function(&placed.program, &trace).unwrap_or_else(|why| panic!("{why}"));
+    use tessera_checker::testing::{hints, is_a_function};
+    is_a_function(&placed.program, &trace, &hints(&placed.plan)).unwrap_or_else(|why| panic!("{why}"));
     followed.steps = 3;
     match proven(&placed.program, trace) {
         Ok(()) => followed.steps = 4,
@@ -241,9 +239,8 @@ fn every_op_is_followed_down_to_a_proof() {
     let mut text = format!("op {}\n", STEPS.join(" "));
     for op in defined() {
         let counts = seen.get(&op).copied().unwrap_or_default();
-        let enough = if NOT_PROVEN.contains(&op.as_str()) { counts[0] } else { counts[STEPS.len() - 1] };
         assert!(
-            enough > 0,
+            counts[STEPS.len() - 1] > 0,
             "no input of tests/onnx/models or tests/levels proves {op}; add one: {counts:?}\n{stopped}"
         );
         let _ = writeln!(text, "{op} {}", counts.map(|count| count.to_string()).join(" "));

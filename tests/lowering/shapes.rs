@@ -132,7 +132,7 @@ fn lanes(contract: OperationRef) -> Vec<Lane> {
             let reader = only_user(result(split, 0));
             let pooled = matches!(decode(reader), CircuitOp::Max { .. });
             let table = match decode(if pooled { only_user(result(reader, 0)) } else { reader }) {
-                CircuitOp::Lookup { table, .. } => Some(table),
+                CircuitOp::Lookup { tables, .. } => tables.into_iter().next(),
                 CircuitOp::Output { .. } => None,
                 other => panic!("expected lookup or output, found {other:?}"),
             };

@@ -1,4 +1,5 @@
 //! Changed cells of random placed circuits: no change of one is accepted, and none of several that balance.
+use crate::attention::{Sizes, attention};
 use crate::{Build, eight_high_parts, filled, pooled, small_cnn};
 use proptest::prelude::*;
 use tessera_checker::testing::system::System;
@@ -10,14 +11,15 @@ proptest! {
     #[test]
     fn a_changed_cell_is_rejected(
         seed in 0u64..1000,
-        kind in 0..3,
+        kind in 0..4,
         at in any::<prop::sample::Index>(),
         by in 1i64..1000,
     ) {
         let mut circuit = match kind {
             0 => small_cnn(seed),
             1 => Build { seed, ..eight_high_parts(8) },
-            _ => pooled(seed, [[2, 2], [1, 3], [3, 3]][seed as usize % 3]),
+            2 => pooled(seed, [[2, 2], [1, 3], [3, 3]][seed as usize % 3]),
+            _ => attention(seed, Sizes { keys: 2, repeats: 2, rows: 3, columns: 2, size: 3 }),
         };
         let (program, mut trace) = filled(&mut circuit, 1, PlaceOptions::new(tessera_backends::default()));
         let sizes: Vec<usize> = trace.tables.iter().map(Vec::len).collect();
@@ -31,14 +33,15 @@ proptest! {
     #[test]
     fn balanced_changes_of_cells_are_rejected(
         seed in 0u64..1000,
-        kind in 0..3,
+        kind in 0..4,
         at in any::<[prop::sample::Index; 4]>(),
         by in prop::sample::select(vec![1, 2, 127, 1 << 12, 1 << 32]),
     ) {
         let mut circuit = match kind {
             0 => small_cnn(seed),
             1 => Build { seed, ..eight_high_parts(8) },
-            _ => pooled(seed, [[2, 2], [1, 3], [3, 3]][seed as usize % 3]),
+            2 => pooled(seed, [[2, 2], [1, 3], [3, 3]][seed as usize % 3]),
+            _ => attention(seed, Sizes { keys: 2, repeats: 2, rows: 3, columns: 2, size: 3 }),
         };
         let (program, honest) = filled(&mut circuit, 1, PlaceOptions::new(tessera_backends::default()));
         let tables: Vec<usize> = (0..program.tables.len())

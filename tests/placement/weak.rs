@@ -55,7 +55,7 @@ pub fn is_seen(program: &Program, honest: &Trace) -> (usize, usize) {
             continue;
         }
         kept += 1;
-        assert!(!undetermined(&system, &weak).is_empty(), "{what}, and nothing is open");
+        assert!(!undetermined(&system, &weak, &[]).is_empty(), "{what}, and nothing is open");
         let mut trace = honest.clone();
         system.count_from(&whole, honest, &mut trace, &weak);
         attacked += usize::from(second(&system, &weak, &trace).is_some());

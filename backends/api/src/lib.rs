@@ -32,7 +32,7 @@ pub use container::{Container, Digest, FileError, FileKind, Section};
 pub use cost::{Cost, GroupCost, Prices};
 pub use error::ProgramError;
 pub use matrix::{Block, Matrix};
-pub use plan::{ContractLoop, RowOp, RowStep, Step, WitnessPlan};
+pub use plan::{ContractLoop, Factor, RowOp, RowStep, Step, WitnessPlan};
 pub use program::*;
 pub use seq::{Run, Seq};
 pub use shape::{FoldShape, Shape, TableShape, TermShape};

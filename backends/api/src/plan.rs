@@ -47,18 +47,34 @@ pub enum Step {
         /// Flat indices into both (dimension 2).
         places: Seq,
     },
-    /// y[Σ i·y] += x[Σ i·x] · w[w_offset + Σ i·w] over all loop indices.
+    /// y[Σ i·y] += x[Σ i·x] · w[Σ i·w] over all loop indices.
     Contract {
-        /// Activations.
+        /// One factor.
         x: TensorId,
-        /// Weights, an index into `Program::constants`.
-        w: u32,
-        /// Element of that constant where these weights begin.
-        w_offset: u64,
+        /// The other.
+        w: Factor,
         /// Result.
         y: TensorId,
         /// The loop nest; the order is free.
         loops: Vec<ContractLoop>,
+    },
+    /// For each run of `columns` elements of x the smallest integer c with Σ T(c − x) ≤ limit: one element of y.
+    Threshold {
+        /// From.
+        x: TensorId,
+        /// Where T is: a relation, as a function of its first entry, whose keys are consecutive. T does not increase. Below the first key it
+        /// is beyond any limit, above the last one it stays.
+        relation: u32,
+        /// Which entry of the tuple, from 1 on.
+        entry: u32,
+        /// At least 0.
+        limit: i64,
+        /// Elements of a run.
+        columns: u32,
+        /// Where runs are the rows of matrices of so many, row i of r sums over elements 0 ..= i + columns − r alone; else 0.
+        causal_rows: u32,
+        /// To.
+        y: TensorId,
     },
     /// The same row program for consecutive rows of one table.
     Rows(RowStep),
@@ -69,6 +85,20 @@ pub enum Step {
         /// Index into `Program::publics`, an output.
         public: u32,
     },
+}
+
+/// The second factor of a contraction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Factor {
+    /// Weights.
+    Constant {
+        /// An index into `Program::constants`.
+        constant: u32,
+        /// Element of that constant where these weights begin.
+        offset: u64,
+    },
+    /// What other steps computed.
+    Tensor(TensorId),
 }
 
 /// A loop of a contraction: how far each operand moves per turn.
@@ -152,14 +182,42 @@ pub enum RowOp {
         /// Lower part.
         lo: Reg,
     },
-    /// dst = second entry of the tuple in `relation` whose first entry is the key; an error where there is none.
+    /// dst = an entry of the tuple in `relation` whose first entry is the key; an error where there is none.
     Lookup {
         /// Relation index.
         relation: u32,
         /// The first entry.
         key: Reg,
+        /// Which entry, from 1 on.
+        entry: u32,
         /// To.
         dst: Reg,
+    },
+    /// dst = ⌊src / divisor⌋.
+    Quotient {
+        /// From.
+        src: Reg,
+        /// At least 1.
+        divisor: i64,
+        /// To.
+        dst: Reg,
+    },
+    /// The exponent e is the smallest in first ..= last with src >> step·e < 2^bits, or the last; the mantissa is src >> step·e.
+    Mantissa {
+        /// From.
+        src: Reg,
+        /// Bits by which one exponent differs from the next.
+        step: u32,
+        /// Bits of the mantissa.
+        bits: u32,
+        /// The first exponent.
+        first: u32,
+        /// The last one; step·last is 62 at most.
+        last: u32,
+        /// To.
+        mantissa: Reg,
+        /// To.
+        exponent: Reg,
     },
     /// Witness column = src.
     Store {

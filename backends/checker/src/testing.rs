@@ -13,7 +13,7 @@ pub mod numbers;
 mod second;
 pub mod system;
 
-pub use functional::{is_a_function, undetermined};
+pub use functional::{hints, is_a_function, undetermined};
 pub use second::second;
 
 use build::Build;

@@ -41,7 +41,7 @@ fn contraction(c: &mut Criterion, name: &str, loops: Vec<ContractLoop>) {
         tensors: vec![("x".into(), nx as u64), ("y".into(), ny as u64)],
         steps: vec![
             Step::Load { public: 0, tensor: 0 },
-            Step::Contract { x: 0, w: 0, w_offset: 0, y: 1, loops },
+            Step::Contract { x: 0, w: tessera_api::Factor::Constant { constant: 0, offset: 0 }, y: 1, loops },
             Step::Publish { tensor: 1, public: 1 },
         ],
     };
@@ -134,7 +134,7 @@ fn requantization(c: &mut Criterion) {
             RowOp::Gather { tensor: 0, index: Seq::compress(1, &index), default: 0, dst: acc },
             RowOp::Affine { terms: vec![(1, acc)], constant: (1 << 31) + (1 << 15), dst: acc },
             RowOp::Split { src: acc, shift: 16, hi, lo },
-            RowOp::Lookup { relation: 1, key: hi, dst: q },
+            RowOp::Lookup { relation: 1, key: hi, entry: 1, dst: q },
         ]);
         ops.extend([acc, hi, lo, q].map(|r| RowOp::Store { src: r, column: r }));
         let cell = Expr::witness;

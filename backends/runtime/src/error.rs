@@ -76,6 +76,16 @@ pub enum RunError {
         /// What left the range.
         value: String,
     },
+    /// No number that keeps a limit.
+    #[error(
+        "threshold into {tensor:?}: no sum of the table's values is within the limit of element {element}"
+    )]
+    Threshold {
+        /// Name of the result tensor.
+        tensor: String,
+        /// Flat index.
+        element: usize,
+    },
     /// A sum of products beyond 64 bits.
     #[error("contraction into {tensor:?}: element {element} leaves the 64-bit range")]
     Accumulator {

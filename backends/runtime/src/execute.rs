@@ -193,9 +193,14 @@ impl Prepared {
                 runs.iter().for_each(|r| copy(&r.loops, (r.start[0], r.start[1]), data, dst));
             }
             Checked::Contract(c) => {
-                c.run(read(c.x), &mut task.outs[0]).map_err(|element| RunError::Accumulator {
+                c.run(read, &mut task.outs[0]).map_err(|element| RunError::Accumulator {
                     tensor: self.tensors[c.y].name.clone(),
                     element,
+                })?;
+            }
+            Checked::Threshold(t) => {
+                t.run(read(t.x), &mut task.outs[0], &self.relations).map_err(|element| {
+                    RunError::Threshold { tensor: self.tensors[t.y].name.clone(), element }
                 })?;
             }
             Checked::Rows(r) => {

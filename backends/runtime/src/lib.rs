@@ -19,6 +19,7 @@ mod prepare;
 mod rows;
 mod schedule;
 mod step;
+mod threshold;
 mod vector;
 
 pub use budget::Limits;

@@ -59,8 +59,8 @@ struct Provider {
     index: Arc<Index>,
     /// Per entry of the tuple, its value on every active row.
     entries: Vec<Arc<Vec<i64>>>,
-    /// Bounds of the second entry.
-    bounds: (i64, i64),
+    /// Bounds of each entry.
+    bounds: Vec<(i64, i64)>,
 }
 
 /// All lookup relations.
@@ -74,38 +74,49 @@ pub(crate) struct LookupRelations {
 }
 
 impl LookupRelations {
-    /// A relation as a function of its first entry.
-    pub(crate) fn function(&self, relation: u32) -> Result<usize, String> {
+    /// A relation as a function of its first entry; its values are this other one.
+    pub(crate) fn function(&self, relation: u32, entry: u32) -> Result<usize, String> {
         let b = relation as usize;
         let name = self.names.get(b).ok_or_else(|| format!("relation {relation} does not exist"))?;
-        if self.of[b].is_empty() || self.arity[b] < 2 {
-            return Err(format!("relation {name:?} maps no key to a value"));
+        if self.of[b].is_empty() || entry == 0 || self.arity[b] <= entry as usize {
+            return Err(format!("relation {name:?} maps no key to a value {entry}"));
         }
         Ok(b)
+    }
+
+    /// The first key and the values of a relation that is a function of consecutive keys.
+    pub(crate) fn consecutive(&self, relation: usize, entry: usize) -> Option<(i64, &[i64])> {
+        let (provider, first) = self.ramp(relation)?;
+        self.providers[provider].entries.get(entry).map(|values| (first, values.as_slice()))
     }
 
     pub(crate) fn name(&self, relation: usize) -> &str {
         &self.names[relation]
     }
 
-    /// out = second entries for the keys; returns their bounds, or the first position without an entry.
-    pub(crate) fn map(&self, relation: usize, keys: &[i64], out: &mut [i64]) -> Result<(i64, i64), usize> {
+    /// out = entries for the keys; returns their bounds, or the first position without an entry.
+    pub(crate) fn map(
+        &self,
+        (relation, entry): (usize, usize),
+        keys: &[i64],
+        out: &mut [i64],
+    ) -> Result<(i64, i64), usize> {
         if let Some((one, first)) = self.ramp(relation) {
             let p = &self.providers[one];
-            let values = &p.entries[1];
+            let values = &p.entries[entry];
             for (i, (o, k)) in out.iter_mut().zip(keys).enumerate() {
                 // a key below `first` wraps to far beyond the values
                 *o = *values.get(k.wrapping_sub(first) as usize).ok_or(i)?;
             }
-            return Ok(p.bounds);
+            return Ok(p.bounds[entry]);
         }
         let providers = &self.of[relation];
         for (i, (o, k)) in out.iter_mut().zip(keys).enumerate() {
             let find =
-                |p: &usize| self.providers[*p].index.find(*k).map(|r| self.providers[*p].entries[1][r]);
+                |p: &usize| self.providers[*p].index.find(*k).map(|r| self.providers[*p].entries[entry][r]);
             *o = providers.iter().find_map(find).ok_or(i)?;
         }
-        let all = providers.iter().map(|p| self.providers[*p].bounds);
+        let all = providers.iter().map(|p| self.providers[*p].bounds[entry]);
         Ok(all.fold((i64::MAX, i64::MIN), |(l, h), b| (l.min(b.0), h.max(b.1))))
     }
 
@@ -235,7 +246,7 @@ pub(crate) fn prepare(
                     i
                 }
             };
-            let bounds = entries.get(1).map_or((0, 0), |e| crate::vector::bounds(e));
+            let bounds = entries.iter().map(|e| crate::vector::bounds(e)).collect();
             relations.arity[relation] = p.tuple.len();
             relations.of[relation].push(relations.providers.len());
             let multiplicity = p.multiplicity as usize;

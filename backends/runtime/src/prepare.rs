@@ -11,6 +11,7 @@ use crate::lookup::{Counting, LookupRelations};
 use crate::rows::Rows;
 use crate::schedule::{Access, Schedule};
 use crate::step::Checked;
+use crate::threshold::Threshold;
 use tessera_api::{Program, Public, Role, Run, Seq, Step, WitnessPlan};
 
 /// A plan that was checked against its Program and is ready to run, any number of times and from several threads.
@@ -115,6 +116,7 @@ fn describe(s: &Step) -> String {
         Step::Gather { .. } => "gather".into(),
         Step::Fill { .. } => "fill".into(),
         Step::Contract { .. } => "contract".into(),
+        Step::Threshold { .. } => "threshold".into(),
         Step::Rows(r) => format!("rows of {}", r.source),
         Step::Publish { .. } => "publish".into(),
     }
@@ -190,16 +192,11 @@ fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Checked, Refusal> {
             let runs = copied(places, [ctx.tensors[dst].len, data.len()], ctx)?;
             Checked::Fill { data: data.values().map_err(PlanError::from)?.into_boxed_slice(), dst, runs }
         }
-        Step::Contract { x, w, w_offset, y, loops } => {
+        Step::Contract { x, w, y, loops } => {
             let (x, y) = (ctx.tensor(*x)?, ctx.tensor(*y)?);
-            let w = ctx
-                .program
-                .constants
-                .get(*w as usize)
-                .ok_or_else(|| format!("constant {w} does not exist"))?
-                .clone();
-            Checked::Contract(Box::new(Contract::new(x, w, *w_offset, y, loops, ctx)?))
+            Checked::Contract(Box::new(Contract::new((x, y), w, loops, ctx)?))
         }
+        Step::Threshold { .. } => Checked::Threshold(Box::new(Threshold::new(s, ctx)?)),
         Step::Rows(r) => Checked::Rows(Box::new(Rows::new(r, ctx)?)),
     })
 }

@@ -26,7 +26,9 @@ enum Op {
     Mul { a: usize, b: usize, dst: usize },
     Max { a: usize, b: usize, dst: usize },
     Split { src: usize, shift: u32, hi: usize, lo: usize },
-    Lookup { relation: usize, key: usize, dst: usize },
+    Lookup { relation: usize, entry: usize, key: usize, dst: usize },
+    Quotient { src: usize, divisor: i64, dst: usize },
+    Mantissa { src: usize, step: u32, bits: u32, exponents: (u32, u32), mantissa: usize, exponent: usize },
     Store { src: usize, column: usize },
     Scatter { src: usize, slot: usize },
 }
@@ -135,9 +137,30 @@ impl Rows {
                     let src = src(w, *s)?;
                     Op::Split { src, shift: *shift, hi: dst(w, *hi)?, lo: dst(w, *lo)? }
                 }
-                RowOp::Lookup { relation, key, dst: d } => {
-                    let relation = ctx.relations.function(*relation)?;
-                    Op::Lookup { relation, key: src(w, *key)?, dst: dst(w, *d)? }
+                RowOp::Lookup { relation, key, entry, dst: d } => {
+                    let relation = ctx.relations.function(*relation, *entry)?;
+                    Op::Lookup { relation, entry: *entry as usize, key: src(w, *key)?, dst: dst(w, *d)? }
+                }
+                RowOp::Quotient { src: s, divisor, dst: d } => {
+                    if *divisor < 1 {
+                        return Err(format!("a quotient by {divisor}, expected at least 1").into());
+                    }
+                    Op::Quotient { src: src(w, *s)?, divisor: *divisor, dst: dst(w, *d)? }
+                }
+                RowOp::Mantissa { src: s, step, bits, first, last, mantissa, exponent } => {
+                    if step.checked_mul(*last).is_none_or(|most| most > 62) || *bits > 62 || first > last {
+                        return Err(format!(
+                            "a mantissa of {bits} bits and exponents {first} to {last} of {step} bits; at most 62 bits are possible"
+                        )
+                        .into());
+                    }
+                    if mantissa == exponent {
+                        return Err(format!("a mantissa and its exponent are written to register {mantissa}").into());
+                    }
+                    let src = src(w, *s)?;
+                    let (mantissa, exponent) = (dst(w, *mantissa)?, dst(w, *exponent)?);
+                    let exponents = (*first, *last);
+                    Op::Mantissa { src, step: *step, bits: *bits, exponents, mantissa, exponent }
                 }
                 RowOp::Store { src: s, column } => {
                     let column = *column as usize;
@@ -182,6 +205,8 @@ impl Rows {
                 Op::Mul { a, b, dst } | Op::Max { a, b, dst } => (vec![*dst], vec![*a, *b]),
                 Op::Split { src, hi, lo, .. } => (vec![*hi, *lo], vec![*src]),
                 Op::Lookup { key, dst, .. } => (vec![*dst], vec![*key]),
+                Op::Quotient { src, dst, .. } => (vec![*dst], vec![*src]),
+                Op::Mantissa { src, mantissa, exponent, .. } => (vec![*mantissa, *exponent], vec![*src]),
                 Op::Store { .. } => continue,
                 Op::Scatter { src, .. } => {
                     *l = true;
@@ -364,10 +389,29 @@ impl Job<'_> {
                     ranges[*hi] = (from >> shift, to >> shift);
                     ranges[*lo] = (0, mask);
                 }
-                Op::Lookup { relation, key, dst } => {
+                Op::Quotient { src, divisor, dst } => {
+                    for (d, x) in scratch[..n].iter_mut().zip(&cols[*src]) {
+                        *d = x.div_euclid(*divisor);
+                    }
+                    std::mem::swap(scratch, &mut cols[*dst]);
+                    let (lo, hi) = ranges[*src];
+                    ranges[*dst] = (lo.div_euclid(*divisor), hi.div_euclid(*divisor));
+                }
+                Op::Mantissa { src, step, bits, exponents: (first, last), mantissa, exponent } => {
+                    for ((v, e), x) in scratch[..n].iter_mut().zip(&mut second[..n]).zip(&cols[*src]) {
+                        let small = |e: &u32| x >> (step * e) < 1 << bits;
+                        let found = (*first..*last).find(small).unwrap_or(*last);
+                        (*v, *e) = (x >> (step * found), i64::from(found));
+                    }
+                    ranges[*mantissa] = vector::bounds(&scratch[..n]);
+                    ranges[*exponent] = (i64::from(*first), i64::from(*last));
+                    std::mem::swap(scratch, &mut cols[*mantissa]);
+                    std::mem::swap(second, &mut cols[*exponent]);
+                }
+                Op::Lookup { relation, entry, key, dst } => {
                     ranges[*dst] = self
                         .relations
-                        .map(*relation, &cols[*key][..n], &mut scratch[..n])
+                        .map((*relation, *entry), &cols[*key][..n], &mut scratch[..n])
                         .map_err(|row| RunError::Missing {
                             origin: s.source.clone(),
                             table: self.table.name.clone(),

@@ -24,7 +24,8 @@ impl Access {
                 Access { reads: vec![*src], writes: vec![*dst], ..Access::default() }
             }
             Checked::Fill { dst, .. } => Access { writes: vec![*dst], ..Access::default() },
-            Checked::Contract(c) => Access { reads: vec![c.x], writes: vec![c.y], ..Access::default() },
+            Checked::Contract(c) => Access { reads: c.reads(), writes: vec![c.y], ..Access::default() },
+            Checked::Threshold(t) => Access { reads: vec![t.x], writes: vec![t.y], ..Access::default() },
             Checked::Rows(r) => Access {
                 reads: r.reads.clone(),
                 writes: r.writes.clone(),

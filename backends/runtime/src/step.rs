@@ -1,6 +1,7 @@
 //! A step that was checked: every index lies within what it addresses.
 use crate::contract::Contract;
 use crate::rows::Rows;
+use crate::threshold::Threshold;
 use tessera_api::Run;
 
 /// A checked step.
@@ -22,6 +23,7 @@ pub(crate) enum Checked {
         runs: Box<[Run]>,
     },
     Contract(Box<Contract>),
+    Threshold(Box<Threshold>),
     Rows(Box<Rows>),
     Publish {
         tensor: usize,

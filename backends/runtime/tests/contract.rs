@@ -34,7 +34,12 @@ fn single(
         tensors: vec![("x".into(), x as u64), ("y".into(), y as u64)],
         steps: vec![
             Step::Load { public: 0, tensor: 0 },
-            Step::Contract { x: 0, w: 0, w_offset, y: 1, loops },
+            Step::Contract {
+                x: 0,
+                w: tessera_api::Factor::Constant { constant: 0, offset: w_offset },
+                y: 1,
+                loops,
+            },
             Step::Publish { tensor: 1, public: 1 },
         ],
     };

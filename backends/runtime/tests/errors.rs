@@ -93,7 +93,7 @@ fn plans() {
         "weights out of range",
         after(Family::Matmul, |c| {
             c.plan.steps.iter_mut().for_each(|s| {
-                if let Step::Contract { w_offset, .. } = s {
+                if let Step::Contract { w: tessera_api::Factor::Constant { offset: w_offset, .. }, .. } = s {
                     *w_offset = 1
                 }
             })

@@ -35,16 +35,42 @@ fn reference(p: &Program, plan: &WitnessPlan, inputs: &[Vec<i64>]) -> Option<Tra
                     tensors[*dst as usize][place[0] as usize] = data[place[1] as usize];
                 }
             }
-            Step::Contract { x, w, w_offset, y, loops } => {
+            Step::Contract { x, w, y, loops } => {
+                let (w, offset) = match w {
+                    Factor::Constant { constant, offset } => {
+                        (p.constants[*constant as usize].values().unwrap(), *offset as i64)
+                    }
+                    Factor::Tensor(w) => (tensors[*w as usize].clone(), 0),
+                };
                 for mut turn in 0..loops.iter().map(|l| l.extent as u64).product::<u64>() {
-                    let (mut xi, mut wi, mut yi) = (0, *w_offset as i64, 0);
+                    let (mut xi, mut wi, mut yi) = (0, offset, 0);
                     for l in loops {
                         let i = (turn % l.extent as u64) as i64;
                         turn /= l.extent as u64;
                         (xi, wi, yi) = (xi + i * l.x, wi + i * l.w, yi + i * l.y);
                     }
-                    tensors[*y as usize][yi as usize] += tensors[*x as usize][xi as usize]
-                        * p.constants[*w as usize].values().unwrap()[wi as usize];
+                    tensors[*y as usize][yi as usize] += tensors[*x as usize][xi as usize] * w[wi as usize];
+                }
+            }
+            Step::Threshold { x, relation, entry, limit, columns, causal_rows, y } => {
+                let provided = p.tables.iter().flat_map(|t| t.provides.iter().map(move |x| (t, x)));
+                let (t, provide) = provided.into_iter().find(|x| x.1.relation == *relation)?;
+                let column = |e: &Expr| -> Vec<i64> {
+                    let at = p.tables.iter().position(|x| std::ptr::eq(x, t)).unwrap();
+                    (0..t.rows as usize).map(|r| eval(p, at, r, e, &tables)).collect()
+                };
+                let (keys, values) = (column(&provide.tuple[0]), column(&provide.tuple[*entry as usize]));
+                let (columns, rows) = (*columns as usize, *causal_rows as usize);
+                for i in 0..tensors[*y as usize].len() {
+                    let last = if rows == 0 { columns } else { i % rows + 1 + columns - rows };
+                    let xs = &tensors[*x as usize][i * columns..][..last];
+                    let low = xs.iter().max()? + keys[0];
+                    let sum = |c: &i64| {
+                        let value = |x: &i64| values[values.len().min((c - x - keys[0]) as usize + 1) - 1];
+                        xs.iter().map(value).sum::<i64>() <= *limit
+                    };
+                    let found = (low..low + keys.len() as i64).find(sum)?;
+                    tensors[*y as usize][i] = found;
                 }
             }
             Step::Rows(r) => {
@@ -124,13 +150,27 @@ fn one_op(
             regs[*hi as usize] = x.div_euclid(1 << shift);
             regs[*lo as usize] = x.rem_euclid(1 << shift);
         }
-        RowOp::Lookup { relation, key, dst } => {
+        RowOp::Quotient { src, divisor, dst } => {
+            let (x, d) = (i128::from(regs[*src as usize]), i128::from(*divisor));
+            regs[*dst as usize] = i64::try_from((x - (x % d + d) % d) / d).ok()?;
+        }
+        RowOp::Mantissa { src, step, bits, first, last, mantissa, exponent } => {
+            let x = i128::from(regs[*src as usize]);
+            let quotient = |e: u32| x.div_euclid(1 << (step * e));
+            let mut e = *first;
+            while e < *last && quotient(e) >= 1 << bits {
+                e += 1;
+            }
+            regs[*mantissa as usize] = i64::try_from(quotient(e)).ok()?;
+            regs[*exponent as usize] = i64::from(e);
+        }
+        RowOp::Lookup { relation, key, entry, dst } => {
             let (pt, column, r) = find(p, *relation, &[regs[*key as usize]], tables)?;
             let provide = p.tables[pt]
                 .provides
                 .iter()
                 .find(|x| x.relation == *relation && x.multiplicity as usize == column)?;
-            regs[*dst as usize] = eval(p, pt, r, &provide.tuple[1], tables);
+            regs[*dst as usize] = eval(p, pt, r, &provide.tuple[*entry as usize], tables);
         }
         RowOp::Store { src, column } => {
             tables[t][at * p.tables[t].witness.len() + *column as usize] = regs[*src as usize];
@@ -246,13 +286,29 @@ fn op(rows: usize, n: usize) -> impl Strategy<Value = RowOp> {
             hi,
             lo: (hi + d) % 5
         }),
+        (r.clone(), 1i64..50, r.clone()).prop_map(|(src, divisor, dst)| RowOp::Quotient {
+            src,
+            divisor,
+            dst
+        }),
+        (r.clone(), (1u32..5, 0u32..20), (0u32..5, 0u32..8), r.clone(), 1u32..5).prop_map(
+            |(src, (step, bits), (first, more), mantissa, d)| RowOp::Mantissa {
+                src,
+                step,
+                bits,
+                first,
+                last: first + more,
+                mantissa,
+                exponent: (mantissa + d) % 5
+            }
+        ),
         (r.clone(), 0u32..3).prop_map(|(src, column)| RowOp::Store { src, column }),
         (r.clone(), prop::collection::vec(-1i64..rows as i64, rows)).prop_map(|(src, i)| RowOp::Scatter {
             src,
             tensor: 1,
             index: Seq::compress(1, &i)
         }),
-        (r.clone(), r.clone()).prop_map(|(key, dst)| RowOp::Lookup { relation: 0, key, dst }),
+        (r.clone(), r.clone()).prop_map(|(key, dst)| RowOp::Lookup { relation: 0, key, entry: 1, dst }),
     ]
 }
 
@@ -332,7 +388,7 @@ fn many_rows_on_many_threads() {
     let ops = vec![
         RowOp::Gather { tensor: 0, index, default: 0, dst: 0 },
         RowOp::Store { src: 0, column: 0 },
-        RowOp::Lookup { relation: 0, key: 0, dst: 1 },
+        RowOp::Lookup { relation: 0, key: 0, entry: 1, dst: 1 },
         RowOp::Store { src: 1, column: 1 },
         RowOp::Scatter { src: 1, tensor: 1, index: back },
     ];

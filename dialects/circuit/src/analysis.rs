@@ -107,11 +107,14 @@ impl Analysis {
         let place = |error: Error| error.context(format!("'{}' op", op_name(op))).or_at(op.location());
         let results = || op.results().map(|result| self.hull(OperationResult::into(result)));
         let inferred = decoded.infer(|x| CircuitType::of(*x)).map_err(place)?;
-        let hulls: Vec<Interval> = if let CircuitOp::Lookup { x, table, .. } = &decoded {
+        let hulls: Vec<Interval> = if let CircuitOp::Lookup { x, tables, .. } = &decoded {
             let keys = CircuitType::of(*x)?.interval();
-            let image = self.tables.get(table).and_then(|f| f.image(keys));
-            let missing = || Error::new(format!("no table @{table} whose domain holds {keys}"));
-            vec![image.ok_or_else(missing).map_err(place)?]
+            let image = |table: &String| {
+                let image = self.tables.get(table).and_then(|f| f.image(keys));
+                let missing = || Error::new(format!("no table @{table} whose domain holds {keys}"));
+                image.ok_or_else(missing).map_err(place)
+            };
+            tables.iter().map(image).collect::<Result<_>>()?
         } else if decoded.is_correlated() || matches!(decoded, CircuitOp::Weight { .. }) {
             results().collect::<Result<_>>()?
         } else {

@@ -191,14 +191,24 @@ impl<V> CircuitOp<V> {
             CircuitOp::Table { .. } => {
                 return Err(Error::new("a table belongs into the module, not a function"));
             }
-            CircuitOp::Lookup { x, table, .. } => {
-                let f = run.tables.get(table).ok_or_else(|| Error::new(format!("no table @{table}")))?;
-                let value = |&v: &i64| {
-                    f.eval(v).ok_or_else(|| {
-                        Error::new(format!("key {v} is outside the domain {} of @{table}", f.domain()))
-                    })
+            CircuitOp::Lookup { x, tables, .. } => {
+                let x = get(x)?;
+                let image = |table: &String| {
+                    let f = run.tables.get(table).ok_or_else(|| Error::new(format!("no table @{table}")))?;
+                    let value = |&v: &i64| {
+                        f.eval(v).ok_or_else(|| {
+                            Error::new(format!("key {v} is outside the domain {} of @{table}", f.domain()))
+                        })
+                    };
+                    x.iter().map(value).collect::<Result<_>>()
                 };
-                vec![get(x)?.iter().map(value).collect::<Result<_>>()?]
+                tables.iter().map(image).collect::<Result<_>>()?
+            }
+            CircuitOp::Range { x, .. } => vec![elements(&*get(x)?)],
+            CircuitOp::Hint { x, hint, .. } => {
+                let x = get(x)?;
+                let table = hint.table().and_then(|table| run.tables.get(table));
+                hint.compute(&elements(&x), x.shape(), table)?
             }
             CircuitOp::View { x, view } => {
                 let x = get(x)?;

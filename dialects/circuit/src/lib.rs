@@ -10,6 +10,7 @@ mod assembly;
 pub mod cost;
 mod fold;
 pub mod graph;
+mod hint;
 pub mod interp;
 mod maximum;
 pub mod ops;

@@ -39,7 +39,9 @@ pub fn maximum<V: Clone + PartialEq>(
 ) -> Result<Option<Maximum<V>>> {
     let [(1, one), (1, other)] = terms else { return Ok(None) };
     for (b, f) in [(one, other), (other, one)] {
-        let Some(CircuitOp::Lookup { x: difference, table, .. }) = producer(f)? else { continue };
+        let lookup = producer(f)?;
+        let Some((difference, table)) = lookup.as_ref().and_then(CircuitOp::lookup) else { continue };
+        let (difference, table) = (difference.clone(), table.to_owned());
         let Some(CircuitOp::Affine { terms: mut a, constant: a_constant }) = producer(&difference)? else {
             continue;
         };

@@ -8,7 +8,7 @@
 use crate::rules::check_shift;
 use melior::ir::{
     Attribute, Location, Operation, OperationRef, Value,
-    operation::{OperationBuilder, OperationLike},
+    operation::{OperationBuilder, OperationLike, OperationResult},
 };
 use std::collections::BTreeMap;
 use tessera_mlir::{
@@ -20,6 +20,7 @@ use tessera_mlir::{
 };
 
 pub use crate::{
+    hint::Hint,
     maximum::{Maximum, maximum},
     semantics::{ContractSpec, Interval, TableFunction, View},
     types::CircuitType,
@@ -94,8 +95,12 @@ pub enum CircuitOp<V> {
     Split { x: V, shift: u32 },
     /// `circuit.table`
     Table { name: String, function: TableFunction },
-    /// `circuit.lookup`
-    Lookup { x: V, table: String, interval: (i64, i64) },
+    /// `circuit.lookup`: a result for each table.
+    Lookup { x: V, tables: Vec<String>, intervals: Vec<(i64, i64)> },
+    /// `circuit.range`
+    Range { x: V, interval: (i64, i64) },
+    /// `circuit.hint`: one result or more.
+    Hint { x: V, hint: Hint, intervals: Vec<(i64, i64)> },
     /// `circuit.view`
     View { x: V, view: View },
     /// `circuit.concat`
@@ -167,8 +172,29 @@ impl<'c, 'a> CircuitOp<Value<'c, 'a>> {
             }
             "table" => Self::Table { name: attrs::read_string(op, "sym_name")?, function: read_table(op)? },
             "lookup" => {
+                let (tables, intervals) = (attrs::read_symbols(op, "tables")?, intervals(op)?);
+                if tables.is_empty() || tables.len() != intervals.len() {
+                    let (tables, results) = (tables.len(), intervals.len());
+                    return Err(Error::new(format!(
+                        "expected a table for each result, found {tables} tables and {results} results"
+                    )));
+                }
+                Self::Lookup { x: x()?, tables, intervals }
+            }
+            "range" => {
                 let CircuitType { lo, hi, .. } = result_type(op)?;
-                Self::Lookup { x: x()?, table: attrs::read_symbol(op, "table")?, interval: (lo, hi) }
+                Self::Range { x: x()?, interval: (lo, hi) }
+            }
+            "hint" => {
+                let (function, table) =
+                    (attrs::read_string(op, "function")?, attrs::opt_symbol(op, "table")?);
+                let hint = Hint::new(&function, table, &attrs::read_i64s(op, "parameters")?)?;
+                let intervals = intervals(op)?;
+                if intervals.len() != hint.results() {
+                    let (expected, found) = (hint.results(), intervals.len());
+                    return Err(Error::new(format!("expected {expected} results, found {found}")));
+                }
+                Self::Hint { x: x()?, hint, intervals }
             }
             "view" => {
                 let shape = result_type(op)?.shape;
@@ -243,7 +269,14 @@ impl<'c, 'a> CircuitOp<Value<'c, 'a>> {
                     }
                 }
             }
-            Self::Lookup { table, .. } => set("table", attrs::symbol(context, table)),
+            Self::Lookup { tables, .. } => set("tables", attrs::symbols(context, tables)),
+            Self::Hint { hint, .. } => {
+                set("function", attrs::string(context, hint.name()));
+                if let Some(table) = hint.table() {
+                    set("table", attrs::symbol(context, table));
+                }
+                set("parameters", attrs::i64s(context, &hint.parameters()));
+            }
             Self::View { view, .. } => {
                 set("offset", int(view.offset));
                 set("strides", attrs::i64s(context, &view.strides));
@@ -253,7 +286,7 @@ impl<'c, 'a> CircuitOp<Value<'c, 'a>> {
                 }
             }
             Self::Concat { axis, .. } => set("axis", int(*axis as i64)),
-            Self::Mul { .. } | Self::Max { .. } | Self::AssertZero { .. } => {}
+            Self::Mul { .. } | Self::Max { .. } | Self::Range { .. } | Self::AssertZero { .. } => {}
         }
         Ok(OperationBuilder::new(name, location)
             .add_operands(&self.operands())
@@ -278,9 +311,41 @@ impl<V> CircuitOp<V> {
             Self::Split { .. } => "circuit.split",
             Self::Table { .. } => "circuit.table",
             Self::Lookup { .. } => "circuit.lookup",
+            Self::Range { .. } => "circuit.range",
+            Self::Hint { .. } => "circuit.hint",
             Self::View { .. } => "circuit.view",
             Self::Concat { .. } => "circuit.concat",
             Self::AssertZero { .. } => "circuit.assert_zero",
+        }
+    }
+
+    /// The tables that the op reads, by name.
+    pub fn tables(&self) -> Vec<&str> {
+        match self {
+            Self::Lookup { tables, .. } => tables.iter().map(String::as_str).collect(),
+            Self::Hint { hint, .. } => hint.table().into_iter().collect(),
+            Self::Input { .. }
+            | Self::Output { .. }
+            | Self::Weight { .. }
+            | Self::Constant { .. }
+            | Self::Contract { .. }
+            | Self::Affine { .. }
+            | Self::Mul { .. }
+            | Self::Max { .. }
+            | Self::Split { .. }
+            | Self::Table { .. }
+            | Self::Range { .. }
+            | Self::View { .. }
+            | Self::Concat { .. }
+            | Self::AssertZero { .. } => vec![],
+        }
+    }
+
+    /// What is looked up, and where, of a lookup in one table.
+    pub fn lookup(&self) -> Option<(&V, &str)> {
+        match self {
+            Self::Lookup { x, tables, .. } if tables.len() == 1 => Some((x, &tables[0])),
+            _ => None,
         }
     }
 }
@@ -322,6 +387,12 @@ fn read_table(op: OperationRef) -> Result<TableFunction> {
         }
         _ => Err(Error::new("expected either 'clamp' or 'values'")),
     }
+}
+
+/// The intervals that an op's results declare.
+fn intervals(op: OperationRef) -> Result<Vec<(i64, i64)>> {
+    let of = |result: OperationResult| CircuitType::of(result.into()).map(|ty| (ty.lo, ty.hi));
+    op.results().map(of).collect()
 }
 
 /// The type of an op's first result.
@@ -397,6 +468,11 @@ builders! {
     fn view(x: Value<'c, '_>, view: &View) = CircuitOp::View { x, view: view.clone() };
     /// `circuit.concat`
     fn concat(xs: &[Value<'c, '_>], axis: usize) = CircuitOp::Concat { xs: xs.to_vec(), axis };
+    /// `circuit.range`
+    fn range(x: Value<'c, '_>, interval: (i64, i64)) = CircuitOp::Range { x, interval };
+    /// `circuit.hint`
+    fn hint(x: Value<'c, '_>, hint: &Hint, intervals: &[(i64, i64)])
+        = CircuitOp::Hint { x, hint: hint.clone(), intervals: intervals.to_vec() };
     /// `circuit.assert_zero`
     fn assert_zero(x: Value<'c, '_>) = CircuitOp::AssertZero { x };
 }
@@ -411,19 +487,35 @@ pub fn lookup<'c>(
     table: &str,
     function: &TableFunction,
 ) -> Result<Operation<'c>> {
+    lookups(location, x, &[(table, function)])
+}
+
+/// `circuit.lookup` in tables whose functions are given.
+///
+/// # Errors
+/// When the operand's interval leaves a table's domain.
+pub fn lookups<'c>(
+    location: Location<'c>,
+    x: Value<'c, '_>,
+    tables: &[(&str, &TableFunction)],
+) -> Result<Operation<'c>> {
     let ty = CircuitType::of(x)?;
-    let image = function.image(ty.interval()).ok_or_else(|| {
-        Error::at(
-            location,
-            format!(
-                "'circuit.lookup' op: expected values within the domain {} of @{table}, found {}",
-                function.domain(),
-                ty.interval()
-            ),
-        )
-    })?;
-    let ty = CircuitType::with_interval(ty.shape, image)?;
-    CircuitOp::Lookup { x, table: table.into(), interval: (ty.lo, ty.hi) }.build(location)
+    let image = |&(table, function): &(&str, &TableFunction)| {
+        let image = function.image(ty.interval()).ok_or_else(|| {
+            Error::at(
+                location,
+                format!(
+                    "'circuit.lookup' op: expected values within the domain {} of @{table}, found {}",
+                    function.domain(),
+                    ty.interval()
+                ),
+            )
+        })?;
+        CircuitType::with_interval(ty.shape.clone(), image).map(|ty| (ty.lo, ty.hi))
+    };
+    let intervals = tables.iter().map(image).collect::<Result<_>>()?;
+    let tables = tables.iter().map(|(table, _)| (*table).to_owned()).collect();
+    CircuitOp::Lookup { x, tables, intervals }.build(location)
 }
 
 /// Replaces the terms and the constant of an affine.

@@ -155,14 +155,34 @@ impl<V: Clone + PartialEq> CircuitOp<V> {
                 let (high, low) = ranges(x)?.split(*shift);
                 return Ok(vec![Known::ranges(high), Known::ranges(low)]);
             }
-            Self::Lookup { x, table, .. } => {
-                let f = facts.table(table).ok_or_else(|| Error::new(format!("no table @{table}")))?;
-                Known::ranges(ranges(x)?.lookup(f).map_err(|keys| {
-                    Error::new(format!(
-                        "keys within {keys} are not proven to lie in the domain {} of @{table}",
-                        f.domain()
-                    ))
-                })?)
+            Self::Lookup { x, tables, .. } => {
+                let x = ranges(x)?;
+                let mut domain = None;
+                let image = |table: &String| {
+                    let f = facts.table(table).ok_or_else(|| Error::new(format!("no table @{table}")))?;
+                    if *domain.get_or_insert(f.domain()) != f.domain() {
+                        return Err(Error::new(format!(
+                            "@{table} has the domain {}, another one than @{}; tables that are looked up at once have one",
+                            f.domain(),
+                            tables[0]
+                        )));
+                    }
+                    Ok(Known::ranges(x.lookup(f).map_err(|keys| {
+                        Error::new(format!(
+                            "keys within {keys} are not proven to lie in the domain {} of @{table}",
+                            f.domain()
+                        ))
+                    })?))
+                };
+                return tables.iter().map(image).collect();
+            }
+            Self::Range { x, interval: (lo, hi) } => Known::ranges(ranges(x)?.meet(Interval::new(*lo, *hi))),
+            // of its operand nothing is proven
+            Self::Hint { x, hint, intervals } => {
+                let shape = hint.shape(ranges(x)?.shape())?;
+                let of =
+                    |(lo, hi): &(i64, i64)| Known::ranges(Ranges::uniform(&shape, Interval::new(*lo, *hi)));
+                return Ok(intervals.iter().map(of).collect());
             }
             Self::View { x, view } => {
                 let x = facts.known(x)?;

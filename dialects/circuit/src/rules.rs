@@ -7,7 +7,10 @@
 
 use crate::cost::OpCost;
 use crate::ops::{CircuitOp, Stage};
-use crate::semantics::{ContractSpec, Interval};
+use crate::semantics::{
+    ContractSpec, Interval,
+    range::{check_range, limbs},
+};
 use crate::types::CircuitType;
 use std::convert::Infallible;
 use tessera_mlir::{Error, Result, shape};
@@ -26,6 +29,8 @@ impl<V> CircuitOp<V> {
             Self::Output { x, .. }
             | Self::Split { x, .. }
             | Self::Lookup { x, .. }
+            | Self::Range { x, .. }
+            | Self::Hint { x, .. }
             | Self::View { x, .. }
             | Self::AssertZero { x } => vec![x.clone()],
         }
@@ -64,8 +69,12 @@ impl<V> CircuitOp<V> {
             Self::Table { name, function } => {
                 CircuitOp::Table { name: name.clone(), function: function.clone() }
             }
-            Self::Lookup { x, table, interval } => {
-                CircuitOp::Lookup { x: on(x)?, table: table.clone(), interval: *interval }
+            Self::Lookup { x, tables, intervals } => {
+                CircuitOp::Lookup { x: on(x)?, tables: tables.clone(), intervals: intervals.clone() }
+            }
+            Self::Range { x, interval } => CircuitOp::Range { x: on(x)?, interval: *interval },
+            Self::Hint { x, hint, intervals } => {
+                CircuitOp::Hint { x: on(x)?, hint: hint.clone(), intervals: intervals.clone() }
             }
             Self::View { x, view } => CircuitOp::View { x: on(x)?, view: view.clone() },
             Self::Concat { xs, axis } => {
@@ -83,7 +92,9 @@ impl<V> CircuitOp<V> {
             | Self::Max { .. }
             | Self::Split { .. }
             | Self::Lookup { .. }
+            | Self::Range { .. }
             | Self::AssertZero { .. } => true,
+            Self::Hint { hint, .. } => hint.is_elementwise(),
             Self::Input { .. }
             | Self::Output { .. }
             | Self::Weight { .. }
@@ -93,6 +104,11 @@ impl<V> CircuitOp<V> {
             | Self::View { .. }
             | Self::Concat { .. } => false,
         }
+    }
+
+    /// Whether the elements of a result are cells of rows, one row each.
+    pub fn is_in_rows(&self) -> bool {
+        self.is_elementwise() || matches!(self, Self::Hint { .. })
     }
 
     /// Whether the op only computes its results, so that it may go when nobody uses them. The others are part of the statement,
@@ -108,8 +124,11 @@ impl<V> CircuitOp<V> {
             | Self::Max { .. }
             | Self::Split { .. }
             | Self::Lookup { .. }
+            | Self::Hint { .. }
             | Self::View { .. }
             | Self::Concat { .. } => true,
+            // a range says something of its operand, used or not
+            Self::Range { .. } => false,
         }
     }
 
@@ -126,6 +145,8 @@ impl<V> CircuitOp<V> {
             | Self::Split { .. }
             | Self::Table { .. }
             | Self::Lookup { .. }
+            | Self::Range { .. }
+            | Self::Hint { .. }
             | Self::View { .. }
             | Self::Concat { .. }
             | Self::AssertZero { .. } => false,
@@ -135,7 +156,11 @@ impl<V> CircuitOp<V> {
     /// Whether the op looks something up.
     pub fn looks_up(&self) -> bool {
         match self {
-            Self::Split { .. } | Self::Max { .. } | Self::Lookup { .. } => true,
+            Self::Split { .. }
+            | Self::Max { .. }
+            | Self::Lookup { .. }
+            | Self::Range { .. }
+            | Self::Hint { .. } => true,
             Self::Input { .. }
             | Self::Output { .. }
             | Self::Weight { .. }
@@ -155,7 +180,8 @@ impl<V> CircuitOp<V> {
     /// - An input, a product and the result of a contract are committed: a cell each element.
     /// - A weight is committed with the key, or with the proof where its stage says so.
     /// - A maximum commits its result and products of differences, and looks up every difference.
-    /// - A split commits and looks up both parts; a lookup commits its result and looks it up.
+    /// - A split commits and looks up both parts; a lookup commits its results and looks them up at once.
+    /// - A range looks its operand up, in limbs where it is wide; a hint commits its results and looks them up so.
     /// - Constants, affine forms, views, concatenations, outputs and assertions commit nothing of their own.
     pub fn cost(&self, elements: u64) -> OpCost {
         let none = OpCost::default();
@@ -170,7 +196,17 @@ impl<V> CircuitOp<V> {
                 OpCost { witness: (1 + products) * elements, lookups: lanes * elements, ..none }
             }
             Self::Split { .. } => OpCost { witness: 2 * elements, lookups: 2 * elements, ..none },
-            Self::Lookup { .. } => OpCost { witness: elements, lookups: elements, ..none },
+            Self::Lookup { tables, .. } => {
+                OpCost { witness: tables.len() as u64 * elements, lookups: elements, ..none }
+            }
+            Self::Range { interval, .. } => {
+                let limbs = limbs(*interval).len() as u64;
+                OpCost { witness: (limbs - 1) * elements, lookups: limbs * elements, ..none }
+            }
+            Self::Hint { intervals, .. } => {
+                let limbs = intervals.iter().map(|i| limbs(*i).len() as u64).sum::<u64>();
+                OpCost { witness: limbs * elements, lookups: limbs * elements, ..none }
+            }
             Self::Constant { .. }
             | Self::Affine { .. }
             | Self::View { .. }
@@ -192,7 +228,21 @@ impl<V> CircuitOp<V> {
         let of = &type_of;
         let ty = match self {
             Self::Input { ty, .. } | Self::Weight { ty, .. } => ty.clone(),
-            Self::Lookup { x, interval: (lo, hi), .. } => CircuitType::new(of(x)?.shape, *lo, *hi),
+            Self::Range { x, interval: (lo, hi) } => CircuitType::new(of(x)?.shape, *lo, *hi),
+            Self::Lookup { x, intervals, .. } => {
+                let shape = of(x)?.shape;
+                return Ok(intervals
+                    .iter()
+                    .map(|(lo, hi)| CircuitType::new(shape.clone(), *lo, *hi))
+                    .collect());
+            }
+            Self::Hint { x, hint, intervals } => {
+                let shape = hint.shape(&of(x)?.shape)?;
+                return Ok(intervals
+                    .iter()
+                    .map(|(lo, hi)| CircuitType::new(shape.clone(), *lo, *hi))
+                    .collect());
+            }
             Self::Output { .. } | Self::Table { .. } | Self::AssertZero { .. } => return Ok(vec![]),
             Self::Constant { values, ty } => {
                 let interval = Interval::around(values.iter().copied())
@@ -310,6 +360,21 @@ impl<V: PartialEq> CircuitOp<V> {
                     return Err(Error::new(format!(
                         "the operand lies in {interval} and is never 0: nothing satisfies this"
                     )));
+                }
+            }
+            Self::Range { x, interval } => {
+                check_range(*interval)?;
+                let (x, y) = (type_of(x)?.interval(), Interval::new(interval.0, interval.1));
+                if !x.meets(y) {
+                    return Err(Error::new(format!(
+                        "the operand lies in {x} and never in {y}: nothing satisfies this"
+                    )));
+                }
+            }
+            Self::Hint { x, hint, intervals } => {
+                hint.check(type_of(x)?.interval())?;
+                for interval in intervals {
+                    check_range(*interval)?;
                 }
             }
             Self::Constant { .. }

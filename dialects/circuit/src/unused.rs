@@ -1,6 +1,6 @@
 //! Dropping ops that a rewrite left without use.
 //!
-//! Invariant: inputs, outputs and assertions are part of the statement and stay; everything else computes a value and may go
+//! Invariant: inputs, outputs, assertions and ranges are part of the statement and stay; everything else computes a value and may go
 //! when nobody uses it. A split goes only when neither part is used: with one part goes the proof of the other.
 
 use crate::ops::CircuitOp;
@@ -22,17 +22,17 @@ pub fn erase_unused(main: Func) -> Result<()> {
     Ok(())
 }
 
-/// Erases every table that no lookup reads.
+/// Erases every table that nothing reads.
 ///
 /// # Errors
 /// When an op does not decode.
 pub fn erase_unread_tables(module: OperationRef) -> Result<()> {
     let (mut read, mut tables) = (BTreeSet::new(), vec![]);
     for op in all_ops(module) {
-        match CircuitOp::decode(op)? {
-            Some(CircuitOp::Lookup { table, .. }) => drop(read.insert(table)),
-            Some(CircuitOp::Table { name, .. }) => tables.push((name, op)),
-            _ => {}
+        let Some(decoded) = CircuitOp::decode(op)? else { continue };
+        read.extend(decoded.tables().into_iter().map(str::to_owned));
+        if let CircuitOp::Table { name, .. } = decoded {
+            tables.push((name, op));
         }
     }
     tables.into_iter().filter(|(name, _)| !read.contains(name)).for_each(|(_, op)| rewrite::erase(op));

@@ -7,12 +7,13 @@
 //!   together (weights and biases by channel, the two sides of a maximum) in ways that types do not say.
 //!   `circuit-intervals` proves such intervals; even so the inferred one must lie within half the field;
 //! - a split's low part is exactly `[0, 2^shift)`, and putting the parts together again cannot wrap the field;
-//! - a lookup's operand lies in the table's domain, and its result contains the table's values there;
+//! - a lookup's operand lies in each table's domain, and each result contains its table's values there;
+//! - an interval that a range or a hint shows has at most 2^20 numbers, or a power of two;
 //! - a view reads inside its operand;
 //! - a weight's parameter has integers of the same extents.
 
 use crate::ops::{CircuitOp, CircuitType, result_type};
-use crate::semantics::Interval;
+use crate::semantics::{Interval, TableFunction};
 use melior::ir::{AttributeLike, OperationRef, Type, operation::OperationLike};
 use mlir_sys::{MlirLogicalResult, MlirOperation, mlirTypeAttrGetValue};
 use tessera_mlir::{
@@ -47,23 +48,10 @@ fn verify(op: OperationRef) -> Result<()> {
 
 fn verify_symbol(op: OperationRef, symbol: Option<OperationRef>) -> Result<()> {
     match CircuitOp::decode(op)? {
-        Some(CircuitOp::Lookup { x, table, interval: (lo, hi) }) => {
-            let function = match symbol.map(|symbol| (symbol, CircuitOp::decode(symbol))) {
-                Some((_, Ok(Some(CircuitOp::Table { function, .. })))) => function,
-                Some((symbol, _)) => {
-                    return Err(Error::new(format!(
-                        "@{table}: expected a circuit.table, found {}",
-                        op_name(symbol)
-                    ))
-                    .note_at(symbol.location(), "defined here"));
-                }
-                None => {
-                    return Err(Error::new(format!(
-                        "@{table}: expected a circuit.table of this name in the module, found none; define it beside @main"
-                    )));
-                }
-            };
-            let (keys, declared) = (CircuitType::of(x)?.interval(), Interval::new(lo, hi));
+        Some(CircuitOp::Lookup { x, tables, intervals }) => {
+            // each table is asked about by itself: which of them the symbol is says its name
+            let (table, function) = table_of(symbol, &tables)?;
+            let keys = CircuitType::of(x)?.interval();
             let note = |error: Error| match symbol {
                 Some(symbol) => error.note_at(symbol.location(), "the table is defined here"),
                 None => error,
@@ -75,12 +63,19 @@ fn verify_symbol(op: OperationRef, symbol: Option<OperationRef>) -> Result<()> {
                     function.domain()
                 )))
             })?;
-            if !declared.contains(image) {
-                return Err(note(Error::new(format!(
-                    "result: expected an interval that contains {image}, the table's values on {keys}, found {declared}"
-                ))));
+            for (_, (lo, hi)) in tables.iter().zip(intervals).filter(|(name, _)| **name == table) {
+                let declared = Interval::new(lo, hi);
+                if !declared.contains(image) {
+                    return Err(note(Error::new(format!(
+                        "result: expected an interval that contains {image}, the table's values on {keys}, found {declared}"
+                    ))));
+                }
             }
             Ok(())
+        }
+        Some(CircuitOp::Hint { hint, .. }) => {
+            let tables: Vec<String> = hint.table().map(str::to_owned).into_iter().collect();
+            table_of(symbol, &tables).map(|_| ())
         }
         Some(CircuitOp::Weight { global, .. }) => {
             let Some(symbol) = symbol.filter(|&symbol| op_name(symbol) == "ml_program.global") else {
@@ -106,5 +101,21 @@ fn verify_symbol(op: OperationRef, symbol: Option<OperationRef>) -> Result<()> {
             Ok(())
         }
         _ => Err(Error::new(format!("'{}' refers to no symbol", op_name(op)))),
+    }
+}
+
+/// The name and the function of the table that a symbol is; `tables` are the names that the op has for it.
+fn table_of(symbol: Option<OperationRef>, tables: &[String]) -> Result<(String, TableFunction)> {
+    let names = || tables.iter().map(|name| format!("@{name}")).collect::<Vec<_>>().join(", ");
+    match symbol.map(|symbol| (symbol, CircuitOp::decode(symbol))) {
+        Some((_, Ok(Some(CircuitOp::Table { name, function })))) => Ok((name, function)),
+        Some((symbol, _)) => {
+            Err(Error::new(format!("{}: expected a circuit.table, found {}", names(), op_name(symbol)))
+                .note_at(symbol.location(), "defined here"))
+        }
+        None => Err(Error::new(format!(
+            "{}: expected a circuit.table of this name in the module, found none; define it beside @main",
+            names()
+        ))),
     }
 }

@@ -6,8 +6,8 @@ use melior::{
     ir::{
         Attribute, AttributeLike, Identifier, OperationRef, Type, TypeLike,
         attribute::{
-            BoolAttribute, DenseI64ArrayAttribute, FlatSymbolRefAttribute, FloatAttribute, IntegerAttribute,
-            StringAttribute,
+            ArrayAttribute, BoolAttribute, DenseI64ArrayAttribute, FlatSymbolRefAttribute, FloatAttribute,
+            IntegerAttribute, StringAttribute,
         },
         operation::OperationLike,
         r#type::{IntegerType, RankedTensorType},
@@ -104,6 +104,12 @@ pub fn symbol<'c>(context: &'c Context, name: &str) -> Attribute<'c> {
     FlatSymbolRefAttribute::new(context, name).into()
 }
 
+/// `[@name, ..]`
+pub fn symbols<'c>(context: &'c Context, names: &[String]) -> Attribute<'c> {
+    let names: Vec<Attribute> = names.iter().map(|name| symbol(context, name)).collect();
+    ArrayAttribute::new(context, &names).into()
+}
+
 /// `[affine_map<..>, ..]`
 pub fn maps<'c>(context: &'c Context, maps: &[IndexMap]) -> Attribute<'c> {
     let raw = maps.iter().map(|map| map_to_raw(context, map)).collect::<Vec<_>>();
@@ -192,6 +198,8 @@ readers! {
     /// Reads a reference to a symbol.
     read_symbol, opt_symbol, String, "a symbol, such as @name",
         |attribute| Some(FlatSymbolRefAttribute::try_from(attribute).ok()?.value().to_owned());
+    /// Reads an array of references to symbols.
+    read_symbols, opt_symbols, Vec<String>, "an array of symbols, such as [@name]", to_symbols;
     /// Reads an array of affine maps.
     read_maps, opt_maps, Vec<IndexMap>, "an array of affine maps whose results are sums of distinct dimensions",
         to_maps;
@@ -290,6 +298,13 @@ fn to_f64s(attribute: Attribute) -> Option<Vec<f64>> {
                 .collect()
         })
     }
+}
+
+fn to_symbols(attribute: Attribute) -> Option<Vec<String>> {
+    let array = ArrayAttribute::try_from(attribute).ok()?;
+    let name =
+        |index| Some(FlatSymbolRefAttribute::try_from(array.element(index).ok()?).ok()?.value().to_owned());
+    (0..array.len()).map(name).collect()
 }
 
 fn to_maps(attribute: Attribute) -> Option<Vec<IndexMap>> {

@@ -15,6 +15,8 @@
 //!   taken first, and their maxima then.
 //! * Where y is the key of a lookup, xᵢ = y − (y − xᵢ) lies within the table's domain, extended downwards by D: as good a range
 //!   for the high part of a split as a lookup of its own.
+//! * A range is a lookup of its value, a sum of limbs that are looked up, or the lookup of which it is the key: the interval and the sum
+//!   lie within half the field, so equality mod p is equality over the integers. A hint's results are cells that ranges alone hold.
 //! * The expression of every bound value takes part in exactly one fold equation on every row of its cluster (see `emit.rs`).
 use crate::PlaceError;
 use crate::layout::Nest;
@@ -24,6 +26,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use tessera_api::{Capabilities, Cell, Expr, RowOp};
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, Node, ValueId};
+use tessera_circuit::ops::Hint;
+use tessera_circuit::semantics::range::limbs;
 
 /// Most lanes of which a maximum is taken at once: products of two differences fit 64 bits, of more they might not.
 const MAX_LANES: usize = 4;
@@ -45,15 +49,30 @@ pub enum Instruction {
     Hi(usize, u32),
     /// Lower part of a split.
     Lo(usize, u32),
-    /// Table value of a register.
-    Lookup(u32, usize),
+    /// Table value of a register: relation, entry of its tuples, key.
+    Lookup(u32, u32, usize),
+    /// The rounded quotient of a register and a constant.
+    Quotient(usize, i64),
+    /// The mantissa of a register: as [`Hint::Mantissa`] says, with step, bits and exponents.
+    Mantissa(usize, u32, u32, (u32, u32)),
+    /// The exponent that goes with the mantissa before it.
+    Exponent(usize, u32, u32, (u32, u32)),
+    /// What a step of the witness plan computes, by number among the cluster's.
+    Computed(usize),
 }
 
 impl Instruction {
     /// The value, given those of the steps before it; `None` beyond 64 bits, and for what is not computed of them.
     pub fn eval(&self, r: &[i64]) -> Option<i64> {
         match self {
-            Self::Bound(_) | Self::Fixed(_) | Self::Lookup(..) => None,
+            Self::Bound(_) | Self::Fixed(_) | Self::Lookup(..) | Self::Computed(_) => None,
+            Self::Quotient(x, divisor) => Some(r[*x].div_euclid(*divisor)),
+            Self::Mantissa(x, step, bits, exponents) => {
+                Some(r[*x] >> (step * exponent(r[*x], *step, *bits, *exponents)))
+            }
+            Self::Exponent(x, step, bits, exponents) => {
+                Some(exponent(r[*x], *step, *bits, *exponents).into())
+            }
             Self::Affine(terms, constant) => {
                 terms.iter().try_fold(*constant, |sum, (c, x)| sum.checked_add(c.checked_mul(r[*x])?))
             }
@@ -65,10 +84,20 @@ impl Instruction {
     }
 
     /// How an honest prover computes it into a register. `None` where that is done with another step: what enters is gathered, and the
-    /// lower part of a split comes with the upper one, which stands before it.
+    /// lower part of a split and an exponent come with the upper one and the mantissa, which stand before them.
     pub fn row_op(&self, dst: u32) -> Option<RowOp> {
         Some(match self {
-            Self::Bound(_) | Self::Lo(..) => return None,
+            Self::Bound(_) | Self::Computed(_) | Self::Lo(..) | Self::Exponent(..) => return None,
+            Self::Quotient(x, divisor) => RowOp::Quotient { src: *x as u32, divisor: *divisor, dst },
+            Self::Mantissa(x, step, bits, (first, last)) => RowOp::Mantissa {
+                src: *x as u32,
+                step: *step,
+                bits: *bits,
+                first: *first,
+                last: *last,
+                mantissa: dst,
+                exponent: dst + 1,
+            },
             Self::Fixed(column) => RowOp::Fixed { column: *column, dst },
             Self::Affine(terms, constant) => {
                 let terms = terms.iter().map(|(c, x)| (*c, *x as u32)).collect();
@@ -77,9 +106,16 @@ impl Instruction {
             Self::Mul(a, b) => RowOp::Mul { a: *a as u32, b: *b as u32, dst },
             Self::Max(a, b) => RowOp::Max { a: *a as u32, b: *b as u32, dst },
             Self::Hi(x, shift) => RowOp::Split { src: *x as u32, shift: *shift, hi: dst, lo: dst + 1 },
-            Self::Lookup(relation, x) => RowOp::Lookup { relation: *relation, key: *x as u32, dst },
+            Self::Lookup(relation, entry, x) => {
+                RowOp::Lookup { relation: *relation, key: *x as u32, entry: *entry, dst }
+            }
         })
     }
+}
+
+/// See [`Hint::Mantissa`].
+fn exponent(x: i64, step: u32, bits: u32, (first, last): (u32, u32)) -> u32 {
+    (first..last).find(|e| x >> (step * e) < 1 << bits).unwrap_or(last)
 }
 
 /// The shape of a row. Equal row programs share a table.
@@ -123,6 +159,8 @@ pub struct Cluster {
     pub held: BTreeMap<usize, Held>,
     /// The graph value of each fixed column, known at setup.
     pub fixed: Vec<ValueId>,
+    /// The operation of each hint that a step of the witness plan computes.
+    pub computed: Vec<Computed>,
     /// The graph value of each export.
     pub exports: Vec<ValueId>,
     /// The model's operations it stems from.
@@ -133,7 +171,20 @@ pub struct Cluster {
     pub lookup_sources: Vec<String>,
 }
 
-/// Groups elementwise operations that use each other's results directly.
+/// A hint that is no row's work: what it is computed from, and how.
+#[derive(Clone, Debug)]
+pub struct Computed {
+    /// The operand.
+    pub x: ValueId,
+    /// The result.
+    pub y: ValueId,
+    /// What it computes.
+    pub hint: Hint,
+    /// Relation and entry of its table.
+    pub table: (u32, u32),
+}
+
+/// Groups elementwise operations that use each other's results directly, and hints with those that use theirs.
 ///
 /// Operations of one group have the same *level*: how many contractions and views lie before them on the longest path. So no
 /// group depends on itself through something that is not elementwise, and its rows can be filled in one go.
@@ -155,8 +206,7 @@ pub fn groups(g: &Circuit, roots: &Roots) -> Vec<Vec<usize>> {
     }
     for (i, op) in g.ops.iter().enumerate().filter(|(_, op)| op.op.is_elementwise()) {
         for x in op.op.operands() {
-            if !roots.is_constant(x) && g.ops[definer[x]].op.is_elementwise() && level[definer[x]] == level[i]
-            {
+            if !roots.is_constant(x) && g.ops[definer[x]].op.is_in_rows() && level[definer[x]] == level[i] {
                 let (a, b) = (find(&mut parent, i), find(&mut parent, definer[x]));
                 parent[a.max(b)] = a.min(b);
             }
@@ -164,7 +214,7 @@ pub fn groups(g: &Circuit, roots: &Roots) -> Vec<Vec<usize>> {
     }
     let mut by_root: std::collections::BTreeMap<usize, Vec<usize>> = Default::default();
     for i in 0..g.ops.len() {
-        if g.ops[i].op.is_elementwise() {
+        if g.ops[i].op.is_in_rows() {
             let r = find(&mut parent, i);
             by_root.entry(r).or_default().push(i);
         }
@@ -204,6 +254,7 @@ pub fn build(
         bound: vec![],
         held: BTreeMap::new(),
         fixed: vec![],
+        computed: vec![],
         sources: vec![],
         constraint_sources: vec![],
         lookup_sources: vec![],
@@ -238,6 +289,7 @@ pub fn build(
         bound: b.bound,
         held: b.held,
         fixed: b.fixed,
+        computed: b.computed,
         exports,
         source,
         constraint_sources: b.constraint_sources,
@@ -258,6 +310,7 @@ struct Builder<'a> {
     /// Witness column of each bound value.
     bound_columns: Vec<u32>,
     fixed: Vec<ValueId>,
+    computed: Vec<Computed>,
     sources: Vec<String>,
     constraint_sources: Vec<String>,
     lookup_sources: Vec<String>,
@@ -392,14 +445,51 @@ impl Builder<'_> {
                 let (e, r) = lanes.swap_remove(0);
                 self.define(op.results[0], e, r);
             }
-            CircuitOp::Lookup { x, table, .. } => {
+            CircuitOp::Lookup { x, tables, .. } => {
                 let (xe, xr) = self.operand(*x)?;
-                let relation = self.relations.function(self.g, table, &source)?;
-                let r = self.step(Instruction::Lookup(relation, xr));
-                let c = self.column("out", r);
-                self.k.lookups.push((relation, vec![xe, Expr::witness(c)]));
+                let relation = self.relations.functions(self.g, tables, &source)?;
+                let mut tuple = vec![xe];
+                for (entry, y) in (1..).zip(&op.results) {
+                    let r = self.step(Instruction::Lookup(relation, entry, xr));
+                    let c = Expr::witness(self.column("out", r));
+                    tuple.push(c.clone());
+                    self.define(*y, c, r);
+                }
+                self.k.lookups.push((relation, tuple));
                 self.lookup_sources.push(source.clone());
-                self.define(op.results[0], Expr::witness(c), r);
+            }
+            CircuitOp::Range { x, interval } => {
+                let (e, r) = self.operand(*x)?;
+                let y = op.results[0];
+                if !self.keyed(y, group).is_some_and(|keys| within_interval(keys, *interval)) {
+                    self.within(&(e.clone(), r), *interval, &source)?;
+                }
+                self.define(y, e, r);
+            }
+            CircuitOp::Hint { x, hint, intervals } => {
+                let registers = match hint {
+                    Hint::Quotient { divisor } => {
+                        let r = self.operand(*x)?.1;
+                        vec![self.step(Instruction::Quotient(r, *divisor))]
+                    }
+                    Hint::Mantissa { step, bits, exponents } => {
+                        let r = self.operand(*x)?.1;
+                        let v = self.step(Instruction::Mantissa(r, *step, *bits, *exponents));
+                        vec![v, self.step(Instruction::Exponent(r, *step, *bits, *exponents))]
+                    }
+                    Hint::Threshold { table, .. } => {
+                        let table = self.relations.with_function(self.g, table, &source)?;
+                        self.computed.push(Computed { x: *x, y: op.results[0], hint: hint.clone(), table });
+                        vec![self.step(Instruction::Computed(self.computed.len() - 1))]
+                    }
+                };
+                for ((y, r), interval) in op.results.iter().zip(registers).zip(intervals) {
+                    let e = Expr::witness(self.column("hint", r));
+                    if !self.keyed(*y, group).is_some_and(|keys| within_interval(keys, *interval)) {
+                        self.within(&(e.clone(), r), *interval, &source)?;
+                    }
+                    self.define(*y, e, r);
+                }
             }
             CircuitOp::AssertZero { x } => {
                 let (xe, _) = self.operand(*x)?;
@@ -417,6 +507,44 @@ impl Builder<'_> {
                 return Err(PlaceError::Invalid(format!("{source}: not an elementwise operation")));
             }
         }
+        Ok(())
+    }
+
+    /// Shows that an expression lies in an interval: by a lookup, or as the sum of limbs that are looked up.
+    fn within(
+        &mut self,
+        (e, r): &(Expr, usize),
+        (lo, hi): (i64, i64),
+        source: &str,
+    ) -> Result<(), PlaceError> {
+        let all = limbs((lo, hi));
+        if all == [0] {
+            let relation = self.relations.range(lo, hi, source)?;
+            self.k.lookups.push((relation, vec![e.clone()]));
+            self.lookup_sources.push(source.into());
+            return Ok(());
+        }
+        let mut whole = Expr::constant(lo);
+        let mut rest = self.step(Instruction::Affine(vec![(1, *r)], -lo));
+        let mut from = 0;
+        for (i, bits) in all.iter().enumerate() {
+            let limb = if i + 1 < all.len() {
+                let high = self.step(Instruction::Hi(rest, *bits));
+                let low = self.step(Instruction::Lo(rest, *bits));
+                rest = high;
+                low
+            } else {
+                rest
+            };
+            let c = Expr::witness(self.column("limb", limb));
+            let relation = self.relations.range(0, (1 << bits) - 1, source)?;
+            self.k.lookups.push((relation, vec![c.clone()]));
+            self.lookup_sources.push(source.into());
+            whole = within(c.checked_scale(1 << from).and_then(|c| whole.checked_plus(&c)), source)?;
+            from += bits;
+        }
+        self.k.constraints.push(within(minus(e.clone(), whole), source)?);
+        self.constraint_sources.push(source.into());
         Ok(())
     }
 
@@ -467,8 +595,8 @@ impl Builder<'_> {
     fn differences(&self, reach: i64) -> i64 {
         let known = |op: &Node<CircuitOp<ValueId>>| match &op.op {
             CircuitOp::Split { shift, .. } => Some((1i64 << shift) - 1),
-            CircuitOp::Lookup { table, .. } => {
-                self.g.tables.get(table).map(domain_of).filter(|keys| keys.0 == 0).map(|keys| keys.1)
+            CircuitOp::Lookup { tables, .. } => {
+                self.g.tables.get(&tables[0]).map(domain_of).filter(|keys| keys.0 == 0).map(|keys| keys.1)
             }
             _ => None,
         };
@@ -481,7 +609,13 @@ impl Builder<'_> {
         group.iter().find_map(|j| {
             let op = &self.g.ops[*j];
             match &op.op {
-                CircuitOp::Lookup { x, table, .. } if *x == v => self.g.tables.get(table).map(domain_of),
+                CircuitOp::Lookup { x, tables, .. } if *x == v => {
+                    self.g.tables.get(&tables[0]).map(domain_of)
+                }
+                CircuitOp::Range { x, interval } if *x == v && limbs(*interval) == [0] => {
+                    let keys = self.keyed(op.results[0], group).filter(|k| within_interval(*k, *interval));
+                    Some(keys.unwrap_or(*interval))
+                }
                 CircuitOp::Max { xs } if xs.contains(&v) => {
                     let (lo, hi) = self.keyed(op.results[0], group)?;
                     let last = self.differences(self.reach(xs, op.results[0]));
@@ -577,6 +711,11 @@ fn substitute(e: &Expr, cell: Cell, value: &Expr) -> Option<Expr> {
         out = out.checked_plus(&t)?;
     }
     Some(out)
+}
+
+/// Whether one interval lies in another.
+fn within_interval(inner: (i64, i64), outer: (i64, i64)) -> bool {
+    outer.0 <= inner.0 && inner.1 <= outer.1
 }
 
 /// a − b.

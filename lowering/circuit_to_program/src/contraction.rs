@@ -5,6 +5,8 @@
 //! the variable z by strides, output channels the variable s. For a convolution Y holds the full product, borders included.
 //! Where channels are packed (`pack.rs`), channel c of a group is channel c mod h times t^(c div h), t the radix.
 //!
+//! Where both factors are computed, entries of a batch are groups of their own, since each has another W.
+//!
 //! # Correctness
 //! Every element of Y that something reads (*wanted*) has a monomial (s, z) of its own: no other reachable position of Y, wanted or
 //! not, carries it. Strides are chosen as small as that rule allows: aliases fall on borders only. Positions of X within a
@@ -51,8 +53,16 @@ pub struct Contraction {
     pub weights: Weights,
     /// From elements of Y to (channel over all groups, z).
     pub y_at: Nest<2>,
+    /// Whether W is computed, not known at setup.
+    pub computed: bool,
+    /// From elements of W to (segment, channel of its group), for batch entry 0.
+    pub w_at: Nest<2>,
     /// Step of z from one proof-batch entry to the next.
     pub batch_stride: i64,
+    /// Step of the segment likewise.
+    pub batch_segments: i64,
+    /// Step of the channel over all groups likewise.
+    pub batch_channels: i64,
     /// Exponents of z in X over the whole batch: `0..x_span`.
     pub x_span: usize,
     /// Exponents of z in Y over the whole batch: `0..y_span`.
@@ -302,10 +312,19 @@ impl<'a> Indices<'a> {
 }
 
 impl Contraction {
-    /// Lays out one contraction of which this much is read; `batch` proofs share the table.
-    pub fn new(op: &Operation, indices: &Indices, wanted: &Wanted, batch: usize) -> Contraction {
+    /// Lays out one contraction of which this much is read; `batch` proofs share the table. Whether its second factor is computed.
+    pub fn new(
+        op: &Operation,
+        indices: &Indices,
+        wanted: &Wanted,
+        (batch, computed): (usize, bool),
+    ) -> Contraction {
         let spec = op.spec;
-        let (strides, batch_stride) = indices.strides(&wanted.positions(), batch);
+        let entries = if computed { batch } else { 1 };
+        let (strides, batch_stride) = indices.strides(&wanted.positions(), batch / entries);
+        let batch_stride = if computed { 0 } else { batch_stride };
+        let batch_segments = if computed { indices.segments as i64 } else { 0 };
+        let batch_channels = if computed { (indices.groups * indices.channels) as i64 } else { 0 };
         let mut z = vec![0i64; spec.extents.len()];
         for (a, st) in indices.axes.iter().zip(&strides) {
             z[a.x] = *st;
@@ -325,7 +344,18 @@ impl Contraction {
             let reach: i64 = n.loops.iter().map(|l| (l.count - 1) * l.to[1]).sum();
             (reach + (batch as i64 - 1) * batch_stride + 1) as usize
         };
-        let image = Turn { extent: batch, segment: 0, z: batch_stride, in_x: true, w: 0, channel: 0 };
+        // indices of groups move the segment too
+        let own = |i: usize| if indices.segment[i] == 0 { indices.channel[i] } else { 0 };
+        let w_loops = spec.w.iter().map(|i| (spec.extents[*i], w[*i], [indices.segment[*i], own(*i)]));
+        let w_at = Nest::new(0, [0, 0], w_loops.collect::<Vec<_>>());
+        let image = Turn {
+            extent: batch,
+            segment: batch_segments,
+            z: batch_stride,
+            in_x: true,
+            w: 0,
+            channel: batch_channels,
+        };
         let turn = |i: usize| Turn {
             extent: spec.extents[i],
             segment: indices.segment[i],
@@ -340,14 +370,18 @@ impl Contraction {
             y: op.y,
             x: op.x,
             w: op.w,
-            segments: indices.segments,
+            segments: indices.segments * entries,
             weights: indices.weights(&z, &w),
+            computed,
+            w_at,
             batch_stride,
+            batch_segments,
+            batch_channels,
             x_span: end(&x_at),
             y_span: end(&y_at),
             x_at,
             y_at,
-            groups: indices.groups,
+            groups: indices.groups * entries,
             channels: indices.channels,
             pack: 1,
             loops: loops.filter(|l| l.extent > 1).collect(),
@@ -386,6 +420,12 @@ impl Contraction {
         let (channels, packed) = (self.channels as i64, self.packed_channels() as i64);
         let (group, first) = (s / packed, s % packed);
         (first..channels).step_by(packed as usize).map(move |c| group * channels + c)
+    }
+
+    /// Step of the exponents of (z, s, d, t) in Y from one batch entry to the next.
+    pub fn y_step(&self) -> [i64; 4] {
+        // channels that go through a batch are not packed
+        [self.batch_stride, self.batch_channels, 0, 0]
     }
 
     /// From elements of Y to exponents of (z, s, t).
@@ -434,7 +474,9 @@ impl Contraction {
         let mut known: Vec<(Vec<usize>, Vec<i64>)> = vec![];
         let mut borders: Vec<Border> = vec![];
         for s in 0..self.s_span() as i64 {
-            let mut classes: Vec<usize> = self.channels_at(s).map(|c| wanted.class_of(c as usize)).collect();
+            let own = |c: i64| if self.computed { c % self.batch_channels } else { c };
+            let mut classes: Vec<usize> =
+                self.channels_at(s).map(|c| wanted.class_of(own(c) as usize)).collect();
             classes.sort_unstable();
             classes.dedup();
             let at = known.iter().position(|k| k.0 == classes).unwrap_or_else(|| {

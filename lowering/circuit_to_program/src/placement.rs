@@ -18,7 +18,7 @@ use tessera_api::{Capabilities, FoldShape, Shape, TableShape, Target, TermShape}
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, ValueId};
 use tessera_circuit::ops::Visibility;
-use tessera_circuit::semantics::ContractSpec;
+use tessera_circuit::semantics::{ContractSpec, ResultIndex};
 
 /// Everything decided, nothing emitted.
 pub struct Placement {
@@ -53,8 +53,8 @@ pub struct Placement {
 /// Sums of products whose second factors stand in one table, and whose first factors do.
 #[derive(Clone, Debug)]
 pub struct Products {
-    /// Whether the second factors are parameters that their owner commits to.
-    pub committed: bool,
+    /// What the second factors are.
+    pub factors: Factors,
     /// Numbers of the contractions, ascending.
     pub contractions: Vec<usize>,
     /// Numbers of the biases.
@@ -63,6 +63,17 @@ pub struct Products {
     pub x_width: usize,
     /// Weight cells per row.
     pub w_width: usize,
+}
+
+/// What the second factors of products are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factors {
+    /// Parameters that their owner commits to.
+    Owned,
+    /// Known at setup.
+    Public,
+    /// Computed, as the first ones are.
+    Computed,
 }
 
 /// Decides. Every unsupported operation is reported, not the first.
@@ -93,7 +104,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
         };
         flat.push(cluster::build(g, &roots, ops, known, &mut relations)?);
     }
-    let contracts: Vec<(ValueId, Contract)> = contracts(g)?;
+    let contracts: Vec<(ValueId, Contract)> = contracts(g, &roots)?;
     let mut operations = vec![];
     for (y, c) in &contracts {
         let operation = Operation { x: c.x, w: c.w, y: *y, spec: &c.spec, source: &c.source };
@@ -134,9 +145,10 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     let mut borders = vec![];
     for (k, (operation, indices)) in operations.iter().enumerate() {
         let wanted = wanted(&roots, &readers, operation, indices)?;
-        let mut c = Contraction::new(operation, indices, &wanted, batch);
+        let computed = !roots.is_constant(operation.w);
+        let mut c = Contraction::new(operation, indices, &wanted, (batch, computed));
         c.pack = pack::FACTOR;
-        if !options.pack || options.committed || !reading.may_pack(&c, &wanted) {
+        if !options.pack || options.committed || computed || !reading.may_pack(&c, &wanted) {
             c.pack = 1;
         }
         if let Some(added) = added.remove(&c.y) {
@@ -184,13 +196,24 @@ struct Contract {
 }
 
 /// All contractions, in graph order, by result.
-fn contracts(g: &Circuit) -> Result<Vec<(ValueId, Contract)>, PlaceError> {
+fn contracts(g: &Circuit, roots: &Roots) -> Result<Vec<(ValueId, Contract)>, PlaceError> {
     let mut all = vec![];
     for op in &g.ops {
         let CircuitOp::Contract { x, w, maps } = &op.op else { continue };
-        let spec = ContractSpec::from_maps(maps, &g.values[*x].shape, &g.values[*w].shape)
+        let (mut x, mut w) = (*x, *w);
+        let mut spec = ContractSpec::from_maps(maps, &g.values[x].shape, &g.values[w].shape)
             .map_err(PlaceError::Invalid)?;
-        all.push((op.results[0], Contract { x: *x, w: *w, spec, source: op.source() }));
+        // what is known at setup is the second factor
+        if roots.is_constant(x) {
+            std::mem::swap(&mut x, &mut w);
+            std::mem::swap(&mut spec.x, &mut spec.w);
+            for index in &mut spec.y {
+                if let ResultIndex::Sum(i, k) = index {
+                    std::mem::swap(i, k);
+                }
+            }
+        }
+        all.push((op.results[0], Contract { x, w, spec, source: op.source() }));
     }
     Ok(all)
 }
@@ -202,14 +225,17 @@ fn products(
     biases: &[Bias],
     options: &PlaceOptions,
 ) -> Vec<Products> {
-    let owned = |c: &Contraction| options.committed && roots.is_parameter(c.w);
-    let part = |committed: bool| {
-        let own: Vec<usize> =
-            (0..contractions.len()).filter(|k| owned(&contractions[*k]) == committed).collect();
-        let biases = if committed { (0..biases.len()).collect() } else { vec![] };
-        Products { committed, contractions: own, biases, x_width: 0, w_width: 0 }
+    let of = |c: &Contraction| match () {
+        () if c.computed => Factors::Computed,
+        () if options.committed && roots.is_parameter(c.w) => Factors::Owned,
+        () => Factors::Public,
     };
-    let mut all = vec![part(true), part(false)];
+    let part = |factors: Factors| {
+        let own: Vec<usize> = (0..contractions.len()).filter(|k| of(&contractions[*k]) == factors).collect();
+        let biases = if factors == Factors::Owned { (0..biases.len()).collect() } else { vec![] };
+        Products { factors, contractions: own, biases, x_width: 0, w_width: 0 }
+    };
+    let mut all = vec![part(Factors::Owned), part(Factors::Public), part(Factors::Computed)];
     all.retain(|p| !p.contractions.is_empty() || !p.biases.is_empty());
     for p in &mut all {
         (p.x_width, p.w_width) = widths(p, contractions, biases, options);
@@ -300,25 +326,23 @@ fn refuse_unsupported(g: &Circuit, roots: &Roots, target: &dyn Target) -> Result
                 op.source(),
                 format!("a matrix product or convolution: the backend {backend} joins no folds"),
             )),
-            CircuitOp::Contract { x, w, .. } => {
-                if !roots.is_constant(*w) {
-                    bad.push((
-                        op.source(),
-                        "a product of two computed tensors: the second operand must be known at setup".into(),
-                    ));
-                }
-                if roots.is_constant(*x) {
+            CircuitOp::Contract { x, w, maps } => {
+                let computed: Vec<ValueId> =
+                    [*x, *w].into_iter().filter(|v| !roots.is_constant(*v)).collect();
+                let mut of = computed.iter().flat_map(|v| roots.roots_of(*v));
+                if computed.is_empty() {
                     bad.push((op.source(), "a product of two constants; fold it before placement".into()));
-                } else if roots
-                    .roots_of(*x)
-                    .iter()
-                    .any(|r| matches!(g.ops[definer[*r]].op, CircuitOp::Contract { .. }))
-                {
+                } else if computed.len() == 2 && maps[2].results.iter().any(|r| r.len() > 1) {
+                    bad.push((op.source(), "a convolution of two computed tensors".into()));
+                } else if of.any(|r| matches!(g.ops[definer[r]].op, CircuitOp::Contract { .. })) {
                     bad.push((
                         op.source(),
                         "a matrix product of another one's accumulators; requantize in between".into(),
                     ));
                 }
+            }
+            CircuitOp::Hint { x, .. } if roots.is_constant(*x) => {
+                bad.push((op.source(), "a hint of what is known at setup; fold it before placement".into()));
             }
             // what a row can hold is for its program to say, which names every op
             _ => {}
@@ -367,7 +391,7 @@ fn exported_values(g: &Circuit, roots: &Roots, groups: &[Vec<usize>]) -> HashSet
             if roots.is_root(x) && group_of[i] != usize::MAX && group_of[definer[x]] == group_of[i] {
                 continue;
             }
-            out.extend(roots.roots_of(x).into_iter().filter(|r| g.ops[definer[*r]].op.is_elementwise()));
+            out.extend(roots.roots_of(x).into_iter().filter(|r| g.ops[definer[*r]].op.is_in_rows()));
         }
     }
     out
@@ -432,9 +456,10 @@ fn widths(p: &Products, c: &[Contraction], b: &[Bias], options: &PlaceOptions) -
     let segments = p.contractions.iter().map(|k| c[*k].segments).sum::<usize>() + p.biases.len();
     let mut best: Option<((usize, f64), (usize, usize))> = None;
     for x in of(options.x_width, &X_WIDTHS) {
-        for w in of(options.w_width, &W_WIDTHS) {
+        let w_widths = if p.factors == Factors::Computed { &X_WIDTHS[..] } else { &W_WIDTHS[..] };
+        for w in of(options.w_width, w_widths) {
             let rows = (p.x_rows((c, b), options.batch, x), p.w_rows((c, b), w));
-            let shape = products_shape(rows, (x, w), segments, (&capabilities, p.committed));
+            let shape = products_shape(rows, (x, w), segments, (&capabilities, p.factors));
             // what cannot be expressed is taken where nothing can, and refused with the whole
             let rank = (capabilities.refusals(&shape).len(), prices.weigh(&target.cost(&shape)));
             if best.is_none_or(|(least, _)| rank < least) {
@@ -450,7 +475,7 @@ fn products_shape(
     (x_rows, w_rows): (usize, usize),
     (x_width, w_width): (usize, usize),
     segments: usize,
-    (capabilities, committed): (&Capabilities, bool),
+    (capabilities, factors): (&Capabilities, Factors),
 ) -> Shape {
     let table = |name: &str, rows: usize| TableShape {
         name: name.into(),
@@ -461,11 +486,22 @@ fn products_shape(
     let fold = |table: u32, lanes: usize| FoldShape { table, lanes: lanes as u32, segments: segments as u32 };
     Shape {
         tables: vec![
-            TableShape { fixed: w_width as u32, committed, ..table("weights", w_rows) },
+            match factors {
+                Factors::Computed => TableShape { witness: w_width as u32, ..table("factors", w_rows) },
+                Factors::Public | Factors::Owned => TableShape {
+                    fixed: w_width as u32,
+                    committed: factors == Factors::Owned,
+                    ..table("weights", w_rows)
+                },
+            },
             TableShape { witness: x_width as u32, ..table("activations", x_rows) },
         ],
         folds: vec![fold(0, w_width), fold(1, x_width)],
-        terms: vec![TermShape::Join(1, 0), TermShape::Sum(1)],
+        terms: match factors {
+            // the cells of both are linked to where they come from
+            Factors::Computed => vec![TermShape::Join(1, 0), TermShape::Sum(1), TermShape::Sum(0)],
+            Factors::Public | Factors::Owned => vec![TermShape::Join(1, 0), TermShape::Sum(1)],
+        },
     }
 }
 

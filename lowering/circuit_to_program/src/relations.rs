@@ -1,8 +1,9 @@
 //! Which lookup relations the circuit needs, shared by content.
 //!
-//! Functions on one domain share a table (one key column, one column per function); a range check is a lookup of the key alone.
+//! Functions on one domain share a table (one key column, one column per function); a range check is a lookup of the key alone, and
+//! functions that are looked up at once are one relation.
 //!
-//! Invariant: a relation is named by its domain and function, never by who uses it.
+//! Invariant: a relation is named by its domain and functions, never by who uses it.
 use crate::PlaceError;
 use std::collections::BTreeMap;
 use tessera_api::{Capabilities, Expr, FixedColumn, Provide, Seq, Table, Values, WitnessColumn};
@@ -14,14 +15,27 @@ pub struct LookupRelations {
     /// Most rows of a table.
     most: i64,
     names: Vec<String>,
-    /// domain → (relation of the plain range check, functions with their relation)
+    /// domain → (relation of the plain range check, lists of functions with their relation)
     domains: BTreeMap<(i64, i64), Domain>,
 }
 
 #[derive(Default)]
 struct Domain {
     range: Option<u32>,
-    functions: Vec<(TableFunction, String, u32)>,
+    functions: Vec<Functions>,
+}
+
+/// What is looked up at once.
+struct Functions {
+    all: Vec<(String, TableFunction)>,
+    relation: u32,
+}
+
+impl Functions {
+    fn name(&self) -> String {
+        let names: Vec<String> = self.all.iter().map(|(name, _)| format!("@{name}")).collect();
+        names.join(", ")
+    }
 }
 
 impl LookupRelations {
@@ -59,32 +73,57 @@ impl LookupRelations {
         Ok(next)
     }
 
-    /// The relation that holds (x, f(x)).
-    pub fn function(&mut self, g: &Circuit, table: &str, source: &str) -> Result<u32, PlaceError> {
-        let f = g
-            .tables
-            .get(table)
-            .ok_or_else(|| PlaceError::Invalid(format!("{source}: table @{table} does not exist")))?;
-        let (lo, hi) = domain_of(f);
+    /// The relation that holds (x, f(x), g(x), ..).
+    pub fn functions(&mut self, g: &Circuit, tables: &[String], source: &str) -> Result<u32, PlaceError> {
+        let mut all = vec![];
+        for table in tables {
+            let f = g.tables.get(table);
+            let f =
+                f.ok_or_else(|| PlaceError::Invalid(format!("{source}: table @{table} does not exist")))?;
+            all.push((table.clone(), f.clone()));
+        }
+        let (lo, hi) = all.first().map_or((0, -1), |(_, f)| domain_of(f));
         let next = self.names.len() as u32;
         let d = self.domain((lo, hi), source)?;
-        if let Some(x) = d.functions.iter().find(|x| x.0 == *f) {
-            return Ok(x.2);
+        let same = |x: &&Functions| x.all.iter().map(|f| &f.1).eq(all.iter().map(|f| &f.1));
+        if let Some(x) = d.functions.iter().find(same) {
+            return Ok(x.relation);
         }
-        d.functions.push((f.clone(), table.into(), next));
-        self.names.push(format!("@{table}"));
+        d.functions.push(Functions { all, relation: next });
+        let name = d.functions.last().map(Functions::name);
+        self.names.extend(name);
         Ok(next)
+    }
+
+    /// A relation that has this function among its own, and which entry of its tuples that is.
+    pub fn with_function(
+        &mut self,
+        g: &Circuit,
+        table: &str,
+        source: &str,
+    ) -> Result<(u32, u32), PlaceError> {
+        if let Some(f) = g.tables.get(table) {
+            let entry = |x: &Functions| {
+                x.all.iter().position(|known| known.1 == *f).map(|at| (x.relation, at as u32 + 1))
+            };
+            if let Some(found) = self.domains.values().flat_map(|d| &d.functions).find_map(entry) {
+                return Ok(found);
+            }
+        }
+        self.functions(g, &[table.into()], source).map(|relation| (relation, 1))
     }
 
     /// The keys of a relation, smallest and largest.
     pub fn keys(&self, relation: u32) -> Option<(i64, i64)> {
-        let has = |d: &&Domain| d.range == Some(relation) || d.functions.iter().any(|f| f.2 == relation);
+        let has =
+            |d: &&Domain| d.range == Some(relation) || d.functions.iter().any(|f| f.relation == relation);
         self.domains.iter().find(|(_, d)| has(d)).map(|(keys, _)| *keys)
     }
 
-    /// The value a relation gives for a key.
-    pub fn eval(&self, relation: u32, key: i64) -> Option<i64> {
-        self.domains.values().flat_map(|d| &d.functions).find(|f| f.2 == relation)?.0.eval(key)
+    /// An entry, from 1 on, that a relation gives for a key.
+    pub fn eval(&self, relation: u32, entry: u32, key: i64) -> Option<i64> {
+        let functions = self.domains.values().flat_map(|d| &d.functions).find(|f| f.relation == relation)?;
+        functions.all.get(entry.checked_sub(1)? as usize)?.1.eval(key)
     }
 
     /// Relation names, by index.
@@ -133,9 +172,20 @@ impl Domain {
             t.provides.push(Provide { relation, tuple, multiplicity });
         };
         let mut tuples = vec![];
-        for (f, name, relation) in &self.functions {
-            let values = (lo..=hi).map(|x| f.eval(x).unwrap_or(0)).collect();
-            tuples.push((*relation, name.clone(), vec![key.clone(), column(name.clone(), values)]));
+        // functions that are looked up in several ways have one column
+        let mut known: Vec<(&TableFunction, Expr)> = vec![];
+        for functions in &self.functions {
+            let mut tuple = vec![key.clone()];
+            for (name, f) in &functions.all {
+                let at = known.iter().position(|k| k.0 == f).unwrap_or_else(|| {
+                    let values = (lo..=hi).map(|x| f.eval(x).unwrap_or(0)).collect();
+                    known.push((f, column(name.clone(), values)));
+                    known.len() - 1
+                });
+                tuple.push(known[at].1.clone());
+            }
+            let name: Vec<&str> = functions.all.iter().map(|(name, _)| name.as_str()).collect();
+            tuples.push((functions.relation, name.join(", "), tuple));
         }
         if let Some(relation) = self.range {
             provide(relation, "range", vec![key]);

@@ -52,11 +52,10 @@ impl Pass for ComposeLookups {
         let mut tables = ops::tables(module)?;
         let mut made = BTreeMap::new();
         for op in main.ops() {
-            let Some(CircuitOp::Lookup { x: inner, table: outer, .. }) = CircuitOp::decode(op)? else {
-                continue;
-            };
+            let decoded = CircuitOp::decode(op)?;
+            let Some((&inner, outer)) = decoded.as_ref().and_then(CircuitOp::lookup) else { continue };
             let Some((x, first)) = only_keys(inner)? else { continue };
-            let (Some(t), Some(u)) = (tables.get(&outer), tables.get(&first)) else { continue };
+            let (Some(t), Some(u)) = (tables.get(outer), tables.get(&first)) else { continue };
             let Some(both) = t.after(u, most_keys) else { continue };
             let known = made.iter().find(|(_, f)| **f == both).map(|(name, _): (&String, _)| name.clone());
             let name = known.unwrap_or_else(|| {
@@ -82,13 +81,14 @@ impl Pass for ComposeLookups {
 /// What a lookup that only lookups read looks up, and where.
 fn only_keys<'c: 'a, 'a>(value: Value<'c, 'a>) -> Result<Option<(Value<'c, 'a>, String)>> {
     let Some(op) = rewrite::defining_op(value) else { return Ok(None) };
-    let Some(CircuitOp::Lookup { x, table, .. }) = CircuitOp::decode(op)? else { return Ok(None) };
+    let decoded = CircuitOp::decode(op)?;
+    let Some((&x, table)) = decoded.as_ref().and_then(CircuitOp::lookup) else { return Ok(None) };
     for (user, _) in rewrite::users(value) {
-        if !matches!(CircuitOp::decode(user)?, Some(CircuitOp::Lookup { .. })) {
+        if CircuitOp::decode(user)?.is_none_or(|user| user.lookup().is_none()) {
             return Ok(None);
         }
     }
-    Ok(Some((x, table)))
+    Ok(Some((x, table.to_owned())))
 }
 
 const EXAMPLE: &str = r#"circuit.table @halve(x in [0, 7]) = clamp((x - 4) >> 1, -2, 1)

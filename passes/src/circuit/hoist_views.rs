@@ -2,7 +2,7 @@
 //!
 //! Equations, for an elementwise f and a view v that pads nowhere (so that v reads f's results only):
 //!
-//! - v(f(x, y, ..)) = f(v(x), v(y), ..), for affine forms, products, maxima, splits and lookups;
+//! - v(f(x, y, ..)) = f(v(x), v(y), ..), for affine forms, products, maxima, splits, lookups and hints;
 //! - v(u(x)) = (v∘u)(x), where the composition is a single view.
 //!
 //! The first is applied where every use of f's results is a view and those views together read no element twice: then no
@@ -100,7 +100,8 @@ struct Lane<'c, 'a> {
 
 fn hoist(op: OperationRef) -> Result<bool> {
     let Some(decoded) = CircuitOp::decode(op)? else { return Ok(false) };
-    if !decoded.is_elementwise() {
+    // what says something of its operand says it of all elements, read or not
+    if !decoded.is_elementwise() || !decoded.only_computes() {
         return Ok(false);
     }
     let results: Vec<Value> = op.results().map(OperationResult::into).collect();

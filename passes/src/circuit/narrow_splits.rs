@@ -118,8 +118,9 @@ impl<'c, 'a> Site<'c, 'a> {
         let mut site: Option<Self> = None;
         // latest first
         for (lookup, _) in rewrite::users(high).into_iter().rev() {
-            let Some(CircuitOp::Lookup { table, .. }) = CircuitOp::decode(lookup)? else { return Ok(None) };
-            let Some(f) = analysis.tables().get(&table) else { return Ok(None) };
+            let reader = CircuitOp::decode(lookup)?;
+            let Some((_, table)) = reader.as_ref().and_then(CircuitOp::lookup) else { return Ok(None) };
+            let Some(f) = analysis.tables().get(table) else { return Ok(None) };
             let TableFunction::Clamp { offset, shift, min, max, .. } = *f else { return Ok(None) };
             let site = match &mut site {
                 Some(site) if (site.offset, site.keys) != (offset, f.domain()) => return Ok(None),
@@ -130,7 +131,7 @@ impl<'c, 'a> Site<'c, 'a> {
                     none.insert(Site { split: op, low, keys, offset, centered, uses: vec![] })
                 }
             };
-            site.uses.push(Use { lookup, table, shift: low + shift, min, max });
+            site.uses.push(Use { lookup, table: table.to_owned(), shift: low + shift, min, max });
         }
         Ok(site.filter(|site| {
             let added = i128::from(site.offset) << site.low;
@@ -270,11 +271,11 @@ impl Tables {
     fn of_others(module: OperationRef, sites: &[(&Site, Limbs)]) -> Result<Self> {
         let mut kept = BTreeSet::new();
         for op in all_ops(module) {
-            if let Some(CircuitOp::Lookup { table, .. }) = CircuitOp::decode(op)?
+            if let Some(reader) = CircuitOp::decode(op)?
                 && !rewrite::is_unused(op)
                 && !sites.iter().flat_map(|(site, _)| &site.uses).any(|u| u.lookup == op)
             {
-                kept.insert(table);
+                kept.extend(reader.tables().into_iter().map(str::to_owned));
             }
         }
         Ok(Tables { kept, made: BTreeMap::new() })

@@ -97,8 +97,10 @@ impl<'c, 'a> Tree<'c, 'a> {
     fn collect(&mut self, analysis: &Analysis, value: Value<'c, 'a>) -> Result<bool> {
         let Some(op) = rewrite::defining_op(value) else { return Ok(false) };
         let more = match CircuitOp::decode(op)? {
-            Some(CircuitOp::Lookup { x, table, .. }) if self.keys.is_empty() || self.table == table => {
-                self.table = table;
+            Some(CircuitOp::Lookup { x, tables, .. })
+                if tables.len() == 1 && (self.keys.is_empty() || self.table == tables[0]) =>
+            {
+                self.table.clone_from(&tables[0]);
                 self.keys.push(x);
                 true
             }

@@ -59,6 +59,26 @@ func.func @main() {
 
 // -----
 
+// Tables that are looked up at once, ranges and hints.
+circuit.table @power(x in [3, 14]) = [64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864, 268435456]
+circuit.table @root(x in [3, 14]) = [8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
+circuit.table @exp(x in [0, 3]) = [8, 4, 2, 0]
+func.func @main() {
+  %s = circuit.input "s" public : 16 in [1, 99999999]
+  %q = circuit.hint quotient(%s) [768] : 16 in [1, 99999999] -> 16 in [0, 262143]
+  %v, %e = circuit.hint mantissa(%s) [2, 16, 3, 14] : 16 in [1, 99999999] -> 16 in [0, 65535], 16 in [3, 14]
+  %p, %r = circuit.lookup @power, @root(%e) : 16 in [3, 14] -> [64, 268435456], [8, 16384]
+  %left = circuit.affine %s - 768 * %q : 16 in [1, 99999999], [0, 262143] -> [-201325823, 99999999]
+  %rest = circuit.range %left : 16 in [-201325823, 99999999] -> [0, 767]
+  %a = circuit.input "a" public : 4x16x16 in [-50, 50]
+  %c = circuit.hint threshold @exp(%a) [256, 1] : 4x16x16 in [-50, 50] -> 4x16 in [-50, 77]
+  circuit.output %c "c" public : 4x16 in [-50, 77]
+  circuit.output %r "r" public : 16 in [8, 16384]
+  return
+}
+
+// -----
+
 // Views by name, and views that none says.
 func.func @main() {
   %a = circuit.input "a" public : 2x3x4 in [1, 9] {note = "an attribute of a reader's own"}

@@ -86,7 +86,7 @@ pub(super) fn lookups(b: &mut Build) {
         b.look_up(table, range, vec![mirror], "input range");
         ops.extend([
             RowOp::Gather { tensor: x.id, index: index.clone(), default: 0, dst: 0 },
-            RowOp::Lookup { relation: map, key: 0, dst: 1 },
+            RowOp::Lookup { relation: map, key: 0, entry: 1, dst: 1 },
             RowOp::Store { src: 1, column: cy },
             RowOp::Scatter { src: 1, tensor: y.id, index },
         ]);
@@ -198,7 +198,7 @@ fn contract(x: Tensor, w: u32, y: Tensor, loops: &[(usize, usize, usize, usize)]
             y: *y as i64,
         })
         .collect();
-    Step::Contract { x: x.id, w, w_offset: 0, y: y.id, loops }
+    Step::Contract { x: x.id, w: tessera_api::Factor::Constant { constant: w, offset: 0 }, y: y.id, loops }
 }
 
 /// Publishes a tensor placed by [`product`] or [`convolve`] as y.
@@ -340,7 +340,7 @@ pub(super) fn mixed(b: &mut Build) {
         RowOp::Store { src: 0, column: ca },
         RowOp::Affine { terms: vec![(1, 0)], constant: 512, dst: 0 },
         RowOp::Split { src: 0, shift: 5, hi: 1, lo: 2 },
-        RowOp::Lookup { relation: relu, key: 1, dst: 3 },
+        RowOp::Lookup { relation: relu, key: 1, entry: 1, dst: 3 },
         RowOp::Store { src: 1, column: ch },
         RowOp::Store { src: 2, column: cl },
         RowOp::Store { src: 3, column: cq },

@@ -11,7 +11,13 @@
 //! * where several integers share a relation (parts, times powers of a number t), the honest trace has each part zero, so an accepted one
 //!   differs from it in part i by at most some D_i. If the sum of D_i·t^i is below p, and each step of t^i more than all smaller
 //!   ones together, each part is zero, and the rule above is asked of each;
+//! * a lookup that bounds an expression in which one bounded unknown is open determines that, where its coefficient is more than the
+//!   bounds leave: so a remainder makes its quotient unique;
 //! * a value whose differences from others are bounded from below by zero, while the product of all of them is zero, is their maximum.
+//!
+//! Hints are what a prover computes and many relations together pin down, such as the smallest number that keeps a sum of table values within
+//! a limit. No rule here sees that: cells of hints are named by whoever asks, and taken as determined once they are bounded. That no
+//! other number in their bounds is accepted is for tests that try all of them.
 //!
 //! # Correctness
 //! Intervals are of the residue's representative in (−p/2, p/2), and nothing is concluded where a sum of magnitudes reaches p/2. The rule
@@ -21,7 +27,7 @@ use super::system::{MOST_PRODUCTS, Polynomial, System, Unknown};
 use crate::table::signed;
 use std::collections::{HashMap, HashSet};
 use tessera_api::field::MODULUS;
-use tessera_api::{Program, Role, Trace};
+use tessera_api::{Program, Role, RowOp, Step, Trace, WitnessPlan};
 
 type Interval = (i128, i128);
 
@@ -37,15 +43,15 @@ struct Facts<'a> {
     changed: bool,
 }
 
-/// Proves a Program to be a function of its inputs, and searches another output beside the given honest trace. Errs with cells that are
-/// open or what was found, and where the Program is too large to be written out.
-pub fn is_a_function(program: &Program, honest: &Trace) -> Result<(), String> {
+/// Proves a Program to be a function of its inputs and of its `hints`, and searches another output beside the given honest trace. Errs with
+/// cells that are open or what was found, and where the Program is too large to be written out.
+pub fn is_a_function(program: &Program, honest: &Trace, hints: &[Unknown]) -> Result<(), String> {
     let system = System::of(program)
         .ok_or_else(|| format!("more than {MOST_PRODUCTS} products, which is too large to be written out"))?;
     if !system.hold(honest, program) {
         return Err("the honest trace does not satisfy what is written out".into());
     }
-    let open = undetermined(&system, program);
+    let open = undetermined(&system, program, hints);
     if let Some(first) = open.first() {
         return Err(format!("{} cells are open, {first:?} among them", open.len()));
     }
@@ -55,8 +61,38 @@ pub fn is_a_function(program: &Program, honest: &Trace) -> Result<(), String> {
     }
 }
 
-/// The unknowns that no rule determines, given the inputs. None for a Program that is a function.
-pub fn undetermined(system: &System, program: &Program) -> Vec<Unknown> {
+/// The cells of a plan's hints: what is stored of quotients, mantissas, exponents and thresholds.
+pub fn hints(plan: &WitnessPlan) -> Vec<Unknown> {
+    let thresholds: HashSet<u32> = plan
+        .steps
+        .iter()
+        .filter_map(|s| if let Step::Threshold { y, .. } = s { Some(*y) } else { None })
+        .collect();
+    let mut cells = vec![];
+    for rows in plan.steps.iter().filter_map(|s| if let Step::Rows(r) = s { Some(r) } else { None }) {
+        let mut registers = HashSet::new();
+        for op in &rows.ops {
+            match op {
+                RowOp::Gather { tensor, dst, .. } if thresholds.contains(tensor) => {
+                    registers.insert(*dst);
+                }
+                RowOp::Quotient { dst, .. } => {
+                    registers.insert(*dst);
+                }
+                RowOp::Mantissa { mantissa, exponent, .. } => registers.extend([*mantissa, *exponent]),
+                RowOp::Store { src, column } if registers.contains(src) => {
+                    let cell = |row| Unknown::Witness { table: rows.table, row, column: *column };
+                    cells.extend((rows.first_row..rows.first_row + rows.rows).map(cell));
+                }
+                _ => {}
+            }
+        }
+    }
+    cells
+}
+
+/// The unknowns that no rule determines, given the inputs, and hints that are bounded. None for a Program that is a function.
+pub fn undetermined(system: &System, program: &Program, hints: &[Unknown]) -> Vec<Unknown> {
     let relations = system.provided.iter().map(|tuples| {
         let width = tuples.first().map_or(0, Vec::len);
         let bounds = |e: usize| {
@@ -82,7 +118,10 @@ pub fn undetermined(system: &System, program: &Program) -> Vec<Unknown> {
     while std::mem::take(&mut facts.changed) {
         system.lookups.iter().for_each(|l| {
             let (bounds, distinct) = facts.relations[l.relation as usize].clone();
-            l.entries.iter().zip(bounds).for_each(|(e, b)| facts.bound(e, b));
+            for (e, bounds) in l.entries.iter().zip(bounds) {
+                facts.bound(e, bounds);
+                facts.remainder(e, bounds);
+            }
             let key = l.entries[0].unknowns();
             if distinct && key.is_subset(&facts.determined) {
                 l.entries[1..].iter().for_each(|e| facts.digits(e));
@@ -90,6 +129,11 @@ pub fn undetermined(system: &System, program: &Program) -> Vec<Unknown> {
         });
         (0..system.zeros.len()).for_each(|i| facts.zero(i));
         facts.maxima();
+        for hint in hints {
+            if facts.intervals.contains_key(hint) {
+                facts.determine(*hint);
+            }
+        }
     }
     let zeros = system.zeros.iter().flat_map(|z| z.polynomial.unknowns());
     let lookups = system.lookups.iter().flat_map(|l| &l.entries).flat_map(Polynomial::unknowns);
@@ -163,6 +207,16 @@ impl Facts<'_> {
             let Some(rest) = self.rest(e, &[(u, k)]) else { continue };
             let of = (bounds.0 - rest.1, bounds.1 - rest.0);
             self.within(u, if signed(k) == 1 { of } else { (-of.1, -of.0) });
+        }
+    }
+    /// The rule of remainders: of two values of the one open unknown, the expression's would differ by more than its bounds do.
+    fn remainder(&mut self, e: &Polynomial, bounds: Interval) {
+        let Some(&[(u, k)]) = self.open(e).as_deref() else { return };
+        let Some((a, b)) = self.intervals.get(&u).copied() else { return };
+        let (k, span) = (signed(k).abs(), bounds.1 - bounds.0);
+        let apart = k.checked_mul(b - a).and_then(|far| far.checked_add(span));
+        if span < k && apart.is_some_and(|far| far < MODULUS as i128) {
+            self.determine(u);
         }
     }
     /// What is determined of an expression that is determined as a whole: one open unknown, or digits.

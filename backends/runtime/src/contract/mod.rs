@@ -33,12 +33,24 @@ struct Turn {
 pub(crate) struct Contract {
     pub x: usize,
     pub y: usize,
-    w: Blob,
-    w_offset: usize,
     turns: Vec<Turn>,
-    w_max: u64,
     /// At most so many products enter one element of y.
     depth: u128,
+    factor: Factor,
+}
+
+/// The second factor.
+enum Factor {
+    Weights(Box<Weights>),
+    /// A tensor.
+    Computed(usize),
+}
+
+/// Weights, arranged once for all runs.
+struct Weights {
+    w: Blob,
+    offset: usize,
+    max: u64,
     narrow: Option<Narrow>,
     /// Made when it is first needed: most models need the narrow one only.
     doubles: OnceLock<Option<Doubles>>,
@@ -46,16 +58,26 @@ pub(crate) struct Contract {
 
 impl Contract {
     pub(crate) fn new(
-        x: usize,
-        w: Blob,
-        w_offset: u64,
-        y: usize,
+        (x, y): (usize, usize),
+        factor: &tessera_api::Factor,
         loops: &[ContractLoop],
         ctx: &mut Context,
     ) -> Result<Contract, Refusal> {
-        if x == y {
-            return Err(format!("tensor {:?} is both read and written", ctx.tensors[x].name).into());
+        let computed = match factor {
+            tessera_api::Factor::Tensor(w) => Some(ctx.tensor(*w)?),
+            tessera_api::Factor::Constant { .. } => None,
+        };
+        if x == y || computed == Some(y) {
+            return Err(format!("tensor {:?} is both read and written", ctx.tensors[y].name).into());
         }
+        let w_len = match (factor, computed) {
+            (tessera_api::Factor::Constant { constant, offset }, _) => {
+                let w = ctx.program.constants.get(*constant as usize);
+                let w = w.ok_or_else(|| format!("constant {constant} does not exist"))?;
+                (w.len() as u64).saturating_sub(*offset)
+            }
+            (tessera_api::Factor::Tensor(_), w) => w.map_or(0, |w| ctx.tensors[w].len as u64),
+        };
         let mut work = 1u128;
         for l in loops {
             if l.extent == 0 {
@@ -64,7 +86,6 @@ impl Contract {
             work = work.saturating_mul(l.extent as u128);
         }
         ctx.budget.operations(work)?;
-        let w_len = (w.len() as u64).saturating_sub(w_offset);
         for (what, len, step) in [
             ("x", ctx.tensors[x].len as u64, (|l| l.x) as fn(&ContractLoop) -> i64),
             ("w", w_len, |l| l.w),
@@ -85,62 +106,70 @@ impl Contract {
             .map(|l| Turn { extent: l.extent as usize, x: l.x as usize, w: l.w as usize, y: l.y as usize })
             .collect();
         let turns = fuse(turns);
-        let w_offset = w_offset as usize;
-        let reach: usize = turns.iter().map(|t| (t.extent - 1) * t.w).sum();
         let depth = depth(&turns);
-        let (w_max, narrow) = with_numbers!(w.numbers().map_err(PlanError::from)?, |get| {
-            let used = |i: usize| get(w_offset + i);
-            let w_max = (0..=reach).map(|i| used(i).unsigned_abs()).max().unwrap_or(0);
-            let narrow =
-                fits(1, 1, depth, 1 << 31).then(|| Narrow::new(&turns, (&used, reach + 1), ctx.budget));
-            (w_max, narrow.transpose()?.flatten())
-        });
-        let out = Contract { x, y, w, w_offset, turns, w_max, depth, narrow, doubles: OnceLock::new() };
-        if out.narrow.is_none() {
-            let doubles = out.make_doubles(ctx.budget)?;
-            out.doubles.get_or_init(|| doubles);
-        }
-        Ok(out)
+        let factor = match (factor, computed) {
+            (_, Some(w)) => Factor::Computed(w),
+            (tessera_api::Factor::Constant { constant, offset }, None) => {
+                let w = ctx.program.constants[*constant as usize].clone();
+                Factor::Weights(Box::new(Weights::new(w, *offset as usize, (&turns, depth), ctx.budget)?))
+            }
+            (tessera_api::Factor::Tensor(_), None) => return Err("a factor is missing".to_string().into()),
+        };
+        Ok(Contract { x, y, turns, depth, factor })
     }
 
-    fn make_doubles(&self, budget: &mut Budget) -> Result<Option<Doubles>, PlanError> {
-        if !fits(1, self.w_max, self.depth, 1 << 53) {
-            return Ok(None);
+    /// The tensors that are read.
+    pub(crate) fn reads(&self) -> Vec<usize> {
+        match self.factor {
+            Factor::Weights(_) => vec![self.x],
+            Factor::Computed(w) => vec![self.x, w],
         }
-        let len = self.w.len() - self.w_offset;
-        with_numbers!(self.w.numbers().map_err(PlanError::from)?, |get| {
-            Doubles::new(&self.turns, (&|i: usize| get(self.w_offset + i), len), budget)
-        })
     }
 
     /// Adds the products to y. Errs with the first element of y that leaves 64 bits.
-    pub(crate) fn run(&self, x: &[i64], y: &mut [i64]) -> Result<(), usize> {
-        let most = |v: &[i64]| {
-            let (lo, hi) = crate::vector::bounds(v);
-            lo.unsigned_abs().max(hi.unsigned_abs())
-        };
+    pub(crate) fn run<'t>(&self, read: impl Fn(usize) -> &'t [i64], y: &mut [i64]) -> Result<(), usize> {
+        let x = read(self.x);
         let (x_max, y_max) = (most(x), most(y));
-        if y_max < 1 << 62 && fits(x_max, self.w_max, self.depth, 1 << 53) {
-            if let Some(narrow) = &self.narrow
-                && x_max < 1 << 15
-                && fits(x_max, narrow.w_max, self.depth, 1 << 31)
-            {
-                narrow.run(x, y);
-                return Ok(());
+        match &self.factor {
+            Factor::Weights(w) => {
+                if y_max < 1 << 62 && fits(x_max, w.max, self.depth, 1 << 53) && w.run((x, x_max), y, self) {
+                    return Ok(());
+                }
+                // numbers this large are rare: they are widened each time
+                let all = w.w.values().unwrap_or_default();
+                self.plainly((x, x_max), (all.get(w.offset..).unwrap_or(&[]), w.max), (y, y_max))
             }
-            let doubles = self.doubles.get_or_init(|| {
-                let mut budget = Budget::new(Limits::default());
-                self.make_doubles(&mut budget).unwrap_or_default()
-            });
-            if let Some(doubles) = doubles {
-                doubles.run(x, y);
-                return Ok(());
+            Factor::Computed(w) => {
+                let w = read(*w);
+                let w_max = most(w);
+                if y_max < 1 << 62 && fits(x_max, w_max, self.depth, 1 << 53) && self.arranged(x, w, y) {
+                    return Ok(());
+                }
+                self.plainly((x, x_max), (w, w_max), (y, y_max))
             }
         }
-        // numbers this large are rare: they are widened each time
-        let w = self.w.values().unwrap_or_default();
-        let w = w.get(self.w_offset..).unwrap_or(&[]);
-        if y_max < 1 << 62 && fits(x_max, self.w_max, self.depth, 1 << 62) {
+    }
+
+    /// With a factor that is arranged for this run alone; false where it cannot be. Sums were found to be exact in `f64`.
+    fn arranged(&self, x: &[i64], w: &[i64], y: &mut [i64]) -> bool {
+        let mut budget = Budget::new(Limits::default());
+        match Doubles::new(&self.turns, (&|i: usize| w[i], w.len()), &mut budget) {
+            Ok(Some(doubles)) => {
+                doubles.run(x, y);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// One product after the other.
+    fn plainly(
+        &self,
+        (x, x_max): (&[i64], u64),
+        (w, w_max): (&[i64], u64),
+        (y, y_max): (&mut [i64], u64),
+    ) -> Result<(), usize> {
+        if y_max < 1 << 62 && fits(x_max, w_max, self.depth, 1 << 62) {
             walk(&self.turns, x, w, 0, &mut |x, w, at| y[at] += x * w);
             return Ok(());
         }
@@ -158,6 +187,68 @@ impl Contract {
         }
         Ok(())
     }
+}
+
+impl Weights {
+    fn new(
+        w: Blob,
+        offset: usize,
+        (turns, depth): (&[Turn], u128),
+        budget: &mut Budget,
+    ) -> Result<Weights, PlanError> {
+        let reach: usize = turns.iter().map(|t| (t.extent - 1) * t.w).sum();
+        let (max, narrow) = with_numbers!(w.numbers().map_err(PlanError::from)?, |get| {
+            let used = |i: usize| get(offset + i);
+            let max = (0..=reach).map(|i| used(i).unsigned_abs()).max().unwrap_or(0);
+            let narrow = fits(1, 1, depth, 1 << 31).then(|| Narrow::new(turns, (&used, reach + 1), budget));
+            (max, narrow.transpose()?.flatten())
+        });
+        let out = Weights { w, offset, max, narrow, doubles: OnceLock::new() };
+        if out.narrow.is_none() {
+            let doubles = out.make_doubles((turns, depth), budget)?;
+            out.doubles.get_or_init(|| doubles);
+        }
+        Ok(out)
+    }
+
+    fn make_doubles(
+        &self,
+        (turns, depth): (&[Turn], u128),
+        budget: &mut Budget,
+    ) -> Result<Option<Doubles>, PlanError> {
+        if !fits(1, self.max, depth, 1 << 53) {
+            return Ok(None);
+        }
+        let len = self.w.len() - self.offset;
+        with_numbers!(self.w.numbers().map_err(PlanError::from)?, |get| {
+            Doubles::new(turns, (&|i: usize| get(self.offset + i), len), budget)
+        })
+    }
+
+    /// In vector units; false where that is not possible. Sums were found to be exact in `f64`.
+    fn run(&self, (x, x_max): (&[i64], u64), y: &mut [i64], c: &Contract) -> bool {
+        if let Some(narrow) = &self.narrow
+            && x_max < 1 << 15
+            && fits(x_max, narrow.w_max, c.depth, 1 << 31)
+        {
+            narrow.run(x, y);
+            return true;
+        }
+        let doubles = self.doubles.get_or_init(|| {
+            let mut budget = Budget::new(Limits::default());
+            self.make_doubles((&c.turns, c.depth), &mut budget).unwrap_or_default()
+        });
+        if let Some(doubles) = doubles {
+            doubles.run(x, y);
+        }
+        doubles.is_some()
+    }
+}
+
+/// The largest magnitude.
+fn most(v: &[i64]) -> u64 {
+    let (lo, hi) = crate::vector::bounds(v);
+    lo.unsigned_abs().max(hi.unsigned_abs())
 }
 
 fn fits(x: u64, w: u64, depth: u128, below: u128) -> bool {

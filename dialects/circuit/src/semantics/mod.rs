@@ -9,6 +9,7 @@
 pub mod contract;
 pub mod interval;
 pub mod named;
+pub mod range;
 pub mod ranges;
 pub mod table;
 pub mod view;

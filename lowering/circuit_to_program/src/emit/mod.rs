@@ -10,6 +10,8 @@
 //!   never shared (`contraction.rs`), so every such cell but a border's is the exact element of the product.
 //! * *link*: every cell that holds an element made elsewhere (activation cells, bound values, outputs), with a monomial of its own
 //!   per use, equals what the maker holds. Of the cells that parameters are multiplied by, everybody knows which are ones.
+//!   Factors of a product that are both computed are activation cells both, with monomials of their own: z^position s^segment on one side,
+//!   z^segment s^channel on the other.
 //!   Activation cells and bound values without an origin (gaps, padding) have their monomial too, with nothing on the other side:
 //!   they are zero.
 //!
@@ -48,17 +50,17 @@ impl Monomials {
     }
 }
 
-/// How elements of a root are used: their monomials in the link equation for batch entry 0, and the step of z per entry.
+/// How elements of a root are used: their monomials in the link equation for batch entry 0, and the step of (z, s) per entry.
 #[derive(Clone)]
 struct Use {
     at: Nest<4>,
-    step: i64,
+    step: [i64; 2],
 }
 
 impl Use {
     /// For all entries of a batch, of which each has `len` elements of the root.
     fn in_batch(&self, batch: usize, len: usize) -> Nest<4> {
-        self.at.clone().around(batch, len as i64, [self.step, 0, 0, 0])
+        self.at.clone().around(batch, len as i64, [self.step[0], self.step[1], 0, 0])
     }
 }
 
@@ -68,7 +70,7 @@ struct Uses(BTreeMap<ValueId, Vec<Vec<Use>>>);
 
 impl Uses {
     /// Records uses of a root of `len` elements.
-    fn add(&mut self, root: ValueId, len: usize, at: &Nest<4>, step: i64) {
+    fn add(&mut self, root: ValueId, len: usize, at: &Nest<4>, step: [i64; 2]) {
         let layers = self.0.entry(root).or_default();
         for at in at.once() {
             match layers.iter_mut().find(|l| apart(l, &at, len)) {
@@ -105,6 +107,14 @@ fn linked(direct: &[Nest<4>], len: usize, d: i64) -> Monomials {
     Monomials(gaps(direct, len).into_iter().map(own).collect())
 }
 
+/// The tables of some products.
+#[derive(Clone, Copy)]
+struct ProductTables {
+    activations: u32,
+    /// Of the second factors.
+    factors: u32,
+}
+
 struct Emitter<'a> {
     g: &'a Circuit,
     p: &'a Placement,
@@ -119,6 +129,8 @@ struct Emitter<'a> {
     weights_of: Vec<u32>,
     /// And the parameters of each bias.
     parameters_of: Vec<u32>,
+    /// Exponent of d of each second factor that is computed, in the link equation, by contraction.
+    factor_uses: BTreeMap<usize, i64>,
     /// The tensor of each contraction's results, once there is one.
     accumulators: Vec<Option<u32>>,
     /// Whether constants get their data.
@@ -165,6 +177,7 @@ pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Progra
         uses: Uses::default(),
         weights_of: vec![0; p.contractions.len()],
         parameters_of: vec![0; p.biases.len()],
+        factor_uses: BTreeMap::new(),
         accumulators: vec![None; p.contractions.len()],
         data: extent == Extent::Whole,
         contraction: vec![],
@@ -172,7 +185,7 @@ pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Progra
         next_use: 0,
     };
     e.contraction_uses();
-    let activations: Vec<u32> = p.products.iter().map(|products| e.product_tables(products)).collect();
+    let products: Vec<ProductTables> = p.products.iter().map(|products| e.product_tables(products)).collect();
     let cluster_ports = e.port_uses();
     e.publics();
     let clusters = e.cluster_tables(&cluster_ports)?;
@@ -182,7 +195,7 @@ pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Progra
         e.program.tables.push(t);
     }
     if extent == Extent::Whole {
-        e.steps(&activations, &clusters, borders.as_ref())?;
+        e.steps(&products, &clusters, borders.as_ref())?;
     }
     let (contraction, link) = (std::mem::take(&mut e.contraction), std::mem::take(&mut e.link));
     for (name, terms) in [("contraction", contraction), ("link", link)] {
@@ -240,11 +253,24 @@ impl Emitter<'_> {
             for piece in self.p.roots.pieces(c.x) {
                 for at in compose(&[piece.nest.inverse()], std::slice::from_ref(&c.x_at)) {
                     let at = at.map([0, 0, d, 0], |[q, z]| [*z, *q, 0, 0]);
-                    self.uses.add(piece.root, self.g.values[piece.root].len(), &at, c.batch_stride);
+                    let step = [c.batch_stride, c.batch_segments];
+                    self.uses.add(piece.root, self.g.values[piece.root].len(), &at, step);
                 }
             }
         }
         self.next_use += self.p.biases.iter().filter(|b| b.id >= self.p.contractions.len()).count() as i64;
+        // second factors that are computed: z tells segments apart, s channels
+        for (k, c) in self.p.contractions.iter().enumerate().filter(|(_, c)| c.computed) {
+            let d = self.use_id();
+            self.factor_uses.insert(k, d);
+            for piece in self.p.roots.pieces(c.w) {
+                for at in compose(&[piece.nest.inverse()], std::slice::from_ref(&c.w_at)) {
+                    let at = at.map([0, 0, d, 0], |[q, s]| [*q, *s, 0, 0]);
+                    let len = self.g.values[piece.root].len();
+                    self.uses.add(piece.root, len, &at, [c.batch_segments, 0]);
+                }
+            }
+        }
     }
 
     fn push_table(
@@ -290,7 +316,7 @@ impl Emitter<'_> {
         for piece in self.p.roots.pieces(v) {
             if !self.contraction_of.contains_key(&piece.root) {
                 let at = piece.nest.inverse().map([0, 0, d, 0], |[e]| [*e, 0, 0, 0]);
-                self.uses.add(piece.root, self.g.values[piece.root].len(), &at, len as i64);
+                self.uses.add(piece.root, self.g.values[piece.root].len(), &at, [len as i64, 0]);
             }
         }
     }
@@ -308,7 +334,7 @@ impl Emitter<'_> {
                 n.map([0, 0, *k as i64, 0], |[z, s, t]| [*z, *s, 0, *t]).around(
                     p.batch,
                     len as i64,
-                    [c.batch_stride, 0, 0, 0],
+                    c.y_step(),
                 )
             }));
         }

@@ -1,17 +1,19 @@
 //! The witness plan: how an honest prover computes every tensor and fills every row.
 //!
 //! Invariant: a step stands after all that make what it reads.
-use super::Emitter;
 use super::tables::BorderRows;
+use super::{Emitter, ProductTables};
 use crate::PlaceError;
-use crate::cluster::{Cluster, Instruction};
+use crate::cluster::{Cluster, Computed, Instruction};
+use crate::contraction::{Contraction, Turn};
 use crate::layout::{Nest, compose, fit, run, sequence};
-use tessera_api::{Blob, ContractLoop, Role, RowOp, RowStep, Run, Seq, Step};
+use tessera_api::{Blob, ContractLoop, Factor, Role, RowOp, RowStep, Run, Seq, Step};
 use tessera_circuit::graph::ValueId;
+use tessera_circuit::ops::Hint;
 
-/// Where activations of some segments stand.
+/// Where factors of some segments stand.
 #[derive(Clone, Copy, Default)]
-struct ActivationRows {
+struct SegmentRows {
     table: u32,
     /// The first row.
     first: usize,
@@ -22,7 +24,7 @@ struct ActivationRows {
 impl Emitter<'_> {
     pub(super) fn steps(
         &mut self,
-        activations: &[u32],
+        products: &[ProductTables],
         clusters: &[u32],
         borders: Option<&(u32, Vec<BorderRows>)>,
     ) -> Result<(), PlaceError> {
@@ -33,12 +35,14 @@ impl Emitter<'_> {
             self.tensors.insert(*v, tensor);
             self.plan.steps.push(Step::Load { public: i as u32, tensor });
         }
-        let mut x_rows = vec![ActivationRows::default(); p.contractions.len()];
-        for (products, table) in p.products.iter().zip(activations) {
-            let mut to = ActivationRows { table: *table, first: 0, width: products.x_width };
+        let mut segment_rows = vec![[SegmentRows::default(); 2]; p.contractions.len()];
+        for (products, tables) in p.products.iter().zip(products) {
+            let mut to = SegmentRows { table: tables.activations, first: 0, width: products.x_width };
+            let mut factors = SegmentRows { table: tables.factors, first: 0, width: products.w_width };
             for k in &products.contractions {
-                x_rows[*k] = to;
+                segment_rows[*k] = [to, factors];
                 to.first += p.contractions[*k].x_rows(to.width);
+                factors.first += p.contractions[*k].w_rows(factors.width);
             }
             for k in &products.biases {
                 self.bias_steps(*k, to);
@@ -53,13 +57,12 @@ impl Emitter<'_> {
         while !contractions.is_empty() || !rows.is_empty() {
             let before = contractions.len() + rows.len();
             let ready: Vec<usize> =
-                contractions.extract_if(.., |k| self.ready(p.contractions[*k].x)).collect();
+                contractions.extract_if(.., |k| self.factors_ready(&p.contractions[*k])).collect();
             for k in ready {
-                self.contraction_steps(k, x_rows[k], borders);
+                self.contraction_steps(k, segment_rows[k], borders);
             }
-            let ready: Vec<(usize, usize)> = rows
-                .extract_if(.., |(t, k)| p.clusters[*t][*k].bound.iter().all(|v| self.ready(*v)))
-                .collect();
+            let ready: Vec<(usize, usize)> =
+                rows.extract_if(.., |(t, k)| self.rows_ready(&p.clusters[*t][*k])).collect();
             for (t, k) in ready {
                 self.row_step(clusters[t], &p.clusters[t][k], cluster_first[t][k]);
             }
@@ -84,6 +87,14 @@ impl Emitter<'_> {
         self.p.roots.pieces(v).iter().all(|p| self.tensors.contains_key(&p.root))
     }
 
+    fn factors_ready(&self, c: &Contraction) -> bool {
+        self.ready(c.x) && (!c.computed || self.ready(c.w))
+    }
+
+    fn rows_ready(&self, c: &Cluster) -> bool {
+        c.bound.iter().chain(c.computed.iter().map(|h| &h.x)).all(|v| self.ready(*v))
+    }
+
     /// From elements of a root to the elements of its tensor for batch entry 0, and the step to the next entry.
     fn tensor_of(&self, root: ValueId) -> (Nest<1>, i64) {
         if self.p.roots.is_constant(root) {
@@ -92,7 +103,7 @@ impl Emitter<'_> {
         match self.contraction_of.get(&root) {
             Some(k) => {
                 let c = &self.p.contractions[*k];
-                (c.y_tensor(), c.batch_stride)
+                (c.y_tensor(), c.batch_channels * c.y_span as i64 + c.batch_stride)
             }
             None => {
                 let len = self.g.values[root].len();
@@ -130,7 +141,7 @@ impl Emitter<'_> {
     }
 
     /// Cells that are ones, and parameters where they are read: in a tensor of their own, or in the results that they are added to.
-    fn bias_steps(&mut self, k: usize, to: ActivationRows) {
+    fn bias_steps(&mut self, k: usize, to: SegmentRows) {
         let p = self.p;
         let b = &p.biases[k];
         let constant = self.parameters_of[k];
@@ -167,7 +178,7 @@ impl Emitter<'_> {
         });
         let places = Seq { dim: 2, runs: ones.collect() };
         self.plan.steps.push(Step::Fill { constant: one, dst: x, places });
-        self.activation_rows(x, (1, span), to, &b.source);
+        self.segment_rows(x, (1, span), to, &b.source);
     }
 
     /// The tensor of a contraction's results.
@@ -181,14 +192,8 @@ impl Emitter<'_> {
         y
     }
 
-    /// Rows of a tensor of segments, chunks in descending order of z within each.
-    fn activation_rows(
-        &mut self,
-        x: u32,
-        (segments, span): (usize, usize),
-        to: ActivationRows,
-        source: &str,
-    ) {
+    /// Rows of a tensor of segments, chunks in descending order within each.
+    fn segment_rows(&mut self, x: u32, (segments, span): (usize, usize), to: SegmentRows, source: &str) {
         let width = to.width;
         let chunks = span / width;
         let cell = |l: usize| {
@@ -214,35 +219,64 @@ impl Emitter<'_> {
         }));
     }
 
-    fn contraction_steps(&mut self, k: usize, to: ActivationRows, borders: Option<&(u32, Vec<BorderRows>)>) {
+    /// A factor as a tensor of segments: from elements of the value for batch entry 0 to elements of the tensor, and the step to the
+    /// next entry.
+    fn factor(&mut self, v: ValueId, (name, len): (String, usize), (place, batch): (Nest<1>, i64)) -> u32 {
         let p = self.p;
-        let (c, width) = (&p.contractions[k], to.width);
-        let span = c.x_span.div_ceil(width) * width;
-        let x = self.tensor(format!("{} activations", c.source), c.segments * span);
-        let place = c.x_at.map([0], |[q, z]| [q * span as i64 + z]);
-        for root in p.roots.roots_of(c.x) {
-            // from elements of the root's tensor to those of the activations, and back
-            let (nests, step) = self.in_tensor(c.x, root);
+        let tensor = self.tensor(name, len);
+        for root in p.roots.roots_of(v) {
+            // from elements of the root's tensor to those of the factor, and back
+            let (nests, step) = self.in_tensor(v, root);
             let inverse: Vec<Nest<1>> = nests.iter().map(Nest::inverse).collect();
             let placed = compose(&inverse, std::slice::from_ref(&place));
             let nests: Vec<Nest<1>> =
-                placed.iter().map(|n| n.inverse().around(p.batch, c.batch_stride, [step])).collect();
-            self.gather(self.tensors[&root], x, &nests);
+                placed.iter().map(|n| n.inverse().around(p.batch, batch, [step])).collect();
+            self.gather(self.tensors[&root], tensor, &nests);
         }
+        tensor
+    }
+
+    fn contraction_steps(
+        &mut self,
+        k: usize,
+        [to, factors]: [SegmentRows; 2],
+        borders: Option<&(u32, Vec<BorderRows>)>,
+    ) {
+        let p = self.p;
+        let (c, width) = (&p.contractions[k], to.width);
+        let span = c.x_span.div_ceil(width) * width;
+        let x_at = c.x_at.map([0], |[q, z]| [q * span as i64 + z]);
+        let batch = c.batch_segments * span as i64 + c.batch_stride;
+        let name = format!("{} activations", c.source);
+        let x = self.factor(c.x, (name, c.segments * span), (x_at, batch));
+        let w_span = c.channels.div_ceil(factors.width) * factors.width;
+        let w = if c.computed {
+            let w_at = c.w_at.map([0], |[q, s]| [q * w_span as i64 + s]);
+            let name = format!("{} factors", c.source);
+            let batch = c.batch_segments * w_span as i64;
+            Factor::Tensor(self.factor(c.w, (name, c.segments * w_span), (w_at, batch)))
+        } else {
+            Factor::Constant { constant: self.weights_of[k], offset: 0 }
+        };
         let y = self.accumulators(k);
+        // the channel of an index that moves the segment is that of its group
+        let in_w = |l: &Turn| l.segment * w_span as i64 + if l.segment == 0 { l.channel } else { 0 };
         let loops = c
             .loops
             .iter()
             .map(|l| ContractLoop {
                 extent: l.extent as u32,
                 x: l.segment * span as i64 + if l.in_x { l.z } else { 0 },
-                w: l.w,
+                w: if c.computed { in_w(l) } else { l.w },
                 y: l.channel * c.y_span as i64 + l.z,
             })
             .collect();
-        self.plan.steps.push(Step::Contract { x, w: self.weights_of[k], w_offset: 0, y, loops });
+        self.plan.steps.push(Step::Contract { x, w, y, loops });
+        if let Factor::Tensor(w) = w {
+            self.segment_rows(w, (c.segments, w_span), factors, &c.source);
+        }
         self.tensors.insert(c.y, y);
-        self.activation_rows(x, (c.segments, span), to, &c.source);
+        self.segment_rows(x, (c.segments, span), to, &c.source);
         if let Some((table, layout)) = borders.filter(|b| b.1[k].rows > 0) {
             let first_row: usize = layout[..k].iter().map(|b| b.rows).sum();
             let rows = &layout[k];
@@ -276,8 +310,34 @@ impl Emitter<'_> {
         }
     }
 
+    /// What a hint that is no row's work computes: its operand is gathered, and the results are a tensor of their own.
+    fn computed(&mut self, h: &Computed, source: &str) -> u32 {
+        let (p, shape) = (self.p, &self.g.values[h.x].shape);
+        let len = self.g.values[h.x].len();
+        let x = self.tensor(format!("{source} operand"), len * p.batch);
+        for (root, nests) in self.sources(h.x, len) {
+            self.gather(self.tensors[&root], x, &nests);
+        }
+        let y = self.tensor(format!("{source} hint"), self.g.values[h.y].len() * p.batch);
+        match &h.hint {
+            Hint::Threshold { limit, causal, .. } => {
+                let causal_rows = match shape[..] {
+                    [.., rows, _] if *causal => rows as u32,
+                    _ => 0,
+                };
+                let columns = shape.last().map_or(1, |n| *n as u32);
+                let ((relation, entry), limit) = (h.table, *limit);
+                self.plan.steps.push(Step::Threshold { x, relation, entry, limit, columns, causal_rows, y });
+            }
+            // rows do these
+            Hint::Quotient { .. } | Hint::Mantissa { .. } => {}
+        }
+        y
+    }
+
     fn row_step(&mut self, table: u32, c: &Cluster, first_row: usize) {
         let k = &c.row_program;
+        let computed: Vec<u32> = c.computed.iter().map(|h| self.computed(h, &c.source)).collect();
         let mut registers = k.steps.len() as u32;
         let mut ops = vec![];
         for (dst, s) in k.steps.iter().enumerate() {
@@ -301,7 +361,12 @@ impl Emitter<'_> {
                         ops.push(RowOp::Affine { terms, constant: 0, dst });
                     }
                 }
-                computed => ops.extend(computed.row_op(dst)),
+                Instruction::Computed(i) => {
+                    let rows = c.len * self.p.batch;
+                    let index = sequence(&[Nest::dense(rows)], rows, [-1]);
+                    ops.push(RowOp::Gather { tensor: computed[*i], index, default: 0, dst });
+                }
+                step => ops.extend(step.row_op(dst)),
             }
         }
         for (column, (_, reg)) in k.columns.iter().enumerate() {

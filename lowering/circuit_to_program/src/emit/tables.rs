@@ -2,24 +2,25 @@
 //!
 //! Invariant: rows stand in the order that `plan.rs` fills: contraction by contraction, segment by segment, chunks in descending order of z;
 //! cluster by cluster, batch entry by batch entry.
-use super::{ENTRIES, Emitter, Monomials, term};
+use super::{ENTRIES, Emitter, Monomials, ProductTables, term};
 use crate::PlaceError;
 use crate::biases::Bias;
-use crate::cluster::{Cluster, Instruction};
+use crate::cluster::{Cluster, Instruction, RowProgram};
 use crate::contraction::{Border, Contraction};
 use crate::layout::{Nest, run, sequence};
-use crate::placement::Products;
+use crate::placement::{Factors, Products};
 use std::collections::{HashMap, HashSet};
 use tessera_api::{
     Blob, Block, Cell, Constraint, Expr, FixedColumn, Lane, Lookup, Matrix, Operand, Run, Seq, Term, Values,
     WitnessColumn,
 };
+use tessera_circuit::graph::ValueId;
 
 impl Emitter<'_> {
-    /// The weight and the activation table of some products, with their join. Returns the activations'.
-    pub(super) fn product_tables(&mut self, products: &Products) -> u32 {
+    /// The weight and the activation table of some products, with their join.
+    pub(super) fn product_tables(&mut self, products: &Products) -> ProductTables {
         let (p, width) = (self.p, products.x_width);
-        let right = self.weights(products);
+        let (factors, right) = self.factors(products);
         let contractions = || products.contractions.iter().map(|k| (*k as i64, &p.contractions[*k]));
         let biases = || products.biases.iter().map(|k| &p.biases[*k]);
         let witness = (0..width).map(|l| WitnessColumn { name: format!("x{l}"), padding: 0 }).collect();
@@ -65,11 +66,70 @@ impl Emitter<'_> {
         if !ones.is_empty() {
             self.link.push(term(-1, Operand::Ones { monomials: Seq { dim: ENTRIES as u32, runs: ones } }));
         }
-        activations
+        ProductTables { activations, factors }
     }
 
-    /// The weight table of some products; returns its fold.
-    fn weights(&mut self, products: &Products) -> u32 {
+    /// The table of the second factors of some products, and its fold.
+    fn factors(&mut self, products: &Products) -> (u32, u32) {
+        let (p, width) = (self.p, products.w_width);
+        let computed = products.factors == Factors::Computed;
+        let (fixed, witness) = match products.factors {
+            Factors::Computed => {
+                let column = |l: usize| WitnessColumn { name: format!("w{l}"), padding: 0 };
+                (vec![], (0..width).map(column).collect())
+            }
+            Factors::Owned | Factors::Public => (self.weight_columns(products), vec![]),
+        };
+        let contractions = || products.contractions.iter().map(|k| &p.contractions[*k]);
+        let biases = || products.biases.iter().map(|k| &p.biases[*k]);
+        let rows = contractions().map(|c| c.w_rows(width)).chain(biases().map(|b| b.w_rows(width)));
+        let name = if computed { "factors" } else { "weights" };
+        let table = self.push_table(name, rows.sum(), fixed, witness);
+        let committed = products.factors == Factors::Owned;
+        self.program.tables[table as usize].committed = committed;
+        let mut ends = vec![];
+        let mut row = 0;
+        for c in contractions() {
+            let own = (c.w_rows(width) / c.segments) as i64;
+            ends.push(run([row + own], [(c.segments, [own])]));
+            row += own * c.segments as i64;
+        }
+        for b in biases() {
+            row += b.w_rows(width) as i64;
+            ends.push(run([row], []));
+        }
+        let taps: Vec<Seq> = contractions()
+            .map(|c| Seq::compress(1, &c.weights.taps.iter().map(|t| t.0).collect::<Vec<_>>()))
+            .collect();
+        let monomials = |l: usize| {
+            let runs = contractions().zip(&taps);
+            let runs = runs.flat_map(|(c, taps)| weight_monomials(c, taps, (width, l), committed));
+            let runs = runs.chain(biases().flat_map(|b| parameter_monomials(b, width, l))).collect();
+            Seq::of_runs(ENTRIES, runs)
+        };
+        // the lanes of public weights are the first one moved
+        let (first, equal) = (monomials(0), !committed && products.biases.is_empty());
+        let lane = |l: usize| {
+            let monomials = if equal { moved(&first, [0, 0, l as i64, 0, 0]) } else { monomials(l) };
+            let expr = if computed { Expr::witness(l as u32) } else { Expr::fixed(l as u32) };
+            Lane { expr, monomials }
+        };
+        let lanes = (0..width).map(lane).collect();
+        let fold = self.fold(name.into(), table, lanes, Seq::of_runs(1, ends));
+        if computed {
+            let link = products.contractions.iter().map(|k| {
+                let d = self.factor_uses[k];
+                run([1, 0, 0, d, 0], [(p.contractions[*k].segments, [0, 1, 0, 0, 0])])
+            });
+            let weights = Seq::of_runs(ENTRIES, link.collect());
+            self.program.terms.push(Term::Sum { fold, weights });
+            self.link.push(term(1, Operand::Term(self.program.terms.len() as u32 - 1)));
+        }
+        (table, fold)
+    }
+
+    /// Columns of weights that are known at setup.
+    fn weight_columns(&mut self, products: &Products) -> Vec<FixedColumn> {
         let (p, width) = (self.p, products.w_width);
         let mut blocks = vec![];
         for k in &products.contractions {
@@ -106,39 +166,7 @@ impl Emitter<'_> {
             padding: 0,
             values: Values::Matrix { matrix, lane: l as u32 },
         };
-        let contractions = || products.contractions.iter().map(|k| &p.contractions[*k]);
-        let biases = || products.biases.iter().map(|k| &p.biases[*k]);
-        let rows = contractions().map(|c| c.w_rows(width)).chain(biases().map(|b| b.w_rows(width)));
-        let table = self.push_table("weights", rows.sum(), (0..width).map(column).collect(), vec![]);
-        self.program.tables[table as usize].committed = products.committed;
-        let mut ends = vec![];
-        let mut row = 0;
-        for c in contractions() {
-            let own = (c.w_rows(width) / c.segments) as i64;
-            ends.push(run([row + own], [(c.segments, [own])]));
-            row += own * c.segments as i64;
-        }
-        for b in biases() {
-            row += b.w_rows(width) as i64;
-            ends.push(run([row], []));
-        }
-        let taps: Vec<Seq> = contractions()
-            .map(|c| Seq::compress(1, &c.weights.taps.iter().map(|t| t.0).collect::<Vec<_>>()))
-            .collect();
-        let monomials = |l: usize| {
-            let runs = contractions().zip(&taps);
-            let runs = runs.flat_map(|(c, taps)| weight_monomials(c, taps, (width, l), products.committed));
-            let runs = runs.chain(biases().flat_map(|b| parameter_monomials(b, width, l))).collect();
-            Seq::of_runs(ENTRIES, runs)
-        };
-        // the lanes of public weights are the first one moved
-        let (first, equal) = (monomials(0), !products.committed && products.biases.is_empty());
-        let lane = |l: usize| {
-            let monomials = if equal { moved(&first, [0, 0, l as i64, 0, 0]) } else { monomials(l) };
-            Lane { expr: Expr::fixed(l as u32), monomials }
-        };
-        let lanes = (0..width).map(lane).collect();
-        self.fold("weights".into(), table, lanes, Seq::of_runs(1, ends))
+        (0..width).map(column).collect()
     }
 
     /// One table per row program. Returns their indices.
@@ -260,34 +288,61 @@ impl Emitter<'_> {
         }
     }
 
-    /// Witness cells of a padding row: the row program run on zero bound values and the first row's setup data.
+    /// Witness cells of a padding row: the row program run on the first row's setup data and on zero for what enters, or on other numbers
+    /// where zero leaves a table.
     fn padding(&self, clusters: &[Cluster]) -> Result<Vec<i64>, PlaceError> {
         let c = &clusters[0];
+        let k = &c.row_program;
+        // what enters: zero, or an end of its interval
+        let interval = |v: &ValueId| (self.g.values[*v].lo, self.g.values[*v].hi);
+        let entering = c.bound.iter().chain(c.computed.iter().map(|x| &x.y)).map(|v| {
+            let (lo, hi) = interval(v);
+            let mut all = vec![0];
+            all.extend([lo, hi].into_iter().filter(|end| *end != 0));
+            all.dedup();
+            all
+        });
+        let choices: Vec<Vec<i64>> = entering.collect();
+        let ways = choices.iter().try_fold(1usize, |n, c| n.checked_mul(c.len())).unwrap_or(usize::MAX);
+        let at = |mut way: usize| -> Vec<i64> {
+            let digit = |c: &Vec<i64>| {
+                let at = way % c.len();
+                way /= c.len();
+                c[at]
+            };
+            choices.iter().map(digit).collect()
+        };
+        let found = (0..ways.min(MAX_PADDINGS)).find_map(|way| self.padding_of(c, k, &at(way)));
+        found.ok_or_else(|| {
+            PlaceError::unsupported(&c.source, "a row program of which no padding row lies in its tables")
+        })
+    }
+
+    /// The cells of a row of these numbers; `None` where it leaves a table, or an assertion is not kept.
+    fn padding_of(&self, c: &Cluster, k: &RowProgram, entering: &[i64]) -> Option<Vec<i64>> {
         let mut r: Vec<i64> = vec![];
-        let over =
-            || PlaceError::unsupported(&c.source, "a row program whose value at zero leaves its tables");
-        for s in &c.row_program.steps {
+        for s in &k.steps {
             let v = match s {
-                Instruction::Bound(_) => Some(0),
+                Instruction::Bound(i) => entering.get(*i).copied(),
+                Instruction::Computed(i) => entering.get(c.bound.len() + i).copied(),
                 Instruction::Fixed(i) => Some(self.p.roots.first(c.fixed[*i as usize])),
-                Instruction::Lookup(relation, x) => self.p.relations.eval(*relation, r[*x]),
+                Instruction::Lookup(relation, entry, x) => self.p.relations.eval(*relation, *entry, r[*x]),
                 computed => computed.eval(&r),
             };
-            r.push(v.ok_or_else(over)?);
+            r.push(v?);
         }
-        let cells: Vec<i64> = c.row_program.columns.iter().map(|(_, reg)| r[*reg]).collect();
+        let cells: Vec<i64> = k.columns.iter().map(|(_, reg)| r[*reg]).collect();
         let value = |cell: Cell| match cell {
             Cell::Witness(i) => cells[i as usize],
             Cell::Fixed(i) => self.p.roots.first(c.fixed[i as usize]),
         };
-        for (relation, tuple) in &c.row_program.lookups {
+        for (relation, tuple) in &k.lookups {
             // functions were looked up above
             let ([key], Some((lo, hi))) = (&tuple[..], self.p.relations.keys(*relation)) else { continue };
-            if !key.eval(value).is_some_and(|key| (lo..=hi).contains(&key)) {
-                return Err(over());
-            }
+            key.eval(value).filter(|key| (lo..=hi).contains(key))?;
         }
-        Ok(cells)
+        let kept = k.constraints.iter().all(|e| e.eval(value) == Some(0));
+        kept.then_some(cells)
     }
 
     /// The border rows of every contraction.
@@ -459,6 +514,9 @@ fn weight_monomials(c: &Contraction, taps: &Seq, (width, lane): (usize, usize), 
     let segment: Vec<Run> = (0..chunks).rev().flat_map(chunk).collect();
     (0..c.segments).flat_map(|_| segment.iter().cloned()).collect()
 }
+
+/// Most ways to fill a padding row that are tried.
+const MAX_PADDINGS: usize = 1 << 12;
 
 /// Most ratios of monomials a lane may have to the first lane of its fold: each costs a selector column.
 const MAX_RATIOS: usize = 4;

@@ -106,7 +106,7 @@ impl Node {
             Some(CircuitOp::Input { name: port, .. } | CircuitOp::Output { name: port, .. }) => {
                 (format!("{name} {port}"), true)
             }
-            Some(CircuitOp::Lookup { table, .. }) => (format!("{name} @{table}"), false),
+            Some(op) if !op.tables().is_empty() => (format!("{name} @{}", op.tables().join(", @")), false),
             _ => (name, false),
         };
         Ok(Self {

@@ -1,0 +1,45 @@
+// Hints and what pins them down: a quotient, a mantissa with its exponent, and the rows of a softmax.
+circuit.table @power(x in [0, 5]) = [1, 4, 16, 64, 256, 1024]
+circuit.table @least(x in [0, 5]) = [0, 64, 64, 64, 64, 64]
+circuit.table @exp(x in [0, 15]) = [64, 45, 32, 23, 16, 11, 8, 6, 4, 3, 2, 1, 1, 0, 0, 0]
+circuit.table @before(x in [0, 15]) = [91, 64, 45, 32, 23, 16, 11, 8, 6, 4, 3, 2, 1, 1, 0, 0]
+func.func @main() {
+  %x = circuit.input "x" public : 8 in [0, 99999]
+  %q = circuit.hint quotient(%x) [7] : 8 in [0, 99999] -> 8 in [0, 16383]
+  %r = circuit.affine %x - 7 * %q : 8 in [0, 99999], [0, 16383] -> [-114681, 99999]
+  %rest = circuit.range %r : 8 in [-114681, 99999] -> [0, 6]
+  circuit.output %q "q" public : 8 in [0, 16383]
+  circuit.output %rest "r" public : 8 in [0, 6]
+
+  %v, %e = circuit.hint mantissa(%x) [2, 8, 0, 5] : 8 in [0, 99999] -> 8 in [0, 255], 8 in [0, 5]
+  %p, %m = circuit.lookup @power, @least(%e) : 8 in [0, 5] -> [1, 1024], [0, 64]
+  %whole = circuit.mul %v * %p : 8 in [0, 255], [1, 1024] -> [0, 261120]
+  %w = circuit.affine %x - %whole : 8 in [0, 99999], [0, 261120] -> [-261120, 99999]
+  %low = circuit.range %w : 8 in [-261120, 99999] -> [0, 1023]
+  %gap = circuit.affine %p - %w - 1 : 8 in [1, 1024], [-261120, 99999] -> [-99999, 262143]
+  %high = circuit.range %gap : 8 in [-99999, 262143] -> [0, 1023]
+  %full = circuit.affine %v - %m : 8 in [0, 255], [0, 64] -> [-64, 255]
+  %filled = circuit.range %full : 8 in [-64, 255] -> [0, 255]
+  circuit.output %v "v" public : 8 in [0, 255]
+  circuit.output %e "e" public : 8 in [0, 5]
+  // an interval of three limbs
+  %wide = circuit.affine 50000 * %x : 8 in [0, 99999] -> [0, 4999950000]
+  %limbs = circuit.range %wide : 8 in [0, 4999950000] -> [-4, 8589934587]
+  circuit.output %limbs "limbs" public : 8 in [-4, 8589934587]
+
+  %a = circuit.input "a" public : 3x4 in [-3, 3]
+  %c = circuit.hint threshold @exp(%a) [64, 0] : 3x4 in [-3, 3] -> 3 in [-3, 12]
+  %cs = circuit.view %c broadcast [0] : 3 in [-3, 12] -> 3x4
+  %d = circuit.affine %cs - %a : 3x4 in [-3, 12], [-3, 3] -> [-6, 15]
+  %key = circuit.range %d : 3x4 in [-6, 15] -> [0, 15]
+  %t, %b = circuit.lookup @exp, @before(%key) : 3x4 in [0, 15] -> [0, 64], [0, 91]
+  %one = circuit.constant [1] : 4 in [1, 1]
+  %sum = circuit.contract %t[i, j] * %one[j] -> [i] : 3x4 in [0, 64], 4 in [1, 1] -> 3 in [0, 256]
+  %more = circuit.contract %b[i, j] * %one[j] -> [i] : 3x4 in [0, 91], 4 in [1, 1] -> 3 in [0, 364]
+  %under = circuit.affine -%sum + 64 : 3 in [0, 256] -> [-192, 64]
+  %fits = circuit.range %under : 3 in [-192, 64] -> [0, 64]
+  %over = circuit.affine %more - 65 : 3 in [0, 364] -> [-65, 299]
+  %fails = circuit.range %over : 3 in [-65, 299] -> [0, 299]
+  circuit.output %t "t" public : 3x4 in [0, 64]
+  return
+}
