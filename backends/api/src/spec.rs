@@ -19,9 +19,6 @@ pub struct TargetSpec {
     pub capabilities: Capabilities,
     /// What is charged.
     pub prices: Prices,
-    /// Whether the key will hold a commitment to weights that their owner made, not the weights: then all that its owner may
-    /// choose are the model's parameters, and whatever else stands beside them is public.
-    pub committed: bool,
 }
 
 impl Default for TargetSpec {
@@ -41,15 +38,14 @@ impl Default for TargetSpec {
                 zero_knowledge: false,
             },
             prices: Prices { witness_cell: 1.0, ..Prices::default() },
-            committed: false,
         }
     }
 }
 
 impl TargetSpec {
-    /// Of a backend, for public weights or for committed ones.
-    pub fn of(target: &dyn Target, committed: bool) -> Self {
-        TargetSpec { capabilities: target.capabilities(), prices: target.prices(), committed }
+    /// Of a backend.
+    pub fn of(target: &dyn Target) -> Self {
+        TargetSpec { capabilities: target.capabilities(), prices: target.prices() }
     }
 }
 
@@ -59,8 +55,8 @@ macro_rules! fields {
         impl fmt::Display for TargetSpec {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let all = [$($((stringify!($field), self.$part.$field.to_string())),*),*];
-                all.iter().try_for_each(|(name, value)| write!(f, "{name}={value} "))?;
-                write!(f, "committed={}", self.committed)
+                let pairs: Vec<String> = all.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                f.write_str(&pairs.join(" "))
             }
         }
 
@@ -70,7 +66,6 @@ macro_rules! fields {
                     $($(stringify!($field) => {
                         self.$part.$field = value.parse().map_err(|e| format!("{name}={value}: {e}"))?;
                     })*)*
-                    "committed" => self.committed = value.parse().map_err(|e| format!("{name}={value}: {e}"))?,
                     _ => return Err(format!("expected one of {}, found {name:?}", [$($(stringify!($field)),*),*].join(", "))),
                 }
                 Ok(())
@@ -136,9 +131,8 @@ mod tests {
         spec.capabilities.max_log_table = 9;
         spec.capabilities.joins = false;
         spec.prices.byte = 22.5;
-        spec.committed = true;
         assert_eq!(spec.to_string().parse(), Ok(spec));
-        assert_eq!("max_log_table=9 joins=false byte=22.5 committed=true".parse(), Ok(spec));
+        assert_eq!("max_log_table=9 joins=false byte=22.5".parse(), Ok(spec));
         assert_eq!("".parse(), Ok(TargetSpec::default()));
     }
 

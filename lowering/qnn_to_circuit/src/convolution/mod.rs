@@ -121,7 +121,7 @@ impl<'s> Ways<'s> {
         Ways { strategies: one.map_or(STRATEGIES, std::slice::from_ref), target }
     }
 
-    /// The cheapest plan, with its strategy. Committed weights have no zeros between them: an owner could put something there.
+    /// The cheapest plan, with its strategy.
     ///
     /// # Errors
     /// Where no strategy can plan the convolution: what each of them says.
@@ -130,9 +130,6 @@ impl<'s> Ways<'s> {
         let mut best: Option<(f64, &Strategy, ConvPlan)> = None;
         for strategy in self.strategies {
             match (strategy.plan)(conv) {
-                Ok(plan) if self.target.committed && plan.taps.contains(&None) => {
-                    refusals.push(format!("{}: zeros between committed weights", strategy.name));
-                }
                 Ok(plan) => {
                     let price = self.target.prices.weigh(&plan.cost());
                     if best.as_ref().is_none_or(|(least, ..)| price < *least) {
@@ -312,28 +309,6 @@ mod tests {
             let (strategy, _) = Ways::named("auto", cells()).cheapest(&conv).unwrap();
             assert_eq!(strategy.name, name, "{network}: {conv:?}");
         }
-    }
-
-    /// What an owner commits to is each weight once, whatever the cheapest way is for weights that all know.
-    #[test]
-    fn no_zeros_stand_between_committed_weights() {
-        let target = TargetSpec { committed: true, ..cells() };
-        let mut zeros = 0;
-        for_each_index(&[3, 3, 3], |at| {
-            let [stride, dilation, kernel] = [at[0] + 1, at[1] + 1, at[2] + 1];
-            let attrs = ConvAttrs { strides: [stride, 1], pads: [1; 4], dilations: [dilation, 1], groups: 1 };
-            let conv = Convolution { x: [1, 2, 9, 9], w: [3, 2, kernel, 2], attrs };
-            let (_, public) = Ways::named("auto", cells()).cheapest(&conv).unwrap();
-            zeros += usize::from(public.taps.contains(&None));
-            let (_, mut plan) = Ways::named("auto", target).cheapest(&conv).unwrap();
-            plan.taps.sort_unstable();
-            assert!(plan.taps.into_iter().eq((0..2 * kernel).map(Some)), "{conv:?}");
-        });
-        assert!(zeros > 3, "{zeros} with zeros");
-        let attrs = ConvAttrs { strides: [2, 2], pads: [1; 4], dilations: [1, 1], groups: 1 };
-        let conv = Convolution { x: [1, 2, 9, 9], w: [3, 2, 3, 3], attrs };
-        let reason = Ways::named("transform", target).cheapest(&conv).unwrap_err();
-        assert!(reason.contains("zeros between committed weights"), "{reason}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use ndarray::ArrayD;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
-use tessera_api::{Backend, Digest, TargetSpec, spec};
+use tessera_api::{Backend, Digest, Target, TargetSpec, spec};
 use tessera_circuit::ports::ports;
 use tessera_circuit_to_program::{PlaceError, PlaceOptions, place};
 use tessera_import_onnx::{ImportError, ImportOptions, Source};
@@ -92,7 +92,7 @@ pub fn compile(r: &Request) -> Result<Compiled> {
 pub fn compile_by(r: &Request, pipeline: &str) -> Result<Compiled> {
     let context = tessera_passes::context();
     let start = import(&context, r)?;
-    finish(lower(start, pipeline, r.placing, r.dump_ir)?, &r.labels, r.placing, r.dump_ir)
+    finish(lower(start, pipeline, r.placing.backend, r.dump_ir)?, &r.labels, r.placing, r.dump_ir)
 }
 
 /// A module that no pass has seen yet, and what is known about it.
@@ -149,19 +149,18 @@ fn import<'c>(context: &'c Context, r: &Request) -> Result<Start<'c>> {
     Ok(Start { module, about })
 }
 
-/// Runs the passes, for a backend and a kind of weights.
+/// Runs the passes, for a backend.
 fn lower<'c>(
     start: Start<'c>,
     pipeline: &str,
-    Placing { weights, backend, .. }: Placing,
+    backend: &dyn Target,
     dump: Option<&Path>,
 ) -> Result<Lowered<'c>> {
     if let Some(dir) = dump {
         std::fs::create_dir_all(dir).map_err(|e| Failure::io("make the directory", dir, &e))?;
     }
     let Start { mut module, about } = start;
-    let target = TargetSpec::of(backend, weights == Weights::Committed).to_string();
-    let op = module.as_operation();
+    let (op, target) = (module.as_operation(), TargetSpec::of(backend).to_string());
     attrs::set(op, spec::ATTRIBUTE, attrs::string(context_of(op.location()), &target));
     let levels = pipeline::run(&mut module, pipeline, dump)?;
     params::forget(&samples_name(&about.name));
@@ -310,7 +309,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         let level = level_of(start.module.as_operation())?;
         let by_default = || pipeline::default(level, o.calibration_method, o.percentile);
         let pipeline = o.pass_pipeline.clone().unwrap_or_else(by_default);
-        let lowered = lower(start, &pipeline, placing, dump)?;
+        let lowered = lower(start, &pipeline, placing.backend, dump)?;
         match o.emit {
             Some(level) if level != EmitLevel::Program => {
                 Ok(Done::Level(emit(level, &lowered)?, lowered.about.notes))
