@@ -14,7 +14,7 @@ use crate::{PlaceError, PlaceOptions, pack, tables};
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
-use tessera_api::{Capabilities, FoldShape, Shape, TableShape, Target, TermShape};
+use tessera_api::{Capabilities, FoldShape, Prices, Shape, TableShape, Target, TermShape};
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, ValueId};
 use tessera_circuit::ops::Visibility;
@@ -405,7 +405,8 @@ fn border_width(c: &[Contraction], borders: &[Vec<Border>], options: &PlaceOptio
         return 0;
     }
     let target = options.target;
-    let (capabilities, prices) = (target.capabilities(), target.prices());
+    // other tables are of these heights too: a row is not paid by borders alone
+    let (capabilities, prices) = (target.capabilities(), Prices { row: 0.0, ..target.prices() });
     let rank = |width: &usize| {
         let chunks = c.iter().zip(borders).flat_map(|(c, b)| Border::chunks(b, c.s_span(), *width));
         let rows = options.batch * chunks.map(|z| z.len()).sum::<usize>();

@@ -15,7 +15,7 @@ use tessera_mlir::shape::ConvAttrs;
 macro_rules! strategies {
     ($($file:ident,)*) => {
         $(pub mod $file;)*
-        /// All ways; of those that cost the same, the first is taken.
+        /// All ways; the first is taken, unless another is clearly cheaper.
         pub const STRATEGIES: &[Strategy] = &[$($file::STRATEGY),*];
     };
 }
@@ -90,8 +90,8 @@ impl ConvPlan {
         spread
     }
 
-    /// What the plan commits. An element of the result that y does not read, a border, is half a cell: two output channels
-    /// share one.
+    /// What the plan commits. An element of the result that y does not read, a border, is half a cell, and so is a weight: two
+    /// output channels share one.
     pub fn cost(&self) -> Cost {
         let elements = |shape: &[usize]| shape.iter().map(|&extent| extent as u64).product::<u64>();
         let (result, y) = (elements(&self.spec.result_shape()), elements(&self.y_view.shape));
@@ -100,15 +100,18 @@ impl ConvPlan {
         // before placement there are no tables: a column of one row for every cell
         let group = cost.group(0);
         group.witness = elements(&self.spec.x_shape()) + y + borders;
-        group.summed = elements(&self.spec.w_shape());
+        group.summed = elements(&self.spec.w_shape()) / 2;
         cost
     }
 }
 
+/// By how much a way has to be cheaper than one before it: prices are no better than that.
+const MARGIN: f64 = 0.75;
+
 /// The ways that may be taken, and the backend whose prices decide between them.
 #[derive(Clone, Copy, Debug)]
 pub struct Ways<'s> {
-    /// Of those that cost the same, the first is taken.
+    /// The first is taken, unless another is clearly cheaper.
     pub strategies: &'s [Strategy],
     /// For whom.
     pub target: TargetSpec,
@@ -132,7 +135,7 @@ impl<'s> Ways<'s> {
             match (strategy.plan)(conv) {
                 Ok(plan) => {
                     let price = self.target.prices.weigh(&plan.cost());
-                    if best.as_ref().is_none_or(|(least, ..)| price < *least) {
+                    if best.as_ref().is_none_or(|(least, ..)| price < MARGIN * *least) {
                         best = Some((price, strategy, plan));
                     }
                 }
