@@ -94,3 +94,14 @@ fn a_way_to_check_convolutions_is_a_file_and_a_line() {
         assert_eq!(&found[0], expected, "{chosen}");
     }
 }
+
+/// The layers of a ResNet-18 that halve their image, at the prices of the backend that is the default.
+#[test]
+fn strided_layers_are_checked_over_their_phases() {
+    let target = TargetSpec::of(tessera_backends::default());
+    for (channels, extent) in [(64, 32), (128, 16), (256, 8)] {
+        let attrs = ConvAttrs { strides: [2, 2], pads: [1; 4], dilations: [1, 1], groups: 1 };
+        let conv = Convolution { x: [1, channels, extent, extent], w: [2 * channels, channels, 3, 3], attrs };
+        assert_eq!(Ways::named("auto", target).cheapest(&conv).expect("a plan").0.name, "transform");
+    }
+}
