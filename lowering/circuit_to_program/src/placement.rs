@@ -11,10 +11,9 @@ use crate::relations::LookupRelations;
 use crate::roots::Roots;
 use crate::wanted::Wanted;
 use crate::{PlaceError, PlaceOptions, pack, tables};
-use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
-use tessera_api::{Capabilities, FoldShape, Prices, Shape, TableShape, Target, TermShape};
+use tessera_api::{Capabilities, FoldShape, Shape, TableShape, Target, TermShape};
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, ValueId};
 use tessera_circuit::ops::Visibility;
@@ -169,7 +168,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
         parameters_once(g, &roots, &contractions, &biases)?;
     }
     let products = products(&roots, &contractions, &biases, options);
-    let border_width = border_width(&contractions, &borders, options);
+    let border_width = if borders.iter().all(|b| b.is_empty()) { 0 } else { BORDER_WIDTH };
     Ok(Placement {
         batch,
         committed: options.committed,
@@ -397,40 +396,9 @@ fn exported_values(g: &Circuit, roots: &Roots, groups: &[Vec<usize>]) -> HashSet
     out
 }
 
-const BORDER_WIDTHS: [usize; 5] = [2, 4, 8, 16, 32];
-
-/// The cheapest width of the rows that hold what nothing reads; 0 where there is nothing.
-fn border_width(c: &[Contraction], borders: &[Vec<Border>], options: &PlaceOptions) -> usize {
-    if borders.iter().all(|b| b.is_empty()) {
-        return 0;
-    }
-    let target = options.target;
-    // other tables are of these heights too: a row is not paid by borders alone
-    let (capabilities, prices) = (target.capabilities(), Prices { row: 0.0, ..target.prices() });
-    let rank = |width: &usize| {
-        let chunks = c.iter().zip(borders).flat_map(|(c, b)| Border::chunks(b, c.s_span(), *width));
-        let rows = options.batch * chunks.map(|z| z.len()).sum::<usize>();
-        let shape = borders_shape(rows, *width, &capabilities);
-        (capabilities.refusals(&shape).len(), prices.weigh(&target.cost(&shape)))
-    };
-    BORDER_WIDTHS
-        .into_iter()
-        .min_by(|a, b| rank(a).partial_cmp(&rank(b)).unwrap_or(Ordering::Equal))
-        .unwrap_or(0)
-}
-
-/// A table of free cells, and its fold.
-fn borders_shape(rows: usize, width: usize, capabilities: &Capabilities) -> Shape {
-    let table = TableShape {
-        name: "borders".into(),
-        rows: rows as u64,
-        log_height: capabilities.log_height(rows.max(1) as u64),
-        witness: width as u32,
-        ..TableShape::default()
-    };
-    let fold = FoldShape { table: 0, lanes: width as u32, segments: 1 };
-    Shape { tables: vec![table], folds: vec![fold], terms: vec![TermShape::Sum(0)] }
-}
+/// Cells in a row of what nothing reads. Few enough that short tables are not mostly padding; backends lay rows side by side as it
+/// suits them.
+const BORDER_WIDTH: usize = 8;
 
 impl Products {
     /// Rows of the activation table at a width.
