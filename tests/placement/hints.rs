@@ -157,6 +157,7 @@ fn rows(seed: u64, causal: bool) -> Build {
 }
 
 /// A placed circuit with an honest trace.
+#[derive(Clone)]
 struct Case {
     program: Program,
     plan: WitnessPlan,
@@ -315,5 +316,64 @@ fn every_other_threshold_is_rejected() {
                 case.rejects(&[(u, other - honest)]);
             }
         }
+    }
+}
+
+/// Whatever is left out of what pins a hint down, its cells are open, or another number for them is accepted.
+#[test]
+fn every_relation_that_pins_a_hint_is_needed() {
+    // what is an output has a public range beside its own: here outputs are sums of hints
+    let sum = |b: &mut Build, [x, y]: [ValueId; 2]| {
+        // wide enough to say nothing of its terms
+        let sum = b.affine(vec![(2, x), (3, y)], 0, 0, 1 << 14);
+        b.output(sum);
+    };
+    let dividends = |len: usize| {
+        let mut b = Build { seed: 3, ..Build::default() };
+        let x = b.input(&[len]);
+        let u = b.affine(vec![(37, x)], 4699, 0, 9398);
+        (b, u)
+    };
+    let (mut quotients, u) = dividends(4);
+    let parts = quotients.quotient(u);
+    sum(&mut quotients, parts);
+    let (mut mantissas, u) = dividends(16);
+    let parts = mantissas.mantissa(u);
+    sum(&mut mantissas, parts);
+    let cases = [quotients, mantissas, rows(1, false)].map(|mut b| Case::of(&mut b, 1));
+    // keys bound a threshold too
+    for (case, (step, spares)) in cases.into_iter().zip([(1i64, 0), (1, 0), (9, 1)]) {
+        let cells = hints(&case.plan);
+        let mut spare = vec![];
+        let lookups = case.program.tables.iter().enumerate();
+        let lookups = lookups.flat_map(|(t, table)| (0..table.lookups.len()).map(move |i| (t, i)));
+        for (t, i) in lookups.collect::<Vec<_>>() {
+            let mut weak = case.program.clone();
+            let left_out = weak.tables[t].lookups.remove(i);
+            let system = System::of(&weak).unwrap();
+            if !undetermined(&system, &weak, &cells).is_empty() {
+                continue;
+            }
+            let weak = Case { program: weak, plan: case.plan.clone(), ..case.clone() };
+            let accepted = |changes: &[(Unknown, i64)]| {
+                weak.forged(changes).is_ok_and(|trace| tessera_checker::check(&weak.program, &trace).is_ok())
+            };
+            let near = || (-40i64..=64).filter(|by| by % step == 0 || by.abs() < 3);
+            let found = near().any(|by| {
+                let first = cells.iter().any(|u| by != 0 && accepted(&[(*u, by)]));
+                // two hints of a row
+                let row = |u: &Unknown| match *u {
+                    Unknown::Witness { table, row, .. } => (table, row),
+                    Unknown::Public { .. } => (u32::MAX, 0),
+                };
+                let pairs = cells.iter().flat_map(|v| cells.iter().map(move |e| (v, e)));
+                let mut pairs = pairs.filter(|(v, e)| v < e && row(v) == row(e) && by != 0);
+                first || pairs.any(|(v, e)| [-1, 1].iter().any(|more| accepted(&[(*v, by), (*e, *more)])))
+            });
+            if !found {
+                spare.push(left_out);
+            }
+        }
+        assert_eq!(spare.len(), spares, "nothing is lost without {spare:?}");
     }
 }

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Format version of Program and WitnessPlan.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// A whole relation; see the module's text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
