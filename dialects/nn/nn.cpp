@@ -55,6 +55,7 @@ void NNDialect::initialize() {
 
 VERIFY(ConvOp) VERIFY(LinearOp) VERIFY(MatMulOp) VERIFY(AddOp) VERIFY(SubOp) VERIFY(MulOp)
 VERIFY(MaxPoolOp) VERIFY(AvgPoolOp)
+VERIFY(SoftmaxOp) VERIFY(NormOp) VERIFY(EmbeddingOp) VERIFY(ArgMaxOp)
 VERIFY(ReluOp) FOLD(ReluOp)
 VERIFY(MapOp) FOLD(MapOp)
 VERIFY(ReshapeOp) FOLD(ReshapeOp)

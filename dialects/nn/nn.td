@@ -17,12 +17,14 @@ def NN_Dialect : Dialect {
     Any op may carry `nn.range = array<f64: low, high>`, the calibrated range of its first result; function
     arguments carry it as an argument attribute, beside `nn.name`, the name of the port.
 
-    Absent on purpose: control flow, dynamic shapes, training, and normalizations, which the importer folds into
+    Absent on purpose: control flow, dynamic shapes, training, and batch normalizations, which the importer folds into
     the convolution before them.
   }];
 }
 
 def NN_Tensor : StaticShapeTensorOf<[F32]> { let summary = "tensor of f32 with static extents"; }
+def NN_Any : StaticShapeTensorOf<[F32, I64]> { let summary = "tensor of f32 or i64 with static extents"; }
+def NN_Indices : StaticShapeTensorOf<[I64]> { let summary = "tensor of i64 with static extents"; }
 
 class NN_Op<string mnemonic, list<Trait> traits = []> : Op<NN_Dialect, mnemonic, !listconcat([Pure], traits)> {
   let hasVerifier = 1;
@@ -119,6 +121,62 @@ def NN_AddOp : NN_Binary<"add", "sum", [Commutative]>;
 def NN_SubOp : NN_Binary<"sub", "difference">;
 def NN_MulOp : NN_Binary<"mul", "product", [Commutative]>;
 
+def NN_SoftmaxOp : NN_Op<"softmax"> {
+  let summary = "Exponentials along the last axis, divided by their sum";
+  let description = [{
+    `y[.., j] = m[.., j]·exp(x[.., j]) / Σ_k m[.., k]·exp(x[.., k])`. The mask `m` holds 0 and 1 and is broadcast to the shape
+    of `x`; without one all positions count. Every row has a position that counts. A mask takes the place of scores of −∞.
+
+    Source: ONNX `Softmax`; Vaswani et al., Attention Is All You Need (2017), section 3.2.3, for the mask.
+
+    ```mlir
+    %y = nn.softmax %x mask %m : (tensor<1x4x8x8xf32>, tensor<8x8xf32>) -> tensor<1x4x8x8xf32>
+    ```
+  }];
+  let arguments = (ins NN_Tensor:$input, Optional<NN_Tensor>:$mask);
+  let results = (outs NN_Tensor:$output);
+  let assemblyFormat = "$input (`mask` $mask^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def NN_NormOp : NN_Op<"norm", [SameOperandsAndResultType]> {
+  let summary = "Rows along the last axis, scaled to a mean square of 1";
+  let description = [{
+    `y = z / sqrt(mean(z²) + epsilon)` with means along the last axis, and `z = x − mean(x)` where the op is `centred`, else
+    `z = x`: layer normalization, and root mean square normalization. Scale and shift that follow are a product and a sum.
+
+    Source: ONNX `LayerNormalization`, `RMSNormalization`; Ba et al. (2016); Zhang and Sennrich (2019).
+
+    ```mlir
+    %y = nn.norm %x centred epsilon 1.0e-5 : tensor<1x16x64xf32>
+    ```
+  }];
+  let arguments = (ins NN_Tensor:$input, UnitAttr:$centred, F64Attr:$epsilon);
+  let results = (outs NN_Tensor:$output);
+  let assemblyFormat = "$input (`centred` $centred^)? `epsilon` $epsilon attr-dict `:` type($input)";
+}
+
+def NN_EmbeddingOp : NN_Op<"embedding"> {
+  let summary = "Rows of a table by computed indices";
+  let description = [{
+    `y[i.., :] = table[ids[i..], :]`. An index that is no row of the table is an error of whoever gives the input.
+
+    Source: ONNX `Gather` along axis 0.
+  }];
+  let arguments = (ins NN_Tensor:$table, NN_Indices:$ids);
+  let results = (outs NN_Tensor:$output);
+  let assemblyFormat = "$table `,` $ids attr-dict `:` functional-type(operands, results)";
+}
+
+def NN_ArgMaxOp : NN_Op<"argmax"> {
+  let summary = "Where the greatest element along the last axis stands";
+  let description = [{
+    `y[i..] = min { j : x[i.., j] = max_k x[i.., k] }`: the first among equals. Source: ONNX `ArgMax`.
+  }];
+  let arguments = (ins NN_Tensor:$input);
+  let results = (outs NN_Indices:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+}
+
 def NN_MaxPoolOp : NN_Op<"max_pool"> {
   let summary = "Maximum over windows of an image";
   let description = [{
@@ -151,17 +209,17 @@ def NN_AvgPoolOp : NN_Op<"avg_pool"> {
   }];
 }
 
-class NN_View<string mnemonic> : NN_Op<mnemonic> {
-  let results = (outs NN_Tensor:$output);
+class NN_View<string mnemonic, Type elements = NN_Tensor> : NN_Op<mnemonic> {
+  let results = (outs elements:$output);
   let hasFolder = 1;
 }
 
-def NN_ReshapeOp : NN_View<"reshape"> {
+def NN_ReshapeOp : NN_View<"reshape", NN_Any> {
   let summary = "The same elements under other extents";
   let description = [{
     Elements keep their row-major order. Source: ONNX `Reshape`, `Flatten`, `Squeeze`, `Unsqueeze`.
   }];
-  let arguments = (ins NN_Tensor:$input);
+  let arguments = (ins NN_Any:$input);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
 }
 

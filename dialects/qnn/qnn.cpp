@@ -74,6 +74,7 @@ void QNNDialect::initialize() {
 
 VERIFY(QuantizeOp) VERIFY(DequantizeOp) VERIFY(ConvOp) VERIFY(LinearOp) VERIFY(MatMulOp) VERIFY(RequantizeOp)
 VERIFY(AddOp) VERIFY(MulOp) VERIFY(SumPoolOp) VERIFY(MaxPoolOp)
+VERIFY(SoftmaxOp) VERIFY(NormOp) VERIFY(EmbeddingOp) VERIFY(ArgMaxOp)
 VERIFY(ReluOp) FOLD(ReluOp) VERIFY(LookupOp)
 VERIFY(ReshapeOp) FOLD(ReshapeOp)
 VERIFY(TransposeOp) FOLD(TransposeOp)

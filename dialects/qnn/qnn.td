@@ -18,7 +18,7 @@ def QNN_Dialect : Dialect {
     Activations are `tensor<..x!quant.uniform<i8<-127:127>:f32, s>>`: a stored integer `q` stands for the real number
     `q·s`; the zero point is 0. Weights have one scale per output channel. Convolutions and products give exact sums,
     `tensor<..xi32>`; `qnn.requantize` brings them back to few bits by a multiplier and a shift that stand in the IR.
-    No operation rounds but `qnn.quantize` and `qnn.requantize`.
+    No operation rounds but `qnn.quantize`, `qnn.requantize`, `qnn.softmax` and `qnn.norm`.
 
     Source: Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
     Inference (2018), section 2, with zero points of 0.
@@ -32,6 +32,10 @@ def QNN_Quantized : StaticShapeTensorOf<[quant_QuantizedType]> {
   let summary = "tensor of symmetric !quant.uniform with static extents";
 }
 def QNN_Accumulator : StaticShapeTensorOf<[I32]> { let summary = "tensor of i32 with static extents"; }
+def QNN_Indices : StaticShapeTensorOf<[I64]> { let summary = "tensor of i64 with static extents"; }
+def QNN_Any : StaticShapeTensorOf<[quant_QuantizedType, I64]> {
+  let summary = "tensor of symmetric !quant.uniform or i64 with static extents";
+}
 def QNN_Float : StaticShapeTensorOf<[F32]> { let summary = "tensor of f32 with static extents"; }
 
 class QNN_Op<string mnemonic, list<Trait> traits = []> : Op<QNN_Dialect, mnemonic, !listconcat([Pure], traits)> {
@@ -96,7 +100,7 @@ def QNN_RequantizeOp : QNN_Op<"requantize"> {
   let description = [{
     `y = clamp((x·m + 2^(shift−1)) >> shift, min, max)` in 64-bit arithmetic with an arithmetic shift: multiplication
     by `m·2^−shift`, halves rounded up. There is one multiplier, or one for each index of `axis`. `min = 0` fuses a
-    ReLU. Source: Jacob et al. (2018), section 2.2, with one rounding instead of two.
+    ReLU. With `shift = 0` nothing is rounded: `y = clamp(x·m, min, max)`. Source: Jacob et al. (2018), section 2.2, with one rounding instead of two.
 
     ```mlir
     %y = qnn.requantize %x multiplier [181] shift 16 clamp [0, 127]
@@ -181,15 +185,85 @@ def QNN_LookupOp : QNN_Op<"lookup"> {
   let assemblyFormat = "$input `,` $table attr-dict `:` functional-type(operands, results)";
 }
 
-class QNN_View<string mnemonic> : QNN_Op<mnemonic> {
+def QNN_SoftmaxOp : QNN_Op<"softmax"> {
+  let summary = "Exponentials of a row, scaled to a common sum";
+  let description = [{
+    With the table `T(k) = table[k + 1]` for `k ≥ −1` (beyond the table its last entry, 0), and for every row along the last
+    axis the smallest integer `c` with
+
+    `Σ_j m[j]·T(c − x[j]) ≤ total`,
+
+    `y[j] = m[j]·T(c − x[j])`. So `y / total` is a softmax without a maximum and without a division: for `T(k) = T₀·exp(−u·k)`
+    and scores `x` in steps of `u`, the factor that all exponentials of a row share is chosen by `c`. The table is a parameter;
+    it falls, `T(−1) > total ≥ T(0)`, and ends with 0. The mask `m` holds 0 and 1.
+
+    The smallest `c` lies at the greatest score or above it, and depends on the row alone, so a causal mask keeps rows
+    independent of what follows.
+
+    ```mlir
+    %y = qnn.softmax %x, %table total 263400 : (tensor<2x4x!q16>, tensor<4096xi32>) -> tensor<2x4x!q32>
+    ```
+  }];
+  let arguments = (ins QNN_Quantized:$input, QNN_Accumulator:$table, Optional<QNN_Accumulator>:$mask, I64Attr:$total);
   let results = (outs QNN_Quantized:$output);
+  let assemblyFormat = [{
+    $input `,` $table (`mask` $mask^)? `total` $total attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def QNN_NormOp : QNN_Op<"norm"> {
+  let summary = "Rows along the last axis, scaled to a common mean square";
+  let description = [{
+    In units of `2^−fraction` of a stored integer, for every row along the last axis:
+
+    - `z = x·2^fraction − μ`, with `μ = (Σx·mean_multiplier + 2^(mean_shift−1)) >> mean_shift` the rounded mean where `mean` is
+      given, else `z = x·2^fraction`;
+    - `V = Σz² + epsilon`, split into `V = v·4^e + w` with `0 ≤ w < 4^e` and the smallest `e` for which `v < 2^16`. It is at
+      most `exponent`; since `epsilon ≥ 2^14`, `v ≥ 2^14`;
+    - `y = (z·R + 2^(shift−1)) >> shift` with `R = roots[v − 2^14]·2^(exponent − e)`.
+
+    The table of roots, a parameter of `2^16 − 2^14` entries, holds `2^(shift − exponent)·sqrt(D)/(s·sqrt(v))` for rows of `D`
+    elements and the scale `s` of the result. Dropping `w` changes a result by less than one part in `2^15`.
+
+    ```mlir
+    %y = qnn.norm %x, %roots mean [16777216, 26] fraction 4 epsilon 171799 exponent 12 shift 22
+      : (tensor<1x16x64x!q32>, tensor<49152xi32>) -> tensor<1x16x64x!q16>
+    ```
+  }];
+  let arguments = (ins QNN_Quantized:$input, QNN_Accumulator:$roots, OptionalAttr<DenseI64ArrayAttr>:$mean,
+    I64Attr:$fraction, I64Attr:$epsilon, I64Attr:$exponent, I64Attr:$shift);
+  let results = (outs QNN_Quantized:$output);
+  let assemblyFormat = [{
+    $input `,` $roots (`mean` $mean^)? `fraction` $fraction `epsilon` $epsilon `exponent` $exponent `shift` $shift attr-dict
+    `:` functional-type(operands, results)
+  }];
+}
+
+def QNN_EmbeddingOp : QNN_Op<"embedding"> {
+  let summary = "Rows of a table of stored integers by computed indices";
+  let description = [{ `y[i.., :] = table[ids[i..], :]`. An index that is no row of the table is an error. }];
+  let arguments = (ins QNN_Quantized:$table, QNN_Indices:$ids);
+  let results = (outs QNN_Quantized:$output);
+  let assemblyFormat = "$table `,` $ids attr-dict `:` functional-type(operands, results)";
+}
+
+def QNN_ArgMaxOp : QNN_Op<"argmax"> {
+  let summary = "Where the greatest stored integer along the last axis stands";
+  let description = [{ As `nn.argmax`: the first among equals. }];
+  let arguments = (ins QNN_Quantized:$input);
+  let results = (outs QNN_Indices:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+}
+
+class QNN_View<string mnemonic, Type elements = QNN_Quantized> : QNN_Op<mnemonic> {
+  let results = (outs elements:$output);
   let hasFolder = 1;
 }
 
-def QNN_ReshapeOp : QNN_View<"reshape"> {
+def QNN_ReshapeOp : QNN_View<"reshape", QNN_Any> {
   let summary = "The same elements under other extents";
   let description = [{ Elements keep their row-major order and their scale. }];
-  let arguments = (ins QNN_Quantized:$input);
+  let arguments = (ins QNN_Any:$input);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
 }
 

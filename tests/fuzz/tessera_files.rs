@@ -40,6 +40,7 @@ fn made((family, seed): (Family, u64)) -> Files {
             min: p.min,
             max: p.max,
             factor: None,
+            exact: false,
         };
         of.map(port).collect::<Vec<_>>()
     };

@@ -9,6 +9,8 @@ mod numerics;
 mod quantized;
 mod random;
 mod refused;
+mod suite;
+mod transformers;
 
 use melior::{Context, ir::Module};
 use ndarray::{ArrayD, IxDyn};

@@ -319,6 +319,67 @@ fn every_other_threshold_is_rejected() {
     }
 }
 
+/// A model's case: a function of nn ops on one input, through all passes.
+fn lowered(source: &str) -> Case {
+    zk_opt::register_all();
+    let context = tessera_passes::context();
+    let mut module =
+        tessera_mlir::parse(&context, source, "model.mlir").unwrap_or_else(|error| panic!("{error}"));
+    let passes = zk_opt::pipeline::pipeline_from("nn").replace("nn-calibrate,", "");
+    tessera_mlir::pipeline::run(&mut module, &passes, &tessera_mlir::pipeline::Settings::default()).unwrap();
+    let params = tessera_mlir::params::of(module.as_operation()).unwrap_or_else(|_| Default::default());
+    let options = PlaceOptions::new(tessera_backends::default());
+    let placed = tessera_circuit_to_program::place(&module, &params, &options).unwrap();
+    let (program, plan) = (placed.program, placed.plan);
+    let mut b = Build { seed: 5, ..Build::default() };
+    let input: Vec<i64> = (0..plan.tensors[0].1).map(|_| b.random(-100, 100)).collect();
+    let honest = tessera_runtime::run(&program, &plan, vec![input.clone()]).unwrap();
+    is_a_function(&program, &honest, &hints(&plan)).unwrap();
+    Case { program, plan, input, honest }
+}
+
+#[test]
+fn every_other_factor_of_a_softmax_is_rejected() {
+    let case = lowered(
+        r#"func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -3.0, 3.0>}) -> (tensor<2x4xf32> {nn.name = "y"}) {
+          %0 = nn.add %x, %x {nn.range = array<f64: -6.0, 6.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+          %1 = nn.softmax %0 {nn.range = array<f64: 0.0, 1.0>} : (tensor<2x4xf32>) -> tensor<2x4xf32>
+          return %1 : tensor<2x4xf32>
+        }"#,
+    );
+    let cells = hints(&case.plan);
+    assert_eq!(cells.len(), 2);
+    for u in cells {
+        for by in [-3000, -1000, -256, -17, -2, -1, 1, 2, 17, 256, 1000, 3000] {
+            case.rejects(&[(u, by)]);
+        }
+    }
+}
+
+#[test]
+fn every_other_mantissa_of_a_norm_is_rejected() {
+    let case = lowered(
+        r#"func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -3.0, 3.0>}) -> (tensor<2x4xf32> {nn.name = "y"}) {
+          %0 = nn.norm %x centred epsilon 1.0e-5 {nn.range = array<f64: -2.0, 2.0>} : tensor<2x4xf32>
+          return %0 : tensor<2x4xf32>
+        }"#,
+    );
+    let cells = hints(&case.plan);
+    assert_eq!(cells.len(), 4);
+    for &u in &cells {
+        for by in [-5000, -64, -2, -1, 1, 2, 64, 5000] {
+            case.rejects(&[(u, by)]);
+        }
+    }
+    // mantissa and exponent that belong to each other
+    for pair in [[0, 1], [2, 3]].map(|at| at.map(|i| cells[i])) {
+        let [a, b] = pair.map(|u| case.value(u));
+        let (v, e) = if a > b { ((pair[0], a), (pair[1], b)) } else { ((pair[1], b), (pair[0], a)) };
+        case.rejects(&[(v.0, v.1 / 4 - v.1), (e.0, 1)]);
+        case.rejects(&[(v.0, 3 * v.1), (e.0, -1)]);
+    }
+}
+
 /// Whatever is left out of what pins a hint down, its cells are open, or another number for them is accepted.
 #[test]
 fn every_relation_that_pins_a_hint_is_needed() {

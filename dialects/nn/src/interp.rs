@@ -2,6 +2,7 @@
 //!
 //! Invariants:
 //! - Sums are taken in `f32` in the order of `tessera_mlir::kernels`; results agree with other runtimes up to rounding only.
+//! - Indices are numbers too, below 2^24, where `f32` has every integer.
 //! - Inputs have the declared shapes and finite elements; anything else is an error that says what was expected.
 
 use crate::ops::{Binary, NnOp};
@@ -13,7 +14,13 @@ use tessera_mlir::op::op_name;
 use tessera_mlir::params::{Param, Params};
 use tessera_mlir::plan::{self, Step};
 use tessera_mlir::types::TensorType;
-use tessera_mlir::{Error, Result, compute};
+use tessera_mlir::{
+    Error, Result,
+    compute::{self, Real},
+};
+
+/// Above the greatest index: from here on `f32` leaves integers out.
+const INDICES: f64 = (1 << 24) as f64;
 
 /// A function of nn ops ready to run, each over the positions of its operands; free of MLIR, so it may be shared between threads.
 #[derive(Clone, Debug)]
@@ -36,27 +43,36 @@ impl plan::Decode<ArrayD<f32>, NnOp<usize>> for Decoder {
     }
 }
 
-/// What an op gives for operands.
+/// What an op gives for operands, in the arithmetic of their type.
 ///
 /// # Errors
 /// When operands do not fit.
-pub fn compute(op: &NnOp<&ArrayD<f32>>) -> Result<ArrayD<f32>> {
+pub fn compute<T: Real>(op: &NnOp<&ArrayD<T>>) -> Result<ArrayD<T>> {
     match op {
         NnOp::Conv { x, w, bias, attrs } => compute::conv2d(x, w, *bias, attrs),
         NnOp::Linear { x, w, bias } => compute::linear(x, w, *bias),
         NnOp::MatMul { a, b } => compute::matmul(a, b),
-        NnOp::Map { x, f } => Ok(x.mapv(|v| f.value(v.into()) as f32)),
+        NnOp::Map { x, f } => Ok(x.mapv(|v| T::nearest(f.value(v.into())))),
         NnOp::Binary { kind: Binary::Add, a, b } => compute::zip_broadcast(a, b, |a, b| a + b),
         NnOp::Binary { kind: Binary::Sub, a, b } => compute::zip_broadcast(a, b, |a, b| a - b),
         NnOp::Binary { kind: Binary::Mul, a, b } => compute::zip_broadcast(a, b, |a, b| a * b),
         NnOp::MaxPool { x, attrs } => compute::max_pool(x, attrs),
         NnOp::AvgPool { x, attrs, count_include_pad } => compute::avg_pool(x, attrs, *count_include_pad),
+        NnOp::Softmax { x, mask } => compute::softmax(x, *mask),
+        NnOp::Norm { x, centred, epsilon } => compute::norm(x, *centred, epsilon.0),
+        NnOp::Embedding { table, ids } => compute::embedding(table, ids, |id| index(id.into())),
+        NnOp::ArgMax { x } => Ok(compute::argmax(x)?.mapv(|at| T::nearest(at as f64))),
         NnOp::Reshape { x, shape } => compute::reshape(x, shape),
         NnOp::Transpose { x, perm } => compute::transpose(x, perm),
         NnOp::Concat { xs, axis } => compute::concat(xs, *axis),
-        NnOp::Pad { x, low, high, value } => compute::pad(x, low, high, value.0 as f32),
+        NnOp::Pad { x, low, high, value } => compute::pad(x, low, high, T::nearest(value.0)),
         NnOp::Slice { x, starts, sizes, strides } => compute::slice(x, starts, sizes, strides),
     }
+}
+
+/// The index that a number is.
+fn index(number: f64) -> Option<usize> {
+    (number >= 0.0 && number.fract() == 0.0 && number < INDICES).then_some(number as usize)
 }
 
 impl Plan {

@@ -13,8 +13,11 @@ use tessera_mlir::{
     functions::Map,
     op::op_name,
     shape,
-    types::{self, F64, TensorType},
+    types::{self, Elem, F64, TensorType},
 };
+
+/// The element type of indices.
+pub const INDEX: Elem = Elem::Int(64);
 
 pub use tessera_mlir::shape::{ConvAttrs, PoolAttrs};
 
@@ -48,6 +51,14 @@ pub enum NnOp<V> {
     MaxPool { x: V, attrs: PoolAttrs },
     /// `nn.avg_pool`
     AvgPool { x: V, attrs: PoolAttrs, count_include_pad: bool },
+    /// `nn.softmax`
+    Softmax { x: V, mask: Option<V> },
+    /// `nn.norm`
+    Norm { x: V, centred: bool, epsilon: F64 },
+    /// `nn.embedding`
+    Embedding { table: V, ids: V },
+    /// `nn.argmax`
+    ArgMax { x: V },
     /// `nn.reshape`
     Reshape { x: V, shape: Vec<usize> },
     /// `nn.transpose`
@@ -83,6 +94,12 @@ impl<V> NnOp<V> {
             Self::AvgPool { x, attrs, count_include_pad } => {
                 NnOp::AvgPool { x: f(x)?, attrs: attrs.clone(), count_include_pad: *count_include_pad }
             }
+            Self::Softmax { x, mask } => NnOp::Softmax { x: f(x)?, mask: mask.as_ref().map(f).transpose()? },
+            Self::Norm { x, centred, epsilon } => {
+                NnOp::Norm { x: f(x)?, centred: *centred, epsilon: *epsilon }
+            }
+            Self::Embedding { table, ids } => NnOp::Embedding { table: f(table)?, ids: f(ids)? },
+            Self::ArgMax { x } => NnOp::ArgMax { x: f(x)? },
             Self::Reshape { x, shape } => NnOp::Reshape { x: f(x)?, shape: shape.clone() },
             Self::Transpose { x, perm } => NnOp::Transpose { x: f(x)?, perm: perm.clone() },
             Self::Concat { xs, axis } => {
@@ -105,8 +122,15 @@ impl<V> NnOp<V> {
     /// # Errors
     /// When operands and attributes do not fit together, and those of `type_of`.
     pub fn infer(&self, type_of: impl Fn(&V) -> Result<TensorType>) -> Result<TensorType> {
-        let of = |value: &V| type_of(value).map(|ty| ty.shape);
+        let of = |value: &V| match type_of(value)? {
+            TensorType { shape, elem: Elem::F32 } => Ok(shape),
+            other => Err(Error::new(format!("expected elements of type f32, found {:?}", other.elem))),
+        };
         let bias = |value: &Option<V>| value.as_ref().map(&of).transpose();
+        let indices = |value: &V| match type_of(value)? {
+            TensorType { shape, elem: INDEX } => Ok(shape),
+            other => Err(Error::new(format!("ids: expected elements of type i64, found {:?}", other.elem))),
+        };
         let shape = match self {
             Self::Conv { x, w, bias: b, attrs } => shape::conv(&of(x)?, &of(w)?, bias(b)?.as_deref(), attrs),
             Self::Linear { x, w, bias: b } => shape::linear(&of(x)?, &of(w)?, bias(b)?.as_deref()),
@@ -114,7 +138,17 @@ impl<V> NnOp<V> {
             Self::Map { x, .. } => of(x),
             Self::Binary { a, b, .. } => shape::broadcast(&of(a)?, &of(b)?),
             Self::MaxPool { x, attrs } | Self::AvgPool { x, attrs, .. } => shape::pool(&of(x)?, attrs),
-            Self::Reshape { x, shape } => shape::reshape(&of(x)?, shape),
+            Self::Softmax { x, mask } => shape::softmax(&of(x)?, bias(mask)?.as_deref()),
+            Self::Norm { x, .. } => shape::last_axis(&of(x)?).map(|(rows, n)| [rows, &[n]].concat()),
+            Self::Embedding { table, ids } => shape::embedding(&of(table)?, &indices(ids)?),
+            Self::ArgMax { x } => {
+                let shape = shape::last_axis(&of(x)?).map(|(rows, _)| rows.to_vec())?;
+                return Ok(TensorType { shape, elem: INDEX });
+            }
+            Self::Reshape { x, shape } => {
+                let TensorType { shape: from, elem } = type_of(x)?;
+                return Ok(TensorType { shape: shape::reshape(&from, shape)?, elem });
+            }
             Self::Transpose { x, perm } => shape::transpose(&of(x)?, perm),
             Self::Concat { xs, axis } => {
                 let shapes = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
@@ -139,6 +173,10 @@ impl<V> NnOp<V> {
             Self::Binary { kind: Binary::Mul, .. } => "nn.mul",
             Self::MaxPool { .. } => "nn.max_pool",
             Self::AvgPool { .. } => "nn.avg_pool",
+            Self::Softmax { .. } => "nn.softmax",
+            Self::Norm { .. } => "nn.norm",
+            Self::Embedding { .. } => "nn.embedding",
+            Self::ArgMax { .. } => "nn.argmax",
             Self::Reshape { .. } => "nn.reshape",
             Self::Transpose { .. } => "nn.transpose",
             Self::Concat { .. } => "nn.concat",
@@ -175,6 +213,14 @@ impl<'c, 'a> NnOp<Value<'c, 'a>> {
                 attrs: read_pool(op)?,
                 count_include_pad: attrs::opt_bool(op, "count_include_pad")?.unwrap_or(false),
             },
+            "softmax" => Self::Softmax { x: x()?, mask: func::operand(op, 1) },
+            "norm" => Self::Norm {
+                x: x()?,
+                centred: op.has_attribute("centred"),
+                epsilon: F64(attrs::read_f64(op, "epsilon")?),
+            },
+            "embedding" => Self::Embedding { table: x()?, ids: operand(1)? },
+            "argmax" => Self::ArgMax { x: x()? },
             "reshape" => Self::Reshape { x: x()?, shape: result_type(op)?.shape },
             "transpose" => Self::Transpose { x: x()?, perm: attrs::read_usizes(op, "perm")? },
             "concat" => Self::Concat { xs: op.operands().collect(), axis: attrs::read_usize(op, "axis")? },
@@ -242,8 +288,17 @@ impl<'c, 'a> NnOp<Value<'c, 'a>> {
                 attributes.push(attrs::named(context, "function", attrs::string(context, f.name())));
                 attributes.push(attrs::named(context, "parameters", attrs::f64s(context, &f.parameters())));
             }
+            Self::Norm { centred, epsilon, .. } => {
+                if *centred {
+                    attributes.push(attrs::named(context, "centred", attrs::unit(context)));
+                }
+                attributes.push(attrs::named(context, "epsilon", attrs::float64(context, epsilon.0)));
+            }
             Self::Map { .. }
             | Self::Linear { .. }
+            | Self::Softmax { .. }
+            | Self::Embedding { .. }
+            | Self::ArgMax { .. }
             | Self::MatMul { .. }
             | Self::Binary { .. }
             | Self::Reshape { .. } => {}
@@ -333,6 +388,14 @@ builders! {
     /// `nn.avg_pool`
     fn avg_pool(x: Value<'c, '_>, attrs: &PoolAttrs, count_include_pad: bool)
         = NnOp::AvgPool { x, attrs: attrs.clone(), count_include_pad };
+    /// `nn.softmax`
+    fn softmax(x: Value<'c, '_>, mask: Option<Value<'c, '_>>) = NnOp::Softmax { x, mask };
+    /// `nn.norm`
+    fn norm(x: Value<'c, '_>, centred: bool, epsilon: f64) = NnOp::Norm { x, centred, epsilon: F64(epsilon) };
+    /// `nn.embedding`
+    fn embedding(table: Value<'c, '_>, ids: Value<'c, '_>) = NnOp::Embedding { table, ids };
+    /// `nn.argmax`
+    fn argmax(x: Value<'c, '_>) = NnOp::ArgMax { x };
     /// `nn.reshape`
     fn reshape(x: Value<'c, '_>, shape: &[usize]) = NnOp::Reshape { x, shape: shape.to_vec() };
     /// `nn.transpose`

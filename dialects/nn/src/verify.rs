@@ -8,7 +8,10 @@
 use crate::ops::{NnOp, result_type};
 use melior::ir::{OperationRef, operation::OperationLike};
 use mlir_sys::{MlirLogicalResult, MlirOperation};
-use tessera_mlir::{Error, Result, attrs, hooks, shape, types};
+use tessera_mlir::{
+    Error, Result, attrs, hooks, shape,
+    types::{self, F64},
+};
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tessera_nn_verify(op: MlirOperation) -> MlirLogicalResult {
@@ -22,6 +25,11 @@ fn verify(op: OperationRef) -> Result<()> {
     };
     let inferred = decoded.infer(|value| types::of(*value))?.shape;
     let declared = result_type(op)?.shape;
+    if let NnOp::Norm { epsilon: F64(epsilon), .. } = decoded
+        && !(epsilon.is_finite() && epsilon >= 0.0)
+    {
+        return Err(Error::new(format!("epsilon: expected a finite number of at least 0, found {epsilon}")));
+    }
     if inferred != declared {
         return Err(Error::new(format!(
             "result: expected the shape {} that follows from operands and attributes, found {}",

@@ -5,6 +5,7 @@
 //! - Operands have at most 32 bits, so sums of fewer than 2^31 products of two 16-bit values are exact in `i64`.
 
 use crate::ops::{QnnOp, RequantizeAttrs};
+use crate::rows;
 use melior::ir::{OperationRef, operation::OperationLike};
 use ndarray::ArrayD;
 use rayon::prelude::*;
@@ -139,6 +140,15 @@ pub fn compute(op: &QnnOp<&Tensor>) -> Result<Tensor> {
         QnnOp::MaxPool { x, attrs } => compute::max_pool(x.int()?, attrs)?,
         QnnOp::Relu { x } => x.int()?.mapv(|v| v.max(0)),
         QnnOp::Lookup { x, table, first } => lookup_array(x.int()?, table.int()?, *first)?,
+        QnnOp::Softmax { x, table, mask, total, .. } => {
+            let mask = mask.as_ref().map(|mask| mask.int()).transpose()?;
+            rows::softmax(x.int()?, table.int()?, mask, *total)?
+        }
+        QnnOp::Norm { x, roots, attrs, .. } => rows::norm(x.int()?, roots.int()?, attrs)?,
+        QnnOp::Embedding { table, ids } => {
+            compute::embedding(table.int()?, ids.int()?, |id| usize::try_from(id).ok())?
+        }
+        QnnOp::ArgMax { x } => compute::argmax(x.int()?)?.mapv(|at| at as i64),
         QnnOp::Reshape { x, shape } => compute::reshape(x.int()?, shape)?,
         QnnOp::Transpose { x, perm } => compute::transpose(x.int()?, perm)?,
         QnnOp::Concat { xs, axis } => {

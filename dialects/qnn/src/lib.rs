@@ -7,6 +7,7 @@
 mod fold;
 pub mod interp;
 pub mod ops;
+mod rows;
 mod verify;
 
 use melior::dialect::DialectHandle;

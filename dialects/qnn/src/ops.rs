@@ -12,7 +12,7 @@ use tessera_mlir::{
     Error, Result, attrs, context_of, func,
     op::op_name,
     shape,
-    types::{self, Quant, TensorType},
+    types::{self, Elem, Quant, TensorType},
 };
 
 pub use tessera_mlir::shape::{ConvAttrs, PoolAttrs};
@@ -24,7 +24,7 @@ pub struct RequantizeAttrs {
     pub multiplier: Vec<i64>,
     /// The axis that multipliers belong to, when there are several.
     pub axis: usize,
-    /// Bits shifted out, 1..=62.
+    /// Bits shifted out, at most 62; 0 rounds nothing.
     pub shift: u32,
     /// Least result.
     pub min: i64,
@@ -41,8 +41,39 @@ impl RequantizeAttrs {
     /// Requantizes one sum. The product is exact; the verifier's bounds keep it within 64 bits.
     pub fn apply(&self, sum: i64, channel: usize) -> i64 {
         let product = i128::from(sum) * i128::from(self.multiplier_at(channel));
-        let rounded = (product + (1i128 << (self.shift - 1))) >> self.shift;
+        let rounded = (product + half(self.shift)) >> self.shift;
         rounded.clamp(self.min.into(), self.max.into()) as i64
+    }
+}
+
+/// What makes a shift by so many bits a rounding, halves up.
+pub fn half(shift: u32) -> i128 {
+    (1i128 << shift) >> 1
+}
+
+/// How rows are normalized.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NormAttrs {
+    /// Multiplier and shift that give the mean of a row of its sum, in units of `2^−fraction`; `None` where rows are not
+    /// centred.
+    pub mean: Option<(i64, u32)>,
+    /// Bits of fractions that squares are taken with.
+    pub fraction: u32,
+    /// What is added to the sum of squares; 2^14 or more.
+    pub epsilon: i64,
+    /// The greatest exponent of 4 that a sum of squares may have, at most 24.
+    pub exponent: u32,
+    /// Bits shifted out of the product with the root, 1..=62.
+    pub shift: u32,
+}
+
+/// Mantissas of sums of squares: 2^14..2^16.
+pub const MANTISSAS: std::ops::Range<i64> = 1 << 14..1 << 16;
+
+impl NormAttrs {
+    /// The rounded mean of a row from its sum.
+    pub fn centre(&self, sum: i64) -> i128 {
+        self.mean.map_or(0, |(m, shift)| (i128::from(sum) * i128::from(m) + half(shift)) >> shift)
     }
 }
 
@@ -75,6 +106,14 @@ pub enum QnnOp<V> {
     Relu { x: V },
     /// `qnn.lookup`; the table's first entry is that of the key `first`, the least of the operand's type
     Lookup { x: V, table: V, first: i64 },
+    /// `qnn.softmax`
+    Softmax { x: V, table: V, mask: Option<V>, total: i64, to: Quant },
+    /// `qnn.norm`
+    Norm { x: V, roots: V, attrs: NormAttrs, to: Quant },
+    /// `qnn.embedding`
+    Embedding { table: V, ids: V },
+    /// `qnn.argmax`
+    ArgMax { x: V },
     /// `qnn.reshape`
     Reshape { x: V, shape: Vec<usize> },
     /// `qnn.transpose`
@@ -120,6 +159,15 @@ impl<V> QnnOp<V> {
             Self::MaxPool { x, attrs } => QnnOp::MaxPool { x: f(x)?, attrs: attrs.clone() },
             Self::Relu { x } => QnnOp::Relu { x: f(x)? },
             Self::Lookup { x, table, first } => QnnOp::Lookup { x: f(x)?, table: f(table)?, first: *first },
+            Self::Softmax { x, table, mask, total, to } => {
+                let (x, table, mask) = (f(x)?, f(table)?, mask.as_ref().map(f).transpose()?);
+                QnnOp::Softmax { x, table, mask, total: *total, to: to.clone() }
+            }
+            Self::Norm { x, roots, attrs, to } => {
+                QnnOp::Norm { x: f(x)?, roots: f(roots)?, attrs: attrs.clone(), to: to.clone() }
+            }
+            Self::Embedding { table, ids } => QnnOp::Embedding { table: f(table)?, ids: f(ids)? },
+            Self::ArgMax { x } => QnnOp::ArgMax { x: f(x)? },
             Self::Reshape { x, shape } => QnnOp::Reshape { x: f(x)?, shape: shape.clone() },
             Self::Transpose { x, perm } => QnnOp::Transpose { x: f(x)?, perm: perm.clone() },
             Self::Concat { xs, axis } => {
@@ -179,6 +227,36 @@ impl<V> QnnOp<V> {
                 }
                 Ok(TensorType { shape: x.shape, elem: table.elem })
             }
+            Self::Softmax { x, table, mask, to, .. } => {
+                if shape_of(table)?.len() != 1 {
+                    return Err(Error::new(format!(
+                        "table: expected one axis, found {}",
+                        shape::show(&shape_of(table)?)
+                    )));
+                }
+                Ok(TensorType::quant(shape::softmax(&shape_of(x)?, bias(mask)?.as_deref())?, to.clone()))
+            }
+            Self::Norm { x, roots, to, .. } => {
+                let entries = [(MANTISSAS.end - MANTISSAS.start) as usize];
+                if shape_of(roots)? != entries {
+                    return Err(Error::new(format!(
+                        "roots: expected {} entries, found {}",
+                        entries[0],
+                        shape::show(&shape_of(roots)?)
+                    )));
+                }
+                let x = shape_of(x)?;
+                shape::last_axis(&x)?;
+                Ok(TensorType::quant(x, to.clone()))
+            }
+            Self::Embedding { table, ids } => {
+                let (table, ids) = (of(table)?, of(ids)?);
+                Ok(TensorType { shape: shape::embedding(&table.shape, &ids.shape)?, elem: table.elem })
+            }
+            Self::ArgMax { x } => {
+                let x = shape_of(x)?;
+                Ok(TensorType { shape: shape::last_axis(&x)?.0.to_vec(), elem: Elem::Int(64) })
+            }
             Self::Reshape { x, shape } => keep(x, &|from| shape::reshape(from, shape)),
             Self::Transpose { x, perm } => keep(x, &|from| shape::transpose(from, perm)),
             Self::Pad { x, low, high } => keep(x, &|from| shape::pad(from, low, high)),
@@ -214,6 +292,10 @@ impl<V> QnnOp<V> {
             Self::MaxPool { .. } => "qnn.max_pool",
             Self::Relu { .. } => "qnn.relu",
             Self::Lookup { .. } => "qnn.lookup",
+            Self::Softmax { .. } => "qnn.softmax",
+            Self::Norm { .. } => "qnn.norm",
+            Self::Embedding { .. } => "qnn.embedding",
+            Self::ArgMax { .. } => "qnn.argmax",
             Self::Reshape { .. } => "qnn.reshape",
             Self::Transpose { .. } => "qnn.transpose",
             Self::Concat { .. } => "qnn.concat",
@@ -260,6 +342,16 @@ impl<'c, 'a> QnnOp<Value<'c, 'a>> {
             "lookup" => {
                 Self::Lookup { x: x()?, table: operand(1)?, first: types::of(x()?)?.quantization()?.min }
             }
+            "softmax" => Self::Softmax {
+                x: x()?,
+                table: operand(1)?,
+                mask: func::operand(op, 2),
+                total: attrs::read_int(op, "total")?,
+                to: to()?,
+            },
+            "norm" => Self::Norm { x: x()?, roots: operand(1)?, attrs: read_norm(op)?, to: to()? },
+            "embedding" => Self::Embedding { table: x()?, ids: operand(1)? },
+            "argmax" => Self::ArgMax { x: x()? },
             "reshape" => Self::Reshape { x: x()?, shape: result_type(op)?.shape },
             "transpose" => Self::Transpose { x: x()?, perm: attrs::read_usizes(op, "perm")? },
             "concat" => Self::Concat { xs: op.operands().collect(), axis: attrs::read_usize(op, "axis")? },
@@ -314,6 +406,16 @@ impl<'c, 'a> QnnOp<Value<'c, 'a>> {
                 set("strides", usizes(&attrs.strides));
                 set("pads", usizes(&attrs.pads));
             }
+            Self::Softmax { total, .. } => set("total", int(*total)),
+            Self::Norm { attrs, .. } => {
+                if let Some((multiplier, shift)) = attrs.mean {
+                    set("mean", attrs::i64s(context, &[multiplier, shift.into()]));
+                }
+                set("fraction", int(attrs.fraction.into()));
+                set("epsilon", int(attrs.epsilon));
+                set("exponent", int(attrs.exponent.into()));
+                set("shift", int(attrs.shift.into()));
+            }
             Self::Transpose { perm, .. } => set("perm", usizes(perm)),
             Self::Concat { axis, .. } => set("axis", int(*axis as i64)),
             Self::Pad { low, high, .. } => {
@@ -332,6 +434,8 @@ impl<'c, 'a> QnnOp<Value<'c, 'a>> {
             | Self::Mul { .. }
             | Self::Relu { .. }
             | Self::Lookup { .. }
+            | Self::Embedding { .. }
+            | Self::ArgMax { .. }
             | Self::Reshape { .. } => {}
         }
         Ok(OperationBuilder::new(name, location)
@@ -359,17 +463,44 @@ fn read_pool(op: OperationRef) -> Result<PoolAttrs> {
     })
 }
 
+fn read_bits(op: OperationRef, name: &str, within: std::ops::RangeInclusive<u32>) -> Result<u32> {
+    bits(attrs::read_int(op, name)?, name, within)
+}
+
+fn bits(found: i64, name: &str, within: std::ops::RangeInclusive<u32>) -> Result<u32> {
+    let (least, most) = (within.start(), within.end());
+    u32::try_from(found).ok().filter(|bits| within.contains(bits)).ok_or_else(|| {
+        Error::new(format!("{name}: expected a number of bits in {least}..={most}, found {found}"))
+    })
+}
+
+fn read_norm(op: OperationRef) -> Result<NormAttrs> {
+    let mean = match attrs::opt_i64s(op, "mean")?.as_deref() {
+        None => None,
+        Some(&[multiplier, shift]) => Some((multiplier, bits(shift, "mean", 1..=62)?)),
+        Some(other) => {
+            return Err(Error::new(format!(
+                "mean: expected multiplier and shift, found {} values",
+                other.len()
+            )));
+        }
+    };
+    Ok(NormAttrs {
+        mean,
+        fraction: read_bits(op, "fraction", 0..=16)?,
+        epsilon: attrs::read_int(op, "epsilon")?,
+        exponent: read_bits(op, "exponent", 0..=24)?,
+        shift: read_bits(op, "shift", 1..=62)?,
+    })
+}
+
 fn read_requantize(op: OperationRef) -> Result<RequantizeAttrs> {
     let fail = |message: String| Error::new(message);
     let clamp = attrs::read_i64s(op, "clamp")?;
     let &[min, max] = clamp.as_slice() else {
         return Err(fail(format!("clamp: expected 2 values, least and greatest, found {}", clamp.len())));
     };
-    let shift = attrs::read_int(op, "shift")?;
-    let shift = u32::try_from(shift)
-        .ok()
-        .filter(|shift| (1..=62).contains(shift))
-        .ok_or_else(|| fail(format!("shift: expected a number of bits in 1..=62, found {shift}")))?;
+    let shift = read_bits(op, "shift", 0..=62)?;
     let multiplier = attrs::read_i64s(op, "multiplier")?;
     Ok(RequantizeAttrs { multiplier, axis: attrs::opt_usize(op, "axis")?.unwrap_or(0), shift, min, max })
 }
@@ -425,6 +556,10 @@ builders! {
     fn relu(x: Value<'c, '_>) = QnnOp::Relu { x };
     /// `qnn.lookup` with keys from `first` on
     fn lookup(x: Value<'c, '_>, table: Value<'c, '_>, first: i64) = QnnOp::Lookup { x, table, first };
+    /// `qnn.embedding`
+    fn embedding(table: Value<'c, '_>, ids: Value<'c, '_>) = QnnOp::Embedding { table, ids };
+    /// `qnn.argmax`
+    fn argmax(x: Value<'c, '_>) = QnnOp::ArgMax { x };
     /// `qnn.reshape`
     fn reshape(x: Value<'c, '_>, shape: &[usize]) = QnnOp::Reshape { x, shape: shape.to_vec() };
     /// `qnn.transpose`

@@ -5,9 +5,10 @@
 //! - activations have one scale; only weights of conv and linear have one per output channel (axis 0);
 //! - scales are positive and finite, one for each index of their axis;
 //! - a requantize has one multiplier, or one per channel, all at least 1 and below 2³¹, and clamps into the storage
-//!   range of its result.
+//!   range of its result;
+//! - a norm adds at least 2^14 to its sums of squares; totals and multipliers are at least 1 and below 2³¹.
 
-use crate::ops::{QnnOp, RequantizeAttrs, result_type};
+use crate::ops::{MANTISSAS, NormAttrs, QnnOp, RequantizeAttrs, result_type};
 use melior::ir::{OperationRef, Value, ValueLike, operation::OperationLike};
 use mlir_sys::{MlirLogicalResult, MlirOperation};
 use tessera_mlir::{
@@ -50,10 +51,22 @@ fn verify(op: OperationRef) -> Result<()> {
             show(&declared.elem)
         )));
     }
-    if let QnnOp::Requantize { attrs, to, .. } = &decoded {
-        check_requantize(attrs, to, &declared.shape)?;
+    match &decoded {
+        QnnOp::Requantize { attrs, to, .. } => check_requantize(attrs, to, &declared.shape),
+        QnnOp::Norm { attrs, .. } if attrs.epsilon < MANTISSAS.start => Err(Error::new(format!(
+            "epsilon: expected at least {}, so that every sum of squares has a mantissa, found {}",
+            MANTISSAS.start, attrs.epsilon
+        ))),
+        QnnOp::Norm { attrs: NormAttrs { mean: Some((multiplier, _)), .. }, .. }
+            if !(1..1 << 31).contains(multiplier) =>
+        {
+            Err(Error::new(format!("mean: expected a multiplier in 1..2^31, found {multiplier}")))
+        }
+        QnnOp::Softmax { total, .. } if !(1..1 << 31).contains(total) => {
+            Err(Error::new(format!("total: expected a number in 1..2^31, found {total}")))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn check_elements(ty: &TensorType, weight: bool, what: &str) -> Result<()> {

@@ -89,6 +89,16 @@ pub fn float32<'c>(context: &'c Context, value: f32) -> Attribute<'c> {
     FloatAttribute::new(context, Type::float32(context), f64::from(value)).into()
 }
 
+/// `value : f64`
+pub fn float64<'c>(context: &'c Context, value: f64) -> Attribute<'c> {
+    FloatAttribute::new(context, Type::float64(context), value).into()
+}
+
+/// `unit`: there or not
+pub fn unit<'c>(context: &'c Context) -> Attribute<'c> {
+    Attribute::unit(context)
+}
+
 /// `true` or `false`
 pub fn boolean<'c>(context: &'c Context, value: bool) -> Attribute<'c> {
     BoolAttribute::new(context, value).into()
@@ -190,6 +200,8 @@ readers! {
     read_usize, opt_usize, usize, "a non-negative integer", |attribute| usize::try_from(to_int(attribute)?).ok();
     /// Reads a float.
     read_f32, opt_f32, f32, "a float", |attribute| Some(FloatAttribute::try_from(attribute).ok()?.value() as f32);
+    /// Reads a float of double precision.
+    read_f64, opt_f64, f64, "a float", |attribute| Some(FloatAttribute::try_from(attribute).ok()?.value());
     /// Reads `true` or `false`.
     read_bool, opt_bool, bool, "a boolean", |attribute| Some(BoolAttribute::try_from(attribute).ok()?.value());
     /// Reads a string.

@@ -185,6 +185,40 @@ pub fn pool(x: &[usize], attrs: &PoolAttrs) -> Result<Vec<usize>> {
     ])
 }
 
+/// Extents before the last axis, and the last one.
+///
+/// # Errors
+/// When there is no axis, or no position along the last one.
+pub fn last_axis(x: &[usize]) -> Result<(&[usize], usize)> {
+    match x {
+        [rows @ .., n] if *n > 0 => Ok((rows, *n)),
+        _ => fail(format!("expected positions along a last axis, found {}", show(x))),
+    }
+}
+
+/// Rows along the last axis, with a mask that broadcasts to them.
+///
+/// # Errors
+/// When the mask would make the operand larger.
+pub fn softmax(x: &[usize], mask: Option<&[usize]>) -> Result<Vec<usize>> {
+    last_axis(x)?;
+    match mask {
+        Some(mask) if broadcast(x, mask)? != x => {
+            fail(format!("mask: expected extents that broadcast to {}, found {}", show(x), show(mask)))
+        }
+        _ => Ok(x.to_vec()),
+    }
+}
+
+/// `table[V, D]` at `ids[..]` → `[.., D]`.
+///
+/// # Errors
+/// When the table has not two axes.
+pub fn embedding(table: &[usize], ids: &[usize]) -> Result<Vec<usize>> {
+    let [_, columns] = rank("table", table)?;
+    checked([ids, &[columns]].concat())
+}
+
 /// The same elements, row-major, under other extents.
 ///
 /// # Errors

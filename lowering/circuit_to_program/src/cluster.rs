@@ -27,7 +27,7 @@ use tessera_api::{Capabilities, Cell, Expr, RowOp};
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, Node, ValueId};
 use tessera_circuit::ops::Hint;
-use tessera_circuit::semantics::range::limbs;
+use tessera_circuit::semantics::range::{limbs, shown};
 
 /// Most lanes of which a maximum is taken at once: products of two differences fit 64 bits, of more they might not.
 const MAX_LANES: usize = 4;
@@ -419,15 +419,8 @@ impl Builder<'_> {
                 self.k.lookups.push((relation, vec![Expr::witness(cl)]));
                 self.lookup_sources.push(source.clone());
                 // hi is in range already when it is the key of a table whose domain is small enough, or such an output
-                let bound = (self.known.capabilities.modulus >> 2) as i128 >> shift;
-                let small = |(a, b): (i64, i64)| (a as i128).abs() < bound && (b as i128).abs() < bound;
-                if !self.keyed(hi, group).is_some_and(small)
-                    && !self.known.published.get(&hi).is_some_and(|range| small(*range))
-                {
-                    let v = &self.g.values[hi];
-                    let relation = self.relations.range(v.lo, v.hi, &source)?;
-                    self.k.lookups.push((relation, vec![Expr::witness(ch)]));
-                    self.lookup_sources.push(source.clone());
+                if self.high_checked(hi, *shift, group).is_none() {
+                    self.within(&(Expr::witness(ch), rh), self.high_declared(hi), &source)?;
                 }
                 self.define(hi, Expr::witness(ch), rh);
                 self.define(lo, Expr::witness(cl), rl);
@@ -604,6 +597,20 @@ impl Builder<'_> {
         smallest.unwrap_or_else(|| (reach as u64 + 1).next_power_of_two() as i64 - 1)
     }
 
+    /// The range that others enforce on the high part of a split, where it is small enough to make the parts unique.
+    fn high_checked(&self, hi: ValueId, shift: u32, group: &[usize]) -> Option<(i64, i64)> {
+        let bound = (self.known.capabilities.modulus >> 2) as i128 >> shift;
+        let small = |&(a, b): &(i64, i64)| (a as i128).abs() < bound && (b as i128).abs() < bound;
+        let published = || self.known.published.get(&hi).copied().filter(small);
+        self.keyed(hi, group).filter(small).or_else(published)
+    }
+
+    /// The range that a split enforces on its high part itself: the declared one, in whole bits where that takes limbs.
+    fn high_declared(&self, hi: ValueId) -> (i64, i64) {
+        let v = &self.g.values[hi];
+        shown((v.lo, v.hi))
+    }
+
     /// The range that lookups in this group enforce on a key, or on what a key is the maximum of.
     fn keyed(&self, v: ValueId, group: &[usize]) -> Option<(i64, i64)> {
         group.iter().find_map(|j| {
@@ -612,9 +619,17 @@ impl Builder<'_> {
                 CircuitOp::Lookup { x, tables, .. } if *x == v => {
                     self.g.tables.get(&tables[0]).map(domain_of)
                 }
-                CircuitOp::Range { x, interval } if *x == v && limbs(*interval) == [0] => {
+                CircuitOp::Range { x, interval } if *x == v => {
                     let keys = self.keyed(op.results[0], group).filter(|k| within_interval(*k, *interval));
                     Some(keys.unwrap_or(*interval))
+                }
+                // what is split is made of its parts, which are in range
+                CircuitOp::Split { x, shift } if *x == v => {
+                    let hi = op.results[0];
+                    let checked = self.high_checked(hi, *shift, group);
+                    let (least, most) = checked.unwrap_or_else(|| self.high_declared(hi));
+                    let size = 1i64 << shift;
+                    Some((least.checked_mul(size)?, most.checked_mul(size)?.checked_add(size - 1)?))
                 }
                 CircuitOp::Max { xs } if xs.contains(&v) => {
                     let (lo, hi) = self.keyed(op.results[0], group)?;

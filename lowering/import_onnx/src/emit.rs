@@ -50,11 +50,7 @@ fn build<'c>(context: &'c Context, graph: Graph) -> tessera_mlir::Result<(Module
     let ports: Vec<Port> = graph
         .inputs
         .iter()
-        .map(|(name, shape)| Port {
-            name: name.clone(),
-            ty: TensorType::f32(shape.clone()).to_type(context),
-            range: None,
-        })
+        .map(|(name, ty)| Port { name: name.clone(), ty: ty.to_type(context), range: None })
         .collect();
     let function = FuncBuilder::new(module.body(), Location::unknown(context), "main", &ports)?;
     let cursor = function.cursor();

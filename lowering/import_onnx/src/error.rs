@@ -1,8 +1,10 @@
 //! What can be wrong with an ONNX file, told completely: every unsupported node, every bad tensor, not the first.
 
-use crate::accept::{self, UnsupportedNode};
 use std::fmt;
 use std::path::PathBuf;
+
+/// Why a node cannot be translated.
+pub(crate) type Reason = String;
 
 /// Why a model was refused.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +21,7 @@ pub enum ImportError {
     /// The bytes are no ONNX model.
     #[error("not an ONNX model: {0}")]
     NotOnnx(String),
-    /// The graph has nodes outside the accepted list.
+    /// The graph has nodes that no operator of the import translates.
     #[error("{}", unsupported_text(.0))]
     Unsupported(Vec<UnsupportedNode>),
     /// The model is inconsistent: weights that are not finite, tensors whose data do not fit their shape, ...
@@ -28,7 +30,7 @@ pub enum ImportError {
     /// Inputs whose shape is not known.
     #[error("the shape of every input must be known; give a value for:{}", list(.0))]
     UnknownShape(Vec<String>),
-    /// The ONNX reader (tract) refused the graph.
+    /// The reader that tests compare with (tract) refused the graph.
     #[error("the ONNX reader refused the model while {stage}: {message}")]
     Reader {
         /// What it was doing.
@@ -36,10 +38,8 @@ pub enum ImportError {
         /// What it said.
         message: String,
     },
-    /// The ONNX reader (tract) crashed on the graph. This says nothing good about the model; please report it.
-    #[error(
-        "the ONNX reader failed unexpectedly while {stage} (a defect of the reader or a damaged file): {message}"
-    )]
+    /// The import failed on the graph in a way that it should not: a defect. Please report it.
+    #[error("the import failed unexpectedly while {stage} (a defect, or a damaged file): {message}")]
     Crash {
         /// What it was doing.
         stage: &'static str,
@@ -58,16 +58,60 @@ fn list(items: &[String]) -> String {
     items.iter().map(|i| format!("\n  - {i}")).collect()
 }
 
+/// A node of the ONNX graph that the import does not accept.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnsupportedNode {
+    /// Name of the ONNX node (its first output where it has no name).
+    pub name: String,
+    /// ONNX operator, with its domain if that is not the standard one.
+    pub op: String,
+    /// What about it is not supported, and what to do where something can be done.
+    pub reason: String,
+}
+
+/// Nodes that are refused for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused<'n> {
+    /// ONNX operator.
+    pub op: &'n str,
+    /// What about it is not supported.
+    pub reason: &'n str,
+    /// The nodes' names.
+    pub names: Vec<&'n str>,
+}
+
+impl Refused<'_> {
+    /// Names for a message: the first few, and how many more.
+    pub fn nodes(&self) -> String {
+        const NAMED: usize = 4;
+        let listed = self.names.iter().take(NAMED).map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ");
+        match self.names.len().checked_sub(NAMED + 1) {
+            Some(more) => format!("{listed} and {} more", more + 1),
+            None => listed,
+        }
+    }
+}
+
+/// Refused nodes by operator and reason, in the order of the graph.
+pub fn refused(nodes: &[UnsupportedNode]) -> Vec<Refused<'_>> {
+    let mut groups: Vec<Refused> = vec![];
+    for UnsupportedNode { name, op, reason } in nodes {
+        match groups.iter_mut().find(|g| (g.op, g.reason) == (op, reason)) {
+            Some(group) => group.names.push(name),
+            None => groups.push(Refused { op, reason, names: vec![name] }),
+        }
+    }
+    groups
+}
+
 fn unsupported_text(nodes: &[UnsupportedNode]) -> String {
     let mut text = match nodes.len() {
         1 => "1 node of the graph is not supported:".to_owned(),
         n => format!("{n} nodes of the graph are not supported:"),
     };
-    for node in nodes {
-        text += &format!("\n  - {node}");
+    for group in refused(nodes) {
+        text += &format!("\n  - {} ({}): {}", group.op, group.nodes(), group.reason);
     }
-    text += "\nsupported operators: ";
-    text += &accept::supported().join(", ");
     text
 }
 

@@ -5,7 +5,7 @@
 //! - Every node's `shape` is what [`Graph::infer`] computes from its operands; `Graph::push` is the only way to add one.
 
 use ndarray::ArrayD;
-use tessera_mlir::types::TensorType;
+use tessera_mlir::types::{Elem, TensorType};
 use tessera_mlir::{Error, Result};
 use tessera_nn::NnOp;
 
@@ -32,6 +32,8 @@ pub struct Node {
     pub op: NnOp<Value>,
     /// Shape of its result.
     pub shape: Vec<usize>,
+    /// Elements of its result: real numbers, or indices.
+    pub elem: Elem,
 }
 
 /// A named tensor of the model.
@@ -46,8 +48,8 @@ pub struct Constant {
 /// A model.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
-    /// Names and shapes of the inputs.
-    pub inputs: Vec<(String, Vec<usize>)>,
+    /// Names and types of the inputs.
+    pub inputs: Vec<(String, TensorType)>,
     /// Operations in topological order.
     pub nodes: Vec<Node>,
     /// Weights and other constants.
@@ -60,9 +62,20 @@ impl Graph {
     /// Shape of a value.
     pub fn shape(&self, v: Value) -> &[usize] {
         match v {
-            Value::Input(i) => &self.inputs[i].1,
+            Value::Input(i) => &self.inputs[i].1.shape,
             Value::Node(i) => &self.nodes[i].shape,
             Value::Const(i) => self.constants[i].data.shape(),
+        }
+    }
+
+    /// Type of a value.
+    pub fn type_of(&self, v: Value) -> TensorType {
+        match v {
+            Value::Input(i) => self.inputs[i].1.clone(),
+            Value::Node(i) => {
+                TensorType { shape: self.nodes[i].shape.clone(), elem: self.nodes[i].elem.clone() }
+            }
+            Value::Const(i) => TensorType::f32(self.constants[i].data.shape()),
         }
     }
 
@@ -74,14 +87,14 @@ impl Graph {
         }
     }
 
-    /// The shape of the result of `op`, by the rules of the dialect.
+    /// The type of the result of `op`, by the rules of the dialect.
     ///
     /// # Errors
     /// When the operands do not fit, or the result has no elements or absurdly many.
-    pub fn infer(&self, op: &NnOp<Value>) -> Result<Vec<usize>> {
-        let ty = op.infer(|&operand| Ok(TensorType::f32(self.shape(operand))))?;
+    pub fn infer(&self, op: &NnOp<Value>) -> Result<TensorType> {
+        let ty = op.infer(|&operand| Ok(self.type_of(operand)))?;
         element_count(&ty.shape)?;
-        Ok(ty.shape)
+        Ok(ty)
     }
 
     /// Appends a node, with its shape inferred.
@@ -89,8 +102,8 @@ impl Graph {
     /// # Errors
     /// As [`Graph::infer`].
     pub fn push(&mut self, name: &str, op: NnOp<Value>) -> Result<Value> {
-        let shape = self.infer(&op)?;
-        self.nodes.push(Node { name: name.to_owned(), op, shape });
+        let TensorType { shape, elem } = self.infer(&op)?;
+        self.nodes.push(Node { name: name.to_owned(), op, shape, elem });
         Ok(Value::Node(self.nodes.len() - 1))
     }
 
@@ -98,6 +111,25 @@ impl Graph {
     pub fn push_constant(&mut self, name: impl Into<String>, data: ArrayD<f32>) -> Value {
         self.constants.push(Constant { name: name.into(), data });
         Value::Const(self.constants.len() - 1)
+    }
+}
+
+/// What a rule puts in the place of a node.
+pub(crate) enum Replacement {
+    /// Another value stands for the node.
+    Value(Value),
+    /// These nodes, in order; [`PREVIOUS`] in a node means the one before it in the chain.
+    Chain(Vec<(String, NnOp<Value>)>),
+}
+
+/// The node before one in a chain.
+pub(crate) const PREVIOUS: Value = Value::Node(usize::MAX);
+
+/// The node that gives a value.
+pub(crate) fn producer(graph: &Graph, v: Value) -> Option<&Node> {
+    match v {
+        Value::Node(i) => graph.nodes.get(i),
+        _ => None,
     }
 }
 

@@ -1,37 +1,37 @@
-//! Imports ONNX models into the `nn` dialect: the only crate that knows ONNX and its reader, tract.
+//! Imports ONNX models into the `nn` dialect: the only crate that knows ONNX.
 //!
 //! ```text
-//! bytes ─proto─▶ checked protobuf ─reader─▶ decluttered graph ─translate, simplify─▶ Graph ─emit─▶ nn module, weights
+//! bytes ─proto─▶ checked protobuf ─translate, by operators─▶ Graph ─simplify─▶ Graph ─emit─▶ nn module, weights
 //! ```
 //!
 //! Invariants:
-//! - Nothing is accepted because the reader takes it, only because [`accept::supported`] lists it; a model with other
-//!   nodes is refused with all of them listed.
-//! - No file, however damaged, makes the import panic: a panic of the reader ends as [`ImportError::Crash`].
+//! - Nothing is accepted but what a file in `operators/` translates; a model with other nodes is refused with all of them
+//!   listed.
+//! - What is known without an input (shapes, bounds, parts of weights) is computed while the model is read.
+//! - No file, however damaged, makes the import panic, and none asks for more memory or time than its weights explain.
 //! - Symbolic batch dimensions become 1: the IR describes one inference.
 
-pub mod accept;
 mod build;
-mod einsum;
 mod emit;
 mod error;
-mod functions;
 pub mod graph;
+mod guard;
 #[cfg(test)]
 mod hostile;
-mod limits;
-mod names;
+mod node;
+mod norms;
+mod operators;
 mod proto;
-mod reader;
 pub mod reference;
+mod rows;
 mod simplify;
 mod source;
+mod tensor;
 mod translate;
-mod windows;
 pub mod write;
 
-pub use accept::UnsupportedNode;
-pub use error::ImportError;
+pub use error::{ImportError, Refused, UnsupportedNode, refused};
+pub use operators::supported;
 pub use source::{ImportOptions, Source};
 
 use melior::{Context, ir::Module};
@@ -58,15 +58,9 @@ pub fn import<'c>(
 /// # Errors
 /// See [`ImportError`]; unsupported nodes are all listed.
 pub fn read_graph(source: Source, options: &ImportOptions) -> Result<graph::Graph, ImportError> {
-    let mut model = reader::checked(source, options)?;
-    reader::guarded("reading the model", || {
-        let typed = reader::decluttered(&functions::onnx(), &model)?;
-        let Some(onnx) = model.graph.as_mut() else {
-            return Err(ImportError::NotOnnx("the file holds no graph".into()));
-        };
-        // the reader has copied them
-        proto::forget_data(onnx);
-        let graph = translate::translate(&typed, names::Names::new(onnx))?;
+    let model = proto::read(source, options)?;
+    guard::guarded("reading the model", || {
+        let graph = translate::translate(model, operators::find)?;
         simplify::simplify(graph).map_err(|e| ImportError::Build(e.to_string()))
     })
 }

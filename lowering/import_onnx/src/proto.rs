@@ -2,57 +2,64 @@
 //! symbolic dimensions replaced by numbers.
 //!
 //! Invariants of what [`load`] returns:
-//! - Every tensor's data has the length its shape and element type ask for, and all floating-point data are finite.
-//! - Every graph input that is no initializer has a float32 tensor type with a known shape.
-//! - No tensor refers to another file, and no shape annotation inside the graph is left for the reader to trust.
+//! - Every tensor's data has the length its shape and element type ask for, and no element is NaN.
+//! - Every graph input that is no initializer has a tensor type that is supported and a known shape.
+//! - No tensor refers to another file, and no shape annotation inside the graph is left to trust.
 
 use crate::error::ImportError;
 use crate::graph::{MAX_ELEMENTS, element_count};
-use crate::limits::{self, integers_of};
-use crate::source::ImportOptions;
+use crate::guard::guarded;
+use crate::node::node_name;
+use crate::source::{ImportOptions, Source};
+use crate::tensor::Kind;
 use prost::Message;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Dim};
 use tract_onnx::pb::type_proto::Value as TypeValue;
-use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, TensorShapeProto};
+use tract_onnx::pb::{FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto};
 
 /// The largest magnitude accepted for an integer attribute or a shape operand.
 const MAX_INTEGER: i64 = 1 << 28;
 /// Bytes of weights that are read from other files.
 const MAX_EXTERNAL: u64 = 1 << 30;
 
+/// Reads a model and checks it.
+pub(crate) fn read(source: Source, options: &ImportOptions) -> Result<ModelProto, ImportError> {
+    let read;
+    let (bytes, path) = match source {
+        Source::Bytes(bytes) => (bytes, None),
+        Source::File(bytes, path) => (bytes, Some(path)),
+        Source::Path(path) => {
+            read = std::fs::read(path).map_err(|source| ImportError::Io { path: path.to_owned(), source })?;
+            (&read[..], Some(path))
+        }
+    };
+    let directory = path.map(|p| p.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+    guarded("decoding the file", || load(bytes, directory, options))
+}
+
 /// Reads and checks a model. `directory` is where external weights lie; `None` refuses them.
-pub(crate) fn load(
-    bytes: &[u8],
-    directory: Option<&Path>,
-    options: &ImportOptions,
-) -> Result<ModelProto, ImportError> {
+fn load(bytes: &[u8], directory: Option<&Path>, options: &ImportOptions) -> Result<ModelProto, ImportError> {
     let mut model = ModelProto::decode(bytes).map_err(|e| ImportError::NotOnnx(e.to_string()))?;
     let Some(mut graph) = model.graph.take() else {
         return Err(ImportError::NotOnnx("the file holds no graph (is it an .onnx file?)".into()));
     };
-    let unsupported = crate::accept::census(&graph);
-    if !unsupported.is_empty() {
-        return Err(ImportError::Unsupported(unsupported));
-    }
     let mut problems = Vec::new();
     if graph.output.is_empty() {
         problems.push("the graph has no outputs".to_owned());
     }
     read_external(&mut graph, directory, options, &mut problems)?;
     check_tensors(&graph, &mut problems);
-    check_attributes(&graph, &mut problems);
+    check_attributes(&nodes(&graph, &model.functions), &mut problems);
     check_wiring(&graph, &mut problems);
     if !problems.is_empty() {
         return Err(ImportError::Invalid(problems));
     }
-    check_constant_shapes(&graph)?;
     fix_inputs(&mut graph, options)?;
-    limits::check(&graph)?;
     graph.value_info.clear();
     for output in &mut graph.output {
         output.r#type = None;
@@ -61,12 +68,24 @@ pub(crate) fn load(
     Ok(model)
 }
 
+/// All nodes of the graph and of the graphs in it, and of local functions.
+fn nodes<'g>(graph: &'g GraphProto, functions: &'g [FunctionProto]) -> Vec<&'g NodeProto> {
+    let mut open: Vec<&NodeProto> = graph.node.iter().chain(functions.iter().flat_map(|f| &f.node)).collect();
+    let mut all = vec![];
+    while let Some(node) = open.pop() {
+        all.push(node);
+        let graphs = node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs));
+        open.extend(graphs.flat_map(|g| &g.node));
+    }
+    all
+}
+
 /// All tensors of the graph: initializers and tensor attributes (of `Constant`, mostly), with a name for messages.
 fn tensors(graph: &GraphProto) -> impl Iterator<Item = (String, &TensorProto)> {
     let initializers = graph.initializer.iter().map(|t| (format!("tensor \"{}\"", t.name), t));
     let attributes = graph.node.iter().flat_map(|n| {
         n.attribute.iter().filter_map(move |a| {
-            let name = format!("attribute \"{}\" of node \"{}\"", a.name, crate::accept::node_name(n));
+            let name = format!("attribute \"{}\" of node \"{}\"", a.name, node_name(n));
             a.t.as_ref().map(|t| (name, t))
         })
     });
@@ -76,13 +95,6 @@ fn tensors(graph: &GraphProto) -> impl Iterator<Item = (String, &TensorProto)> {
 fn tensors_mut(graph: &mut GraphProto) -> impl Iterator<Item = &mut TensorProto> {
     let attributes = graph.node.iter_mut().flat_map(|n| n.attribute.iter_mut().filter_map(|a| a.t.as_mut()));
     graph.initializer.iter_mut().chain(attributes)
-}
-
-/// Leaves of every tensor what is said about it.
-pub(crate) fn forget_data(graph: &mut GraphProto) {
-    for t in tensors_mut(graph) {
-        (t.raw_data, t.float_data, t.double_data) = Default::default();
-    }
 }
 
 fn is_external(t: &TensorProto) -> bool {
@@ -165,7 +177,7 @@ fn external(
         return problem(format!("has an offset or a length in {} that is no number", path.display()));
     };
     let offset = offset.unwrap_or(0);
-    let size = DataType::try_from(tensor.data_type).ok().and_then(element_size);
+    let size = Kind::of(tensor.data_type.into()).map(Kind::bytes);
     let asked = elements(tensor).ok().zip(size).map(|(n, size)| n as u64 * size as u64);
     let Some(asked) = asked else {
         return problem(format!("lies in {} with a type or a shape that is not supported", path.display()));
@@ -189,17 +201,6 @@ fn external(
     let mut bytes = vec![0; length as usize];
     file.read_exact_at(&mut bytes, offset).map_err(io)?;
     Ok(bytes)
-}
-
-/// Bytes of one element in `raw_data`; `None` for types that never reach the import.
-fn element_size(t: DataType) -> Option<usize> {
-    match t {
-        DataType::Bool | DataType::Int8 | DataType::Uint8 => Some(1),
-        DataType::Int16 | DataType::Uint16 | DataType::Float16 => Some(2),
-        DataType::Int32 | DataType::Uint32 | DataType::Float => Some(4),
-        DataType::Int64 | DataType::Uint64 | DataType::Double => Some(8),
-        _ => None,
-    }
 }
 
 fn check_tensors(graph: &GraphProto, problems: &mut Vec<String>) {
@@ -228,7 +229,7 @@ fn check_tensor(t: &TensorProto) -> Result<(), String> {
     }
     let data_type =
         DataType::try_from(t.data_type).map_err(|_| format!("unknown element type {}", t.data_type))?;
-    let Some(size) = element_size(data_type) else {
+    let Some(size) = Kind::of(t.data_type.into()).map(Kind::bytes) else {
         return Err(format!("element type {data_type:?} is not supported"));
     };
     let count = elements(t)?;
@@ -249,27 +250,27 @@ fn check_tensor(t: &TensorProto) -> Result<(), String> {
     }
     let bad = match data_type {
         DataType::Float if !t.raw_data.is_empty() => {
-            t.raw_data.chunks_exact(4).position(|b| !f32::from_le_bytes([b[0], b[1], b[2], b[3]]).is_finite())
+            t.raw_data.chunks_exact(4).position(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).is_nan())
         }
-        DataType::Float => t.float_data.iter().position(|v| !v.is_finite()),
+        DataType::Float => t.float_data.iter().position(|v| v.is_nan()),
         DataType::Double if !t.raw_data.is_empty() => t
             .raw_data
             .chunks_exact(8)
-            .position(|b| !f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]).is_finite()),
-        DataType::Double => t.double_data.iter().position(|v| !v.is_finite()),
+            .position(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]).is_nan()),
+        DataType::Double => t.double_data.iter().position(|v| v.is_nan()),
         _ => None,
     };
     match bad {
-        Some(index) => Err(format!("element {index} is not a finite number (NaN or infinity)")),
+        Some(index) => Err(format!("element {index} is not a number (NaN)")),
         None => Ok(()),
     }
 }
 
 /// Integer attributes are extents, steps, axes and paddings: none has a use for huge values.
-fn check_attributes(graph: &GraphProto, problems: &mut Vec<String>) {
-    for node in &graph.node {
-        // Slices mark "to the end" by a huge number.
-        if node.op_type == "Slice" {
+fn check_attributes(nodes: &[&NodeProto], problems: &mut Vec<String>) {
+    for node in nodes {
+        // slices mark "to the end" by a huge number
+        if ["Slice", "Constant"].contains(&node.op_type.as_str()) {
             continue;
         }
         for a in &node.attribute {
@@ -277,7 +278,7 @@ fn check_attributes(graph: &GraphProto, problems: &mut Vec<String>) {
                 continue;
             }
             if let Some(v) = a.ints.iter().chain([&a.i]).find(|v| v.unsigned_abs() > MAX_INTEGER as u64) {
-                let name = crate::accept::node_name(node);
+                let name = node_name(node);
                 problems.push(format!("attribute \"{}\" of node \"{name}\" is {v}: out of range", a.name));
             }
         }
@@ -291,7 +292,7 @@ fn check_wiring(graph: &GraphProto, problems: &mut Vec<String>) {
         graph.input.iter().map(|i| i.name.as_str()).chain(graph.initializer.iter().map(|t| t.name.as_str()));
     defined.extend(outer);
     for node in &graph.node {
-        let name = || crate::accept::node_name(node);
+        let name = || node_name(node);
         for i in node.input.iter().filter(|i| !i.is_empty() && !defined.contains(i.as_str())) {
             problems.push(format!("node \"{}\" reads \"{i}\", which nothing before it defines", name()));
         }
@@ -304,33 +305,6 @@ fn check_wiring(graph: &GraphProto, problems: &mut Vec<String>) {
     for o in graph.output.iter().filter(|o| !defined.contains(o.name.as_str())) {
         problems.push(format!("the output \"{}\" is defined by no node", o.name));
     }
-}
-
-/// Operands that are extents, repeats or paddings have no use for huge values.
-fn check_constant_shapes(graph: &GraphProto) -> Result<(), ImportError> {
-    let constants = graph.node.iter().filter(|n| n.op_type == "Constant").flat_map(|n| {
-        let t = n.attribute.iter().find_map(|a| a.t.as_ref());
-        n.output.first().zip(t).map(|(name, t)| (name.as_str(), t))
-    });
-    let known: HashMap<&str, &TensorProto> =
-        constants.chain(graph.initializer.iter().map(|t| (t.name.as_str(), t))).collect();
-    let mut problems = Vec::new();
-    for node in &graph.node {
-        let operand = match node.op_type.as_str() {
-            "ConstantOfShape" => 0,
-            "Expand" | "Tile" | "Reshape" | "Pad" => 1,
-            _ => continue,
-        };
-        let values = node.input.get(operand).and_then(|name| integers_of(known.get(name.as_str())?));
-        if let Some(v) = values.iter().flatten().find(|v| v.unsigned_abs() > MAX_INTEGER as u64) {
-            let name = crate::accept::node_name(node);
-            problems.push(format!(
-                "node \"{name}\" ({}) is asked for an extent of {v}: out of range",
-                node.op_type
-            ));
-        }
-    }
-    if problems.is_empty() { Ok(()) } else { Err(ImportError::Invalid(problems)) }
 }
 
 /// Gives every input a concrete shape. Symbols that stand for the first axis of an input are the batch: 1.
@@ -356,11 +330,10 @@ fn fix_inputs(graph: &mut GraphProto, options: &ImportOptions) -> Result<(), Imp
             problems.push(format!("the input \"{name}\" has no tensor type"));
             continue;
         };
-        if t.elem_type != DataType::Float as i32 {
+        if Kind::of(t.elem_type.into()).is_none() {
             let found = DataType::try_from(t.elem_type).map_or("unknown".to_owned(), |d| format!("{d:?}"));
-            problems.push(format!(
-                "the input \"{name}\" has elements of type {found}; only float32 is supported"
-            ));
+            problems
+                .push(format!("the input \"{name}\" has elements of type {found}, which is not supported"));
             continue;
         }
         if let Some(shape) = options.shapes.get(&name) {

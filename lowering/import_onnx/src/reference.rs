@@ -1,9 +1,11 @@
 //! Runs a model by the ONNX reader itself: the independent answer that tests compare the import with.
 
 use crate::error::ImportError;
-use crate::reader;
+use crate::guard::guarded;
+use crate::proto;
 use crate::source::{ImportOptions, Source};
 use ndarray::{ArrayD, IxDyn};
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
 /// Outputs of the model for each of `batches` (one array per model input), computed by tract's optimized runtime.
@@ -15,12 +17,10 @@ pub fn run(
     options: &ImportOptions,
     batches: &[Vec<ArrayD<f32>>],
 ) -> Result<Vec<Vec<ArrayD<f32>>>, ImportError> {
-    let proto = reader::checked(source, options)?;
-    reader::guarded("running the model", || {
+    let model = proto::read(source, options)?;
+    guarded("running the model", || {
         let failed = |e: String| ImportError::Reader { stage: "running the model", message: e };
-        let model = reader::decluttered(&tract_onnx::onnx(), &proto)?
-            .into_optimized()
-            .map_err(|e| failed(format!("{e:#}")))?;
+        let model = decluttered(&model)?.into_optimized().map_err(|e| failed(format!("{e:#}")))?;
         let plan = model.into_runnable().map_err(|e| failed(format!("{e:#}")))?;
         let mut results = Vec::new();
         for batch in batches {
@@ -41,4 +41,16 @@ pub fn run(
         }
         Ok(results)
     })
+}
+
+/// Takes a checked model and brings it to the reader's canonical ("decluttered") form.
+fn decluttered(proto: &ModelProto) -> Result<TypedModel, ImportError> {
+    let reader = |stage| move |e: TractError| ImportError::Reader { stage, message: format!("{e:#}") };
+    tract_onnx::onnx()
+        .model_for_proto_model(proto)
+        .map_err(reader("reading the graph"))?
+        .into_typed()
+        .map_err(reader("inferring shapes"))?
+        .into_decluttered()
+        .map_err(reader("simplifying the graph"))
 }

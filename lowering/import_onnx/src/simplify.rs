@@ -2,7 +2,8 @@
 //!
 //! Each rule states its equation; none changes what the model computes beyond the rounding of float32.
 
-use crate::graph::{Constant, Graph, Node, Value};
+use crate::graph::{Constant, Graph, Node, PREVIOUS, Replacement, Value, producer};
+use crate::norms;
 use ndarray::ArrayD;
 use tessera_mlir::functions::{self, Map, Spelled};
 use tessera_mlir::shape::ConvAttrs;
@@ -39,15 +40,6 @@ fn step(graph: &mut Graph) -> Result<bool> {
 /// A rule looks at node `i` and may give a chain of nodes whose last one replaces it.
 type Rule = fn(&mut Graph, usize, &[usize]) -> Result<Option<Replacement>>;
 
-enum Replacement {
-    /// Another value stands for the node.
-    Value(Value),
-    /// These nodes, in order; [`PREVIOUS`] in a node means the one before it in the chain.
-    Chain(Vec<(String, NnOp<Value>)>),
-}
-
-const PREVIOUS: Value = Value::Node(usize::MAX);
-
 const RULES: &[Rule] = &[
     spelled_function,
     reshape_of_reshape,
@@ -55,10 +47,12 @@ const RULES: &[Rule] = &[
     slice_of_slice,
     neutral_scalar,
     scalar_of_scalar,
-    pointwise,
     bias_into,
     scale_into,
     batch_norm,
+    norms::uncentred,
+    norms::centred,
+    norms::into_linear,
     reshape_after,
 ];
 
@@ -220,35 +214,6 @@ fn times_number(graph: &Graph, node: &Node) -> Option<(Value, f32)> {
     })
 }
 
-/// A 1×1 convolution, which the reader writes as a product with channels last: for an image x of axes (N), C, H, W,
-/// channels_first(linear(channels_last(x), w, b)) = conv(x, w, b) with w[O, C] as w[O, C, 1, 1].
-fn pointwise(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Replacement>> {
-    let node = graph.nodes[i].clone();
-    let (to_first, to_last): (&[usize], &[usize]) = match node.shape.len() {
-        3 => (&[2, 0, 1], &[1, 2, 0]),
-        4 => (&[0, 3, 1, 2], &[0, 2, 3, 1]),
-        _ => return Ok(None),
-    };
-    let once = |v: Value| matches!(v, Value::Node(j) if uses[j] == 1);
-    let NnOp::Transpose { x: product, perm: last } = node.op else { return Ok(None) };
-    let Some(linear) = producer(graph, product).cloned() else { return Ok(None) };
-    let NnOp::Linear { x: rows, w: Value::Const(c), bias } = linear.op else { return Ok(None) };
-    let Some(transpose) = producer(graph, rows).cloned() else { return Ok(None) };
-    let NnOp::Transpose { x: image, perm: first } = transpose.op else { return Ok(None) };
-    let Constant { name, data: w } = graph.constants[c].clone();
-    if last != to_first || first != to_last || w.ndim() != 2 || !once(product) || !once(rows) {
-        return Ok(None);
-    }
-    let w = graph.push_constant(name, compute::reshape(&w, &[w.shape()[0], w.shape()[1], 1, 1])?);
-    let shape = graph.shape(image);
-    let batch = if shape.len() == 3 { [&[1], shape].concat() } else { shape.to_vec() };
-    Ok(Some(Replacement::Chain(vec![
-        (transpose.name, NnOp::Reshape { x: image, shape: batch }),
-        (linear.name, NnOp::Conv { x: PREVIOUS, w, bias, attrs: ConvAttrs::default() }),
-        (node.name, NnOp::Reshape { x: PREVIOUS, shape: node.shape }),
-    ])))
-}
-
 /// linear(x, w) + b = linear(x, w, b), conv(x, w) + b = conv(x, w, b); adds to a bias that is there already.
 /// Looks through a reshape in between.
 fn bias_into(graph: &mut Graph, i: usize, uses: &[usize]) -> Result<Option<Replacement>> {
@@ -398,13 +363,6 @@ fn data_operand(graph: &Graph, node: &Node) -> Option<Value> {
     let mut data = node.op.operands().into_iter().filter(|v| graph.constant(*v).is_none());
     match (data.next(), data.next()) {
         (Some(x), None) if graph.shape(x) == node.shape => Some(x),
-        _ => None,
-    }
-}
-
-fn producer(graph: &Graph, v: Value) -> Option<&Node> {
-    match v {
-        Value::Node(i) => graph.nodes.get(i),
         _ => None,
     }
 }

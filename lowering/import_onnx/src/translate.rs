@@ -1,280 +1,279 @@
-//! From the reader's decluttered graph to the plain [`Graph`], operator by operator.
+//! From a checked ONNX graph to the plain [`Graph`], node by node in the order of the file.
 //!
 //! Invariants:
-//! - A form that is not understood completely is reported, never approximated; all such nodes are reported together.
-//! - The shape of every translated value equals the shape the reader inferred for it.
+//! - A form that is not understood completely is reported, never approximated; all such nodes are reported together. A node
+//!   that reads what a refused one gives is not: nothing is known of its operands.
+//! - Nested graphs (branches, loop bodies, local functions) see the names around them, and are translated in place.
 
-use crate::accept::UnsupportedNode;
-use crate::build::{Builder, Reason};
-use crate::error::ImportError;
-use crate::functions::Function;
-use crate::graph::{Graph, Value};
-use crate::names::Names;
-use ndarray::{ArrayD, IxDyn};
-use std::collections::{BTreeSet, HashMap};
-use tessera_mlir::functions::{self, Map};
-use tessera_mlir::types::F64;
-use tessera_nn::{NnOp, ops::Binary};
-use tract_onnx::prelude::*;
-use tract_onnx::tract_core::ops::array::{FiniteReshape, Pad, PadMode, Slice, TypedConcat};
-use tract_onnx::tract_core::ops::binary::TypedBinOp;
-use tract_onnx::tract_core::ops::cast::Cast;
-use tract_onnx::tract_core::ops::change_axes::AxisOp;
-use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, SumPool};
-use tract_onnx::tract_core::ops::downsample::Downsample;
-use tract_onnx::tract_core::ops::einsum::EinSum;
-use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
-use tract_onnx::tract_core::ops::identity::Identity;
-use tract_onnx::tract_core::ops::konst::Const;
-use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
-use tract_onnx::tract_core::ops::source::TypedSource;
-use tract_onnx::tract_hir::internal::DimLike;
+use crate::build::{Builder, Reason, Value, known};
+use crate::error::{ImportError, UnsupportedNode};
+use crate::graph::{self, Graph};
+use crate::node::{Node, node_name};
+use crate::tensor::{Kind, Tensor};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use tessera_mlir::types::{Elem, TensorType};
+use tessera_nn::ops::INDEX;
+use tract_onnx::pb::type_proto::Value as TypeValue;
+use tract_onnx::pb::{
+    FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto,
+    tensor_shape_proto::dimension::Value as Dim,
+};
 
-struct Translator<'m> {
-    model: &'m TypedModel,
-    build: Builder<'m>,
-    values: HashMap<OutletId, Value>,
+/// How deep graphs, functions and loops may lie in each other.
+const DEPTH: usize = 32;
+/// Nodes that are translated, those of loop bodies once a turn.
+const NODES: usize = 1 << 16;
+
+/// Translates a node of one operator: its results, as many as it can give.
+pub(crate) type Translate = for<'g> fn(&mut Translator<'g>, &Node<'g>) -> Result<Vec<Value>, Reason>;
+
+/// The translation of an operator of a domain and a name, or why there is none.
+pub(crate) type Find = fn(&str, &str) -> Result<Translate, Reason>;
+
+/// A translation under way.
+pub(crate) struct Translator<'g> {
+    pub(crate) build: Builder,
+    find: Find,
+    functions: &'g [FunctionProto],
+    /// Names of the model's outputs.
+    outputs: HashSet<&'g str>,
+    /// Versions of operator sets by domain.
+    opsets: BTreeMap<&'g str, i64>,
+    /// Names of values, from the outermost graph to the innermost; `None` for what a refused node gives.
+    scopes: Vec<HashMap<&'g str, Option<Value>>>,
+    refused: Vec<UnsupportedNode>,
+    nodes: usize,
 }
 
 /// Translates a whole model.
-pub(crate) fn translate(model: &TypedModel, names: Names) -> Result<Graph, ImportError> {
-    let mut t =
-        Translator { model, build: Builder { graph: Graph::default(), names }, values: HashMap::new() };
-    let fail = |message: String| ImportError::Reader { stage: "reading the simplified graph", message };
-    let mut problems: BTreeSet<(usize, UnsupportedNode)> = BTreeSet::new();
-    for outlet in model.input_outlets().map_err(|e| fail(e.to_string()))? {
-        let name = model.node(outlet.node).name.clone();
-        let shape = t.shape_of(*outlet).map_err(|e| fail(format!("input \"{name}\": {e}")))?;
-        t.build.graph.inputs.push((name, shape));
-        t.values.insert(*outlet, Value::Input(t.build.graph.inputs.len() - 1));
+pub(crate) fn translate(mut model: ModelProto, find: Find) -> Result<Graph, ImportError> {
+    let Some(mut graph) = model.graph.take() else {
+        return Err(ImportError::NotOnnx("the file holds no graph".into()));
+    };
+    let mut weights = vec![];
+    for tensor in &mut graph.initializer {
+        weights.push(known(Tensor::read(tensor).map_err(|why| ImportError::Invalid(vec![why]))?));
+        // it has been read
+        (tensor.raw_data, tensor.float_data) = Default::default();
     }
-    for (position, id) in model.eval_order().map_err(|e| fail(format!("{e:#}")))?.into_iter().enumerate() {
-        let node = model.node(id);
-        if let Err(reason) = t.node(node) {
-            let name = t.build.names.node(&node.name);
-            let op = t.build.names.operator(&name).unwrap_or_else(|| node.op.name().to_string());
-            problems.insert((position, UnsupportedNode { name, op, reason }));
+    let size = |v: &Value| if let Value::Known(t) = v { t.len() } else { 0 };
+    let count = weights.iter().map(size).fold(0, usize::saturating_add);
+    let mut t = Translator {
+        build: Builder::new(count),
+        find,
+        functions: &model.functions,
+        outputs: HashSet::new(),
+        opsets: versions(&model.opset_import),
+        scopes: vec![],
+        refused: vec![],
+        nodes: 0,
+    };
+    let names = graph.initializer.iter().map(|t| t.name.as_str());
+    let mut scope: HashMap<&str, Option<Value>> = names.zip(weights.into_iter().map(Some)).collect();
+    for input in &graph.input {
+        if scope.contains_key(input.name.as_str()) {
+            continue;
         }
+        let (kind, shape) = declared(input).ok_or_else(|| {
+            ImportError::Invalid(vec![format!("the input \"{}\" has no tensor type", input.name)])
+        })?;
+        let elem = if is_index(&graph, &input.name, kind) { INDEX } else { Elem::F32 };
+        t.build.graph.inputs.push((input.name.clone(), TensorType { shape, elem }));
+        let at = graph::Value::Input(t.build.graph.inputs.len() - 1);
+        scope.insert(input.name.as_str(), Some(Value::Computed(at, kind)));
     }
-    if !problems.is_empty() {
-        let mut nodes: Vec<UnsupportedNode> = problems.into_iter().map(|(_, p)| p).collect();
-        nodes.dedup();
-        return Err(ImportError::Unsupported(nodes));
+    let outputs: Vec<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();
+    t.outputs = outputs.iter().copied().collect();
+    let translated = t.body(&graph.node, scope, &outputs);
+    if !t.refused.is_empty() {
+        return Err(ImportError::Unsupported(t.refused));
     }
-    let outputs = model.output_outlets().map_err(|e| fail(e.to_string()))?;
-    for (i, outlet) in outputs.iter().enumerate() {
-        let name = t.build.names.output(i, || model.outlet_label(*outlet).map(str::to_owned));
-        let value = t.value(*outlet, &name, "value").map_err(|e| fail(format!("output \"{name}\": {e}")))?;
-        t.build.graph.outputs.push((name, value));
+    let outputs = translated.map_err(|why| ImportError::Invalid(vec![why]))?;
+    for (info, value) in graph.output.iter().zip(outputs) {
+        let value = t.build.operand(&value).map_err(|why| ImportError::Invalid(vec![why]))?;
+        t.build.graph.outputs.push((info.name.clone(), value));
+    }
+    let infinite = t.build.infinite_scores();
+    if !infinite.is_empty() {
+        let reason = "scores of −∞ are supported where a softmax alone reads them";
+        let refused = |name| UnsupportedNode { name, op: "mask".into(), reason: reason.into() };
+        return Err(ImportError::Unsupported(infinite.into_iter().map(refused).collect()));
     }
     Ok(t.build.graph)
 }
 
-impl Translator<'_> {
-    fn shape_of(&self, outlet: OutletId) -> Result<Vec<usize>, Reason> {
-        let fact = self.model.outlet_fact(outlet).map_err(|e| e.to_string())?;
-        match fact.shape.as_concrete() {
-            Some(shape) => Ok(shape.to_vec()),
-            None => Err(format!("its shape {:?} is not known at compile time", fact.shape)),
-        }
-    }
-
-    /// The translated operand. Constants are read when first used.
-    fn value(&mut self, outlet: OutletId, node: &str, role: &str) -> Result<Value, Reason> {
-        if let Some(&value) = self.values.get(&outlet) {
-            return Ok(value);
-        }
-        let fact = self.model.outlet_fact(outlet).map_err(|e| e.to_string())?;
-        let source = self.model.node(outlet.node);
-        let konst = fact.konst.clone().or_else(|| source.op_as::<Const>().map(|c| c.val().clone()));
-        let Some(tensor) = konst else {
-            // Already reported where it is produced.
-            return Err(UPSTREAM.to_owned());
-        };
-        if tensor.datum_type() != f32::datum_type() {
-            return Err(format!(
-                "constants of type {:?} are not supported; only float32",
-                tensor.datum_type()
-            ));
-        }
-        let data = tensor.to_plain_array_view::<f32>().map_err(|e| e.to_string())?;
-        if let Some(i) = data.iter().position(|v| !v.is_finite()) {
-            return Err(format!("element {i} of the constant \"{}\" is not finite", source.name));
-        }
-        let elements = data.as_slice().map_or_else(|| data.iter().copied().collect(), <[f32]>::to_vec);
-        let data = ArrayD::from_shape_vec(IxDyn(data.shape()), elements);
-        let name = self.build.names.constant(&source.name, node, role);
-        let value = self.build.graph.push_constant(name, data.map_err(|e| e.to_string())?);
-        self.values.insert(outlet, value);
-        Ok(value)
-    }
-
-    fn node(&mut self, node: &TypedNode) -> Result<(), Reason> {
-        let op = &node.op;
-        if node.op_is::<TypedSource>() {
-            let fact = &node.outputs[0].fact;
-            if fact.datum_type != f32::datum_type() {
-                return Err(format!("inputs of type {:?} are not supported; only float32", fact.datum_type));
-            }
-            return Ok(());
-        }
-        // Constants, and what the reader has computed already.
-        if node.outputs.iter().all(|o| o.fact.konst.is_some()) || node.op_is::<Const>() {
-            return Ok(());
-        }
-        let name = self.build.names.node(&node.name);
-        if let Some(reason) = self.refuse(node) {
-            return Err(reason);
-        }
-        let is_bias = node.op_as::<TypedBinOp>().is_some_and(|op| op.0.name() != "Mul");
-        let role = if is_bias { "bias" } else { "weight" };
-        let operands: Result<Vec<Value>, Reason> =
-            node.inputs.iter().map(|&i| self.value(i, &name, role)).collect();
-        let operands = match operands {
-            Err(reason) if reason == UPSTREAM => return Ok(()),
-            other => other?,
-        };
-        let target = self.shape_of(OutletId::new(node.id, 0))?;
-        let result = if let Some(op) = node.op_as::<Conv>() {
-            self.build.conv(&name, op, &operands)
-        } else if let Some(op) = node.op_as::<EinSum>() {
-            crate::einsum::translate(&mut self.build, &name, op, &operands, &target)
-        } else if let Some(op) = node.op_as::<TypedBinOp>() {
-            self.binary(&name, op, &operands)
-        } else if let Some(op) = node.op_as::<ElementWiseOp>() {
-            self.elementwise(&name, op, operands[0])
-        } else if let Some(op) = node.op_as::<MaxPool>() {
-            self.build.pool(&name, &op.pool_spec, operands[0], &|x, attrs| NnOp::MaxPool { x, attrs })
-        } else if let Some(op) = node.op_as::<SumPool>() {
-            self.build.sum_pool(&name, op, operands[0])
-        } else if let Some(op) = node.op_as::<Reduce>() {
-            self.build.reduce_sum(&name, &op.axes, operands[0])
-        } else if let Some(AxisOp::Move(from, to)) = node.op_as::<AxisOp>() {
-            let mut perm: Vec<usize> = (0..target.len()).filter(|i| i != from).collect();
-            perm.insert((*to).min(perm.len()), *from);
-            self.build.transpose(&name, operands[0], &perm)
-        } else if node.op_is::<AxisOp>() || node.op_is::<FiniteReshape>() {
-            self.build.reshape(&name, operands[0], &target)
-        } else if let Some(op) = node.op_as::<TypedConcat>() {
-            if operands.len() == 1 {
-                Ok(operands[0])
-            } else {
-                self.build.push(&name, NnOp::Concat { xs: operands, axis: op.axis })
-            }
-        } else if let Some(op) = node.op_as::<Pad>() {
-            self.pad(&name, op, operands[0])
-        } else if let Some(op) = node.op_as::<Slice>() {
-            let start = op.start.to_usize().map_err(|_| "the bounds of a slice must be known".to_owned())?;
-            self.slice(&name, operands[0], op.axis, start, 1, &target)
-        } else if let Some(op) = node.op_as::<Downsample>() {
-            let stride =
-                usize::try_from(op.stride).map_err(|_| "negative steps are not supported".to_owned())?;
-            self.slice(&name, operands[0], op.axis, op.modulo, stride, &target)
-        } else if node.op_is::<Identity>() || node.op_is::<Cast>() {
-            Ok(operands[0])
-        } else {
-            Err(unknown(&op.name()))
-        }?;
-        if self.build.graph.shape(result) != target {
-            let found = self.build.graph.shape(result);
-            return Err(format!("the reader infers shape {target:?}, this operator gives {found:?}"));
-        }
-        self.values.insert(OutletId::new(node.id, 0), result);
-        Ok(())
-    }
-
-    /// Checks that need no operand: they are made for every node, also below a node that was refused.
-    fn refuse(&self, node: &TypedNode) -> Option<Reason> {
-        if let Some(o) = node.outputs.iter().find(|o| o.fact.datum_type != f32::datum_type()) {
-            return Some(format!("values of type {:?} are not supported; only float32", o.fact.datum_type));
-        }
-        if node.outputs.len() != 1 {
-            return Some(format!("{} results are not supported", node.outputs.len()));
-        }
-        if let Some(op) = node.op_as::<TypedBinOp>() {
-            return match op.0.name() {
-                "Add" | "Sub" | "SubF" | "Mul" => None,
-                "Div" => Some("division is supported by constants only".to_owned()),
-                other => Some(unknown(other)),
-            };
-        }
-        if let Some(op) = node.op_as::<ElementWiseOp>() {
-            return function(op).is_none().then(|| unknown(&op.0.name())).filter(|_| op.0.name() != "Square");
-        }
-        if let Some(op) = node.op_as::<Reduce>() {
-            return (op.reducer != Reducer::Sum)
-                .then(|| format!("the reduction {:?} is not supported", op.reducer));
-        }
-        if let Some(op) = node.op_as::<Conv>()
-            && op.q_params.is_some()
-        {
-            return Some("quantized convolutions are not supported; export the float model".to_owned());
-        }
-        None
-    }
-
-    fn binary(&mut self, name: &str, op: &TypedBinOp, operands: &[Value]) -> Result<Value, Reason> {
-        let &[a, b] = operands else { return Err("expected two operands".to_owned()) };
-        let op = match op.0.name() {
-            "Add" => NnOp::Binary { kind: Binary::Add, a, b },
-            "Sub" => NnOp::Binary { kind: Binary::Sub, a, b },
-            "SubF" => NnOp::Binary { kind: Binary::Sub, a: b, b: a },
-            "Mul" => NnOp::Binary { kind: Binary::Mul, a, b },
-            other => return Err(unknown(other)),
-        };
-        self.build.push(name, op)
-    }
-
-    fn elementwise(&mut self, name: &str, op: &ElementWiseOp, x: Value) -> Result<Value, Reason> {
-        let op = match function(op) {
-            Some(f) => NnOp::Map { x, f },
-            None => NnOp::Binary { kind: Binary::Mul, a: x, b: x },
-        };
-        self.build.push(name, op)
-    }
-
-    fn pad(&mut self, name: &str, op: &Pad, x: Value) -> Result<Value, Reason> {
-        let PadMode::Constant(value) = &op.mode else {
-            return Err(format!("padding mode {:?} is not supported; only \"constant\"", op.mode));
-        };
-        let value = value.cast_to_scalar::<f32>().map_err(|e| e.to_string())?;
-        if !value.is_finite() {
-            return Err(format!("padding with {value} is not supported"));
-        }
-        let (low, high) = op.pads.iter().copied().unzip();
-        self.build.push(name, NnOp::Pad { x, low, high, value: F64(value.into()) })
-    }
-
-    fn slice(
-        &mut self,
-        name: &str,
-        x: Value,
-        axis: usize,
-        start: usize,
-        stride: usize,
-        target: &[usize],
-    ) -> Result<Value, Reason> {
-        let rank = self.build.graph.shape(x).len();
-        if axis >= rank {
-            return Err(format!("axis {axis} does not exist"));
-        }
-        let (mut starts, mut strides) = (vec![0; rank], vec![1; rank]);
-        (starts[axis], strides[axis]) = (start, stride);
-        self.build.push(name, NnOp::Slice { x, starts, sizes: target.to_vec(), strides })
-    }
+fn versions(list: &[tract_onnx::pb::OperatorSetIdProto]) -> BTreeMap<&str, i64> {
+    list.iter().map(|set| (standard(&set.domain), set.version)).collect()
 }
 
-/// Marks a node that cannot be translated because one it reads was refused; it is not reported by itself.
+/// The name of a domain; the standard one has two.
+fn standard(domain: &str) -> &str {
+    if domain == "ai.onnx" { "" } else { domain }
+}
+
+/// Whether an input is read as indices into the first axis of tables, and as nothing else.
+fn is_index(graph: &GraphProto, name: &str, kind: Kind) -> bool {
+    matches!(kind, Kind::I32 | Kind::I64) && only_indexes(graph, name, DEPTH)
+}
+
+fn only_indexes(graph: &GraphProto, name: &str, depth: usize) -> bool {
+    let attribute = |n: &NodeProto, of: &str| n.attribute.iter().find(|a| a.name == of).map(|a| a.i);
+    let readers = || graph.node.iter().filter(|n| n.input.iter().any(|i| i == name));
+    let fits = |n: &NodeProto| {
+        let first = n.input.first().is_some_and(|i| i == name);
+        match n.op_type.as_str() {
+            "Gather" => !first && attribute(n, "axis").unwrap_or(0) == 0,
+            "Shape" | "Size" => true,
+            "Identity" | "Reshape" | "Squeeze" | "Unsqueeze" | "Flatten" => {
+                first && depth > 0 && n.output.first().is_some_and(|o| only_indexes(graph, o, depth - 1))
+            }
+            "Cast" => {
+                let integer =
+                    attribute(n, "to").and_then(Kind::of).is_some_and(|k| matches!(k, Kind::I32 | Kind::I64));
+                integer && depth > 0 && n.output.first().is_some_and(|o| only_indexes(graph, o, depth - 1))
+            }
+            _ => false,
+        }
+    };
+    // what a nested graph reads is not looked for
+    let nested = graph.node.iter().any(|n| n.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty()));
+    let gathers = readers().any(|n| !matches!(n.op_type.as_str(), "Shape" | "Size"));
+    gathers && !nested && readers().all(fits) && graph.output.iter().all(|o| o.name != name)
+}
+
+fn declared(input: &ValueInfoProto) -> Option<(Kind, Vec<usize>)> {
+    let TypeValue::TensorType(t) = input.r#type.as_ref()?.value.as_ref()?;
+    let extent = |d: &tract_onnx::pb::tensor_shape_proto::Dimension| match d.value {
+        Some(Dim::DimValue(v)) => usize::try_from(v).ok(),
+        _ => None,
+    };
+    let shape = t.shape.as_ref()?.dim.iter().map(extent).collect::<Option<_>>()?;
+    Some((Kind::of(t.elem_type.into())?, shape))
+}
+
+/// Marks a node that reads what a refused one gives; it is not reported by itself.
 const UPSTREAM: &str = "upstream";
 
-/// The function that an op of the reader is: one it was taught, or one it makes of others, such as a negation.
-fn function(op: &ElementWiseOp) -> Option<Map> {
-    match op.0.downcast_ref::<Function>() {
-        Some(Function(map)) => Some(map.clone()),
-        None => functions::by_onnx(&op.0.name()).and_then(|f| Map::new(f, &[]).ok()),
+impl<'g> Translator<'g> {
+    /// Translates a graph within the names around it; `inputs` are its own.
+    pub(crate) fn nested(&mut self, graph: &'g GraphProto, inputs: Vec<Value>) -> Result<Vec<Value>, Reason> {
+        if self.scopes.len() > DEPTH {
+            return Err(format!("graphs lie more than {DEPTH} deep in each other"));
+        }
+        let mut scope: HashMap<&str, Option<Value>> = HashMap::new();
+        for t in &graph.initializer {
+            scope.insert(t.name.as_str(), Some(known(Tensor::read(t)?)));
+        }
+        scope.extend(graph.input.iter().map(|i| i.name.as_str()).zip(inputs.into_iter().map(Some)));
+        let names: Vec<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();
+        self.body(&graph.node, scope, &names)
+    }
+
+    fn body(
+        &mut self,
+        nodes: &'g [NodeProto],
+        scope: HashMap<&'g str, Option<Value>>,
+        outputs: &[&str],
+    ) -> Result<Vec<Value>, Reason> {
+        self.scopes.push(scope);
+        for node in nodes {
+            let results = self.node(node);
+            let results = match results {
+                Ok(results) => results.into_iter().map(Some).collect(),
+                Err(reason) => {
+                    if reason != UPSTREAM {
+                        let (name, op) = (node_name(node), operator(node));
+                        self.refused.push(UnsupportedNode { name, op, reason });
+                    }
+                    vec![None; node.output.len()]
+                }
+            };
+            let names = node.output.iter().map(String::as_str);
+            let here = names.zip(results).filter(|(name, _)| !name.is_empty());
+            self.scopes.last_mut().ok_or("no scope")?.extend(here);
+        }
+        let values = outputs.iter().map(|name| self.value(name)).collect();
+        self.scopes.pop();
+        values
+    }
+
+    fn value(&self, name: &str) -> Result<Value, Reason> {
+        match self.scopes.iter().rev().find_map(|scope| scope.get(name)) {
+            Some(Some(value)) => Ok(value.clone()),
+            Some(None) => Err(UPSTREAM.to_owned()),
+            None => Err(format!("reads \"{name}\", which nothing before it defines")),
+        }
+    }
+
+    fn node(&mut self, proto: &'g NodeProto) -> Result<Vec<Value>, Reason> {
+        self.nodes += 1;
+        if self.nodes > NODES {
+            return Err(format!("more than {NODES} nodes, those of loops once a turn, are not supported"));
+        }
+        let domain = standard(&proto.domain);
+        let function = self.functions.iter().find(|f| {
+            f.name.as_deref() == Some(&proto.op_type) && standard(f.domain.as_deref().unwrap_or("")) == domain
+        });
+        let operator = (self.find)(domain, &proto.op_type);
+        if function.is_none() {
+            operator.as_ref().map_err(Reason::clone)?;
+        }
+        let inputs = proto.input.iter().map(|name| (!name.is_empty()).then(|| self.value(name)).transpose());
+        let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+        if let Some(function) = function {
+            return self.call(function, proto, inputs);
+        }
+        let opset = self.opsets.get(domain).copied().unwrap_or(1);
+        let mut node = Node::new(proto, opset, inputs);
+        node.is_output =
+            self.scopes.len() == 1 && proto.output.iter().any(|o| self.outputs.contains(o.as_str()));
+        let outer = std::mem::replace(&mut self.build.node, node_name(proto));
+        let results = operator.and_then(|translate| translate(self, &node));
+        self.build.node = outer;
+        let results = results?;
+        if let Some(reason) = node.unread() {
+            return Err(reason);
+        }
+        let needed = proto.output.iter().rposition(|o| !o.is_empty()).map_or(0, |i| i + 1);
+        if needed > results.len() {
+            return Err(format!("output {} is not supported", results.len()));
+        }
+        Ok(results)
+    }
+
+    /// Translates the body of a local function in the place of a call.
+    fn call(
+        &mut self,
+        function: &'g FunctionProto,
+        proto: &'g NodeProto,
+        inputs: Vec<Option<Value>>,
+    ) -> Result<Vec<Value>, Reason> {
+        if !proto.attribute.is_empty() || !function.attribute.is_empty() {
+            return Err(
+                "local functions with attributes are not supported; inline them when exporting".into()
+            );
+        }
+        if self.scopes.len() > DEPTH {
+            return Err(format!("functions lie more than {DEPTH} deep in each other"));
+        }
+        let names = function.input.iter().map(String::as_str);
+        let scope = names.zip(inputs).filter(|(_, v)| v.is_some()).collect();
+        let outputs: Vec<&str> = function.output.iter().map(String::as_str).collect();
+        // a function sees its operands alone
+        let around = std::mem::take(&mut self.scopes);
+        self.scopes = vec![HashMap::new(); around.len()];
+        let opsets = std::mem::replace(&mut self.opsets, versions(&function.opset_import));
+        let results = self.body(&function.node, scope, &outputs);
+        self.opsets = opsets;
+        self.scopes = around;
+        results
     }
 }
 
-fn unknown(op: &str) -> Reason {
-    format!("the operator (\"{op}\" after simplification) is not supported")
+/// The operator of a node, with its domain if that is not the standard one.
+fn operator(node: &NodeProto) -> String {
+    match standard(&node.domain) {
+        "" => node.op_type.clone(),
+        domain => format!("{domain}.{}", node.op_type),
+    }
 }

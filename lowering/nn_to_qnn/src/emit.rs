@@ -1,8 +1,8 @@
 //! Writes the quantized function: values, parameters, and how sums become stored integers.
 
 use crate::families::{self, Converted};
-use crate::model::{Model, Source};
-use crate::scales::{ROOMY_SHIFT, Scales, Width, printable};
+use crate::model::{Model, Role, Source};
+use crate::scales::{ROOMY_SHIFT, Scales, printable};
 use melior::ir::{Location, Operation, Value, operation::OperationLike};
 use std::collections::HashMap;
 use tessera_mlir::build::Cursor;
@@ -34,19 +34,20 @@ pub(crate) struct Emitter<'c, 'a, 'm, 'p> {
     values: HashMap<usize, Value<'c, 'a>>,
     /// Wide copies of accumulating ops that are returned and read besides.
     copies: HashMap<usize, Value<'c, 'a>>,
+    /// Parameters that several ops read, by name.
+    shared: HashMap<&'static str, Value<'c, 'a>>,
 }
 
 impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
     pub(crate) fn new(model: &'m Model<'c, 'a, 'p>, scales: &'m Scales, cursor: Cursor<'c, 'a>) -> Self {
         let (params, globals) = (Params::default(), vec![]);
-        Emitter { model, scales, cursor, params, globals, values: HashMap::new(), copies: HashMap::new() }
+        let (values, copies, shared) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Emitter { model, scales, cursor, params, globals, values, copies, shared }
     }
 
     /// The quantized type of a value's elements.
     pub(crate) fn quant(&self, value: usize) -> Quant {
-        let group = self.scales.group(value);
-        let Width { bits, min, max } = group.width();
-        Quant { bits, min, max, scales: vec![group.scale], axis: None }
+        self.scales.quant(value)
     }
 
     pub(crate) fn set(&mut self, value: usize, quantized: Value<'c, 'a>) {
@@ -63,13 +64,13 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
             return Err(Error::new("an operand was not converted; this is a defect of convert-nn-to-qnn"));
         };
         let quant = self.quant(value);
-        let stored = data
-            .iter()
-            .map(|&v| (f64::from(v) / quant.scale_at(0)).round_ties_even().clamp(-127.0, 127.0) as i8)
-            .collect();
+        let (min, max) = (quant.min as f64, quant.max as f64);
+        let stored =
+            data.iter().map(|&v| (f64::from(v) / quant.scale_at(0)).round_ties_even().clamp(min, max) as i64);
+        let stored = stored_as(quant.bits, stored);
         let ty = TensorType::quant(model.values[value].shape.clone(), quant);
         let location = loc::node(model.function.context(), name);
-        let loaded = self.parameter(name, ty, ParamData::I8(stored), location)?;
+        let loaded = self.parameter(name, ty, stored, location)?;
         self.set(value, loaded);
         Ok(loaded)
     }
@@ -102,6 +103,21 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
         self.insert(load)
     }
 
+    /// A parameter that every op which asks for it reads.
+    pub(crate) fn shared(
+        &mut self,
+        name: &'static str,
+        ty: TensorType,
+        data: ParamData,
+    ) -> Result<Value<'c, 'a>> {
+        if let Some(&value) = self.shared.get(name) {
+            return Ok(value);
+        }
+        let value = self.parameter(name, ty, data, loc::node(self.model.function.context(), name))?;
+        self.shared.insert(name, value);
+        Ok(value)
+    }
+
     pub(crate) fn insert(&self, op: Result<Operation<'c>>) -> Result<Value<'c, 'a>> {
         self.cursor.value(op)
     }
@@ -112,7 +128,11 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
         if info.fused_into.is_some() {
             return Ok(());
         }
-        let finish = match families::of(&info.decoded).convert(self, op) {
+        let converted = match info.role {
+            Role::Adds => families::sum::convert(self, op).map(Converted::Value),
+            _ => families::of(&info.decoded).convert(self, op),
+        };
+        let finish = match converted {
             Ok(Converted::Sums(sums)) => self.finish(op, sums),
             Ok(Converted::Value(value)) => {
                 self.set(info.result, value);
@@ -127,20 +147,20 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
     fn finish(&mut self, op: usize, sums: Sums<'c, 'a>) -> Result<()> {
         let info = &self.model.ops[op];
         let out = self.model.outcome(op);
-        let location = info.clamp.map_or(info.op.location(), |clamp| self.model.ops[clamp].op.location());
+        let location = info.fused.map_or(info.op.location(), |fused| self.model.ops[fused].op.location());
         let quant = self.quant(out);
         let (min, max) = self.clamp(op, &quant);
         let shift = self.scales.shift(op);
         let attrs =
             RequantizeAttrs { multiplier: shared(sums.multiplier.clone()), axis: sums.axis, shift, min, max };
-        fits(&sums, &sums.multiplier, attrs.shift)?;
+        fits(&sums, &sums.multiplier, attrs.shift, self.model.precise)?;
         let value = self.insert(ops::requantize(location, sums.value, &attrs, &quant))?;
         self.set(out, value);
         if let Some(scale) = self.scales.copy(op) {
             let quant = Quant::i16(scale);
             let multiplier: Vec<i64> =
                 sums.unit.iter().map(|u| to_multiplier(u / scale, ROOMY_SHIFT)).collect();
-            fits(&sums, &multiplier, ROOMY_SHIFT)?;
+            fits(&sums, &multiplier, ROOMY_SHIFT, false)?;
             let (min, max) = self.clamp(op, &quant);
             let multiplier = shared(multiplier);
             let attrs = RequantizeAttrs { multiplier, axis: sums.axis, shift: ROOMY_SHIFT, min, max };
@@ -172,13 +192,26 @@ pub(crate) fn to_multiplier(factor: f64, shift: u32) -> i64 {
     (factor * 2f64.powi(shift as i32)).round().clamp(1.0, f64::from(i32::MAX)) as i64
 }
 
-/// Proves the rule of `scales` for the actual sums, and that they fit the accumulator.
-fn fits(sums: &Sums, multipliers: &[i64], shift: u32) -> Result<()> {
+/// Integers as a parameter of so many bits.
+pub(crate) fn stored_as(bits: u32, stored: impl Iterator<Item = i64>) -> ParamData {
+    match bits {
+        8 => ParamData::I8(stored.map(|v| v as i8).collect()),
+        16 => ParamData::I16(stored.map(|v| v as i16).collect()),
+        _ => ParamData::I32(stored.map(|v| v as i32).collect()),
+    }
+}
+
+/// Proves the rule of `scales` for the actual sums, and that they fit the accumulator. In a precise model sums are as large as
+/// they are.
+fn fits(sums: &Sums, multipliers: &[i64], shift: u32, precise: bool) -> Result<()> {
     for (channel, (&(lo, hi), &m)) in sums.interval.iter().zip(multipliers).enumerate() {
         if lo < i32::MIN.into() || hi > i32::MAX.into() {
             return Err(Error::new(format!(
                 "the sums of channel {channel} lie in {lo}..={hi}, which does not fit a 32-bit accumulator"
             )));
+        }
+        if precise {
+            continue;
         }
         let half = 1i128 << (shift - 1);
         let (low, high) = (lo * i128::from(m) + half + (1 << 31), hi * i128::from(m) + half + (1 << 31));

@@ -80,8 +80,7 @@ pub fn evaluate(
             samples.len()
         )));
     }
-    let input_types = input_types(quantized)?;
-    if float.inputs().len() != input_types.len() {
+    if float.inputs().len() != quantized.inputs().len() {
         return Err(Error::new("the two networks have different numbers of inputs"));
     }
     let pairs = pair_layers(float, quantized);
@@ -92,7 +91,7 @@ pub fn evaluate(
             let mut noise = vec![Noise::default(); pairs.len()];
             let mut outcomes = Vec::new();
             for (i, sample) in samples.iter().enumerate() {
-                let outcome = compare(float, quantized, &input_types, sample, &pairs, &mut noise);
+                let outcome = compare(float, quantized, sample, &pairs, &mut noise);
                 outcomes.push(outcome.map_err(|e| e.context(format!("sample {}", chunk * 8 + i)))?);
             }
             Ok((outcomes, noise))
@@ -193,7 +192,6 @@ struct Outcome {
 fn compare(
     float: &tessera_nn::interp::Plan,
     quantized: &tessera_qnn::interp::Plan,
-    input_types: &[Quant],
     sample: &[ArrayD<f32>],
     pairs: &[Pair],
     noise: &mut [Noise],
@@ -209,8 +207,8 @@ fn compare(
     })?;
     let inputs: Vec<Tensor> = sample
         .iter()
-        .zip(input_types)
-        .map(|(x, q)| quantize_array(x, q).map(Tensor::Int))
+        .zip(quantized.inputs())
+        .map(|(x, input)| stored(x, &input.ty.elem))
         .collect::<Result<_>>()?;
     let mut step = 0;
     let found = quantized.run_tensors(&inputs, |s, value| {
@@ -235,6 +233,15 @@ fn compare(
     };
     let expected: Vec<f64> = expected.iter().map(|&v| v.into()).collect();
     Ok(Outcome { float: greatest(&expected), quantized: greatest(&found), cosine: cosine(&expected, &found) })
+}
+
+/// A sample as a quantized network takes it: indices are what they are.
+fn stored(x: &ArrayD<f32>, elem: &Elem) -> Result<Tensor> {
+    match elem {
+        Elem::Quant(q) => quantize_array(x, q).map(Tensor::Int),
+        Elem::Int(_) => Ok(Tensor::Int(x.mapv(|v| v as i64))),
+        Elem::F32 => Ok(Tensor::Real(x.clone())),
+    }
 }
 
 /// Index of the greatest element; the first among equals.

@@ -3,15 +3,18 @@
 //! Invariants:
 //! - Values are numbered: arguments, then parameters and results in the order of the function.
 //! - An op's [`Role`] says where the scale of its result comes from.
-//! - A function that only clamps, as ReLU does, and alone reads sums, is fused into the op that gives them.
+//! - A function that only clamps, as ReLU does, or a product with one positive number, that alone reads sums is fused into the op
+//!   that gives them.
+//! - A sum that flows into a normalization is exact: it and its operands have one scale, and nothing is rounded.
 
 use melior::ir::{OperationRef, Value, ValueLike, operation::OperationLike};
 use std::collections::HashMap;
 use tessera_mlir::func::{self, Func};
 use tessera_mlir::op::op_name;
 use tessera_mlir::params::{Param, Params};
-use tessera_mlir::{Error, Result, attrs, types};
-use tessera_nn::NnOp;
+use tessera_mlir::types::{self, Elem, TensorType};
+use tessera_mlir::{Error, Result, attrs};
+use tessera_nn::{NnOp, ops::Binary};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +30,8 @@ pub(crate) struct ValueInfo {
     /// Ops that read it, once per operand.
     pub(crate) users: Vec<usize>,
     pub(crate) returned: bool,
+    /// Indices, which have no scale.
+    pub(crate) indices: bool,
 }
 
 /// Where the scale of an op's result comes from.
@@ -36,6 +41,10 @@ pub(crate) enum Role {
     Sums,
     /// A table gives it, at a scale of its own.
     Table,
+    /// Its family chooses stored integers and their scale.
+    Rows,
+    /// It is that of the operands, which are added exactly.
+    Adds,
     /// It is that of the operands, which are compared.
     Compares,
     /// It is that of the operands, which are moved: integers of any width.
@@ -48,9 +57,9 @@ pub(crate) struct OpInfo<'c, 'a> {
     pub(crate) role: Role,
     pub(crate) operands: Vec<usize>,
     pub(crate) result: usize,
-    /// The clamp fused into this op.
-    pub(crate) clamp: Option<usize>,
-    /// The op that this clamp is fused into.
+    /// The clamp, or the product with a number, fused into this op.
+    pub(crate) fused: Option<usize>,
+    /// The op that this one is fused into.
     pub(crate) fused_into: Option<usize>,
 }
 
@@ -62,15 +71,20 @@ impl OpInfo<'_, '_> {
     /// Whether its result has the scale of its operands.
     pub(crate) fn keeps_scale(&self) -> bool {
         match self.role {
-            Role::Sums | Role::Table => false,
-            Role::Compares | Role::Moves => true,
+            Role::Sums | Role::Table | Role::Rows => false,
+            Role::Adds | Role::Compares | Role::Moves => true,
         }
     }
 
-    /// Operands that are activations; weights and biases of conv and linear are not.
+    /// Operands that are activations; weights and biases of conv and linear are not, nor are masks and indices.
     pub(crate) fn activations(&self) -> &[usize] {
         match self.decoded {
-            NnOp::Conv { .. } | NnOp::Linear { .. } => &self.operands[..1],
+            NnOp::Conv { .. }
+            | NnOp::Linear { .. }
+            | NnOp::Softmax { .. }
+            | NnOp::Norm { .. }
+            | NnOp::ArgMax { .. }
+            | NnOp::Embedding { .. } => &self.operands[..1],
             NnOp::MatMul { .. }
             | NnOp::Map { .. }
             | NnOp::Binary { .. }
@@ -91,6 +105,9 @@ pub(crate) struct Model<'c, 'a, 'p> {
     pub(crate) values: Vec<ValueInfo>,
     pub(crate) ops: Vec<OpInfo<'c, 'a>>,
     pub(crate) returns: Vec<usize>,
+    /// Whether activations and weights have 12 bits instead of 8: where there are normalizations or attention, 8 cost too much, and
+    /// 12 cost a proof next to nothing.
+    pub(crate) precise: bool,
 }
 
 impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
@@ -104,7 +121,8 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
         role: impl Fn(&NnOp<Value<'c, 'a>>) -> Role,
         check: impl Fn(&Self) -> Vec<Error>,
     ) -> Result<Self> {
-        let mut model = Model { function, params, values: vec![], ops: vec![], returns: vec![] };
+        let (values, ops, returns) = (vec![], vec![], vec![]);
+        let mut model = Model { function, params, values, ops, returns, precise: false };
         let mut numbers: HashMap<_, usize> = HashMap::new();
         let mut errors = Vec::new();
         let key = |value: Value| value.to_raw().ptr;
@@ -148,7 +166,7 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
             model.add_value(result, Source::Op(index))?;
             let role = role(&decoded);
             let result = number;
-            model.ops.push(OpInfo { op, decoded, role, operands, result, clamp: None, fused_into: None });
+            model.ops.push(OpInfo { op, decoded, role, operands, result, fused: None, fused_into: None });
         }
         for value in function.returns()? {
             match numbers.get(&key(value)) {
@@ -167,46 +185,87 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
         }
         errors.extend(check(&model));
         Error::all(errors)?;
-        model.fuse_clamps();
+        model.precise = model.ops.iter().any(|op| op.role == Role::Rows);
+        model.fuse();
+        model.find_exact_sums();
         Ok(model)
     }
 
     fn add_value(&mut self, value: Value, source: Source) -> Result<()> {
-        let shape = types::of(value)?.shape;
-        self.values.push(ValueInfo { shape, source, users: vec![], returned: false });
+        let TensorType { shape, elem } = types::of(value)?;
+        let indices = matches!(elem, Elem::Int(_));
+        self.values.push(ValueInfo { shape, source, users: vec![], returned: false, indices });
         Ok(())
     }
 
-    fn fuse_clamps(&mut self) {
-        for clamp in 0..self.ops.len() {
-            if !matches!(&self.ops[clamp].decoded, NnOp::Map { f, .. } if f.clamp().is_some()) {
+    fn fuse(&mut self) {
+        for op in 0..self.ops.len() {
+            let clamps = matches!(&self.ops[op].decoded, NnOp::Map { f, .. } if f.clamp().is_some());
+            let Some((x, _)) = self.number(op).or(clamps.then(|| (self.ops[op].operands[0], 1.0))) else {
                 continue;
-            }
-            let operand = &self.values[self.ops[clamp].operands[0]];
+            };
+            let operand = &self.values[x];
             if let Source::Op(producer) = operand.source
                 && self.ops[producer].accumulates()
+                && self.ops[producer].fused_into.is_none()
                 && operand.users.len() == 1
                 && !operand.returned
+                && (clamps || self.precise)
             {
-                self.ops[producer].clamp = Some(clamp);
-                self.ops[clamp].fused_into = Some(producer);
+                self.ops[producer].fused = Some(op);
+                self.ops[op].fused_into = Some(producer);
             }
         }
     }
 
+    /// The operand and the positive number of a product with one.
+    fn number(&self, op: usize) -> Option<(usize, f64)> {
+        let info = &self.ops[op];
+        let NnOp::Binary { kind: Binary::Mul, .. } = info.decoded else { return None };
+        let &[a, b] = &info.operands[..] else { return None };
+        [(a, b), (b, a)].into_iter().find_map(|(x, number)| match self.floats(number) {
+            Some(&[number]) if number > 0.0 && self.values[x].shape == self.values[info.result].shape => {
+                Some((x, number.into()))
+            }
+            _ => None,
+        })
+    }
+
+    /// From the normalizations back: what they read is added up at one scale, in as many bits as that takes.
+    fn find_exact_sums(&mut self) {
+        let mut flows = vec![false; self.values.len()];
+        for op in (0..self.ops.len()).rev() {
+            let info = &self.ops[op];
+            let exact = flows[info.result]
+                && matches!(info.decoded, NnOp::Binary { kind: Binary::Add | Binary::Sub, .. });
+            let reads = matches!(info.decoded, NnOp::Norm { .. });
+            if reads || exact || (flows[info.result] && info.role == Role::Moves) {
+                info.activations().iter().for_each(|&x| flows[x] = true);
+            }
+            if exact {
+                self.ops[op].role = Role::Adds;
+            }
+        }
+    }
+
+    /// The number fused into an op.
+    pub(crate) fn factor(&self, op: usize) -> f64 {
+        self.ops[op].fused.and_then(|fused| self.number(fused)).map_or(1.0, |(_, number)| number)
+    }
+
     /// The real numbers that the clamp fused into an op keeps its result to.
     pub(crate) fn fused_clamp(&self, op: usize) -> (f64, f64) {
-        let clamp = self.ops[op].clamp.and_then(|clamp| match &self.ops[clamp].decoded {
+        let clamp = self.ops[op].fused.and_then(|clamp| match &self.ops[clamp].decoded {
             NnOp::Map { f, .. } => f.clamp(),
             _ => None,
         });
         clamp.unwrap_or((f64::NEG_INFINITY, f64::INFINITY))
     }
 
-    /// The value an accumulating op gives after its fused clamp.
+    /// The value an accumulating op gives after what is fused into it.
     pub(crate) fn outcome(&self, op: usize) -> usize {
-        match self.ops[op].clamp {
-            Some(clamp) => self.ops[clamp].result,
+        match self.ops[op].fused {
+            Some(fused) => self.ops[fused].result,
             None => self.ops[op].result,
         }
     }

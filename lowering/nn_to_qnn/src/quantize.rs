@@ -9,7 +9,7 @@ use tessera_mlir::func::{self, Func, FuncBuilder, Port};
 use tessera_mlir::op::{all_ops, op_name};
 use tessera_mlir::params::{self, Params};
 use tessera_mlir::pass::{OptionSpec, Options, Pass, PassInfo};
-use tessera_mlir::types::TensorType;
+use tessera_mlir::types::{Elem, Quant, TensorType};
 use tessera_mlir::{Error, Result, attrs};
 
 /// Replaces `@main` of nn ops by one of qnn ops, and the module's parameters by quantized ones.
@@ -25,10 +25,17 @@ pub fn quantize(module: OperationRef, weights: &Params, name: &str) -> Result<Pa
     let model = Model::read(old, weights, |op| families::of(op).role(), families::check)?;
     let scales = Scales::choose(&model)?;
     let body = module.region(0)?.first_block().ok_or_else(|| Error::new("the module has no body"))?;
-    let quant = |v: usize| tessera_mlir::types::Quant::i8(scales.scale(v));
     let ports: Vec<Port> = (0..old.arguments().len())
         .map(|i| {
-            let ty = TensorType::quant(model.values[i].shape.clone(), quant(i));
+            let shape = model.values[i].shape.clone();
+            let ty = match model.values[i].indices {
+                true => TensorType { shape, elem: Elem::Int(64) },
+                // what a user may feed has the bounds that calibration saw
+                false => {
+                    let (min, max) = scales.interval(i);
+                    TensorType::quant(shape, Quant { min, max, ..scales.quant(i) })
+                }
+            };
             Port::new(old.argument_name(i), ty.to_type(context))
         })
         .collect();
@@ -87,13 +94,14 @@ impl Pass for ConvertNnToQnn {
     fn info(&self) -> PassInfo {
         PassInfo {
             name: "convert-nn-to-qnn",
-            summary: "Quantize a calibrated network to 8-bit integers",
+            summary: "Quantize a calibrated network to integers of 8 bits, or 12 where it has normalizations or attention",
             expects: "a function @main of nn ops whose inputs and results carry calibrated ranges (nn.range), and whose \
                       parameters are found",
             guarantees: "a function @main of qnn ops from quantized inputs to quantized outputs: weights in 8 bits with \
                          a scale per output channel, activations in 8 bits, outputs in 16; every sum fits 32 bits, and \
                          for every requantization 0 <= sum*multiplier + 2^(shift-1) + 2^31 < 2^32, both proven from the \
-                         actual weights",
+                         actual weights. With softmax or normalizations: weights and activations in 12 bits, sums that flow \
+                         into a normalization and outputs exact, without a clamp",
             rejects: "ops that have no quantized form, all of them at once and before anything is changed; values \
                       without a calibrated range",
             options: const { &[OptionSpec::text("params", "name for the quantized parameters", "")] },

@@ -9,13 +9,15 @@
 //!
 //! which lets a proof split a rescaled sum into two limbs; the smaller the shift, the smaller are the sum and its limbs. Groups
 //! that only leave the model are *wide*: 16 bits, with a scale that holds every possible sum, so that outputs are never clamped.
-//! Groups of sums that only tables read are *fine*: 12 bits, since the table of a function takes the place of the clamp.
+//! Groups of sums that only tables read are *fine*: 12 bits, since the table of a function takes the place of the clamp. All are
+//! in a *precise* model, one with softmax or normalizations: there sums are as large as they are, and proven in more limbs.
 
-use crate::families;
-use crate::model::{Model, Role, Source};
+use crate::families::{self, softmax};
+use crate::model::{Model, OpInfo, Role, Source};
 use melior::ir::operation::OperationLike;
+use tessera_mlir::types::Quant;
 use tessera_mlir::{Error, Result};
-use tessera_nn::NnOp;
+use tessera_nn::{NnOp, ops::Binary};
 
 /// The shift at which all sums fit: 2^15 stored steps to each side, above 16 bits.
 pub(crate) const ROOMY_SHIFT: u32 = 16;
@@ -24,12 +26,33 @@ const MAX_SHIFT: u32 = 30;
 /// Room for rounding weights and scales, checked exactly afterwards.
 const MARGIN: f64 = 1.001;
 
+/// How a group of values is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// 8 bits.
+    Narrow,
+    /// 12 bits.
+    Fine,
+    /// 16 bits that hold every sum: what only leaves the model.
+    Wide,
+    /// As many bits as exact sums and unclamped ones take: what normalizations read, and what leaves a precise model.
+    Open,
+    /// Normalized rows: 12 bits of the calibrated range, and as many more as the greatest possible value takes.
+    Normed,
+    /// Operands of a softmax, at its fixed step.
+    Scores,
+    /// Results of a softmax, as shares of its fixed total.
+    Shares,
+}
+
+/// Bits of a calibrated range that exact sums are taken with.
+const OPEN_BITS: u32 = 16;
+
 /// What a group of values has in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) scale: f64,
-    pub(crate) wide: bool,
-    pub(crate) fine: bool,
+    pub(crate) format: Format,
 }
 
 /// Stored integers of a group.
@@ -41,11 +64,27 @@ pub(crate) struct Width {
 
 impl Group {
     pub(crate) fn width(&self) -> Width {
-        match self {
-            Group { wide: true, .. } => Width { bits: 16, min: -32768, max: 32767 },
-            Group { fine: true, .. } => Width { bits: 16, min: -2047, max: 2047 },
-            _ => Width { bits: 8, min: -127, max: 127 },
+        match self.format {
+            Format::Narrow => Width { bits: 8, min: -127, max: 127 },
+            Format::Fine | Format::Normed => Width { bits: 16, min: -2047, max: 2047 },
+            Format::Wide => Width { bits: 16, min: -32768, max: 32767 },
+            Format::Open => Width { bits: 32, min: i32::MIN.into(), max: i32::MAX.into() },
+            Format::Scores => Width { bits: 16, min: -softmax::SCORES, max: softmax::SCORES },
+            Format::Shares => Width { bits: 32, min: 0, max: softmax::GREATEST },
         }
+    }
+
+    /// Steps that the calibrated range of a value is stored with; `None` where the scale is a fixed one.
+    fn steps(&self) -> Option<f64> {
+        match self.format {
+            Format::Scores | Format::Shares => None,
+            Format::Open => Some(f64::from(1 << OPEN_BITS)),
+            _ => Some(self.width().max as f64),
+        }
+    }
+
+    fn is_wide(&self) -> bool {
+        self.format == Format::Wide
     }
 }
 
@@ -75,9 +114,28 @@ impl Scales {
         self.group(value).scale
     }
 
+    /// The scale that the sums of an accumulating op are requantized to, before the number fused into it.
+    pub(crate) fn target(&self, model: &Model, op: usize) -> f64 {
+        self.scale(model.outcome(op)) / model.factor(op)
+    }
+
     /// Interval of the stored integers of a value.
     pub(crate) fn interval(&self, value: usize) -> (i64, i64) {
         self.intervals[value]
+    }
+
+    /// The quantized type of a value's elements.
+    pub(crate) fn quant(&self, value: usize) -> Quant {
+        let group = self.group(value);
+        let Width { bits, min, max } = match group.format {
+            // what the greatest possible value takes
+            Format::Normed => {
+                let (min, max) = self.interval(value);
+                Width { bits: if max < 1 << 15 { 16 } else { 32 }, min, max }
+            }
+            _ => group.width(),
+        };
+        Quant { bits, min, max, scales: vec![group.scale], axis: None }
     }
 
     /// Interval of the real numbers a value stands for.
@@ -102,31 +160,17 @@ impl Scales {
     /// Every value that enters a group without a calibrated range.
     pub(crate) fn choose(model: &Model) -> Result<Self> {
         let (group_of, count) = join(model);
-        let mut groups = vec![Group { scale: 0.0, wide: true, fine: true }; count];
-        let mut returned = vec![false; count];
-        for (v, info) in model.values.iter().enumerate().filter(|(v, _)| is_real_value(model, *v)) {
-            let g = group_of[v];
-            returned[g] |= info.returned;
-            let computed = matches!(info.source, Source::Op(_));
-            let read_by =
-                |role: Role| info.users.iter().all(|&u| [Role::Moves, role].contains(&model.ops[u].role));
-            groups[g].wide &= computed && read_by(Role::Moves);
-            groups[g].fine &= computed && read_by(Role::Table);
-        }
-        groups.iter_mut().zip(&returned).for_each(|(g, &r)| {
-            g.wide &= r;
-            g.fine &= !r;
-        });
+        let mut groups = formats(model, &group_of, count)?;
         let mut errors = Vec::new();
         for v in (0..model.values.len()).filter(|&v| enters(model, v)) {
             let group = &mut groups[group_of[v]];
+            let Some(steps) = group.steps() else { continue };
             match model.range(v) {
                 // The scale of what leaves the model follows from the proven sums alone.
-                _ if group.wide => {}
+                _ if group.is_wide() => {}
                 Some((lo, hi)) if lo.is_finite() && hi.is_finite() => {
                     let reach = lo.abs().max(hi.abs());
-                    let most = group.width().max as f64;
-                    group.scale = group.scale.max(if reach > 0.0 { reach } else { 1.0 } / most);
+                    group.scale = group.scale.max(if reach > 0.0 { reach } else { 1.0 } / steps);
                 }
                 _ => errors.push(no_range(model, v)),
             }
@@ -137,9 +181,44 @@ impl Scales {
         let ops = model.ops.len();
         let mut scales =
             Scales { group_of, groups, intervals, copies: vec![None; ops], shifts: vec![ROOMY_SHIFT; ops] };
-        scales.make_room(model);
+        if model.precise {
+            scales.bound_open(model);
+        } else {
+            scales.make_room(model);
+        }
         scales.choose_shifts(model);
         Ok(scales)
+    }
+
+    /// Intervals of what is not clamped, which follow from the operands' in the order of the ops.
+    fn bound_open(&mut self, model: &Model) {
+        for v in 0..model.values.len() {
+            let open = self.group(v).format == Format::Open && !model.values[v].indices;
+            if open && !matches!(model.values[v].source, Source::Op(_)) {
+                let reach = model.range(v).map_or(0.0, |(lo, hi)| lo.abs().max(hi.abs()));
+                self.intervals[v] = around(reach / self.scale(v));
+            }
+        }
+        for (op, info) in model.ops.iter().enumerate() {
+            let out = model.outcome(op);
+            let format = self.group(out).format;
+            self.intervals[out] = match (info.role, format) {
+                _ if info.fused_into.is_some() || model.values[out].indices => continue,
+                (Role::Sums | Role::Table | Role::Rows, Format::Open | Format::Normed) => {
+                    let bound = families::of(&info.decoded).bound(model, self, op);
+                    let (low, high) = model.fused_clamp(op);
+                    let (min, max) = around(bound * model.factor(op) * MARGIN / self.scale(out));
+                    (if low >= 0.0 { 0 } else { min }, if high <= 0.0 { 0 } else { max })
+                }
+                (Role::Adds, _) => {
+                    let [a, b] = [0, 1].map(|i| self.intervals[info.operands[i]]);
+                    let (low, high) = if is_difference(&info.decoded) { (-b.1, -b.0) } else { b };
+                    (a.0 + low, a.1 + high)
+                }
+                _ if info.keeps_scale() => kept(info, &self.intervals).unwrap_or(self.intervals[out]),
+                _ => continue,
+            };
+        }
     }
 
     /// Enlarges scales until all sums fit at [`ROOMY_SHIFT`], and so at every smaller one. Larger scales make later sums
@@ -150,13 +229,14 @@ impl Scales {
             for op in (0..model.ops.len()).filter(|&op| !model.ops[op].keeps_scale()) {
                 let group = self.group_of[model.outcome(op)];
                 // A table is clamped where it gives 8 bits, whatever its operand may be.
-                if !model.ops[op].accumulates() && !self.groups[group].wide {
+                if !model.ops[op].accumulates() && !self.groups[group].is_wide() {
                     continue;
                 }
-                let bound = families::of(&model.ops[op].decoded).bound(model, self, op) * MARGIN;
+                let bound =
+                    families::of(&model.ops[op].decoded).bound(model, self, op) * model.factor(op) * MARGIN;
                 let needed = printable(bound / 32766.0);
                 let returned = model.ops[op].accumulates() && model.values[model.outcome(op)].returned;
-                if !self.groups[group].wide && returned {
+                if !self.groups[group].is_wide() && returned {
                     self.copies[op] = Some(needed);
                 }
                 // 2^15 stored steps to each side are what 32 bits leave above the shift, whatever is kept.
@@ -184,13 +264,15 @@ impl Scales {
             if self.copies[op].is_some() {
                 continue;
             }
-            let scale = self.scale(out);
+            let scale = self.target(model, op);
             let family = families::of(&model.ops[op].decoded);
             let Some(sums) = family.sums() else { continue };
             let steps = family.bound(model, self, op) * MARGIN / scale + 1.0;
             let most =
                 (31.0 - steps.log2()).floor().clamp(f64::from(ROOMY_SHIFT), f64::from(MAX_SHIFT)) as u32;
-            let wide = self.group(out).wide;
+            // sums of more bits are proven in more limbs
+            let most = if model.precise { MAX_SHIFT } else { most };
+            let wide = self.group(out).is_wide();
             let (multiplier, good) = (sums.multiplier(model, self, op) / scale, sums.good_multiplier(wide));
             let least =
                 (MIN_SHIFT..=most).find(|&s| multiplier * 2f64.powi(s as i32) >= good).unwrap_or(most);
@@ -239,10 +321,13 @@ fn no_range(model: &Model, v: usize) -> Error {
 /// Not weights of a conv or linear, and not sums before a fused clamp.
 fn is_real_value(model: &Model, v: usize) -> bool {
     let info = &model.values[v];
+    if info.indices {
+        return false;
+    }
     match &info.source {
         Source::Argument(_) => true,
         Source::Parameter(_) => info.users.iter().any(|&u| model.ops[u].activations().contains(&v)),
-        Source::Op(op) => model.ops[*op].clamp.is_none(),
+        Source::Op(op) => model.ops[*op].fused.is_none(),
     }
 }
 
@@ -250,7 +335,10 @@ fn is_real_value(model: &Model, v: usize) -> bool {
 fn enters(model: &Model, v: usize) -> bool {
     is_real_value(model, v)
         && match &model.values[v].source {
-            Source::Op(op) => model.ops[*op].role == Role::Table || model.accumulator(v).is_some(),
+            Source::Op(op) => {
+                matches!(model.ops[*op].role, Role::Table | Role::Rows | Role::Adds)
+                    || model.accumulator(v).is_some()
+            }
             _ => true,
         }
 }
@@ -267,7 +355,7 @@ fn join(model: &Model) -> (Vec<usize>, usize) {
         r
     }
     for op in model.ops.iter().filter(|op| op.keeps_scale() && op.fused_into.is_none()) {
-        for &operand in &op.operands {
+        for &operand in op.activations() {
             let (a, b) = (root(&mut parent, operand), root(&mut parent, op.result));
             parent[a.max(b)] = a.min(b);
         }
@@ -296,29 +384,109 @@ fn intervals(model: &Model, group_of: &[usize], groups: &[Group]) -> Vec<(i64, i
             out[op.result] = (if low >= 0.0 { 0 } else { min }, if high <= 0.0 { 0 } else { max });
             continue;
         }
-        if !op.keeps_scale() {
-            continue;
+        if op.keeps_scale() {
+            out[op.result] = kept(op, &out).unwrap_or_else(|| full(op.result));
         }
-        let hull = op.operands.iter().map(|&o| out[o]).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        let (lo, hi) = hull.unwrap_or_else(|| full(op.result));
-        out[op.result] = match op.decoded {
-            NnOp::Map { .. } => (lo.max(0), hi.max(0)),
-            NnOp::Pad { .. } => (lo.min(0), hi.max(0)),
-            NnOp::MaxPool { .. }
-            | NnOp::Reshape { .. }
-            | NnOp::Transpose { .. }
-            | NnOp::Concat { .. }
-            | NnOp::Slice { .. } => (lo, hi),
-            // these have a scale of their own
-            NnOp::Conv { .. }
-            | NnOp::Linear { .. }
-            | NnOp::MatMul { .. }
-            | NnOp::Binary { .. }
-            | NnOp::AvgPool { .. } => full(op.result),
-        };
         debug_assert_eq!(model.values[op.result].source, Source::Op(index));
     }
     out
+}
+
+/// The interval of the result of an op that keeps the scale and gives none but its operands' integers, or 0.
+fn kept(op: &OpInfo, intervals: &[(i64, i64)]) -> Option<(i64, i64)> {
+    let hull = op.activations().iter().map(|&o| intervals[o]).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let (lo, hi) = hull?;
+    match op.decoded {
+        NnOp::Map { .. } => Some((lo.max(0), hi.max(0))),
+        NnOp::Pad { .. } => Some((lo.min(0), hi.max(0))),
+        NnOp::MaxPool { .. }
+        | NnOp::Reshape { .. }
+        | NnOp::Transpose { .. }
+        | NnOp::Concat { .. }
+        | NnOp::Embedding { .. }
+        | NnOp::Slice { .. } => Some((lo, hi)),
+        // these have integers of their own
+        NnOp::Conv { .. }
+        | NnOp::Linear { .. }
+        | NnOp::MatMul { .. }
+        | NnOp::Binary { .. }
+        | NnOp::Softmax { .. }
+        | NnOp::Norm { .. }
+        | NnOp::ArgMax { .. }
+        | NnOp::AvgPool { .. } => None,
+    }
+}
+
+/// The integers from −x to x, and those next to them.
+fn around(x: f64) -> (i64, i64) {
+    // beyond 32 bits no value is stored
+    let most = x.ceil().min(f64::from(i32::MAX)) as i64;
+    (-most, most)
+}
+
+fn is_difference<V>(op: &NnOp<V>) -> bool {
+    matches!(op, NnOp::Binary { kind: Binary::Sub, .. })
+}
+
+/// How each group is stored, by what makes and what reads its values.
+fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>> {
+    #[derive(Clone)]
+    struct Seen {
+        wide: bool,
+        fine: bool,
+        returned: bool,
+        asked: Vec<(Format, usize)>,
+    }
+    let mut seen = vec![Seen { wide: true, fine: true, returned: false, asked: vec![] }; count];
+    for (v, info) in model.values.iter().enumerate().filter(|(v, _)| is_real_value(model, *v)) {
+        let group = &mut seen[group_of[v]];
+        let computed = matches!(info.source, Source::Op(_));
+        let read_by =
+            |role: Role| info.users.iter().all(|&u| [Role::Moves, role].contains(&model.ops[u].role));
+        group.returned |= info.returned;
+        group.wide &= computed && read_by(Role::Moves);
+        group.fine &= computed && read_by(Role::Table);
+        let readers = info.users.iter().filter(|&&u| model.ops[u].activations().contains(&v));
+        let asked = readers.filter_map(|&u| Some((families::of(&model.ops[u].decoded).formats().0?, u)));
+        group.asked.extend(asked);
+        if let Source::Op(op) = info.source {
+            group.asked.extend(families::of(&model.ops[op].decoded).formats().1.map(|format| (format, op)));
+            if model.ops[op].role == Role::Adds {
+                group.asked.push((Format::Open, op));
+            }
+        }
+    }
+    let choose = |seen: Seen| {
+        let format = match seen.asked.iter().find(|(format, _)| *format != seen.asked[0].0) {
+            None => match seen.asked.first() {
+                Some(&(format, _)) => format,
+                None if seen.wide && seen.returned => {
+                    if model.precise {
+                        Format::Open
+                    } else {
+                        Format::Wide
+                    }
+                }
+                None if model.precise || (seen.fine && !seen.returned) => Format::Fine,
+                None => Format::Narrow,
+            },
+            Some(&(_, op)) => {
+                let other = model.ops[seen.asked[0].1].op.location();
+                let error = Error::at(
+                    model.ops[op].op.location(),
+                    "stores its operand or result in another way than the op it shares it with; put a layer between them",
+                );
+                return Err(error.note_at(other, "this is the other op"));
+            }
+        };
+        let scale = match format {
+            Format::Scores => softmax::STEP,
+            Format::Shares => 1.0 / softmax::TOTAL as f64,
+            _ => 0.0,
+        };
+        Ok(Group { scale, format })
+    };
+    seen.into_iter().map(choose).collect()
 }
 
 #[cfg(test)]

@@ -23,17 +23,40 @@ pub(crate) fn input<'c, 'a>(
     let quant = match ty.elem {
         Elem::Quant(quant) => Some(quant),
         Elem::F32 => quantization(argument, name)?,
-        Elem::Int(bits) => {
-            return Err(Error::new(format!(
-                "input {name:?}: expected real or quantized elements, found integers of {bits} bits"
-            )));
-        }
+        Elem::Int(_) => return indices(emit, argument, ty.shape, name),
     };
     let Some(quant) = quant else { return Ok(None) };
     let ty = CircuitType::new(ty.shape, quant.min, quant.max);
     let op = emit.op(ops::input(emit.location, name, Visibility::Public, &ty))?;
     describe(op, &quant)?;
     Ok(Some(op.result(0).map_err(Error::from)?.into()))
+}
+
+/// The input of indices: rows of the smallest table that they choose from.
+fn indices<'c, 'a>(
+    emit: &mut Emit<'c, 'a>,
+    argument: Value<'c, 'a>,
+    shape: Vec<usize>,
+    name: &str,
+) -> Result<Option<Value<'c, 'a>>> {
+    let Some(rows) = rows(argument)? else { return Ok(None) };
+    let ty = CircuitType::new(shape, 0, rows as i64 - 1);
+    let op = emit.op(ops::input(emit.location, name, Visibility::Public, &ty))?;
+    Ok(Some(op.result(0).map_err(Error::from)?.into()))
+}
+
+/// Rows of the smallest table that indices choose from; `None` where nothing uses them.
+fn rows(value: Value) -> Result<Option<usize>> {
+    let mut least = None;
+    for (user, _) in rewrite::users(value) {
+        let found = match QnnOp::decode(user)? {
+            Some(QnnOp::Embedding { table, .. }) => types::of(table)?.shape.first().copied(),
+            Some(QnnOp::Reshape { .. }) => rows(tessera_mlir::func::first_result(user)?)?,
+            _ => None,
+        };
+        least = least.into_iter().chain(found).min();
+    }
+    Ok(least)
 }
 
 /// How an argument of real numbers is quantized; `None` where nothing uses it.

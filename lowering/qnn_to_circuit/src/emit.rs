@@ -5,7 +5,7 @@
 
 use melior::ir::{Location, Operation, OperationRef, Value, operation::OperationLike};
 use tessera_circuit::analysis::Analysis;
-use tessera_circuit::ops::{self, CircuitOp, CircuitType, Stage};
+use tessera_circuit::ops::{self, CircuitOp, CircuitType, Hint, Stage};
 use tessera_circuit::proof::Elements;
 use tessera_circuit::publish;
 use tessera_circuit::semantics::{ContractSpec, Interval, TableFunction, View};
@@ -162,9 +162,45 @@ impl<'c, 'a> Emit<'c, 'a> {
         self.value(ops::concat(self.location, xs, axis))
     }
 
+    /// Both parts of x, above and within its low `shift` bits.
+    pub fn split(&mut self, x: Value<'c, 'a>, shift: u32) -> Result<(Value<'c, 'a>, Value<'c, 'a>)> {
+        let op = self.op(ops::split(self.location, x, shift))?;
+        Ok((op.result(0)?.into(), op.result(1)?.into()))
+    }
+
+    /// x, shown to lie within an interval.
+    pub fn range(&mut self, x: Value<'c, 'a>, within: Interval) -> Result<Value<'c, 'a>> {
+        self.value(ops::range(self.location, x, ends(within)?))
+    }
+
+    /// What an honest prover computes of x, within intervals; nothing else is proven of it.
+    pub fn hint(&mut self, x: Value<'c, 'a>, hint: &Hint, within: &[Interval]) -> Result<Vec<Value<'c, 'a>>> {
+        let intervals = within.iter().map(|&within| ends(within)).collect::<Result<Vec<_>>>()?;
+        let op = self.op(ops::hint(self.location, x, hint, &intervals))?;
+        Ok(op.results().map(Into::into).collect())
+    }
+
     /// f(x), by a table that all lookups of the same function share.
     pub fn lookup(&mut self, x: Value<'c, 'a>, name: &str, f: &TableFunction) -> Result<Value<'c, 'a>> {
-        let name = match self.tables.iter().find(|(_, known)| known == f) {
+        let name = self.table(name, f)?;
+        self.value(ops::lookup(self.location, x, &name, f))
+    }
+
+    /// f(x), g(x), …, by one lookup in tables of one domain.
+    pub fn lookups(
+        &mut self,
+        x: Value<'c, 'a>,
+        tables: &[(&str, &TableFunction)],
+    ) -> Result<Vec<Value<'c, 'a>>> {
+        let names = tables.iter().map(|(name, f)| self.table(name, f)).collect::<Result<Vec<_>>>()?;
+        let named: Vec<_> = names.iter().map(String::as_str).zip(tables.iter().map(|(_, f)| *f)).collect();
+        let op = self.op(ops::lookups(self.location, x, &named))?;
+        Ok(op.results().map(Into::into).collect())
+    }
+
+    /// The name of a table of the module with this content.
+    pub fn table(&mut self, name: &str, f: &TableFunction) -> Result<String> {
+        Ok(match self.tables.iter().find(|(_, known)| known == f) {
             Some((name, _)) => name.clone(),
             None => {
                 f.check().map_err(Error::new)?;
@@ -174,8 +210,7 @@ impl<'c, 'a> Emit<'c, 'a> {
                 self.tables.push((name.clone(), f.clone()));
                 name
             }
-        };
-        self.value(ops::lookup(self.location, x, &name, f))
+        })
     }
 
     /// max(x, 0), by one of two tables: one for eight-bit values and their differences, one for sixteen.
@@ -214,4 +249,9 @@ impl<'c, 'a> Emit<'c, 'a> {
         erase_unused(main)?;
         publish::publish(module, self.analysis.params())
     }
+}
+
+/// An interval as a type has it.
+fn ends(within: Interval) -> Result<(i64, i64)> {
+    within.to_i64s().ok_or_else(|| Error::new(format!("{within} leaves 64 bits")))
 }

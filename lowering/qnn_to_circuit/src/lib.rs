@@ -10,13 +10,17 @@ mod arithmetic;
 mod boundary;
 mod conv;
 pub mod convolution;
+mod embedding;
 mod emit;
 mod layout;
 mod linear;
 mod lookup;
 mod lower;
+mod norm;
 mod pool;
 mod requantize;
+mod softmax;
+mod wide;
 pub mod windows;
 
 pub use lower::{ConvertQnnToCircuit, lower_module};

@@ -5,13 +5,13 @@
 
 use crate::convolution::{NAMES, Ways};
 use crate::emit::Emit;
-use crate::{arithmetic, boundary, conv, layout, linear, lookup, pool, requantize};
+use crate::{arithmetic, boundary, conv, embedding, layout, linear, lookup, norm, pool, requantize, softmax};
 use melior::ir::{BlockRef, OperationRef, RegionLike, Value, ValueLike, operation::OperationLike};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use tessera_api::{TargetSpec, spec};
-use tessera_circuit::semantics::View;
+use tessera_circuit::semantics::{Interval, View};
 use tessera_mlir::attrs;
 use tessera_mlir::func::{self, Func, FuncBuilder};
 use tessera_mlir::op::op_name;
@@ -29,13 +29,12 @@ impl Pass for ConvertQnnToCircuit {
         PassInfo {
             name: "convert-qnn-to-circuit",
             summary: "Lower the quantized model to a circuit: the same integers, with proven intervals",
-            expects: "@main over qnn ops and ml_program parameters; inputs quantized once, before anything else; \
-                      accumulators that times their multiplier fit 32 bits.",
+            expects: "@main over qnn ops and ml_program parameters; inputs quantized once, before anything else, or indices.",
             guarantees: "@main over circuit ops alone, without arguments and results; circuit.input and circuit.output carry names, \
                          scales and storage ranges; equal to the qnn interpreter bit for bit; every interval proven from the \
                          actual weights; new parameters under a new name.",
             rejects: "ops of other dialects, real numbers inside the model, convolutions whose weights are computed, \
-                      requantizations beyond 32 bits: each with the node it stems from, all of them at once.",
+                      argmax, tables of embeddings beyond 2^20 elements: each with the node it stems from, all of them at once.",
             options: OPTIONS,
             example: EXAMPLE,
         }
@@ -272,6 +271,24 @@ impl<'c, 'a> Lowering<'c, 'a, '_> {
             QnnOp::Lookup { x, table, first } => {
                 let (x, table) = (self.value(x)?, self.parameter(table, "a table's entries")?);
                 lookup::lookup(&mut self.emit, x, &table, first)?
+            }
+            QnnOp::Softmax { x, table, mask, total, .. } => {
+                let (x, table) = (self.value(x)?, self.parameter(table, "a table's entries")?);
+                let mask = mask.map(|mask| self.parameter(mask, "a mask's elements")).transpose()?;
+                softmax::softmax(&mut self.emit, x, &table, mask.as_deref(), total)?
+            }
+            QnnOp::Norm { x, roots, attrs, to } => {
+                let (x, roots) = (self.value(x)?, self.parameter(roots, "a table's entries")?);
+                norm::norm(&mut self.emit, x, &roots, &attrs, Interval::new(to.min, to.max))?
+            }
+            QnnOp::Embedding { table, ids } => {
+                let (table, ids) = (self.parameter(table, "a table's entries")?, self.value(ids)?);
+                embedding::embedding(&mut self.emit, &table, ids)?
+            }
+            QnnOp::ArgMax { .. } => {
+                return Err(Error::new(
+                    "where the greatest element stands is not proven: return the elements, and compare them outside",
+                ));
             }
             QnnOp::Reshape { x, shape } => {
                 let x = self.value(x)?;

@@ -5,15 +5,19 @@
 //!
 //! `y = clamp((hi - 32768) >> (s - l), min, max)`,  hi proven to have 16 bits and lo to have l.
 //!
+//! Where A needs more bits than two limbs have, it is shifted limb by limb, and clamped as `wide` says; nothing is looked up where it is
+//! not clamped at all.
+//!
 //! Where A needs more bits than a shift below 16 leaves it, both are scaled: A >> s = A·2^(16-s) >> 16. What is proven about
 //! A decides later how few bits hi and lo need (`circuit-narrow-splits`).
 
 use crate::emit::Emit;
+use crate::wide;
 use melior::ir::Value;
 use tessera_api::Capabilities;
 use tessera_circuit::semantics::{Interval, TableFunction, View};
 use tessera_mlir::{Error, Result};
-use tessera_qnn::ops::RequantizeAttrs;
+use tessera_qnn::ops::{RequantizeAttrs, half};
 
 /// Most bits of the lower part, which a range table holds, and bits of the upper part, the key of a table. Fewer where the
 /// backend's tables are smaller.
@@ -28,10 +32,8 @@ pub(crate) fn requantize<'c, 'a>(
 ) -> Result<Value<'c, 'a>> {
     let limb = LIMB_BITS.min(capabilities.max_log_table.into());
     let RequantizeAttrs { multiplier, axis, shift, min, max } = attrs;
-    if !(1..=62).contains(shift) {
-        return Err(Error::new(format!("expected a shift of 1..=62, found {shift}")));
-    }
-    let half = 1i64 << (shift - 1);
+    let half = i64::try_from(half(*shift))
+        .map_err(|_| Error::new(format!("expected a shift of 0..=62, found {shift}")))?;
     let scaled = match multiplier[..] {
         [m] => emit.affine(&[(m, acc)], half)?,
         _ => {
@@ -50,12 +52,22 @@ pub(crate) fn requantize<'c, 'a>(
         }
     };
     let found = emit.hull(scaled)?;
+    if *shift == 0 {
+        // nothing is rounded, and what is clamped has no other value
+        return match Interval::new(*min, *max).contains(found) {
+            true => Ok(scaled),
+            false => wide(emit, scaled, attrs),
+        };
+    }
     let reach = |low: u32| 1i128 << (low + limb - 1);
     let fits = |factor: i128, low: u32| {
         Interval { lo: -reach(low), hi: reach(low) - 1 }.contains(found * Interval::point(factor))
     };
     let missing = limb.saturating_sub(*shift);
     let (factor, low) = if fits(1, limb - missing) { (1, limb - missing) } else { (1i64 << missing, limb) };
+    if !fits(factor.into(), low) && limb == LIMB_BITS {
+        return wide(emit, scaled, attrs);
+    }
     if !fits(factor.into(), low) {
         let bits = 128 - (found * Interval::point(factor)).abs_max().leading_zeros();
         return Err(Error::new(format!(
@@ -82,4 +94,31 @@ pub(crate) fn requantize<'c, 'a>(
     };
     let signed = |v: &i64| v.to_string().replace('-', "m");
     emit.lookup(high, &format!("requant_{shift}_{}_{}", signed(min), signed(max)), &f)
+}
+
+/// clamp(A >> shift, min, max) for A of more than two limbs.
+fn wide<'c, 'a>(
+    emit: &mut Emit<'c, 'a>,
+    scaled: Value<'c, 'a>,
+    attrs: &RequantizeAttrs,
+) -> Result<Value<'c, 'a>> {
+    let RequantizeAttrs { shift, min, max, .. } = attrs;
+    let found = emit.hull(scaled)?;
+    let clamp = Interval::new(*min, *max);
+    if clamp.contains(Interval { lo: found.lo >> shift, hi: found.hi >> shift }) {
+        return wide::shifted(emit, scaled, *shift, None);
+    }
+    let half = 1i64 << (LIMB_BITS - 1);
+    if *min < -half || *max >= half {
+        return Err(Error::new(format!(
+            "clamps values within {found}, shifted by {shift} bits, to {clamp}: a clamp has at most 16 bits"
+        )));
+    }
+    // what a clamp adds, before the shift
+    let bias = half.checked_shl(*shift).filter(|bias| bias >> shift == half);
+    let bias =
+        bias.ok_or_else(|| Error::new(format!("a clamp after a shift by {shift} bits leaves 64 bits")))?;
+    let biased = emit.affine(&[(1, scaled)], bias)?;
+    let high = wide::unchecked(emit, biased, *shift)?;
+    wide::clamp(emit, high, (*min, *max))
 }

@@ -177,7 +177,7 @@ func.func @dynamic(%x: tensor<?x6xf32>) {
 // -----
 
 func.func @function(%x: tensor<4xf32>) {
-  // expected-error@+1 {{function: expected one of abs, clip, elu, erf, exp, gelu, gelu_tanh, hard_sigmoid, hard_swish, leaky_relu, neg, relu, sigmoid, silu, softplus, sqrt, tanh, found "sigmoidal"}}
+  // expected-error@+1 {{function: expected one of abs, acos, acosh,}}
   %0 = nn.map "sigmoidal" %x : tensor<4xf32>
   return
 }
@@ -195,5 +195,37 @@ func.func @parameters(%x: tensor<4xf32>) {
 func.func @spelling(%x: tensor<4xf32>) {
   // expected-error@+1 {{function: "relu" is spelled nn.relu}}
   %0 = nn.map "relu" %x : tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @mask(%x: tensor<2x8xf32>, %m: tensor<3x8xf32>) {
+  // expected-error@+1 {{2x8 and 3x8 do not broadcast}}
+  %0 = nn.softmax %x mask %m : (tensor<2x8xf32>, tensor<3x8xf32>) -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @wide_mask(%x: tensor<8xf32>, %m: tensor<2x8xf32>) {
+  // expected-error@+1 {{mask: expected extents that broadcast to 8, found 2x8}}
+  %0 = nn.softmax %x mask %m : (tensor<8xf32>, tensor<2x8xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @epsilon(%x: tensor<2x8xf32>) {
+  // expected-error@+1 {{epsilon: expected a finite number of at least 0, found -1}}
+  %0 = nn.norm %x epsilon -1.0 : tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @indices(%ids: tensor<2xf32>, %table: tensor<96x64xf32>) {
+  // expected-error@+1 {{'nn.embedding' op operand #1 must be tensor of i64}}
+  %0 = nn.embedding %table, %ids : (tensor<96x64xf32>, tensor<2xf32>) -> tensor<2x64xf32>
   return
 }

@@ -67,3 +67,23 @@ func.func @functions(%x: tensor<4xf32>) -> tensor<4xf32> {
   %2 = nn.map "clip" %1 parameters [-1.0, 6.0] : tensor<4xf32>
   return %2 : tensor<4xf32>
 }
+
+// -----
+
+func.func @rows(%x: tensor<1x4x8x8xf32>, %m: tensor<8x8xf32>) -> (tensor<1x4x8x8xf32>, tensor<1x4x8xi64>) {
+  %0 = nn.softmax %x : (tensor<1x4x8x8xf32>) -> tensor<1x4x8x8xf32>
+  %1 = nn.softmax %0 mask %m : (tensor<1x4x8x8xf32>, tensor<8x8xf32>) -> tensor<1x4x8x8xf32>
+  %2 = nn.norm %1 epsilon 0.0 : tensor<1x4x8x8xf32>
+  %3 = nn.norm %2 centred epsilon 1.0e-5 {nn.range = array<f64: -3.0, 3.0>} : tensor<1x4x8x8xf32>
+  %4 = nn.argmax %3 : tensor<1x4x8x8xf32> -> tensor<1x4x8xi64>
+  return %3, %4 : tensor<1x4x8x8xf32>, tensor<1x4x8xi64>
+}
+
+// -----
+
+func.func @texts(%ids: tensor<2x16xi64>, %table: tensor<96x64xf32>) -> (tensor<2x16x64xf32>, tensor<32x64xf32>) {
+  %0 = nn.embedding %table, %ids : (tensor<96x64xf32>, tensor<2x16xi64>) -> tensor<2x16x64xf32>
+  %1 = nn.reshape %ids : tensor<2x16xi64> -> tensor<32xi64>
+  %2 = nn.embedding %table, %1 : (tensor<96x64xf32>, tensor<32xi64>) -> tensor<32x64xf32>
+  return %0, %2 : tensor<2x16x64xf32>, tensor<32x64xf32>
+}

@@ -79,7 +79,7 @@ func.func @axis(%x: tensor<1x4xi32>) {
 !q = !quant.uniform<i8<-127:127>:f32, 5.0e-02>
 
 func.func @shift(%x: tensor<1x4xi32>) {
-  // expected-error@+1 {{'qnn.requantize' op shift: expected a number of bits in 1..=62, found 63}}
+  // expected-error@+1 {{'qnn.requantize' op shift: expected a number of bits in 0..=62, found 63}}
   %0 = qnn.requantize %x multiplier [5] shift 63 clamp [0, 127] : tensor<1x4xi32> -> tensor<1x4x!q>
   return
 }
@@ -170,5 +170,35 @@ func.func @accumulator(%x: tensor<3xi64>) {
 func.func @entries(%x: tensor<4x!q>, %table: tensor<256x!q>) {
   // expected-error@+1 {{table: expected 255 entries on one axis, one for each key in -127..=127, found 256}}
   %0 = qnn.lookup %x, %table : (tensor<4x!q>, tensor<256x!q>) -> tensor<4x!q>
+  return
+}
+
+// -----
+
+!r = !quant.uniform<i32:f32, 1.0e-03>
+
+func.func @epsilon(%r: tensor<2x4x!r>, %roots: tensor<49152xi32>) {
+  // expected-error@+1 {{epsilon: expected at least 16384, so that every sum of squares has a mantissa, found 5}}
+  %0 = qnn.norm %r, %roots fraction 0 epsilon 5 exponent 12 shift 22 : (tensor<2x4x!r>, tensor<49152xi32>) -> tensor<2x4x!r>
+  return
+}
+
+// -----
+
+!r = !quant.uniform<i32:f32, 1.0e-03>
+
+func.func @roots(%r: tensor<2x4x!r>, %roots: tensor<65536xi32>) {
+  // expected-error@+1 {{roots: expected 49152 entries, found 65536}}
+  %0 = qnn.norm %r, %roots fraction 0 epsilon 16384 exponent 12 shift 22 : (tensor<2x4x!r>, tensor<65536xi32>) -> tensor<2x4x!r>
+  return
+}
+
+// -----
+
+!s = !quant.uniform<i16<-28671:28671>:f32, 3.90625e-03>
+
+func.func @total(%x: tensor<2x4x!s>, %table: tensor<100xi32>) {
+  // expected-error@+1 {{total: expected a number in 1..2^31, found 0}}
+  %0 = qnn.softmax %x, %table total 0 : (tensor<2x4x!s>, tensor<100xi32>) -> tensor<2x4x!s>
   return
 }

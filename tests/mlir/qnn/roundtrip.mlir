@@ -89,3 +89,32 @@ func.func @lookup(%x: tensor<2x4x!k>, %table: tensor<4095x!q>) -> tensor<2x4x!q>
   %0 = qnn.lookup %x, %table : (tensor<2x4x!k>, tensor<4095x!q>) -> tensor<2x4x!q>
   return %0 : tensor<2x4x!q>
 }
+
+// -----
+
+!s = !quant.uniform<i16<-28671:28671>:f32, 3.90625e-03>
+!p = !quant.uniform<i32<0:262144>:f32, 3.807261e-06>
+!r = !quant.uniform<i32:f32, 1.0e-03>
+!n = !quant.uniform<i16<-3000:3000>:f32, 3.0e-03>
+
+func.func @rows(%x: tensor<2x4x!s>, %table: tensor<3375xi32>, %m: tensor<2x4xi32>, %r: tensor<2x4x!r>, %roots: tensor<49152xi32>)
+    -> (tensor<2x4x!p>, tensor<2xi64>) {
+  %0 = qnn.softmax %x, %table total 262656 : (tensor<2x4x!s>, tensor<3375xi32>) -> tensor<2x4x!p>
+  %1 = qnn.softmax %x, %table mask %m total 262656 : (tensor<2x4x!s>, tensor<3375xi32>, tensor<2x4xi32>) -> tensor<2x4x!p>
+  %2 = qnn.norm %r, %roots fraction 0 epsilon 16384 exponent 12 shift 22
+    : (tensor<2x4x!r>, tensor<49152xi32>) -> tensor<2x4x!n>
+  %3 = qnn.norm %r, %roots mean [16777216, 26] fraction 4 epsilon 171799 exponent 12 shift 22
+    : (tensor<2x4x!r>, tensor<49152xi32>) -> tensor<2x4x!n>
+  %4 = qnn.argmax %3 : tensor<2x4x!n> -> tensor<2xi64>
+  return %1, %4 : tensor<2x4x!p>, tensor<2xi64>
+}
+
+// -----
+
+!r = !quant.uniform<i32:f32, 1.0e-03>
+
+func.func @texts(%ids: tensor<2x16xi64>, %table: tensor<96x64x!r>) -> tensor<32x64x!r> {
+  %0 = qnn.reshape %ids : tensor<2x16xi64> -> tensor<32xi64>
+  %1 = qnn.embedding %table, %0 : (tensor<96x64x!r>, tensor<32xi64>) -> tensor<32x64x!r>
+  return %1 : tensor<32x64x!r>
+}

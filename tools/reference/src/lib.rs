@@ -2,6 +2,7 @@
 //!
 //! Invariant: a page is a function of the code alone, so that a test can tell whether it is stale.
 pub mod coverage;
+mod operators;
 
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,7 @@ pub fn pages() -> Result<Vec<(PathBuf, String)>, String> {
         pages.push((folder.join(format!("{d}.md")), text));
     }
     pages.push((folder.join("coverage.md"), coverage::page(&root(), &DIALECTS, &pass_names())?));
+    pages.push((Path::new("docs/operators.md").into(), operators::page(&root())?));
     Ok(pages)
 }
 

@@ -4,7 +4,7 @@
 use crate::data::DataFile;
 use crate::data::bind::{self, Factor, Inputs, Wanted};
 use crate::failure::{Failure, Result};
-use crate::model::Metadata;
+use crate::model::{Metadata, Port};
 use crate::screen::Screen;
 use std::path::Path;
 
@@ -27,8 +27,10 @@ pub fn bind(
     index: Option<usize>,
     screen: &Screen,
 ) -> Result<Inputs> {
-    let wanted: Vec<Wanted> =
-        m.inputs.iter().map(|p| Wanted { name: &p.name, shape: &p.shape, factor: p.factor }).collect();
+    let exact = |p: &Port| p.exact.then_some((p.min, p.max));
+    let wanted: Vec<Wanted> = (m.inputs.iter())
+        .map(|p| Wanted { name: &p.name, shape: &p.shape, factor: p.factor, exact: exact(p) })
+        .collect();
     let mut inputs = bind::inputs(file, &wanted, factor)?;
     inputs.notes.iter().for_each(|n| screen.note(n));
     if let Some(i) = index {

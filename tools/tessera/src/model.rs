@@ -36,6 +36,8 @@ pub struct Port {
     pub max: i64,
     /// What integers in data files are multiplied by, when the user said so at compile time.
     pub factor: Option<Factor>,
+    /// Whether it takes integers as they are, such as indices: one outside of the range is refused, not clamped.
+    pub exact: bool,
 }
 
 impl Port {
@@ -298,6 +300,7 @@ pub(crate) mod tests {
             min: -127,
             max: 127,
             factor: None,
+            exact: false,
         };
         let public = |name: &str, n: u32, role| Public {
             name: name.into(),

@@ -45,6 +45,15 @@ pub fn limbs(interval: (i64, i64)) -> Vec<u32> {
     (0..bits).step_by(LIMB_BITS as usize).map(|from| (bits - from).min(LIMB_BITS)).collect()
 }
 
+/// The smallest interval that holds another and can be shown: itself where one lookup does, else one of whole bits.
+pub fn shown((lo, hi): (i64, i64)) -> (i64, i64) {
+    if numbers((lo, hi)) <= MOST_ROWS {
+        return (lo, hi);
+    }
+    let most = (1..62).map(|bits| 1i64 << bits).find(|&most| -most <= lo && hi < most).unwrap_or(1 << 62);
+    (if lo < 0 { -most } else { 0 }, most - 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

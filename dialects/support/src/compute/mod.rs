@@ -12,14 +12,16 @@
 pub mod layout;
 pub mod linear;
 pub mod quantize;
+pub mod rows;
 pub mod window;
 
 pub use layout::{broadcast, concat, pad, reshape, slice, transpose, zip_broadcast};
 pub use linear::{linear, matmul};
+pub use rows::{argmax, embedding, norm, softmax};
 pub use window::{avg_pool, conv2d, max_pool, sum_pool};
 
 use crate::{Error, Result};
-use std::ops::{Add, AddAssign, Mul, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
 pub(crate) fn fail<T>(message: impl Into<String>) -> Result<T> {
     Err(Error::new(message))
@@ -49,9 +51,32 @@ impl Num for f32 {
     const LOWEST: f32 = f32::NEG_INFINITY;
 }
 
+impl Num for f64 {
+    const ZERO: f64 = 0.0;
+    const LOWEST: f64 = f64::NEG_INFINITY;
+}
+
 impl Num for i64 {
     const ZERO: i64 = 0;
     const LOWEST: i64 = i64::MIN;
+}
+
+/// An element type of real networks: `f32`, and `f64` for what is known while a model is read.
+pub trait Real: Num + Div<Output = Self> + Into<f64> {
+    /// The nearest number of this type.
+    fn nearest(x: f64) -> Self;
+}
+
+impl Real for f32 {
+    fn nearest(x: f64) -> f32 {
+        x as f32
+    }
+}
+
+impl Real for f64 {
+    fn nearest(x: f64) -> f64 {
+        x
+    }
 }
 
 /// The larger of two values; a NaN in `a` or `b` is kept, so that it shows in the result.

@@ -4,7 +4,7 @@
 //! - Padding cells count as zero for convolution and sums; max pooling ignores them.
 //! - Every pooling window holds at least one cell of the image; attributes that would break this are errors.
 
-use super::{Num, fail, max};
+use super::{Num, Real, fail, max};
 use crate::Result;
 use crate::shape::{ConvAttrs, PoolAttrs};
 use ndarray::{ArrayD, IxDyn};
@@ -181,11 +181,11 @@ pub fn sum_pool<T: Num>(x: &ArrayD<T>, attrs: &PoolAttrs) -> Result<ArrayD<T>> {
 }
 
 /// Mean of every window, over all its cells (`count_include_pad`) or over those inside the image.
-pub fn avg_pool(x: &ArrayD<f32>, attrs: &PoolAttrs, count_include_pad: bool) -> Result<ArrayD<f32>> {
+pub fn avg_pool<T: Real>(x: &ArrayD<T>, attrs: &PoolAttrs, count_include_pad: bool) -> Result<ArrayD<T>> {
     let all = attrs.kernel[0] * attrs.kernel[1];
     pool(x, attrs, |plane, w, rows, columns| {
         let count = if count_include_pad { all } else { (rows.1 - rows.0) * (columns.1 - columns.0) };
-        window_sum(plane, w, rows, columns) / count as f32
+        window_sum(plane, w, rows, columns) / T::nearest(count as f64)
     })
 }
 

@@ -115,22 +115,51 @@ macro_rules! functions {
 
 functions! {
     abs::Abs,
+    acos::Acos,
+    acosh::Acosh,
+    asin::Asin,
+    asinh::Asinh,
+    atan::Atan,
+    atanh::Atanh,
+    ceil::Ceil,
+    celu::Celu,
     clip::Clip,
+    cos::Cos,
+    cosh::Cosh,
     elu::Elu,
+    equal_zero::EqualZero,
     erf::Erf,
     exp::Exp,
+    floor::Floor,
     gelu::Gelu,
     gelu_tanh::GeluTanh,
     hard_sigmoid::HardSigmoid,
     hard_swish::HardSwish,
     leaky_relu::LeakyRelu,
+    log::Log,
+    mish::Mish,
     neg::Neg,
+    power::Power,
+    quantize::Quantize,
+    reciprocal::Reciprocal,
     relu::Relu,
+    round::Round,
+    rsqrt::Rsqrt,
+    selu::Selu,
+    shrink::Shrink,
     sigmoid::Sigmoid,
+    sign::Sign,
     silu::Silu,
+    sin::Sin,
+    sinh::Sinh,
     softplus::Softplus,
+    softsign::Softsign,
     sqrt::Sqrt,
+    step::Step,
+    tan::Tan,
     tanh::Tanh,
+    thresholded_relu::ThresholdedRelu,
+    trunc::Trunc,
 }
 
 /// The function that ONNX spells so.
@@ -351,7 +380,7 @@ mod tests {
     #[test]
     fn what_is_no_function_is_refused() {
         let error = |name: &str, p: &[f64]| Map::named(name, p).unwrap_err().to_string();
-        assert!(error("sigmoidd", &[]).contains("expected one of abs, clip"));
+        assert!(error("sigmoidd", &[]).contains("expected one of abs, acos"));
         assert!(error("sigmoid", &[1.0]).contains("expected 0 numbers"));
         assert!(error("leaky_relu", &[f64::NAN]).contains("(alpha)"));
     }

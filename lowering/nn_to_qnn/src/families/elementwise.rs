@@ -37,7 +37,7 @@ impl Family for Elementwise {
         let (a, b) = (info.operands[0], info.operands[1]);
         let (ia, ib) = (e.scales.interval(a), e.scales.interval(b));
         let (sa, sb) = (e.scales.scale(a), e.scales.scale(b));
-        let (out, shift) = (e.scales.scale(e.model.outcome(op)), e.scales.shift(op));
+        let (out, shift) = (e.scales.target(e.model, op), e.scales.shift(op));
         let (x, y) = (e.get(a)?, e.get(b)?);
         let location = info.op.location();
         if kind == Binary::Mul {

@@ -63,10 +63,14 @@ fn keep<'c, 'a>(e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Converted<
         NnOp::Concat { xs, axis } => QnnOp::Concat { xs, axis },
         NnOp::Pad { x, low, high, .. } => QnnOp::Pad { x, low, high },
         NnOp::Slice { x, starts, sizes, strides } => QnnOp::Slice { x, starts, sizes, strides },
+        NnOp::Embedding { table, ids } => QnnOp::Embedding { table, ids },
         NnOp::Conv { .. }
         | NnOp::Linear { .. }
         | NnOp::MatMul { .. }
         | NnOp::Binary { .. }
+        | NnOp::Softmax { .. }
+        | NnOp::Norm { .. }
+        | NnOp::ArgMax { .. }
         | NnOp::AvgPool { .. } => return Err(Error::new("expected an op that keeps the scale")),
     };
     Ok(Converted::Value(e.insert(quantized.build(info.op.location()))?))

@@ -4,16 +4,18 @@
 //! is requantized to 12 bits instead of 8: the proof then makes one lookup of both, so the finer step costs nothing.
 
 use super::{Converted, Family};
-use crate::emit::Emitter;
+use crate::emit::{Emitter, stored_as};
 use crate::model::{Model, Role};
 use crate::scales::Scales;
 use melior::ir::operation::OperationLike;
 use tessera_mlir::functions::Map;
-use tessera_mlir::params::ParamData;
 use tessera_mlir::types::TensorType;
 use tessera_mlir::{Error, Result, loc};
 use tessera_nn::NnOp;
 use tessera_qnn::ops;
+
+/// Most entries of a table.
+const KEYS: i64 = 1 << 16;
 
 pub(super) struct Lookup;
 
@@ -45,6 +47,9 @@ impl Family for Lookup {
         let Ok(f) = function(model, op) else { return 0.0 };
         let x = model.ops[op].operands[0];
         let ((least, most), scale) = (scales.interval(x), scales.scale(x));
+        if most - least >= KEYS {
+            return 0.0;
+        }
         (least..=most).map(|key| f.value(key as f64 * scale).abs()).fold(0.0, f64::max)
     }
 
@@ -53,11 +58,14 @@ impl Family for Lookup {
         let f = function(e.model, op)?;
         let x = info.operands[0];
         let (keys, to) = (e.quant(x), e.quant(info.result));
+        if keys.max - keys.min >= KEYS {
+            return Err(Error::new(
+                "the operand of a function is stored in more than 16 bits, since a normalization reads it too or it leaves the \
+                 model; put a layer between them",
+            ));
+        }
         let entries = f.table(keys.min..=keys.max, keys.scale_at(0), to.scale_at(0), to.max);
-        let data = match to.bits {
-            8 => ParamData::I8(entries.iter().map(|&v| v as i8).collect()),
-            _ => ParamData::I16(entries.iter().map(|&v| v as i16).collect()),
-        };
+        let data = stored_as(to.bits, entries.iter().copied());
         let location = info.op.location();
         let node = loc::node_name(location).unwrap_or_else(|| "map".into());
         let name = format!("{node}.{}", f.name());

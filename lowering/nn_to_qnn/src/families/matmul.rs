@@ -1,11 +1,13 @@
 //! Products of two activations.
 
+use super::softmax::TOTAL;
 use super::{Accumulate, Converted, Family};
 use crate::emit::{Emitter, Sums, to_multiplier};
-use crate::model::{Model, Role};
+use crate::model::{Model, Role, Source};
 use crate::scales::Scales;
 use melior::ir::operation::OperationLike;
 use tessera_mlir::Result;
+use tessera_nn::NnOp;
 use tessera_qnn::ops;
 
 pub(super) struct MatMul;
@@ -21,25 +23,24 @@ impl Family for MatMul {
 
     fn bound(&self, model: &Model, scales: &Scales, op: usize) -> f64 {
         let (a, b) = (model.ops[op].operands[0], model.ops[op].operands[1]);
-        let (lo, hi) = product(scales.interval(a), scales.interval(b));
-        lo.abs().max(hi.abs()) as f64 * depth(model, op) as f64 * self.multiplier(model, scales, op)
+        let (lo, hi) = sums(model, scales, op);
+        lo.abs().max(hi.abs()) as f64 * scales.scale(a) * scales.scale(b)
     }
 
     fn convert<'c, 'a>(&self, e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Converted<'c, 'a>> {
         let info = &e.model.ops[op];
         let (a, b) = (info.operands[0], info.operands[1]);
         let unit = self.multiplier(e.model, e.scales, op);
-        let (lo, hi) = product(e.scales.interval(a), e.scales.interval(b));
-        let depth = depth(e.model, op) as i128;
+        let interval = sums(e.model, e.scales, op);
         let (a, b) = (e.get(a)?, e.get(b)?);
         let value = e.insert(ops::matmul(info.op.location(), a, b))?;
-        let factor = unit / e.scales.scale(e.model.outcome(op));
+        let factor = unit / e.scales.target(e.model, op);
         Ok(Converted::Sums(Sums {
             value,
             multiplier: vec![to_multiplier(factor, e.scales.shift(op))],
             axis: 0,
             unit: vec![unit],
-            interval: vec![(lo * depth, hi * depth)],
+            interval: vec![interval],
         }))
     }
 }
@@ -50,8 +51,31 @@ impl Accumulate for MatMul {
     }
 }
 
-fn depth(model: &Model, op: usize) -> usize {
-    model.values[model.ops[op].operands[0]].shape.last().copied().unwrap_or(0)
+/// Whether rows of a value are shares of a softmax.
+fn shares(model: &Model, value: usize) -> bool {
+    let Source::Op(op) = model.values[value].source else { return false };
+    let rows = |v: usize| model.values[v].shape.last();
+    match model.ops[op].decoded {
+        NnOp::Softmax { .. } => true,
+        NnOp::Reshape { .. } => {
+            let x = model.ops[op].operands[0];
+            rows(x) == rows(value) && shares(model, x)
+        }
+        _ => false,
+    }
+}
+
+/// Least and greatest sum of products of stored integers.
+fn sums(model: &Model, scales: &Scales, op: usize) -> (i128, i128) {
+    let (a, b) = (model.ops[op].operands[0], model.ops[op].operands[1]);
+    let depth = model.values[a].shape.last().copied().unwrap_or(0) as i128;
+    if shares(model, a) {
+        // the shares of a row are positive and have a total
+        let (lo, hi) = scales.interval(b);
+        return (i128::from(TOTAL * lo.min(0)), i128::from(TOTAL * hi.max(0)));
+    }
+    let (lo, hi) = product(scales.interval(a), scales.interval(b));
+    (lo * depth, hi * depth)
 }
 
 /// Least and greatest product of two values.

@@ -2,16 +2,20 @@
 //!
 //! Invariant: [`of`] names every op of the nn dialect, so that the compiler asks for the family of a new one.
 
+mod argmax;
 mod elementwise;
 mod layout;
 mod lookup;
 mod matmul;
+mod norm;
 mod pool;
+pub(crate) mod softmax;
+pub(crate) mod sum;
 mod weighted;
 
 use crate::emit::{Emitter, Sums};
 use crate::model::{Model, Role};
-use crate::scales::Scales;
+use crate::scales::{Format, Scales};
 use melior::ir::operation::OperationLike;
 use tessera_mlir::{Error, Result};
 use tessera_nn::NnOp;
@@ -33,6 +37,11 @@ pub(crate) trait Family: Sync {
     /// follows from the operands' scale.
     fn bound(&self, _model: &Model, _scales: &Scales, _op: usize) -> f64 {
         0.0
+    }
+
+    /// How stored integers of the first operand and of the result look, where the family needs that.
+    fn formats(&self) -> (Option<Format>, Option<Format>) {
+        (None, None)
     }
 
     /// How sums are requantized, for a family of [`Role::Sums`].
@@ -76,9 +85,12 @@ pub(crate) fn of<V>(op: &NnOp<V>) -> &'static dyn Family {
         NnOp::AvgPool { .. } => &pool::AveragePool,
         NnOp::Map { f, .. } if layout::keeps_scale(f) => &layout::Compare,
         NnOp::Map { .. } => &lookup::Lookup,
+        NnOp::Softmax { .. } => &softmax::Softmax,
+        NnOp::Norm { .. } => &norm::Norm,
+        NnOp::ArgMax { .. } => &argmax::ArgMax,
         NnOp::MaxPool { .. } => &layout::Compare,
         NnOp::Reshape { .. } | NnOp::Transpose { .. } | NnOp::Concat { .. } => &layout::Move,
-        NnOp::Pad { .. } | NnOp::Slice { .. } => &layout::Move,
+        NnOp::Pad { .. } | NnOp::Slice { .. } | NnOp::Embedding { .. } => &layout::Move,
     }
 }
 

@@ -44,7 +44,7 @@ impl Family for AveragePool {
         let (lo, hi) = e.scales.interval(info.operands[0]);
         let x = e.get(info.operands[0])?;
         let value = e.insert(ops::sum_pool(info.op.location(), x, attrs))?;
-        let factor = unit / e.scales.scale(model.outcome(op));
+        let factor = unit / e.scales.target(model, op);
         Ok(Converted::Sums(Sums {
             value,
             multiplier: vec![to_multiplier(factor, e.scales.shift(op))],

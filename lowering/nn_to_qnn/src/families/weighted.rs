@@ -1,11 +1,11 @@
-//! Convolutions and fully connected layers: int8 weights with a scale per output channel, bias in the accumulator.
+//! Convolutions and fully connected layers: weights of 8 bits (12 in a precise model) with a scale per output channel, bias in the accumulator.
 //!
 //! The integer multiplier of a channel is chosen *before* its weights are rounded, and the scale of the weights follows
-//! from it: `s_w = multiplier·s_y / (2^shift·s_x)`, just large enough that the largest weight is at most 127. So the
+//! from it: `s_w = multiplier·s_y / (2^shift·s_x)`, just large enough that the largest weight is at most 127 or 2047. So the
 //! multiplier is exact, however small it is; rounding it costs a slightly coarser grid of weights and nothing else.
 
 use super::{Accumulate, Converted, Family};
-use crate::emit::{Emitter, Sums, recorded};
+use crate::emit::{Emitter, Sums, recorded, stored_as};
 use crate::model::{Model, Role};
 use crate::scales::Scales;
 use melior::ir::operation::OperationLike;
@@ -41,17 +41,18 @@ impl Family for Weighted {
         let x = model.ops[op].operands[0];
         let (lo, hi) = scales.reals(x);
         let reach = lo.abs().max(hi.abs());
-        let out = scales.scale(model.outcome(op));
+        let out = scales.target(model, op);
         // What one step of a multiplier is in units of the weights, at most: the shift makes the typical multiplier a good one, or
         // is the roomy one at least.
-        let grid = f64::max(typical(&layer) / WEIGHT_MAX / GOOD_MULTIPLIER, out / scales.scale(x) / 65536.0);
+        let limit = weight_max(model);
+        let grid = f64::max(typical(&layer) / limit / GOOD_MULTIPLIER, out / scales.scale(x) / 65536.0);
         let channel = |(c, w): (usize, &&[f32])| {
             let (up, down) = w.iter().fold((0.0, 0.0), |(u, d): (f64, f64), &w| {
                 (u + f64::from(w).max(0.0), d + f64::from(w).min(0.0))
             });
             let (least, most) = (up * lo + down * hi + layer.bias(c), up * hi + down * lo + layer.bias(c));
             // Each weight is off by half a step at most; rounding the multiplier up adds less than one step of it.
-            let step = greatest(w) / WEIGHT_MAX + grid;
+            let step = greatest(w) / limit + grid;
             least.abs().max(most.abs()) + 0.5 * step * reach * w.len() as f64
         };
         layer.weights.iter().enumerate().map(channel).fold(0.0, f64::max)
@@ -61,15 +62,18 @@ impl Family for Weighted {
         let model = e.model;
         let info = &model.ops[op];
         let layer = Layer::of(model, op)?;
-        let (x, out) = (info.operands[0], model.outcome(op));
-        let (s_x, s_y) = (e.scales.scale(x), e.scales.scale(out));
+        let x = info.operands[0];
+        let (s_x, s_y) = (e.scales.scale(x), e.scales.target(model, op));
         let (lo, hi) = e.scales.interval(x);
         // Value of one multiplier step in units of the weights.
         let grid = s_y / (s_x * 2f64.powi(e.scales.shift(op) as i32));
         let (mut multipliers, mut units, mut intervals) = (vec![], vec![], vec![]);
-        let (mut stored, mut biases, mut weight_scales) = (Vec::<i8>::new(), Vec::<i32>::new(), vec![]);
+        let (mut stored, mut biases, mut weight_scales) = (Vec::<i64>::new(), Vec::<i32>::new(), vec![]);
+        let (limit, reach) = (weight_max(model), hi.max(-lo) as f64);
         for (channel, w) in layer.weights.iter().enumerate() {
-            let multiplier = (greatest(w) / WEIGHT_MAX / grid).ceil().clamp(1.0, f64::from(i32::MAX));
+            // the largest weight is at most the greatest there is, and no sum leaves 32 bits
+            let sums = w.iter().map(|&w| f64::from(w).abs()).sum::<f64>() * reach / ACCUMULATOR;
+            let multiplier = ((greatest(w) / limit).max(sums) / grid).ceil().clamp(1.0, f64::from(i32::MAX));
             let s_w = multiplier * grid;
             let bias = (layer.bias(channel) / (s_x * s_w)).round_ties_even();
             if bias.abs() > f64::from(i32::MAX) {
@@ -79,7 +83,7 @@ impl Family for Weighted {
             }
             let (mut least, mut most) = (bias as i128, bias as i128);
             for &v in *w {
-                let q = (f64::from(v) / s_w).round_ties_even().clamp(-WEIGHT_MAX, WEIGHT_MAX) as i8;
+                let q = (f64::from(v) / s_w).round_ties_even().clamp(-limit, limit) as i64;
                 let (a, b) = (i128::from(q) * i128::from(lo), i128::from(q) * i128::from(hi));
                 // A tap may also meet padding, which is zero.
                 least += a.min(b).min(0);
@@ -99,12 +103,13 @@ impl Family for Weighted {
             None => format!("{}.{role}", loc::describe(location)),
         };
         let weight_name = name(info.operands[1], "weight");
+        let bits = if model.precise { 16 } else { 8 };
         let ty = TensorType::quant(
             model.values[info.operands[1]].shape.clone(),
-            Quant::per_channel_i8(weight_scales, 0),
+            Quant { bits, min: -(limit as i64), max: limit as i64, scales: weight_scales, axis: Some(0) },
         );
-        let w =
-            e.parameter(&weight_name, ty, ParamData::I8(stored.into()), loc::node(context, &weight_name))?;
+        let stored = stored_as(bits, stored.into_iter());
+        let w = e.parameter(&weight_name, ty, stored, loc::node(context, &weight_name))?;
         let bias = match info.operands.get(2) {
             Some(&b) => {
                 let bias_name = name(b, "bias");
@@ -133,7 +138,7 @@ impl Family for Weighted {
 impl Accumulate for Weighted {
     fn multiplier(&self, model: &Model, scales: &Scales, op: usize) -> f64 {
         let Ok(layer) = Layer::of(model, op) else { return 0.0 };
-        typical(&layer) / WEIGHT_MAX * scales.scale(model.ops[op].operands[0])
+        typical(&layer) / weight_max(model) * scales.scale(model.ops[op].operands[0])
     }
 
     /// Weights follow the multiplier, so a small one costs a somewhat coarser grid of them.
@@ -142,7 +147,13 @@ impl Accumulate for Weighted {
     }
 }
 
-const WEIGHT_MAX: f64 = 127.0;
+/// The greatest stored weight: 8 bits, or 12.
+fn weight_max(model: &Model) -> f64 {
+    if model.precise { 2047.0 } else { 127.0 }
+}
+
+/// What sums of products reach at most, with room for a bias and for rounding weights.
+const ACCUMULATOR: f64 = 2_000_000_000.0;
 /// Multipliers from here on coarsen the grid of weights by six percent at most.
 const GOOD_MULTIPLIER: f64 = 16.0;
 

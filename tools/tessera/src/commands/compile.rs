@@ -21,7 +21,8 @@ use tessera_api::{Backend, Digest, Target, TargetSpec, spec};
 use tessera_circuit::ports::ports;
 use tessera_circuit_to_program::{PlaceError, PlaceOptions, place};
 use tessera_import_onnx::{ImportError, ImportOptions, Source};
-use tessera_mlir::{attrs, context_of, func::Func, params, types};
+use tessera_mlir::types::{self, Elem};
+use tessera_mlir::{attrs, context_of, func::Func, params};
 use tessera_nn_to_qnn::{attach_samples, calibrate::SAMPLES};
 use zk_opt::pipeline::level_of;
 
@@ -238,7 +239,15 @@ fn samples(
 
 fn port(p: &tessera_circuit::ports::Port, factor: Option<Factor>) -> Port {
     let (scale, min, max) = p.scaling.map_or((1.0, p.ty.lo, p.ty.hi), |s| (s.scale, s.min, s.max));
-    Port { name: p.name.clone(), shape: p.ty.shape.clone(), scale, min, max, factor }
+    Port {
+        name: p.name.clone(),
+        shape: p.ty.shape.clone(),
+        scale,
+        min,
+        max,
+        factor,
+        exact: p.scaling.is_none(),
+    }
 }
 
 fn method_name(m: CalibrationMethod) -> &'static str {
@@ -253,10 +262,15 @@ fn calibration_data(data: &DataFile, factor: Option<Factor>, module: OperationRe
     let main = Func::main(module)?;
     let mut named = vec![];
     for (i, value) in main.arguments().into_iter().enumerate() {
-        named.push((main.argument_name(i), types::of(value)?.shape));
+        let ty = types::of(value)?;
+        // which indices there are rows for, the network knows
+        let exact = matches!(ty.elem, Elem::Int(_)).then_some((0, bind::INDICES));
+        named.push((main.argument_name(i), ty.shape, exact));
     }
-    let wanted: Vec<Wanted> =
-        named.iter().map(|(name, shape)| Wanted { name, shape, factor: None }).collect();
+    let wanted: Vec<Wanted> = named
+        .iter()
+        .map(|(name, shape, exact)| Wanted { name, shape, factor: None, exact: *exact })
+        .collect();
     bind::inputs(data, &wanted, factor)
 }
 
@@ -497,15 +511,19 @@ impl From<ImportError> for Failure {
         let text = e.to_string();
         match e {
             ImportError::Unsupported(nodes) => {
-                let problem = |n: &tessera_import_onnx::UnsupportedNode| Problem {
-                    message: format!("the model has a node that cannot be compiled: {} ({})", n.reason, n.op),
-                    place: Some(format!("node {:?}", n.name)),
+                let problem = |group: &tessera_import_onnx::Refused| Problem {
+                    message: format!("the model cannot be compiled: {}: {}", group.op, group.reason),
+                    place: Some(match group.names[..] {
+                        [_] => format!("node {}", group.nodes()),
+                        _ => format!("{} nodes: {}", group.names.len(), group.nodes()),
+                    }),
                     ..Problem::default()
                 };
-                let mut problems: Vec<Problem> = nodes.iter().map(problem).collect();
+                let mut problems: Vec<Problem> =
+                    tessera_import_onnx::refused(&nodes).iter().map(problem).collect();
                 if let Some(last) = problems.last_mut() {
-                    let known = tessera_import_onnx::accept::supported().join(", ");
-                    last.expected = Some(format!("only these operators: {known}"));
+                    last.expected =
+                        Some("only operators of docs/operators.md, in forms that it lists".into());
                 }
                 Failure { code: USE, problems }
             }

@@ -53,7 +53,12 @@ pub struct Wanted<'a> {
     pub shape: &'a [usize],
     /// For integer arrays, when the user gives no factor now.
     pub factor: Option<Factor>,
+    /// Least and greatest integer, where integers are taken as they are.
+    pub exact: Option<(i64, i64)>,
 }
+
+/// The greatest index that a data file may hold: `f32` has every integer up to it.
+pub const INDICES: i64 = 1 << 24;
 
 /// Inputs of some inferences.
 #[derive(Clone, Debug, PartialEq)]
@@ -184,6 +189,9 @@ fn convert(array: &Array, w: &Wanted, given: Option<Factor>) -> Result<(usize, V
             .expected(shapes(w.shape))
             .found(format!("{:?}", array.shape)));
     }
+    if let Some(within) = w.exact {
+        return exact(array, within, &input).map(|values| (count, values, None));
+    }
     let factor = match &array.numbers {
         Numbers::I64(..) => Some(given.or(w.factor).ok_or_else(|| {
             Failure::new(format!("the array for {input} holds integers, and the model eats real numbers"))
@@ -213,6 +221,21 @@ fn convert(array: &Array, w: &Wanted, given: Option<Factor>) -> Result<(usize, V
             .help("a model's answer to NaN means nothing; mend the data"));
     }
     Ok((count, values, factor.filter(|_| array.numbers.is_integer())))
+}
+
+/// Integers as they are.
+fn exact(array: &Array, (least, most): (i64, i64), input: &str) -> Result<Vec<f32>> {
+    let Numbers::I64(values, _) = &array.numbers else {
+        return Err(Failure::new(format!("the array for {input} has to hold integers"))
+            .expected("indices, of an integer dtype")
+            .found(array.numbers.dtype()));
+    };
+    match values.iter().position(|v| !(least..=most).contains(v)) {
+        Some(at) => Err(Failure::new(format!("the array for {input} holds an index that there is none of"))
+            .expected(format!("integers in {least}..={most}"))
+            .found(format!("{} at {:?}", values[at], position(at, &array.shape)))),
+        None => Ok(values.iter().map(|&v| v as f32).collect()),
+    }
 }
 
 /// Index along every axis of a flat index.
@@ -278,7 +301,7 @@ mod tests {
     }
 
     fn image(factor: Option<Factor>) -> Vec<Wanted<'static>> {
-        vec![Wanted { name: "x", shape: IMAGE, factor }]
+        vec![Wanted { name: "x", shape: IMAGE, factor, exact: None }]
     }
 
     #[test]
@@ -345,7 +368,8 @@ mod tests {
         let only = inputs(&file(vec![("images", a(2)), ("labels", y.clone())]), &image(None), None).unwrap();
         assert_eq!(only.count, 2);
         let two = file(vec![("a", a(2)), ("b", a(3))]);
-        let both = [image(None), vec![Wanted { name: "mask", shape: &[1, 5], factor: None }]].concat();
+        let both =
+            [image(None), vec![Wanted { name: "mask", shape: &[1, 5], factor: None, exact: None }]].concat();
         let texts = [
             only.notes[0].clone(),
             inputs(&two, &image(None), None).unwrap_err().to_string(),

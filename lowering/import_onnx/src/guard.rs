@@ -1,14 +1,8 @@
-//! The one place that runs the ONNX reader (tract), on a thread of its own so that its defects end as errors.
+//! A thread of its own for what reads a user's file: a defect ends as an error.
 
 use crate::error::ImportError;
-use crate::proto;
-use crate::source::{ImportOptions, Source};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Once;
-use tract_onnx::model::Onnx;
-use tract_onnx::pb::ModelProto;
-use tract_onnx::prelude::*;
 
 const THREAD: &str = "onnx-reader";
 /// Graphs are walked recursively in places.
@@ -48,30 +42,4 @@ pub(crate) fn guarded<T: Send>(
             Err(e) => Err(ImportError::Threads(e)),
         }
     })
-}
-
-/// Reads a model and checks it.
-pub(crate) fn checked(source: Source, options: &ImportOptions) -> Result<ModelProto, ImportError> {
-    let read;
-    let (bytes, path) = match source {
-        Source::Bytes(bytes) => (bytes, None),
-        Source::File(bytes, path) => (bytes, Some(path)),
-        Source::Path(path) => {
-            read = std::fs::read(path).map_err(|source| ImportError::Io { path: path.to_owned(), source })?;
-            (&read[..], Some(path))
-        }
-    };
-    let directory = path.map(|p| p.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")));
-    guarded("decoding the file", || proto::load(bytes, directory, options))
-}
-
-/// Takes a checked model and brings it to the reader's canonical ("decluttered") form.
-pub(crate) fn decluttered(onnx: &Onnx, proto: &ModelProto) -> Result<TypedModel, ImportError> {
-    let reader = |stage| move |e: TractError| ImportError::Reader { stage, message: format!("{e:#}") };
-    onnx.model_for_proto_model(proto)
-        .map_err(reader("reading the graph"))?
-        .into_typed()
-        .map_err(reader("inferring shapes"))?
-        .into_decluttered()
-        .map_err(reader("simplifying the graph"))
 }

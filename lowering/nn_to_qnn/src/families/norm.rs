@@ -1,0 +1,102 @@
+//! Normalizations: exact sums of squares, and a table of reciprocal roots that has scale and length of rows in it.
+//!
+//! Error against f64, for rows that are stored exactly: the root is off by 2^−16 of itself, half a step of its table, and what is
+//! dropped of a sum of squares changes it by less than 2^−15; a rounded mean shifts a row by half a unit of its fraction, which is
+//! at most an eighth of the root of epsilon over 2^7. Then the result is rounded by half a step.
+
+use super::{Converted, Family};
+use crate::emit::Emitter;
+use crate::model::{Model, Role};
+use crate::scales::{Format, Scales};
+use melior::ir::operation::OperationLike;
+use tessera_mlir::params::ParamData;
+use tessera_mlir::types::TensorType;
+use tessera_mlir::{Error, Result, loc};
+use tessera_nn::NnOp;
+use tessera_qnn::QnnOp;
+use tessera_qnn::ops::{MANTISSAS, NormAttrs};
+
+pub(super) struct Norm;
+
+/// Bits of the multiplier that gives a mean.
+const MEAN_BITS: f64 = 24.0;
+/// Bits that exact sums of squares may have.
+const SQUARE_BITS: f64 = 61.0;
+
+/// Elements of a row, whether it is centred, and what is added to the mean of its squares.
+fn row(model: &Model, op: usize) -> Result<(usize, bool, f64)> {
+    match (&model.ops[op].decoded, model.values[model.ops[op].result].shape.last()) {
+        (NnOp::Norm { centred, epsilon, .. }, Some(&n)) => Ok((n, *centred, epsilon.0)),
+        _ => Err(Error::new("expected a normalization")),
+    }
+}
+
+/// How a row of `n` stored integers within ±`reach` at scale `from` is normalized to scale `to`.
+fn choose(n: usize, centred: bool, epsilon: f64, (from, reach): (f64, i64), to: f64) -> Result<NormAttrs> {
+    let n = n as f64;
+    // enough bits of fractions that epsilon alone is a mantissa
+    let unit = |fraction: u32| epsilon * n * 4f64.powi(fraction as i32) / (from * from);
+    let fraction = (0..=16).find(|&f| unit(f) >= MANTISSAS.start as f64).unwrap_or(16);
+    let greatest = (if centred { 2.0 } else { 1.0 }) * reach as f64 * 2f64.powi(fraction as i32) + 1.0;
+    let bits = (n * greatest * greatest + unit(fraction)).log2();
+    if bits > SQUARE_BITS {
+        return Err(Error::new(format!(
+            "the sum of squares of a row may have {} bits, at most {SQUARE_BITS} are exact: the operand's greatest possible value \
+             is {:.3e}, and epsilon {epsilon:e} asks for steps of {:.3e}",
+            bits.ceil(),
+            reach as f64 * from,
+            from / 2f64.powi(fraction as i32)
+        )));
+    }
+    let exponent = ((bits - 16.0) / 2.0).ceil().max(0.0) as u32 + 1;
+    // the greatest entry, of the mantissa 2^14, has 16 bits
+    let gain = n.sqrt() / to;
+    let shift = (f64::from(exponent) + (23.0 - gain.log2()).floor()).clamp(1.0, 62.0) as u32;
+    let mean_shift = (MEAN_BITS + n.log2().floor() - f64::from(fraction)).clamp(1.0, 62.0) as u32;
+    let multiplier = (2f64.powi((mean_shift + fraction) as i32) / n).round() as i64;
+    Ok(NormAttrs {
+        mean: centred.then_some((multiplier, mean_shift)),
+        fraction,
+        epsilon: (unit(fraction).round() as i64).max(MANTISSAS.start),
+        exponent,
+        shift,
+    })
+}
+
+/// The root of every mantissa.
+fn roots(attrs: &NormAttrs, n: usize, to: f64) -> Vec<i32> {
+    let gain = (n as f64).sqrt() / to * 2f64.powi(attrs.shift as i32 - attrs.exponent as i32);
+    MANTISSAS.map(|v| (gain / (v as f64).sqrt()).round() as i32).collect()
+}
+
+impl Family for Norm {
+    fn role(&self) -> Role {
+        Role::Rows
+    }
+
+    fn formats(&self) -> (Option<Format>, Option<Format>) {
+        (Some(Format::Open), Some(Format::Normed))
+    }
+
+    /// The square of one element is at most the sum of the squares of all.
+    fn bound(&self, model: &Model, _: &Scales, op: usize) -> f64 {
+        row(model, op).map_or(0.0, |(n, ..)| (n as f64).sqrt())
+    }
+
+    fn convert<'c, 'a>(&self, e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Converted<'c, 'a>> {
+        let info = &e.model.ops[op];
+        let (n, centred, epsilon) = row(e.model, op)?;
+        let x = info.operands[0];
+        let (lo, hi) = e.scales.interval(x);
+        let to = e.quant(info.result);
+        let attrs = choose(n, centred, epsilon, (e.scales.scale(x), hi.max(-lo)), to.scale_at(0))?;
+        let entries = roots(&attrs, n, to.scale_at(0));
+        let location = info.op.location();
+        let name = format!("{}.roots", loc::node_name(location).unwrap_or_else(|| "norm".into()));
+        let ty = TensorType::i32([entries.len()]);
+        let context = e.model.function.context();
+        let roots = e.parameter(&name, ty, ParamData::I32(entries.into()), loc::node(context, &name))?;
+        let x = e.get(x)?;
+        Ok(Converted::Value(e.insert(QnnOp::Norm { x, roots, attrs, to }.build(location))?))
+    }
+}
