@@ -7,6 +7,7 @@ mod attention;
 mod changes;
 mod hints;
 mod owners;
+mod private;
 mod weak;
 
 use ndarray::ArrayD;

@@ -5,7 +5,7 @@ use crate::container::{Container, Digest, FileError};
 use crate::cost::{Cost, Prices};
 use crate::field::MODULUS;
 use crate::program::{Program, Public};
-use crate::shape::{Shape, TermShape};
+use crate::shape::{Shape, TableShape, TermShape};
 use crate::trace::{Publics, Trace};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub struct Capabilities {
     pub lookups: bool,
     /// Whether joins of two folds are available.
     pub joins: bool,
-    /// Whether witness tensors can be hidden from the verifier.
+    /// Whether proofs can tell nothing of the witness, private inputs among it.
     pub zero_knowledge: bool,
 }
 
@@ -98,6 +98,12 @@ pub trait Target: std::fmt::Debug + Sync {
     /// What a Program of this shape will cost.
     fn cost(&self, shape: &Shape) -> Cost;
 
+    /// The height, as a power of two, of a table with the rows and columns of this shape, whose height is not yet known. Where proofs
+    /// hide the witness, it leaves the rows free that masks take.
+    fn log_height(&self, table: &TableShape, _hiding: bool) -> u8 {
+        self.capabilities().log_height(table.rows)
+    }
+
     /// Checks a Program against itself and against what the backend can express.
     ///
     /// # Errors
@@ -111,6 +117,9 @@ pub trait Target: std::fmt::Debug + Sync {
                 "cells are of the field of {MODULUS} elements, not of {}",
                 capabilities.modulus
             ));
+        }
+        if program.zero_knowledge && !capabilities.zero_knowledge {
+            refusals.push("its proofs hide nothing".into());
         }
         if refusals.is_empty() {
             return Ok(());
@@ -224,12 +233,18 @@ pub struct Offer {
     pub degree: u8,
     /// All terms: (source of error, bits).
     pub terms: Vec<(String, f64)>,
+    /// Bits by which proofs are told from simulated ones, which nobody needed the witness for; none where proofs hide nothing.
+    pub hiding: Option<f64>,
 }
 
 impl Offer {
     /// For people.
     pub fn text(&self) -> String {
-        format!("{:.1} bits of security ({} regime), limited by {}", self.bits, self.regime, self.limited_by)
+        let hiding = self.hiding.map_or(String::new(), |b| format!("; {b:.1} bits of zero knowledge"));
+        format!(
+            "{:.1} bits of security ({} regime), limited by {}{hiding}",
+            self.bits, self.regime, self.limited_by
+        )
     }
 }
 

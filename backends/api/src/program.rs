@@ -30,6 +30,8 @@ pub const VERSION: u32 = 5;
 pub struct Program {
     /// [`VERSION`].
     pub version: u32,
+    /// Whether proofs tell nothing of the witness beyond what the public values say. A backend that cannot do so refuses.
+    pub zero_knowledge: bool,
     /// Integer data of the model's owner (weights, already scaled), shared by fixed columns and the witness plan. Named here; their
     /// bytes lie beside the Program, see [`Program::store`].
     pub constants: Vec<Blob>,
@@ -278,7 +280,7 @@ pub struct Provide {
     pub multiplicity: u32,
 }
 
-/// A public tensor of the statement.
+/// A tensor of the statement: public values, or the place of an input that the statement leaves out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Public {
     /// The model's name for it.
@@ -289,7 +291,7 @@ pub struct Public {
     pub min: i64,
     /// Largest value allowed.
     pub max: i64,
-    /// Input or output.
+    /// What it is to the model.
     pub role: Role,
 }
 
@@ -304,13 +306,23 @@ impl Public {
     }
 }
 
-/// What a public tensor is to the model.
+/// What a tensor of the statement is to the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// Given.
     Input,
+    /// Given to the prover alone: the statement says its name, shape and range, and that there are such values. No equation speaks of
+    /// it; cells of the witness hold it, and lookups its range.
+    Private,
     /// Claimed.
     Output,
+}
+
+impl Role {
+    /// Whether an inference is given it.
+    pub fn is_input(self) -> bool {
+        self != Role::Output
+    }
 }
 
 /// Exponents, one per Program variable. Never negative in a Program.

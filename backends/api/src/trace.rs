@@ -4,7 +4,7 @@
 use crate::program::{Program, Role};
 use serde::{Deserialize, Serialize};
 
-/// Values of all public tensors, in the Program's order, row-major.
+/// Values of all tensors of the statement, in the Program's order, row-major; none of a private one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publics {
     /// One vector per public tensor.
@@ -18,6 +18,16 @@ impl Publics {
             return Err(format!("expected {} public tensors, found {}", publics.len(), self.tensors.len()));
         }
         for (p, v) in publics.iter().zip(&self.tensors) {
+            if p.role == Role::Private {
+                if !v.is_empty() {
+                    return Err(format!(
+                        "private tensor {:?}: expected no values, found {}",
+                        p.name,
+                        v.len()
+                    ));
+                }
+                continue;
+            }
             if v.len() != p.len() {
                 return Err(format!(
                     "public tensor {:?}: expected {} values of shape {:?}, found {}",
@@ -37,13 +47,13 @@ impl Publics {
         Ok(())
     }
 
-    /// Only the inputs filled, outputs empty.
+    /// Only the inputs filled, private ones too, outputs empty.
     pub fn inputs(program: &Program, inputs: Vec<Vec<i64>>) -> Publics {
         let mut it = inputs.into_iter();
         let tensors = program
             .publics
             .iter()
-            .map(|p| if p.role == Role::Input { it.next().unwrap_or_default() } else { vec![] })
+            .map(|p| if p.role.is_input() { it.next().unwrap_or_default() } else { vec![] })
             .collect();
         Publics { tensors }
     }

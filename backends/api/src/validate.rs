@@ -122,6 +122,9 @@ impl Program {
                 return invalid(format!("public tensor {:?} has an impossible shape or range", p.name));
             }
         }
+        if let Some(p) = self.publics.iter().find(|p| p.role == Role::Private && !self.zero_knowledge) {
+            return invalid(format!("tensor {:?} is private, and proofs hide nothing", p.name));
+        }
         for f in &self.folds {
             let t =
                 self.tables.get(f.table as usize).ok_or_else(|| ProgramError::missing("table", f.table))?;
@@ -197,6 +200,12 @@ impl Program {
                             .publics
                             .get(*public as usize)
                             .ok_or_else(|| ProgramError::missing("public tensor", *public))?;
+                        if p.role == Role::Private {
+                            return invalid(format!(
+                                "equation {:?} speaks of the private tensor {:?}",
+                                e.name, p.name
+                            ));
+                        }
                         monomials(m, vars, p.len() as u64)?;
                     }
                     Operand::Ones { monomials: m } => {
@@ -425,6 +434,7 @@ mod tests {
         };
         Program {
             version: VERSION,
+            zero_knowledge: false,
             constants: vec![],
             matrices: vec![],
             tables: vec![table],

@@ -87,6 +87,7 @@ fn honest() -> Program {
     let term = |coefficient, operand| EquationTerm { coefficient, monomial: vec![0, 0], operand };
     Program {
         version: program::VERSION,
+        zero_knowledge: false,
         constants: vec![Blob::new([5, 6, 7, 8])],
         matrices: vec![Matrix { width: 2, radix: 256, blocks: vec![block] }],
         tables: vec![range, weights, rows],

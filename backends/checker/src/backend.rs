@@ -143,6 +143,7 @@ impl Verifier for Key {
             limited_by: limit.clone(),
             degree: 1,
             terms: vec![(limit, bits)],
+            hiding: None,
         }
     }
 

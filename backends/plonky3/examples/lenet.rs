@@ -67,6 +67,7 @@ fn lenet(images: usize) -> (Program, Trace) {
     let mut r = SmallRng::seed_from_u64(1);
     let mut p = Program {
         version: VERSION,
+        zero_knowledge: false,
         constants: vec![],
         matrices: vec![],
         tables: vec![],

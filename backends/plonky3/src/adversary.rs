@@ -5,6 +5,7 @@
 pub mod forger;
 use crate::air::Air;
 use crate::arithmetic::{Columns, Extension, Mat};
+use crate::hiding::segments::Segments;
 use crate::keys::{Proof, ProvingKey, Round, VerifyingKey};
 use crate::p3::{Commitment, Committed};
 use crate::transcript::Skew;
@@ -34,6 +35,8 @@ pub struct Drawn<'a> {
     pub witness: &'a mut Vec<Mat>,
     /// What the commitment will be opened from.
     pub data: &'a mut Option<Committed>,
+    /// The same of other columns, with the salts that there are.
+    pub commit: &'a dyn Fn(Vec<Mat>) -> Option<Committed>,
 }
 
 /// What may be changed, in the order of the protocol.
@@ -44,6 +47,22 @@ pub trait Tamper<E: Extension> {
     }
     /// The witness columns on physical rows, before they are committed.
     fn witness(&mut self, _groups: &mut [Mat]) {}
+    /// The witness of a hiding proof, once its mask rows are filled.
+    fn masks(&mut self, _groups: &mut [Mat]) {}
+    /// The same of round 2 and of round 3.
+    fn extension_masks(&mut self, _round: u8, _groups: &mut [Columns<E>]) {}
+    /// The segments of each group's quotient with its random codeword, then what all groups share: coefficients.
+    fn segments(&mut self, _groups: &mut [Segments]) {}
+    /// The matrix of third segments, with its random codeword.
+    fn last(&mut self, _m: &mut Mat) {}
+    /// Whether the leaves of a hiding proof's trees have salts.
+    fn salted(&mut self) -> bool {
+        true
+    }
+    /// The entropy of a hiding proof, in place of the operating system's.
+    fn entropy(&mut self) -> Option<[u8; 32]> {
+        None
+    }
     /// The same after they are committed: what later rounds are computed of.
     fn committed(&mut self, _groups: &mut [Mat]) {}
     /// Low-degree extensions of the witness, then of round 2, then of round 3, rows in bit-reversed order, before they are

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tessera_api::container::digest_of;
 use tessera_api::{
     Backend, Capabilities, CheckError, Container, Cost, Digest, FileError, Keys, Offer, Prices, Program,
-    ProveError, Prover, Public, Publics, Security, SetupError, Shape, Target, Timings, Trace, Verified,
-    Verifier,
+    ProveError, Prover, Public, Publics, Security, SetupError, Shape, TableShape, Target, Timings, Trace,
+    Verified, Verifier,
 };
 
 /// The backend's place in a registry.
@@ -29,6 +29,10 @@ impl Target for Plonky3 {
 
     fn cost(&self, shape: &Shape) -> Cost {
         cost::cost(shape)
+    }
+
+    fn log_height(&self, table: &TableShape, hiding: bool) -> u8 {
+        if hiding { cost::hiding_log_height(table) } else { cost::CAPABILITIES.log_height(table.rows) }
     }
 }
 
@@ -75,7 +79,8 @@ impl Verifier for VerifyingKey {
     fn offer(&self) -> Offer {
         let r = self.security_report();
         let degree = self.air.degree;
-        Offer { bits: r.bits, regime: r.regime, limited_by: r.limited_by, degree, terms: r.terms }
+        let hiding = crate::security::hiding(&self.air);
+        Offer { bits: r.bits, regime: r.regime, limited_by: r.limited_by, degree, terms: r.terms, hiding }
     }
 
     fn weights(&self) -> Option<Digest> {

@@ -4,14 +4,16 @@
 //! fractions with one batched inversion per block, ends of running sums); scans then make running values of it.
 //!
 //! Invariants: an assignment that violates the relation is not looked for; the columns are what the formulas say, and the
-//! verifier rejects. Every scan is cyclic and starts at a row whose ratio is 0.
+//! verifier rejects. Every scan is cyclic and starts at a row whose ratio is 0. Mask rows are written after the scans, which cross
+//! them: what stands after them is not read before the next reset.
 use crate::adversary::Tamper;
 use crate::air::compile::Compiled;
-use crate::air::{Air, Copy, Factor, Node};
+use crate::air::{Air, Copy, Factor, Group};
 use crate::arithmetic::lanes::{Arithmetic, Packed, Single, Weights};
 use crate::arithmetic::rows::Strips;
 use crate::arithmetic::{Columns, Extension, F, Mat, PF, PackedValue, PrimeCharacteristicRing, signed};
-use crate::eval::{Ready, ReadyPart, lanes, pair, prepare, product};
+use crate::eval::{Ready, ReadyPart, blind, lanes, pair, prepare, product};
+use crate::hiding::masks::Hiding;
 use crate::p3::Stored;
 use p3_maybe_rayon::prelude::*;
 use std::ops::Range;
@@ -265,18 +267,20 @@ struct Total<E> {
 }
 
 impl<E: Extension> Total<E> {
-    /// Runs over the column; the sum of all.
-    fn fill(&self, out: &mut Columns<E>) -> E {
+    /// Runs over the column from row `first` on; the sum of all.
+    fn fill(&self, out: &mut Columns<E>, first: usize) -> E {
         let (w, h) = (out.width, out.height());
-        let total: E = (0..h).map(|r| out.at(r, self.column)).sum();
+        let total: E = (first..h).map(|r| out.at(r, self.column)).sum();
         let each = total * self.share;
         let mut s = E::ZERO;
-        for r in 0..h {
+        for r in first..h {
             let cell = &mut out.values[r * w + self.column];
             let add = *cell;
             *cell = s;
             s += add - each;
         }
+        // what the cyclic step from the last row leaves on row 0: nothing, if the total was spread
+        out.values[self.column] = s;
         total
     }
 }
@@ -314,7 +318,7 @@ impl<'a, E: Extension> Work<'a, E> {
                     work.tasks.push(Task::Lookups { out, pairs });
                     work.totals.push(Total { column: out, terminal: *terminal, share: *share });
                 }
-                Ready::Base(..) | Ready::Terminal { .. } => {}
+                Ready::Base(..) | Ready::Terminal { .. } | Ready::Start { .. } => {}
             }
         }
         work
@@ -347,17 +351,26 @@ struct Marks<E: Extension> {
     to: Weights<E>,
 }
 
+/// What later rounds are computed of.
+pub struct Given<'a, E> {
+    /// Columns and constraints.
+    pub air: &'a Air,
+    /// Each group's fixed, sparse and witness columns and sums on the trace domain.
+    pub base: &'a [Vec<&'a Mat>],
+    /// Values of the monomials.
+    pub monomials: &'a [E],
+    /// What hides the columns, if anything does.
+    pub hiding: Option<&'a Hiding>,
+}
+
 /// The extension columns of round 2 of all groups; fills the exposed values they determine.
-///
-/// `base[g]` are the group's fixed, sparse and witness columns on the trace domain.
 pub fn round2<E: Extension>(
-    air: &Air,
+    given: &Given<E>,
     compiled: &Compiled,
-    base: &[Vec<&Mat>],
-    monomials: &[E],
     terminals: &mut [E],
     tamper: &mut dyn Tamper<E>,
 ) -> Vec<Columns<E>> {
+    let Given { air, base, monomials, hiding } = *given;
     let ready: Vec<Vec<Ready<E>>> = air.groups.iter().map(|g| prepare(g, monomials)).collect();
     let marks = |c: &Copy| Marks { from: c.from_end.weights(monomials), to: c.to_end.weights(monomials) };
     let marks: Vec<Marks<E>> = compiled.copies.iter().map(marks).collect();
@@ -395,44 +408,75 @@ pub fn round2<E: Extension>(
     for (((work, group), out), scratch) in works.iter().zip(&air.groups).zip(&mut all).zip(&scratches) {
         work.sums.iter().for_each(|s| s.fill(out, None, scratch));
         for t in &work.totals {
-            terminals[t.terminal] = t.fill(out);
+            terminals[t.terminal] = t.fill(out, group.masks as usize);
         }
-        expose(&group.nodes, 0..group.round2, out, terminals);
+    }
+    if let Some(h) = hiding {
+        h.columns(2, &mut all, &compiled.copies);
+        tamper.extension_masks(2, &mut all);
+    }
+    for (g, group) in air.groups.iter().enumerate() {
+        expose(group, given.row(g), &ready[g], [&all[g]], terminals);
     }
     all
 }
 
-fn expose<E: Extension>(nodes: &[Node], range: Range<u32>, columns: &Columns<E>, terminals: &mut [E]) {
+impl<E> Given<'_, E> {
+    /// The base cells of a group's row 0.
+    fn row(&self, group: usize) -> Vec<F> {
+        self.base[group].iter().flat_map(|m| m.values[..m.width].iter().copied()).collect()
+    }
+}
+
+/// Fills what the last of these rounds determines.
+fn expose<E: Extension, const N: usize>(
+    group: &Group,
+    base: Vec<F>,
+    nodes: &[Ready<E>],
+    rounds: [&Columns<E>; N],
+    terminals: &mut [E],
+) {
+    let last = if N == 1 { 0..group.round2 } else { group.round2..group.round2 + group.round3 };
+    let row = |r: usize| -> Vec<E> {
+        let of = |c: &&Columns<E>| if c.width == 0 { vec![] } else { c.row(r % c.height()).to_vec() };
+        rounds.iter().flat_map(of).collect()
+    };
+    let (here, next) = (row(0), row(1));
     for n in nodes {
-        if let Node::Terminal { column, terminal, .. } = n
-            && range.contains(column)
+        if let Ready::Terminal { column, terminal, blind: by, .. } = n
+            && last.contains(&(*column as u32))
         {
-            terminals[*terminal as usize] = columns.values[(*column - range.start) as usize];
+            let by = by.as_ref().map_or(E::ZERO, |b| blind::<Single<E>>(b, &base, &next));
+            terminals[*terminal] = here[*column] + by;
         }
     }
 }
 
 /// The extension columns of round 3: η-folds of copied segment values, on both sides.
 pub fn round3<E: Extension>(
-    air: &Air,
-    base: &[Vec<&Mat>],
+    given: &Given<E>,
     second: &[Columns<E>],
-    monomials: &[E],
     terminals: &mut [E],
+    tamper: &mut dyn Tamper<E>,
 ) -> Vec<Columns<E>> {
-    let mut all = vec![];
-    for ((group, base), second) in air.groups.iter().zip(base).zip(second) {
+    let groups = &given.air.groups;
+    let ready: Vec<Vec<Ready<E>>> = groups.iter().map(|g| prepare(g, given.monomials)).collect();
+    let column = |(g, group): (usize, &Group)| {
         if group.round3 == 0 {
-            all.push(Columns::new(group.height(), 0));
-            continue;
+            return Columns::new(group.height(), 0);
         }
-        let range = group.round2..group.round2 + group.round3;
-        let ready = prepare(group, monomials);
-        let work = Work::new(&ready, range.clone());
-        let (mut out, scratch) = work.sweep(base, group.height(), group.round3);
-        work.sums.iter().for_each(|s| s.fill(&mut out, Some(second), &scratch));
-        expose(&group.nodes, range, &out, terminals);
-        all.push(out);
+        let work = Work::new(&ready[g], group.round2..group.round2 + group.round3);
+        let (mut out, scratch) = work.sweep(&given.base[g], group.height(), group.round3);
+        work.sums.iter().for_each(|s| s.fill(&mut out, Some(&second[g]), &scratch));
+        out
+    };
+    let mut all: Vec<Columns<E>> = groups.iter().enumerate().map(column).collect();
+    if let Some(h) = given.hiding {
+        h.columns(3, &mut all, &[]);
+        tamper.extension_masks(3, &mut all);
+    }
+    for (g, group) in groups.iter().enumerate().filter(|(_, g)| g.round3 > 0) {
+        expose(group, given.row(g), &ready[g], [&second[g], &all[g]], terminals);
     }
     all
 }

@@ -7,6 +7,7 @@
 use crate::air::compile::FEWEST_SUMMED;
 use crate::air::reshape::Limits;
 use crate::arithmetic::DEGREES;
+use crate::budget::Budget;
 use tessera_api::{Capabilities, Cost, Prices, Shape, TableShape, TermShape};
 
 /// Committed selectors of a table with a fold, as most have.
@@ -44,7 +45,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     max_log_table: 20,
     lookups: true,
     joins: true,
-    zero_knowledge: false,
+    zero_knowledge: true,
 };
 
 /// Degree of the challenges that are counted with: those of default keys.
@@ -55,6 +56,21 @@ fn width(t: &TableShape) -> usize {
     (t.fixed + t.witness) as usize + DEGREE * ((t.lookups + t.provides) as usize).div_ceil(2)
 }
 
+/// The most queries that a default key takes, whatever its heights: a hiding proof's last matrix has 2^10 rows at least.
+const HIDDEN: Budget = Budget { queries: 203, degree: DEGREES[1] };
+
+/// The height of a table that leaves masks free however far it is widened: a wide row that is a mask is many rows of the table.
+pub fn hiding_log_height(t: &TableShape) -> u8 {
+    let least = HIDDEN.least_height().trailing_zeros() as u8;
+    let free = |h: &u8| {
+        let rows = (HIDDEN.rows() as u64) << Limits::of(DEGREE).log_factor(*h, 0, width(t));
+        (1u64 << h) >= t.rows.saturating_add(rows)
+    };
+    (CAPABILITIES.log_height(t.rows).max(least)..=CAPABILITIES.max_log_height + 1)
+        .find(free)
+        .unwrap_or(CAPABILITIES.max_log_height + 1)
+}
+
 /// Counts what is committed, by groups.
 pub fn cost(shape: &Shape) -> Cost {
     let limits = Limits::of(DEGREE);
@@ -63,7 +79,7 @@ pub fn cost(shape: &Shape) -> Cost {
     let widened: Vec<u8> = (shape.tables.iter().enumerate())
         .map(|(i, t)| match folds(i).any(|f| f.segments > 1) {
             true => 0,
-            false => limits.log_factor(t.log_height, width(t)),
+            false => limits.log_factor(t.log_height, t.rows, width(t)),
         })
         .collect();
     let height = |t: u32| shape.tables[t as usize].log_height - widened[t as usize];

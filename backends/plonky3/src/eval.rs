@@ -6,8 +6,9 @@
 //!
 //! # Correctness
 //! Prover and verifier run the same code in the same order, so the i-th constraint gets the same power of α on both sides:
-//! extension constraints first, by Horner, then base constraints as one weighted sum.
-use crate::air::{Dot, Factor, Group, Node};
+//! extension constraints first, by Horner, then base constraints as one weighted sum. Where some rows are masks, constraints at
+//! one row take the powers after all those on rows, so that no two constraints share one.
+use crate::air::{Blind, Dot, Factor, Group, Mask, Node};
 use crate::arithmetic::lanes::{Arithmetic, Weights};
 use crate::arithmetic::{Extension, F, Field, PrimeCharacteristicRing, signed};
 
@@ -30,8 +31,10 @@ pub enum Ready<E: Extension> {
     /// See [`Node::Sum`].
     Sum { column: usize, ratio: Weights<E>, end: Weights<E>, factors: Vec<Factor> },
     /// See [`Node::Terminal`].
-    Terminal { column: usize, first: usize, terminal: usize },
-    /// See [`Node::Lookups`]; the constant is 1/height.
+    Terminal { column: usize, first: usize, terminal: usize, blind: Option<(E, Mask)> },
+    /// See [`Node::Start`].
+    Start { column: usize, here: usize },
+    /// See [`Node::Lookups`]; the constant is 1/height, or 0 where nothing is spread.
     Lookups { column: usize, terminal: usize, share: E, pairs: Vec<Vec<(Option<u32>, Weights<E>)>> },
 }
 
@@ -39,7 +42,12 @@ impl<E: Extension> Ready<E> {
     /// Marks the extension columns that are read on the next row.
     pub fn reads_next(&self, read: &mut [bool]) {
         match self {
-            Ready::Base(..) | Ready::Terminal { .. } => {}
+            Ready::Base(..) | Ready::Start { .. } => {}
+            Ready::Terminal { blind, .. } => {
+                if let Some((_, Mask::Next(c))) = blind {
+                    read[*c as usize] = true;
+                }
+            }
             Ready::Horner { column, .. } | Ready::Lookups { column, .. } => read[*column] = true,
             Ready::Sum { column, factors, .. } => {
                 read[*column] = true;
@@ -51,6 +59,11 @@ impl<E: Extension> Ready<E> {
             }
         }
     }
+}
+
+/// Σ Xⁱ·cells, X the extension's generator.
+pub fn element<A: Arithmetic>(cells: &[u32], row: &[A::B]) -> A::X {
+    A::from_coordinates(|i| cells.get(i).map_or(A::base(F::ZERO), |c| row[*c as usize]))
 }
 
 /// Prepares all nodes of a group.
@@ -76,13 +89,17 @@ pub fn prepare<E: Extension>(g: &Group, monomials: &[E]) -> Vec<Ready<E>> {
         Node::Sum { column, ratio, end, factors } => {
             Ready::Sum { column: *column as usize, ratio: w(ratio), end: w(end), factors: factors.clone() }
         }
-        Node::Terminal { column, first, terminal } => {
-            Ready::Terminal { column: *column as usize, first: *first as usize, terminal: *terminal as usize }
-        }
+        Node::Terminal { column, first, terminal, blind } => Ready::Terminal {
+            column: *column as usize,
+            first: *first as usize,
+            terminal: *terminal as usize,
+            blind: blind.as_ref().map(|b: &Blind| (monomials[b.weight as usize], b.mask.clone())),
+        },
+        Node::Start { column, here } => Ready::Start { column: *column as usize, here: *here as usize },
         Node::Lookups { column, terminal, pairs } => Ready::Lookups {
             column: *column as usize,
             terminal: *terminal as usize,
-            share: E::from(F::from_u64(1 << g.log_height).inverse()),
+            share: if g.hiding() { E::ZERO } else { E::from(F::from_u64(1 << g.log_height).inverse()) },
             pairs: pairs
                 .iter()
                 .map(|p| p.iter().map(|f| (f.multiplicity, w(&f.denominator))).collect())
@@ -142,6 +159,24 @@ pub struct Row<'a, A: Arithmetic> {
     pub current: &'a [A::X],
     /// Extension cells of the next row.
     pub next: &'a [A::X],
+    /// The polynomial that vanishes on the mask rows; none where there are none.
+    pub live: Option<A::B>,
+}
+
+impl<E: Extension> Ready<E> {
+    /// See [`Node::at_one_row`].
+    fn at_one_row(&self) -> bool {
+        matches!(self, Ready::Terminal { .. } | Ready::Start { .. })
+    }
+}
+
+/// What blinds an exposed value, on the row where it stands.
+pub fn blind<A: Arithmetic>((weight, mask): &(A::E, Mask), base: &[A::B], next: &[A::X]) -> A::X {
+    let element = match mask {
+        Mask::Cells(cells) => element::<A>(cells, base),
+        Mask::Next(column) => next[*column as usize],
+    };
+    element * A::constant(*weight)
 }
 
 /// Powers of α for the constraints of a group.
@@ -150,6 +185,8 @@ pub struct Combiner<E: Extension> {
     /// α^n of the base constraints, then their powers from the highest down.
     shift: E,
     base: Weights<E>,
+    /// α^n of all constraints on rows.
+    rows: E,
 }
 
 impl<E: Extension> Combiner<E> {
@@ -160,15 +197,22 @@ impl<E: Extension> Combiner<E> {
         for i in (0..n.saturating_sub(1)).rev() {
             powers[i] = powers[i + 1] * alpha;
         }
+        let count = |r: &Ready<E>| match r {
+            Ready::Terminal { .. } | Ready::Start { .. } => 0,
+            Ready::Lookups { pairs, .. } => pairs.len(),
+            Ready::Base(..) | Ready::Horner { .. } | Ready::Sum { .. } => 1,
+        };
         Combiner {
             alpha,
             shift: alpha.exp_u64(n as u64),
+            rows: alpha.exp_u64(nodes.iter().map(count).sum::<usize>() as u64),
             base: Weights::new(E::ZERO, (0..n as u32).collect(), powers),
         }
     }
 }
 
-/// Σ αⁱ·constraintᵢ on a row. `scratch` is overwritten.
+/// Σ αⁱ·constraintᵢ on a row; where some rows are masks, constraints on rows are multiplied by what vanishes there. `scratch` is
+/// overwritten.
 #[inline]
 pub fn combine<A: Arithmetic>(
     nodes: &[Ready<A::E>],
@@ -178,10 +222,11 @@ pub fn combine<A: Arithmetic>(
     scratch: &mut Vec<A::B>,
 ) -> A::X {
     let alpha = A::constant(c.alpha);
-    let mut acc = A::X::ZERO;
+    let (mut acc, mut ends) = (A::X::ZERO, A::X::ZERO);
     scratch.clear();
     for n in nodes {
-        let mut push = |x: A::X| acc = acc * alpha + x;
+        let sum = if row.live.is_some() && n.at_one_row() { &mut ends } else { &mut acc };
+        let mut push = |x: A::X| *sum = *sum * alpha + x;
         match n {
             Ready::Base(constant, products) => {
                 let mut sum = A::base(*constant);
@@ -208,9 +253,14 @@ pub fn combine<A: Arithmetic>(
                         - A::dot(end, row.base) * product(factors, row.current, row.next),
                 );
             }
-            Ready::Terminal { column, first, terminal } => {
-                push(A::scale(row.current[*column] - terminals[*terminal], row.base[*first]));
+            Ready::Terminal { column, first, terminal, blind: by } => {
+                let mut value = row.current[*column] - terminals[*terminal];
+                if let Some(by) = by {
+                    value += blind::<A>(by, row.base, row.next);
+                }
+                push(A::scale(value, row.base[*first]));
             }
+            Ready::Start { column, here } => push(A::scale(row.current[*column], row.base[*here])),
             Ready::Lookups { column, terminal, share, pairs } => {
                 let mut last =
                     row.next[*column] - row.current[*column] + terminals[*terminal] * A::constant(*share);
@@ -228,5 +278,9 @@ pub fn combine<A: Arithmetic>(
             }
         }
     }
-    acc * A::constant(c.shift) + A::dot(&c.base, scratch)
+    let all = acc * A::constant(c.shift) + A::dot(&c.base, scratch);
+    match row.live {
+        None => all,
+        Some(live) => A::scale(all, live) + ends * A::constant(c.rows),
+    }
 }

@@ -6,10 +6,9 @@
 use crate::Proof;
 use crate::air::Group;
 use crate::air::compile::compile;
-use crate::air::reshape::Limits;
 use crate::arithmetic::{Cubic, Extension};
-use crate::keys::{FixedColumns, ProvingKey, Round, VerifyingKey, assemble};
-use crate::p3::{LOG_BLOWUP, Stored, decode, encode, loaded, matrices, summed_matrices};
+use crate::keys::{FixedColumns, ProvingKey, Round, VerifyingKey, assemble, limits_of};
+use crate::p3::{LOG_BLOWUP, SALT, Stored, decode, encode, loaded, matrices, summed_matrices};
 use crate::security;
 use std::sync::Arc;
 use tessera_api::{Container, Digest, FileError, FileKind, Program};
@@ -49,12 +48,14 @@ impl VerifyingKey {
         let extension = u64::from(self.air.degree) * CELL + 2;
         let (fri, air) = (&self.security.fri, &self.air);
         let queries = u64::from(fri.queries) + 1;
-        let layers = air.groups.iter().map(|g| u64::from(g.log_height) + 2).max().unwrap_or(2);
+        let layers = air.log_height() as u64 + 2;
         let round = |r: Round| {
             let columns: u64 = r.shapes(air).iter().map(|s| s.width as u64 + 2).sum();
             // every summed column stands in an opening of its own
             let columns = columns + air.groups.iter().map(|g| u64::from(g.summed)).sum::<u64>();
-            columns * (r.points() as u64 * extension + queries * CELL) + queries * layers * NODE + NODE
+            // and a salt
+            let shown = queries * (CELL * (columns + SALT as u64) + 4);
+            columns * r.points() as u64 * extension + shown + queries * layers * NODE + NODE
         };
         let folding = queries * (extension << fri.log_arity.min(16)) + queries * layers * NODE + 2 * NODE;
         let outside = u64::from(air.terminals) * extension + 1024 * CELL;
@@ -92,13 +93,13 @@ impl ProvingKey {
         let vk: VerifyingKey = c.get("key")?;
         c.check_parent(vk.program)?;
         let damaged = |why: String| FileError::Damaged(why);
-        let compiled =
-            compile(&program, Limits::of(vk.air.degree.into())).map_err(|e| damaged(e.to_string()))?;
+        // before anything is as large as the key says
+        vk.air.validate().map_err(FileError::Damaged)?;
+        let compiled = compile(&program, limits_of(&vk.air)).map_err(|e| damaged(e.to_string()))?;
         let foreign = || damaged("its verifying part is not that of its model".into());
         if compiled.air != vk.air {
             return Err(foreign());
         }
-        vk.air.validate().map_err(FileError::Damaged)?;
         security::check(&vk.security, &vk.air).map_err(FileError::Damaged)?;
         let columns = |section: &str, width: fn(&Group) -> u32, log_blowup: usize| {
             let shapes = vk.air.groups.iter().map(|g| (g.height() << log_blowup, width(g) as usize));

@@ -6,11 +6,15 @@ use crate::air::compile::{Compiled, compile};
 use crate::air::fixed::sparse;
 use crate::air::reshape::Limits;
 use crate::air::{Air, Group};
-use crate::arithmetic::{DEGREES, Extension, F, Mat};
+use crate::arithmetic::{DEGREES, Extension, F, Field, Mat};
+use crate::budget::Budget;
+use crate::hiding::segments::kappa;
+use crate::hiding::tails::{self, Points, Tails};
 use crate::p3::{
     Commitment, Committed, FriProof, LOG_BLOWUP, Opened, Stored, SummedTree, commit_extended, commit_summed,
-    extend, stored,
+    extend, next_point, stored,
 };
+use crate::quotient::Live;
 use crate::security::{Report, SecurityParams, SecurityTarget, choose, report};
 use crate::unsupported;
 use serde::{Deserialize, Serialize};
@@ -64,11 +68,20 @@ pub struct ProvingKey {
     pub(crate) fixed: Vec<Mat>,
     pub(crate) sparse: Vec<Mat>,
     pub(crate) sparse_extended: Vec<Mat>,
+    pub(crate) hiding: Option<Beyond>,
     pub(crate) committed: Option<Committed>,
     pub(crate) model: Vec<Mat>,
     pub(crate) model_committed: Option<Committed>,
     pub(crate) summed: Vec<Stored>,
     pub(crate) summed_tree: Option<SummedTree>,
+}
+
+/// What a hiding prover keeps besides: per group the polynomial that vanishes on the mask rows, on the extension, and the key's columns
+/// at the points beyond it.
+pub(crate) struct Beyond {
+    pub live: Vec<Mat>,
+    pub fixed: Vec<Option<Tails>>,
+    pub sparse: Vec<Tails>,
 }
 
 /// A proof, without the public values.
@@ -102,14 +115,15 @@ pub enum Round {
     Second,
     /// η-folds.
     Third,
-    /// Quotients, two halves a group.
+    /// Quotients, two halves a group. Of a hiding proof two segments and a random codeword a group; and all third segments, with a random
+    /// codeword, in one matrix.
     Quotient,
 }
 
 /// One committed matrix.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
-    /// Group.
+    /// Group; the number of groups for a matrix that all of them share.
     pub group: usize,
     /// Height as a power of two.
     pub log_height: u8,
@@ -143,16 +157,31 @@ impl Round {
             Round::Witness => g.witness as usize,
             Round::Second => degree * g.round2 as usize,
             Round::Third => degree * g.round3 as usize,
+            Round::Quotient if g.hiding() => 3 * degree,
             Round::Quotient => 2 * degree,
         }
     }
 
-    /// Points each matrix is opened at: ζ, or ζ and ζω.
+    /// How many points each matrix is opened at.
     pub fn points(self) -> usize {
         match self {
             Round::Second | Round::Third => 2,
             _ => 1,
         }
+    }
+
+    /// These points: ζ, or ζ and ζω; for third segments ζ/κ.
+    pub fn points_of<E: Extension>(self, s: &Shape, air: &Air, zeta: E) -> Vec<E> {
+        match self {
+            Round::Second | Round::Third => vec![zeta, next_point(s.log_height, zeta)],
+            Round::Quotient if s.group == air.groups.len() => vec![zeta * kappa().inverse()],
+            _ => vec![zeta],
+        }
+    }
+
+    /// Whether the leaves of its tree have salts, where a proof hides something.
+    pub fn private(self) -> bool {
+        !self.in_key()
     }
 
     /// The committed matrices, empty ones left out.
@@ -161,7 +190,12 @@ impl Round {
             let width = self.width(g, air.degree.into());
             (width > 0).then_some(Shape { group, log_height: g.log_height, width })
         };
-        air.groups.iter().enumerate().filter_map(shape).collect()
+        let mut all: Vec<Shape> = air.groups.iter().enumerate().filter_map(shape).collect();
+        if let (Round::Quotient, Some(b)) = (self, air.budget()) {
+            let (group, width) = (air.groups.len(), usize::from(air.degree) * (air.groups.len() + 1));
+            all.push(Shape { group, log_height: b.log_last(), width });
+        }
+        all
     }
 }
 
@@ -194,9 +228,26 @@ pub(crate) fn setup_over(
     degree: usize,
 ) -> Result<ProvingKey, SetupError> {
     // parameters are chosen before any column is made
-    build(program.clone(), program.digest(), Limits::of(degree), |air| {
-        choose(target, air).map_err(|reason| unsupported(&reason))
-    })
+    let parameters = |air: &Air| choose(target, air).map_err(|reason| unsupported(&reason));
+    let mut limits = Limits::of(degree);
+    if program.zero_knowledge {
+        limits = limits.hiding(budget(program, target, limits)?);
+    }
+    build(program.clone(), program.digest(), limits, parameters)
+}
+
+/// How many queries have to be hidden: as many as the target takes over the heights that tables have when so many are hidden.
+fn budget(program: &Program, target: SecurityTarget, limits: Limits) -> Result<Budget, SetupError> {
+    let mut b = Budget { queries: 1, degree: limits.degree };
+    loop {
+        let air = compile(program, limits.hiding(b))?.air;
+        air.validate().map_err(|e| unsupported(&e))?;
+        let needed = choose(target, &air).map_err(|e| unsupported(&e))?.fri.queries as usize;
+        if needed <= b.queries {
+            return Ok(b);
+        }
+        b.queries = needed;
+    }
 }
 
 /// Keys of a Program with this digest, with parameters that depend on the compiled relation.
@@ -223,13 +274,19 @@ pub fn build(
     Ok(assemble(Arc::new(program), program_digest, compiled, security, columns))
 }
 
+/// The limits that a relation was compiled with.
+pub(crate) fn limits_of(air: &Air) -> Limits {
+    let limits = Limits::of(air.degree.into());
+    air.budget().map_or(limits, |b| limits.hiding(b))
+}
+
 /// Whether a verifying key is of this Program, by making it again. Of a Program without its owner's data (an
 /// [`Program::architecture`]), the commitment to those is all that may be anything.
 ///
 /// # Errors
 /// When the Program cannot be compiled, the key's parameters do not reach the level they claim, or the keys differ.
 pub fn audit(program: &Program, vk: &VerifyingKey) -> Result<(), String> {
-    let same = build(program.clone(), program.digest(), Limits::of(vk.air.degree.into()), |air| {
+    let same = build(program.clone(), program.digest(), limits_of(&vk.air), |air| {
         crate::security::check(&vk.security, air).map(|()| vk.security).map_err(|reason| unsupported(&reason))
     });
     let mut same = same.map_err(|e| e.to_string())?.vk;
@@ -252,6 +309,16 @@ pub(crate) fn assemble(
     let (summed_commitment, summed_tree) = commit_summed(columns.summed_extended).unzip();
     let sparse: Vec<Mat> = compiled.air.groups.iter().map(sparse).collect();
     let sparse_extended = sparse.iter().cloned().map(extend).collect();
+    let hiding = compiled.air.budget().map(|b| {
+        let points = Points::of(b);
+        let tails = |m: &Mat| tails::extend(m.clone(), points).1;
+        let live = |g: &Group| Live::of(g.log_height, g.masks).map(|l| l.extended());
+        Beyond {
+            live: compiled.air.groups.iter().filter_map(live).collect(),
+            fixed: columns.fixed.iter().map(|m| (m.width > 0).then(|| tails(m))).collect(),
+            sparse: sparse.iter().map(tails).collect(),
+        }
+    });
     let vk = VerifyingKey {
         program: program_digest,
         air: compiled.air.clone(),
@@ -270,6 +337,7 @@ pub(crate) fn assemble(
         fixed,
         sparse,
         sparse_extended,
+        hiding,
         committed,
         model,
         model_committed,

@@ -2,7 +2,7 @@
 //!
 //! The way through the crate: [`arithmetic`] has the fields and reads rows; [`air`] compiles a Program to columns and constraints; `columns` computes them; `eval`
 //! evaluates constraints for both sides; `quotient`, `prove`, `verify` are the protocol; [`transcript`] lists what is
-//! absorbed; [`security`] says what a proof is worth; [`p3`] names the hash and the commitment scheme.
+//! absorbed; [`hiding`] is what a zero-knowledge proof has besides; [`security`] says what a proof is worth; [`p3`] names the hash and the commitment scheme.
 //!
 //! Invariants: nothing here knows MLIR; the verifier trusts its key and nothing else; reading a key or a proof never panics.
 #[cfg(test)]
@@ -16,11 +16,13 @@ mod adversary;
 pub mod air;
 pub mod arithmetic;
 mod backend;
+pub mod budget;
 mod clock;
 mod columns;
 mod cost;
 mod eval;
 mod files;
+pub mod hiding;
 pub mod keys;
 pub mod p3;
 mod prove;

@@ -2,20 +2,106 @@
 //!
 //! Invariants: a witness that violates the relation is not refused: it yields a proof that does not verify. The proof does
 //! not depend on the number of threads.
-use crate::adversary::{Claims, Drawn, Tamper};
-use crate::air::symbol;
+use crate::adversary::{Claims, Drawn, Honest, Tamper};
+use crate::air::{Air, symbol};
 use crate::arithmetic::{Columns, Extension, Mat, flatten};
 use crate::clock::Clock;
-use crate::columns;
-use crate::eval::prepare;
+use crate::columns::{self, Given};
+use crate::eval::{Ready, prepare};
+use crate::hiding::masks::Hiding;
+use crate::hiding::random::{Purpose, Seed};
+use crate::hiding::segments::{self, Segments};
+use crate::hiding::tails::{self, Points, Tails};
 use crate::keys::{Proof, ProvingKey, Round};
 use crate::p3::{
-    Committed, Scheme, commit_extended, commit_quotients, extend, matrices, next_point, with_sums,
+    Commitment, Committed, Scheme, commit_extended, commit_quotients, commit_salted, extend,
+    extend_coefficients, matrices, with_sums,
 };
-use crate::quotient;
+use crate::quotient::{self, Live};
+use crate::security;
 use crate::transcript::{Find, Transcript};
 use p3_maybe_rayon::prelude::*;
 use tessera_api::{ProveError, Timings, Trace};
+
+/// The prover's commitments: of a hiding proof with tails of what is committed, and salts.
+struct Commit<'a, E: Extension> {
+    key: &'a ProvingKey,
+    hiding: Option<&'a Hiding>,
+    tamper: &'a mut dyn Tamper<E>,
+}
+
+/// A round's commitment.
+struct Done {
+    commitment: Option<Commitment>,
+    data: Option<Committed>,
+    tails: Vec<Tails>,
+}
+
+impl<E: Extension> Commit<'_, E> {
+    /// Commits to columns given on the trace domain.
+    fn columns(&mut self, round: Round, columns: Vec<Mat>) -> Done {
+        let (mut extended, mut tails) = (vec![], vec![]);
+        match self.hiding {
+            None => extended.extend(columns.into_iter().map(extend)),
+            Some(h) => {
+                let points = Points::of(h.budget);
+                for (m, t) in columns.into_iter().map(|m| tails::extend(m, points)) {
+                    extended.push(m);
+                    tails.push(t);
+                }
+            }
+        }
+        self.tamper.extended(&mut extended);
+        let (mut commitment, data) = self.extended(round, extended).unzip();
+        self.tamper.commitment(round, &self.key.vk, &mut commitment);
+        Done { commitment, data, tails }
+    }
+
+    /// Commits to low-degree extensions.
+    fn extended(&mut self, round: Round, extended: Vec<Mat>) -> Option<(Commitment, Committed)> {
+        let Some(h) = self.hiding else { return commit_extended(extended) };
+        let salted = self.tamper.salted();
+        commit_salted(extended, |block, cells| {
+            if salted {
+                h.seed.stream(Purpose::Salts(round as u8), 0, block).fill(cells);
+            }
+        })
+    }
+}
+
+/// What hides a proof of this key.
+///
+/// # Hiding
+/// A key is not believed: that its mask rows hide its queries is asked again.
+fn hiding<E: Extension>(
+    key: &ProvingKey,
+    trace: &Trace,
+    tamper: &mut dyn Tamper<E>,
+) -> Result<Option<Hiding>, ProveError> {
+    let (air, p) = (&key.vk.air, &key.vk.security);
+    if key.program.zero_knowledge != air.budget().is_some() {
+        return Err(ProveError::Internal(
+            "the key and its model differ in whether proofs hide the witness".into(),
+        ));
+    }
+    let Some(budget) = air.budget() else { return Ok(None) };
+    security::hides(p, air).map_err(ProveError::Internal)?;
+    let entropy = tamper.entropy().map_or_else(Seed::entropy, Ok).map_err(ProveError::Internal)?;
+    Ok(Some(Hiding { budget, seed: Seed::new(&entropy, trace, &key.digest) }))
+}
+
+/// Sums of the key's columns on the extension, with tails where the proof hides something.
+fn extended_sums(sums: Vec<Mat>, hiding: Option<&Hiding>) -> (Vec<Mat>, Vec<Tails>) {
+    match hiding {
+        None => (sums.into_iter().map(extend).collect(), vec![]),
+        Some(h) => sums.into_iter().map(|m| tails::extend(m, Points::of(h.budget))).unzip(),
+    }
+}
+
+/// The tails of a group's matrix in a round, if it has one.
+fn tails_of<'a>(air: &Air, round: Round, all: &'a [Tails], group: usize) -> Option<&'a Tails> {
+    all.get(round.shapes(air).iter().position(|s| s.group == group)?)
+}
 
 /// Proves that `trace` satisfies the key's Program; `tamper` may change anything on the way.
 pub fn prove<E: Extension>(
@@ -30,20 +116,21 @@ pub fn prove<E: Extension>(
         return Err(ProveError::Internal(why));
     }
     trace.publics.check(&air.publics).map_err(ProveError::Publics)?;
+    let hiding = hiding(key, &trace, tamper)?;
     let mut witness = columns::witness(&key.program, &key.compiled, trace.tables)?;
     let publics = trace.publics;
+    if let Some(h) = &hiding {
+        h.witness::<E>(air, &mut witness);
+        tamper.masks(&mut witness);
+    }
     tamper.witness(&mut witness);
     clock.lap("fill columns");
 
     let commit = |round: Round, columns: Vec<Mat>, tamper: &mut dyn Tamper<E>| {
-        let mut extended: Vec<Mat> = columns.into_iter().map(extend).collect();
-        tamper.extended(&mut extended);
-        let (mut commitment, data) = commit_extended(extended).unzip();
-        tamper.commitment(round, &key.vk, &mut commitment);
-        (commitment, data)
+        Commit { key, hiding: hiding.as_ref(), tamper }.columns(round, columns)
     };
     let columns = witness.iter().filter(|m| m.width > 0).cloned().collect();
-    let (c1, mut d1) = commit(Round::Witness, columns, tamper);
+    let Done { commitment: c1, data: mut d1, tails: t1 } = commit(Round::Witness, columns, tamper);
     tamper.committed(&mut witness);
     clock.lap("commit witness");
 
@@ -54,36 +141,45 @@ pub fn prove<E: Extension>(
     let mut challenges = transcript.challenges(c1.as_ref(), air, p).ok_or_else(refused)?;
     let mut monomials = symbol::evaluate(&air.monomials, &challenges.0);
     let sums = columns::sums(air, &key.summed, &monomials);
-    tamper.drawn(Drawn { key, sums: &sums, witness: &mut witness, data: &mut d1 });
+    let again = |extended: Vec<Mat>| {
+        Commit::<E> { key, hiding: hiding.as_ref(), tamper: &mut Honest }
+            .extended(Round::Witness, extended)
+            .map(|c| c.1)
+    };
+    tamper.drawn(Drawn { key, sums: &sums, witness: &mut witness, data: &mut d1, commit: &again });
     let base: Vec<Vec<&Mat>> = (0..air.groups.len())
         .map(|g| vec![&key.fixed[g], &key.model[g], &key.sparse[g], &witness[g], &sums[g]])
         .collect();
     let mut terminals = E::zero_vec(air.terminals as usize);
-    let mut second = columns::round2(air, &key.compiled, &base, &monomials, &mut terminals, tamper);
+    let given = Given { air, base: &base, monomials: &monomials, hiding: hiding.as_ref() };
+    let mut second = columns::round2(&given, &key.compiled, &mut terminals, tamper);
     tamper.round2(&mut second);
     clock.lap("round-2 columns");
 
     let flat = |all: &[Columns<E>]| -> Vec<Mat> {
         all.iter().filter(|c| c.width > 0).map(|c| flatten(c.values.clone(), c.width)).collect()
     };
-    let (c2, d2) = commit(Round::Second, flat(&second), tamper);
+    let Done { commitment: c2, data: d2, tails: t2 } = commit(Round::Second, flat(&second), tamper);
     transcript.round2(c2.as_ref());
     clock.lap("commit round 2");
 
-    let (mut c3, mut d3) = (None, None);
+    let mut third = Done { commitment: None, data: None, tails: vec![] };
     if !air.links.is_empty() {
         // η: two lists of segment values are compared as one combination each ("copied segment values")
         transcript.eta(&mut challenges, p).ok_or_else(refused)?;
         monomials = symbol::evaluate(&air.monomials, &challenges.0);
-        let mut third = columns::round3(air, &base, &second, &monomials, &mut terminals);
-        tamper.round3(&mut third);
-        (c3, d3) = commit(Round::Third, flat(&third), tamper);
-        transcript.round3(c3.as_ref());
+        let given = Given { air, base: &base, monomials: &monomials, hiding: hiding.as_ref() };
+        let mut columns = columns::round3(&given, &second, &mut terminals, tamper);
+        tamper.round3(&mut columns);
+        third = commit(Round::Third, flat(&columns), tamper);
+        transcript.round3(third.commitment.as_ref());
         clock.lap("round 3");
     }
     drop(base);
-    let sums = (key.summed_tree.as_ref())
-        .map(|tree| with_sums(tree, sums.into_iter().filter(|m| m.width > 0).collect()));
+    let Done { commitment: c3, data: d3, tails: t3 } = third;
+    let sums: Vec<Mat> = sums.into_iter().filter(|m| m.width > 0).collect();
+    let (sums, t0) = extended_sums(sums, hiding.as_ref());
+    let sums = key.summed_tree.as_ref().map(|tree| with_sums(tree, sums));
     drop(witness);
     drop(second);
     tamper.terminals(
@@ -101,39 +197,67 @@ pub fn prove<E: Extension>(
         let k = Round::ALL.iter().position(|r| *r == round)?;
         Some(matrices(sources[k]?)[at])
     };
-    let mut quotients: Vec<Vec<E>> = (0..air.groups.len())
-        .into_par_iter()
-        .map(|g| {
-            let group = &air.groups[g];
-            let sparse = Some(&key.sparse_extended[g]);
-            quotient::evaluate(&quotient::Input {
-                log_height: group.log_height,
-                base: [
-                    of(Round::Fixed, g),
-                    of(Round::Model, g),
-                    sparse,
-                    of(Round::Witness, g),
-                    of(Round::Summed, g),
-                ]
-                .into_iter()
-                .flatten()
-                .collect(),
-                extension: [of(Round::Second, g), of(Round::Third, g)].into_iter().flatten().collect(),
-                nodes: &prepare(group, &monomials),
-                terminals: &terminals,
-                alpha,
-            })
-        })
-        .collect();
+    let nodes: Vec<Vec<Ready<E>>> = air.groups.iter().map(|g| prepare(g, &monomials)).collect();
+    let input = |g: usize| -> quotient::Input<E> {
+        let sparse = Some(&key.sparse_extended[g]);
+        let base =
+            [of(Round::Fixed, g), of(Round::Model, g), sparse, of(Round::Witness, g), of(Round::Summed, g)];
+        quotient::Input {
+            log_height: air.groups[g].log_height,
+            base: base.into_iter().flatten().collect(),
+            extension: [of(Round::Second, g), of(Round::Third, g)].into_iter().flatten().collect(),
+            nodes: &nodes[g],
+            terminals: &terminals,
+            alpha,
+            live: key.hiding.as_ref().map(|h| &h.live[g]),
+        }
+    };
+    let all = 0..air.groups.len();
+    let mut quotients: Vec<Vec<E>> =
+        all.clone().into_par_iter().map(|g| quotient::evaluate(&input(g))).collect();
     tamper.quotients(&mut quotients);
     clock.lap("quotient");
 
-    let halves = air.groups.iter().zip(&quotients).map(|(g, q)| {
-        let l = g.log_height;
-        (l, quotient::halves(q, l))
-    });
-    let (c4, d4) = commit_quotients(halves.collect());
-    drop(quotients);
+    let (c4, d4) = match (&hiding, &key.hiding) {
+        (Some(h), Some(known)) => {
+            let beyond = |g: usize| -> Option<Vec<E>> {
+                let fixed = known.fixed[g].as_ref();
+                let base = [
+                    fixed,
+                    Some(&known.sparse[g]),
+                    tails_of(air, Round::Witness, &t1, g),
+                    tails_of(air, Round::Summed, &t0, g),
+                ];
+                let base: Vec<&Tails> = base.into_iter().flatten().collect();
+                let extension = [tails_of(air, Round::Second, &t2, g), tails_of(air, Round::Third, &t3, g)];
+                let extension: Vec<&Tails> = extension.into_iter().flatten().collect();
+                let live = Live::of(air.groups[g].log_height, air.groups[g].masks)?;
+                let points = Points::of(h.budget);
+                Some(quotient::beyond(&input(g), &live, points, [&base, &extension]))
+            };
+            let values = quotients.into_par_iter().enumerate();
+            let segments = values.map(|(g, extended)| {
+                let beyond = beyond(g).unwrap_or_default();
+                segments::segments(h, g, segments::Values { extended, beyond })
+            });
+            let mut segments: Vec<Segments> = segments.collect();
+            tamper.segments(&mut segments);
+            let mut last = segments::last::<E>(h, &segments);
+            tamper.last(&mut last);
+            let all = segments.into_iter().map(|s| s.tall).chain([last]);
+            let extended = all.map(extend_coefficients).collect();
+            let mut commit = Commit { key, hiding: Some(h), tamper };
+            let none = || ProveError::Internal("a quotient without columns".into());
+            commit.extended(Round::Quotient, extended).ok_or_else(none)?
+        }
+        _ => {
+            let halves = air.groups.iter().zip(&quotients).map(|(g, q)| {
+                let l = g.log_height;
+                (l, quotient::halves(q, l))
+            });
+            commit_quotients(halves.collect())
+        }
+    };
     // ζ: polynomials are compared at one point outside the domain ("out-of-domain point")
     let zeta: E = transcript.zeta(&c4, p).ok_or_else(refused)?;
     clock.lap("commit quotient");
@@ -141,16 +265,18 @@ pub fn prove<E: Extension>(
     let (mut sponge, found) = transcript.finish();
     let data = sources.into_iter().chain([Some(&d4)]);
     let rounds = Round::ALL.iter().zip(data).filter_map(|(round, d)| {
-        let points = round.shapes(air).into_iter().map(|s| match round.points() {
-            1 => vec![zeta],
-            _ => vec![zeta, next_point(s.log_height, zeta)],
-        });
-        Some((d?, points.collect()))
+        let points = round.shapes(air).iter().map(|s| round.points_of(s, air, zeta)).collect();
+        Some((d?, points))
     });
     // within: one combination of all openings is tested ("batched openings"), layer by layer at one point each ("FRI folding"), on some
     // of its points ("FRI queries")
     let opening = Scheme::new(&p.fri).open(rounds.collect(), &mut sponge, &mut |layer| tamper.folded(layer));
-    let (opened, fri) = opening.map_err(ProveError::Internal)?;
+    let (opened, fri, batching) = opening.map_err(ProveError::Internal)?;
+    // the coordinates of a random codeword are combined by powers of this challenge
+    if hiding.is_some() && batching.as_base().is_some() {
+        let why = "by a chance of 2^-64 a challenge would undo a mask; nothing was given away: prove again";
+        return Err(ProveError::Internal(why.into()));
+    }
     clock.lap("open");
 
     let commitments = [c1, c2, c3, Some(c4)].into_iter().flatten().collect();

@@ -1,12 +1,15 @@
 //! The quotient of a group: Σ αⁱ·constraintᵢ divided by the vanishing polynomial of its rows, on the committed extension.
 //!
 //! Invariant: constraints have degree at most 3 in columns of degree below n, so the quotient has degree below 2n and its two
-//! halves have degree below n.
+//! halves have degree below n. Where m rows are masks, it has up to m − 2 coefficients more, which its values at a few more points give.
 use crate::arithmetic::lanes::{Arithmetic, Packed, Single};
 use crate::arithmetic::rows::{Strips, extension_cells};
-use crate::arithmetic::{Extension, F, Field, Mat, PF, PackedValue, PrimeCharacteristicRing, coordinates};
+use crate::arithmetic::{
+    Extension, F, Field, Mat, PF, PackedValue, PrimeCharacteristicRing, TwoAdicField, coordinates,
+};
 use crate::eval::{Combiner, Ready, Row, combine};
-use crate::p3::LOG_BLOWUP;
+use crate::hiding::tails::{Points, Tails};
+use crate::p3::{LOG_BLOWUP, extend_coefficients};
 use p3_maybe_rayon::prelude::*;
 use p3_util::reverse_bits_len;
 
@@ -26,6 +29,75 @@ pub struct Input<'a, E: Extension> {
     pub terminals: &'a [E],
     /// The challenge that combines constraints.
     pub alpha: E,
+    /// The polynomial that vanishes on the mask rows, on the extension.
+    pub live: Option<&'a Mat>,
+}
+
+/// The polynomial that vanishes on the first `masks` rows of 2^log_height, on their low-degree extension, and at a point.
+pub struct Live {
+    log_height: u8,
+    masks: usize,
+}
+
+impl Live {
+    /// Of a group; none without masks.
+    pub fn of(log_height: u8, masks: u32) -> Option<Live> {
+        (masks > 0).then_some(Live { log_height, masks: masks as usize })
+    }
+
+    fn roots(&self) -> impl Iterator<Item = F> {
+        F::two_adic_generator(self.log_height.into()).powers().take(self.masks)
+    }
+
+    /// On the extension, in bit-reversed order.
+    pub fn extended(&self) -> Mat {
+        let mut coefficients = F::zero_vec(1 << self.log_height);
+        coefficients[0] = F::ONE;
+        for (i, root) in self.roots().enumerate() {
+            for k in (0..=i + 1).rev() {
+                let below = k.checked_sub(1).map_or(F::ZERO, |k| coefficients[k]);
+                coefficients[k] = below - root * coefficients[k];
+            }
+        }
+        extend_coefficients(Mat::new(coefficients, 1))
+    }
+
+    /// At a point.
+    pub fn at<K: Field + std::ops::Sub<F, Output = K>>(&self, x: K) -> K {
+        self.roots().map(|r| x - r).product()
+    }
+}
+
+/// The quotient's values at points beyond the extension, `tails` being the columns there, in the order of [`Input`]'s matrices.
+pub fn beyond<E: Extension>(input: &Input<E>, live: &Live, points: Points, tails: [&[&Tails]; 2]) -> Vec<E> {
+    type A<E> = Single<E>;
+    let size = points.size();
+    let columns = |m: &Tails| m.here.values.len() / size;
+    let row = |tails: &[&Tails], next: bool, k: usize| -> Vec<F> {
+        let cells = |t: &&Tails| {
+            let w = columns(t);
+            let m = if next { &t.next } else { &t.here };
+            m.values[k * w..(k + 1) * w].to_vec()
+        };
+        tails.iter().flat_map(cells).collect()
+    };
+    let combiner = Combiner::new(input.nodes, input.alpha);
+    let [base, extension] = tails;
+    let value = |(k, x): (usize, F)| {
+        let (mut current, mut next) = (vec![], vec![]);
+        extension_cells::<A<E>>(&row(extension, false, k), &mut current);
+        extension_cells::<A<E>>(&row(extension, true, k), &mut next);
+        let r = Row::<A<E>> {
+            base: &row(base, false, k),
+            current: &current,
+            next: &next,
+            live: Some(live.at(x)),
+        };
+        let v = combine::<A<E>>(input.nodes, &combiner, &r, input.terminals, &mut vec![]);
+        v * (x.exp_power_of_2(input.log_height as usize) - F::ONE).inverse()
+    };
+    let all: Vec<(usize, F)> = points.all().enumerate().collect();
+    all.into_par_iter().map(value).collect()
 }
 
 /// Values of the quotient on the extension, in bit-reversed order.
@@ -43,6 +115,8 @@ fn rows<A: Arithmetic>(input: &Input<A::E>) -> Vec<A::E> {
     let gn = F::GENERATOR.exp_power_of_2(input.log_height as usize);
     let inverse = [(gn - F::ONE).inverse(), (-gn - F::ONE).inverse()];
     let columns = Strips::new(&input.base, |_| true);
+    let live: Vec<&Mat> = input.live.into_iter().collect();
+    let live = Strips::new(&live, |_| true);
     let extension = Strips::new(&input.extension, |_| true);
     // of the row after, few columns are read
     let mut read = vec![false; input.extension.iter().map(|m| m.width / A::E::DEGREE).sum()];
@@ -53,6 +127,7 @@ fn rows<A: Arithmetic>(input: &Input<A::E>) -> Vec<A::E> {
     let mut out = A::E::zero_vec(size);
     out.par_chunks_mut(BLOCK).enumerate().for_each(|(b, out)| {
         let mut row = columns.buffer::<A>();
+        let mut factor = live.buffer::<A>();
         let (mut here, mut there) = (extension.buffer::<A>(), after_it.buffer::<A>());
         let (mut current, mut next, mut scratch) = (vec![], vec![], vec![]);
         let mut at = vec![0; A::LANES];
@@ -68,7 +143,8 @@ fn rows<A: Arithmetic>(input: &Input<A::E>) -> Vec<A::E> {
             extension_cells::<A>(&here, &mut current);
             after_it.load::<A>(&after, &mut there);
             extension_cells::<A>(&there, &mut next);
-            let r = Row::<A> { base: &row, current: &current, next: &next };
+            live.load::<A>(&at, &mut factor);
+            let r = Row::<A> { base: &row, current: &current, next: &next, live: factor.first().copied() };
             let v = combine::<A>(input.nodes, &combiner, &r, &terminals, &mut scratch);
             // a machine vector may span both halves of a tiny domain
             let v = A::scale(v, A::pack_base(|l| inverse[usize::from(first + l >= size / 2)]));

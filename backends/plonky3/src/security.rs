@@ -130,7 +130,7 @@ fn with_roll_in(folding: ErrorBits, log_arity: u8) -> f64 {
 }
 
 fn terms(p: &SecurityParams, air: &Air, m: &Measure, d: Decoding) -> Vec<(String, f64)> {
-    let (field_bits, log_height) = (extension_bits(air.degree.into()), log_height(air));
+    let (field_bits, log_height) = (extension_bits(air.degree.into()), air.log_height());
     let f = &p.fri;
     let fri = FriRegime {
         log_blowup: LOG_BLOWUP,
@@ -179,7 +179,8 @@ fn terms(p: &SecurityParams, air: &Air, m: &Measure, d: Decoding) -> Vec<(String
         push("FRI folding", with_roll_in(c, f.log_arity));
     }
     push("batched openings", batch + f.batch_pow as f64);
-    push("out-of-domain point", deep::deep_ali_error(&stark, &shape, list).bits() + p.point_pow as f64);
+    let point = deep::deep_ali_error(&stark, &shape, list).bits().min(over_field(segments_degree(air), 0));
+    push("out-of-domain point", point + p.point_pow as f64);
     let composition = composition_error(stark.num_constraints.max(1), list, field_bits).bits();
     push("constraint composition", composition + p.composition_pow as f64);
     push("folds", over_field(m.fold_degree as f64, p.challenge_pow));
@@ -194,13 +195,22 @@ fn terms(p: &SecurityParams, air: &Air, m: &Measure, d: Decoding) -> Vec<(String
     out
 }
 
-fn least(terms: &[(String, f64)]) -> (String, f64) {
-    terms.iter().cloned().fold((String::new(), f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a })
+/// The degree of the identity that the out-of-domain point checks in a group whose quotient has three segments; 1 if none has.
+///
+/// # Correctness
+/// C·Z + T has degree at most 3·(n + 1) + m with columns of degree below n + 2 (their quotients by two points are of degree below n),
+/// and (B₀ + x^s·B₁ + x^2s·B₂)·(xⁿ − 1) at most 2s + 2^k + 2 + n: nothing is known of B₂ but the height it was committed at.
+fn segments_degree(air: &Air) -> f64 {
+    let Some(b) = air.budget() else { return 1.0 };
+    let degree = |g: &Group| {
+        let n = g.height();
+        (3 * (n + 1) + b.rows()).max(2 * b.stride(n) + (1 << b.log_last()) + n + 2)
+    };
+    air.groups.iter().map(degree).max().unwrap_or(1) as f64
 }
 
-/// log₂ of the tallest table.
-fn log_height(air: &Air) -> usize {
-    air.groups.iter().map(|g| g.log_height as usize).max().unwrap_or(0)
+fn least(terms: &[(String, f64)]) -> (String, f64) {
+    terms.iter().cloned().fold((String::new(), f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a })
 }
 
 /// What a proof under these parameters is worth.
@@ -231,7 +241,7 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
     let m = air.measure();
     let fri = FriConfig { queries: 1, query_pow: target.grinding, commit_pow: 0, batch_pow: 0, log_arity: 3 };
     let mut p = SecurityParams { target, fri, challenge_pow: 0, composition_pow: 0, point_pow: 0 };
-    let h = log_height(air);
+    let h = air.log_height();
     let bits = target.bits as f64;
     let query = |p: &SecurityParams| terms(p, air, &m, d)[0].1;
     if h < 3 {
@@ -277,11 +287,37 @@ pub fn check(p: &SecurityParams, air: &Air) -> Result<(), String> {
     if pows.iter().any(|b| *b > MAX_POW) {
         return Err(format!("grinding beyond {MAX_POW} bits"));
     }
+    hides(p, air)?;
     let r = report(p, air);
     if r.bits < p.target.bits as f64 {
         return Err(format!("its parameters give {:.1} bits, not the {} it claims", r.bits, p.target.bits));
     }
     Ok(())
+}
+
+/// Bits by which proofs are told from simulated ones; none where they hide nothing.
+///
+/// # Hiding
+/// Interactively, what is shown is distributed as a simulator draws it unless a challenge is one of these: an out-of-domain point, or its
+/// successor, that lies on a table's rows or on the extension of one, and a challenge that stands in a blind's weight and is zero.
+/// Hashes are a random oracle: what is not opened is guessed with the salts' chance, and the seed's, each of twice as many bits.
+pub fn hiding(air: &Air) -> Option<f64> {
+    air.budget()?;
+    let points: u64 = air.groups.iter().map(|g| 2 * 3 * g.height() as u64).sum();
+    let zeros =
+        air.variables.iter().filter(|v| v.is_none()).count() as u64 + u64::from(crate::air::EXTRA_VARIABLES);
+    let statistical = extension_bits(air.degree.into()) as f64 - ((points + zeros) as f64).log2();
+    Some(statistical.min(COLLISION_BITS as f64))
+}
+
+/// Refuses more queries than the relation's mask rows hide. Provers ask too: a key is not believed.
+pub fn hides(p: &SecurityParams, air: &Air) -> Result<(), String> {
+    match air.budget() {
+        Some(b) if b.queries < p.fri.queries as usize => {
+            Err(format!("{} queries, and mask rows that hide {}", p.fri.queries, b.queries))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -348,7 +384,7 @@ mod tests {
 
     fn a_folding_round_is_a_curve_of_the_degree_of_its_arity<E: Extension>() {
         let vk = key::<E>(&lookups(1));
-        let tallest = log_height(&vk.air);
+        let tallest = vk.air.log_height();
         for log_arity in 1..=4u8 {
             let mut p = vk.security;
             (p.fri.log_arity, p.fri.commit_pow) = (log_arity, 5);

@@ -3,7 +3,7 @@
 //! # Correctness
 //! Everything that is compared stands in the key or is computed here: heights, widths, the number of points, queries and
 //! terminals; the folds of public values; sparse selectors. Lengths are compared before anything indexes by them.
-use crate::air::symbol;
+use crate::air::symbol::{self, Poly};
 use crate::air::{Air, Equation, Group, Operand};
 use crate::arithmetic::lanes::Point;
 use crate::arithmetic::{
@@ -12,8 +12,9 @@ use crate::arithmetic::{
 use crate::eval::{Combiner, Row, combine, prepare};
 use crate::keys::{Proof, Round, VerifyingKey};
 use crate::p3::{
-    Claimed, Claims, Commitment, Scheme, check_fri_shape, domain, next_point, recompose_quotient, vanishing,
+    Claimed, Claims, Commitment, Scheme, check_fri_shape, domain, recompose_quotient, vanishing,
 };
+use crate::quotient::Live;
 use crate::security;
 use crate::transcript::{Check, Transcript, witnesses};
 use tessera_api::{Digest, Publics, Seq, Verified, VerifyError};
@@ -113,7 +114,7 @@ pub(crate) fn protocol<E: Extension>(
         };
         let mut matrices = vec![];
         for (s, points) in round.shapes(air).iter().zip(opened) {
-            let at = [zeta, next_point(s.log_height, zeta)];
+            let at = round.points_of(s, air, zeta);
             matrices.push((domain(s.log_height), at.into_iter().zip(points.iter().cloned()).collect()));
         }
         claims.push((claimed(*round, c.clone(), air, &monomials), matrices));
@@ -141,12 +142,23 @@ pub(crate) fn protocol<E: Extension>(
         let ext = |point| [at(Round::Second, point), at(Round::Third, point)].concat();
         let (current, next) = (pairs(&ext(0)), pairs(&ext(1)));
         let nodes = prepare(group, &monomials);
-        let row = Row::<Point<E>> { base: &base, current: &current, next: &next };
+        let live = Live::of(group.log_height, group.masks).map(|l| l.at(zeta));
+        let row = Row::<Point<E>> { base: &base, current: &current, next: &next, live };
         let combiner = Combiner::new(&nodes, alpha);
         let value = combine::<Point<E>>(&nodes, &combiner, &row, &proof.terminals, &mut vec![]);
-        let halves = pairs(at(Round::Quotient, 0));
-        let half = |i: usize| halves.get(i).copied().unwrap_or_default();
-        let q = recompose_quotient(group.log_height, [half(0), half(1)], zeta);
+        let parts = pairs(at(Round::Quotient, 0));
+        let part = |i: usize| parts.get(i).copied().unwrap_or_default();
+        let q = match air.budget() {
+            None => recompose_quotient(group.log_height, [part(0), part(1)], zeta),
+            Some(b) => {
+                // the third segments of all groups stand in the last matrix
+                let last = rounds.len() - 1;
+                let shared = pairs(proof.opened[last].last().map_or(&[], |points| &points[0]));
+                let third = shared.get(g).copied().unwrap_or_default();
+                let step = zeta.exp_u64(b.stride(group.height()) as u64);
+                part(0) + step * (part(1) + step * third)
+            }
+        };
         if value != q * vanishing(group.log_height, zeta) {
             return Err(VerifyError::Constraints(group.tables.join(", ")));
         }
@@ -194,8 +206,11 @@ fn check_shapes<E: Extension>(
 }
 
 /// What is opened of a round's commitment: of the key's summed columns their sums, with the weights of this proof, coordinate by
-/// coordinate; of every other commitment its columns.
+/// coordinate; of every other commitment its columns, with salts where the proof hides what is committed.
 fn claimed<E: Extension>(round: Round, commitment: Commitment, air: &Air, monomials: &[E]) -> Claimed {
+    if round.private() && air.budget().is_some() {
+        return Claimed::Salted(commitment);
+    }
     if round != Round::Summed {
         return Claimed::Columns(commitment);
     }
@@ -229,7 +244,9 @@ fn terminals<E: Extension>(
     publics: &Publics,
 ) -> Result<(), VerifyError> {
     let lookups: E = air.lookup_terminals.iter().map(|t| values[*t as usize]).sum();
-    if lookups != E::ZERO {
+    let void = |(n, d): &(i64, Poly)| Some(d.value(monomials).try_inverse()? * signed(*n));
+    let void: Option<E> = air.void.iter().map(void).sum();
+    if void.is_none_or(|v| lookups + v != E::ZERO) {
         return Err(VerifyError::Lookups);
     }
     for (a, b) in &air.links {

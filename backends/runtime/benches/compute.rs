@@ -11,6 +11,7 @@ fn step(extent: usize, x: usize, w: usize, y: usize) -> ContractLoop {
 fn empty() -> Program {
     Program {
         version: VERSION,
+        zero_knowledge: false,
         constants: vec![],
         matrices: vec![],
         tables: vec![],

@@ -36,6 +36,7 @@ impl Prepared {
     pub fn outputs(&self, inputs: Vec<Vec<i64>>) -> Result<Publics, RunError> {
         let mut publics = self.inputs(inputs)?;
         self.execute(&self.inference, &mut publics, None, &mut |_, _| {})?;
+        self.withhold(&mut publics);
         publics.check(&self.publics).map_err(RunError::Outputs)?;
         Ok(publics)
     }
@@ -56,12 +57,19 @@ impl Prepared {
             .collect();
         self.execute(&self.full, &mut publics, Some(&mut tables), observer)?;
         self.counting.run(&self.relations, &self.tables, &mut tables)?;
+        self.withhold(&mut publics);
         publics.check(&self.publics).map_err(RunError::Outputs)?;
         Ok(Trace { tables, publics })
     }
 
+    /// Leaves private inputs out of a statement.
+    fn withhold(&self, publics: &mut Publics) {
+        let private = self.publics.iter().zip(&mut publics.tensors).filter(|(p, _)| p.role == Role::Private);
+        private.for_each(|(_, values)| values.clear());
+    }
+
     fn inputs(&self, inputs: Vec<Vec<i64>>) -> Result<Publics, RunError> {
-        let expected: Vec<_> = self.publics.iter().filter(|p| p.role == Role::Input).collect();
+        let expected: Vec<_> = self.publics.iter().filter(|p| p.role.is_input()).collect();
         if inputs.len() != expected.len() {
             return Err(RunError::Inputs(format!(
                 "the model takes {} inputs, {} were given",
@@ -91,7 +99,7 @@ impl Prepared {
             .publics
             .iter()
             .map(|p| match p.role {
-                Role::Input => inputs.next().unwrap_or_default(),
+                Role::Input | Role::Private => inputs.next().unwrap_or_default(),
                 Role::Output => vec![],
             })
             .collect();

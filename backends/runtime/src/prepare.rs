@@ -147,15 +147,16 @@ fn copied(places: &Seq, lens: [usize; 2], ctx: &mut Context) -> Result<Box<[Run]
 }
 
 fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Checked, Refusal> {
-    let public = |p: u32, tensor: usize, role: Role, ctx: &Context| -> Result<usize, String> {
+    let public = |p: u32, tensor: usize, input: bool, ctx: &Context| -> Result<usize, String> {
         let n = ctx.program.publics.len();
         let shape = ctx
             .program
             .publics
             .get(p as usize)
             .ok_or_else(|| format!("public tensor {p} does not exist, there are {n}"))?;
-        if shape.role != role {
-            return Err(format!("public tensor {:?} is not an {role:?}", shape.name).to_lowercase());
+        if shape.role.is_input() != input {
+            let role = if input { "input" } else { "output" };
+            return Err(format!("public tensor {:?} is not an {role}", shape.name));
         }
         let len = ctx.tensors[tensor].len;
         if shape.len() != len {
@@ -171,11 +172,11 @@ fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Checked, Refusal> {
     Ok(match s {
         Step::Load { public: p, tensor } => {
             let tensor = ctx.tensor(*tensor)?;
-            Checked::Load { public: public(*p, tensor, Role::Input, ctx)?, tensor }
+            Checked::Load { public: public(*p, tensor, true, ctx)?, tensor }
         }
         Step::Publish { tensor, public: p } => {
             let tensor = ctx.tensor(*tensor)?;
-            Checked::Publish { public: public(*p, tensor, Role::Output, ctx)?, tensor }
+            Checked::Publish { public: public(*p, tensor, false, ctx)?, tensor }
         }
         Step::Gather { src, dst, places } => {
             let (src, dst) = (ctx.tensor(*src)?, ctx.tensor(*dst)?);

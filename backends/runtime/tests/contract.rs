@@ -20,6 +20,7 @@ fn single(
     };
     let program = Program {
         version: VERSION,
+        zero_knowledge: false,
         constants: vec![Blob::new(w)],
         matrices: vec![],
         tables: vec![],

@@ -234,6 +234,7 @@ fn rows_case(
     let n = input.len();
     let program = Program {
         version: VERSION,
+        zero_knowledge: false,
         constants: vec![],
         matrices: vec![],
         tables: vec![functions, main],

@@ -71,12 +71,22 @@ pub struct PlaceOptions {
     /// Whether weights and biases are their owner's: committed apart, unknown to verifiers. They are never packed then: what
     /// packing rests on are their ranges, which nobody proves.
     pub committed: bool,
+    /// Whether proofs tell nothing of the witness, and inputs are private. Also where the circuit says of an input that it is.
+    pub zero_knowledge: bool,
 }
 
 impl PlaceOptions {
     /// One inference, everything chosen by cost.
     pub fn new(target: &'static dyn Target) -> PlaceOptions {
-        PlaceOptions { batch: 1, target, x_width: None, w_width: None, pack: true, committed: false }
+        PlaceOptions {
+            batch: 1,
+            target,
+            x_width: None,
+            w_width: None,
+            pack: true,
+            committed: false,
+            zero_knowledge: false,
+        }
     }
 }
 

@@ -41,12 +41,32 @@ pub struct Placement {
     pub border_width: usize,
     /// What the backend can express.
     pub capabilities: Capabilities,
+    /// Whom placement asks, and whether proofs hide the witness.
+    pub heights: Heights,
+    /// The ranges of private inputs, as lookup relations.
+    pub private: HashMap<ValueId, u32>,
     /// Where views lead.
     pub roots: Roots,
     /// (name, value, public) in graph order.
     pub inputs: Vec<(String, ValueId)>,
     /// (name, value) in graph order.
     pub outputs: Vec<(String, ValueId)>,
+}
+
+/// How tall tables are.
+#[derive(Clone, Copy, Debug)]
+pub struct Heights {
+    /// Who says so.
+    pub target: &'static dyn Target,
+    /// Whether some rows are left free, because proofs hide the witness.
+    pub hiding: bool,
+}
+
+impl Heights {
+    /// The shape of a table, with its height.
+    pub fn of(self, t: TableShape) -> TableShape {
+        TableShape { log_height: self.target.log_height(&t, self.hiding), ..t }
+    }
 }
 
 /// Sums of products whose second factors stand in one table, and whose first factors do.
@@ -79,12 +99,21 @@ pub enum Factors {
 pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceError> {
     let roots = Roots::new(g)?;
     let capabilities = options.target.capabilities();
-    refuse_unsupported(g, &roots, options.target)?;
+    refuse_unsupported(g, &roots, options)?;
     let batch = options.batch;
     let (mut inputs, mut outputs) = (vec![], vec![]);
+    let mut relations = LookupRelations::new(&capabilities);
+    let mut private = HashMap::new();
     for op in &g.ops {
         match &op.op {
-            CircuitOp::Input { name, .. } => inputs.push((name.clone(), op.results[0])),
+            CircuitOp::Input { name, visibility, .. } => {
+                let v = op.results[0];
+                inputs.push((name.clone(), v));
+                if options.zero_knowledge || *visibility == Visibility::Private {
+                    let x = &g.values[v];
+                    private.insert(v, relations.range(x.lo, x.hi, name)?);
+                }
+            }
             CircuitOp::Output { x, name, .. } => outputs.push((name.clone(), *x)),
             _ => {}
         }
@@ -92,7 +121,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     let groups = cluster::groups(g, &roots);
     let exported = exported_values(g, &roots, &groups);
     let published = published(g, &roots, &outputs);
-    let mut relations = LookupRelations::new(&capabilities);
+    let heights = Heights { target: options.target, hiding: options.zero_knowledge || !private.is_empty() };
     let mut flat: Vec<Cluster> = vec![];
     for ops in &groups {
         let known = cluster::Known {
@@ -120,7 +149,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
         }
     }
     let clusters: Vec<Vec<Cluster>> =
-        clusters.into_iter().flat_map(|c| tables::split(c, batch, options.target)).collect();
+        clusters.into_iter().flat_map(|c| tables::split(c, batch, heights)).collect();
     let read = |c: &Cluster| -> Vec<(ValueId, String)> {
         let own = c.bound.iter().enumerate().filter(|(i, _)| !c.held.contains_key(i));
         own.map(|(_, p)| (*p, c.source.clone())).collect()
@@ -167,7 +196,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     if options.committed {
         parameters_once(g, &roots, &contractions, &biases)?;
     }
-    let products = products(&roots, &contractions, &biases, options);
+    let products = products(&roots, &contractions, &biases, options, heights);
     let border_width = if borders.iter().all(|b| b.is_empty()) { 0 } else { BORDER_WIDTH };
     Ok(Placement {
         batch,
@@ -180,6 +209,8 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
         relations,
         border_width,
         capabilities,
+        heights,
+        private,
         roots,
         inputs,
         outputs,
@@ -223,6 +254,7 @@ fn products(
     contractions: &[Contraction],
     biases: &[Bias],
     options: &PlaceOptions,
+    heights: Heights,
 ) -> Vec<Products> {
     let of = |c: &Contraction| match () {
         () if c.computed => Factors::Computed,
@@ -237,7 +269,7 @@ fn products(
     let mut all = vec![part(Factors::Owned), part(Factors::Public), part(Factors::Computed)];
     all.retain(|p| !p.contractions.is_empty() || !p.biases.is_empty());
     for p in &mut all {
-        (p.x_width, p.w_width) = widths(p, contractions, biases, options);
+        (p.x_width, p.w_width) = widths(p, (contractions, biases), options, heights);
     }
     all
 }
@@ -300,27 +332,31 @@ fn wanted(
 }
 
 /// All operations that cannot be placed, at once.
-fn refuse_unsupported(g: &Circuit, roots: &Roots, target: &dyn Target) -> Result<(), PlaceError> {
+fn refuse_unsupported(g: &Circuit, roots: &Roots, options: &PlaceOptions) -> Result<(), PlaceError> {
+    let target = options.target;
     let (can, backend) = (target.capabilities(), target.name());
     let definer = g.definers();
     let mut bad = vec![];
-    let hidden = |what: &str, name: &str| match can.zero_knowledge {
-        true => format!("the private {what} {name:?}: {what}s are public in this version"),
-        false => {
-            format!("the private {what} {name:?}: proofs of the backend {backend} are not zero-knowledge")
-        }
+    let hides_nothing = |what: &str, name: &str| {
+        format!("the private {what} {name:?}: proofs of the backend {backend} are not zero-knowledge")
     };
     for op in &g.ops {
         if !can.lookups && op.op.looks_up() {
             bad.push((op.source(), format!("a lookup: the backend {backend} has none")));
         }
         match &op.op {
-            CircuitOp::Input { name, visibility: Visibility::Private, .. } => {
-                bad.push((op.source(), hidden("input", name)))
+            CircuitOp::Input { name, visibility, .. }
+                if !can.zero_knowledge && (options.zero_knowledge || *visibility == Visibility::Private) =>
+            {
+                bad.push((op.source(), hides_nothing("input", name)))
             }
-            CircuitOp::Output { name, visibility: Visibility::Private, .. } => {
-                bad.push((op.source(), hidden("output", name)))
-            }
+            CircuitOp::Output { name, visibility: Visibility::Private, .. } => bad.push((
+                op.source(),
+                match can.zero_knowledge {
+                    true => format!("the private output {name:?}: outputs are public in this version"),
+                    false => hides_nothing("output", name),
+                },
+            )),
             CircuitOp::Contract { .. } if !can.joins => bad.push((
                 op.source(),
                 format!("a matrix product or convolution: the backend {backend} joins no folds"),
@@ -418,7 +454,12 @@ const X_WIDTHS: [usize; 12] = [1, 2, 4, 8, 12, 16, 20, 24, 32, 48, 64, 96];
 const W_WIDTHS: [usize; 10] = [8, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
 /// The cheapest widths of activation and weight rows that the backend can express.
-fn widths(p: &Products, c: &[Contraction], b: &[Bias], options: &PlaceOptions) -> (usize, usize) {
+fn widths(
+    p: &Products,
+    (c, b): (&[Contraction], &[Bias]),
+    options: &PlaceOptions,
+    heights: Heights,
+) -> (usize, usize) {
     let target = options.target;
     let (capabilities, prices) = (target.capabilities(), target.prices());
     let of = |wanted: Option<usize>, all: &[usize]| wanted.map_or(all.to_vec(), |w| vec![w]);
@@ -428,7 +469,7 @@ fn widths(p: &Products, c: &[Contraction], b: &[Bias], options: &PlaceOptions) -
         let w_widths = if p.factors == Factors::Computed { &X_WIDTHS[..] } else { &W_WIDTHS[..] };
         for w in of(options.w_width, w_widths) {
             let rows = (p.x_rows((c, b), options.batch, x), p.w_rows((c, b), w));
-            let shape = products_shape(rows, (x, w), segments, (&capabilities, p.factors));
+            let shape = products_shape(rows, (x, w), segments, (heights, p.factors));
             // what cannot be expressed is taken where nothing can, and refused with the whole
             let rank = (capabilities.refusals(&shape).len(), prices.weigh(&target.cost(&shape)));
             if best.is_none_or(|(least, _)| rank < least) {
@@ -444,26 +485,27 @@ fn products_shape(
     (x_rows, w_rows): (usize, usize),
     (x_width, w_width): (usize, usize),
     segments: usize,
-    (capabilities, factors): (&Capabilities, Factors),
+    (heights, factors): (Heights, Factors),
 ) -> Shape {
     let table = |name: &str, rows: usize| TableShape {
         name: name.into(),
-        rows: rows as u64,
-        log_height: capabilities.log_height(rows.max(1) as u64),
+        rows: rows.max(1) as u64,
         ..TableShape::default()
     };
     let fold = |table: u32, lanes: usize| FoldShape { table, lanes: lanes as u32, segments: segments as u32 };
     Shape {
         tables: vec![
             match factors {
-                Factors::Computed => TableShape { witness: w_width as u32, ..table("factors", w_rows) },
-                Factors::Public | Factors::Owned => TableShape {
+                Factors::Computed => {
+                    heights.of(TableShape { witness: w_width as u32, ..table("factors", w_rows) })
+                }
+                Factors::Public | Factors::Owned => heights.of(TableShape {
                     fixed: w_width as u32,
                     committed: factors == Factors::Owned,
                     ..table("weights", w_rows)
-                },
+                }),
             },
-            TableShape { witness: x_width as u32, ..table("activations", x_rows) },
+            heights.of(TableShape { witness: x_width as u32, ..table("activations", x_rows) }),
         ],
         folds: vec![fold(0, w_width), fold(1, x_width)],
         terms: match factors {
@@ -485,7 +527,11 @@ impl Placement {
             self.clusters.iter().map(Vec::len).sum::<usize>(),
             self.clusters.len(),
             self.batch,
-            if self.committed { ", committed weights" } else { "" }
+            match (self.committed, self.heights.hiding) {
+                (true, _) => ", committed weights",
+                (false, true) => ", zero knowledge",
+                (false, false) => "",
+            }
         );
         let _ = writeln!(s, "\ntables");
         for t in &program.tables {

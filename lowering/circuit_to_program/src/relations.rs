@@ -132,8 +132,8 @@ impl LookupRelations {
     }
 
     /// One table per domain.
-    pub fn tables(&self, capabilities: &Capabilities) -> Vec<Table> {
-        self.domains.iter().map(|((lo, hi), d)| d.table(*lo, *hi, capabilities)).collect()
+    pub fn tables(&self) -> Vec<Table> {
+        self.domains.iter().map(|((lo, hi), d)| d.table(*lo, *hi)).collect()
     }
 }
 
@@ -143,12 +143,13 @@ pub fn domain_of(f: &TableFunction) -> (i64, i64) {
 }
 
 impl Domain {
-    fn table(&self, lo: i64, hi: i64, capabilities: &Capabilities) -> Table {
+    fn table(&self, lo: i64, hi: i64) -> Table {
         let rows = (hi - lo + 1) as u32;
         let mut t = Table {
             name: format!("table[{lo}, {hi}]"),
             rows,
-            log_height: capabilities.log_height(rows.into()),
+            // once all its columns are known
+            log_height: 0,
             fixed: vec![],
             committed: false,
             witness: vec![],

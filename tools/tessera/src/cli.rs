@@ -12,7 +12,7 @@ use tessera_api::Digest;
     name = "tessera",
     bin_name = "tessera",
     version,
-    about = "Compiles neural networks to succinct proofs of inference (not zero-knowledge yet)",
+    about = "Compiles neural networks to succinct proofs of inference, with zero knowledge of inputs on demand",
     after_help = "First steps:\n  \
         tessera demo\n  \
         tessera compile model.onnx --calibration data.npz -o model.tess\n  \
@@ -166,6 +166,9 @@ pub struct Compile {
     /// commits to and nobody else has
     #[arg(long, value_enum, default_value = "public")]
     pub weights: Weights,
+    /// Prove with zero knowledge: inputs are private, and a proof tells of them what the outputs tell. Weights stay public
+    #[arg(long)]
+    pub zero_knowledge: bool,
     /// How ranges are found in the calibration data
     #[arg(long, value_enum, default_value = "min-max")]
     pub calibration_method: CalibrationMethod,

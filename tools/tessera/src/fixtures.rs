@@ -20,6 +20,8 @@ pub struct Fixture {
     pub batch: usize,
     /// What the verifying key says of weights.
     pub weights: Weights,
+    /// Whether proofs hide the input.
+    pub zero_knowledge: bool,
 }
 
 /// Where a fixture comes from.
@@ -48,6 +50,16 @@ const LENET: Fixture = Fixture {
     divisor: 255.0,
     batch: 1,
     weights: Weights::Public,
+    zero_knowledge: false,
+};
+const DIGITS: Fixture = Fixture {
+    name: "digits_mlp",
+    source: Source::Shipped {
+        onnx: include_bytes!("../../../tests/models/digits_mlp.onnx"),
+        data: include_bytes!("../../../tests/models/digits_test.npz"),
+    },
+    divisor: 16.0,
+    ..LENET
 };
 const VGG: Fixture = generated("vgg16", networks::vgg16, &[3, 32, 32]);
 
@@ -58,11 +70,12 @@ const fn generated(name: &'static str, onnx: fn() -> Vec<u8>, image: &'static [u
         divisor: 255.0,
         batch: 1,
         weights: Weights::Public,
+        zero_knowledge: false,
     }
 }
 
 /// What is measured, in this order.
-pub const ALL: [Fixture; 11] = [
+pub const ALL: [Fixture; 14] = [
     LENET,
     Fixture { name: "fmnist_lenet_x100", batch: 100, ..LENET },
     Fixture {
@@ -73,15 +86,7 @@ pub const ALL: [Fixture; 11] = [
         },
         ..LENET
     },
-    Fixture {
-        name: "digits_mlp",
-        source: Source::Shipped {
-            onnx: include_bytes!("../../../tests/models/digits_mlp.onnx"),
-            data: include_bytes!("../../../tests/models/digits_test.npz"),
-        },
-        divisor: 16.0,
-        ..LENET
-    },
+    DIGITS,
     generated("mlp", networks::mlp, &[784]),
     generated("mobilenet", networks::mobilenet, &[3, 32, 32]),
     generated("resnet18", networks::resnet18, &[3, 32, 32]),
@@ -89,6 +94,9 @@ pub const ALL: [Fixture; 11] = [
     Fixture { name: "vgg16_committed", weights: Weights::Committed, ..VGG },
     Fixture { name: "vgg16_x16", batch: 16, ..VGG },
     Fixture { name: "vgg16_committed_x16", batch: 16, weights: Weights::Committed, ..VGG },
+    Fixture { name: "digits_mlp_zk", zero_knowledge: true, ..DIGITS },
+    Fixture { name: "fmnist_lenet_zk", zero_knowledge: true, ..LENET },
+    Fixture { name: "vgg16_zk", zero_knowledge: true, ..VGG },
 ];
 
 /// Generated images a fixture has.

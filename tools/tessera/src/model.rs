@@ -14,9 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use tessera_api::{
-    Bytes, Container, Digest, FileError, FileKind, Program, Public, Role, Section, WitnessPlan,
-};
+use tessera_api::{Bytes, Container, Digest, FileError, FileKind, Program, Public, Section, WitnessPlan};
 
 /// The levels whose IR a model carries, from the top.
 pub const LEVELS: [&str; 3] = ["nn", "qnn", "circuit"];
@@ -261,11 +259,11 @@ impl Metadata {
         if let Some(p) = self.inputs.iter().chain(&self.outputs).find(|p| !sane(p)) {
             return damaged(format!("port {:?} has an impossible scale or range", p.name));
         }
-        let ports = self.inputs.iter().map(|p| (p, Role::Input));
-        let ports = ports.chain(self.outputs.iter().map(|p| (p, Role::Output)));
-        let fits = |((p, role), public): ((&Port, Role), &Public)| {
+        let ports = self.inputs.iter().map(|p| (p, true));
+        let ports = ports.chain(self.outputs.iter().map(|p| (p, false)));
+        let fits = |((p, input), public): ((&Port, bool), &Public)| {
             let values = p.shape.iter().try_fold(self.batch, |n, d| n.checked_mul(*d));
-            p.name == public.name && role == public.role && values == Some(public.len())
+            p.name == public.name && input == public.role.is_input() && values == Some(public.len())
         };
         if self.batch == 0
             || self.inputs.len() + self.outputs.len() != publics.len()
@@ -289,7 +287,7 @@ impl Metadata {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use tessera_api::VERSION;
+    use tessera_api::{Role, VERSION};
 
     /// A model without tables: enough to write and read.
     pub(crate) fn tiny() -> Model {
@@ -311,6 +309,7 @@ pub(crate) mod tests {
         };
         let program = Program {
             version: VERSION,
+            zero_knowledge: false,
             constants: vec![],
             matrices: vec![],
             tables: vec![],

@@ -27,6 +27,7 @@ impl Build {
     pub(super) fn new(seed: u64) -> Build {
         let program = Program {
             version: VERSION,
+            zero_knowledge: false,
             constants: vec![],
             matrices: vec![],
             tables: vec![],

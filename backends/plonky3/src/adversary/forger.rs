@@ -7,8 +7,9 @@
 use super::{Claims, Drawn, Tamper};
 use crate::air::{Air, Equation, EquationTerm, Operand};
 use crate::arithmetic::{Columns, Extension, F, Field, Mat, PrimeCharacteristicRing, PrimeField64, signed};
+use crate::hiding::segments::Segments;
 use crate::keys::Proof;
-use crate::p3::{Commitment, commit_extended, extend};
+use crate::p3::{Commitment, extend};
 use crate::transcript::{Message, Skew};
 use crate::verify::equation;
 
@@ -35,6 +36,8 @@ pub enum Forged {
     Balanced,
     /// A value of a quotient.
     Quotient,
+    /// A coefficient of a segment of a hiding proof's quotient.
+    Segment,
     /// A committed column of the witness, of round 2 or of round 3 that is right on the trace domain and of too high a degree:
     /// a multiple of xⁿ − 1 is added.
     HighDegree,
@@ -72,7 +75,7 @@ pub enum Forged {
 
 impl Forged {
     /// All kinds, in the order of the protocol.
-    pub const ALL: [Forged; 25] = [
+    pub const ALL: [Forged; 26] = [
         Forged::Witness,
         Forged::TwoFaced,
         Forged::Adapted,
@@ -82,6 +85,7 @@ impl Forged {
         Forged::Terminal,
         Forged::Balanced,
         Forged::Quotient,
+        Forged::Segment,
         Forged::HighDegree,
         Forged::Refold,
         Forged::Transcript,
@@ -412,7 +416,7 @@ impl<E: Extension> Tamper<E> for Forger {
         {
             drawn.witness[g].values[cell] += self.base();
             let columns = drawn.witness.iter().filter(|m| m.width > 0).cloned().map(extend).collect();
-            *drawn.data = commit_extended(columns).map(|c| c.1);
+            *drawn.data = (drawn.commit)(columns);
         }
     }
 
@@ -464,6 +468,20 @@ impl<E: Extension> Tamper<E> for Forger {
             && let Some((g, cell)) = self.locate(groups.iter().map(Vec::len))
         {
             groups[g][cell] += self.extension::<E>();
+        }
+    }
+
+    fn segments(&mut self, groups: &mut [Segments]) {
+        // all but the random codewords, which may be anything
+        if self.is(Forged::Segment) {
+            let tall = |s: &Segments| s.tall.values.len() / 3 * 2;
+            if let Some((i, cell)) = self.locate(groups.iter().flat_map(|s| [tall(s), s.last.values.len()])) {
+                let (s, by) = (&mut groups[i / 2], self.base());
+                match i % 2 {
+                    0 => s.tall.values[cell / (2 * E::DEGREE) * 3 * E::DEGREE + cell % (2 * E::DEGREE)] += by,
+                    _ => s.last.values[cell] += by,
+                }
+            }
         }
     }
 

@@ -39,9 +39,19 @@ const MAX_CELLS: u64 = 1 << 33;
 /// Compiles a validated Program.
 pub fn compile(program: &Program, limits: Limits) -> Result<Compiled, SetupError> {
     program.validate()?;
+    if program.zero_knowledge != (limits.masks > 0) {
+        return Err(unsupported(
+            "mask rows are for a model that is compiled with zero knowledge, and for no other",
+        ));
+    }
+    if program.zero_knowledge && program.tables.iter().any(|t| t.committed) {
+        return Err(unsupported(
+            "weights that are their owner's cannot be proven with zero knowledge by this version",
+        ));
+    }
     let mut reshaped = reshape(program, limits)?;
     let plan = Plan::new(program, &mut reshaped)?;
-    let layout = layout(&plan);
+    let layout = layout(&plan, limits.masks)?;
     let cells = |g: &Group| u64::from(g.fixed + g.model + g.summed + g.witness) << g.log_height;
     let cells: u64 = layout.groups.iter().map(cells).sum();
     if cells > MAX_CELLS {
@@ -55,12 +65,25 @@ pub fn compile(program: &Program, limits: Limits) -> Result<Compiled, SetupError
 }
 
 /// Places tables into groups and their columns into rows.
-fn layout(plan: &Plan) -> Layout {
+fn layout(plan: &Plan, masks: u32) -> Result<Layout, SetupError> {
+    let full = |t: &&Table| (1u64 << t.log_height) < u64::from(t.rows) + u64::from(masks);
+    let full: Vec<String> = plan.tables.iter().filter(full).map(|t| format!("{:?}", t.name)).collect();
+    if !full.is_empty() {
+        let names = full.join(", ");
+        return Err(unsupported(&format!(
+            "a hiding proof masks {masks} rows of each table; too few are free in {names}"
+        )));
+    }
     let mut heights: Vec<u8> = plan.tables.iter().map(|t| t.log_height).collect();
     heights.sort_unstable_by(|a, b| b.cmp(a));
     heights.dedup();
-    let mut groups: Vec<Group> =
-        heights.iter().map(|h| Group { log_height: *h, sparse: vec![vec![0]], ..Group::default() }).collect();
+    let mut groups: Vec<Group> = heights
+        .iter()
+        .map(|h| Group { log_height: *h, masks, sparse: vec![vec![0]], ..Group::default() })
+        .collect();
+    if masks > 0 {
+        groups.iter_mut().for_each(|g| g.sparse.push(vec![masks]));
+    }
     let (mut places, mut all) = (vec![], vec![]);
     for (t, requests) in plan.tables.iter().zip(&plan.requests) {
         let g = heights.iter().position(|h| *h == t.log_height).unwrap_or(0);
@@ -121,7 +144,7 @@ fn layout(plan: &Plan) -> Layout {
             p.fixed_base = g.fixed;
         }
     }
-    Layout { groups, places, selectors: all }
+    Ok(Layout { groups, places, selectors: all })
 }
 
 /// Whether a table's fixed columns enter one fold, and that in few kinds of rows, and nothing else.

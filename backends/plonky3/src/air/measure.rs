@@ -15,7 +15,7 @@ pub struct Measure {
     /// Σ over equations of a bound of the total degree in the fold variables, plus one for each variable that must not be zero.
     /// `u64::MAX` where there is no bound.
     pub fold_degree: u64,
-    /// Fractions over all rows of all tables.
+    /// Fractions over all rows of all tables, and one for a sum of blinds that would not vanish.
     pub fractions: u64,
     /// Longest lookup tuple, its relation tag included.
     pub tuple: u64,
@@ -204,6 +204,15 @@ fn exposed(air: &Air) -> HashMap<u32, (usize, u32)> {
     air.groups.iter().enumerate().flat_map(of).collect()
 }
 
+/// Per exposed value the monomial that its blind is multiplied by.
+fn blinds(air: &Air) -> HashMap<u32, u32> {
+    let of = |n: &Node| match n {
+        Node::Terminal { terminal, blind: Some(b), .. } => Some((*terminal, b.weight)),
+        _ => None,
+    };
+    air.groups.iter().flat_map(|g| &g.nodes).filter_map(of).collect()
+}
+
 /// For running sums of one column that column, by group and the sum's column.
 fn summed(air: &Air) -> HashMap<(usize, u32), u32> {
     let of = |(i, g): (usize, &Group)| -> Vec<((usize, u32), u32)> {
@@ -225,15 +234,17 @@ impl Air {
         let mut m = Measure { fold_degree: self.fold_degree(), ..Measure::default() };
         // α comes after the fold variables, then β
         let beta = self.variables.len() + 1;
+        let degree = u64::from(self.degree);
         let power =
             |p: &Poly| p.0.iter().map(|(_, m)| self.monomials[*m as usize][beta].unsigned_abs()).max();
         for g in &self.groups {
             let nodes = g.nodes.iter().map(|n| n.constraints().0 + n.constraints().1);
             m.constraints += nodes.sum::<usize>() as u64;
-            let degree = u64::from(self.degree);
             let once = u64::from(g.fixed + g.model + g.witness) + degree * g.sums.len() as u64;
             // extension columns are opened at two points, the quotient has two chunks
             m.openings += once + 2 * degree * (u64::from(g.round2 + g.round3) + 1);
+            // or three, and a random codeword stands beside them
+            m.openings += if g.hiding() { 2 * degree } else { 0 };
             for n in &g.nodes {
                 let Node::Lookups { pairs, .. } = n else { continue };
                 for f in pairs.iter().flatten() {
@@ -247,6 +258,12 @@ impl Air {
         let ends = exposed(self);
         let rows = |t: &u32| ends.get(t).map_or(u64::MAX, |(g, _)| self.groups[*g].height() as u64);
         m.copied = self.links.iter().fold(0, |sum: u64, (a, b)| sum.saturating_add(rows(a).max(rows(b))));
+        if self.budget().is_some() {
+            // the random codeword of what all groups share; a blind is one value more
+            m.openings += degree;
+            m.fractions += u64::from(m.fractions > 0);
+            m.copied = m.copied.saturating_add(self.links.len() as u64);
+        }
         m
     }
 
@@ -254,11 +271,22 @@ impl Air {
     fn fold_degree(&self) -> u64 {
         let spans = Spans { air: self };
         let terminals = spans.terminals();
+        let weights = blinds(self);
+        let alpha = self.variables.len();
         let mut total = self.variables.iter().filter(|v| v.is_none()).count() as u64;
         for e in &self.equations {
             let mut all = None;
+            // the greatest power of LogUp's α, which multiplies blinds
+            let mut power = 0;
             for t in &e.terms {
                 let own = Some(spans.monomial(&self.monomials[t.monomial as usize]));
+                if let Operand::Terminals(list) = &t.operand {
+                    for w in list.iter().filter_map(|t| weights.get(t)) {
+                        let w = &self.monomials[*w as usize];
+                        all = or(all, product([own.clone(), Some(spans.monomial(w))]));
+                        power = power.max(w[alpha].unsigned_abs());
+                    }
+                }
                 let operand = match &t.operand {
                     Operand::Public { monomials, .. } | Operand::Ones { monomials } => {
                         spans.public(monomials)
@@ -276,7 +304,7 @@ impl Air {
                 };
                 all = or(all, product([own, operand]));
             }
-            total = total.saturating_add(all.map_or(0, |s| s.degree()));
+            total = total.saturating_add(all.map_or(0, |s| s.degree())).saturating_add(power);
         }
         total
     }

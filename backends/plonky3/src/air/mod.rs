@@ -12,6 +12,11 @@
 //! * The value of a column at physical row 0 is bound by a [`Node::Terminal`]; a LogUp sum spreads its terminal over all
 //!   rows, so that the cyclic sum closes exactly if the terminal is the sum of all fractions.
 //! * Two tables that join carry the same list of segment values: a copy column in one of them, bound by equal η-folds.
+//!
+//! Where a group has mask rows ([`Group::masks`], a hiding proof), constraints are of two classes. Those on rows hold outside the
+//! mask rows alone; those at one row ([`Node::at_one_row`]) hold everywhere, so that what they say of row 0, a mask row, is asked for.
+//! LogUp sums then count the rows after the masks: they are zero on the first of those, and the total stands on row 0. What the
+//! mask rows would have looked up, as rows of padding do, a verifier adds itself ([`Air::void`]).
 pub mod basis;
 pub mod compile;
 pub mod fixed;
@@ -27,6 +32,7 @@ pub mod write;
 use self::symbol::{Exponents, Poly};
 use crate::arithmetic::Extension;
 use crate::arithmetic::lanes::Weights;
+use crate::budget::Budget;
 use serde::{Deserialize, Serialize};
 use tessera_api::{Public, Seq};
 
@@ -54,6 +60,8 @@ pub struct Air {
     pub equations: Vec<Equation>,
     /// The statement.
     pub publics: Vec<Public>,
+    /// Numerators and denominators of the fractions that mask rows would have had as padding.
+    pub void: Vec<(i64, Poly)>,
 }
 
 /// Tables of one height, side by side.
@@ -66,6 +74,8 @@ pub struct Group {
     pub log_height: u8,
     /// For people.
     pub tables: Vec<String>,
+    /// Mask rows: the first physical rows, of which constraints on rows say nothing. None where nothing is hidden.
+    pub masks: u32,
     /// Fixed columns committed in the key.
     pub fixed: u32,
     /// Fixed columns in the commitment of the model's owner.
@@ -102,11 +112,32 @@ impl Group {
     }
     /// The first base cell that is a coordinate of a sum.
     pub fn sums_at(&self) -> usize {
-        self.fixed as usize + self.model as usize + self.sparse.len() + self.witness as usize
+        self.witness_at() + self.witness as usize
+    }
+    /// The first base cell of the witness.
+    pub fn witness_at(&self) -> usize {
+        self.fixed as usize + self.model as usize + self.sparse.len()
     }
     /// Number of rows.
     pub fn height(&self) -> usize {
         1 << self.log_height
+    }
+    /// Whether constraints are of two classes, because some rows are masks.
+    pub fn hiding(&self) -> bool {
+        self.masks > 0
+    }
+}
+
+impl Air {
+    /// log₂ of the tallest matrix that is committed.
+    pub fn log_height(&self) -> usize {
+        let shared = self.budget().map(Budget::log_last);
+        self.groups.iter().map(|g| g.log_height).chain(shared).max().unwrap_or(0).into()
+    }
+    /// How much is masked; none where nothing is hidden.
+    pub fn budget(&self) -> Option<Budget> {
+        let masks = self.groups.first().map_or(0, |g| g.masks);
+        Budget::of_rows(masks as usize, self.degree.into())
     }
 }
 
@@ -115,8 +146,16 @@ impl Node {
     pub fn constraints(&self) -> (usize, usize) {
         match self {
             Node::Base { .. } => (0, 1),
-            Node::Horner { .. } | Node::Sum { .. } | Node::Terminal { .. } => (1, 0),
+            Node::Horner { .. } | Node::Sum { .. } | Node::Terminal { .. } | Node::Start { .. } => (1, 0),
             Node::Lookups { pairs, .. } => (pairs.len(), 0),
+        }
+    }
+
+    /// Whether it speaks of one row, a mask row perhaps, and says nothing of others.
+    pub fn at_one_row(&self) -> bool {
+        match self {
+            Node::Terminal { .. } | Node::Start { .. } => true,
+            Node::Base { .. } | Node::Horner { .. } | Node::Sum { .. } | Node::Lookups { .. } => false,
         }
     }
 }
@@ -210,7 +249,7 @@ pub enum Node {
         /// One or two.
         factors: Vec<Factor>,
     },
-    /// first · (column − terminal) = 0.
+    /// first · (column + blind − terminal) = 0.
     Terminal {
         /// Extension column.
         column: u32,
@@ -218,9 +257,19 @@ pub enum Node {
         first: u32,
         /// Index of the exposed value.
         terminal: u32,
+        /// What hides the column's value.
+        blind: Option<Blind>,
+    },
+    /// here · column = 0: where a LogUp sum starts, if that is not row 0.
+    Start {
+        /// Extension column.
+        column: u32,
+        /// Base column that is 1 on the first row after the masks alone.
+        here: u32,
     },
     /// LogUp: with φᵢ the columns after `column`, φᵢ·dᵢ·dᵢ′ = nᵢ·dᵢ′ + nᵢ′·dᵢ for all pairs but the last; the last pair takes
-    /// column(next) − column + terminal/height − Σ φᵢ for its φ.
+    /// column(next) − column + terminal/height − Σ φᵢ for its φ. Where there are mask rows, nothing is spread: terminal/height
+    /// is left out.
     Lookups {
         /// The running sum; the fractions' columns follow.
         column: u32,
@@ -229,6 +278,29 @@ pub enum Node {
         /// One or two fractions each.
         pairs: Vec<Vec<Fraction>>,
     },
+}
+
+/// What is added to an exposed value, so that it tells nothing of what it exposes: weight · (an element of the mask rows).
+///
+/// # Correctness
+/// Blinds are committed before the challenge that stands in their weight is drawn, alone among what it multiplies. So what
+/// binds exposed values, an equation or two that are equal, binds the sum of the blinds in it to zero, and what is
+/// exposed to the rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blind {
+    /// Index of a monomial.
+    pub weight: u32,
+    /// The element.
+    pub mask: Mask,
+}
+
+/// An element of the mask rows that blinds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mask {
+    /// Coordinates on row 0: base columns, as many as the challenges have coordinates.
+    Cells(Vec<u32>),
+    /// This extension column on row 1.
+    Next(u32),
 }
 
 /// Where the values of a segment end are copied to.

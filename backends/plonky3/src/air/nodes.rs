@@ -138,6 +138,45 @@ pub fn base(place: &Place, c: &Constraint) -> Node {
     Node::Base { constant: balanced(signed(c.expr.constant)), products: products.collect() }
 }
 
+/// The monomial of powers of LogUp's challenges.
+fn power(variables: usize, alpha: i64, beta: i64, monomials: &mut Monomials) -> u32 {
+    let mut e = vec![0; variables + 3];
+    e[variables] = alpha;
+    e[variables + 1] = beta;
+    monomials.id(&e)
+}
+
+/// What stands in every denominator of a relation: α + β^W·(relation + 1).
+fn tag(relation: u32, width: usize, variables: usize, monomials: &mut Monomials) -> Poly {
+    let mut constant = Poly::default();
+    constant.add(F::ONE, power(variables, 1, 0, monomials));
+    constant.add(F::from_u64(relation as u64 + 1), power(variables, 0, width as i64, monomials));
+    constant
+}
+
+/// Numerators and denominators of all lookups and provides of a table on a row of its padding.
+pub fn padding(table: &Table, variables: usize, width: usize, monomials: &mut Monomials) -> Vec<(F, Poly)> {
+    let cell = |c: &Cell| match c {
+        Cell::Fixed(i) => signed(table.fixed[*i as usize].padding),
+        Cell::Witness(i) => signed(table.witness[*i as usize].padding),
+    };
+    let value = |e: &Expr| {
+        let terms = e.terms.iter().map(|(k, f)| signed(*k) * f.iter().map(cell).product::<F>());
+        signed(e.constant) + terms.sum::<F>()
+    };
+    let lookups = table.lookups.iter().map(|l| (F::ONE, l.relation, &l.tuple));
+    let provides =
+        table.provides.iter().map(|p| (-cell(&Cell::Witness(p.multiplicity)), p.relation, &p.tuple));
+    let mut fraction = |(numerator, relation, tuple): (F, u32, &Vec<Expr>)| {
+        let mut d = tag(relation, width, variables, monomials);
+        for (i, e) in tuple.iter().enumerate() {
+            d.add(value(e), power(variables, 0, i as i64, monomials));
+        }
+        (numerator, d)
+    };
+    lookups.chain(provides).filter(|f| f.0 != F::ZERO).map(&mut fraction).collect()
+}
+
 /// All lookups and provides of a table, two by two.
 pub fn pairs(
     place: &Place,
@@ -146,19 +185,10 @@ pub fn pairs(
     width: usize,
     monomials: &mut Monomials,
 ) -> Vec<Vec<Fraction>> {
-    let n = variables;
-    let mut power = |alpha: i64, beta: i64| {
-        let mut e = vec![0; n + 3];
-        e[n] = alpha;
-        e[n + 1] = beta;
-        monomials.id(&e)
-    };
     let mut fraction = |relation: u32, tuple: &[Expr], multiplicity: Option<u32>| {
-        let mut d = Sum::default();
-        d.constant.add(F::ONE, power(1, 0));
-        d.constant.add(F::from_u64(relation as u64 + 1), power(0, width as i64));
+        let mut d = Sum { constant: tag(relation, width, variables, monomials), ..Sum::default() };
         for (i, e) in tuple.iter().enumerate() {
-            d.expr(place, F::ONE, power(0, i as i64), e);
+            d.expr(place, F::ONE, power(variables, 0, i as i64, monomials), e);
         }
         Fraction { multiplicity: multiplicity.map(|m| place.cell(Cell::Witness(m))), denominator: d.dot() }
     };

@@ -207,7 +207,8 @@ impl<'a> Plan<'a> {
                 values.push(Value::Zero);
                 continue;
             };
-            if n == 1 {
+            // what is exposed is blinded by something that is added: a product of two exposed values would tell both
+            if n == 1 && !(program.zero_knowledge && folds.len() > 1) {
                 values.push(Value::Folds(last, folds));
                 continue;
             }

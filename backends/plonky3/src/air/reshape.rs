@@ -10,6 +10,7 @@
 //! included: a table has k·2^(h−log k) = 2^h rows' worth of cells in both shapes, and rows that the last wide row lacks are
 //! filled with the columns' padding.
 use super::rows::Walk;
+use crate::budget::Budget;
 use std::collections::BTreeMap;
 use tessera_api::validate::ProgramError;
 use tessera_api::{
@@ -25,20 +26,29 @@ pub struct Limits {
     pub width: usize,
     /// Coordinates of an extension column: the degree of the challenges.
     pub degree: usize,
+    /// Rows that every table leaves free, once it is widened, for masks.
+    pub masks: u32,
 }
 
 impl Limits {
     /// Those of keys, with challenges of this degree.
     pub fn of(degree: usize) -> Limits {
-        Limits { log_height: 12, width: 160, degree }
+        Limits { log_height: 12, width: 160, degree, masks: 0 }
+    }
+
+    /// The same, with the mask rows of this budget.
+    pub fn hiding(self, budget: Budget) -> Limits {
+        Limits { masks: budget.rows() as u32, ..self }
     }
 }
 
 impl Limits {
     /// How many rows of a table of this height and width may become one at most, as a power of two.
-    pub fn log_factor(&self, log_height: u8, width: usize) -> u8 {
+    pub fn log_factor(&self, log_height: u8, rows: u64, width: usize) -> u8 {
         let mut log = 0;
-        while log_height - log > self.log_height && (width << (log + 1)) <= self.width {
+        // wide rows that are left free are mask rows, whatever was placed
+        let free = |log: u8| (1u64 << (log_height - log)) >= rows.div_ceil(1 << log) + u64::from(self.masks);
+        while log_height - log > self.log_height && (width << (log + 1)) <= self.width && free(log + 1) {
             log += 1;
         }
         log
@@ -80,7 +90,7 @@ pub fn reshape(program: &Program, limits: Limits) -> Result<Reshaped, ProgramErr
         walks: BTreeMap::new(),
     };
     for (i, t) in program.tables.iter().enumerate() {
-        let most = limits.log_factor(t.log_height, width(t, limits.degree));
+        let most = limits.log_factor(t.log_height, t.rows.into(), width(t, limits.degree));
         let folds: Vec<usize> =
             (0..program.folds.len()).filter(|f| program.folds[*f].table as usize == i).collect();
         let log = if most == 0 || folds.is_empty() {

@@ -3,13 +3,16 @@
 //! A verifying key is trusted for what it says, but its bytes may come from anywhere: nothing here or after it may panic or
 //! allocate beyond the bytes that were read.
 use super::symbol::is_balanced;
-use super::{Air, Dot, EXTRA_VARIABLES, Factor, Group, Node, Operand, Poly};
+use super::{Air, Dot, EXTRA_VARIABLES, Factor, Group, Mask, Node, Operand, Poly};
 use crate::arithmetic::{DEGREES, F, PrimeField64};
+use tessera_api::Role;
 
 const MAX_LOG_HEIGHT: u8 = 26;
 const MAX_WIDTH: usize = 1 << 16;
 const MAX_EXPONENT: u64 = 1 << 40;
 const MAX_SPARSE: usize = 1 << 12;
+/// A verifier multiplies as often as there are mask rows.
+const MAX_HIDDEN: usize = 1 << 12;
 
 type Check = Result<(), String>;
 
@@ -37,6 +40,7 @@ impl Air {
         let falling = self.groups.windows(2).all(|w| w[0].log_height > w[1].log_height);
         ensure(falling, || "the groups' heights do not fall".into())?;
         self.groups.iter().try_for_each(|g| self.group(g))?;
+        self.masks()?;
         let committed = self.groups.iter().any(|g| g.fixed + g.witness > 0);
         ensure(committed, || "no columns".into())?;
         let terminals = self.terminals as usize;
@@ -63,6 +67,7 @@ impl Air {
                 Operand::Public { public, monomials } => {
                     below("public tensor", *public, self.publics.len())?;
                     let p = &self.publics[*public as usize];
+                    ensure(p.role != Role::Private, || format!("an equation speaks of {:?}", p.name))?;
                     monomials
                         .check(1 + self.variables.len(), p.len() as u64)
                         .map_err(|e| format!("public tensor {:?}: {e}", p.name))?;
@@ -82,6 +87,28 @@ impl Air {
         // a multiplicity is a residue: no tuple can be looked up p times
         ensure(self.measure().fractions < F::ORDER_U64, || {
             "more lookups than multiplicities can count".into()
+        })
+    }
+
+    /// Mask rows are as many in every group, and those of a number of queries; what they would have looked up is left out
+    /// nowhere else.
+    fn masks(&self) -> Check {
+        let rows = self.groups[0].masks;
+        ensure(self.groups.iter().all(|g| g.masks == rows), || "groups of different mask rows".into())?;
+        ensure(rows > 0 || self.void.is_empty(), || "void lookups without mask rows".into())?;
+        for (n, d) in &self.void {
+            ensure(is_balanced(*n), || "a coefficient is not a balanced residue".into())?;
+            self.poly(d)?;
+        }
+        let Some(budget) = self.budget() else {
+            return ensure(rows == 0, || format!("{rows} mask rows hide no query"));
+        };
+        ensure(budget.queries <= MAX_HIDDEN, || format!("{rows} mask rows"))?;
+        let small = self.groups.iter().find(|g| g.height() < budget.least_height());
+        ensure(small.is_none(), || {
+            let least = budget.least_height();
+            let found = small.map_or(0, Group::height);
+            format!("a table of {found} rows; {rows} mask rows need {least}")
         })
     }
 
@@ -157,10 +184,25 @@ impl Air {
                         below("extension column", *c, extension)?;
                     }
                 }
-                Node::Terminal { column, first, terminal } => {
+                Node::Terminal { column, first, terminal, blind } => {
                     below("extension column", *column, extension)?;
                     below("column", *first, width)?;
                     below("terminal", *terminal, terminals)?;
+                    let Some(b) = blind else { continue };
+                    ensure(g.hiding(), || "a blind without mask rows".into())?;
+                    below("monomial", b.weight, self.monomials.len())?;
+                    match &b.mask {
+                        Mask::Cells(cells) => {
+                            let ok = cells.len() == usize::from(self.degree);
+                            ensure(ok, || "a blind of few or many cells".into())?;
+                            cells.iter().try_for_each(|c| below("column", *c, width))?;
+                        }
+                        Mask::Next(c) => below("extension column", *c, extension)?,
+                    }
+                }
+                Node::Start { column, here } => {
+                    below("extension column", *column, extension)?;
+                    below("column", *here, width)?;
                 }
                 Node::Lookups { column, terminal, pairs } => {
                     let last = (*column as usize).saturating_add(pairs.len());

@@ -6,9 +6,11 @@ use super::basis::{Combination, Selectors};
 use super::nodes::{self, FixedKind, Place, Sum};
 use super::plan::{Plan, Running, Source, Value};
 use super::rows::{intern, minus, plus};
-use super::symbol::{Exponents, Monomials, balanced};
-use super::{Air, Copy, Dot, EXTRA_VARIABLES, Equation, EquationTerm, Factor, Group, Node, Operand};
-use crate::arithmetic::signed;
+use super::symbol::{Exponents, Monomials, Poly, balanced};
+use super::{
+    Air, Blind, Copy, Dot, EXTRA_VARIABLES, Equation, EquationTerm, Factor, Group, Mask, Node, Operand,
+};
+use crate::arithmetic::{F, PrimeCharacteristicRing, signed};
 use std::collections::{BTreeMap, HashMap};
 
 /// Where tables stand.
@@ -35,8 +37,12 @@ struct Steps {
     end: Dot,
 }
 
+/// An extension column, by a table of its group.
+type At = (usize, u32);
+
 /// A relation so far.
 struct Writer<'a> {
+    degree: u8,
     plan: &'a Plan<'a>,
     places: &'a [Place],
     selectors: &'a [Selectors],
@@ -45,13 +51,17 @@ struct Writer<'a> {
     columns: Columns,
     terminals: u32,
     lookup_terminals: Vec<u32>,
+    void: Vec<(F, Poly)>,
     /// Terminals by group and column.
     exposed: HashMap<(usize, u32), u32>,
+    /// Witness columns of each group whose cell on row 0 is part of a blind: the first so many.
+    blinding: Vec<u32>,
 }
 
 /// Writes the relation, and how its copies are filled; challenges have this degree.
 pub fn write(degree: u8, plan: &Plan, layout: &Layout) -> (Air, Vec<Copy>) {
     let mut w = Writer {
+        degree,
         plan,
         places: &layout.places,
         selectors: &layout.selectors,
@@ -60,7 +70,9 @@ pub fn write(degree: u8, plan: &Plan, layout: &Layout) -> (Air, Vec<Copy>) {
         columns: Columns::default(),
         terminals: 0,
         lookup_terminals: vec![],
+        void: vec![],
         exposed: HashMap::new(),
+        blinding: vec![0; layout.groups.len()],
     };
     let (one, eta) = (w.extra(|_| 0), w.extra(|i| i64::from(i == 2)));
     w.folds();
@@ -75,6 +87,8 @@ pub fn write(degree: u8, plan: &Plan, layout: &Layout) -> (Air, Vec<Copy>) {
         // the column that is 1 on row 0 is the first sparse one; it costs a verifier nothing to speak of
         debug_assert!(g.sparse[0] == [0], "group {p}");
         g.nodes.sort_by_key(|n| matches!(n, Node::Base { .. }));
+        // a blind may need more cells of row 0 than the witness has columns
+        g.witness = g.witness.max(w.blinding[p as usize]);
     }
     let air = Air {
         degree,
@@ -86,6 +100,7 @@ pub fn write(degree: u8, plan: &Plan, layout: &Layout) -> (Air, Vec<Copy>) {
         links,
         equations,
         publics: plan.program.publics.clone(),
+        void: w.void.into_iter().map(|(n, d)| (balanced(n), d)).collect(),
     };
     (air, copies)
 }
@@ -155,6 +170,7 @@ impl Writer<'_> {
             lookups.chain(t.provides.iter().map(|p| p.tuple.len())).max()
         };
         let width = plan.tables.iter().filter_map(tuples).max().unwrap_or(0);
+        let with_lookups = plan.tables.iter().filter_map(tuples).count();
         for (i, (t, place)) in plan.tables.iter().zip(self.places).enumerate() {
             self.group(i).nodes.extend(t.constraints.iter().map(|c| nodes::base(place, c)));
             let pairs = nodes::pairs(place, t, plan.variables(), width, &mut self.monomials);
@@ -165,7 +181,35 @@ impl Writer<'_> {
             let terminal = take(&mut self.terminals, 1);
             self.lookup_terminals.push(terminal);
             self.group(i).nodes.push(Node::Lookups { column, terminal, pairs });
+            if self.hiding() {
+                let first = place.first;
+                self.group(i).nodes.push(Node::Start { column, here: first + 1 });
+                // the only sum is what everybody knows
+                let blind = (with_lookups > 1).then(|| self.blind(i, |_| 0));
+                self.group(i).nodes.push(Node::Terminal { column, first, terminal, blind });
+                self.void_rows(t, width);
+            }
         }
+    }
+
+    /// What the mask rows of a table would have looked up.
+    fn void_rows(&mut self, t: &tessera_api::Table, width: usize) {
+        let masks = F::from_u32(self.groups[0].masks);
+        for (n, d) in nodes::padding(t, self.plan.variables(), width, &mut self.monomials) {
+            match self.void.iter_mut().find(|v| v.1 == d) {
+                Some(v) => v.0 += masks * n,
+                None => self.void.push((masks * n, d)),
+            }
+        }
+    }
+
+    /// A blind of cells that nothing else reads, in the group of a table.
+    fn blind(&mut self, table: usize, weight: impl Fn(usize) -> i64) -> Blind {
+        let place = &self.places[table];
+        let cells = (0..self.degree).map(|_| place.witness_base + take(&mut self.blinding[place.group], 1));
+        let cells = cells.collect();
+        let e: Vec<i64> = (0..self.plan.variables() + EXTRA_VARIABLES as usize).map(weight).collect();
+        Blind { weight: self.monomials.id(&e), mask: Mask::Cells(cells) }
     }
 
     /// Running sums; the end of each.
@@ -211,35 +255,84 @@ impl Writer<'_> {
         Steps { ratio: ratio.dot(), end: end.dot() }
     }
 
-    /// The terminal that exposes a column of a table's group.
-    fn expose(&mut self, table: usize, column: u32) -> u32 {
-        let place = &self.places[table];
-        if let Some(terminal) = self.exposed.get(&(place.group, column)) {
+    fn hiding(&self) -> bool {
+        self.groups.iter().any(Group::hiding)
+    }
+
+    /// The terminal that exposes a column of a table's group as it is: once, whoever asks for it.
+    fn expose(&mut self, (table, column): At) -> u32 {
+        let group = self.places[table].group;
+        if let Some(terminal) = self.exposed.get(&(group, column)) {
             return *terminal;
         }
-        let terminal = take(&mut self.terminals, 1);
-        self.group(table).nodes.push(Node::Terminal { column, first: place.first, terminal });
-        self.exposed.insert((place.group, column), terminal);
+        let terminal = self.expose_with((table, column), None);
+        self.exposed.insert((group, column), terminal);
         terminal
     }
 
-    fn expose_sum(&mut self, running: usize) -> u32 {
-        self.expose(self.plan.running[running].table, self.columns.running[running])
+    /// A terminal of its own that exposes a column.
+    fn expose_with(&mut self, (table, column): At, blind: Option<Blind>) -> u32 {
+        let first = self.places[table].first;
+        let terminal = take(&mut self.terminals, 1);
+        self.group(table).nodes.push(Node::Terminal { column, first, terminal, blind });
+        terminal
     }
 
-    /// Per term its monomial and exposed values; none where it is 0.
-    fn operands(&mut self) -> Vec<Option<(Exponents, Vec<u32>)>> {
+    fn running_at(&self, running: usize) -> At {
+        (self.plan.running[running].table, self.columns.running[running])
+    }
+
+    /// Exposes a running sum of copied values, or of what they are copied from: `values` is the column they stand in.
+    ///
+    /// # Correctness
+    /// The sum's powers of η are not negative, so a power of −1 is one for the blind alone: two sums are equal for a random η if the
+    /// copied values are equal and the blinds are.
+    fn expose_copied(&mut self, running: usize, values: u32) -> u32 {
+        let at = self.running_at(running);
+        if !self.hiding() {
+            return self.expose(at);
+        }
+        let weight = self.extra(|i| if i == 2 { -1 } else { 0 });
+        self.expose_with(at, Some(Blind { weight, mask: Mask::Next(values) }))
+    }
+
+    /// Per term its monomial and the columns whose values are multiplied; none where it is 0.
+    fn operands(&mut self) -> Vec<Option<(Exponents, Vec<At>)>> {
         let plan = self.plan;
         let operand = |value: &Value| match value {
             Value::Zero => None,
             Value::Folds(m, folds) => {
-                let one =
-                    |f: &usize| self.expose(plan.program.folds[*f].table as usize, self.columns.folds[f]);
+                let one = |f: &usize| (plan.program.folds[*f].table as usize, self.columns.folds[f]);
                 Some((m.clone(), folds.iter().map(one).collect()))
             }
-            Value::Running(m, r) => Some((m.clone(), vec![self.expose_sum(*r)])),
+            Value::Running(m, r) => Some((m.clone(), vec![self.running_at(*r)])),
         };
-        plan.values.iter().map(operand).collect()
+        let operands: Vec<Option<(Exponents, Vec<At>)>> = plan.values.iter().map(operand).collect();
+        if !self.hiding() {
+            // in the order of the terms, whatever equations do with them
+            operands.iter().flatten().flat_map(|(_, all)| all).for_each(|at| {
+                self.expose(*at);
+            });
+        }
+        operands
+    }
+
+    /// The exposed values of one summand of an equation, whose monomial is given; alone in it, or beside others.
+    ///
+    /// # Correctness
+    /// Blinds are multiplied by LogUp's α over the summand's monomial: the equation says of the coefficient of α that a sum of
+    /// blinds vanishes, with coefficients that everybody knows, and of the rest what it says without.
+    fn exposed_summand(&mut self, columns: &[At], monomial: &[i64], alone: bool) -> Vec<u32> {
+        if alone || !self.hiding() {
+            return columns.iter().map(|at| self.expose(*at)).collect();
+        }
+        let alpha = self.plan.variables();
+        let inverse = |i: usize| if i == alpha { 1 } else { -monomial.get(i).copied().unwrap_or(0) };
+        let one = |at: &At| {
+            let blind = self.blind(at.0, inverse);
+            self.expose_with(*at, Some(blind))
+        };
+        columns.iter().map(one).collect()
     }
 
     /// Links between both sides of each copy, and how it is filled.
@@ -248,7 +341,8 @@ impl Writer<'_> {
         let mut links = vec![];
         let mut copies = vec![];
         for (i, c) in plan.copies.iter().enumerate() {
-            links.push((self.expose_sum(c.host_sum), self.expose_sum(c.from_sum)));
+            let (copy, from) = (self.columns.copies[i], self.columns.folds[&c.from]);
+            links.push((self.expose_copied(c.host_sum, copy), self.expose_copied(c.from_sum, from)));
             let group = |sum: usize| self.places[plan.running[sum].table].group as u32;
             copies.push(Copy {
                 to: (group(c.host_sum), self.columns.copies[i]),
@@ -260,18 +354,30 @@ impl Writer<'_> {
         (links, copies)
     }
 
-    fn equations(&mut self, operands: &[Option<(Exponents, Vec<u32>)>]) -> Vec<Equation> {
-        let (program, monomials) = (self.plan.program, &mut self.monomials);
+    fn equations(&mut self, operands: &[Option<(Exponents, Vec<At>)>]) -> Vec<Equation> {
+        let program = self.plan.program;
         let extend = |e: &[i64]| [e, &[0; 3]].concat();
         let equation = |e: &tessera_api::Equation| {
             let mut terms = vec![];
+            let exposed = |t: &&tessera_api::EquationTerm| match t.operand {
+                tessera_api::Operand::Term(i) => {
+                    operands[i as usize].is_some() && signed(t.coefficient) != F::ZERO
+                }
+                _ => false,
+            };
+            let alone = e.terms.iter().filter(exposed).count() < 2;
             for t in &e.terms {
                 let coefficient = balanced(signed(t.coefficient));
                 match &t.operand {
                     tessera_api::Operand::Term(i) => {
-                        if let Some((m, list)) = &operands[*i as usize] {
-                            let monomial = monomials.id(&extend(&plus(&t.monomial, m)));
-                            let operand = Operand::Terminals(list.clone());
+                        // what is multiplied by zero would be exposed for nothing
+                        if coefficient == 0 && self.hiding() {
+                            continue;
+                        }
+                        if let Some((m, columns)) = &operands[*i as usize] {
+                            let product = plus(&t.monomial, m);
+                            let operand = Operand::Terminals(self.exposed_summand(columns, &product, alone));
+                            let monomial = self.monomials.id(&extend(&product));
                             terms.push(EquationTerm { coefficient, monomial, operand });
                         }
                     }
@@ -279,7 +385,7 @@ impl Writer<'_> {
                         let operand = Operand::Public { public: *public, monomials: m.clone() };
                         terms.push(EquationTerm {
                             coefficient,
-                            monomial: monomials.id(&extend(&t.monomial)),
+                            monomial: self.monomials.id(&extend(&t.monomial)),
                             operand,
                         });
                     }
@@ -287,7 +393,7 @@ impl Writer<'_> {
                         let operand = Operand::Ones { monomials: m.clone() };
                         terms.push(EquationTerm {
                             coefficient,
-                            monomial: monomials.id(&extend(&t.monomial)),
+                            monomial: self.monomials.id(&extend(&t.monomial)),
                             operand,
                         });
                     }

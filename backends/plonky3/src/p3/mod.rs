@@ -7,7 +7,7 @@
 //! result depends on the number of threads.
 use crate::arithmetic::{Extension, F, Field, Mat, PrimeCharacteristicRing, TwoAdicField};
 use p3_commit::{ExtensionMmcs, Mmcs as _, Pcs as _, PolynomialSpace};
-use p3_dft::{Radix2DFTSmallBatch, Radix2DitParallel, TwoAdicSubgroupDft};
+use p3_dft::{Layout, Radix2DFTSmallBatch, Radix2DitParallel, TwoAdicSubgroupDft};
 use p3_fri::{FriParameters, TwoAdicFriPcs};
 use p3_matrix::Matrix as _;
 use p3_matrix::bitrev::BitReversibleMatrix;
@@ -15,6 +15,8 @@ use p3_maybe_rayon::prelude::*;
 use p3_merkle_tree::MerkleTreeMmcs;
 use p3_symmetric::{CompressionFunctionFromHasher, MerkleCap};
 use serde::{Deserialize, Serialize};
+#[cfg(test)]
+pub use sponge::DEAF;
 pub use sponge::Sponge;
 use std::sync::{Arc, OnceLock};
 pub use stored::{Stored, decode, encode, loaded, stored};
@@ -86,18 +88,79 @@ pub fn extend(m: Mat) -> Mat {
 /// From this width on, p3's other transform is the faster one: it leaves rows in bit-reversed order.
 const WIDE: usize = 16;
 
+fn wide_dft() -> &'static Radix2DitParallel<F> {
+    static DFT: OnceLock<Radix2DitParallel<F>> = OnceLock::new();
+    DFT.get_or_init(Default::default)
+}
+
 /// Evaluations on the subgroup to evaluations on a coset of the larger subgroup, rows in bit-reversed order.
 fn extend_to(m: Mat, shift: F) -> Mat {
-    static WIDE_DFT: OnceLock<Radix2DitParallel<F>> = OnceLock::new();
     fn by(dft: &impl TwoAdicSubgroupDft<F>, m: Mat, shift: F) -> Mat {
         dft.coset_lde_batch(m, LOG_BLOWUP, shift).bit_reverse_rows().to_row_major_matrix()
     }
-    if m.width >= WIDE { by(WIDE_DFT.get_or_init(Default::default), m, shift) } else { by(dft(), m, shift) }
+    if m.width >= WIDE { by(wide_dft(), m, shift) } else { by(dft(), m, shift) }
+}
+
+/// How coefficients lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Row i has those of xⁱ.
+    Natural,
+    /// Row i has those of x to the reversal of i.
+    BitReversed,
+}
+
+/// [`extend`], with somebody who sees the coefficients on the way: (cells, width, order).
+pub fn extend_seeing(m: Mat, see: impl FnOnce(&[F], usize, Order)) -> Mat {
+    fn by(dft: &impl TwoAdicSubgroupDft<F>, m: Mat, see: impl FnOnce(&[F], usize, Order)) -> Mat {
+        let width = m.width;
+        let order = |l| if l == Layout::Natural { Order::Natural } else { Order::BitReversed };
+        let extended = dft.coset_lde_batch_with_transform(m, LOG_BLOWUP, F::GENERATOR, |c, layout| {
+            see(c.values, width, order(layout));
+        });
+        extended.bit_reverse_rows().to_row_major_matrix()
+    }
+    if m.width >= WIDE { by(wide_dft(), m, see) } else { by(dft(), m, see) }
+}
+
+/// Values on a coset of polynomials with these coefficients, both in natural order.
+pub fn evaluate(coefficients: Mat, shift: F) -> Mat {
+    dft().coset_dft_batch(coefficients, shift).to_row_major_matrix()
+}
+
+/// The coefficients of polynomials with these values on a coset, both in natural order.
+pub fn interpolate(values: Mat, shift: F) -> Mat {
+    dft().coset_idft_batch(values, shift)
+}
+
+/// The low-degree extension of polynomials with these coefficients, rows in bit-reversed order.
+pub fn extend_coefficients(mut coefficients: Mat) -> Mat {
+    coefficients.values.resize(coefficients.values.len() << LOG_BLOWUP, F::ZERO);
+    let values = dft().coset_dft_batch(coefficients, F::GENERATOR);
+    values.bit_reverse_rows().to_row_major_matrix()
 }
 
 /// Commits to low-degree extensions; none if there is no matrix.
 pub fn commit_extended(extended: Vec<Mat>) -> Option<(Commitment, Committed)> {
     (!extended.is_empty()).then(|| commit(extended))
+}
+
+/// Elements of a salt: as many bits as a digest has.
+pub const SALT: usize = 4;
+
+/// Commits to low-degree extensions, with salts in the leaves, so that rows that are not opened cannot be guessed. `fill(block, cells)`
+/// fills the salts of a block of leaves; none if there is no matrix.
+pub fn commit_salted(
+    mut extended: Vec<Mat>,
+    fill: impl Fn(usize, &mut [F]) + Sync,
+) -> Option<(Commitment, Committed)> {
+    const LEAVES: usize = 1 << 11;
+    let tallest = extended.iter().map(|m| m.values.len() / m.width).max()?;
+    let mut salts = Mat::new(F::zero_vec(tallest * SALT), SALT);
+    salts.values.par_chunks_mut(LEAVES * SALT).enumerate().for_each(|(b, cells)| fill(b, cells));
+    extended.push(salts);
+    let (commitment, data) = tree().commit(extended);
+    Some((commitment, ColumnData::Salted(data)))
 }
 
 fn commit(extended: Vec<Mat>) -> (Commitment, Committed) {
@@ -116,9 +179,9 @@ pub fn summed_matrices(data: &SummedTree) -> Vec<&Stored> {
     tree().get_matrices(data.as_ref())
 }
 
-/// The summed columns' tree with the sums of one proof, given on the subgroup.
+/// The summed columns' tree with the low-degree extensions of the sums of one proof.
 pub fn with_sums(tree: &SummedTree, sums: Vec<Mat>) -> Committed {
-    ColumnData::Summed { tree: tree.clone(), sums: sums.into_iter().map(extend).collect() }
+    ColumnData::Summed { tree: tree.clone(), sums }
 }
 
 /// Commits to the quotients: `chunks[k]` holds both halves of one height, evaluations in natural order of their cosets. The
@@ -176,13 +239,14 @@ impl<E: Extension> Scheme<E> {
         Scheme { pcs: Pcs::new(dft().clone(), mmcs.clone(), fri.clone()), fri, mmcs }
     }
 
-    /// Opens every matrix of every commitment at its points; `folded` sees each layer that FRI has folded.
+    /// Opens every matrix of every commitment at its points; `folded` sees each layer that FRI has folded. The last result is the
+    /// challenge that batches openings.
     pub fn open(
         &self,
         rounds: Vec<(&Committed, Vec<Vec<E>>)>,
         sponge: &mut Sponge,
         folded: &mut dyn FnMut(&mut [E]),
-    ) -> Result<(Opened<E>, FriProof<E>), String> {
+    ) -> Result<(Opened<E>, FriProof<E>, E), String> {
         open::open(&self.mmcs, &self.fri, rounds, sponge, folded)
     }
 

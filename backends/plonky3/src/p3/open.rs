@@ -39,14 +39,14 @@ const _: () = assert!(SUMMED_BLOCK <= MOST);
 /// A commitment's data and the points at which each of its matrices is opened: one or two.
 pub type Request<'a, E> = (&'a Committed, Vec<Vec<E>>);
 
-/// Opens every matrix at its points.
+/// Opens every matrix at its points; the last result is the challenge that batches openings.
 pub fn open<E: Extension>(
     mmcs: &ColumnMmcs,
     fri: &FriParameters<super::FriMmcs<E>>,
     requests: Vec<Request<E>>,
     sponge: &mut Sponge,
     folded: &mut dyn FnMut(&mut [E]),
-) -> Result<(Opened<E>, FriProof<E>), String> {
+) -> Result<(Opened<E>, FriProof<E>, E), String> {
     let matrices: Vec<(Vec<&Mat>, &Vec<Vec<E>>)> =
         requests.iter().map(|(data, points)| (mmcs.get_matrices(data), points)).collect();
     let heights = matrices.iter().flat_map(|m| &m.0).map(|m| m.values.len() / m.width);
@@ -109,7 +109,7 @@ pub fn open<E: Extension>(
     match proof {
         Ok(proof) => {
             transcript.finish();
-            Ok((opened, proof))
+            Ok((opened, proof, alpha))
         }
         Err(e) => {
             transcript.abort();
@@ -369,12 +369,12 @@ mod tests {
                     |(i, r): (usize, &Vec<(u8, usize)>)| r.iter().map(|(h, _)| points(i, *h)).collect();
                 data.iter().zip(shapes.iter().enumerate().map(round)).collect()
             };
-            let ours =
+            let (opened, proof, _) =
                 open(&scheme.mmcs, &scheme.fri, requests(), &mut Sponge::new(b"t"), &mut |_| {}).unwrap();
             let theirs =
                 scheme.pcs.open(requests().into_iter().map(Into::into).collect(), &mut Sponge::new(b"t"));
             let bytes = |x: &(Opened<E>, FriProof<E>)| postcard::to_allocvec(x).unwrap();
-            assert_eq!(bytes(&ours), bytes(&theirs.unwrap()));
+            assert_eq!(bytes(&(opened, proof)), bytes(&theirs.unwrap()));
         }
     }
 }

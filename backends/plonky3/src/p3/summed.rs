@@ -1,4 +1,5 @@
-//! The Merkle commitment of columns, and its second mode: fixed columns that FRI sees through weighted sums alone.
+//! The Merkle commitment of columns, and its other modes: fixed columns that FRI sees through weighted sums alone, and columns with
+//! salts in the leaves.
 //!
 //! A table of weights has hundreds of fixed columns, and each proof needs only one or two weighted sums of them, with weights
 //! drawn for that proof. In the summed mode FRI is given the sums' columns in place of the many; a Merkle opening still
@@ -11,7 +12,10 @@
 //! not by the prover. So how a commitment is opened is part of what is claimed ([`Claimed`]), and the verifier writes claims round by
 //! round: the mode depends on the round, never on the commitment's value, which a prover may choose equal to the key's. The value of
 //! a sum at a queried point is recomputed from the row that the Merkle path authenticates.
-use super::{Commitment, Stored, Tree};
+//!
+//! Salts are one more matrix of the tree, as tall as the tallest, that FRI does not see: what is opened of it stands behind the rows,
+//! and says nothing.
+use super::{Commitment, SALT, Stored, Tree};
 use crate::arithmetic::{Extension, F, Mat};
 use p3_commit::{BatchOpening, BatchOpeningRef, Mmcs};
 use p3_matrix::{Dimensions, Matrix};
@@ -23,6 +27,8 @@ use std::sync::Arc;
 pub enum Claimed {
     /// Its columns, one by one.
     Columns(Commitment),
+    /// Its columns, one by one, of leaves with salts.
+    Salted(Commitment),
     /// Weighted sums of its columns: for each of its matrices, the weights of each column of sums.
     Sums(Commitment, Vec<Vec<Vec<F>>>),
 }
@@ -37,6 +43,8 @@ pub struct ColumnMmcs {
 pub enum ColumnData<M> {
     /// The tree with its matrices.
     Tree(<Tree as Mmcs<F>>::ProverData<M>),
+    /// The tree with its matrices; the last are salts.
+    Salted(<Tree as Mmcs<F>>::ProverData<M>),
     /// A tree of the key, and the matrices of sums that stand for its own.
     Summed {
         /// The key's.
@@ -61,7 +69,7 @@ impl Mmcs<F> for ColumnMmcs {
     type ProverData<M> = ColumnData<M>;
     type Commitment = Claimed;
     type Proof = <Tree as Mmcs<F>>::Proof;
-    /// The tree's, and the rows behind sums: per query, per matrix.
+    /// The tree's, and the rows behind sums or the salts: per query, per matrix.
     type MultiProof = (<Tree as Mmcs<F>>::MultiProof, Vec<Vec<Vec<F>>>);
     type Error = OpeningError;
 
@@ -74,7 +82,7 @@ impl Mmcs<F> for ColumnMmcs {
         // FRI opens all queries at once
         let (mut rows, _) = self.open_multi_batch(&[index], data);
         let proof = match data {
-            ColumnData::Tree(d) => self.tree.open_batch(index, d).unpack().1,
+            ColumnData::Tree(d) | ColumnData::Salted(d) => self.tree.open_batch(index, d).unpack().1,
             ColumnData::Summed { tree, .. } => self.tree.open_batch(index, tree.as_ref()).unpack().1,
         };
         BatchOpening::new(rows.pop().unwrap_or_default(), proof)
@@ -83,6 +91,11 @@ impl Mmcs<F> for ColumnMmcs {
     fn get_matrices<'a, M: Matrix<F>>(&self, data: &'a ColumnData<M>) -> Vec<&'a M> {
         match data {
             ColumnData::Tree(d) => self.tree.get_matrices(d),
+            ColumnData::Salted(d) => {
+                let mut all = self.tree.get_matrices(d);
+                all.pop();
+                all
+            }
             ColumnData::Summed { sums, .. } => sums.iter().collect(),
         }
     }
@@ -110,6 +123,11 @@ impl Mmcs<F> for ColumnMmcs {
                 let (rows, proof) = self.tree.open_multi_batch(indices, d);
                 (rows, (proof, vec![]))
             }
+            ColumnData::Salted(d) => {
+                let (mut rows, proof) = self.tree.open_multi_batch(indices, d);
+                let salts = rows.iter_mut().map(|r| r.pop().into_iter().collect()).collect();
+                (rows, (proof, salts))
+            }
             ColumnData::Summed { tree, sums } => {
                 let (behind, proof) = self.tree.open_multi_batch(indices, tree.as_ref());
                 let tallest = sums.iter().map(|m| m.height()).max().unwrap_or(1);
@@ -131,6 +149,9 @@ impl Mmcs<F> for ColumnMmcs {
         (proof, behind): &Self::MultiProof,
     ) -> Result<(), OpeningError> {
         let (commitment, weights) = match claimed {
+            Claimed::Salted(commitment) => {
+                return self.verify_salted(commitment, dimensions, indices, values, (proof, behind));
+            }
             Claimed::Sums(commitment, weights) => (commitment, weights),
             Claimed::Columns(_) if !behind.is_empty() => return Err(OpeningError::Shape),
             Claimed::Columns(commitment) => {
@@ -166,6 +187,30 @@ impl Mmcs<F> for ColumnMmcs {
             .map(|(d, w)| Dimensions { width: width(w), height: d.height })
             .collect();
         let checked = self.tree.verify_multi_batch(commitment, &dimensions, indices, behind, proof);
+        checked.map_err(OpeningError::Tree)
+    }
+}
+
+impl ColumnMmcs {
+    /// Rows and salts are those of the leaves.
+    fn verify_salted<R: AsRef<[F]> + PartialEq>(
+        &self,
+        commitment: &Commitment,
+        dimensions: &[Dimensions],
+        indices: &[usize],
+        values: &[Vec<R>],
+        (proof, salts): (&<Tree as Mmcs<F>>::MultiProof, &[Vec<Vec<F>>]),
+    ) -> Result<(), OpeningError> {
+        let salted = |s: &Vec<Vec<F>>| matches!(&s[..], [salt] if salt.len() == SALT);
+        if values.len() != indices.len() || salts.len() != indices.len() || !salts.iter().all(salted) {
+            return Err(OpeningError::Shape);
+        }
+        let rows: Vec<Vec<&[F]>> = (values.iter().zip(salts))
+            .map(|(row, salt)| row.iter().map(AsRef::as_ref).chain(salt.iter().map(Vec::as_slice)).collect())
+            .collect();
+        let height = dimensions.iter().map(|d| d.height).max().unwrap_or(1);
+        let dimensions = [dimensions, &[Dimensions { width: SALT, height }]].concat();
+        let checked = self.tree.verify_multi_batch(commitment, &dimensions, indices, &rows, proof);
         checked.map_err(OpeningError::Tree)
     }
 }

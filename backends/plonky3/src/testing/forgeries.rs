@@ -105,15 +105,18 @@ impl<E: Extension> Honest<E> {
 
     /// The table, row and column of a cell of a group's witness, the row counted in the expanded Program.
     fn cell(&self, group: usize, cell: usize) -> (usize, usize, usize) {
+        self.find(group, cell).expect("every witness column belongs to a table")
+    }
+
+    fn find(&self, group: usize, cell: usize) -> Option<(usize, usize, usize)> {
         let wide = self.key.vk.air.groups[group].witness as usize;
         let (row, column) = (cell / wide, cell % wide);
         let tables = self.case.program.tables.iter().zip(&self.key.compiled.places).enumerate();
-        let found = tables.filter(|(_, (_, p))| p.group == group).find_map(|(i, (t, p))| {
+        tables.filter(|(_, (_, p))| p.group == group).find_map(|(i, (t, p))| {
             let column = column.checked_sub(p.witness as usize).filter(|c| *c < t.witness.len())?;
             let pad = p.pad as usize;
             Some((i, row.checked_sub(pad).unwrap_or(t.rows as usize + row), column))
-        });
-        found.expect("every witness column belongs to a table")
+        })
     }
 
     /// Where multiplicities stand among all witness cells of all groups.
@@ -128,8 +131,61 @@ impl<E: Extension> Honest<E> {
         self.case.program.tables.iter().zip(&self.key.compiled.places).flat_map(of).collect()
     }
 
+    /// Of a cell on a mask row whether anything binds it: blinds that cancel, of which one alone cannot be changed.
+    fn judge_mask(&self, (group, cell): (usize, usize)) -> Option<(bool, &'static str)> {
+        let g = &self.key.vk.air.groups[group];
+        let (row, column) = (cell / g.witness as usize, (cell % g.witness as usize + g.witness_at()) as u32);
+        let blinds = |n: &crate::air::Node| match n {
+            crate::air::Node::Terminal { blind: Some(b), .. } => {
+                matches!(&b.mask, crate::air::Mask::Cells(cells) if row == 0 && cells.contains(&column))
+            }
+            _ => false,
+        };
+        match row < g.masks as usize {
+            true if g.nodes.iter().any(blinds) => Some((false, "blind")),
+            true => Some((true, "mask")),
+            // a column that was added for blinds, and is nothing else
+            false => self.find(group, cell).is_none().then_some((true, "mask")),
+        }
+    }
+
+    /// What binds a cell of a later round on a mask row: that of a copy is equal to that of what it is copied from. None where nothing
+    /// general can be said.
+    fn judge_later(&self, round: u32, (group, cell): (usize, usize)) -> Option<bool> {
+        let g = &self.key.vk.air.groups[group];
+        let wide = if round == 2 { g.round2 } else { g.round3 } as usize;
+        let (row, column) = (cell / wide, (cell % wide) as u32);
+        let linked = |n: &crate::air::Node| match n {
+            crate::air::Node::Terminal { blind: Some(b), .. } => b.mask == crate::air::Mask::Next(column),
+            _ => false,
+        };
+        match row {
+            0 => Some(false),
+            1 if round == 2 && g.masks > 1 && g.nodes.iter().any(linked) => Some(false),
+            r if r < g.masks as usize => Some(true),
+            // what stands after the masks may be read by nothing, as before a fold's first row
+            r if r == g.masks as usize => None,
+            _ => Some(round == 2 && self.between_copies((group, cell))),
+        }
+    }
+
+    /// Where cells that blind stand among all witness cells of all groups.
+    fn blinds(&self) -> Vec<usize> {
+        let (mut start, mut out) = (0, vec![]);
+        for (k, g) in self.key.vk.air.groups.iter().enumerate() {
+            let width = g.witness as usize;
+            let blind = |c: &usize| matches!(self.judge_mask((k, *c)), Some((false, _)));
+            out.extend((0..width.min(g.height() * width)).filter(blind).map(|c| start + c));
+            start += g.height() * width;
+        }
+        out
+    }
+
     /// What the checker says of the trace with a cell changed, and what the cell is.
     fn judge(&self, f: &Forger, (group, cell): (usize, usize)) -> (bool, &'static str) {
+        if let Some(found) = self.judge_mask((group, cell)) {
+            return found;
+        }
         let (table, row, column) = self.cell(group, cell);
         let mut e = expanded(&self.case);
         let t = &self.case.program.tables[table];
@@ -202,7 +258,13 @@ fn forge<E: Extension>(h: &Honest<E>, kind: Forged, pick: usize, by: u64, counts
             true => return,
             false => (false, ""),
         },
-        Forged::Round2 => (h.between_copies(hit), "cell of round 2"),
+        Forged::Round2 | Forged::Round3 => {
+            match h.judge_later(if kind == Forged::Round2 { 2 } else { 3 }, hit) {
+                Some(valid) if kind == Forged::Round2 => (valid, "cell of round 2"),
+                Some(valid) => (valid, ""),
+                None => return,
+            }
+        }
         Forged::Transcript => match skew {
             Some(s) if h.skews(s) => {
                 (false, if matches!(s, Skew::Omit(_)) { "omitted message" } else { "late message" })
@@ -250,10 +312,19 @@ fn misstate<E: Extension>(h: &Honest<E>, pick: usize, by: u64, counts: &mut Coun
 }
 
 fn every_forgery_is_rejected_and_every_witness_accepted<E: Extension>() {
+    forgeries::<E>(PROGRAMS, false);
+}
+
+fn every_forgery_of_a_hiding_proof_is_rejected<E: Extension>() {
+    forgeries::<E>(PROGRAMS / 4, true);
+}
+
+fn forgeries<E: Extension>(programs: u32, hiding: bool) {
     let counts = RefCell::new(Counts::default());
     let picks = prop::collection::vec((0..usize::MAX / 2, any::<u64>()), EACH * (Forged::ALL.len() + 2));
-    let result = runner(PROGRAMS).run(&(parts(), picks), |(parts, picks)| {
-        let h = Honest::<E>::new(build(&parts));
+    let result = runner(programs).run(&(parts(), picks), |(parts, picks)| {
+        let case = build(&parts);
+        let h = Honest::<E>::new(if hiding { super::hiding::hidden::<E>(case) } else { case });
         let counts = &mut *counts.borrow_mut();
         counts.programs += 1;
         *counts.rounds.entry(h.proof.commitments.len() - 1).or_default() += 1;
@@ -269,6 +340,11 @@ fn every_forgery_is_rejected_and_every_witness_accepted<E: Extension>() {
                 forge(&h, Forged::Witness, multiplicities[i], by, counts);
             }
         }
+        let blinds = h.blinds();
+        if let Some(at) = blinds.first() {
+            let by = counts.programs as u64;
+            forge(&h, Forged::Witness, *at, by, counts);
+        }
         picks.for_each(|(pick, by)| misstate(&h, pick, by, counts));
         Ok(())
     });
@@ -277,12 +353,13 @@ fn every_forgery_is_rejected_and_every_witness_accepted<E: Extension>() {
     if let Err(e) = result {
         panic!("{e}");
     }
-    for round in 1..=3 {
+    for round in if hiding { 2..=3 } else { 1..=3 } {
         assert!(counts.rounds.contains_key(&round), "no Program with {round} committed rounds");
     }
     for kind in Forged::ALL {
         let label = match kind {
             Forged::Witness | Forged::Round2 | Forged::Transcript => continue,
+            Forged::Segment if !hiding => continue,
             _ => format!("{kind:?}"),
         };
         assert!(counts.kinds.get(&label).is_some_and(|c| c.0 > 0), "nothing forged: {label}");
@@ -298,13 +375,20 @@ fn every_forgery_is_rejected_and_every_witness_accepted<E: Extension>() {
         "public value, as proven",
         "public value, balanced",
     ];
-    for label in named {
+    let masks = ["blind", "mask"].into_iter().filter(|_| hiding);
+    for label in named.into_iter().chain(masks) {
+        if label == "mask" {
+            assert!(counts.kinds[label].1 > 0, "no mask was free");
+            continue;
+        }
         assert!(counts.kinds.get(label).is_some_and(|c| c.0 > 0), "nothing forged: {label}");
     }
     // a harness in which nothing is ever free would not tell a free cell from a bound one
-    for label in ["witness cell", "witness cell of padding", "cell of round 2"] {
+    for label in
+        ["witness cell", "witness cell of padding", "cell of round 2"].into_iter().skip(usize::from(hiding))
+    {
         assert!(counts.kinds[label].1 > 0, "no {label} was free");
     }
 }
 
-both!(every_forgery_is_rejected_and_every_witness_accepted);
+both!(every_forgery_is_rejected_and_every_witness_accepted, every_forgery_of_a_hiding_proof_is_rejected);

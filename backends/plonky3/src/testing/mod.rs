@@ -22,6 +22,7 @@ mod differential;
 mod edges;
 mod files;
 mod forgeries;
+mod hiding;
 pub mod join;
 pub mod model;
 mod random;
@@ -64,6 +65,7 @@ pub fn log_height(rows: usize, extra: u8) -> u8 {
 pub fn program(variables: &[&str]) -> Program {
     Program {
         version: VERSION,
+        zero_knowledge: false,
         constants: vec![],
         matrices: vec![],
         tables: vec![],

@@ -62,7 +62,8 @@ fn reshaped_tables_verify<E: Extension>() {
     let mut widened = 0;
     for seed in 0..40 {
         for c in all(seed) {
-            let limits = crate::air::reshape::Limits { log_height: 3, width: 100, degree: E::DEGREE };
+            let limits =
+                crate::air::reshape::Limits { log_height: 3, width: 100, degree: E::DEGREE, masks: 0 };
             let target = quick::<E>().target;
             let key = crate::keys::build(c.program.clone(), c.program.digest(), limits, |air| {
                 crate::security::choose(target, air).map_err(|e| crate::unsupported(&e))

@@ -5,7 +5,7 @@ use super::*;
 use crate::adversary::{Drawn, Honest, Tamper};
 use crate::arithmetic::{F, PrimeCharacteristicRing};
 use crate::keys::{Proof, ProvingKey, Round, VerifyingKey};
-use crate::p3::{Commitment, loaded, stored, with_sums};
+use crate::p3::{Commitment, extend, loaded, stored, with_sums};
 use crate::verify::{protocol, rounds};
 
 /// A convolution whose fixed weights fill rows of twelve cells, and its key.
@@ -106,7 +106,7 @@ impl<E: Extension> Tamper<E> for Borrow {
     fn drawn(&mut self, drawn: Drawn) {
         if let (true, Some(tree)) = (self.sums, &drawn.key.summed_tree) {
             *drawn.witness = drawn.sums.to_vec();
-            let sums = drawn.sums.iter().filter(|m| m.width > 0).cloned().collect();
+            let sums = drawn.sums.iter().filter(|m| m.width > 0).cloned().map(extend).collect();
             *drawn.data = Some(with_sums(tree, sums));
         }
     }

@@ -25,8 +25,8 @@ use crate::layout::{Nest, compose, gaps, sequence};
 use crate::placement::Placement;
 use std::collections::{BTreeMap, HashMap};
 use tessera_api::{
-    Blob, Equation, EquationTerm, FixedColumn, Fold, Lane, Operand, Program, Public, Role, Seq, Table, Term,
-    Variable, WitnessColumn, WitnessPlan,
+    Blob, Equation, EquationTerm, FixedColumn, Fold, Lane, Operand, Program, Public, Role, Seq, Table,
+    TableShape, Term, Variable, WitnessColumn, WitnessPlan,
 };
 use tessera_circuit::graph::{Circuit, ValueId};
 
@@ -138,6 +138,8 @@ struct Emitter<'a> {
     contraction: Vec<EquationTerm>,
     link: Vec<EquationTerm>,
     next_use: i64,
+    /// The table of each private input.
+    private: HashMap<ValueId, u32>,
 }
 
 /// What is written of a placement.
@@ -152,6 +154,7 @@ pub(crate) enum Extent {
 pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Program, WitnessPlan), PlaceError> {
     let program = Program {
         version: tessera_api::VERSION,
+        zero_knowledge: p.heights.hiding,
         constants: vec![],
         matrices: vec![],
         tables: vec![],
@@ -183,6 +186,7 @@ pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Progra
         contraction: vec![],
         link: vec![],
         next_use: 0,
+        private: HashMap::new(),
     };
     e.contraction_uses();
     let products: Vec<ProductTables> = p.products.iter().map(|products| e.product_tables(products)).collect();
@@ -191,8 +195,9 @@ pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Progra
     let clusters = e.cluster_tables(&cluster_ports)?;
     let layout = e.border_rows();
     let borders = e.border_table(&layout).map(|table| (table, layout));
-    for t in p.relations.tables(&p.capabilities) {
-        e.program.tables.push(t);
+    e.program.tables.extend(p.relations.tables());
+    for t in &mut e.program.tables {
+        t.log_height = p.heights.of(TableShape::of(t)).log_height;
     }
     if extent == Extent::Whole {
         e.steps(&products, &clusters, borders.as_ref())?;
@@ -283,7 +288,8 @@ impl Emitter<'_> {
         self.program.tables.push(Table {
             name: name.into(),
             rows: rows as u32,
-            log_height: self.p.capabilities.log_height(rows as u64),
+            // once all its columns are known
+            log_height: 0,
             committed: false,
             fixed,
             witness,
@@ -361,7 +367,8 @@ impl Emitter<'_> {
     /// Public tensors: outputs are uses, inputs are makers. Call after all other uses are recorded.
     fn publics(&mut self) {
         let p = self.p;
-        let inputs: Vec<u32> = p.inputs.iter().map(|(n, v)| self.public(n, *v, Role::Input)).collect();
+        let role = |v: &ValueId| if p.private.contains_key(v) { Role::Private } else { Role::Input };
+        let inputs: Vec<u32> = p.inputs.iter().map(|(n, v)| self.public(n, *v, role(v))).collect();
         for (name, v) in &p.outputs {
             let public = self.public(name, *v, Role::Output);
             let d = self.use_id();
@@ -376,7 +383,11 @@ impl Emitter<'_> {
                 self.link.push(term(1, Operand::Public { public, monomials: seq(&linked) }));
             }
         }
-        for ((_, v), public) in p.inputs.iter().zip(inputs) {
+        for ((name, v), public) in p.inputs.iter().zip(inputs) {
+            if let Some(range) = p.private.get(v) {
+                self.private_table(name, *v, *range);
+                continue;
+            }
             let len = self.g.values[*v].len();
             for layer in self.uses.0.get(v).into_iter().flatten() {
                 let all = Monomials(layer.iter().map(|u| u.in_batch(p.batch, len)).collect());

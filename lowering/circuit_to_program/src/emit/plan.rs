@@ -7,7 +7,7 @@ use crate::PlaceError;
 use crate::cluster::{Cluster, Computed, Instruction};
 use crate::contraction::{Contraction, Turn};
 use crate::layout::{Nest, compose, fit, run, sequence};
-use tessera_api::{Blob, ContractLoop, Factor, Role, RowOp, RowStep, Run, Seq, Step};
+use tessera_api::{Blob, ContractLoop, Factor, RowOp, RowStep, Run, Seq, Step};
 use tessera_circuit::graph::ValueId;
 use tessera_circuit::ops::Hint;
 
@@ -29,11 +29,27 @@ impl Emitter<'_> {
         borders: Option<&(u32, Vec<BorderRows>)>,
     ) -> Result<(), PlaceError> {
         let p = self.p;
-        let inputs = self.program.publics.iter().filter(|x| x.role == Role::Input).count();
+        let inputs = p.inputs.len();
         for (i, (name, v)) in p.inputs.iter().enumerate() {
             let tensor = self.tensor(name.clone(), self.g.values[*v].len() * p.batch);
             self.tensors.insert(*v, tensor);
             self.plan.steps.push(Step::Load { public: i as u32, tensor });
+            if let Some(table) = self.private.get(v) {
+                let rows = self.g.values[*v].len() * p.batch;
+                let index = Seq { dim: 1, runs: vec![run([0], [(rows, [1])])] };
+                let ops = vec![
+                    RowOp::Gather { tensor, index, default: 0, dst: 0 },
+                    RowOp::Store { src: 0, column: 0 },
+                ];
+                self.plan.steps.push(Step::Rows(RowStep {
+                    table: *table,
+                    first_row: 0,
+                    rows: rows as u32,
+                    registers: 1,
+                    ops,
+                    source: name.clone(),
+                }));
+            }
         }
         let mut segment_rows = vec![[SegmentRows::default(); 2]; p.contractions.len()];
         for (products, tables) in p.products.iter().zip(products) {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: rows stand in the order that `plan.rs` fills: contraction by contraction, segment by segment, chunks in descending order of z;
 //! cluster by cluster, batch entry by batch entry.
-use super::{ENTRIES, Emitter, Monomials, ProductTables, term};
+use super::{ENTRIES, Emitter, Monomials, ProductTables, Use, term};
 use crate::PlaceError;
 use crate::biases::Bias;
 use crate::cluster::{Cluster, Instruction, RowProgram};
@@ -252,6 +252,24 @@ impl Emitter<'_> {
             }
         }
         Ok(indices)
+    }
+
+    /// A private input: a maker whose elements are cells, one a row, in the range that everybody knows.
+    pub(super) fn private_table(&mut self, name: &str, v: ValueId, range: u32) {
+        let x = &self.g.values[v];
+        let (len, rows) = (x.len(), x.len() * self.p.batch);
+        let witness = vec![WitnessColumn { name: "x".into(), padding: 0.clamp(x.lo, x.hi) }];
+        let table = self.push_table(&format!("input {name}"), rows, vec![], witness);
+        let lookup = Lookup { relation: range, tuple: vec![Expr::witness(0)], source: name.into() };
+        self.program.tables[table as usize].lookups.push(lookup);
+        let layers = self.uses.0.get(&v).into_iter().flatten();
+        let monomials = |l: &Vec<Use>| Monomials(l.iter().map(|u| u.in_batch(self.p.batch, len)).collect());
+        let lanes = layers.map(|l| (Expr::witness(0).scale(-1), monomials(l))).collect();
+        for lanes in grouped(lanes, rows) {
+            let operand = self.whole_fold(format!("input {name}"), table, lanes);
+            self.link.push(term(1, operand));
+        }
+        self.private.insert(v, table);
     }
 
     /// The first row of each cluster of a table.

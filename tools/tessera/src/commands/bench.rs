@@ -177,6 +177,7 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> 
                 placing: compile::Placing {
                     batch: f.batch,
                     weights: f.weights,
+                    zero_knowledge: f.zero_knowledge,
                     backend: tessera_backends::default(),
                 },
                 method: CalibrationMethod::MinMax,

@@ -61,6 +61,8 @@ pub struct Placing {
     pub batch: usize,
     /// What the verifying key will say of weights.
     pub weights: Weights,
+    /// Whether inputs are private, and proofs hide them.
+    pub zero_knowledge: bool,
     /// The backend that will prove.
     pub backend: &'static dyn Backend,
 }
@@ -172,7 +174,7 @@ fn lower<'c>(
 fn finish(
     lowered: Lowered,
     labels: &[String],
-    Placing { batch, weights, backend }: Placing,
+    Placing { batch, weights, zero_knowledge, backend }: Placing,
     dump: Option<&Path>,
 ) -> Result<Compiled> {
     let Lowered { module, about, pipeline, levels } = lowered;
@@ -185,8 +187,12 @@ fn finish(
             )));
     }
     let (ins, outs) = ports(module.as_operation())?;
-    let options =
-        PlaceOptions { batch, committed: weights == Weights::Committed, ..PlaceOptions::new(backend) };
+    let options = PlaceOptions {
+        batch,
+        committed: weights == Weights::Committed,
+        zero_knowledge,
+        ..PlaceOptions::new(backend)
+    };
     let placed = place(&module, &*params::of(module.as_operation())?, &options)?;
     if let Some(dir) = dump {
         files::write(&dir.join("program.txt"), placed.dump.as_bytes())?;
@@ -390,7 +396,17 @@ fn is_ir(path: &Path) -> bool {
 
 /// How the user wants the circuit placed.
 fn placing(o: &Compile) -> Result<Placing> {
-    Ok(Placing { batch: o.batch as usize, weights: o.weights, backend: backend(&o.backend)? })
+    if o.zero_knowledge && o.weights == Weights::Committed {
+        return Err(Failure::new("committed weights cannot be proven with zero knowledge by this version")
+            .expected("--weights public with --zero-knowledge, or --weights committed without it")
+            .found("both"));
+    }
+    Ok(Placing {
+        batch: o.batch as usize,
+        weights: o.weights,
+        zero_knowledge: o.zero_knowledge,
+        backend: backend(&o.backend)?,
+    })
 }
 
 fn read_onnx<'c>(

@@ -76,6 +76,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
         placing: compile::Placing {
             batch: 1,
             weights: Weights::Public,
+            zero_knowledge: false,
             backend: tessera_backends::default(),
         },
         method: CalibrationMethod::MinMax,

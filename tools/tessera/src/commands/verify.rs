@@ -24,6 +24,9 @@ struct Report<'a> {
     #[serde(flatten)]
     statement: Statement,
     inputs: Vec<Input<'a>>,
+    /// Bits by which a proof is told from a simulated one, where inputs are hidden.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hiding: Option<f64>,
     security: Verified,
     time: Time,
 }
@@ -34,6 +37,9 @@ struct Input<'a> {
     name: &'a str,
     shape: &'a [usize],
     scale: f64,
+    /// Whether the proof hides it.
+    private: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     integers: Vec<&'a [i64]>,
 }
 
@@ -56,6 +62,8 @@ pub fn run(o: &Verify, screen: &Screen) -> Result<()> {
         name: &p.name,
         shape: &p.shape,
         scale: p.scale,
+        // a statement that holds has values of everything else
+        private: flat.is_empty(),
         integers: flat.chunks(p.len().max(1)).take(used).collect(),
     });
     let report = Report {
@@ -66,6 +74,7 @@ pub fn run(o: &Verify, screen: &Screen) -> Result<()> {
         weights: key.weights().map(|d| format!("{d:#}")),
         source: m.source.to_string(),
         inputs: inputs.collect(),
+        hiding: key.offer().hiding,
         statement,
         security: verified,
         time,
@@ -86,6 +95,12 @@ impl Policy {
 /// Errs unless the proof's public inputs are these.
 fn about_this(m: &Metadata, publics: &Publics, batch: &infer::Batch) -> Result<()> {
     for ((port, proven), given) in m.inputs.iter().zip(&publics.tensors).zip(&batch.inputs) {
+        if proven.is_empty() {
+            return Err(Failure::rejected("the proof holds, and does not say which input it is about")
+                .expected(format!("a proof about a public input {:?}", port.name))
+                .found("a proof with zero knowledge, which hides it")
+                .help("verify without --input"));
+        }
         let n = batch.used * port.len();
         if proven.get(..n) != given.get(..n) {
             let differ = proven.iter().zip(&given[..n]).filter(|(a, b)| a != b).count();
@@ -104,7 +119,11 @@ fn explain(r: &Report, key: &VerifyingKey, o: &Verify, screen: &Screen) {
         let one = |p: &crate::model::Port| format!("{} {:?}", p.name, p.shape);
         ports.iter().map(one).collect::<Vec<_>>().join(", ")
     };
-    let about = if o.input.is_some() { "exactly the given input" } else { "the public input in the proof" };
+    let about = match (r.inputs.iter().any(|i| i.private), o.input.is_some()) {
+        (true, _) => "an input that the prover knows",
+        (false, true) => "exactly the given input",
+        (false, false) => "the public input in the proof",
+    };
     screen.line(format!(
         "  statement  the quantized model {} (program {}), run on {about} ({}), gives ({}):",
         r.model,
@@ -113,6 +132,13 @@ fn explain(r: &Report, key: &VerifyingKey, o: &Verify, screen: &Screen) {
         ports(&m.outputs)
     ));
     s.lines(10).iter().for_each(|l| screen.line(format!("             {l}")));
+    if let Some(bits) = r.hiding {
+        let names: Vec<&str> = r.inputs.iter().filter(|i| i.private).map(|i| i.name).collect();
+        screen.line(format!(
+            "  hidden     {}, but for its shape, scale and range and what the outputs tell of it ({bits:.0} bits)",
+            names.join(", ")
+        ));
+    }
     screen.line(format!("  key        {}", r.key));
     if let Some(weights) = &r.weights {
         screen
