@@ -537,6 +537,11 @@ mod tests {
     #[test]
     fn an_owners_cell_is_one_factor() {
         assert_eq!(owned().validate(), Ok(()));
+        // what is nobody's may be joined as often as one likes
+        let mut others = owned();
+        let join = Term::Join { left: 1, right: 1, weights: Seq::constant(&[1], 1) };
+        others.terms.extend([join.clone(), join]);
+        assert_eq!(others.validate(), Ok(()));
         let refused = |why: &str, change: &dyn Fn(&mut Program)| {
             let mut p = owned();
             change(&mut p);

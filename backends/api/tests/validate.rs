@@ -346,6 +346,13 @@ fn work_is_bounded() {
         format!("its lookup tables and open segments have {n} cells, at most {} are possible", 1 << 27)
     };
     refused(&cells((1 << 27) + 1), tall(true));
+    // lanes of segments that reach to the end are not looked at
+    accepted(|p| {
+        let rows = 1 << 26;
+        (p.tables[ROWS].rows, p.tables[ROWS].log_height) = (rows, 26);
+        p.folds[1] = fold(ROWS, vec![lane(Expr::witness(0), ones(rows as usize)); 3], &[2, rows.into()]);
+        p.folds[2] = fold(ROWS, vec![lane(Expr::witness(0), ones(rows as usize)); 3], &[rows.into()]);
+    });
     // lanes of open segments: those of the range table come first
     refused(&cells(3 * (1 << 26) + 3), |p| {
         let rows = 1 << 26;
@@ -382,6 +389,20 @@ fn public_tensors() {
     ] {
         refused(impossible, public(shape, min, max));
     }
+}
+
+/// What is private is hidden, or there is no such thing.
+#[test]
+fn private_tensors() {
+    let private = |zero_knowledge: bool| {
+        move |p: &mut Program| {
+            p.zero_knowledge = zero_knowledge;
+            let public = Public { name: "p".into(), shape: vec![2], min: 0, max: 1, role: Role::Private };
+            p.publics.push(public);
+        }
+    };
+    accepted(private(true));
+    refused("tensor \"p\" is private, and proofs hide nothing", private(false));
 }
 
 #[test]
