@@ -106,44 +106,63 @@ impl Builder {
             (true, false) => (y, x, false),
             _ => return Ok(None),
         };
-        let truth = condition.numbers();
-        let counts = truth.iter().map(|&c| if (c != 0.0) == kept { 1.0 } else { 0.0 });
-        let mask = self.known(Kind::F32, condition.shape(), counts.collect())?;
         let Value::Known(fill) = fill else { return Ok(None) };
-        self.leave_out(scores, mask, fill)
+        let counts = condition.numbers().iter().map(|&c| (c != 0.0) == kept).collect::<Vec<_>>();
+        let Some(mask) = self.mask(scores, &counts, condition.shape(), fill)? else { return Ok(None) };
+        let (others, finite) = (self.not(&mask)?, self.finite(fill)?);
+        let (kept, left_out) = (self.mul(&mask, scores)?, self.mul(&others, &finite)?);
+        let sum = self.add(&kept, &left_out)?;
+        Ok(Some(self.remember(sum, scores, mask, fill)))
     }
 
-    /// Scores plus a constant that is 0 where they count.
+    /// Scores plus a constant that is 0 where they count, and next to −∞ elsewhere.
     pub(crate) fn add_mask(&mut self, scores: &Value, added: &Rc<Tensor>) -> Result<Option<Value>, Reason> {
         let numbers = added.numbers();
         let is_mask = numbers.iter().all(|&v| v == 0.0 || v <= NOTHING) && numbers.iter().any(|&v| v != 0.0);
         if !is_mask {
             return Ok(None);
         }
-        let counts = numbers.iter().map(|&v| if v == 0.0 { 1.0 } else { 0.0 }).collect();
-        let mask = self.known(Kind::F32, added.shape(), counts)?;
-        self.leave_out(scores, mask, added)
+        let counts: Vec<bool> = numbers.iter().map(|&v| v == 0.0).collect();
+        let Some(mask) = self.mask(scores, &counts, added.shape(), added)? else { return Ok(None) };
+        let finite = self.finite(added)?;
+        let sum = self.add(scores, &finite)?;
+        Ok(Some(self.remember(sum, scores, mask, added)))
     }
 
-    /// scores·mask + fill·(1 − mask), remembered for a softmax; `None` for what is no mask of the scores.
-    fn leave_out(&mut self, scores: &Value, mask: Value, fill: &Tensor) -> Result<Option<Value>, Reason> {
+    /// 1 where a score counts and 0 elsewhere; `None` for what is no mask of the scores, or leaves a row without any: a softmax of
+    /// such a row is no softmax of what is left.
+    fn mask(
+        &mut self,
+        scores: &Value,
+        counts: &[bool],
+        shape: &[usize],
+        fill: &Tensor,
+    ) -> Result<Option<Value>, Reason> {
         let to = self.shape(scores);
         let fits = |shape: &[usize]| broadcast(&to, shape).is_ok_and(|s| s == to);
-        if !matches!(scores, Value::Computed(..)) || !fits(&self.shape(&mask)) || !fits(fill.shape()) {
+        let real = matches!(scores, Value::Computed(_, kind) if kind.is_float());
+        let row = shape.last().copied().unwrap_or(1).max(1);
+        if !real || !fits(shape) || !fits(fill.shape()) || counts.chunks(row).any(|row| !row.contains(&true))
+        {
             return Ok(None);
         }
-        let infinite = fill.numbers().contains(&f64::NEG_INFINITY);
-        // a finite constant stays what it is
-        let finite = fill.numbers().iter().map(|&v| v.max(f32::MIN.into())).collect();
-        let finite = self.known(Kind::F32, fill.shape(), finite)?;
-        let others = self.not(&mask)?;
-        let (kept, left_out) = (self.mul(&mask, scores)?, self.mul(&others, &finite)?);
-        let sum = self.add(&kept, &left_out)?;
+        let numbers = counts.iter().map(|&c| f64::from(u8::from(c))).collect();
+        self.known(Kind::F32, shape, numbers).map(Some)
+    }
+
+    /// A constant with the least number in the place of −∞; a finite one is what it is.
+    fn finite(&mut self, fill: &Tensor) -> Result<Value, Reason> {
+        self.known(Kind::F32, fill.shape(), fill.numbers().iter().map(|&v| v.max(f32::MIN.into())).collect())
+    }
+
+    /// The sum, remembered as scores with a mask.
+    fn remember(&mut self, sum: Value, scores: &Value, mask: Value, fill: &Tensor) -> Value {
         if let Value::Computed(v, _) = sum {
+            let infinite = fill.numbers().contains(&f64::NEG_INFINITY);
             let masked = Masked { scores: scores.clone(), mask, infinite, node: self.node.clone() };
             self.masked.insert(v, masked);
         }
-        Ok(Some(sum))
+        sum
     }
 
     /// Scores of −∞ that something else than a softmax reads: their nodes.
@@ -168,5 +187,50 @@ impl Builder {
         let mut nodes: Vec<String> = self.masked.iter().filter_map(of).collect();
         nodes.sort();
         nodes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tessera_mlir::types::TensorType;
+    use tessera_nn::ops::Binary;
+
+    fn scores(b: &mut Builder, shape: &[usize]) -> Value {
+        b.graph.inputs.push(("x".into(), TensorType::f32(shape)));
+        Value::Computed(graph::Value::Input(b.graph.inputs.len() - 1), Kind::F32)
+    }
+
+    fn tensor(shape: &[usize], numbers: &[f64]) -> Rc<Tensor> {
+        Rc::new(Tensor::new("mask", Kind::F32, shape, numbers.to_vec()).unwrap())
+    }
+
+    /// A large negative constant is added, whoever reads the sum; a softmax alone takes it for a mask.
+    #[test]
+    fn what_is_added_to_scores_is_added() {
+        let mut b = Builder::new(0);
+        let x = scores(&mut b, &[2, 2]);
+        let sum = b.add_mask(&x, &tensor(&[2, 2], &[0.0, -2e4, 0.0, 0.0])).unwrap().unwrap();
+        let Value::Computed(graph::Value::Node(at), _) = sum else { panic!("{sum:?}") };
+        let NnOp::Binary { kind: Binary::Add, a, b: added } = b.graph.nodes[at].op else { panic!("no sum") };
+        assert_eq!(a, graph::Value::Input(0));
+        assert_eq!(b.graph.constant(added).unwrap().as_slice().unwrap(), [0.0, -2e4, 0.0, 0.0]);
+        let y = b.softmax(&sum, 1).unwrap();
+        let Value::Computed(graph::Value::Node(at), _) = y else { panic!("{y:?}") };
+        assert!(matches!(b.graph.nodes[at].op, NnOp::Softmax { x: graph::Value::Input(0), mask: Some(_) }));
+    }
+
+    /// The softmax of a row of which nothing is left is that of its numbers as they are.
+    #[test]
+    fn a_row_without_scores_has_no_mask() {
+        let mut b = Builder::new(0);
+        let x = scores(&mut b, &[2, 2]);
+        let empty = tensor(&[2, 2], &[0.0, 0.0, -2e4, -2e4]);
+        assert!(b.add_mask(&x, &empty).unwrap().is_none());
+        let fill = Value::Known(tensor(&[], &[f64::NEG_INFINITY]));
+        let condition = tensor(&[2, 1], &[1.0, 0.0]);
+        assert!(b.choose_scores(&condition, &x, &fill).unwrap().is_none());
+        let condition = tensor(&[1, 2], &[1.0, 0.0]);
+        assert!(b.choose_scores(&condition, &x, &fill).unwrap().is_some());
     }
 }
