@@ -95,29 +95,11 @@ impl FromStr for TargetSpec {
             let (name, value) =
                 pair.split_once('=').ok_or_else(|| format!("expected name=value, found {pair:?}"))?;
             spec.set(name, value)?;
+            if value.parse().is_ok_and(|number: f64| !number.is_finite() || number < 0.0) {
+                return Err(format!("expected prices of at least 0, found {value}"));
+            }
         }
-        let p = spec.prices;
-        let all = [
-            p.proof,
-            p.height,
-            p.row,
-            p.fixed_cell,
-            p.summed_cell,
-            p.witness_cell,
-            p.extension_cell,
-            p.lookup,
-            p.node,
-            p.path_bytes,
-            p.opening_bytes,
-            p.cell_bytes,
-            p.verify,
-            p.verify_byte,
-            p.byte,
-        ];
-        match all.into_iter().find(|price| !price.is_finite() || *price < 0.0) {
-            Some(price) => Err(format!("expected prices of at least 0, found {price}")),
-            None => Ok(spec),
-        }
+        Ok(spec)
     }
 }
 

@@ -14,7 +14,6 @@
 use crate::PlaceError;
 use crate::layout::{Nest, fit};
 use crate::wanted::Wanted;
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 use tessera_api::{Run, Seq};
@@ -119,25 +118,6 @@ pub struct Border {
 }
 
 impl Border {
-    /// For each `width` channels of `span` the exponents of z that some of them have, ascending.
-    pub fn chunks(borders: &[Border], span: usize, width: usize) -> impl Iterator<Item = Cow<'_, [i64]>> {
-        (0..span.div_ceil(width.max(1)) as i64).map(move |chunk| {
-            let (from, to) = (chunk * width as i64, (chunk + 1) * width as i64);
-            let mut here = borders.iter().filter(|b| b.s.start < to && b.s.end > from);
-            match (here.next(), here.next()) {
-                (None, _) => Cow::Borrowed(&[][..]),
-                (Some(one), None) => Cow::Borrowed(&one.z[..]),
-                (Some(a), Some(b)) => {
-                    let mut all: Vec<i64> =
-                        [a, b].into_iter().chain(here).flat_map(|b| &b.z).copied().collect();
-                    all.sort_unstable();
-                    all.dedup();
-                    Cow::Owned(all)
-                }
-            }
-        })
-    }
-
     /// Number of monomials.
     pub fn len(&self) -> usize {
         (self.s.end - self.s.start) as usize * self.z.len()

@@ -418,9 +418,14 @@ impl BorderRows {
         };
         let borders: Vec<Border> = borders.iter().map(over).collect();
         let (mut z, mut chunks): (Vec<Vec<i64>>, Vec<usize>) = (vec![], vec![]);
-        for own in Border::chunks(&borders, c.s_span(), width) {
-            chunks.push(z.iter().position(|z| z[..] == own[..]).unwrap_or_else(|| {
-                z.push(own.into_owned());
+        for chunk in 0..c.s_span().div_ceil(width.max(1)) as i64 {
+            let (from, to) = (chunk * width as i64, (chunk + 1) * width as i64);
+            let here = borders.iter().filter(|b| b.s.start < to && b.s.end > from);
+            let mut own: Vec<i64> = here.flat_map(|b| b.z.iter().copied()).collect();
+            own.sort_unstable();
+            own.dedup();
+            chunks.push(z.iter().position(|z| *z == own).unwrap_or_else(|| {
+                z.push(own);
                 z.len() - 1
             }));
         }

@@ -165,31 +165,26 @@ fn mask(b: &mut Builder, n: &Node, to: [usize; 4], before: usize) -> Result<Mask
 
 /// exp(x − m)·M/Σ exp(x − m)·M for what the mask M allows; 0 in rows where it allows nothing.
 fn masked_softmax(b: &mut Builder, x: &Value, mask: &Mask, to: [usize; 4]) -> Result<Value, Reason> {
-    let empty = |known: &Vec<bool>| known.chunks(to[3].max(1)).any(|row| row.iter().all(|k| !k));
-    if mask.computed.is_none() {
-        match &mask.known {
-            None => return b.softmax(x, 3),
-            Some(known) if !empty(known) => {
-                let allowed = known.iter().map(|&k| f64::from(u8::from(k))).collect();
-                let allowed = b.known(Kind::F32, &to, allowed)?;
-                return b.masked_softmax(x, &allowed);
-            }
-            Some(_) => {}
+    let empty = mask.known.as_ref().is_some_and(|k| k.chunks(to[3].max(1)).any(|row| !row.contains(&true)));
+    let allowed = match &mask.known {
+        Some(known) => {
+            Some(b.known(Kind::F32, &to, known.iter().map(|&k| f64::from(u8::from(k))).collect())?)
         }
+        None => None,
+    };
+    match &allowed {
+        _ if mask.computed.is_some() || empty => {}
+        Some(allowed) => return b.masked_softmax(x, allowed),
+        None => return b.softmax(x, 3),
     }
     let most = reduce(b, x, &[3], Reduction::Max)?;
     let below = b.sub(x, &most)?;
     let mut exp = b.map(&below, "exp", &[])?;
-    if let Some(known) = &mask.known {
-        let allowed = known.iter().map(|&k| f64::from(u8::from(k))).collect();
-        let allowed = b.known(Kind::F32, &to, allowed)?;
-        exp = b.mul(&exp, &allowed)?;
-    }
-    if let Some(computed) = &mask.computed {
-        exp = b.mul(&exp, computed)?;
+    for factor in allowed.iter().chain(&mask.computed) {
+        exp = b.mul(&exp, factor)?;
     }
     let mut sum = reduce(b, &exp, &[3], Reduction::Sum)?;
-    if mask.computed.is_some() || mask.known.as_ref().is_some_and(empty) {
+    if mask.computed.is_some() || empty {
         let zero = b.map(&sum, "equal_zero", &[])?;
         sum = b.add(&sum, &zero)?;
     }
