@@ -53,6 +53,14 @@ pub fn import<'c>(
     emit::emit(context, graph, options.weights.as_deref())
 }
 
+/// Name and rank, where it is stated, of every input that a user gives: all that is read of the file.
+///
+/// # Errors
+/// When it is no ONNX file.
+pub fn inputs(bytes: &[u8]) -> Result<Vec<(String, Option<usize>)>, ImportError> {
+    proto::inputs(bytes)
+}
+
 /// Reads a model into the plain graph: everything the import does before MLIR.
 ///
 /// # Errors

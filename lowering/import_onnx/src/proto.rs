@@ -20,7 +20,9 @@ use std::path::{Component, Path, PathBuf};
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Dim};
 use tract_onnx::pb::type_proto::Value as TypeValue;
-use tract_onnx::pb::{FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto};
+use tract_onnx::pb::{
+    FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto, ValueInfoProto,
+};
 
 /// The largest magnitude accepted for an integer attribute or a shape operand.
 const MAX_INTEGER: i64 = 1 << 28;
@@ -40,6 +42,22 @@ pub(crate) fn read(source: Source, options: &ImportOptions) -> Result<ModelProto
     };
     let directory = path.map(|p| p.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")));
     guarded("decoding the file", || load(bytes, directory, options))
+}
+
+/// Name and rank, where it is stated, of every input that a user gives.
+pub(crate) fn inputs(bytes: &[u8]) -> Result<Vec<(String, Option<usize>)>, ImportError> {
+    guarded("decoding the file", || {
+        let model = ModelProto::decode(bytes).map_err(|e| ImportError::NotOnnx(e.to_string()))?;
+        let graph = model.graph.unwrap_or_default();
+        // old files list their weights as inputs, too
+        let weights: HashSet<&str> = graph.initializer.iter().map(|t| &t.name[..]).collect();
+        let given = graph.input.iter().filter(|i| !weights.contains(&i.name[..]));
+        let rank = |i: &ValueInfoProto| {
+            let TypeValue::TensorType(t) = i.r#type.as_ref()?.value.as_ref()?;
+            Some(t.shape.as_ref()?.dim.len())
+        };
+        Ok(given.map(|i| (i.name.clone(), rank(i))).collect())
+    })
 }
 
 /// Reads and checks a model. `directory` is where external weights lie; `None` refuses them.

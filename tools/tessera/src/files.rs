@@ -57,6 +57,12 @@ pub fn remember(path: &Path) {
     }
 }
 
+/// Forgets what was read, for a process that does one thing after the other: what one has read the next may write. Files that are
+/// in use where they lie stay remembered.
+pub fn forget() {
+    inputs().retain(|i| i.mapped.is_some());
+}
+
 /// Errs when a file that is in use where it lies is not what it was: what was made of it may be wrong.
 pub fn unchanged() -> Result<()> {
     for i in inputs().iter().filter(|i| i.mapped.is_some()) {
@@ -72,23 +78,29 @@ pub fn unchanged() -> Result<()> {
 /// The bytes of a file of ours: read if they are few, mapped into memory otherwise, so that only what is used is ever read.
 pub fn map(path: &Path) -> Result<Bytes> {
     let failed = |e: std::io::Error| Failure::io("read", path, &e);
+    let (file, about) = open(path)?;
+    if !about.is_file() || about.len() <= SMALL {
+        return load(path);
+    }
+    // SAFETY: the mapping is read only, and our own files are replaced, never changed in place. Sections are hashed as they
+    // are read, `unchanged` looks again before anything that was made of them is written, and a file that is cut short
+    // meanwhile ends the process with a message.
+    let mapped = unsafe { Mmap::map(&file) }.map_err(failed)?;
+    inputs().push(Input { file, path: path.into(), mapped: state(&about) });
+    Ok(Bytes::from_owner(mapped))
+}
+
+/// The bytes of a file of ours in memory: for a process that lives longer than the file may.
+pub fn load(path: &Path) -> Result<Bytes> {
+    let failed = |e: std::io::Error| Failure::io("read", path, &e);
     let (mut file, about) = open(path)?;
     if !about.is_file() || about.len() == 0 {
         return read_limited(path, MOST, None).map(Bytes::from);
     }
-    let kept = file.try_clone().map_err(failed)?;
-    let large = about.len() > SMALL;
-    inputs().push(Input { file: kept, path: path.into(), mapped: state(&about).filter(|_| large) });
-    if large {
-        // SAFETY: the mapping is read only, and our own files are replaced, never changed in place. Sections are hashed as they
-        // are read, `unchanged` looks again before anything that was made of them is written, and a file that is cut short
-        // meanwhile ends the process with a message.
-        let mapped = unsafe { Mmap::map(&file) }.map_err(failed)?;
-        return Ok(Bytes::from_owner(mapped));
-    }
     // as aligned as a mapped file, so that columns are used where they lie
     let mut memory = MmapMut::map_anon(about.len() as usize).map_err(failed)?;
     file.read_exact(&mut memory).map_err(failed)?;
+    inputs().push(Input { file, path: path.into(), mapped: None });
     Ok(Bytes::from_owner(memory.make_read_only().map_err(failed)?))
 }
 

@@ -16,23 +16,18 @@ pub fn read(
     index: Option<usize>,
     screen: &Screen,
 ) -> Result<Inputs> {
-    bind(m, &DataFile::read(path)?, factor, index, screen)
+    let inputs = bind(m, &DataFile::read(path)?, factor, index)?;
+    inputs.notes.iter().for_each(|n| screen.note(n));
+    Ok(inputs)
 }
 
-/// As [`read`], from a file in memory.
-pub fn bind(
-    m: &Metadata,
-    file: &DataFile,
-    factor: Option<Factor>,
-    index: Option<usize>,
-    screen: &Screen,
-) -> Result<Inputs> {
+/// As [`read`], from a file in memory. What a person should know stands in the notes.
+pub fn bind(m: &Metadata, file: &DataFile, factor: Option<Factor>, index: Option<usize>) -> Result<Inputs> {
     let exact = |p: &Port| p.exact.then_some((p.min, p.max));
     let wanted: Vec<Wanted> = (m.inputs.iter())
         .map(|p| Wanted { name: &p.name, shape: &p.shape, factor: p.factor, exact: exact(p) })
         .collect();
     let mut inputs = bind::inputs(file, &wanted, factor)?;
-    inputs.notes.iter().for_each(|n| screen.note(n));
     if let Some(i) = index {
         if i >= inputs.count {
             return Err(Failure::new(format!("there is no input {i} in the file"))
@@ -44,7 +39,7 @@ pub fn bind(
     }
     let clamped = clamped(m, &inputs);
     if clamped > 0.0 {
-        screen.note(format!(
+        inputs.notes.push(format!(
             "{:.2} % of the input values lie outside the range seen at calibration and are clamped",
             clamped * 100.0
         ));

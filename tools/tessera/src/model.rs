@@ -205,7 +205,7 @@ impl Model {
     }
 
     /// Reads a file's bytes where they lie.
-    fn from_shared(bytes: Bytes) -> Result<Model> {
+    pub fn from_shared(bytes: Bytes) -> Result<Model> {
         let c = Container::from_shared(bytes, FileKind::Model)?;
         let of_levels = LEVELS.iter().flat_map(|l| [format!("{l}.mlir"), format!("{l}.params")]);
         let names: Vec<String> =

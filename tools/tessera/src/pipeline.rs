@@ -3,6 +3,7 @@
 //! Invariants: which passes the default pipeline has is written in `zk_opt::pipeline` alone; a dumped file lies beside the
 //! parameters it names, so that `zk-opt` and `tessera compile` continue from it.
 use crate::cli::CalibrationMethod;
+use crate::commands::compile::Watch;
 use crate::failure::{Failure, Problem, Result, USE};
 use crate::files;
 use crate::model::Level;
@@ -28,8 +29,13 @@ pub fn default(level: &str, method: CalibrationMethod, percentile: f64) -> Strin
 /// Runs a pipeline and returns the last IR of every level that was reached, with its parameters.
 ///
 /// With a directory, the IR goes to `DIR/00-input.mlir`, `DIR/01-PASS.mlir` and so on, the last of each level to
-/// `DIR/LEVEL.mlir`, and what they name beside them.
-pub fn run(module: &mut Module, pipeline: &str, dump: Option<&Path>) -> Result<BTreeMap<String, Level>> {
+/// `DIR/LEVEL.mlir`, and what they name beside them. `watch` is told of every pass, and ends the work by an error.
+pub fn run(
+    module: &mut Module,
+    pipeline: &str,
+    dump: Option<&Path>,
+    watch: Watch,
+) -> Result<BTreeMap<String, Level>> {
     zk_opt::register_all();
     let problem = |message: String| Problem {
         message,
@@ -43,7 +49,7 @@ pub fn run(module: &mut Module, pipeline: &str, dump: Option<&Path>) -> Result<B
     seen.after("input", module.as_operation())?;
     let mut stopped = None;
     let outcome = pipeline::run_observed(module, pipeline, &pipeline::Settings::default(), |pass, op| {
-        seen.after(pass, op).map_err(|failure| {
+        watch(pass).and_then(|()| seen.after(pass, op)).map_err(|failure| {
             let error = tessera_mlir::Error::new(failure.to_string());
             stopped = Some(failure);
             error
@@ -135,7 +141,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let context = tessera_passes::context();
         let mut module = tessera_mlir::parse(&context, RELU, "relu.mlir").unwrap();
-        let levels = run(&mut module, &pipeline_from("nn"), Some(dir.path())).unwrap();
+        let levels = run(&mut module, &pipeline_from("nn"), Some(dir.path()), &|_| Ok(())).unwrap();
         assert_eq!(levels.keys().collect::<Vec<_>>(), ["circuit", "nn", "qnn"]);
         let text = |level: &str| levels[level].text().unwrap();
         assert!(text("qnn").contains("qnn.relu") || text("qnn").contains("qnn.requantize"));
@@ -153,9 +159,10 @@ mod tests {
     fn every_name_that_is_no_pass_is_reported_before_any_pass_runs() {
         let context = tessera_passes::context();
         let mut module = tessera_mlir::parse(&context, RELU, "relu.mlir").unwrap();
-        let failure = run(&mut module, "builtin.module(cse,convert-nn-to-qn,cirquit-intervals)", None);
+        let failure =
+            run(&mut module, "builtin.module(cse,convert-nn-to-qn,cirquit-intervals)", None, &|_| Ok(()));
         insta::assert_snapshot!(failure.unwrap_err());
-        let failure = run(&mut module, "builtin.module(cse,", None);
+        let failure = run(&mut module, "builtin.module(cse,", None, &|_| Ok(()));
         insta::assert_snapshot!(failure.unwrap_err());
     }
 }

@@ -27,16 +27,19 @@ pub fn guarded(f: impl FnOnce() -> Result<()>) -> Result<()> {
     }));
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|payload| {
         let place = LAST.lock().ok().and_then(|mut l| l.take());
-        let f = Failure::machine("tessera failed unexpectedly: nothing is known about the result")
-            .found(message(&*payload))
-            .help("this is a defect of tessera or of the machine; RUST_BACKTRACE=1 says more");
+        let f = panicked(&*payload);
         Err(place.map_or(f.clone(), |p| f.at(p)))
     })
 }
 
-fn message(payload: &(dyn Any + Send)) -> String {
+/// What is said of a panic, by what it was thrown with.
+pub fn panicked(payload: &(dyn Any + Send)) -> Failure {
     let text = payload.downcast_ref::<String>().map(String::as_str);
-    plain(text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message"))
+    let text =
+        text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message");
+    Failure::machine("tessera failed unexpectedly: nothing is known about the result")
+        .found(plain(text))
+        .help("this is a defect of tessera or of the machine; RUST_BACKTRACE=1 says more")
 }
 
 /// Starts the threads that work in parallel, as many as `RAYON_NUM_THREADS` says, or one a core.

@@ -67,7 +67,7 @@ impl ProvingKey {
     }
 
     /// Reads a key's bytes where they lie.
-    fn from_shared(bytes: Bytes, model: &Model) -> Result<ProvingKey> {
+    pub fn from_shared(bytes: Bytes, model: &Model) -> Result<ProvingKey> {
         let mut c = Container::from_shared(bytes, FileKind::ProvingKey)?;
         c.check_parent(model.digest()).map_err(|e| {
             Failure::from(e).help("make the keys of this model with: tessera setup MODEL.tess")

@@ -36,7 +36,7 @@ pub fn run(o: &Bench, screen: &Screen) -> Result<()> {
     };
     if let Some(stage) = &o.stage {
         let dir = o.work.clone().ok_or_else(|| Failure::new("--stage needs --work"))?;
-        let value = measure(o, &chosen[0], stage, &dir, screen)?;
+        let value = measure(o, &chosen[0], stage, &dir)?;
         screen.json(&value);
         return Ok(());
     }
@@ -161,7 +161,7 @@ fn repeat<T>(runs: u32, mut f: impl FnMut() -> Result<T>) -> Result<(T, Vec<Time
 }
 
 /// One stage of one model, in this process.
-fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> Result<Value> {
+fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path) -> Result<Value> {
     let file = |extension: &str| dir.join(format!("{}.{extension}", f.name));
     let security = Security { bits: o.security, regime: o.regime.into() };
     match stage {
@@ -172,7 +172,7 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> 
                 name: f.name.into(),
                 onnx: &onnx,
                 file: None,
-                data: &images,
+                data: std::slice::from_ref(&images),
                 factor: Some(factor),
                 placing: compile::Placing {
                     batch: f.batch,
@@ -186,6 +186,7 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> 
                 labels: vec![],
                 dump_ir: None,
                 import: compile::Import::default(),
+                watch: &|_| Ok(()),
             };
             let (compiled, times) = repeat(o.runs, || compile::compile(&request))?;
             let m = medians(&times, Some(peak_rss_mb()));
@@ -209,7 +210,7 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path, screen: &Screen) -> 
             let (key, load) = timed(|| ProvingKey::read(&file("pk"), &model));
             let key = key?;
             let (images, _) = f.images()?;
-            let inputs = infer::bind(&model.metadata, &images, None, None, &screen.silent())?;
+            let inputs = infer::bind(&model.metadata, &images, None, None)?;
             let batch = infer::batches(&model.metadata, &inputs).remove(0);
             let plan = prove::prepare(&model)?;
             let (mut witness, mut times, mut last) = (vec![], vec![], None);

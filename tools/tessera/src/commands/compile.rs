@@ -34,8 +34,8 @@ pub struct Request<'a> {
     pub onnx: &'a [u8],
     /// Where it was read from; external weights lie beside it.
     pub file: Option<&'a Path>,
-    /// Calibration data.
-    pub data: &'a DataFile,
+    /// Calibration data: the inferences of all of them.
+    pub data: &'a [DataFile],
     /// What the user said integers are multiplied by.
     pub factor: Option<Factor>,
     /// How the circuit becomes a Program.
@@ -52,7 +52,12 @@ pub struct Request<'a> {
     pub dump_ir: Option<&'a Path>,
     /// What the user said about shapes.
     pub import: Import,
+    /// Is told the name of every pass after it has run; its error ends the work.
+    pub watch: Watch<'a>,
 }
+
+/// See [`Request::watch`].
+pub type Watch<'a> = &'a dyn Fn(&str) -> Result<()>;
 
 /// How a circuit becomes a Program.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +70,20 @@ pub struct Placing {
     pub zero_knowledge: bool,
     /// The backend that will prove.
     pub backend: &'static dyn Backend,
+}
+
+impl Placing {
+    /// Errs where this version cannot do it.
+    pub fn checked(self) -> Result<Placing> {
+        if self.zero_knowledge && self.weights == Weights::Committed {
+            return Err(Failure::new(
+                "committed weights cannot be proven with zero knowledge by this version",
+            )
+            .expected("public weights with zero knowledge, or committed weights without it")
+            .found("both"));
+        }
+        Ok(self)
+    }
 }
 
 /// What a user can say about shapes that the file leaves open.
@@ -95,7 +114,9 @@ pub fn compile(r: &Request) -> Result<Compiled> {
 pub fn compile_by(r: &Request, pipeline: &str) -> Result<Compiled> {
     let context = tessera_passes::context();
     let start = import(&context, r)?;
-    finish(lower(start, pipeline, r.placing.backend, r.dump_ir)?, &r.labels, r.placing, r.dump_ir)
+    let lowered = lower(start, pipeline, r.placing.backend, (r.dump_ir, r.watch))?;
+    (r.watch)("place")?;
+    finish(lowered, &r.labels, r.placing, r.dump_ir)
 }
 
 /// A module that no pass has seen yet, and what is known about it.
@@ -138,7 +159,7 @@ fn import<'c>(context: &'c Context, r: &Request) -> Result<Start<'c>> {
         method: method_name(r.method).into(),
         percentile: (r.method == CalibrationMethod::Percentile).then_some(r.percentile),
         samples,
-        data: file_name(&r.data.path),
+        data: r.data.first().map(|d| file_name(&d.path)).unwrap_or_default(),
     };
     let about = About {
         name: r.name.clone(),
@@ -157,7 +178,7 @@ fn lower<'c>(
     start: Start<'c>,
     pipeline: &str,
     backend: &dyn Target,
-    dump: Option<&Path>,
+    (dump, watch): (Option<&Path>, Watch),
 ) -> Result<Lowered<'c>> {
     if let Some(dir) = dump {
         std::fs::create_dir_all(dir).map_err(|e| Failure::io("make the directory", dir, &e))?;
@@ -165,7 +186,7 @@ fn lower<'c>(
     let Start { mut module, about } = start;
     let (op, target) = (module.as_operation(), TargetSpec::of(backend).to_string());
     attrs::set(op, spec::ATTRIBUTE, attrs::string(context_of(op.location()), &target));
-    let levels = pipeline::run(&mut module, pipeline, dump)?;
+    let levels = pipeline::run(&mut module, pipeline, dump, watch)?;
     params::forget(&samples_name(&about.name));
     Ok(Lowered { module, about, pipeline: pipeline.to_owned(), levels })
 }
@@ -232,7 +253,7 @@ fn samples_name(model: &str) -> String {
 fn samples(
     module: &Module,
     name: &str,
-    data: &DataFile,
+    data: &[DataFile],
     factor: Option<Factor>,
     limit: usize,
 ) -> Result<(Inputs, usize)> {
@@ -264,7 +285,7 @@ fn method_name(m: CalibrationMethod) -> &'static str {
 }
 
 /// The calibration data, bound to the inputs of the imported model.
-fn calibration_data(data: &DataFile, factor: Option<Factor>, module: OperationRef) -> Result<Inputs> {
+fn calibration_data(data: &[DataFile], factor: Option<Factor>, module: OperationRef) -> Result<Inputs> {
     let main = Func::main(module)?;
     let mut named = vec![];
     for (i, value) in main.arguments().into_iter().enumerate() {
@@ -277,7 +298,12 @@ fn calibration_data(data: &DataFile, factor: Option<Factor>, module: OperationRe
         .iter()
         .map(|(name, shape, exact)| Wanted { name, shape, factor: None, exact: *exact })
         .collect();
-    bind::inputs(data, &wanted, factor)
+    let mut all = data.iter().map(|d| bind::inputs(d, &wanted, factor));
+    let first = all.next().ok_or_else(|| Failure::new("the calibration data are empty"))??;
+    all.try_fold(first, |mut first, more| {
+        first.append(more?);
+        Ok(first)
+    })
 }
 
 /// At most `limit` inferences, evenly spread over all of them, as arrays.
@@ -329,7 +355,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         let level = level_of(start.module.as_operation())?;
         let by_default = || pipeline::default(level, o.calibration_method, o.percentile);
         let pipeline = o.pass_pipeline.clone().unwrap_or_else(by_default);
-        let lowered = lower(start, &pipeline, placing.backend, dump)?;
+        let lowered = lower(start, &pipeline, placing.backend, (dump, &|_| Ok(())))?;
         match o.emit {
             Some(level) if level != EmitLevel::Program => {
                 Ok(Done::Level(emit(level, &lowered)?, lowered.about.notes))
@@ -396,17 +422,13 @@ fn is_ir(path: &Path) -> bool {
 
 /// How the user wants the circuit placed.
 fn placing(o: &Compile) -> Result<Placing> {
-    if o.zero_knowledge && o.weights == Weights::Committed {
-        return Err(Failure::new("committed weights cannot be proven with zero knowledge by this version")
-            .expected("--weights public with --zero-knowledge, or --weights committed without it")
-            .found("both"));
-    }
-    Ok(Placing {
+    Placing {
         batch: o.batch as usize,
         weights: o.weights,
         zero_knowledge: o.zero_knowledge,
         backend: backend(&o.backend)?,
-    })
+    }
+    .checked()
 }
 
 fn read_onnx<'c>(
@@ -426,7 +448,7 @@ fn read_onnx<'c>(
             name: name.to_owned(),
             onnx,
             file: Some(&o.model),
-            data: &DataFile::read(calibration)?,
+            data: &[DataFile::read(calibration)?],
             factor: o.data.scale,
             placing,
             method: o.calibration_method,
@@ -438,6 +460,7 @@ fn read_onnx<'c>(
                 dims: pairs(&o.dim),
                 shapes: pairs(&o.shape).into_iter().map(|(n, s)| (n, s.0)).collect(),
             },
+            watch: &|_| Ok(()),
         },
     )
 }
@@ -469,10 +492,10 @@ fn read_ir<'c>(context: &'c Context, o: &Compile, name: &str, bytes: &[u8]) -> R
             return Err(Failure::new(format!("IR of the level {level} is quantized already"))
                 .help("leave out --calibration, or give IR of the level nn"));
         }
-        let data = DataFile::read(data)?;
+        let data = [DataFile::read(data)?];
         let (inputs, count) = samples(&module, name, &data, o.data.scale, o.calibration_samples)?;
         about.calibration.samples = count;
-        about.calibration.data = file_name(&data.path);
+        about.calibration.data = file_name(&data[0].path);
         (about.factors, about.notes) = (inputs.factors, inputs.notes);
     } else if let Some(stated) = &stated {
         let held = params::get(stated)?;

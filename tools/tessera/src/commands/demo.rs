@@ -71,7 +71,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
         name: "fmnist_lenet".into(),
         onnx: &lenet.onnx(),
         file: None,
-        data: &images,
+        data: std::slice::from_ref(&images),
         factor: Some(factor),
         placing: compile::Placing {
             batch: 1,
@@ -85,6 +85,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
         labels: CLOTHES.iter().map(ToString::to_string).collect(),
         dump_ir: None,
         import: compile::Import::default(),
+        watch: &|_| Ok(()),
     };
     let bar = screen.progress.phase("compiling", None);
     let (model, compile_time) = timed(|| compile::compile(&request));
@@ -117,7 +118,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
     ));
 
     // the image
-    let inputs = infer::bind(&model.metadata, &images, None, Some(o.index), screen)?;
+    let inputs = infer::bind(&model.metadata, &images, None, Some(o.index))?;
     let pixels = inputs.one(0, 0);
     let labelled = label(&lenet, o.index)?;
     step(3, &format!("image {} of the Fashion-MNIST test set, labelled {labelled:?}", o.index), None);

@@ -1,16 +1,18 @@
 //! `tessera eval`: what quantizing costs, on data of the user's.
 use crate::cli::Eval;
+use crate::data::bind::Inputs;
 use crate::data::{DataFile, bind};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::measure::{Time, timed};
-use crate::model::Model;
+use crate::model::{Metadata, Model};
 use crate::screen::Screen;
 use crate::{infer, levels, show};
 use serde::Serialize;
 use tessera_nn_to_qnn::evaluate::{Evaluation, Layer, evaluate};
 
+/// What is told of an evaluation.
 #[derive(Serialize)]
-struct Report<'a> {
+pub struct Report<'a> {
     model: &'a str,
     samples: usize,
     float: Quality,
@@ -44,6 +46,37 @@ fn named(l: &Layer) -> Named<'_> {
     Named { name: &l.node, op: &l.op, snr_db: l.snr_db }
 }
 
+impl Report<'_> {
+    /// For machines.
+    pub fn json(&self) -> String {
+        // plain data of ours: serializing cannot fail
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// What is told of an evaluation that took this time.
+pub fn report<'a>(m: &'a Metadata, e: &'a Evaluation, time: Time) -> Report<'a> {
+    Report {
+        model: &m.name,
+        samples: e.samples,
+        float: Quality { accuracy: e.float.accuracy },
+        quantized: Quality { accuracy: e.quantized.accuracy },
+        agreement: e.agreement,
+        cosine: Cosine { mean: e.cosine.mean, min: e.cosine.worst },
+        worst_layer: e.worst_layer.as_ref().map(named),
+        layers: e.layers.iter().map(named).collect(),
+        time,
+    }
+}
+
+/// Runs the float and the quantized network of a model on the same inputs.
+pub fn evaluation(model: &Model, inputs: &Inputs, labels: Option<&[usize]>) -> Result<Evaluation> {
+    let context = tessera_passes::context();
+    let (float, quantized) = (levels::nn(&context, model)?, levels::qnn(&context, model)?);
+    let samples = levels::samples(&model.metadata.inputs, inputs)?;
+    Ok(evaluate(&float, &quantized, &samples, labels)?)
+}
+
 /// Runs the command.
 pub fn run(o: &Eval, screen: &Screen) -> Result<()> {
     let model = Model::read(&o.model)?;
@@ -56,24 +89,11 @@ pub fn run(o: &Eval, screen: &Screen) -> Result<()> {
             Some(bind::labels(&DataFile::read(path)?, inputs.count, classes)?)
         }
     };
-    let context = tessera_passes::context();
-    let (float, quantized) = (levels::nn(&context, &model)?, levels::qnn(&context, &model)?);
-    let samples = levels::samples(&m.inputs, &inputs)?;
     let bar = screen.progress.phase(&format!("comparing on {}", show::plural(inputs.count, "input")), None);
-    let (evaluation, time) = timed(|| evaluate(&float, &quantized, &samples, labels.as_deref()));
+    let (evaluation, time) = timed(|| evaluation(&model, &inputs, labels.as_deref()));
     bar.finish_and_clear();
-    let e: Evaluation = evaluation.map_err(Failure::from)?;
-    let report = Report {
-        model: &m.name,
-        samples: e.samples,
-        float: Quality { accuracy: e.float.accuracy },
-        quantized: Quality { accuracy: e.quantized.accuracy },
-        agreement: e.agreement,
-        cosine: Cosine { mean: e.cosine.mean, min: e.cosine.worst },
-        worst_layer: e.worst_layer.as_ref().map(named),
-        layers: e.layers.iter().map(named).collect(),
-        time,
-    };
+    let e = evaluation?;
+    let report = report(m, &e, time);
     screen.json(&report);
     screen.line(format!(
         "{} on {} in {}",

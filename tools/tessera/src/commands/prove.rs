@@ -104,7 +104,7 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
 }
 
 /// Whether the proof is verified before it is written, by what verifying and proving are predicted to cost.
-fn wanted(when: When, verify_s: f64, prove_s: f64) -> bool {
+pub fn wanted(when: When, verify_s: f64, prove_s: f64) -> bool {
     match when {
         When::Always => true,
         When::Never => false,

@@ -59,7 +59,7 @@ pub fn run(o: &Run, screen: &Screen) -> Result<()> {
 }
 
 /// Runs all inferences at a level.
-fn outputs(model: &Model, inputs: &Inputs, level: Level) -> Result<Outputs> {
+pub fn outputs(model: &Model, inputs: &Inputs, level: Level) -> Result<Outputs> {
     let m = &model.metadata;
     let integers = match level {
         Level::Program => program(model, inputs)?,

@@ -93,7 +93,7 @@ impl Policy {
 }
 
 /// Errs unless the proof's public inputs are these.
-fn about_this(m: &Metadata, publics: &Publics, batch: &infer::Batch) -> Result<()> {
+pub fn about_this(m: &Metadata, publics: &Publics, batch: &infer::Batch) -> Result<()> {
     for ((port, proven), given) in m.inputs.iter().zip(&publics.tensors).zip(&batch.inputs) {
         if proven.is_empty() {
             return Err(Failure::rejected("the proof holds, and does not say which input it is about")

@@ -5,6 +5,7 @@
 //! `[1, 1, 28, 28]`. Nothing else is reshaped.
 use super::{Array, DataFile, Numbers};
 use crate::failure::{Failure, Problem, Result};
+use crate::show::plural;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -79,13 +80,24 @@ impl Inputs {
         let n = self.tensors[input].len() / self.count;
         &self.tensors[input][inference * n..(inference + 1) * n]
     }
+
+    /// Adds the inferences of the same inputs from elsewhere.
+    pub fn append(&mut self, more: Inputs) {
+        self.count += more.count;
+        self.tensors.iter_mut().zip(more.tensors).for_each(|(all, t)| all.extend(t));
+        self.notes.extend(more.notes);
+        self.notes.dedup();
+    }
 }
 
 /// Finds, checks and converts every input. All problems are reported at once.
 pub fn inputs(file: &DataFile, wanted: &[Wanted], factor: Option<Factor>) -> Result<Inputs> {
-    if matches!(file.arrays[..], [(None, _)]) && wanted.len() != 1 {
+    let unnamed = file.arrays.iter().filter(|(name, _)| name.is_none()).count();
+    if unnamed > 0 && unnamed != wanted.len() {
         let names: Vec<String> = wanted.iter().map(|w| format!("{:?}", w.name)).collect();
-        return Err(Failure::new(format!("the model has {} inputs, and this is one array", wanted.len()))
+        let (inputs, arrays) = (plural(wanted.len(), "input"), plural(unnamed, "array"));
+        let verb = if unnamed == 1 { "this is" } else { "these are" };
+        return Err(Failure::new(format!("the model has {inputs}, and {verb} {arrays}"))
             .expected(format!("a .npz file with arrays named {}", names.join(", ")))
             .in_file(&file.path)
             .help("numpy.savez(path, name=array, …) with the inputs' names"));
@@ -93,8 +105,8 @@ pub fn inputs(file: &DataFile, wanted: &[Wanted], factor: Option<Factor>) -> Res
     let mut out = Inputs { count: 0, tensors: vec![], factors: vec![], notes: vec![] };
     let mut problems: Vec<Problem> = vec![];
     let mut counts = vec![];
-    for w in wanted {
-        let bound = pick(file, w, wanted.len(), &mut out.notes).and_then(|(name, array)| {
+    for (i, w) in wanted.iter().enumerate() {
+        let bound = pick(file, (i, w), wanted.len(), &mut out.notes).and_then(|(name, array)| {
             let place = file.place(name.as_deref());
             convert(&array, w, factor).map_err(|f| f.at(place))
         });
@@ -124,11 +136,12 @@ pub fn inputs(file: &DataFile, wanted: &[Wanted], factor: Option<Factor>) -> Res
 /// The array that belongs to an input, and its name in the file.
 fn pick(
     file: &DataFile,
-    w: &Wanted,
+    (at, w): (usize, &Wanted),
     inputs: usize,
     notes: &mut Vec<String>,
 ) -> Result<(Option<String>, Array)> {
-    if let [(None, array)] = &file.arrays[..] {
+    // arrays without names are the inputs in the model's order
+    if let Some((None, array)) = file.arrays.get(at) {
         return Ok((None, array.clone()));
     }
     let named = file.take(w.name);
@@ -197,7 +210,7 @@ fn convert(array: &Array, w: &Wanted, given: Option<Factor>) -> Result<(usize, V
             Failure::new(format!("the array for {input} holds integers, and the model eats real numbers"))
                 .expected("float32, or integers with a factor")
                 .found(array.numbers.dtype())
-                .help("say what the integers are multiplied by: --scale 1/255 for images stored as 0 to 255, --scale 1 for numbers as they are")
+                .help("say what the integers are multiplied by, with --scale or scale=: 1/255 for images stored as 0 to 255, 1 for numbers as they are")
         })?),
         _ => given,
     };

@@ -188,6 +188,12 @@ fn numbers(body: &[u8], little: bool, kind: char, size: usize) -> Numbers {
     }
 }
 
+/// The integer dtype of that name, or bool.
+pub fn integer(dtype: &str) -> Option<&'static str> {
+    let all = [('b', 1), ('i', 1), ('i', 2), ('i', 4), ('i', 8), ('u', 1), ('u', 2), ('u', 4), ('u', 8)];
+    all.into_iter().map(|(kind, size)| name(kind, size)).find(|n| *n == dtype)
+}
+
 fn name(kind: char, size: usize) -> &'static str {
     match (kind, size) {
         ('b', _) => "bool",

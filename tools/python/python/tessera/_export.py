@@ -1,0 +1,227 @@
+"""From a torch.nn.Module or a scikit-learn estimator to the bytes of an ONNX file.
+
+torch is imported by whoever has a module; here it is only used. A module comes back as it was: training flags are restored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import logging
+import sys
+import warnings
+from typing import Any, Iterator, Optional
+
+from ._data import is_tensor
+from ._errors import UseError, use_error
+
+log = logging.getLogger("tessera")
+
+# PyTorch's exporters write these operator sets since 1.13 and 2.5
+OPSET = 17
+OPSET_DYNAMO = 18
+
+
+def is_module(x: Any) -> bool:
+    """Whether this is a torch.nn.Module, without importing torch."""
+    return any(c.__module__.startswith("torch.") and c.__name__ == "Module" for c in type(x).__mro__)
+
+
+def is_estimator(x: Any) -> bool:
+    """Whether this is a scikit-learn estimator, without importing scikit-learn."""
+    return any(c.__module__.startswith("sklearn.") and c.__name__ == "BaseEstimator" for c in type(x).__mro__)
+
+
+def input_names(module: Any, count: int) -> list[str]:
+    """The names of the first `count` parameters of the module's forward."""
+    parameters = list(inspect.signature(module.forward).parameters.values())
+    plain = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    more = [f"input{i}" for i in range(len(plain), count)]
+    return (plain + more)[:count]
+
+
+def examples(given: Any) -> tuple[Any, ...]:
+    """Example inputs as a tuple of tensors for one inference: of a batch, the first."""
+    import torch
+
+    given = given if isinstance(given, (tuple, list)) else (given,)
+    tensors = [x if is_tensor(x) else torch.as_tensor(x) for x in given]
+    for x in tensors:
+        if x.device.type == "meta":
+            raise use_error(
+                "the example input lies on the meta device, which has shapes and no values",
+                help="give a tensor with values, such as torch.rand(x.shape)",
+            )
+    # networks compute in float32
+    tensors = [x.float() if x.dtype in (torch.float64, torch.float16, torch.bfloat16) else x for x in tensors]
+    extents = {x.shape[0] for x in tensors if x.dim() > 1}
+    if len(extents) == 1 and extents != {1}:
+        tensors = [x[:1] if x.dim() > 1 else x for x in tensors]
+    return tuple(x.detach().cpu() for x in tensors)
+
+
+def export(module: Any, example: tuple[Any, ...], names: list[str], exporter: Optional[str] = None) -> bytes:
+    """The ONNX file of a module for inputs of these shapes, by the exporter that the installed torch prefers: "dynamo" or "torchscript"."""
+    import torch
+
+    _check_weights(module)
+    with _evaluating(module):
+        _check_control_flow(module, example)
+        if exporter is None:
+            version = tuple(int(p) for p in torch.__version__.split("+")[0].split(".")[:2] if p.isdigit())
+            exporter = "dynamo" if version >= (2, 6) and _has("onnxscript") else "torchscript"
+        options: dict[str, Any] = {"input_names": names}
+        if exporter == "dynamo":
+            options.update(dynamo=True, opset_version=OPSET_DYNAMO)
+        else:
+            options.update(opset_version=OPSET, training=torch.onnx.TrainingMode.EVAL)
+            if "dynamo" in inspect.signature(torch.onnx.export).parameters:
+                options["dynamo"] = False
+        return _exported(module, example, options)
+
+
+def _has(package: str) -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec(package) is not None
+
+
+def _exported(module: Any, example: tuple[Any, ...], options: dict[str, Any]) -> bytes:
+    import torch
+
+    buffer = io.BytesIO()
+    # control flow was looked at already; the tracer warns of shapes as well
+    with torch.no_grad(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            program = torch.onnx.export(module, example, None if options.get("dynamo") else buffer, **options)
+        except UseError:
+            raise
+        except Exception as e:
+            raise _not_exported(module, e) from e
+    if options.get("dynamo"):
+        program.save(buffer)
+    return buffer.getvalue()
+
+
+def _not_exported(module: Any, e: Exception) -> UseError:
+    first = str(e).strip().split("\n")[0]
+    return use_error(
+        f"PyTorch cannot export this module to ONNX: {first}",
+        expected="a module made of operators that torch.onnx knows",
+        found=f"{type(e).__name__} in {type(module).__name__}",
+        help="replace the layer that is named by one of docs/operators.md, or export yourself and give the path of the ONNX file",
+    )
+
+
+@contextlib.contextmanager
+def _evaluating(module: Any) -> Iterator[None]:
+    modes = [(m, m.training) for m in module.modules()]
+    if any(training for _, training in modes):
+        log.warning(
+            "%s is in training mode and is compiled as in evaluation: no dropout, batch normalization by running statistics; "
+            "model.eval() says so",
+            type(module).__name__,
+        )
+    module.eval()
+    try:
+        yield
+    finally:
+        for m, training in modes:
+            m.training = training
+
+
+def _check_weights(module: Any) -> None:
+    import torch
+
+    tensors = list(module.named_parameters()) + list(module.named_buffers())
+    meta = [name for name, t in tensors if t.device.type == "meta"]
+    if meta:
+        raise use_error(
+            "the module lies on the meta device, which has shapes and no weights",
+            found=_some(meta),
+            help="load the weights: module.to_empty(device='cpu'), then module.load_state_dict(...)",
+        )
+    elsewhere = [f"{name} on {t.device}" for name, t in tensors if t.device.type != "cpu"]
+    if elsewhere:
+        raise use_error(
+            "the module lies on another device",
+            expected="a module in the memory of the CPU, where it is compiled",
+            found=_some(elsewhere),
+            help="move it: module.cpu()",
+        )
+    wide = [f"{name} of {str(t.dtype)[6:]}" for name, t in tensors if t.is_floating_point() and t.dtype != torch.float32]
+    if wide:
+        raise use_error(
+            "the module does not compute in float32",
+            expected="weights of float32",
+            found=_some(wide),
+            help="convert it: module.float()",
+        )
+    broken = [name for name, t in tensors if t.is_floating_point() and not bool(torch.isfinite(t).all())]
+    if broken:
+        raise use_error(
+            "the module has weights that are not finite numbers",
+            expected="finite weights",
+            found=f"NaN or infinity in {_some(broken)}",
+            help="training diverged or a file was read wrongly; load weights from before that",
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _check_control_flow(module: Any, example: tuple[Any, ...]) -> None:
+    """Errs where the way through the module depends on values: a circuit has one way. The module is run once on tensors that notice
+    when they are asked for a number, which shapes and weights are not."""
+    import torch
+
+    asked: list[str] = []
+
+    def noticing(name: str) -> Any:
+        def method(self: Any, *args: Any) -> Any:
+            frame = sys._getframe(1)
+            while frame.f_back is not None and "/torch/" in frame.f_code.co_filename:
+                frame = frame.f_back
+            asked.append(f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}")
+            return getattr(torch.Tensor, name)(self.as_subclass(torch.Tensor), *args)
+
+        return method
+
+    names = ("__bool__", "__int__", "__float__", "__index__", "item", "tolist")
+    Noticing = type("Noticing", (torch.Tensor,), {name: noticing(name) for name in names})
+    with torch.no_grad():
+        try:
+            module(*(x.as_subclass(Noticing) for x in example))
+        except UseError:
+            raise
+        except Exception as e:
+            shapes = ", ".join(str(list(x.shape)) for x in example)
+            raise use_error(
+                f"the module does not run on the example input: {str(e).strip()}",
+                found=f"{type(e).__name__} on inputs of shape {shapes}",
+                help="give an example that module(*example) takes, with the batch axis first",
+            ) from e
+    if asked:
+        raise use_error(
+            "the way through the module depends on the values of its input, and a proof is of one way",
+            found="\n".join(dict.fromkeys(asked)),
+            help="write both ways and choose between their results with torch.where",
+        )
+
+
+def export_estimator(estimator: Any, example: Any, names: list[str]) -> bytes:
+    """The ONNX file of a scikit-learn estimator, by skl2onnx."""
+    try:
+        from skl2onnx import to_onnx
+    except ImportError:
+        raise use_error(
+            "scikit-learn estimators are exported by skl2onnx, which is not installed", help="install it: pip install skl2onnx"
+        ) from None
+    import numpy as np
+
+    example = np.asarray(example, dtype=np.float32)[:1]
+    options = {id(estimator): {"zipmap": False}} if hasattr(estimator, "predict_proba") else None
+    return to_onnx(estimator, example, options=options).SerializeToString()

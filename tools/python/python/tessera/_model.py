@@ -1,0 +1,422 @@
+"""Compiling, and compiled models."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple, Optional, Union
+
+import numpy as np
+
+from . import _export, _html, _tessera
+from ._data import Given, Scale, batches, inferences, is_batches, is_tensor, joined, like, named, scale_text
+from ._errors import use_error
+from ._progress import Progress, progress as _progress
+from ._proof import File, Proof, Verified, VerifyingKey, shaped, verify
+
+log = logging.getLogger("tessera")
+
+
+class Port(NamedTuple):
+    """An input or output of a compiled model: a real number is about integer·scale."""
+
+    name: str
+    #: Of one inference.
+    shape: tuple[int, ...]
+    scale: float
+    #: The smallest and the greatest integer.
+    min: int
+    max: int
+
+
+@dataclass
+class _Options:
+    """As the compiled half reads them."""
+
+    name: str
+    file: Optional[Path]
+    scale: Optional[str]
+    batch: int
+    committed: bool
+    zero_knowledge: bool
+    backend: Optional[str]
+    percentile: Optional[float]
+    samples: int
+    labels: list[str]
+    dims: dict[str, int]
+    shapes: dict[str, list[int]]
+    dump_ir: Optional[Path]
+
+
+def compile(
+    model: Any,
+    example_inputs: Any = None,
+    *,
+    calibration: Any = None,
+    scale: Scale = None,
+    batch: int = 1,
+    weights: str = "public",
+    zero_knowledge: bool = False,
+    percentile: Optional[float] = None,
+    calibration_samples: int = 256,
+    labels: Optional[list[str]] = None,
+    name: Optional[str] = None,
+    exporter: Optional[str] = None,
+    dims: Optional[dict[str, int]] = None,
+    shapes: Optional[dict[str, list[int]]] = None,
+    backend: Optional[str] = None,
+    dump_ir: Optional[File] = None,
+    progress: Progress = None,
+) -> CompiledModel:
+    """Compiles a network: quantizes it by representative inputs, and lays it out for proofs.
+
+    ``model`` is a ``torch.nn.Module`` (of which ``example_inputs`` are inputs, the batch axis first), the path or the bytes of an ONNX
+    file, or a scikit-learn estimator. ``calibration`` are representative inputs, from which the ranges of 8-bit activations come: an
+    array or tensor whose first axis counts inferences, a DataLoader or any iterable of such (what comes after the inputs in an item,
+    such as labels, is left out), a dictionary by input name, or a ``.npy`` or ``.npz`` path. At most ``calibration_samples`` are used.
+
+    Integer data need ``scale``, what they are multiplied by, such as ``1/255``; it is remembered for ``run`` and ``prove``. One proof covers
+    up to ``batch`` inferences. ``weights="committed"`` keeps weights their owner's, ``zero_knowledge=True`` hides inputs. ``percentile=99.9``
+    clamps outliers of activations. ``dims`` and ``shapes`` say what an ONNX file leaves open. ``exporter`` is "torchscript" or "dynamo".
+
+    Raises :class:`UseError` with everything that cannot be compiled.
+
+    >>> model = tessera.compile("fmnist_lenet.onnx", calibration="fmnist_lenet_test1000.npz:images_u8", scale=1/255)
+    >>> model
+    <tessera.CompiledModel fmnist_lenet: x [1, 1, 28, 28] -> y [1, 10]>
+    """
+    if weights not in ("public", "committed"):
+        raise use_error("weights are public or committed", found=repr(weights))
+    if exporter not in (None, "torchscript", "dynamo"):
+        raise use_error("there is no such exporter", expected='"torchscript" or "dynamo"', found=repr(exporter))
+    if calibration is None:
+        raise use_error(
+            "a network is quantized by representative inputs, and none were given",
+            help="add calibration=loader, or an array of some inputs",
+        )
+    onnx, file, found = _onnx(model, example_inputs, calibration, exporter)
+    ports = _tessera.onnx_inputs(onnx, str(file or "the model"))
+    names, rank = [name for name, _ in ports], ports[0][1] if ports else None
+    items = list(batches(calibration, names, "the calibration data", calibration_samples, rank))
+    if not items or any(0 in given.shape for item in items for given in item):
+        raise use_error(
+            "the calibration data are empty",
+            expected="at least one input",
+            found="a loader without items" if not items else "an array without elements",
+        )
+    options = _Options(
+        name=name or found,
+        file=file,
+        scale=scale_text(scale),
+        batch=batch,
+        committed=weights == "committed",
+        zero_knowledge=zero_knowledge,
+        backend=backend,
+        percentile=percentile,
+        samples=calibration_samples,
+        labels=list(labels or []),
+        dims=dict(dims or {}),
+        shapes={k: list(v) for k, v in (shapes or {}).items()},
+        dump_ir=None if dump_ir is None else Path(dump_ir),
+    )
+    with _progress(progress, f"compiling {options.name}") as step:
+        compiled, notes = _tessera.compile(onnx, items, options, step)
+    _note(notes)
+    return CompiledModel(compiled)
+
+
+def _onnx(model: Any, example_inputs: Any, calibration: Any, exporter: Optional[str]) -> tuple[bytes, Optional[Path], str]:
+    """The bytes of the ONNX file, where it lies, and a name for people."""
+    if _export.is_module(model):
+        if example_inputs is None:
+            example_inputs = _first(calibration)
+        example = _export.examples(example_inputs)
+        names = _export.input_names(model, len(example))
+        return _export.export(model, example, names, exporter), None, type(model).__name__
+    if _export.is_estimator(model):
+        example = example_inputs if example_inputs is not None else calibration
+        return _export.export_estimator(model, example, ["X"]), None, type(model).__name__
+    if isinstance(model, bytes):
+        return model, None, "model"
+    if isinstance(model, (str, PathLike)):
+        path = Path(model)
+        try:
+            return path.read_bytes(), path, path.stem
+        except OSError as e:
+            raise use_error(f"cannot read {path}: {e.strerror}", help="check the path of the ONNX file") from None
+    raise use_error(
+        "this is no model that can be compiled",
+        expected="a torch.nn.Module, the path or bytes of an ONNX file, or a scikit-learn estimator",
+        found=type(model).__name__,
+    )
+
+
+def _first(calibration: Any) -> Any:
+    """An example input from calibration data for a module with one input."""
+    wrong = use_error(
+        "a module is exported for inputs of some shape, and no example was given",
+        help="add example_inputs, such as torch.zeros(1, 3, 32, 32)",
+    )
+    if is_batches(calibration, ["input"]):
+        for item in calibration:
+            if isinstance(item, (tuple, list)) and item:
+                item = item[0]
+            return item
+        raise use_error("the calibration data are empty", expected="at least one input", found="a loader without items")
+    if isinstance(calibration, (dict, str, PathLike)):
+        raise wrong
+    return calibration
+
+
+def _note(notes: list[str]) -> None:
+    for note in notes:
+        log.info("%s", note)
+
+
+class CompiledModel:
+    """A network as integers and tables, ready to run, to prove and to be checked.
+
+    Keys are made when they are first needed, with the default security; :meth:`setup` makes them with another.
+    """
+
+    def __init__(self, model: _tessera.Model) -> None:
+        self._model = model
+        self._path: Optional[Path] = None
+        self._proving: Optional[_tessera.ProvingKey] = None
+        self._verifying: Optional[VerifyingKey] = None
+        #: About the model, as ``tessera inspect --json`` has it.
+        self.metadata: dict[str, Any] = json.loads(model.metadata())
+
+    @staticmethod
+    def load(path: File) -> CompiledModel:
+        """Reads a ``.tess`` file; the keys beside it, of the same name, are used if they are of this model."""
+        path = Path(path)
+        model = CompiledModel(_tessera.Model.load(path))
+        model._path = path
+        return model
+
+    def save(self, path: File) -> None:
+        """Writes a ``.tess`` file, and its keys beside it as ``.pk`` and ``.vk`` where they were made: each whole or not at all."""
+        path = Path(path)
+        self._model.save(path)
+        if self._proving is not None and self._verifying is not None:
+            self._proving.save(path.with_suffix(".pk"))
+            self._verifying.save(path.with_suffix(".vk"))
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.metadata["name"]
+
+    @property
+    def batch(self) -> int:
+        """Inferences that one proof covers."""
+        return self.metadata["batch"]
+
+    @property
+    def inputs(self) -> list[Port]:
+        """In the model's order."""
+        return [_port(p) for p in self.metadata["inputs"]]
+
+    @property
+    def outputs(self) -> list[Port]:
+        """In the model's order."""
+        return [_port(p) for p in self.metadata["outputs"]]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Tables of the program, and what a proof is expected to cost."""
+        return json.loads(self._model.summary())
+
+    def ir(self, level: str) -> str:
+        """The IR of a level, "nn", "qnn" or "circuit", as text.
+
+        >>> model.ir("qnn").count("qnn.conv")
+        2
+        """
+        return self._model.ir(level)
+
+    def setup(self, security: int = 100, regime: str = "proven") -> VerifyingKey:
+        """Makes the keys. Deterministic: the same model and options give the same keys.
+
+        >>> model.setup(security=96).bits >= 96
+        True
+        """
+        if regime not in ("proven", "conjectured"):
+            raise use_error("there is no such regime", expected='"proven" or "conjectured"', found=repr(regime))
+        self._proving, key = self._model.setup(security, regime == "conjectured")
+        self._verifying = VerifyingKey(key)
+        return self._verifying
+
+    def _keys(self) -> tuple[_tessera.ProvingKey, VerifyingKey]:
+        if self._proving is None and self._path is not None:
+            pk, vk = self._path.with_suffix(".pk"), self._path.with_suffix(".vk")
+            if pk.exists() and vk.exists():
+                proving, verifying = _tessera.ProvingKey.load(pk, self._model), VerifyingKey.load(vk)
+                if not proving.same_as(verifying._key):
+                    raise use_error(
+                        f"{pk.name} and {vk.name} do not belong to each other",
+                        where=str(pk.parent),
+                        help="make both again: model.setup(), then model.save(path)",
+                    )
+                self._proving, self._verifying = proving, verifying
+        if self._proving is None or self._verifying is None:
+            self.setup()
+        assert self._proving is not None and self._verifying is not None
+        return self._proving, self._verifying
+
+    @property
+    def verifying_key(self) -> VerifyingKey:
+        """What others need to check proofs."""
+        return self._keys()[1]
+
+    def _given(self, inputs: tuple[Any, ...]) -> list[Given]:
+        names = [p.name for p in self.inputs]
+        x = inputs[0] if len(inputs) == 1 else inputs
+        shapes = [p.shape for p in self.inputs]
+        if is_batches(x, names) and not (isinstance(x, (tuple, list)) and len(names) > 1):
+            return joined(batches(x, names, "the input"), shapes)
+        return named(x, names, "the input")
+
+    def run(self, *inputs: Any, scale: Scale = None, level: str = "program") -> Any:
+        """The model's outputs for any number of inferences, without a proof: those that :meth:`prove` proves, bit for bit.
+
+        ``level`` is "program", or the interpreter of "circuit", "qnn" or "nn" (floats, before quantization).
+
+        >>> model.run(image).shape
+        (1, 10)
+        """
+        count, outputs, notes = self._model.run(self._given(inputs), scale_text(scale), level)
+        _note(notes)
+        example = _example(inputs)
+        values = [like(example, shaped(count, shape, reals.astype(np.float32))) for _, shape, _, reals in outputs]
+        return values[0] if len(values) == 1 else tuple(values)
+
+    def prove(self, *inputs: Any, scale: Scale = None, check: str = "auto", progress: Progress = None) -> Proof:
+        """Runs the model on one input, or on up to ``batch`` of them, and proves the outputs.
+
+        ``check`` says whether the proof is verified before it is returned: "always", "never", or where that costs little ("auto").
+
+        >>> proof = model.prove(image)
+        >>> bool((proof.output == model.run(image)).all())
+        True
+        """
+        if check not in ("auto", "always", "never"):
+            raise use_error("there is no such check", expected='"auto", "always" or "never"', found=repr(check))
+        key, _ = self._keys()
+        with _progress(progress, f"proving {self.name}") as step:
+            proof, notes = self._model.prove(key, self._given(inputs), scale_text(scale), check, step)
+        _note(notes)
+        return Proof(proof, _example(inputs))
+
+    def verify(self, proof: Union[Proof, bytes, File], **options: Any) -> Verified:
+        """See :func:`tessera.verify`, with this model's key."""
+        return verify(self.verifying_key, proof, **options)
+
+    def evaluate(self, data: Any, labels: Any = None, *, scale: Scale = None, samples: Optional[int] = None) -> Evaluation:
+        """What quantizing costs: the float and the integer network on the same inputs, and their accuracy where labels are given.
+
+        ``data`` is what calibration may be; of a loader, labels are the element after the inputs. At most ``samples`` are used.
+
+        >>> result = model.evaluate(images[:50], labels[:50])
+        >>> result.samples, result.agreement > 0.9
+        (50, True)
+        """
+        names, shapes = [p.name for p in self.inputs], [p.shape for p in self.inputs]
+        if labels is None and is_batches(data, names):
+            items, found, rows = [], [], 0
+            for item in data:
+                items.append(named(item, names, "the input"))
+                if isinstance(item, (tuple, list)) and len(item) > len(names):
+                    found.append(np.atleast_1d(named(item[len(names)], ["labels"], "the labels")[0].flat))
+                rows += inferences(items[-1], len(shapes[0]))
+                if samples is not None and rows >= samples:
+                    break
+            labels = np.concatenate(found) if found else None
+            given = joined(items, shapes)
+        else:
+            given = joined(batches(data, names, "the input"), shapes)
+        if not given:
+            raise use_error("the data are empty", expected="at least one input", found="a loader without items")
+        if samples is not None:
+            given = [_rows(g, samples) for g in given]
+            labels = None if labels is None else np.asarray(labels)[:samples]
+        classes = None if labels is None else named(labels, ["labels"], "the labels")[0]
+        said, notes = self._model.evaluate(given, scale_text(scale), classes)
+        _note(notes)
+        return Evaluation.of(json.loads(said))
+
+    def __repr__(self) -> str:
+        def ports(of: list[Port]) -> str:
+            return ", ".join(f"{p.name} {list(p.shape)}" for p in of)
+
+        more = f", {self.batch} inferences a proof" if self.batch > 1 else ""
+        return f"<tessera.CompiledModel {self.name}: {ports(self.inputs)} -> {ports(self.outputs)}{more}>"
+
+    def _repr_html_(self) -> str:
+        return _html.model(self)
+
+
+def _port(p: dict[str, Any]) -> Port:
+    return Port(p["name"], tuple(p["shape"]), p["scale"], p["min"], p["max"])
+
+
+def _rows(g: Given, most: int) -> Given:
+    flat = np.ascontiguousarray(g.flat.reshape(g.shape)[:most])
+    return Given(g.name, flat.shape, g.dtype, flat.reshape(-1))
+
+
+def _example(inputs: Any) -> Any:
+    """The first tensor among the inputs, or None."""
+    for x in inputs:
+        if is_tensor(x):
+            return x
+        if isinstance(x, dict):
+            x = tuple(x.values())
+        if isinstance(x, (tuple, list)):
+            found = _example(x)
+            if found is not None:
+                return found
+    return None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The float network beside the quantized one."""
+
+    #: Inferences looked at.
+    samples: int
+    #: Share of right classes, where labels were given.
+    float_accuracy: Optional[float]
+    #: The same of the quantized network, which is what is proven.
+    quantized_accuracy: Optional[float]
+    #: Share of inferences in which both have the same class.
+    agreement: float
+    #: Cosine of the outputs of both: mean and least.
+    cosine: tuple[float, float]
+    #: (name, operation, signal-to-noise ratio in dB) of every layer.
+    layers: list[tuple[str, str, float]]
+
+    @staticmethod
+    def of(report: dict[str, Any]) -> Evaluation:
+        """From the command's report."""
+        return Evaluation(
+            report["samples"],
+            report["float"]["accuracy"],
+            report["quantized"]["accuracy"],
+            report["agreement"],
+            (report["cosine"]["mean"], report["cosine"]["min"]),
+            [(layer["name"], layer["op"], layer["snr_db"]) for layer in report["layers"]],
+        )
+
+    @property
+    def worst_layer(self) -> Optional[tuple[str, str, float]]:
+        """The layer with the most noise."""
+        known = [layer for layer in self.layers if layer[2] is not None]
+        return min(known, key=lambda layer: layer[2], default=None)
+
+    def _repr_html_(self) -> str:
+        return _html.evaluation(self)

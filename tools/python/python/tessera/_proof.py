@@ -1,0 +1,248 @@
+"""Verifying keys, proofs, and whether a proof holds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import numpy as np
+
+from . import _html, _tessera
+from ._data import Scale, like, named, scale_text
+from ._errors import use_error
+
+File = Union[str, "PathLike[str]"]
+
+
+def shaped(count: int, shape: list[int], flat: np.ndarray) -> np.ndarray:
+    """The values of some inferences, with one first axis for all of them."""
+    rest = shape[1:] if shape[:1] == [1] else shape
+    return flat.reshape(count, *rest)
+
+
+class VerifyingKey:
+    """What proofs of one model are checked with: small, public, and all that a verifier needs.
+
+    >>> key = tessera.VerifyingKey.load("lenet.vk")
+    >>> key.name, round(key.bits) >= 100
+    ('fmnist_lenet', True)
+    """
+
+    def __init__(self, key: _tessera.VerifyingKey) -> None:
+        self._key = key
+        self._about: dict[str, Any] = json.loads(key.about())
+
+    @staticmethod
+    def load(path: File) -> VerifyingKey:
+        """Reads a ``.vk`` file, such as ``tessera setup`` writes."""
+        return VerifyingKey(_tessera.VerifyingKey.load(Path(path)))
+
+    @staticmethod
+    def from_bytes(data: bytes) -> VerifyingKey:
+        """Reads the bytes of a ``.vk`` file."""
+        return VerifyingKey(_tessera.VerifyingKey.from_bytes(data))
+
+    def to_bytes(self) -> bytes:
+        """The bytes of its file."""
+        return self._key.to_bytes()
+
+    def save(self, path: File) -> None:
+        """Writes a ``.vk`` file, whole or not at all."""
+        self._key.save(Path(path))
+
+    @property
+    def digest(self) -> str:
+        """By which it is known; ``verify(..., key_digest=...)`` takes one key and no other."""
+        return self._about["digest"]
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._about["model"]["name"]
+
+    @property
+    def bits(self) -> float:
+        """Bits of security of its proofs."""
+        return self._about["security"]["bits"]
+
+    @property
+    def regime(self) -> str:
+        """What the bits are counted in: "proven" bounds, or "conjectured" ones."""
+        return self._about["security"]["regime"]
+
+    @property
+    def weights(self) -> Optional[str]:
+        """The commitment to the weights, where they are their owner's."""
+        return self._about["weights"]
+
+    def audit(self, model: File) -> None:
+        """Raises ProofRejected unless this is the key that ``setup`` makes of this ``.tess`` file, or of this published architecture."""
+        self._key.audit(Path(model))
+
+    def verify(self, proof: Union[Proof, bytes, File], **options: Any) -> Verified:
+        """See :func:`verify`."""
+        return verify(self, proof, **options)
+
+    def __reduce__(self) -> Any:
+        return (VerifyingKey.from_bytes, (self.to_bytes(),))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VerifyingKey) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"<tessera.VerifyingKey of {self.name}, {self.bits:.1f} bits ({self.regime}), {self.digest[:16]}…>"
+
+    def _repr_html_(self) -> str:
+        return _html.key(self._about)
+
+
+class Proof:
+    """Outputs of a model with a proof that it computed them. Reading a proof is not verifying it: ask :func:`verify`.
+
+    >>> proof = model.prove(image)
+    >>> proof.save("boot.proof")
+    >>> again = tessera.Proof.load("boot.proof", model.verifying_key)
+    >>> bool((again.output == proof.output).all())
+    True
+    """
+
+    def __init__(self, proof: _tessera.Proof, example: Any = None) -> None:
+        self._proof = proof
+        self._example = example
+        self._metadata: dict[str, Any] = json.loads(proof.metadata())
+
+    @staticmethod
+    def load(path: File, key: Union[VerifyingKey, File]) -> Proof:
+        """Reads a ``.proof`` file for a key, which names the shapes and scales of the outputs."""
+        return Proof(_tessera.Proof.load(Path(path), _key(key)._key))
+
+    @staticmethod
+    def from_bytes(data: bytes, key: Union[VerifyingKey, File]) -> Proof:
+        """Reads the bytes of a ``.proof`` file for a key."""
+        return Proof(_tessera.Proof.from_bytes(data, _key(key)._key))
+
+    def to_bytes(self) -> bytes:
+        """The bytes of its file."""
+        return self._proof.to_bytes()
+
+    def save(self, path: File) -> None:
+        """Writes a ``.proof`` file, whole or not at all."""
+        self._proof.save(Path(path))
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """Every output by name, as real numbers: the proven integers times the key's scales."""
+        return {
+            name: like(self._example, shaped(len(self), shape, reals.astype(np.float32)))
+            for name, shape, _, reals in self._proof.outputs()
+        }
+
+    @property
+    def output(self) -> Any:
+        """The output, or a tuple of all outputs: an array, or a tensor where the input was one."""
+        values = tuple(self.outputs.values())
+        return values[0] if len(values) == 1 else values
+
+    @property
+    def integers(self) -> dict[str, np.ndarray]:
+        """Every output by name, as the integers that are proven."""
+        return {name: shaped(len(self), shape, integers) for name, shape, integers, _ in self._proof.outputs()}
+
+    @property
+    def inputs(self) -> dict[str, Optional[np.ndarray]]:
+        """Every input by name, as real numbers after quantization; None for one that the proof hides."""
+        return {
+            name: shaped(len(self), shape, reals.astype(np.float32)) if len(reals) else None
+            for name, shape, _, reals in self._proof.inputs()
+        }
+
+    @property
+    def labels(self) -> list[str]:
+        """The name of the greatest score of each inference, or its number where the model has no names. Of one vector of scores."""
+        scores = next(iter(self.integers.values())).reshape(len(self), -1)
+        names = self._metadata["labels"]
+        best = [int(i) for i in scores.argmax(axis=1)]
+        return [names[i] if i < len(names) else str(i) for i in best]
+
+    def __len__(self) -> int:
+        """Inferences that it is about."""
+        return self._proof.used()
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in self.integers.items())
+        return f"<tessera.Proof of {self._metadata['name']}: {shapes}, {len(self.to_bytes())} bytes; not verified by being here>"
+
+    def _repr_html_(self) -> str:
+        return _html.proof(self)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a proof that holds says. True, always: a proof that does not hold is an exception."""
+
+    #: Bits of security.
+    bits: float
+    #: "proven" or "conjectured".
+    regime: str
+    #: The source of error that limits the bits.
+    limited_by: str
+    #: Digest of the verifying key.
+    key: str
+    #: Digest of the program.
+    program: str
+    #: Commitment to the weights, where they are their owner's.
+    weights: Optional[str]
+    #: Bits by which the proof hides its inputs, where it does.
+    hiding: Optional[float]
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def verify(
+    key: Union[VerifyingKey, File],
+    proof: Union[Proof, bytes, File],
+    *,
+    input: Any = None,
+    scale: Scale = None,
+    min_security: int = 96,
+    key_digest: Optional[str] = None,
+) -> Verified:
+    """Whether a proof holds: returns what it says, and raises :class:`ProofRejected` if it does not.
+
+    ``input`` asks for more, that the proof is about this input. ``key_digest`` takes the key of this digest and no other, and
+    ``min_security`` refuses keys whose proofs are worth fewer bits.
+
+    >>> tessera.verify("lenet.vk", "boot.proof").regime
+    'proven'
+    """
+    key = _key(key)
+    if isinstance(proof, Proof):
+        data = proof.to_bytes()
+    elif isinstance(proof, bytes):
+        data = proof
+    elif isinstance(proof, (str, PathLike)):
+        data = Proof.load(proof, key).to_bytes()
+    else:
+        raise use_error("this is no proof", expected="a tessera.Proof, its bytes or its path", found=type(proof).__name__)
+    names = [p["name"] for p in key._about["model"]["inputs"]]
+    about = None if input is None else (named(input, names, "the input"), scale_text(scale))
+    said = json.loads(key._key.verify(data, min_security, key_digest, about))
+    v = said["security"]
+    return Verified(
+        v["security_bits"], v["regime"], v["limited_by"], said["key"], said["program"], said["weights"], said["hiding"]
+    )
+
+
+def _key(key: Any) -> VerifyingKey:
+    if isinstance(key, VerifyingKey):
+        return key
+    if isinstance(key, (str, PathLike)):
+        return VerifyingKey.load(key)
+    raise use_error("this is no verifying key", expected="a tessera.VerifyingKey or its path", found=type(key).__name__)

@@ -1,0 +1,28 @@
+//! The compiled half of the Python package `tessera`: models, keys and proofs as objects, and the work that is done with them.
+//!
+//! Invariants: the work is that of the command, called as a library; it runs on a thread of its own while the interpreter is free, and
+//! Python's signals are looked at all the while; what Python holds lies in memory, never in a mapped file, which may change under a
+//! session that lasts for hours; every failure is raised with all its problems.
+mod arrays;
+mod failure;
+mod model;
+mod proof;
+mod work;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _tessera {
+    #[pymodule_export]
+    use super::model::{Model, ProvingKey, compile, onnx_inputs};
+    #[pymodule_export]
+    use super::proof::{Proof, VerifyingKey};
+    #[pymodule_export]
+    use super::work::wait;
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

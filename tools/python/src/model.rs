@@ -1,0 +1,326 @@
+//! Compiled models and proving keys.
+use crate::arrays::{Given, data, flat};
+use crate::failure::raised;
+use crate::proof::{Proof, VerifyingKey};
+use crate::work::work;
+use numpy::PyArray1;
+use pyo3::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use tessera::cli::{CalibrationMethod, Level, Weights, When};
+use tessera::commands::compile::{Import, Placing, Request};
+use tessera::commands::{self, eval, prove, run};
+use tessera::data::bind::{self, Factor, Inputs};
+use tessera::failure::{Failure, Result};
+use tessera::measure::timed;
+use tessera::show::program::summary;
+use tessera::{files, infer, prover};
+use tessera_api::{Bytes, Regime, Security};
+
+/// Options of compiling, as the Python half has them in a dataclass.
+#[derive(FromPyObject)]
+pub struct Options {
+    name: String,
+    file: Option<PathBuf>,
+    scale: Option<String>,
+    batch: usize,
+    committed: bool,
+    zero_knowledge: bool,
+    backend: Option<String>,
+    percentile: Option<f64>,
+    samples: usize,
+    labels: Vec<String>,
+    dims: BTreeMap<String, usize>,
+    shapes: BTreeMap<String, Vec<usize>>,
+    dump_ir: Option<PathBuf>,
+}
+
+impl Options {
+    fn placing(&self) -> Result<Placing> {
+        if !(1..=65536).contains(&self.batch) {
+            return Err(Failure::new("a proof cannot cover so many inputs")
+                .expected("a batch of 1 to 65536")
+                .found(self.batch.to_string()));
+        }
+        Placing {
+            batch: self.batch,
+            weights: if self.committed { Weights::Committed } else { Weights::Public },
+            zero_knowledge: self.zero_knowledge,
+            backend: match &self.backend {
+                Some(name) => prover::backend(name)?,
+                None => tessera_backends::default(),
+            },
+        }
+        .checked()
+    }
+}
+
+/// What integers are multiplied by.
+pub fn factor(text: Option<&str>) -> Result<Option<Factor>> {
+    let parsed = text.map(|t| t.parse().map_err(|e: String| Failure::new(format!("scale {t:?}: {e}"))));
+    parsed.transpose()
+}
+
+/// Compiles the bytes of an ONNX file. Of `calibration`, every element is some inferences. Returns notes beside the model.
+#[pyfunction]
+pub fn compile(
+    py: Python<'_>,
+    onnx: Vec<u8>,
+    calibration: Vec<Vec<Given<'_>>>,
+    options: Options,
+    progress: Option<Bound<'_, PyAny>>,
+) -> PyResult<(Model, Vec<String>)> {
+    let data = calibration.iter().map(|c| data("the calibration data", c)).collect::<PyResult<Vec<_>>>()?;
+    work(py, progress.as_ref(), move |steps| {
+        let request = Request {
+            name: options.name.clone(),
+            onnx: &onnx,
+            file: options.file.as_deref(),
+            data: &data,
+            factor: factor(options.scale.as_deref())?,
+            placing: options.placing()?,
+            method: options.percentile.map_or(CalibrationMethod::MinMax, |_| CalibrationMethod::Percentile),
+            percentile: options.percentile.unwrap_or(100.0),
+            samples: options.samples,
+            labels: options.labels,
+            dump_ir: options.dump_ir.as_deref(),
+            import: Import { dims: options.dims, shapes: options.shapes },
+            watch: &|pass| steps.done(pass),
+        };
+        let compiled = commands::compile::compile(&request)?;
+        Ok((Model(Arc::new(compiled.model)), compiled.notes))
+    })
+}
+
+/// Name and rank, where it is stated, of every input of the bytes of an ONNX file.
+#[pyfunction]
+pub fn onnx_inputs(py: Python<'_>, onnx: Vec<u8>, place: String) -> PyResult<Vec<(String, Option<usize>)>> {
+    work(py, None, move |_| tessera_import_onnx::inputs(&onnx).map_err(|e| Failure::from(e).at(place)))
+}
+
+/// What a model file holds.
+#[pyclass(frozen, module = "tessera._tessera")]
+pub struct Model(Arc<tessera::model::Model>);
+
+/// One output of some inferences: its name, the shape of one inference, integers, reals.
+type Output<'py> = (String, Vec<usize>, Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f64>>);
+
+#[pymethods]
+impl Model {
+    /// Reads a file.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Model> {
+        work(py, None, move |_| {
+            let model = tessera::model::Model::from_shared(files::load(&path)?);
+            let model = model.map_err(|f| {
+                f.in_file(&path).help("write it with CompiledModel.save, or with: tessera compile")
+            });
+            Ok(Model(Arc::new(model?)))
+        })
+    }
+
+    /// Writes a file, whole or not at all.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let model = Arc::clone(&self.0);
+        work(py, None, move |_| files::write_container(&path, &model.container()).map(drop))
+    }
+
+    /// About the model, as JSON.
+    fn metadata(&self) -> String {
+        serde_json::to_string(&self.0.metadata).unwrap_or_default()
+    }
+
+    /// Digest of the Program, which keys name.
+    fn digest(&self) -> String {
+        format!("{:#}", self.0.digest())
+    }
+
+    /// Tables, and what a proof is expected to cost, as JSON.
+    fn summary(&self, py: Python<'_>) -> PyResult<String> {
+        let prediction = prover::predict(&self.0).map_err(|f| raised(py, &f))?;
+        let program = summary(&self.0.program);
+        Ok(serde_json::json!({ "program": program, "prediction": prediction }).to_string())
+    }
+
+    /// The IR of a level, as text.
+    fn ir(&self, py: Python<'_>, level: &str) -> PyResult<String> {
+        let text = || {
+            let found = self.0.levels.get(level).ok_or_else(|| {
+                let names: Vec<&str> = self.0.levels.keys().map(String::as_str).collect();
+                Failure::new(format!("the model has no IR of the level {level:?}"))
+                    .expected(format!("one of {}", names.join(", ")))
+            })?;
+            Ok(found.text()?)
+        };
+        text().map_err(|f: Failure| raised(py, &f))
+    }
+
+    /// Both keys.
+    fn setup(
+        &self,
+        py: Python<'_>,
+        security: u32,
+        conjectured: bool,
+    ) -> PyResult<(ProvingKey, VerifyingKey)> {
+        let model = Arc::clone(&self.0);
+        let regime = if conjectured { Regime::Conjectured } else { Regime::Proven };
+        work(py, None, move |_| {
+            let keys = prover::keys(&model, Security { bits: security, regime })?;
+            let proving = ProvingKey::new(Bytes::from(keys.proving.to_bytes()), &model)?;
+            Ok((proving, VerifyingKey::new(keys.verifying.to_bytes())?))
+        })
+    }
+
+    /// Runs inferences at a level. Returns their number, the outputs and notes; the float level has no integers.
+    fn run<'py>(
+        &self,
+        py: Python<'py>,
+        inputs: Vec<Given<'py>>,
+        scale: Option<String>,
+        level: &str,
+    ) -> PyResult<(usize, Vec<Output<'py>>, Vec<String>)> {
+        let level = match level {
+            "program" => Level::Program,
+            "circuit" => Level::Circuit,
+            "qnn" => Level::Qnn,
+            "nn" => Level::Nn,
+            other => {
+                let failure = Failure::new(format!("there is no level {other:?}"))
+                    .expected("one of program, circuit, qnn, nn");
+                return Err(raised(py, &failure));
+            }
+        };
+        let (given, model) = (data("the input", &inputs)?, Arc::clone(&self.0));
+        let (count, outputs, notes) = work(py, None, move |_| {
+            let inputs = bound(&model, &given, scale)?;
+            Ok((inputs.count, run::outputs(&model, &inputs, level)?, inputs.notes))
+        })?;
+        let mut integers = outputs.integers.into_iter();
+        let one = |(p, values): (&tessera::model::Port, Vec<f64>)| {
+            let integers = integers.next().unwrap_or_default();
+            (p.name.clone(), p.shape.clone(), flat(py, integers), flat(py, values))
+        };
+        Ok((count, self.0.metadata.outputs.iter().zip(outputs.values).map(one).collect(), notes))
+    }
+
+    /// Runs one batch and proves its outputs. `check` is "auto", "always" or "never". Returns notes beside the proof.
+    fn prove(
+        &self,
+        py: Python<'_>,
+        key: &ProvingKey,
+        inputs: Vec<Given<'_>>,
+        scale: Option<String>,
+        check: &str,
+        progress: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<(Proof, Vec<String>)> {
+        let when = match check {
+            "always" => When::Always,
+            "never" => When::Never,
+            _ => When::Auto,
+        };
+        let given = data("the input", &inputs)?;
+        let (model, key) = (Arc::clone(&self.0), Arc::clone(&key.0));
+        work(py, progress.as_ref(), move |steps| {
+            let inputs = bound(&model, &given, scale)?;
+            let batch = infer::single(&model.metadata, &inputs, Path::new("the input"))?;
+            let trace = prove::fill(key.plan(&model)?, batch.inputs)?;
+            steps.done("witness")?;
+            let (proof, _) = key.key.prove(trace, batch.used)?;
+            steps.done("proof")?;
+            let verifying = key.key.verifying();
+            let bytes = proof.to_bytes(&verifying);
+            let backend = prover::backend(&model.metadata.backend)?;
+            let takes = backend.prices().verify_seconds(bytes.len() as u64);
+            if prove::wanted(when, takes, prover::predict(&model)?.prove_cpu_s) {
+                prove::verifies(&bytes, &verifying)?;
+            }
+            Ok((Proof::new(bytes, proof, verifying.metadata), inputs.notes))
+        })
+    }
+
+    /// Compares the float and the quantized network, as JSON. Returns notes beside it.
+    fn evaluate(
+        &self,
+        py: Python<'_>,
+        inputs: Vec<Given<'_>>,
+        scale: Option<String>,
+        labels: Option<Given<'_>>,
+    ) -> PyResult<(String, Vec<String>)> {
+        let given = data("the input", &inputs)?;
+        let labels = labels.map(|l| data("the labels", &[l])).transpose()?;
+        let model = Arc::clone(&self.0);
+        work(py, None, move |_| {
+            let inputs = bound(&model, &given, scale)?;
+            let classes = model.metadata.outputs.first().map_or(0, |p| p.len());
+            let labels = labels.map(|l| bind::labels(&l, inputs.count, classes)).transpose()?;
+            let (evaluation, time) = timed(|| eval::evaluation(&model, &inputs, labels.as_deref()));
+            let report = eval::report(&model.metadata, &evaluation?, time).json();
+            Ok((report, inputs.notes))
+        })
+    }
+}
+
+fn bound(
+    model: &tessera::model::Model,
+    given: &tessera::data::DataFile,
+    scale: Option<String>,
+) -> Result<Inputs> {
+    infer::bind(&model.metadata, given, factor(scale.as_deref())?, None)
+}
+
+/// What a proving key's file holds.
+#[pyclass(frozen, module = "tessera._tessera")]
+pub struct ProvingKey(Arc<Kept>);
+
+struct Kept {
+    bytes: Bytes,
+    key: prover::ProvingKey,
+    /// The witness plan, once it was checked.
+    plan: OnceLock<tessera_runtime::Prepared>,
+}
+
+impl Kept {
+    fn plan(&self, model: &tessera::model::Model) -> Result<&tessera_runtime::Prepared> {
+        if let Some(plan) = self.plan.get() {
+            return Ok(plan);
+        }
+        let prepared = prove::prepare(model)?;
+        Ok(self.plan.get_or_init(|| prepared))
+    }
+}
+
+impl ProvingKey {
+    fn new(bytes: Bytes, model: &tessera::model::Model) -> Result<ProvingKey> {
+        let key = prover::ProvingKey::from_shared(bytes.clone(), model)?;
+        Ok(ProvingKey(Arc::new(Kept { bytes, key, plan: OnceLock::new() })))
+    }
+}
+
+#[pymethods]
+impl ProvingKey {
+    /// Reads the key of a model.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf, model: &Model) -> PyResult<ProvingKey> {
+        let model = Arc::clone(&model.0);
+        work(py, None, move |_| {
+            files::load(&path).and_then(|bytes| ProvingKey::new(bytes, &model).map_err(|f| f.in_file(&path)))
+        })
+    }
+
+    /// Writes a file, whole or not at all.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let kept = Arc::clone(&self.0);
+        work(py, None, move |_| files::write(&path, &kept.bytes))
+    }
+
+    /// How many bytes its file has.
+    fn bytes(&self) -> usize {
+        self.0.bytes.len()
+    }
+
+    /// The key that its proofs are checked with.
+    fn same_as(&self, key: &VerifyingKey) -> bool {
+        self.0.key.verifying().digest() == key.digest_of()
+    }
+}

@@ -1,0 +1,214 @@
+//! Verifying keys and proofs.
+use crate::arrays::{Given, data, flat};
+use crate::failure::raised;
+use crate::work::work;
+use numpy::PyArray1;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tessera::commands::verify::about_this;
+use tessera::failure::{Failure, Result};
+use tessera::model::{Metadata, Port};
+use tessera::prover::{self, ProofFile};
+use tessera::{files, infer};
+use tessera_api::{Digest, FileKind};
+
+/// What a verifying key's file holds.
+#[pyclass(frozen, module = "tessera._tessera")]
+pub struct VerifyingKey {
+    bytes: Arc<Vec<u8>>,
+    key: Arc<prover::VerifyingKey>,
+}
+
+impl VerifyingKey {
+    /// Reads a file's bytes.
+    pub fn new(bytes: Vec<u8>) -> Result<VerifyingKey> {
+        let key = Arc::new(prover::VerifyingKey::from_bytes(&bytes)?);
+        Ok(VerifyingKey { bytes: Arc::new(bytes), key })
+    }
+
+    /// Its own digest.
+    pub fn digest_of(&self) -> Digest {
+        self.key.digest()
+    }
+}
+
+#[pymethods]
+impl VerifyingKey {
+    /// Reads a file.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<VerifyingKey> {
+        work(py, None, move |_| {
+            let bytes = files::read_ours(&path, FileKind::VerifyingKey, files::VERIFYING_KEY)?;
+            VerifyingKey::new(bytes).map_err(|f| f.in_file(&path))
+        })
+    }
+
+    /// Reads a file's bytes.
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, bytes: Vec<u8>) -> PyResult<VerifyingKey> {
+        work(py, None, move |_| VerifyingKey::new(bytes))
+    }
+
+    /// The file's bytes.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.bytes)
+    }
+
+    /// Writes a file, whole or not at all.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let bytes = Arc::clone(&self.bytes);
+        work(py, None, move |_| files::write(&path, &bytes))
+    }
+
+    /// What it is of and worth, as JSON.
+    fn about(&self) -> String {
+        let key = &self.key;
+        serde_json::json!({
+            "digest": format!("{:#}", key.digest()),
+            "program": format!("{:#}", key.program()),
+            "weights": key.weights().map(|d| format!("{d:#}")),
+            "model": key.metadata,
+            "security": key.offer(),
+        })
+        .to_string()
+    }
+
+    /// Errs unless the key is what setup makes of this model, or of a model of this architecture.
+    fn audit(&self, py: Python<'_>, model: PathBuf) -> PyResult<()> {
+        let key = Arc::clone(&self.key);
+        work(py, None, move |_| key.audit(&tessera::model::Model::from_shared(files::load(&model)?)?))
+    }
+
+    /// Checks a proof, and that the key is worth enough and the one of the digest; and that the proof is about an input, if one is given. Returns what is proven, as JSON.
+    ///
+    /// # Correctness
+    /// Whoever gets a return value holds a proof that `tessera verify` accepts: the same calls in the same order.
+    fn verify(
+        &self,
+        py: Python<'_>,
+        proof: Vec<u8>,
+        min_security: u32,
+        digest: Option<&str>,
+        input: Option<(Vec<Given<'_>>, Option<String>)>,
+    ) -> PyResult<String> {
+        let digest = digest.map(str::parse::<Digest>).transpose().map_err(|e| {
+            raised(
+                py,
+                &Failure::new(format!("this is no digest: {e}"))
+                    .help("copy it whole, as VerifyingKey.digest has it"),
+            )
+        })?;
+        let given =
+            input.map(|(arrays, scale)| Ok::<_, PyErr>((data("the input", &arrays)?, scale))).transpose()?;
+        let key = Arc::clone(&self.key);
+        work(py, None, move |_| {
+            digest.map_or(Ok(()), |digest| key.pinned(digest))?;
+            key.at_least(min_security)?;
+            let proof = ProofFile::from_bytes(&proof, &key)?;
+            let verified = key.verify(&proof)?;
+            if let Some((given, scale)) = given {
+                let factor = crate::model::factor(scale.as_deref())?;
+                let inputs = infer::bind(&key.metadata, &given, factor, None)?;
+                let batch = infer::single(&key.metadata, &inputs, Path::new("the input"))?;
+                about_this(&key.metadata, &proof.publics, &batch)?;
+            }
+            Ok(serde_json::json!({
+                "security": verified,
+                "hiding": key.offer().hiding,
+                "key": format!("{:#}", key.digest()),
+                "program": format!("{:#}", key.program()),
+                "weights": key.weights().map(|d| format!("{d:#}")),
+            })
+            .to_string())
+        })
+    }
+}
+
+/// What a proof's file holds: read, and not verified.
+#[pyclass(frozen, module = "tessera._tessera")]
+pub struct Proof {
+    bytes: Arc<Vec<u8>>,
+    metadata: Metadata,
+    /// Public tensors in the model's order, of the inferences that were asked for; a hidden one has no values.
+    tensors: Vec<Vec<i64>>,
+    used: usize,
+}
+
+impl Proof {
+    /// A proof and its bytes.
+    pub fn new(bytes: Vec<u8>, proof: ProofFile, metadata: Metadata) -> Proof {
+        let ports = metadata.inputs.iter().chain(&metadata.outputs);
+        let mut tensors = proof.publics.tensors;
+        // the rest only fills the batch
+        ports.zip(&mut tensors).for_each(|(p, t)| t.truncate(proof.used * p.len()));
+        Proof { bytes: Arc::new(bytes), metadata, tensors, used: proof.used }
+    }
+
+    fn some<'py>(&self, py: Python<'py>, ports: &[Port], tensors: &[Vec<i64>]) -> Vec<Tensor<'py>> {
+        let one = |(p, t): (&Port, &Vec<i64>)| {
+            let reals = t.iter().map(|q| p.real(*q)).collect();
+            (p.name.clone(), p.shape.clone(), flat(py, t.clone()), flat(py, reals))
+        };
+        ports.iter().zip(tensors).map(one).collect()
+    }
+}
+
+/// Name, shape of one inference, integers, reals.
+type Tensor<'py> = (String, Vec<usize>, Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f64>>);
+
+#[pymethods]
+impl Proof {
+    /// Reads a file for a key, which names shapes and scales. Reading is not verifying.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf, key: &VerifyingKey) -> PyResult<Proof> {
+        let key = Arc::clone(&key.key);
+        work(py, None, move |_| {
+            let proof = ProofFile::read(&path, &key)?;
+            Ok(Proof::new(proof.to_bytes(&key), proof, key.metadata.clone()))
+        })
+    }
+
+    /// Reads a file's bytes for a key.
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, bytes: Vec<u8>, key: &VerifyingKey) -> PyResult<Proof> {
+        let key = Arc::clone(&key.key);
+        work(py, None, move |_| {
+            let proof = ProofFile::from_bytes(&bytes, &key)?;
+            Ok(Proof::new(bytes, proof, key.metadata.clone()))
+        })
+    }
+
+    /// The file's bytes.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.bytes)
+    }
+
+    /// Writes a file, whole or not at all.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let bytes = Arc::clone(&self.bytes);
+        work(py, None, move |_| files::write(&path, &bytes))
+    }
+
+    /// Inferences that were asked for.
+    fn used(&self) -> usize {
+        self.used
+    }
+
+    /// About the model, as JSON.
+    fn metadata(&self) -> String {
+        serde_json::to_string(&self.metadata).unwrap_or_default()
+    }
+
+    /// Its inputs; a hidden one has no values.
+    fn inputs<'py>(&self, py: Python<'py>) -> Vec<Tensor<'py>> {
+        self.some(py, &self.metadata.inputs, &self.tensors)
+    }
+
+    /// Its outputs.
+    fn outputs<'py>(&self, py: Python<'py>) -> Vec<Tensor<'py>> {
+        let rest = self.tensors.get(self.metadata.inputs.len()..).unwrap_or_default();
+        self.some(py, &self.metadata.outputs, rest)
+    }
+}

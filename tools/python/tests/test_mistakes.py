@@ -1,0 +1,322 @@
+"""Typical mistakes: each is noticed, and told with what to do."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+import tessera
+from conftest import MODELS
+
+LENET = MODELS / "fmnist_lenet.onnx"
+
+
+def told(f, *parts, kind=tessera.UseError):
+    """The text of the exception, in which every part occurs."""
+    with pytest.raises(kind) as e:
+        f()
+    text = str(e.value)
+    for part in parts:
+        assert part in text, text
+    assert e.value.problems and all(p["message"] for p in e.value.problems)
+    return text
+
+
+def test_train_mode_is_told_and_mended(small, caplog):
+    net, data = small
+    net.train()
+    try:
+        with caplog.at_level(logging.WARNING, logger="tessera"):
+            tessera.compile(net, calibration=data)
+        assert "is in training mode" in caplog.text and "model.eval() says so" in caplog.text
+        assert net.training
+    finally:
+        net.eval()
+
+
+def test_wrong_shape(lenet, images):
+    told(
+        lambda: lenet.prove(images[0][:27]),
+        'the array for input "x" has the wrong shape',
+        "expected [1, 1, 28, 28], or [N, 1, 28, 28]",
+        "found    [27, 28]",
+        "nothing else is reshaped or transposed for you",
+    )
+
+
+def test_integers_without_a_scale(images):
+    told(lambda: tessera.compile(LENET, calibration=images[:8]), "holds integers", "found    uint8", "scale")
+
+
+def test_cuda_tensor(torch, lenet):
+    class Elsewhere(torch.Tensor):
+        device = torch.device("cuda:0")
+
+    x = torch.rand(1, 1, 28, 28).as_subclass(Elsewhere)
+    told(lambda: lenet.prove(x), "lies on another device", "a tensor on cuda:0", "x.cpu()")
+
+
+def test_unsupported_module(torch):
+    class Odd(torch.nn.Module):
+        def forward(self, x):
+            return torch.special.i0(x)
+
+    told(lambda: tessera.compile(Odd().eval(), calibration=torch.rand(4, 8)), "cannot export this module to ONNX", "docs/operators.md")
+
+    class Sized(torch.nn.Module):
+        def forward(self, x):
+            return torch.nonzero(x).float()
+
+    told(lambda: tessera.compile(Sized().eval(), calibration=torch.rand(4, 8)), "cannot be compiled", "NonZero", "docs/operators.md")
+
+
+def test_no_calibration_data(small):
+    told(lambda: tessera.compile(small[0], small[1]), "none were given", "calibration=loader")
+
+
+def test_nan_weights(torch):
+    net = torch.nn.Linear(4, 2).eval()
+    net.weight.data[1, 2] = float("nan")
+    told(lambda: tessera.compile(net, calibration=torch.rand(4, 4)), "not finite numbers", "NaN or infinity in weight")
+
+
+def test_nan_data(lenet):
+    x = np.zeros((1, 1, 28, 28), np.float32)
+    x[0, 0, 3, 5] = np.nan
+    told(lambda: lenet.prove(x), "not finite numbers", "the first at [0, 0, 3, 5]", "mend the data")
+
+
+def test_data_dependent_control_flow(torch):
+    class Choosing(torch.nn.Module):
+        def forward(self, x):
+            if x.sum() > 0:
+                return x
+            return -x
+
+    told(
+        lambda: tessera.compile(Choosing().eval(), calibration=torch.rand(4, 8)),
+        "depends on the values of its input",
+        "test_mistakes.py:",
+        "in forward",
+        "torch.where",
+    )
+
+    class ByShape(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, x):
+            return torch.relu(x) * 2 if x.shape[1] == 8 and self.scale > 0 else -x
+
+    assert tessera.compile(ByShape().eval(), calibration=torch.rand(4, 8)).outputs[0].shape == (1, 8)
+
+
+def test_another_models_proof(lenet, proof, images):
+    other = tessera.compile(LENET, calibration=images[:8], scale=1 / 255, name="other")
+    told(
+        lambda: tessera.verify(other.verifying_key, proof),
+        "this proof was made for another verifying key",
+        "of other",
+        "give the .vk that belongs to the prover's .pk",
+        kind=tessera.ProofRejected,
+    )
+
+
+def test_another_models_key(lenet, images, tmp_path):
+    other = tessera.compile(LENET, calibration=images[:8], scale=1 / 255)
+    other.save(tmp_path / "m.tess")
+    lenet.save(tmp_path / "n.tess")
+    os.rename(tmp_path / "n.pk", tmp_path / "m.pk")
+    os.rename(tmp_path / "n.vk", tmp_path / "m.vk")
+    again = tessera.CompiledModel.load(tmp_path / "m.tess")
+    told(lambda: again.prove(images[0]), "tessera setup")
+
+
+def test_old_file_version(lenet, proof, tmp_path):
+    old = bytearray(proof.to_bytes())
+    # the format's version stands after the eight bytes of the magic
+    old[8] ^= 0x40
+    (tmp_path / "old.proof").write_bytes(old)
+    told(lambda: tessera.verify(lenet.verifying_key, tmp_path / "old.proof"), "version")
+
+
+def test_files_that_are_something_else(lenet, tmp_path):
+    lenet.save(tmp_path / "m.tess")
+    told(lambda: tessera.VerifyingKey.load(tmp_path / "m.tess"), "verifying key", "model")
+    told(lambda: tessera.CompiledModel.load(tmp_path / "no.tess"), "there is no such file")
+    (tmp_path / "x.onnx").write_bytes(b"not a model")
+    told(lambda: tessera.compile(tmp_path / "x.onnx", calibration=np.zeros((1, 4), np.float32)), "x.onnx", "torch.onnx.export")
+    told(lambda: tessera.compile(tmp_path / "no.onnx", calibration=np.zeros(4)), "check the path")
+    told(lambda: tessera.compile(3, calibration=np.zeros(4)), "torch.nn.Module", "found    int")
+    told(lambda: lenet.save(tmp_path / "no" / "m.tess"), "its directory does not exist")
+
+
+def test_float64_data(lenet, images, caplog):
+    from tessera import _data
+
+    _data._warned.clear()
+    wide = images[:1].astype(np.float64) / 255
+    with caplog.at_level(logging.WARNING, logger="tessera"):
+        a, b = lenet.run(wide), lenet.run(wide)
+    assert caplog.text.count("is float64 and is rounded to float32") == 1
+    assert (a == lenet.run(images[:1])).all() and (a == b).all()
+
+
+def test_float64_module(torch):
+    net = torch.nn.Linear(4, 2).double().eval()
+    told(lambda: tessera.compile(net, calibration=torch.rand(4, 4)), "does not compute in float32", "weight of float64", "module.float()")
+
+
+def test_empty_loader(small):
+    net, data = small
+    told(lambda: tessera.compile(net, data, calibration=[]), "the calibration data are empty", "a loader without items")
+    told(lambda: tessera.compile(net, data, calibration=data[:0]), "the calibration data are empty", "an array without elements")
+
+
+def test_a_model_on_the_meta_device(torch, lenet):
+    net = torch.nn.Linear(4, 2, device="meta").eval()
+    told(lambda: tessera.compile(net, calibration=torch.rand(4, 4)), "lies on the meta device", "load_state_dict")
+    told(lambda: lenet.run(torch.empty(1, 1, 28, 28, device="meta")), "lies on the meta device", "torch.rand")
+
+
+def test_options_that_do_not_exist(lenet, images):
+    told(lambda: lenet.setup(regime="hopeful"), '"proven" or "conjectured"')
+    told(lambda: lenet.run(images[0], level="llvm"), "one of program, circuit, qnn, nn")
+    told(lambda: tessera.compile(LENET, calibration=images[:4], scale="x"), "a number or a fraction")
+    told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, weights="secret"), "public or committed")
+    told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, weights="committed", zero_knowledge=True), "both")
+    told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, batch=0), "a batch of 1 to 65536")
+
+
+def python(code, *arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+def test_an_interrupted_run_ends_within_a_second_and_leaves_nothing(tmp_path):
+    child = python(
+        """
+        import sys, time, numpy as np, tessera
+        onnx, out = sys.argv[1:]
+        images = np.load(onnx.replace(".onnx", "_test1000.npz"))["images_u8"]
+        model = tessera.compile(onnx, calibration=images[:64], scale=1/255, batch=512)
+        print("ready", flush=True)
+        try:
+            model.setup()
+            model.save(out)
+        except KeyboardInterrupt:
+            print("interrupted", time.time(), flush=True)
+            # the session goes on
+            print(tessera.compile(onnx, calibration=images[:8], scale=1/255).name, flush=True)
+        """,
+        LENET,
+        tmp_path / "m.tess",
+    )
+    assert child.stdout.readline() == "ready\n", child.stderr.read()
+    time.sleep(0.3)
+    sent = time.time()
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=300)
+    word, at = out.split("\n")[0].split(" ")
+    assert word == "interrupted" and float(at) - sent < 1, (out, err)
+    assert out.split("\n")[1] == "fmnist_lenet" and child.returncode == 0, (out, err)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_session_that_was_killed_leaves_no_lock(lenet, images, tmp_path):
+    child = python(
+        """
+        import sys, tessera
+        model = tessera.CompiledModel.load(sys.argv[1])
+        model.verifying_key
+        print("holding", flush=True)
+        sys.stdin.read()
+        """,
+        tmp_path / "m.tess",
+        stdin=subprocess.PIPE,
+    ) if lenet.save(tmp_path / "m.tess") is None else None
+    assert child.stdout.readline() == "holding\n", child.stderr.read()
+    # while another session holds the files, and after it was killed
+    for _ in range(2):
+        again = tessera.CompiledModel.load(tmp_path / "m.tess")
+        assert again.verify(again.prove(images[0]))
+        again.save(tmp_path / "m.tess")
+        child.kill()
+        child.communicate()
+    # what a write that was killed left behind disturbs nobody
+    (tmp_path / "m.tess.abc123.part").write_bytes(b"half")
+    assert tessera.CompiledModel.load(tmp_path / "m.tess").metadata == lenet.metadata
+
+
+def test_two_processes_write_one_key(lenet, images, tmp_path):
+    lenet.save(tmp_path / "m.tess")
+    code = """
+        import sys, tessera
+        model = tessera.CompiledModel.load(sys.argv[1])
+        for _ in range(5):
+            model.setup()
+            model.save(sys.argv[1])
+    """
+    both = [python(code, tmp_path / "m.tess") for _ in range(2)]
+    for child in both:
+        _, err = child.communicate(timeout=300)
+        assert child.returncode == 0, err
+    again = tessera.CompiledModel.load(tmp_path / "m.tess")
+    assert again.verify(again.prove(images[0])) and len(list(tmp_path.iterdir())) == 3
+
+
+def test_threads_work_side_by_side_and_python_runs_meanwhile(lenet, images):
+    ticks, stop = [], threading.Event()
+
+    def tick():
+        while not stop.is_set():
+            ticks.append(None)
+            time.sleep(0.005)
+
+    ticker = threading.Thread(target=tick)
+    ticker.start()
+    try:
+        proofs = [None] * 2
+
+        def prove(i):
+            proofs[i] = lenet.prove(images[i])
+
+        threads = [threading.Thread(target=prove, args=(i,)) for i in range(2)]
+        [t.start() for t in threads]
+        [t.join() for t in threads]
+    finally:
+        stop.set()
+        ticker.join()
+    assert all(lenet.verify(p, input=images[i]) for i, p in enumerate(proofs))
+    assert len(ticks) > 5
+
+
+def test_progress_is_told_and_an_error_of_the_listener_ends_the_work(images):
+    steps = []
+    model = tessera.compile(LENET, calibration=images[:8], scale=1 / 255, progress=steps.append)
+    assert "convert-nn-to-qnn" in steps and steps[-1] == "place"
+
+    def enough(step):
+        raise RuntimeError(step)
+
+    with pytest.raises(RuntimeError, match="witness"):
+        model.prove(images[0], progress=enough)
+
+
+def test_torch_is_not_needed():
+    child = python(
+        """
+        import sys, tessera
+        assert not any(m in sys.modules for m in ("torch", "tqdm", "sklearn", "pandas")), sys.modules
+        """
+    )
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err

@@ -1,0 +1,70 @@
+"""Modules of PyTorch: exported as they are, with the names of their layers, and left as they were."""
+
+import numpy as np
+import pytest
+import tessera
+
+
+def test_a_module_is_proven_in_tensors(torch, small):
+    net, data = small
+    model = tessera.compile(net, data[:1], calibration=data)
+    proof = model.prove(data[:1])
+    assert isinstance(proof.output, torch.Tensor) and model.verify(proof)
+    assert torch.equal(model.run(data[:4])[:1], proof.output)
+    with torch.no_grad():
+        assert (model.run(data, level="nn") - net(data)).abs().max() < 1e-4
+    assert model.inputs[0].name == "image" and model.name == "Small"
+
+
+def test_layers_keep_their_names(small):
+    net, data = small
+    model = tessera.compile(net, calibration=data)
+    names = [name for name, _, _ in model.evaluate(data).layers]
+    assert any("features.2" in name for name in names) and any("head" in name for name in names), names
+
+
+def test_a_data_loader_calibrates_and_evaluates(torch, small):
+    net, data = small
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(data, torch.zeros(32, dtype=torch.long)), batch_size=8)
+    model = tessera.compile(net, calibration=loader)
+    assert model.metadata["calibration"]["samples"] == 32
+    assert model.evaluate(loader).samples == 32
+
+
+def test_a_module_in_training_mode_is_compiled_as_in_evaluation_and_comes_back_as_it_was(torch, small, caplog):
+    net, data = small
+    mixed = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(8, 4), torch.nn.Dropout(0.5))
+    mixed[2].eval()
+    with caplog.at_level("WARNING", logger="tessera"):
+        model = tessera.compile(mixed, calibration=data[:, 0, 0])
+    assert "in training mode and is compiled as in evaluation" in caplog.text
+    assert [m.training for m in mixed.modules()] == [True, True, True, False]
+    assert torch.equal(model.run(data[:2, 0, 0]), model.run(data[:2, 0, 0]))
+
+
+def test_two_inputs_and_two_outputs(torch):
+    class Two(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = torch.nn.Linear(4, 3), torch.nn.Linear(6, 3)
+
+        def forward(self, left, right):
+            s = self.a(left) + self.b(right)
+            return s, torch.relu(s)
+
+    left, right = torch.rand(16, 4), torch.rand(16, 6)
+    model = tessera.compile(Two().eval(), (left, right), calibration=(left, right))
+    assert [p.name for p in model.inputs] == ["left", "right"]
+    proof = model.prove(left[:1], right[:1])
+    s, r = proof.output
+    assert model.verify(proof) and s.shape == r.shape == (1, 3) and (r >= 0).all()
+    by_name = model.run({"right": right[:1], "left": left[:1]})
+    assert torch.equal(by_name[0], s)
+
+
+def test_torchvision_compiles(torch):
+    torchvision = pytest.importorskip("torchvision")
+    net = torchvision.models.squeezenet1_1(num_classes=10).eval()
+    images = torch.rand(2, 3, 32, 32)
+    model = tessera.compile(net, calibration=images)
+    assert np.abs((model.run(images, level="nn") - net(images).detach()).numpy()).max() < 1e-3
