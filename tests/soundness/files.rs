@@ -83,8 +83,8 @@ proptest! {
 fn binding(kind: FileKind, section: &str) -> bool {
     match kind {
         FileKind::Proof => section == "proof" || section == "publics",
-        FileKind::ProvingKey => section == "key" || section.ends_with(".extended"),
-        // a changed key is another key: it may be read, but must not accept the proof
+        FileKind::ProvingKey => section.ends_with(".extended"),
+        // a changed key is another key: it may be read, but must not accept the proof, nor be taken for the first
         FileKind::VerifyingKey | FileKind::Model => false,
     }
 }
@@ -122,6 +122,9 @@ proptest! {
                 prop_assert!(!accepted, "a changed key accepts the proof");
             }
         }
+        if changed && kind == FileKind::ProvingKey && name == "key" {
+            another_key(&c);
+        }
         if kind == FileKind::Model && taken {
             // what can be read can be run or refused
             if let Ok(model) = Model::from_bytes(&c.to_bytes()) {
@@ -132,6 +135,28 @@ proptest! {
             }
         }
     }
+}
+
+/// A proving key whose parameters were changed is refused, or is another key: one whose proofs name another verifying key.
+fn another_key(c: &Container) -> bool {
+    let own = VerifyingKey::from_bytes(of(FileKind::VerifyingKey)).expect("the verifying key").digest();
+    let Ok(key) = ProvingKey::from_bytes(&c.to_bytes(), &lenet().model) else { return false };
+    assert_ne!(
+        key.verifying().digest(),
+        own,
+        "a proving key with a changed section key is taken for the first"
+    );
+    true
+}
+
+/// More grinding than a target needs makes a key that is sound, and another.
+#[test]
+fn a_proving_key_with_more_grinding_is_another_key() {
+    let mut c = Container::from_bytes(&files().pk, FileKind::ProvingKey).expect("the honest file");
+    let mut key: tessera_plonky3::VerifyingKey = c.get("key").expect("its verifying part");
+    key.security.point_pow += 1;
+    c.put("key", &key);
+    assert!(another_key(&c), "a sound key is refused");
 }
 
 #[test]
