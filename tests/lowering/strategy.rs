@@ -42,7 +42,8 @@ fn plan(conv: &Convolution) -> Result<ConvPlan, String> {
     let (x_map, w_map) = (vec![0, 1, 2, 3, 4], vec![1, 5, 2, 6, 7, 3, 4]);
     let y_map = [0, 1, 5, 6, 7].map(ResultIndex::One).to_vec();
     let spec = ContractSpec::new(8, x_map, w_map, y_map, &x_shape, &w_shape)?;
-    Ok(ConvPlan { x_views: vec![View::reshape(x_shape.to_vec())], taps, spec, y_view: View::reshape(y) })
+    let x_views = vec![View::reshape(x_shape.to_vec())];
+    Ok(ConvPlan { x_views, taps, w_views: vec![], spec, y_view: View::reshape(y) })
 }
 
 const CONVOLUTION: &str = r#"

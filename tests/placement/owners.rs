@@ -5,8 +5,10 @@
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
 use tessera_api::{Blob, Cell, Operand, Program, Step, Values, WitnessPlan};
+use tessera_mlir::shape::ConvAttrs;
 use tessera_plonky3::keys::audit;
 use tessera_plonky3::{Plonky3, SecurityTarget};
+use tessera_qnn_to_circuit::convolution::{Convolution, transform};
 
 /// Fast keys of few bits.
 const QUICK: Plonky3 =
@@ -212,6 +214,47 @@ fn a_parameter_is_one_cell() {
             every_cell_is_one_parameter(&pooled(1, [2, 2]), &options);
         }
     }
+}
+
+/// A convolution whose kernel has fewer taps for some phases than for others, and what is made of it.
+fn strided(seed: u64, stride: usize, kernel: usize, dilation: usize, groups: usize) -> Build {
+    let mut b = Build { seed, ..Build::default() };
+    let x = b.input(&[1, 2, 7, 7]);
+    let attrs = ConvAttrs { strides: [stride; 2], pads: [1; 4], dilations: [dilation; 2], groups };
+    let conv = Convolution { x: [1, 2, 7, 7], w: [6, 2 / groups, kernel, kernel], attrs };
+    let plan = transform::plan(&conv).unwrap();
+    assert!(!plan.w_views.is_empty());
+    let x = plan.x_views.iter().fold(x, |x, v| b.view(x, v.clone()));
+    let w = b.parameter(&conv.w, 1, 9);
+    let w = plan.w_views.iter().fold(w, |w, v| b.view(w, v.clone()));
+    let y = b.contract(x, w, plan.spec);
+    let y = b.view(y, plan.y_view);
+    let q = b.requantize(y, 1, -127);
+    b.output(q);
+    b
+}
+
+/// Stride, taps, dilation, groups.
+const STRIDED: [[usize; 4]; 6] =
+    [[2, 3, 1, 1], [2, 3, 1, 2], [3, 2, 1, 1], [1, 2, 2, 1], [4, 3, 3, 2], [2, 5, 1, 1]];
+
+/// Zeros between the taps of a strided or dilated kernel are no cells: an owner cannot have a larger kernel than was published.
+#[test]
+fn zeros_between_taps_have_no_cells() {
+    for [stride, kernel, dilation, groups] in STRIDED {
+        for w_width in [None, Some(4)] {
+            let mut circuit = strided(1, stride, kernel, dilation, groups);
+            let options = PlaceOptions { w_width, ..committed() };
+            let program = place_graph(&circuit.g, &options).unwrap().program;
+            // lanes past the last channel of a product without groups have monomials that no result has
+            let own = cells(&program).into_iter().filter(|(_, m)| m[1] < 6).count();
+            assert_eq!(own, 6 * 2 / groups * kernel * kernel + 6, "stride {stride}, {kernel} taps");
+            run(&mut circuit, 2, options);
+            run(&mut circuit, 2, PlaceOptions { w_width, ..PlaceOptions::new(tessera_backends::default()) });
+        }
+    }
+    let owner = Owner::new(strided(2, 2, 3, 1, 1), 1);
+    assert_eq!(owner.changes(|_, _| {}), End::Accepted(owner.honest.clone()));
 }
 
 /// The honest owner, and one who commits to something in cells that are no parameter.

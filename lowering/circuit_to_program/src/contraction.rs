@@ -31,6 +31,8 @@ pub struct Operation<'a> {
     pub y: ValueId,
     /// Index maps.
     pub spec: &'a ContractSpec,
+    /// Elements of the weights that are padding: zeros that no data have. Empty where none is.
+    pub holes: &'a [bool],
     /// For messages.
     pub source: &'a str,
 }
@@ -83,12 +85,24 @@ pub struct Contraction {
 /// Where the elements of W are: sums of an offset of the segment, one of the channel and one of the tap.
 #[derive(Clone, Debug)]
 pub struct Weights {
-    /// Of each segment.
-    pub segments: Seq,
     /// Of each channel of a group.
     pub channels: Seq,
-    /// z and offset of each tap, z descending.
+    /// All segments in their order, neighbours with equal taps together.
+    pub parts: Vec<Part>,
+}
+
+/// Neighbouring segments that have the same taps.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// How many they are.
+    pub count: usize,
+    /// Offset of each.
+    pub segments: Seq,
+    /// z and offset of each tap, z descending. Taps whose elements are padding in all channels are left out, but for one where there is no
+    /// other.
     pub taps: Vec<(i64, i64)>,
+    /// Whether that one is all there is: its row stands for nothing.
+    pub empty: bool,
 }
 
 /// One index of the contraction, for the witness.
@@ -267,7 +281,7 @@ impl<'a> Indices<'a> {
         (strides, st)
     }
 
-    fn weights(&self, z: &[i64], w: &[i64]) -> Weights {
+    fn weights(&self, z: &[i64], w: &[i64], holes: &[bool]) -> Weights {
         let spec = self.spec;
         let offsets = |indices: &[&[usize]]| {
             let all = indices.concat();
@@ -283,11 +297,45 @@ impl<'a> Indices<'a> {
             taps.push((sum(z), sum(w)));
         });
         taps.sort_by_key(|tap| std::cmp::Reverse(tap.0));
-        Weights {
-            segments: offsets(&[&self.roles.batch, &self.roles.contracted]),
-            channels: offsets(&[&self.roles.w_free]),
-            taps,
+        let parts = if holes.contains(&true) {
+            self.parts(&taps, w, holes)
+        } else {
+            let segments = offsets(&[&self.roles.batch, &self.roles.contracted]);
+            vec![Part { count: self.segments, segments, taps, empty: false }]
+        };
+        Weights { channels: offsets(&[&self.roles.w_free]), parts }
+    }
+
+    /// Segments by the taps that some channel of some group has.
+    fn parts(&self, taps: &[(i64, i64)], w: &[i64], holes: &[bool]) -> Vec<Part> {
+        let offsets = |indices: &[usize]| -> Vec<i64> {
+            let shape: Vec<usize> = indices.iter().map(|i| self.spec.extents[*i]).collect();
+            let mut all = vec![];
+            for_each_index(&shape, |at| {
+                all.push(indices.iter().zip(at).map(|(i, k)| w[*i] * *k as i64).sum());
+            });
+            all
+        };
+        let (groups, channels) = (offsets(&self.roles.batch), offsets(&self.roles.w_free));
+        let lanes: Vec<i64> = groups.iter().flat_map(|g| channels.iter().map(move |c| g + c)).collect();
+        let there = |at: i64| lanes.iter().any(|lane| !holes[(at + lane) as usize]);
+        let mut group: Vec<(Vec<i64>, Vec<(i64, i64)>, bool)> = vec![];
+        for segment in offsets(&self.roles.contracted) {
+            let mut own: Vec<(i64, i64)> = taps.iter().copied().filter(|t| there(segment + t.1)).collect();
+            let empty = own.is_empty();
+            if empty {
+                own.extend(taps.last());
+            }
+            match group.last_mut() {
+                Some((segments, taps, e)) if *taps == own && *e == empty => segments.push(segment),
+                _ => group.push((vec![segment], own, empty)),
+            }
         }
+        let part = |first: i64, (segments, taps, empty): &(Vec<i64>, Vec<(i64, i64)>, bool)| {
+            let own: Vec<i64> = segments.iter().map(|s| first + s).collect();
+            Part { count: own.len(), segments: Seq::compress(1, &own), taps: taps.clone(), empty: *empty }
+        };
+        groups.iter().flat_map(|g| group.iter().map(|p| part(*g, p))).collect()
     }
 }
 
@@ -346,12 +394,14 @@ impl Contraction {
         };
         let loops = std::iter::once(image).chain((0..spec.extents.len()).map(turn));
         let shape: Vec<usize> = indices.axes.iter().map(|a| a.extent_y).collect();
+        let mut weights = indices.weights(&z, &w, op.holes);
+        weights.parts.iter_mut().for_each(|p| p.count *= entries);
         Contraction {
             y: op.y,
             x: op.x,
             w: op.w,
             segments: indices.segments * entries,
-            weights: indices.weights(&z, &w),
+            weights,
             computed,
             w_at,
             batch_stride,
@@ -385,9 +435,16 @@ impl Contraction {
         self.groups * self.packed_channels()
     }
 
+    /// Elements of W that have a cell.
+    pub fn elements(&self) -> usize {
+        let parts = self.weights.parts.iter().filter(|p| !p.empty);
+        self.channels * parts.map(|p| p.count * p.taps.len()).sum::<usize>()
+    }
+
     /// Rows of the weight table at a width: per segment, one per tap and chunk of output channels.
     pub fn w_rows(&self, width: usize) -> usize {
-        self.segments * self.weights.taps.len() * self.packed_channels().div_ceil(width)
+        let rows: usize = self.weights.parts.iter().map(|p| p.count * p.taps.len()).sum();
+        rows * self.packed_channels().div_ceil(width)
     }
 
     /// Rows of the activation table at a width.

@@ -161,6 +161,17 @@ impl Roots {
         Blob::new(out)
     }
 
+    /// Which elements of a value are padding; empty where none is.
+    pub fn padding(&self, v: ValueId, len: usize) -> Vec<bool> {
+        let covered: i64 = self.pieces[v].iter().map(|p| p.nest.len()).sum();
+        if covered == len as i64 {
+            return vec![];
+        }
+        let mut holes = vec![true; len];
+        self.pieces[v].iter().for_each(|p| p.nest.visit(&mut |at, _| holes[at as usize] = false));
+        holes
+    }
+
     /// Smallest and largest number of a value known at setup.
     pub fn bounds(&self, v: ValueId, len: usize) -> (i64, i64) {
         let covered: i64 = self.pieces[v].iter().map(|p| p.nest.len()).sum();

@@ -20,12 +20,13 @@ pub(crate) fn conv<'c, 'a>(
 ) -> Result<Value<'c, 'a>> {
     let conv = Convolution { x: four(&emit.shape(x)?)?, w: four(&w.shape)?, attrs: attrs.clone() };
     let (_, plan) = ways.cheapest(&conv).map_err(Error::new)?;
-    let weights = emit.weight(&w.name, &plan.spec.w_shape(), &plan.weights(&conv, &w.data))?;
+    let (stored, data) = plan.weights(&conv, &w.data);
+    let weights = emit.weight(&w.name, &stored, &data)?;
     let y = write(emit, x, weights, &plan)?;
     add_bias(emit, y, bias, 1)
 }
 
-/// Writes a plan with the weights it asked for.
+/// Writes a plan with the weights it stores.
 pub(crate) fn write<'c, 'a>(
     emit: &mut Emit<'c, 'a>,
     x: Value<'c, 'a>,
@@ -33,6 +34,7 @@ pub(crate) fn write<'c, 'a>(
     plan: &ConvPlan,
 ) -> Result<Value<'c, 'a>> {
     let operand = plan.x_views.iter().try_fold(x, |x, view| emit.view(x, view))?;
+    let weights = plan.w_views.iter().try_fold(weights, |w, view| emit.view(w, view))?;
     let result = emit.contract(operand, weights, &plan.spec)?;
     emit.view(result, &plan.y_view)
 }

@@ -116,7 +116,8 @@ fn by_convolution<'c, 'a>(
     let conv = Convolution { x: [n * c, 1, h, w], w: [1, 1, kh, kw], attrs };
     let plan = transform::plan(&conv).map_err(Error::new)?;
     let images = emit.view(x, &View::reshape(conv.x.to_vec()))?;
-    let ones = emit.ones(&plan.spec.w_shape(), &plan.weights(&conv, &ones(kh * kw)))?;
+    let (stored, data) = plan.weights(&conv, &ones(kh * kw));
+    let ones = emit.ones(&stored, &data)?;
     let y = write(emit, images, ones, &plan)?;
     let [_, _, u, v] = four(&plan.y_view.shape)?;
     emit.view(y, &View::reshape(vec![n, c, u, v]))

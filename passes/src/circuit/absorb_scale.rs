@@ -190,6 +190,15 @@ impl<'c, 'a> Absorb<'_, 'c, 'a> {
         let (x_shape, w_shape) = (CircuitType::of(x)?.shape, CircuitType::of(w)?.shape);
         let spec = ContractSpec::from_maps(maps, &x_shape, &w_shape).map_err(Error::new)?;
         let Some((each, run)) = by_channel(&spec, factors) else { return Ok(None) };
+        // parameters keep their shape: what a view pads is no parameter
+        if let Some(by) = rewrite::defining_op(w)
+            && view_of(by)?.is_some()
+        {
+            let each = each.iter().flat_map(|f| std::iter::repeat_n(Some(*f), run));
+            if let Some(w) = self.scaled(w, &Factors::Each(each.collect()))? {
+                return self.write(ops::contract(op.location(), x, w, &spec.maps())).map(Some);
+            }
+        }
         let Some(w) = self.known(w, scale(&weights.data(), run, each.into_iter())?)? else { return Ok(None) };
         self.write(ops::contract(op.location(), x, w, &spec.maps())).map(Some)
     }

@@ -6,7 +6,7 @@ use super::{ENTRIES, Emitter, Monomials, ProductTables, Use, term};
 use crate::PlaceError;
 use crate::biases::Bias;
 use crate::cluster::{Cluster, Instruction, RowProgram};
-use crate::contraction::{Border, Contraction};
+use crate::contraction::{Border, Contraction, Part};
 use crate::layout::{Nest, run, sequence};
 use crate::placement::{Factors, Products};
 use std::collections::{HashMap, HashSet};
@@ -90,20 +90,19 @@ impl Emitter<'_> {
         let mut ends = vec![];
         let mut row = 0;
         for c in contractions() {
-            let own = (c.w_rows(width) / c.segments) as i64;
-            ends.push(run([row + own], [(c.segments, [own])]));
-            row += own * c.segments as i64;
+            let chunks = c.packed_channels().div_ceil(width);
+            for part in &c.weights.parts {
+                let own = (part.taps.len() * chunks) as i64;
+                ends.push(run([row + own], [(part.count, [own])]));
+                row += own * part.count as i64;
+            }
         }
         for b in biases() {
             row += b.w_rows(width) as i64;
             ends.push(run([row], []));
         }
-        let taps: Vec<Seq> = contractions()
-            .map(|c| Seq::compress(1, &c.weights.taps.iter().map(|t| t.0).collect::<Vec<_>>()))
-            .collect();
         let monomials = |l: usize| {
-            let runs = contractions().zip(&taps);
-            let runs = runs.flat_map(|(c, taps)| weight_monomials(c, taps, (width, l), committed));
+            let runs = contractions().flat_map(|c| weight_monomials(c, (width, l), committed));
             let runs = runs.chain(biases().flat_map(|b| parameter_monomials(b, width, l))).collect();
             Seq::of_runs(ENTRIES, runs)
         };
@@ -136,14 +135,13 @@ impl Emitter<'_> {
             let c = &p.contractions[*k];
             let constant = self.constant(|| p.roots.values(c.w, self.g.values[c.w].len()));
             self.weights_of[*k] = constant;
-            let taps: Vec<i64> = c.weights.taps.iter().map(|t| t.1).collect();
-            blocks.push(Block {
+            blocks.extend(c.weights.parts.iter().map(|part| Block {
                 constant,
-                segments: c.weights.segments.clone(),
+                segments: part.segments.clone(),
                 channels: c.weights.channels.clone(),
-                taps: Seq::compress(1, &taps),
+                taps: Seq::compress(1, &part.taps.iter().map(|t| t.1).collect::<Vec<_>>()),
                 pack: c.pack as u32,
-            });
+            }));
         }
         for k in &products.biases {
             let b = &p.biases[*k];
@@ -508,20 +506,27 @@ fn single(runs: &[Run]) -> Vec<Run> {
 
 /// Monomials of a lane of the rows of a contraction's weights: segments, chunks of channels in descending order, taps.
 ///
-/// Past the last channel there is no weight. Where the weights are public the cell is zero, whatever its monomial; where they are their
+/// A row whose segment has no taps stands for nothing. Past the last channel there is no weight. Where the weights are public the cell is zero, whatever its monomial; where they are their
 /// owner's it takes no part, or has a monomial that no result has: of one group alone nothing lies beyond the last channel.
-fn weight_monomials(c: &Contraction, taps: &Seq, (width, lane): (usize, usize), committed: bool) -> Vec<Run> {
+fn weight_monomials(c: &Contraction, lane: (usize, usize), committed: bool) -> Vec<Run> {
+    c.weights.parts.iter().flat_map(|part| part_monomials(c, part, lane, committed)).collect()
+}
+
+/// The same of segments with the same taps.
+fn part_monomials(c: &Contraction, part: &Part, (width, lane): (usize, usize), committed: bool) -> Vec<Run> {
+    let taps = Seq::compress(1, &part.taps.iter().map(|t| t.0).collect::<Vec<_>>());
+    let segments = part.count;
     let chunks = c.packed_channels().div_ceil(width);
     let s = |chunk: usize| (chunk * width + lane) as i64;
     let absent = |chunk: usize| s(chunk) >= c.packed_channels() as i64;
-    let own = c.weights.taps.len();
-    if committed && absent(0) {
-        return vec![run([0; ENTRIES], [(own * chunks * c.segments, [0; ENTRIES])])];
+    let own = part.taps.len();
+    if part.empty || committed && absent(0) {
+        return vec![run([0; ENTRIES], [(own * chunks * segments, [0; ENTRIES])])];
     }
     let ragged = committed && c.groups > 1 && absent(chunks - 1);
     if let ([taps], false) = (&taps.runs[..], ragged) {
         let own = taps.loops.iter().map(|(n, d)| (*n as usize, [0, d[0], 0, 0, 0]));
-        let around = [(chunks, [0, 0, -(width as i64), 0, 0]), (c.segments, [0; ENTRIES])];
+        let around = [(chunks, [0, 0, -(width as i64), 0, 0]), (segments, [0; ENTRIES])];
         return vec![run([1, taps.start[0], s(chunks - 1), 0, 0], own.chain(around))];
     }
     let chunk = |chunk: usize| -> Vec<Run> {
@@ -535,7 +540,7 @@ fn weight_monomials(c: &Contraction, taps: &Seq, (width, lane): (usize, usize), 
         taps.runs.iter().map(tap).collect()
     };
     let segment: Vec<Run> = (0..chunks).rev().flat_map(chunk).collect();
-    (0..c.segments).flat_map(|_| segment.iter().cloned()).collect()
+    (0..segments).flat_map(|_| segment.iter().cloned()).collect()
 }
 
 /// Most ways to fill a padding row that are tried.

@@ -60,7 +60,7 @@ pub fn plan(conv: &Convolution) -> Result<ConvPlan, String> {
     let y_map = [0].into_iter().chain(group).chain([co, rest[3], rest[4]]).map(ResultIndex::One).collect();
     let spec = ContractSpec::new(at(7), x_map, w_map, y_map, &x_shape, &w_shape)?;
     let taps = (0..kh * kw).map(Some).collect();
-    Ok(ConvPlan { x_views, taps, spec, y_view: View::reshape(y) })
+    Ok(ConvPlan { x_views, taps, w_views: vec![], spec, y_view: View::reshape(y) })
 }
 
 #[cfg(test)]

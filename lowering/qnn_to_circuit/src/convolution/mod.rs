@@ -63,9 +63,11 @@ pub struct Convolution {
 pub struct ConvPlan {
     /// From x to the contraction's first operand, one after the other; none where x itself is the operand.
     pub x_views: Vec<View>,
-    /// The contraction's second operand, kernel by kernel in the order of w: for each of its elements which element of the
-    /// KH·KW of a kernel it is, or `None` for zero.
+    /// What is stored of w, kernel by kernel: for each element which of the KH·KW of a kernel it is, or `None` for zero.
     pub taps: Vec<Option<usize>>,
+    /// From what is stored to the contraction's second operand, one after the other; none where that is the operand. What they pad
+    /// with zeros is no weight.
+    pub w_views: Vec<View>,
     /// The contraction, between them.
     pub spec: ContractSpec,
     /// From its result to y[N, O, U, V].
@@ -73,13 +75,19 @@ pub struct ConvPlan {
 }
 
 impl ConvPlan {
-    /// The second operand, from w[O, C/groups, KH, KW].
-    pub fn weights(&self, conv: &Convolution, w: &ParamData) -> ParamData {
+    /// The shape of what is stored of w.
+    fn stored(&self, conv: &Convolution) -> Vec<usize> {
+        if self.w_views.is_empty() { self.spec.w_shape() } else { conv.w.to_vec() }
+    }
+
+    /// What is stored of w[O, C/groups, KH, KW], with its shape.
+    pub fn weights(&self, conv: &Convolution, w: &ParamData) -> (Vec<usize>, ParamData) {
+        let shape = self.stored(conv);
         let kernel = conv.w[2] * conv.w[3];
         if self.taps.iter().copied().eq((0..kernel).map(Some)) {
-            return w.clone();
+            return (shape, w.clone());
         }
-        map_values!(w, |w| self.spread(kernel, w))
+        (shape, map_values!(w, |w| self.spread(kernel, w)))
     }
 
     fn spread<T: Number + Default>(&self, kernel: usize, w: &[T]) -> Vec<T> {
@@ -92,7 +100,7 @@ impl ConvPlan {
 
     /// What the plan commits. An element of the result that y does not read, a border, is half a cell, and so is a weight: two
     /// output channels share one.
-    pub fn cost(&self) -> Cost {
+    pub fn cost(&self, conv: &Convolution) -> Cost {
         let elements = |shape: &[usize]| shape.iter().map(|&extent| extent as u64).product::<u64>();
         let (result, y) = (elements(&self.spec.result_shape()), elements(&self.y_view.shape));
         let borders = result.saturating_sub(y) / 2;
@@ -100,7 +108,7 @@ impl ConvPlan {
         // before placement there are no tables: a column of one row for every cell
         let group = cost.group(0);
         group.witness = elements(&self.spec.x_shape()) + y + borders;
-        group.summed = elements(&self.spec.w_shape()) / 2;
+        group.summed = elements(&self.stored(conv)) / 2;
         cost
     }
 }
@@ -134,7 +142,7 @@ impl<'s> Ways<'s> {
         for strategy in self.strategies {
             match (strategy.plan)(conv) {
                 Ok(plan) => {
-                    let price = self.target.prices.weigh(&plan.cost());
+                    let price = self.target.prices.weigh(&plan.cost(conv));
                     if best.as_ref().is_none_or(|(least, ..)| price < MARGIN * *least) {
                         best = Some((price, strategy, plan));
                     }
@@ -196,7 +204,10 @@ mod tests {
                 v.apply(x, 0)
             };
             let operand = plan.x_views.iter().fold(xs.clone(), |x, v| view(v, &x));
-            let weights = plan.weights(&conv, &ParamData::I64(ws.clone().into())).to_i64s().unwrap();
+            let (stored, weights) = plan.weights(&conv, &ParamData::I64(ws.clone().into()));
+            let weights = weights.to_i64s().unwrap();
+            assert_eq!(stored.iter().product::<usize>(), weights.len(), "{} {conv:?}", strategy.name);
+            let weights = plan.w_views.iter().fold(weights, |w, v| view(v, &w));
             let result = plan.spec.evaluate(&operand, &weights).unwrap();
             let shape = shape::conv(&x, &w, None, &conv.attrs).unwrap();
             assert_eq!(plan.y_view.shape, shape, "{} {conv:?}", strategy.name);

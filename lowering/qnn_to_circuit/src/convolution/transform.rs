@@ -9,7 +9,8 @@
 //!
 //! a stride-1 correlation with the phases as further channels. Flipped, `W'[r][t] = W[r][qmax - t]`, it is row u + qmax of the
 //! full convolution of X and W': the result is a crop. Padding never touches x: where it reaches beyond the full convolution
-//! the crop reads zeros. Dilation leaves zeros in W, or vanishes where it shares factors with the stride.
+//! the crop reads zeros. Dilation leaves zeros in W, or vanishes where it shares factors with the stride. Zeros are what a view pads:
+//! they are no weights, and placement gives them no cell.
 //! (The polyphase decomposition of multirate signal processing: Vaidyanathan 1990, "Multirate digital filters".)
 //!
 //! Invariants: phases that no tap meets are not read; x is padded (at its end alone) only where its extent leaves a phase
@@ -81,14 +82,9 @@ pub fn plan(conv: &Convolution) -> Result<ConvPlan, String> {
     let w_shape =
         [if g > 1 { vec![g] } else { vec![] }, vec![og, cg], phases.clone(), vec![ah.taps(), aw.taps()]]
             .concat();
-    let mut taps = Vec::with_capacity(phases.iter().product::<usize>() * ah.taps() * aw.taps());
-    for_each_index(&[ah.phases(), aw.phases(), ah.taps(), aw.taps()], |at| {
-        let tap = |a: &Axis, phase, t| a.kernel[phase * a.taps() + t];
-        let k = tap(ah, at[0], at[2]).zip(tap(aw, at[1], at[3]));
-        taps.push(k.map(|(k, l)| k * kw + l));
-    });
+    let (taps, w_views) = kernel(&conv.w, &w_shape, &axes, g)?;
 
-    // Indices in the order n g o c rh rw i j k l.
+    // Indices in the order n g o rh rw c i j k l: segments of one phase, which have the same taps, are neighbours.
     let mut next = 0;
     let mut index = || {
         next += 1;
@@ -96,8 +92,9 @@ pub fn plan(conv: &Convolution) -> Result<ConvPlan, String> {
     };
     let i_n = index();
     let i_g = (g > 1).then(&mut index);
-    let (i_o, i_c) = (index(), index());
+    let i_o = index();
     let i_r: Vec<usize> = phases.iter().map(|_| index()).collect();
+    let i_c = index();
     let [i, j, k, l] = [index(), index(), index(), index()];
     let g_list: Vec<usize> = i_g.into_iter().collect();
     let x_map = [vec![i_n], g_list.clone(), vec![i_c], i_r.clone(), vec![i, j]].concat();
@@ -111,12 +108,64 @@ pub fn plan(conv: &Convolution) -> Result<ConvPlan, String> {
     let spec = ContractSpec::new(next, x_map, w_map, y_map, &x_shape, &w_shape)?;
 
     let y_view = View::window(&full, &[0, 0, ah.start, aw.start], &[1; 4], &[n, o, ah.outputs, aw.outputs]);
-    Ok(ConvPlan { x_views, taps, spec, y_view })
+    Ok(ConvPlan { x_views, taps, w_views, spec, y_view })
+}
+
+/// How the kernel w[O, C/groups, KH, KW] becomes the second operand: the order its elements are stored in, and views from there.
+/// Where a phase has fewer taps than another, views pad, so that no zero is stored as if it were a weight.
+fn kernel(
+    w: &[usize; 4],
+    operand: &[usize],
+    axes: &[Axis; 2],
+    g: usize,
+) -> Result<(Vec<Option<usize>>, Vec<View>), String> {
+    let [ah, aw] = axes;
+    let mut taps = vec![];
+    for_each_index(&[ah.phases(), aw.phases(), ah.taps(), aw.taps()], |at| {
+        let tap = |a: &Axis, phase, t| a.kernel[phase * a.taps() + t];
+        let k = tap(ah, at[0], at[2]).zip(tap(aw, at[1], at[3]));
+        taps.push(k.map(|(k, l)| k * w[3] + l));
+    });
+    if taps.iter().all(Option::is_some) {
+        return Ok((taps, vec![]));
+    }
+    let [o, cg, kh, kw] = *w;
+    let mut views = vec![];
+    let [dh, dw] = [ah.dilation, aw.dilation];
+    // every position that a phase and a tap meet, in the kernel or not
+    let padded = [o, cg, ah.met(), aw.met()];
+    for extents in [[o, cg, kh.saturating_mul(dh), kw.saturating_mul(dw)], padded] {
+        if !tessera_mlir::shape::elements(&extents).is_ok_and(|elements| elements <= LARGE) {
+            return Err(format!("with these strides and dilations the kernel spans more than {LARGE} elements"));
+        }
+    }
+    if dh * dw > 1 {
+        let mut spread = View::dense(vec![o, cg, kh, dh, kw, dw], 0, vec![0; 6]);
+        for (axis, step) in [(0, cg * kh * kw), (1, kh * kw), (2, kw), (4, 1)] {
+            spread.strides[axis] = step as i64;
+        }
+        (spread.valid_high[3], spread.valid_high[5]) = (1, 1);
+        views.push(spread.normalized());
+        views.push(View::reshape(vec![o, cg, kh * dh, kw * dw]));
+    }
+    let starts = [0, 0, ah.first_met, aw.first_met];
+    views.push(View::window(&[o, cg, kh * dh, kw * dw], &starts, &[1; 4], &padded));
+    let dims: Vec<i64> = row_major(&padded).into_iter().map(|d| d as i64).collect();
+    let grouped = (g > 1).then_some((o / g) as i64 * dims[0]);
+    let steps = [ah.phase_step as i64 * dims[2], aw.phase_step as i64 * dims[3]];
+    let live = [ah, aw].into_iter().zip(steps).filter(|(a, _)| a.phases() > 1);
+    let turns = [(ah, dims[2]), (aw, dims[3])].map(|(a, d)| a.stride as i64 * d);
+    let strides = grouped.into_iter().chain(dims[..2].iter().copied()).chain(live.map(|(_, step)| step));
+    let strides = strides.chain(turns.map(|t| -t)).collect();
+    let offset = (ah.taps() as i64 - 1) * turns[0] + (aw.taps() as i64 - 1) * turns[1];
+    views.push(View::dense(operand.to_vec(), offset, strides).normalized());
+    Ok(((0..kh * kw).map(Some).collect(), views))
 }
 
 /// The decomposition along one axis.
 struct Axis {
     stride: usize,
+    dilation: usize,
     /// Positions v of each phase that are read.
     positions: usize,
     /// The phases read are first_phase + m·phase_step.
@@ -125,6 +174,8 @@ struct Axis {
     n_phases: usize,
     /// Kernel index per phase and flipped tap, phase-major; `None` where the kernel has no such tap.
     kernel: Vec<Option<usize>>,
+    /// The tap, of a kernel with zeros for its dilation, that the first phase meets at the least shift; not positive.
+    first_met: i64,
     /// Row of the full convolution that is output 0; may be negative.
     start: i64,
     /// Number of outputs.
@@ -178,7 +229,9 @@ impl Axis {
         let positions = held.min(outputs as i64 + q_max).max(1) as usize;
         Ok(Axis {
             stride,
+            dilation,
             positions,
+            first_met: s * q_min + live[0] as i64 + pads[0] as i64,
             first_phase: live[0],
             phase_step,
             n_phases: live.len(),
@@ -194,6 +247,11 @@ impl Axis {
 
     fn taps(&self) -> usize {
         self.kernel.len() / self.n_phases
+    }
+
+    /// Over how many taps, of a kernel with zeros for its dilation, phases and shifts reach.
+    fn met(&self) -> usize {
+        self.stride.saturating_mul(self.taps() - 1).saturating_add(self.phase_step * (self.n_phases - 1) + 1)
     }
 
     /// How much of the axis the phases read.
@@ -226,7 +284,7 @@ mod tests {
         assert_eq!((pointwise.spec.x_shape(), pointwise.taps), (vec![1, 3, 4, 4], vec![Some(0)]));
         // Dilation and stride with a common factor need no zeros in the kernel.
         let atrous = plan([1, 1, 9, 9], [1, 1, 3, 3], &attrs(2, 0, 2)).unwrap();
-        assert!(atrous.taps.iter().all(Option::is_some));
+        assert!(atrous.w_views.is_empty());
         // An odd image is padded at its end, then spread over the phases.
         let odd = plan([1, 3, 7, 7], [4, 3, 3, 3], &attrs(2, 1, 1)).unwrap();
         assert_eq!(odd.x_views.len(), 2);
