@@ -99,8 +99,9 @@ pub trait Target: std::fmt::Debug + Sync {
     fn cost(&self, shape: &Shape) -> Cost;
 
     /// The height, as a power of two, of a table with the rows and columns of this shape, whose height is not yet known. Where proofs
-    /// hide the witness, it leaves the rows free that masks take.
-    fn log_height(&self, table: &TableShape, _hiding: bool) -> u8 {
+    /// hide the witness, it leaves the rows free that masks take; in a table of the owner, whose commitment proofs share, those of so
+    /// many proofs. None hide anything where that number is zero.
+    fn log_height(&self, table: &TableShape, _proofs: u32) -> u8 {
         self.capabilities().log_height(table.rows)
     }
 
@@ -256,6 +257,8 @@ pub struct Keys {
     pub verifying: Container,
     /// What proofs will be worth.
     pub offer: Offer,
+    /// How many proofs the proving key serves, where it hides weights ([`Prover::uses`]).
+    pub uses: Option<u64>,
 }
 
 /// A proof system that can prove Programs. Keys and proofs are files; what is in them is its own.
@@ -264,7 +267,8 @@ pub struct Keys {
 /// Nothing that is read panics or is believed: keys are checked when they are read, proofs when they are verified. What a file says
 /// has one form: a section that the backend did not write is refused ([`Container::only`]).
 pub trait Backend: Target {
-    /// Makes keys. Equal Programs and security give equal keys, byte for byte.
+    /// Makes keys. Equal Programs and security give equal keys, byte for byte, but where weights are hidden: those are committed to with
+    /// fresh randomness.
     ///
     /// # Errors
     /// Before any work where the Program or the security is beyond the backend.
@@ -287,6 +291,12 @@ pub trait Backend: Target {
 pub trait Prover: Send + Sync {
     /// The key that its proofs are checked with.
     fn verifier(&self) -> Box<dyn Verifier>;
+
+    /// How many proofs may be made with this key before they tell of the weights that they hide; none where there is no such end. Who
+    /// keeps the key counts.
+    fn uses(&self) -> Option<u64> {
+        None
+    }
 
     /// Proves that `trace` satisfies the Program. The file belongs to the digest of the verifying key and holds no public values.
     ///

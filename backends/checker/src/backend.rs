@@ -74,7 +74,7 @@ impl Backend for Checker {
         program.store(&mut verifying);
         // a prover has the Program
         let proving = Container::new(FileKind::ProvingKey, key.program());
-        Ok(Keys { proving, verifying, offer: key.offer() })
+        Ok(Keys { proving, verifying, offer: key.offer(), uses: None })
     }
 
     fn prover(&self, key: &Container, program: Arc<Program>) -> Result<Box<dyn Prover>, FileError> {

@@ -31,8 +31,11 @@ impl Target for Plonky3 {
         cost::cost(shape)
     }
 
-    fn log_height(&self, table: &TableShape, hiding: bool) -> u8 {
-        if hiding { cost::hiding_log_height(table) } else { cost::CAPABILITIES.log_height(table.rows) }
+    fn log_height(&self, table: &TableShape, proofs: u32) -> u8 {
+        match proofs {
+            0 => cost::CAPABILITIES.log_height(table.rows),
+            proofs => cost::hiding_log_height(table, proofs),
+        }
     }
 }
 
@@ -40,7 +43,12 @@ impl Backend for Plonky3 {
     fn keys(&self, program: &Program, security: Security) -> Result<Keys, SetupError> {
         let target = SecurityTarget { bits: security.bits, regime: security.regime, ..self.target };
         let (pk, vk) = Plonky3 { target }.setup(program)?;
-        Ok(Keys { proving: pk.to_container(), verifying: vk.to_container(), offer: vk.offer() })
+        Ok(Keys {
+            proving: pk.to_container(),
+            verifying: vk.to_container(),
+            offer: vk.offer(),
+            uses: pk.uses(),
+        })
     }
 
     fn prover(&self, key: &Container, program: Arc<Program>) -> Result<Box<dyn Prover>, FileError> {
@@ -55,6 +63,10 @@ impl Backend for Plonky3 {
 impl Prover for ProvingKey {
     fn verifier(&self) -> Box<dyn Verifier> {
         Box::new(self.vk.clone())
+    }
+
+    fn uses(&self) -> Option<u64> {
+        self.uses()
     }
 
     fn prove(&self, trace: Trace) -> Result<(Container, Timings), ProveError> {

@@ -37,6 +37,11 @@ impl Budget {
         2 * self.queries + self.degree
     }
 
+    /// What one proof shows of a column that it opens at one point, and with it how many uniform rows of hidden weights it uses up.
+    pub fn of_weights(self) -> usize {
+        self.queries + self.degree
+    }
+
     /// By which power of x the quotient's segments are apart, in a table of so many rows.
     pub fn stride(self, height: usize) -> usize {
         height - self.second()

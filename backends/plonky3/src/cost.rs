@@ -60,10 +60,13 @@ fn width(t: &TableShape) -> usize {
 const HIDDEN: Budget = Budget { queries: 203, degree: DEGREES[1] };
 
 /// The height of a table that leaves masks free however far it is widened: a wide row that is a mask is many rows of the table.
-pub fn hiding_log_height(t: &TableShape) -> u8 {
+/// An owner's table leaves those of so many proofs free.
+pub fn hiding_log_height(t: &TableShape, proofs: u32) -> u8 {
     let least = HIDDEN.least_height().trailing_zeros() as u8;
+    let shared = if t.committed { HIDDEN.of_weights() as u64 * u64::from(proofs) } else { 0 };
+    let masks = shared.max(HIDDEN.rows() as u64);
     let free = |h: &u8| {
-        let rows = (HIDDEN.rows() as u64) << Limits::of(DEGREE).log_factor(*h, 0, width(t));
+        let rows = masks << Limits::of(DEGREE).log_factor(*h, 0, width(t));
         (1u64 << h) >= t.rows.saturating_add(rows)
     };
     (CAPABILITIES.log_height(t.rows).max(least)..=CAPABILITIES.max_log_height + 1)

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use tessera_api::{Container, Digest, FileError, FileKind, Program};
 
 /// Sections of a proving key.
-const PROVING: [&str; 7] =
-    ["key", "fixed", "model", "summed", "fixed.extended", "model.extended", "summed.extended"];
+const PROVING: [&str; 8] =
+    ["key", "entropy", "fixed", "model", "summed", "fixed.extended", "model.extended", "summed.extended"];
 
 fn kind(c: &Container, expected: FileKind) -> Result<(), FileError> {
     if c.kind == expected { Ok(()) } else { Err(FileError::Kind { expected, found: c.kind }) }
@@ -70,6 +70,7 @@ impl ProvingKey {
     pub fn to_container(&self) -> Container {
         let mut c = Container::new(FileKind::ProvingKey, self.vk.program);
         c.put("key", &self.vk);
+        c.put("entropy", &self.entropy);
         c.insert("fixed", encode(&self.fixed));
         c.insert("model", encode(&self.model));
         c.insert("summed", encode(&self.summed));
@@ -109,6 +110,7 @@ impl ProvingKey {
                 .ok_or_else(|| damaged(format!("section {section:?} has not the size of its columns")))
         };
         let loaded = |c: Vec<Stored>| c.into_iter().map(loaded).collect::<Vec<_>>();
+        let entropy: Option<[u8; 32]> = c.get("entropy")?;
         let columns = FixedColumns {
             fixed: loaded(columns("fixed", |g| g.fixed, 0)?),
             fixed_extended: loaded(columns("fixed.extended", |g| g.fixed, LOG_BLOWUP)?),
@@ -116,6 +118,7 @@ impl ProvingKey {
             model_extended: loaded(columns("model.extended", |g| g.model, LOG_BLOWUP)?),
             summed: columns("summed", |g| g.summed, 0)?,
             summed_extended: columns("summed.extended", |g| g.summed, LOG_BLOWUP)?,
+            entropy,
         };
         let key = assemble(program, vk.program, compiled, vk.security, columns);
         if key.vk != vk {

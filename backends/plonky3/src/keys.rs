@@ -8,8 +8,10 @@ use crate::air::reshape::Limits;
 use crate::air::{Air, Group};
 use crate::arithmetic::{DEGREES, Extension, F, Field, Mat};
 use crate::budget::Budget;
+use crate::hiding::random::Seed;
 use crate::hiding::segments::kappa;
 use crate::hiding::tails::{self, Points, Tails};
+use crate::hiding::weights;
 use crate::p3::{
     Commitment, Committed, FriProof, LOG_BLOWUP, Opened, Stored, SummedTree, commit_extended, commit_summed,
     extend, next_point, stored,
@@ -69,6 +71,8 @@ pub struct ProvingKey {
     pub(crate) sparse: Vec<Mat>,
     pub(crate) sparse_extended: Vec<Mat>,
     pub(crate) hiding: Option<Beyond>,
+    /// Where the randomness of the commitment to hidden weights comes from.
+    pub(crate) entropy: Option<[u8; 32]>,
     pub(crate) committed: Option<Committed>,
     pub(crate) model: Vec<Mat>,
     pub(crate) model_committed: Option<Committed>,
@@ -81,7 +85,16 @@ pub struct ProvingKey {
 pub(crate) struct Beyond {
     pub live: Vec<Mat>,
     pub fixed: Vec<Option<Tails>>,
+    pub model: Vec<Option<Tails>>,
     pub sparse: Vec<Tails>,
+}
+
+impl ProvingKey {
+    /// How many proofs may be made with this key: with one more, what they show would tell of the weights that they hide. None where
+    /// weights are public, or where nothing is hidden.
+    pub fn uses(&self) -> Option<u64> {
+        weights::uses(&self.compiled)
+    }
 }
 
 /// A proof, without the public values.
@@ -181,7 +194,7 @@ impl Round {
 
     /// Whether the leaves of its tree have salts, where a proof hides something.
     pub fn private(self) -> bool {
-        !self.in_key()
+        !self.in_key() || self == Round::Model
     }
 
     /// The committed matrices, empty ones left out.
@@ -207,6 +220,8 @@ pub(crate) struct FixedColumns {
     pub model_extended: Vec<Mat>,
     pub summed: Vec<Stored>,
     pub summed_extended: Vec<Stored>,
+    /// Of hidden weights: what their free rows and salts are drawn from.
+    pub entropy: Option<[u8; 32]>,
 }
 
 /// Keys of a Program, with challenges of the least degree that reaches the target.
@@ -260,7 +275,14 @@ pub fn build(
     let compiled = compile(&program, limits)?;
     compiled.air.validate().map_err(|e| unsupported(&e))?;
     let security = parameters(&compiled.air)?;
-    let [fixed, model, summed] = compiled.fixed(&program)?;
+    let [fixed, mut model, summed] = compiled.fixed(&program)?;
+    let entropy = match weights::hidden(&compiled.air) {
+        false => None,
+        true => Some(Seed::entropy().map_err(|e| unsupported(&e))?),
+    };
+    if let Some(entropy) = &entropy {
+        weights::mask(&compiled, &mut model, &Seed::of_weights(entropy, &program_digest));
+    }
     let extended =
         |all: &[Mat]| -> Vec<Mat> { all.iter().filter(|m| m.width > 0).cloned().map(extend).collect() };
     let columns = FixedColumns {
@@ -270,6 +292,7 @@ pub fn build(
         summed_extended: extended(&summed).into_iter().map(stored).collect(),
         fixed,
         summed: summed.into_iter().map(stored).collect(),
+        entropy,
     };
     Ok(assemble(Arc::new(program), program_digest, compiled, security, columns))
 }
@@ -290,7 +313,8 @@ pub fn audit(program: &Program, vk: &VerifyingKey) -> Result<(), String> {
         crate::security::check(&vk.security, air).map(|()| vk.security).map_err(|reason| unsupported(&reason))
     });
     let mut same = same.map_err(|e| e.to_string())?.vk;
-    if program.is_architecture() {
+    // hidden weights are committed to with randomness that the key does not tell
+    if program.is_architecture() || weights::hidden(&vk.air) {
         same.model = vk.model.clone();
     }
     if same == *vk { Ok(()) } else { Err("the key is not that of this model".into()) }
@@ -305,7 +329,11 @@ pub(crate) fn assemble(
     columns: FixedColumns,
 ) -> ProvingKey {
     let (commitment, committed) = commit_extended(columns.fixed_extended).unzip();
-    let (model_commitment, model_committed) = commit_extended(columns.model_extended).unzip();
+    let (model_commitment, model_committed) = match &columns.entropy {
+        Some(entropy) => weights::commit(columns.model_extended, &Seed::of_weights(entropy, &program_digest)),
+        None => commit_extended(columns.model_extended),
+    }
+    .unzip();
     let (summed_commitment, summed_tree) = commit_summed(columns.summed_extended).unzip();
     let sparse: Vec<Mat> = compiled.air.groups.iter().map(sparse).collect();
     let sparse_extended = sparse.iter().cloned().map(extend).collect();
@@ -316,6 +344,7 @@ pub(crate) fn assemble(
         Beyond {
             live: compiled.air.groups.iter().filter_map(live).collect(),
             fixed: columns.fixed.iter().map(|m| (m.width > 0).then(|| tails(m))).collect(),
+            model: columns.model.iter().map(|m| (m.width > 0).then(|| tails(m))).collect(),
             sparse: sparse.iter().map(tails).collect(),
         }
     });
@@ -328,7 +357,7 @@ pub(crate) fn assemble(
         security,
     };
     let digest = vk.digest();
-    let FixedColumns { fixed, model, summed, .. } = columns;
+    let FixedColumns { fixed, model, summed, entropy, .. } = columns;
     ProvingKey {
         program,
         vk,
@@ -338,6 +367,7 @@ pub(crate) fn assemble(
         sparse,
         sparse_extended,
         hiding,
+        entropy,
         committed,
         model,
         model_committed,

@@ -224,6 +224,7 @@ pub fn prove<E: Extension>(
                 let fixed = known.fixed[g].as_ref();
                 let base = [
                     fixed,
+                    known.model[g].as_ref(),
                     Some(&known.sparse[g]),
                     tails_of(air, Round::Witness, &t1, g),
                     tails_of(air, Round::Summed, &t0, g),

@@ -73,7 +73,7 @@ impl Backend for Sealed {
         let proving = Container::new(FileKind::ProvingKey, program.digest());
         let mut verifying = Container::new(FileKind::VerifyingKey, program.digest());
         program.store(&mut verifying);
-        Ok(Keys { proving, verifying, offer: Key::new(Arc::new(program.clone())).offer() })
+        Ok(Keys { proving, verifying, offer: Key::new(Arc::new(program.clone())).offer(), uses: None })
     }
 
     fn prover(&self, file: &Container, program: Arc<Program>) -> Result<Box<dyn Prover>, FileError> {

@@ -73,6 +73,8 @@ pub struct PlaceOptions {
     pub committed: bool,
     /// Whether proofs tell nothing of the witness, and inputs are private. Also where the circuit says of an input that it is.
     pub zero_knowledge: bool,
+    /// Of how many proofs the commitment to weights that are their owner's hides them, where proofs tell nothing of the witness.
+    pub uses: u32,
 }
 
 impl PlaceOptions {
@@ -86,6 +88,7 @@ impl PlaceOptions {
             pack: true,
             committed: false,
             zero_knowledge: false,
+            uses: 1,
         }
     }
 }

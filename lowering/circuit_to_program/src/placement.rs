@@ -58,8 +58,8 @@ pub struct Placement {
 pub struct Heights {
     /// Who says so.
     pub target: &'static dyn Target,
-    /// Whether some rows are left free, because proofs hide the witness.
-    pub hiding: bool,
+    /// For how many proofs rows are left free: none where proofs hide nothing.
+    pub hiding: u32,
 }
 
 impl Heights {
@@ -121,7 +121,8 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     let groups = cluster::groups(g, &roots);
     let exported = exported_values(g, &roots, &groups);
     let published = published(g, &roots, &outputs);
-    let heights = Heights { target: options.target, hiding: options.zero_knowledge || !private.is_empty() };
+    let hiding = if options.zero_knowledge || !private.is_empty() { options.uses.max(1) } else { 0 };
+    let heights = Heights { target: options.target, hiding };
     let mut flat: Vec<Cluster> = vec![];
     for ops in &groups {
         let known = cluster::Known {
@@ -135,7 +136,8 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     let contracts: Vec<(ValueId, Contract)> = contracts(g, &roots)?;
     let mut operations = vec![];
     for (y, c) in &contracts {
-        let operation = Operation { x: c.x, w: c.w, y: *y, spec: &c.spec, source: &c.source };
+        let operation =
+            Operation { x: c.x, w: c.w, y: *y, spec: &c.spec, holes: &c.holes, source: &c.source };
         let indices = Indices::new(&operation)?;
         operations.push((operation, indices));
     }
@@ -222,6 +224,8 @@ struct Contract {
     x: ValueId,
     w: ValueId,
     spec: ContractSpec,
+    /// Elements of `w` that are padding, where it is known at setup.
+    holes: Vec<bool>,
     source: String,
 }
 
@@ -243,7 +247,8 @@ fn contracts(g: &Circuit, roots: &Roots) -> Result<Vec<(ValueId, Contract)>, Pla
                 }
             }
         }
-        all.push((op.results[0], Contract { x, w, spec, source: op.source() }));
+        let holes = if roots.is_constant(w) { roots.padding(w, g.values[w].len()) } else { vec![] };
+        all.push((op.results[0], Contract { x, w, spec, holes, source: op.source() }));
     }
     Ok(all)
 }
@@ -305,6 +310,10 @@ fn parameters_once(
                 c.source.clone(),
                 "a product with committed weights and constants in one tensor".into(),
             ));
+        }
+        let held: i64 = roots.pieces(c.w).iter().map(|p| p.nest.len()).sum();
+        if held != c.elements() as i64 {
+            bad.push((c.source.clone(), "committed weights with zeros between them".into()));
         }
     }
     if bad.is_empty() { Ok(()) } else { Err(PlaceError::Unsupported(bad)) }
@@ -527,8 +536,9 @@ impl Placement {
             self.clusters.iter().map(Vec::len).sum::<usize>(),
             self.clusters.len(),
             self.batch,
-            match (self.committed, self.heights.hiding) {
-                (true, _) => ", committed weights",
+            match (self.committed, self.heights.hiding > 0) {
+                (true, true) => ", committed weights, zero knowledge",
+                (true, false) => ", committed weights",
                 (false, true) => ", zero knowledge",
                 (false, false) => "",
             }
@@ -557,7 +567,7 @@ impl Placement {
                 c.source,
                 c.segments,
                 c.x_span,
-                c.weights.taps.len(),
+                c.weights.parts.iter().map(|p| p.taps.len()).max().unwrap_or(0),
                 c.packed_channels(),
                 c.y_span,
                 c.s_span(),

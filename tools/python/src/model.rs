@@ -47,6 +47,7 @@ impl Options {
             batch: self.batch,
             weights: if self.committed { Weights::Committed } else { Weights::Public },
             zero_knowledge: self.zero_knowledge,
+            uses: None,
             backend: match &self.backend {
                 Some(name) => prover::backend(name)?,
                 None => tessera_backends::default(),

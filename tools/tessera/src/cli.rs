@@ -166,9 +166,13 @@ pub struct Compile {
     /// commits to and nobody else has
     #[arg(long, value_enum, default_value = "public")]
     pub weights: Weights,
-    /// Prove with zero knowledge: inputs are private, and a proof tells of them what the outputs tell. Weights stay public
+    /// Prove with zero knowledge: inputs are private, and a proof tells of them what the outputs tell. Of committed weights it tells
+    /// nothing either; public weights stay public
     #[arg(long)]
     pub zero_knowledge: bool,
+    /// With --zero-knowledge and committed weights: how many proofs one key serves, at least; 16 if not given. More cost rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub uses: Option<u32>,
     /// How ranges are found in the calibration data
     #[arg(long, value_enum, default_value = "min-max")]
     pub calibration_method: CalibrationMethod,

@@ -23,6 +23,7 @@ pub mod prover;
 pub mod screen;
 pub mod show;
 pub mod statement;
+pub mod uses;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -10,7 +10,8 @@ use crate::failure::{Failure, Result};
 use crate::files;
 use crate::model::{Metadata, Model};
 use crate::show::program::Prediction;
-use std::path::Path;
+use crate::uses;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tessera_api::{
     Backend, Bytes, Container, Digest, FileError, FileKind, Keys, Offer, Prover, Public, Publics, Security,
@@ -53,12 +54,15 @@ pub fn predict(model: &Model) -> Result<Prediction> {
 pub struct ProvingKey {
     key: Box<dyn Prover>,
     metadata: Metadata,
+    /// Where its proofs are counted, of a key that hides weights.
+    count: Option<PathBuf>,
 }
 
 impl ProvingKey {
     /// Reads the key of a model. Errs when it is another model's.
     pub fn read(path: &Path, model: &Model) -> Result<ProvingKey> {
-        ProvingKey::from_shared(files::map(path)?, model).map_err(|f| f.in_file(path))
+        let key = ProvingKey::from_shared(files::map(path)?, model).map_err(|f| f.in_file(path))?;
+        Ok(ProvingKey { count: Some(uses::beside(path)), ..key })
     }
 
     /// Reads a key's bytes.
@@ -82,7 +86,7 @@ impl ProvingKey {
             .help("make the keys of this model with: tessera setup MODEL.tess"));
         }
         let key = backend(&metadata.backend)?.prover(&c, Arc::clone(&model.program))?;
-        Ok(ProvingKey { key, metadata })
+        Ok(ProvingKey { key, metadata, count: None })
     }
 
     /// The key that its proofs are checked with.
@@ -90,8 +94,24 @@ impl ProvingKey {
         VerifyingKey { key: self.key.verifier(), metadata: self.metadata.clone() }
     }
 
-    /// Proves a trace, of which `used` inferences were asked for.
+    /// How many proofs it serves, where it hides weights.
+    pub fn uses(&self) -> Option<u64> {
+        self.key.uses()
+    }
+
+    /// Proves a trace, of which `used` inferences were asked for. A key that hides weights has so many turns, and this is one.
+    ///
+    /// # Errors
+    /// Where it has none left, and where it was not read from a file: then nobody counts.
     pub fn prove(&self, trace: Trace, used: usize) -> Result<(ProofFile, Timings)> {
+        if let Some(of) = self.uses() {
+            let count = self.count.as_ref().ok_or_else(|| {
+                Failure::new(
+                    "a key that hides weights proves from its file, beside which its proofs are counted",
+                )
+            })?;
+            uses::take(count, &format!("{:#}", self.verifying().digest()), of)?;
+        }
         let publics = trace.publics.clone();
         let (proof, timings) = self.key.prove(trace)?;
         Ok((ProofFile { publics, used, proof }, timings))

@@ -44,11 +44,6 @@ pub fn compile(program: &Program, limits: Limits) -> Result<Compiled, SetupError
             "mask rows are for a model that is compiled with zero knowledge, and for no other",
         ));
     }
-    if program.zero_knowledge && program.tables.iter().any(|t| t.committed) {
-        return Err(unsupported(
-            "weights that are their owner's cannot be proven with zero knowledge by this version",
-        ));
-    }
     let mut reshaped = reshape(program, limits)?;
     let plan = Plan::new(program, &mut reshaped)?;
     let layout = layout(&plan, limits.masks)?;

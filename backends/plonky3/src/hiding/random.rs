@@ -19,6 +19,8 @@ pub enum Purpose {
     Codeword,
     /// Salts of a committed round.
     Salts(u8),
+    /// Rows of a commitment to weights that stand for nothing.
+    Weights,
 }
 
 impl Purpose {
@@ -28,11 +30,12 @@ impl Purpose {
             Purpose::Segments => [1, 0],
             Purpose::Codeword => [2, 0],
             Purpose::Salts(round) => [3, round],
+            Purpose::Weights => [4, 0],
         }
     }
 }
 
-/// What all randomness of one proof is drawn from.
+/// What all randomness of one proof, or of one commitment to weights, is drawn from.
 #[derive(Clone)]
 pub struct Seed([u8; 32]);
 
@@ -60,6 +63,13 @@ impl Seed {
                 h.update(&bytes);
             }
         }
+        Seed(*h.finalize().as_bytes())
+    }
+
+    /// Of entropy, for the commitment to the weights of a Program.
+    pub fn of_weights(entropy: &[u8; 32], program: &Digest) -> Seed {
+        let mut h = blake3::Hasher::new_derive_key("tessera hidden weights, seed, 1");
+        h.update(entropy).update(&program.0);
         Seed(*h.finalize().as_bytes())
     }
 
@@ -123,9 +133,18 @@ mod tests {
             Seed::new(&[1; 32], &trace(2), &digest),
             Seed::new(&[0; 32], &trace(4), &digest),
             Seed::new(&[0; 32], &trace(2), &other),
+            Seed::of_weights(&[0; 32], &digest),
+            Seed::of_weights(&[1; 32], &digest),
+            Seed::of_weights(&[0; 32], &other),
         ];
-        let purposes =
-            [Purpose::Masks(1), Purpose::Masks(2), Purpose::Segments, Purpose::Codeword, Purpose::Salts(1)];
+        let purposes = [
+            Purpose::Masks(1),
+            Purpose::Masks(2),
+            Purpose::Segments,
+            Purpose::Codeword,
+            Purpose::Salts(1),
+            Purpose::Weights,
+        ];
         let mut all = vec![];
         for s in &seeds {
             for p in purposes {

@@ -16,16 +16,21 @@ pub struct Sponge(HashChallenger<u8, Blake3, 32>, #[cfg(test)] bool);
 
 #[cfg(test)]
 thread_local! {
-    /// Whether sponges that this thread makes absorb nothing after their label, so that all challenges are known beforehand.
-    pub static DEAF: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    /// Where sponges that this thread makes absorb nothing after their label and this number: all challenges are known beforehand.
+    pub static DEAF: std::cell::Cell<Option<u64>> = const { std::cell::Cell::new(None) };
 }
 
 impl Sponge {
     /// A fresh transcript that starts with `label`.
     pub fn new(label: &[u8]) -> Sponge {
+        #[cfg(test)]
+        let (label, deaf) = match DEAF.get() {
+            None => (label.to_vec(), false),
+            Some(number) => ([label, &number.to_le_bytes()].concat(), true),
+        };
         let chain = HashChallenger::new(label.to_vec(), Blake3 {});
         #[cfg(test)]
-        return Sponge(chain, DEAF.get());
+        return Sponge(chain, deaf);
         #[cfg(not(test))]
         Sponge(chain)
     }

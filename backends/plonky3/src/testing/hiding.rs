@@ -19,8 +19,6 @@ pub fn hidden<E: Extension>(mut c: Case) -> Case {
     c.program.zero_knowledge = true;
     for i in 0..c.program.tables.len() {
         let t = &mut c.program.tables[i];
-        // an owner's columns cannot be hidden yet
-        t.committed = false;
         let before = 1i64 << t.log_height;
         while 1usize << t.log_height < budget.least_height().max(t.rows as usize + budget.rows()) {
             t.log_height += 1;
@@ -113,10 +111,10 @@ fn two_proofs_of_one_statement_differ<E: Extension>() {
 
 /// Proves with challenges that are known beforehand, whatever is committed: what is shown is then a function of the masks that can be
 /// probed one by one.
-fn deaf<T>(prove: impl FnOnce() -> T) -> T {
-    DEAF.set(true);
+pub fn deaf<T>(number: u64, prove: impl FnOnce() -> T) -> T {
+    DEAF.set(Some(number));
     let out = prove();
-    DEAF.set(false);
+    DEAF.set(None);
     out
 }
 
@@ -317,9 +315,9 @@ impl<E: Extension> Bench<E> {
     /// A proof, and the randomness of it.
     fn watch(&self, entropy: u8, cell: Option<Cell>, dropped: Dropped) -> (Proof<E>, Vec<(String, Vec<F>)>) {
         let mut probe = Probe { cell, dropped, ..Probe::new(self.budget, entropy) };
-        let proof = deaf(|| crate::prove_with(&self.pk, self.case.trace.clone(), &mut probe)).unwrap().0;
+        let proof = deaf(0, || crate::prove_with(&self.pk, self.case.trace.clone(), &mut probe)).unwrap().0;
         if dropped == Dropped::Nothing {
-            let verdict = deaf(|| crate::verify::checked(&self.pk.vk, &self.case.trace.publics, &proof));
+            let verdict = deaf(0, || crate::verify::checked(&self.pk.vk, &self.case.trace.publics, &proof));
             assert!(verdict.is_ok(), "{cell:?}: {verdict:?}");
         }
         (proof, probe.seen)
@@ -350,9 +348,9 @@ impl<E: Extension> Bench<E> {
                 same("an exposed value", vec![a.terminals[t] == b.terminals[t]]);
             }
         }
-        for (x, y) in
-            a.fri.input_openings.iter().zip(&b.fri.input_openings).skip(self.pk.vk.fixed.iter().count())
-        {
+        // those of the key's trees are its own
+        let in_key = rounds(&self.pk.vk.air).into_iter().filter(|r| r.in_key()).count();
+        for (x, y) in a.fri.input_openings.iter().zip(&b.fri.input_openings).skip(in_key) {
             let salts = |o: &'_ Vec<Vec<Vec<F>>>| o.concat().concat();
             let (x, y) = (salts(&x.opening_proof.1), salts(&y.opening_proof.1));
             same("salts", x.iter().zip(&y).map(|(x, y)| x == y).collect());
@@ -362,22 +360,8 @@ impl<E: Extension> Bench<E> {
         found
     }
 
-    /// What a proof shows of columns of a matrix: at queries and out of the domain, coordinate by coordinate.
     fn shown(&self, p: &Proof<E>, round: Round, matrix: usize, columns: std::ops::Range<usize>) -> Vec<F> {
-        let k = rounds(&self.pk.vk.air).iter().position(|r| *r == round).unwrap();
-        let mut out = vec![];
-        for points in &p.opened[k][matrix] {
-            columns.clone().for_each(|c| out.extend(coordinates(&points[c])));
-        }
-        let mut seen = std::collections::BTreeSet::new();
-        for row in &p.fri.input_openings[k].opened_values {
-            // one row for each place
-            let id: Vec<u64> = row[matrix].iter().map(|x| x.as_canonical_u64()).collect();
-            if seen.insert(id) {
-                columns.clone().for_each(|c| out.push(row[matrix][c]));
-            }
-        }
-        out
+        shown(&self.pk.vk, p, round, matrix, columns)
     }
 
     /// The differences that cells make to what is shown.
@@ -398,8 +382,32 @@ impl<E: Extension> Bench<E> {
     }
 }
 
+/// What a proof shows of columns of a matrix: at queries and out of the domain, coordinate by coordinate.
+pub fn shown<E: Extension>(
+    vk: &VerifyingKey,
+    p: &Proof<E>,
+    round: Round,
+    matrix: usize,
+    columns: std::ops::Range<usize>,
+) -> Vec<F> {
+    let k = rounds(&vk.air).iter().position(|r| *r == round).unwrap();
+    let mut out = vec![];
+    for points in &p.opened[k][matrix] {
+        columns.clone().for_each(|c| out.extend(coordinates(&points[c])));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for row in &p.fri.input_openings[k].opened_values {
+        // one row for each place
+        let id: Vec<u64> = row[matrix].iter().map(|x| x.as_canonical_u64()).collect();
+        if seen.insert(id) {
+            columns.clone().for_each(|c| out.push(row[matrix][c]));
+        }
+    }
+    out
+}
+
 /// The rank of a matrix, by its rows.
-fn rank(mut rows: Vec<Vec<F>>) -> usize {
+pub fn rank(mut rows: Vec<Vec<F>>) -> usize {
     let mut rank = 0;
     for c in 0..rows.first().map_or(0, Vec::len) {
         let Some(p) = (rank..rows.len()).find(|r| rows[*r][c] != F::ZERO) else { continue };
@@ -525,7 +533,7 @@ fn nothing_of_the_randomness_can_be_left_out<E: Extension>() {
     for case in [lookups(1), folds(3), join(5, shape(5))] {
         let heights: Vec<u8> = case.program.tables.iter().map(|t| t.log_height.max(6) + 1).collect();
         let name = case.name.clone();
-        let b = Bench::<E>::new(Case { program: public_weights(case.program), ..case }, 2, &heights);
+        let b = Bench::<E>::new(case, 2, &heights);
         assert_eq!(b.findings(Dropped::Nothing), [""; 0], "{name}");
         let third = b.pk.vk.air.groups.iter().any(|g| g.round3 > 0);
         let blinds = b.pk.vk.air.groups.iter().flat_map(|g| &g.nodes);
@@ -545,12 +553,6 @@ fn nothing_of_the_randomness_can_be_left_out<E: Extension>() {
             assert!(!b.findings(d).is_empty(), "{name}: {d:?}");
         }
     }
-}
-
-/// A Program whose owner keeps nothing to himself.
-fn public_weights(mut p: Program) -> Program {
-    p.tables.iter_mut().for_each(|t| t.committed = false);
-    p
 }
 
 both!(

@@ -30,6 +30,7 @@ mod soundness;
 pub mod suite;
 mod summed;
 mod transcript;
+mod weights;
 
 use crate::Plonky3;
 use crate::arithmetic::Extension;

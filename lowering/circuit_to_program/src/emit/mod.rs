@@ -154,7 +154,7 @@ pub(crate) enum Extent {
 pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Program, WitnessPlan), PlaceError> {
     let program = Program {
         version: tessera_api::VERSION,
-        zero_knowledge: p.heights.hiding,
+        zero_knowledge: p.heights.hiding > 0,
         constants: vec![],
         matrices: vec![],
         tables: vec![],

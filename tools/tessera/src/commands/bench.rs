@@ -178,6 +178,7 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path) -> Result<Value> {
                     batch: f.batch,
                     weights: f.weights,
                     zero_knowledge: f.zero_knowledge,
+                    uses: None,
                     backend: tessera_backends::default(),
                 },
                 method: CalibrationMethod::MinMax,

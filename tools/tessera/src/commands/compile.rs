@@ -68,6 +68,8 @@ pub struct Placing {
     pub weights: Weights,
     /// Whether inputs are private, and proofs hide them.
     pub zero_knowledge: bool,
+    /// How many proofs a key of hidden weights serves, at least; 16 where nothing is said.
+    pub uses: Option<u32>,
     /// The backend that will prove.
     pub backend: &'static dyn Backend,
 }
@@ -75,14 +77,16 @@ pub struct Placing {
 impl Placing {
     /// Errs where this version cannot do it.
     pub fn checked(self) -> Result<Placing> {
-        if self.zero_knowledge && self.weights == Weights::Committed {
-            return Err(Failure::new(
-                "committed weights cannot be proven with zero knowledge by this version",
-            )
-            .expected("public weights with zero knowledge, or committed weights without it")
-            .found("both"));
+        let hidden = self.zero_knowledge && self.weights == Weights::Committed;
+        match (self.uses, hidden) {
+            (Some(0), true) => {
+                Err(Failure::new("a key that serves no proof is none").expected("at least one proof"))
+            }
+            (Some(uses), false) => Err(Failure::new("only proofs that hide committed weights are counted")
+                .expected("a number of proofs with zero knowledge and committed weights")
+                .found(format!("{uses} proofs without both"))),
+            _ => Ok(self),
         }
-        Ok(self)
     }
 }
 
@@ -195,7 +199,7 @@ fn lower<'c>(
 fn finish(
     lowered: Lowered,
     labels: &[String],
-    Placing { batch, weights, zero_knowledge, backend }: Placing,
+    Placing { batch, weights, zero_knowledge, uses, backend }: Placing,
     dump: Option<&Path>,
 ) -> Result<Compiled> {
     let Lowered { module, about, pipeline, levels } = lowered;
@@ -212,6 +216,7 @@ fn finish(
         batch,
         committed: weights == Weights::Committed,
         zero_knowledge,
+        uses: uses.unwrap_or(USES),
         ..PlaceOptions::new(backend)
     };
     let placed = place(&module, &*params::of(module.as_operation())?, &options)?;
@@ -420,12 +425,16 @@ fn is_ir(path: &Path) -> bool {
     path.extension().is_some_and(|e| e == "mlir")
 }
 
+/// How many proofs a key of hidden weights serves, where nothing else is said.
+const USES: u32 = 16;
+
 /// How the user wants the circuit placed.
 fn placing(o: &Compile) -> Result<Placing> {
     Placing {
         batch: o.batch as usize,
         weights: o.weights,
         zero_knowledge: o.zero_knowledge,
+        uses: o.uses,
         backend: backend(&o.backend)?,
     }
     .checked()

@@ -77,6 +77,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
             batch: 1,
             weights: Weights::Public,
             zero_knowledge: false,
+            uses: None,
             backend: tessera_backends::default(),
         },
         method: CalibrationMethod::MinMax,

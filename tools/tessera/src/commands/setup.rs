@@ -5,7 +5,7 @@ use crate::measure::{Time, timed};
 use crate::model::Model;
 use crate::prover::{self, VerifyingKey};
 use crate::screen::Screen;
-use crate::{files, show};
+use crate::{files, show, uses};
 use serde::Serialize;
 use tessera_api::{Offer, Security};
 
@@ -19,6 +19,9 @@ struct Report {
     verifying_key: String,
     verifying_key_bytes: u64,
     security: Offer,
+    /// How many proofs the proving key serves, where it hides weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uses: Option<u64>,
     time: Time,
 }
 
@@ -26,23 +29,30 @@ struct Report {
 pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
     let model = Model::read(&o.model)?;
     let (pk, vk) = (files::beside(&o.model, "pk"), files::beside(&o.model, "vk"));
-    [&pk, &vk].into_iter().try_for_each(|path| files::check_output(path))?;
+    let count = uses::beside(&pk);
+    [&pk, &vk, &count].into_iter().try_for_each(|path| files::check_output(path))?;
     let bar = screen.progress.phase("making the keys", None);
     let (keys, time) = timed(|| prover::keys(&model, Security { bits: o.security, regime: o.regime.into() }));
     bar.finish_and_clear();
     let keys = keys.map_err(|f| f.in_file(&o.model))?;
+    let key = format!("{:#}", VerifyingKey::from_bytes(&keys.verifying.to_bytes())?.digest());
+    // first of all: a new key beside the count of an older one is refused
+    if let Some(of) = keys.uses {
+        uses::start(&count, key.clone(), of)?;
+    }
     let proving_bytes = files::write_container(&pk, &keys.proving)?;
     let verifying_bytes = files::write_container(&vk, &keys.verifying)?;
 
     let report = Report {
         model: model.metadata.name.clone(),
         program: format!("{:#}", model.digest()),
-        key: format!("{:#}", VerifyingKey::from_bytes(&keys.verifying.to_bytes())?.digest()),
+        key,
         proving_key: pk.display().to_string(),
         proving_key_bytes: proving_bytes,
         verifying_key: vk.display().to_string(),
         verifying_key_bytes: verifying_bytes,
         security: keys.offer,
+        uses: keys.uses,
         time,
     };
     screen.json(&report);
@@ -60,5 +70,11 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
     ));
     screen.line(format!("  key {}, which verify can be told with --key-digest", report.key));
     screen.line(format!("  {}", report.security.text()));
+    if let Some(of) = report.uses {
+        screen.line(format!(
+            "  hides weights in {of} proofs, which {} counts: never copy or restore the two",
+            count.display()
+        ));
+    }
     Ok(())
 }

@@ -1,0 +1,117 @@
+//! How many proofs a key of hidden weights has served: a count in a file beside the key.
+//!
+//! # Hiding
+//! A key of hidden weights serves so many proofs, and one more would tell of the weights ([`Prover::uses`]). The count grows, and is on
+//! the disk, before a proof opens anything: a prover that is killed has used its turn, whether anything of the proof was seen or not. The
+//! file is locked meanwhile, so that two provers never have the same turn. It is made with the key; a key without it makes no proof. What it
+//! cannot see is a copy: whoever copies both files, or restores them from a backup, can prove with turns that were had before, and
+//! gives away what they hide.
+//!
+//! [`Prover::uses`]: tessera_api::Prover::uses
+use crate::failure::{Failure, Result};
+use crate::files;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// What the file says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Count {
+    /// Digest of the verifying key.
+    key: String,
+    /// Proofs that the key serves.
+    of: u64,
+    /// Proofs that it has served.
+    used: u64,
+}
+
+/// Where the count of a proving key is.
+pub fn beside(key: &Path) -> PathBuf {
+    key.with_extension("uses")
+}
+
+/// Starts to count, for a new key.
+pub fn start(path: &Path, key: String, of: u64) -> Result<()> {
+    files::write(path, text(&Count { key, of, used: 0 })?.as_bytes())
+}
+
+/// Takes a turn of the key with this digest, which serves `of` proofs. Returns how many are left.
+///
+/// # Errors
+/// Where there is none left, no count, or the count of another key.
+pub fn take(path: &Path, key: &str, of: u64) -> Result<u64> {
+    let failed = |e: std::io::Error| Failure::io("write", path, &e);
+    let opened = OpenOptions::new().read(true).write(true).open(path);
+    let mut file: File = opened.map_err(|e| {
+        Failure::new(format!("the count of proofs of this key cannot be opened: {e}"))
+            .expected(format!("{}, which tessera setup made with the key", path.display()))
+            .help("the key hides weights in so many proofs and no more; without the count, make another with: tessera setup")
+    })?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(Failure::new(format!("{} is no regular file", path.display())));
+    }
+    file.lock().map_err(failed)?;
+    let mut found = String::new();
+    Read::take(&mut file, 1 << 12).read_to_string(&mut found).map_err(failed)?;
+    let count: Count = serde_json::from_str(&found)
+        .map_err(|e| Failure::new(format!("{} is no count of proofs: {e}", path.display())))?;
+    if count.key != key || count.of != of {
+        return Err(Failure::new("this count of proofs is of another key")
+            .expected(format!("of {key}, which serves {of} proofs"))
+            .found(format!("of {}, which serves {}", count.key, count.of))
+            .help("keep the .uses file beside the .pk that it was made with"));
+    }
+    if count.used >= of {
+        return Err(Failure::new(format!("this key has served the {of} proofs that it hides weights in"))
+            .help(
+                "make another key with: tessera setup; compile with more --uses for keys that serve more",
+            ));
+    }
+    let used = count.used + 1;
+    file.rewind().and_then(|()| file.set_len(0)).map_err(failed)?;
+    file.write_all(text(&Count { used, ..count })?.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
+    Ok(of - used)
+}
+
+/// How many are used, of how many; for who only wants to know.
+pub fn read(path: &Path) -> Result<(u64, u64)> {
+    let text = files::read(path)?;
+    let count: Count = serde_json::from_slice(&text)
+        .map_err(|e| Failure::new(format!("{} is no count of proofs: {e}", path.display())))?;
+    Ok((count.used, count.of))
+}
+
+fn text(count: &Count) -> Result<String> {
+    let json = serde_json::to_string(count).map_err(|e| Failure::new(format!("the count of proofs: {e}")))?;
+    Ok(json + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_turn_is_had_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m.uses");
+        let refused = |key: &str, of: u64| take(&path, key, of).unwrap_err().to_string();
+        assert!(refused("k", 40).contains("cannot be opened"));
+        start(&path, "k".into(), 40).unwrap();
+        assert!(refused("l", 40).contains("another key") && refused("k", 41).contains("another key"));
+        let mut left: Vec<u64> = std::thread::scope(|s| {
+            let some = || (0..10).map(|_| take(&path, "k", 40).unwrap()).collect::<Vec<_>>();
+            let all: Vec<_> = (0..4).map(|_| s.spawn(some)).collect();
+            all.into_iter().flat_map(|t| t.join().unwrap()).collect()
+        });
+        left.sort_unstable();
+        assert_eq!(left, (0..40).collect::<Vec<_>>());
+        assert!(refused("k", 40).contains("has served"));
+        assert_eq!(read(&path).unwrap(), (40, 40));
+        std::fs::write(&path, "nonsense").unwrap();
+        assert!(refused("k", 40).contains("no count"));
+    }
+}
