@@ -64,6 +64,53 @@ fn committed_weights_are_proven_with_and_never_given_away() {
     insta::assert_snapshot!(without_digests(&texts.join("\n\n")));
 }
 
+/// A key that hides weights makes as many proofs as it says, and no more; killed or at once, every proof has its turn.
+#[test]
+fn a_key_that_hides_weights_counts_its_proofs() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    compile(d, "mine.tess", &["--weights", "committed", "--zero-knowledge", "--uses", "2"]);
+    let uses = ok(d, &["setup", "mine.tess"])["uses"].as_u64().expect("a number of proofs");
+    assert!((2..1000).contains(&uses), "{uses}");
+    ok(d, &["publish", "mine.tess", "-o", "public.tess"]);
+    for model in ["public.tess", "mine.tess"] {
+        assert_eq!(ok(d, &["audit", model, "--key", "mine.vk"])["weights_compared"], false);
+    }
+    let prove: &[&str] = &["prove", "mine.tess", "--input", "x.npy", "-o", "mine.proof"];
+    let proof = ok(d, prove);
+    let verify = ok(d, &["verify", "mine.proof", "--key", "mine.vk"]);
+    assert_eq!((&verify["verified"], &verify["outputs"]), (&true.into(), &proof["outputs"]));
+    assert!(verify["hiding"].as_f64().is_some_and(|bits| bits > 100.0), "{verify}");
+    let count = |d: &Path| tessera::uses::read(&d.join("mine.uses")).expect("a count");
+    assert_eq!(count(d), (1, uses));
+    // a prover that is killed has had its turn
+    let mut killed = std::process::Command::new(crate::support::BINARY);
+    let mut killed = killed.args(prove).current_dir(d).spawn().expect("the command starts");
+    while count(d).0 < 2 {
+        assert!(killed.try_wait().expect("a process").is_none(), "it ended without a turn");
+        std::thread::yield_now();
+    }
+    killed.kill().and_then(|()| killed.wait()).expect("a process that was killed");
+    assert_eq!(count(d), (2, uses));
+    // the last turn, for which two come
+    let text = std::fs::read_to_string(d.join("mine.uses")).expect("the count");
+    std::fs::write(d.join("mine.uses"), text.replace("\"used\":2", &format!("\"used\":{}", uses - 1)))
+        .expect("a file");
+    let two = ["a.proof", "b.proof"].map(|out| {
+        let args = ["prove", "mine.tess", "--input", "x.npy", "-o", out];
+        let mut command = std::process::Command::new(crate::support::BINARY);
+        command.args(args).current_dir(d).spawn().expect("the command starts")
+    });
+    let codes = two.map(|mut p| p.wait().expect("a process").code());
+    assert!(codes == [Some(0), Some(2)] || codes == [Some(2), Some(0)], "{codes:?}");
+    // and what a user is told
+    let mut texts = vec![conversation(d, &[], prove)];
+    std::fs::remove_file(d.join("mine.uses")).expect("the count");
+    texts.push(conversation(d, &[], prove));
+    texts.push(conversation(d, &[], &["compile", "none.onnx", "--uses", "3", "--zero-knowledge"]));
+    insta::assert_snapshot!(without_digests(&texts.join("\n\n")).replace(&uses.to_string(), "N"));
+}
+
 /// A review's attack: biases of one entry of the batch differ from those of the other, in a model file that is edited by hand. Biases stand in
 /// the owner's list, once each, so there is nothing left to edit: a column of them is refused where it is called the owner's, and is another
 /// architecture where it is not.

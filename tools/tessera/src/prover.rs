@@ -54,15 +54,15 @@ pub fn predict(model: &Model) -> Result<Prediction> {
 pub struct ProvingKey {
     key: Box<dyn Prover>,
     metadata: Metadata,
-    /// Where its proofs are counted, of a key that hides weights.
-    count: Option<PathBuf>,
+    /// Its file, beside which the proofs of a key that hides weights are counted.
+    file: Option<PathBuf>,
 }
 
 impl ProvingKey {
     /// Reads the key of a model. Errs when it is another model's.
     pub fn read(path: &Path, model: &Model) -> Result<ProvingKey> {
         let key = ProvingKey::from_shared(files::map(path)?, model).map_err(|f| f.in_file(path))?;
-        Ok(ProvingKey { count: Some(uses::beside(path)), ..key })
+        Ok(ProvingKey { file: Some(path.into()), ..key })
     }
 
     /// Reads a key's bytes.
@@ -86,7 +86,7 @@ impl ProvingKey {
             .help("make the keys of this model with: tessera setup MODEL.tess"));
         }
         let key = backend(&metadata.backend)?.prover(&c, Arc::clone(&model.program))?;
-        Ok(ProvingKey { key, metadata, count: None })
+        Ok(ProvingKey { key, metadata, file: None })
     }
 
     /// The key that its proofs are checked with.
@@ -105,12 +105,12 @@ impl ProvingKey {
     /// Where it has none left, and where it was not read from a file: then nobody counts.
     pub fn prove(&self, trace: Trace, used: usize) -> Result<(ProofFile, Timings)> {
         if let Some(of) = self.uses() {
-            let count = self.count.as_ref().ok_or_else(|| {
+            let file = self.file.as_ref().ok_or_else(|| {
                 Failure::new(
                     "a key that hides weights proves from its file, beside which its proofs are counted",
                 )
             })?;
-            uses::take(count, &format!("{:#}", self.verifying().digest()), of)?;
+            uses::take(file, &format!("{:#}", self.verifying().digest()), of)?;
         }
         let publics = trace.publics.clone();
         let (proof, timings) = self.key.prove(trace)?;

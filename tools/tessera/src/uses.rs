@@ -3,7 +3,7 @@
 //! # Hiding
 //! A key of hidden weights serves so many proofs, and one more would tell of the weights ([`Prover::uses`]). The count grows, and is on
 //! the disk, before a proof opens anything: a prover that is killed has used its turn, whether anything of the proof was seen or not. The
-//! file is locked meanwhile, so that two provers never have the same turn. It is made with the key; a key without it makes no proof. What it
+//! key's file is locked meanwhile, so that two provers never have the same turn. It is made with the key; a key without it makes no proof. What it
 //! cannot see is a copy: whoever copies both files, or restores them from a backup, can prove with turns that were had before, and
 //! gives away what they hide.
 //!
@@ -11,8 +11,8 @@
 use crate::failure::{Failure, Result};
 use crate::files;
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What the file says.
@@ -37,26 +37,20 @@ pub fn start(path: &Path, key: String, of: u64) -> Result<()> {
     files::write(path, text(&Count { key, of, used: 0 })?.as_bytes())
 }
 
-/// Takes a turn of the key with this digest, which serves `of` proofs. Returns how many are left.
+/// Takes a turn of the key in the file `pk`, which has this digest and serves `of` proofs. Returns how many are left.
 ///
 /// # Errors
 /// Where there is none left, no count, or the count of another key.
-pub fn take(path: &Path, key: &str, of: u64) -> Result<u64> {
-    let failed = |e: std::io::Error| Failure::io("write", path, &e);
-    let opened = OpenOptions::new().read(true).write(true).open(path);
-    let mut file: File = opened.map_err(|e| {
-        Failure::new(format!("the count of proofs of this key cannot be opened: {e}"))
+pub fn take(pk: &Path, key: &str, of: u64) -> Result<u64> {
+    let lock = File::open(pk).map_err(|e| Failure::io("read", pk, &e))?;
+    lock.lock().map_err(|e| Failure::io("lock", pk, &e))?;
+    let path = beside(pk);
+    if !path.exists() {
+        return Err(Failure::new("the count of the proofs that this key has made is missing")
             .expected(format!("{}, which tessera setup made with the key", path.display()))
-            .help("the key hides weights in so many proofs and no more; without the count, make another with: tessera setup")
-    })?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(Failure::new(format!("{} is no regular file", path.display())));
+            .help("the key hides weights in so many proofs and no more; without its count, make another with: tessera setup"));
     }
-    file.lock().map_err(failed)?;
-    let mut found = String::new();
-    Read::take(&mut file, 1 << 12).read_to_string(&mut found).map_err(failed)?;
-    let count: Count = serde_json::from_str(&found)
-        .map_err(|e| Failure::new(format!("{} is no count of proofs: {e}", path.display())))?;
+    let count = at(&path)?;
     if count.key != key || count.of != of {
         return Err(Failure::new("this count of proofs is of another key")
             .expected(format!("of {key}, which serves {of} proofs"))
@@ -70,19 +64,26 @@ pub fn take(path: &Path, key: &str, of: u64) -> Result<u64> {
             ));
     }
     let used = count.used + 1;
-    file.rewind().and_then(|()| file.set_len(0)).map_err(failed)?;
-    file.write_all(text(&Count { used, ..count })?.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(failed)?;
+    // whole, synced and renamed: whoever is killed here has either the count before or the one after
+    files::write(&path, text(&Count { used, ..count })?.as_bytes())?;
     Ok(of - used)
+}
+
+fn at(path: &Path) -> Result<Count> {
+    let failed = |e: std::io::Error| Failure::io("read", path, &e);
+    let file = File::open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(Failure::new(format!("{} is no regular file", path.display())));
+    }
+    let mut found = String::new();
+    Read::take(file, 1 << 12).read_to_string(&mut found).map_err(failed)?;
+    serde_json::from_str(&found)
+        .map_err(|e| Failure::new(format!("{} is no count of proofs: {e}", path.display())))
 }
 
 /// How many are used, of how many; for who only wants to know.
 pub fn read(path: &Path) -> Result<(u64, u64)> {
-    let text = files::read(path)?;
-    let count: Count = serde_json::from_slice(&text)
-        .map_err(|e| Failure::new(format!("{} is no count of proofs: {e}", path.display())))?;
-    Ok((count.used, count.of))
+    at(path).map(|count| (count.used, count.of))
 }
 
 fn text(count: &Count) -> Result<String> {
@@ -97,13 +98,15 @@ mod tests {
     #[test]
     fn every_turn_is_had_once() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("m.uses");
-        let refused = |key: &str, of: u64| take(&path, key, of).unwrap_err().to_string();
-        assert!(refused("k", 40).contains("cannot be opened"));
+        let (pk, path) = (dir.path().join("m.pk"), dir.path().join("m.uses"));
+        let refused = |key: &str, of: u64| take(&pk, key, of).unwrap_err().to_string();
+        assert!(refused("k", 40).contains("m.pk"));
+        std::fs::write(&pk, "a key").unwrap();
+        assert!(refused("k", 40).contains("m.uses"));
         start(&path, "k".into(), 40).unwrap();
         assert!(refused("l", 40).contains("another key") && refused("k", 41).contains("another key"));
         let mut left: Vec<u64> = std::thread::scope(|s| {
-            let some = || (0..10).map(|_| take(&path, "k", 40).unwrap()).collect::<Vec<_>>();
+            let some = || (0..10).map(|_| take(&pk, "k", 40).unwrap()).collect::<Vec<_>>();
             let all: Vec<_> = (0..4).map(|_| s.spawn(some)).collect();
             all.into_iter().flat_map(|t| t.join().unwrap()).collect()
         });

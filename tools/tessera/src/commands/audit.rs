@@ -21,8 +21,8 @@ struct Report {
 /// Runs the command.
 ///
 /// # Correctness
-/// Exit code 0 says that the key is what `tessera setup` makes of this model. Of an architecture, that it is so up to the
-/// commitment to weights, which may be to any.
+/// Exit code 0 says that the key is what `tessera setup` makes of this model. Of an architecture, and of a key that hides weights, that it is
+/// so up to the commitment to weights, which may be to any.
 pub fn run(o: &Audit, screen: &Screen) -> Result<()> {
     let model = Model::read(&o.model)?;
     let key = VerifyingKey::read(&o.key)?;
@@ -32,7 +32,8 @@ pub fn run(o: &Audit, screen: &Screen) -> Result<()> {
         program: format!("{:#}", model.digest()),
         key: format!("{:#}", key.digest()),
         weights: key.weights().map(|d| format!("{d:#}")),
-        weights_compared: !model.program.is_architecture(),
+        // hidden weights are committed to with randomness that nobody can make again
+        weights_compared: !model.program.is_architecture() && !model.program.zero_knowledge,
     };
     screen.json(&report);
     screen.line(format!(
@@ -43,10 +44,10 @@ pub fn run(o: &Audit, screen: &Screen) -> Result<()> {
     ));
     screen.line(format!("  key        {}", report.key));
     if let Some(w) = &report.weights {
-        let compared = if report.weights_compared {
-            "they are this model's"
-        } else {
-            "they are its owner's, and may be any"
+        let compared = match (report.weights_compared, model.program.zero_knowledge) {
+            (true, _) => "they are this model's",
+            (false, true) => "they are its owner's and hidden, and may be any",
+            (false, false) => "they are its owner's, and may be any",
         };
         screen.line(format!("  weights    committed as {w}: {compared}"));
     }
