@@ -187,6 +187,7 @@ def test_a_model_on_the_meta_device(torch, lenet):
 
 
 def test_options_that_do_not_exist(lenet, images):
+    told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, exporter="magic"), "no such exporter")
     told(lambda: lenet.setup(regime="hopeful"), '"proven" or "conjectured"')
     told(lambda: lenet.run(images[0], level="llvm"), "one of program, circuit, qnn, nn")
     told(lambda: tessera.compile(LENET, calibration=images[:4], scale="x"), "a number or a fraction")

@@ -62,29 +62,26 @@ def examples(given: Any) -> tuple[Any, ...]:
 
 
 def export(module: Any, example: tuple[Any, ...], names: list[str], exporter: Optional[str] = None) -> bytes:
-    """The ONNX file of a module for inputs of these shapes, by the exporter that the installed torch prefers: "dynamo" or "torchscript"."""
+    """The ONNX file of a module for inputs of these shapes, by PyTorch's exporter "torchscript", which every version has, or "dynamo"."""
     import torch
 
     _check_weights(module)
     with _evaluating(module):
         _check_control_flow(module, example)
-        if exporter is None:
-            version = tuple(int(p) for p in torch.__version__.split("+")[0].split(".")[:2] if p.isdigit())
-            exporter = "dynamo" if version >= (2, 6) and _has("onnxscript") else "torchscript"
         options: dict[str, Any] = {"input_names": names}
+        has_dynamo = "dynamo" in inspect.signature(torch.onnx.export).parameters
         if exporter == "dynamo":
+            if not has_dynamo:
+                raise use_error(
+                    f"PyTorch {torch.__version__} has no exporter by dynamo for modules",
+                    help='leave out exporter="dynamo", or install a newer PyTorch with onnxscript',
+                )
             options.update(dynamo=True, opset_version=OPSET_DYNAMO)
         else:
             options.update(opset_version=OPSET, training=torch.onnx.TrainingMode.EVAL)
-            if "dynamo" in inspect.signature(torch.onnx.export).parameters:
+            if has_dynamo:
                 options["dynamo"] = False
         return _exported(module, example, options)
-
-
-def _has(package: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(package) is not None
 
 
 def _exported(module: Any, example: tuple[Any, ...], options: dict[str, Any]) -> bytes:

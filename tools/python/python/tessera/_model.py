@@ -90,6 +90,13 @@ def compile(
     """
     if weights not in ("public", "committed"):
         raise use_error("weights are public or committed", found=repr(weights))
+    if weights == "committed" and zero_knowledge:
+        raise use_error(
+            "weights that proofs hide are proven by the command alone: their keys count proofs in a file beside them",
+            expected='weights="committed", or zero_knowledge=True',
+            found="both",
+            help="tessera compile --weights committed --zero-knowledge, then tessera setup and tessera prove",
+        )
     if exporter not in (None, "torchscript", "dynamo"):
         raise use_error("there is no such exporter", expected='"torchscript" or "dynamo"', found=repr(exporter))
     if calibration is None:
