@@ -21,6 +21,8 @@ pub enum Purpose {
     Salts(u8),
     /// Rows of a commitment to weights that stand for nothing.
     Weights,
+    /// Salts of a commitment to weights.
+    WeightSalts,
 }
 
 impl Purpose {
@@ -31,6 +33,7 @@ impl Purpose {
             Purpose::Codeword => [2, 0],
             Purpose::Salts(round) => [3, round],
             Purpose::Weights => [4, 0],
+            Purpose::WeightSalts => [5, 0],
         }
     }
 }
@@ -144,6 +147,7 @@ mod tests {
             Purpose::Codeword,
             Purpose::Salts(1),
             Purpose::Weights,
+            Purpose::WeightSalts,
         ];
         let mut all = vec![];
         for s in &seeds {

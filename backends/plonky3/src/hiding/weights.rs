@@ -39,7 +39,7 @@ pub fn mask(compiled: &Compiled, model: &mut [Mat], seed: &Seed) {
 /// The commitment, with salts in its leaves.
 pub fn commit(extended: Vec<Mat>, seed: &Seed) -> Option<(Commitment, Committed)> {
     commit_salted(extended, |block, cells| {
-        seed.stream(Purpose::Salts(crate::keys::Round::Model as u8), 0, block).fill(cells);
+        seed.stream(Purpose::WeightSalts, 0, block).fill(cells);
     })
 }
 
