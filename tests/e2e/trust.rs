@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tessera::commands::prove::verifies;
 use tessera::model::{Metadata, Model};
-use tessera::prover::{ProofFile, ProvingKey};
+use tessera::prover::ProvingKey;
 use tessera_api::{Container, FileKind, Section};
 
 /// A folder with the digits model, its keys, an input and a proof.
@@ -324,7 +324,7 @@ fn a_proof_that_does_not_hold_is_not_written() {
     let room = Room::new();
     let model = Model::read(&room.at("m.tess")).expect("the model");
     let key = ProvingKey::read(&room.at("m.pk"), &model).expect("the key");
-    let mut proof = ProofFile::read(&room.at("m.proof"), &key.verifying()).expect("the proof");
+    let mut proof = tessera::prover::proof(&room.at("m.proof"), &key.verifying()).expect("the proof");
     let key = key.verifying();
     verifies(&proof.to_bytes(&key), &key).expect("an honest proof");
     // as if a cell of the key had changed under the prover's hands

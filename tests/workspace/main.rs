@@ -36,6 +36,8 @@ fn allowed(from: &str, to: &str) -> bool {
             to == "backends/api" || to.starts_with(&room_for)
         }
         // an example stands for a crate of somebody else's: it sees what a user of the crates sees
+        // what a verifier trusts is what is read of it
+        "tools" if from == "tools/verify" => to == "backends/api" || to == "backends/all",
         "tools" | "examples" => room(to) != "tests",
         "tests" => true,
         _ => false,
@@ -92,6 +94,28 @@ fn no_mlir_behind_the_line() {
     }
 }
 
+/// Whoever reads the verifier reads these crates of others, and no more.
+#[test]
+fn the_verifier_uses_what_is_listed() {
+    let m = metadata();
+    let packages = m.workspace_packages();
+    let verify = packages.iter().find(|p| folder(&m, p) == "tools/verify").expect("the verifier");
+    let direct: BTreeSet<&str> = verify
+        .dependencies
+        .iter()
+        .filter(|d| d.kind == DependencyKind::Normal)
+        .map(|d| d.name.as_str())
+        .collect();
+    assert_eq!(direct, BTreeSet::from(["lexopt", "serde", "serde_json", "tessera-api", "tessera-backends"]));
+    let needs = needs(&m, &verify.id);
+    let members: BTreeMap<&str, String> = packages.iter().map(|p| (p.name.as_str(), folder(&m, p))).collect();
+    let ours: Vec<&String> = needs.iter().filter_map(|name| members.get(name)).collect();
+    assert!(ours.iter().all(|f| f.starts_with("backends/")), "the verifier needs {ours:?}");
+    for forbidden in ["melior", "mlir-sys", "tract-onnx", "tessera-runtime", "clap", "memmap2", "tempfile"] {
+        assert!(!needs.contains(forbidden), "the verifier needs {forbidden}");
+    }
+}
+
 #[test]
 fn only_the_import_knows_tract_and_only_one_backend_knows_plonky3() {
     let m = metadata();
@@ -137,6 +161,8 @@ fn the_rule_itself_tells_right_from_wrong() {
         ("lowering/nn_to_qnn", "backends/plonky3"),
         ("passes", "lowering/nn_to_qnn"),
         ("tools/tessera", "tests"),
+        ("tools/verify", "tools/tessera"),
+        ("tools/verify", "backends/runtime"),
         ("examples/out-of-tree", "tests"),
     ];
     assert!(wrong.iter().all(|(a, b)| !allowed(a, b)));

@@ -7,12 +7,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tessera::commands::verify::about_this;
 use tessera::failure::{Failure, Result};
 use tessera::model::{Metadata, Port};
 use tessera::prover::{self, ProofFile};
 use tessera::{files, infer};
 use tessera_api::{Digest, FileKind};
+use tessera_verify::key::{Policy, VERIFYING_KEY_AT_MOST};
+use tessera_verify::report::Report;
 
 /// What a verifying key's file holds.
 #[pyclass(frozen, module = "tessera._tessera")]
@@ -40,7 +41,7 @@ impl VerifyingKey {
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<VerifyingKey> {
         work(py, None, move |_| {
-            let bytes = files::read_ours(&path, FileKind::VerifyingKey, files::VERIFYING_KEY)?;
+            let bytes = files::read_ours(&path, FileKind::VerifyingKey, VERIFYING_KEY_AT_MOST)?;
             VerifyingKey::new(bytes).map_err(|f| f.in_file(&path))
         })
     }
@@ -64,21 +65,17 @@ impl VerifyingKey {
 
     /// What it is of and worth, as JSON.
     fn about(&self) -> String {
-        let key = &self.key;
-        serde_json::json!({
-            "digest": format!("{:#}", key.digest()),
-            "program": format!("{:#}", key.program()),
-            "weights": key.weights().map(|d| format!("{d:#}")),
-            "model": key.metadata,
-            "security": key.offer(),
-        })
-        .to_string()
+        // plain data of ours: serializing cannot fail
+        serde_json::to_string(&self.key.about()).unwrap_or_default()
     }
 
     /// Errs unless the key is what setup makes of this model, or of a model of this architecture.
     fn audit(&self, py: Python<'_>, model: PathBuf) -> PyResult<()> {
         let key = Arc::clone(&self.key);
-        work(py, None, move |_| key.audit(&tessera::model::Model::from_shared(files::load(&model)?)?))
+        work(py, None, move |_| {
+            let model = tessera::model::Model::from_shared(files::load(&model)?)?;
+            Ok(key.audit(&model.program, model.digest(), &model.metadata)?)
+        })
     }
 
     /// Checks a proof, and that the key is worth enough and the one of the digest; and that the proof is about an input, if one is given. Returns what is proven, as JSON.
@@ -93,7 +90,7 @@ impl VerifyingKey {
         digest: Option<&str>,
         input: Option<(Vec<Given<'_>>, Option<String>)>,
     ) -> PyResult<String> {
-        let digest = digest.map(str::parse::<Digest>).transpose().map_err(|e| {
+        let key_digest = digest.map(str::parse::<Digest>).transpose().map_err(|e| {
             raised(
                 py,
                 &Failure::new(format!("this is no digest: {e}"))
@@ -104,24 +101,16 @@ impl VerifyingKey {
             input.map(|(arrays, scale)| Ok::<_, PyErr>((data("the input", &arrays)?, scale))).transpose()?;
         let key = Arc::clone(&self.key);
         work(py, None, move |_| {
-            digest.map_or(Ok(()), |digest| key.pinned(digest))?;
-            key.at_least(min_security)?;
+            Policy { min_security, key_digest }.check(&key)?;
             let proof = ProofFile::from_bytes(&proof, &key)?;
-            let verified = key.verify(&proof)?;
+            let mut report = Report::new(&key, &proof)?;
             if let Some((given, scale)) = given {
                 let factor = crate::model::factor(scale.as_deref())?;
                 let inputs = infer::bind(&key.metadata, &given, factor, None)?;
                 let batch = infer::single(&key.metadata, &inputs, Path::new("the input"))?;
-                about_this(&key.metadata, &proof.publics, &batch)?;
+                report = report.of_input(&key, &proof, &batch.inputs, batch.used)?;
             }
-            Ok(serde_json::json!({
-                "security": verified,
-                "hiding": key.offer().hiding,
-                "key": format!("{:#}", key.digest()),
-                "program": format!("{:#}", key.program()),
-                "weights": key.weights().map(|d| format!("{d:#}")),
-            })
-            .to_string())
+            Ok(serde_json::to_string(&report).unwrap_or_default())
         })
     }
 }
@@ -165,7 +154,7 @@ impl Proof {
     fn load(py: Python<'_>, path: PathBuf, key: &VerifyingKey) -> PyResult<Proof> {
         let key = Arc::clone(&key.key);
         work(py, None, move |_| {
-            let proof = ProofFile::read(&path, &key)?;
+            let proof = prover::proof(&path, &key)?;
             Ok(Proof::new(proof.to_bytes(&key), proof, key.metadata.clone()))
         })
     }

@@ -3,21 +3,22 @@
 //! Invariants: every problem says what is wrong and, where they exist, what was expected, what was found, where, and
 //! what to do; all problems of one step are reported, not the first; the exit codes below tell "this proof is false" from
 //! "this could not be checked"; no control character of a name or a path reaches a terminal.
-use crate::show::plain;
 use serde::Serialize;
 use std::fmt;
 use std::path::Path;
 use tessera_api::{CheckError, FileError, ProveError, SetupError, VerifyError};
+pub use tessera_verify::error::Problem;
+use tessera_verify::error::{self, Error, Kind};
 
 /// Result of everything a command does.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// Exit code of a proof, or a key, that does not hold.
-pub const FALSE: u8 = 1;
+pub const FALSE: u8 = Kind::Rejected as u8;
 /// Exit code of wrong use, or of a file that cannot be used.
-pub const USE: u8 = 2;
+pub const USE: u8 = Kind::Use as u8;
 /// Exit code of a machine, or of this program, that failed: nothing is known about the proof.
-pub const MACHINE: u8 = 3;
+pub const MACHINE: u8 = Kind::Machine as u8;
 
 /// Why the command stops.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,28 +28,6 @@ pub struct Failure {
     pub code: u8,
     /// At least one.
     pub problems: Vec<Problem>,
-}
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    /// What is wrong, in one sentence without a full stop.
-    pub message: String,
-    /// What would have been right.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expected: Option<String>,
-    /// What there is instead.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub found: Option<String>,
-    /// File, array, node or operation.
-    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
-    pub place: Option<String>,
-    /// Explanations.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
-    /// What to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub help: Option<String>,
 }
 
 impl Failure {
@@ -110,51 +89,18 @@ impl Failure {
 
     /// A file that the system does not give or take.
     pub fn io(what: &str, path: &Path, e: &std::io::Error) -> Failure {
-        use std::io::ErrorKind::{
-            InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied,
-        };
-        let f = Failure::new(format!("cannot {what} {}: {}", path.display(), reason(e)));
-        match e.kind() {
-            NotFound => f.help("check the path; it is relative to the current directory"),
-            PermissionDenied => f.help("check the permissions of the file and its directory"),
-            IsADirectory | NotADirectory | InvalidFilename | InvalidInput => f,
-            // a full disk, a disk that fails, no memory
-            _ => Failure { code: MACHINE, ..f },
-        }
-    }
-}
-
-/// The system's reason without its number, so that it reads the same everywhere.
-fn reason(e: &std::io::Error) -> String {
-    match e.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".into(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
-        std::io::ErrorKind::IsADirectory => "it is a directory".into(),
-        _ => e.to_string(),
+        Error::io(what, path, e).into()
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.code == FALSE { "rejected" } else { "error" };
-        // lines of a text stand below its first one, never where a line of ours would begin
-        let lines = |text: &str, indent: &str| {
-            let lines: Vec<String> = text.split('\n').map(plain).collect();
-            lines.join(&format!("\n{indent}"))
-        };
+        let word = error::word(self.code);
         for (i, p) in self.problems.iter().enumerate() {
             if i > 0 {
                 writeln!(f)?;
             }
-            write!(f, "{word}: {}", lines(&p.message, "  "))?;
-            let notes = p.notes.iter().map(|n| ("note", Some(n)));
-            let rows = [("expected", &p.expected), ("found", &p.found), ("where", &p.place)];
-            let rows = rows.map(|(name, text)| (name, text.as_ref())).into_iter().chain(notes);
-            for (name, text) in rows.chain([("help", p.help.as_ref())]) {
-                if let Some(text) = text {
-                    write!(f, "\n  {name:<9}{}", lines(text, "           "))?;
-                }
-            }
+            write!(f, "{word}: {p}")?;
         }
         Ok(())
     }
@@ -162,14 +108,15 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+impl From<Error> for Failure {
+    fn from(e: Error) -> Failure {
+        Failure { code: e.kind as u8, problems: vec![*e.problem] }
+    }
+}
+
 impl From<FileError> for Failure {
     fn from(e: FileError) -> Failure {
-        let f = Failure::new(e.to_string());
-        match e {
-            FileError::Magic => f.help("give a file that tessera wrote: .tess, .pk, .vk or .proof"),
-            FileError::Damaged(_) => f.help("copy the file again, or make it again with the same command"),
-            FileError::Kind { .. } | FileError::Version { .. } | FileError::Parent { .. } => f,
-        }
+        Error::from(e).into()
     }
 }
 
@@ -190,19 +137,13 @@ impl From<ProveError> for Failure {
 
 impl From<VerifyError> for Failure {
     fn from(e: VerifyError) -> Failure {
-        match e {
-            VerifyError::Internal(_) => Failure::machine(format!("the proof could not be checked: {e}")),
-            e => Failure::rejected(format!("the proof does not hold: {e}")),
-        }
+        Error::from(e).into()
     }
 }
 
 impl From<CheckError> for Failure {
     fn from(e: CheckError) -> Failure {
-        match e {
-            CheckError::File(e) => e.into(),
-            CheckError::Rejected(e) => e.into(),
-        }
+        Error::from(e).into()
     }
 }
 
@@ -226,18 +167,5 @@ mod tests {
         assert_eq!(Failure::from(VerifyError::Internal("x".into())).code, MACHINE);
         assert_eq!(Failure::from(FileError::Magic).code, USE);
         assert_eq!(Failure::from(ProveError::Internal("x".into())).code, MACHINE);
-        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
-        assert_eq!(Failure::io("write", Path::new("x"), &full).code, MACHINE);
-        let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
-        assert_eq!(Failure::io("read", Path::new("x"), &gone).code, USE);
-    }
-
-    #[test]
-    fn names_in_errors_cannot_write_on_a_terminal() {
-        let f = Failure::new("no class \u{1b}[2J\rverified\nverified x.proof").found("\u{9b}31m\u{202e}x");
-        assert_eq!(
-            f.to_string(),
-            "error: no class \\u{1b}[2J\\rverified\n  verified x.proof\n  found    \\u{9b}31m\\u{202e}x"
-        );
     }
 }

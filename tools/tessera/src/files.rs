@@ -11,14 +11,13 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
-use tessera_api::{Bytes, Container, FileError, FileKind, container::HEAD, container::kind_of};
+use tessera_api::{Bytes, Container, FileKind};
+use tessera_verify::files::{limited, open};
 
 /// The largest file of any kind that is read into memory.
 const MOST: u64 = 4 << 30;
 /// Files of up to this size are read, larger ones mapped.
 const SMALL: u64 = 16 << 20;
-/// The largest verifying key: nothing in one grows with a model's weights or activations.
-pub const VERIFYING_KEY: u64 = 64 << 20;
 
 /// A file that this process has read. It is kept open, so that the number it is known by stays its own.
 struct Input {
@@ -35,18 +34,6 @@ fn inputs() -> MutexGuard<'static, Vec<Input>> {
 
 fn state(about: &Metadata) -> Option<(u64, SystemTime)> {
     about.modified().ok().map(|time| (about.len(), time))
-}
-
-/// Opens a file to read it, unless it is something that never ends.
-fn open(path: &Path) -> Result<(File, Metadata)> {
-    let failed = |e: std::io::Error| Failure::io("read", path, &e);
-    let kind = std::fs::metadata(path).map_err(failed)?.file_type();
-    if kind.is_char_device() || kind.is_block_device() {
-        return Err(Failure::new(format!("cannot read {}: it is a device, not a file", path.display())));
-    }
-    let file = File::open(path).map_err(failed)?;
-    let about = file.metadata().map_err(failed)?;
-    Ok((file, about))
 }
 
 /// Remembers that this process has read a file: none of its outputs takes its place.
@@ -115,34 +102,7 @@ pub fn read_ours(path: &Path, kind: FileKind, most: u64) -> Result<Vec<u8>> {
 }
 
 fn read_limited(path: &Path, most: u64, kind: Option<FileKind>) -> Result<Vec<u8>> {
-    let failed = |e: std::io::Error| Failure::io("read", path, &e);
-    let (mut file, about) = open(path)?;
-    let mut bytes = Vec::with_capacity(about.len().min(most) as usize);
-    if let Some(expected) = kind {
-        Read::take(&mut file, HEAD as u64).read_to_end(&mut bytes).map_err(failed)?;
-        let found = kind_of(&bytes).map_err(|e| Failure::from(e).in_file(path))?;
-        if found != expected {
-            return Err(Failure::from(FileError::Kind { expected, found }).in_file(path));
-        }
-    }
-    let large = |found: String| {
-        let what = match kind {
-            None => "a file that is read into memory".into(),
-            Some(FileKind::Proof) => "any proof for this key".into(),
-            Some(kind) => format!("any {kind}"),
-        };
-        Failure::new(format!("{} is too large", path.display()))
-            .expected(format!("at most {most} bytes, the most of {what}"))
-            .found(found)
-    };
-    if about.is_file() && about.len() > most {
-        return Err(large(format!("{} bytes", about.len())));
-    }
-    let rest = most + 1 - bytes.len() as u64;
-    Read::take(&mut file, rest).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > most {
-        return Err(large("more".into()));
-    }
+    let (file, bytes) = limited(path, most, kind)?;
     inputs().push(Input { file, path: path.into(), mapped: None });
     Ok(bytes)
 }

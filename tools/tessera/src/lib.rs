@@ -22,8 +22,9 @@ pub mod process;
 pub mod prover;
 pub mod screen;
 pub mod show;
-pub mod statement;
 pub mod uses;
+
+pub use tessera_verify::statement;
 
 use clap::Parser;
 use std::process::ExitCode;

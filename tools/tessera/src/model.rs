@@ -6,106 +6,16 @@
 //!
 //! Invariants: a model that was read is a valid Program whose public tensors are exactly the ports of its metadata;
 //! reading never panics.
-use crate::data::bind::Factor;
 use crate::failure::{Failure, Result};
 use crate::files;
-use crate::show::is_plain;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use tessera_api::{Bytes, Container, Digest, FileError, FileKind, Program, Public, Section, WitnessPlan};
+use tessera_api::{Bytes, Container, Digest, FileError, FileKind, Program, Section, WitnessPlan};
+pub use tessera_verify::metadata::{Calibration, Metadata, Port};
 
 /// The levels whose IR a model carries, from the top.
 pub const LEVELS: [&str; 3] = ["nn", "qnn", "circuit"];
-
-/// An input or output of the model: reals outside, integers in the statement.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Port {
-    /// The model's name for it.
-    pub name: String,
-    /// Shape of one inference.
-    pub shape: Vec<usize>,
-    /// A real is about integer·scale; 1 for values that are integers.
-    pub scale: f64,
-    /// Smallest integer.
-    pub min: i64,
-    /// Largest integer.
-    pub max: i64,
-    /// What integers in data files are multiplied by, when the user said so at compile time.
-    pub factor: Option<Factor>,
-    /// Whether it takes integers as they are, such as indices: one outside of the range is refused, not clamped.
-    pub exact: bool,
-}
-
-impl Port {
-    /// Number of values of one inference.
-    pub fn len(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The integer that stands for a real: nearest, ties to even, clamped. `None` for NaN.
-    pub fn quantize(&self, x: f32) -> Option<i64> {
-        let q = (f64::from(x) / self.scale).round_ties_even();
-        if q.is_nan() { None } else { Some(q.clamp(self.min as f64, self.max as f64) as i64) }
-    }
-
-    /// Whether quantizing a real clamps it.
-    pub fn clamps(&self, x: f32) -> bool {
-        let q = (f64::from(x) / self.scale).round_ties_even();
-        q < self.min as f64 || q > self.max as f64
-    }
-
-    /// The real that an integer stands for.
-    pub fn real(&self, q: i64) -> f64 {
-        q as f64 * self.scale
-    }
-}
-
-/// How the ranges of activations were found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Calibration {
-    /// "min-max" or "percentile".
-    pub method: String,
-    /// For the method of that name.
-    pub percentile: Option<f64>,
-    /// Inferences looked at.
-    pub samples: usize,
-    /// File name of the data.
-    pub data: String,
-}
-
-/// Everything about a model that is not its relation. Keys carry it too, so that a verifier can say what was proven.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metadata {
-    /// For people: the file's stem.
-    pub name: String,
-    /// Version of the compiler.
-    pub compiler: String,
-    /// BLAKE3 of the source file.
-    pub source: Digest,
-    /// Trained parameters.
-    pub parameters: u64,
-    /// Inferences one proof covers.
-    pub batch: usize,
-    /// In order.
-    pub inputs: Vec<Port>,
-    /// In order.
-    pub outputs: Vec<Port>,
-    /// Class names, when the user gave them.
-    pub labels: Vec<String>,
-    /// Where the scales come from.
-    pub calibration: Calibration,
-    /// The pass pipelines that were run, in order.
-    pub pipeline: Vec<String>,
-    /// The backend that it was placed for and that proves it.
-    pub backend: String,
-}
 
 /// IR of one level: text and parameters (safetensors bytes).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -240,54 +150,10 @@ impl Model {
     }
 }
 
-impl Metadata {
-    /// Errs unless the public tensors are the ports, inputs before outputs.
-    pub fn check(&self, publics: &[Public]) -> Result<(), FileError> {
-        let damaged = |why: String| Err(FileError::Damaged(format!("section \"metadata\": {why}")));
-        // they are shown to people, who must not be shown anything else
-        let calibration = [&self.calibration.method, &self.calibration.data];
-        let ports = self.inputs.iter().chain(&self.outputs).map(|p| &p.name);
-        let mut names = [&self.name, &self.compiler, &self.backend]
-            .into_iter()
-            .chain(calibration)
-            .chain(ports)
-            .chain(&self.labels);
-        if let Some(name) = names.find(|name| !is_plain(name)) {
-            return damaged(format!("the name {name:?} has characters that cannot be shown"));
-        }
-        let sane = |p: &Port| p.scale.is_finite() && p.scale > 0.0 && p.min <= p.max && p.min > i64::MIN;
-        if let Some(p) = self.inputs.iter().chain(&self.outputs).find(|p| !sane(p)) {
-            return damaged(format!("port {:?} has an impossible scale or range", p.name));
-        }
-        let ports = self.inputs.iter().map(|p| (p, true));
-        let ports = ports.chain(self.outputs.iter().map(|p| (p, false)));
-        let fits = |((p, input), public): ((&Port, bool), &Public)| {
-            let values = p.shape.iter().try_fold(self.batch, |n, d| n.checked_mul(*d));
-            p.name == public.name && input == public.role.is_input() && values == Some(public.len())
-        };
-        if self.batch == 0
-            || self.inputs.len() + self.outputs.len() != publics.len()
-            || !ports.zip(publics).all(fits)
-        {
-            return damaged("it does not describe the public tensors of the Program".into());
-        }
-        Ok(())
-    }
-
-    /// The class an output stands for: index and, where known, name. `None` unless the output is one vector of scores.
-    pub fn class(&self, output: usize, scores: &[f64]) -> Option<(usize, Option<&str>)> {
-        let port = self.outputs.get(output)?;
-        let classes =
-            port.shape.last().copied().filter(|n| *n > 1 && *n == port.len() && *n == scores.len())?;
-        let best = (1..classes).fold(0, |best, i| if scores[i] > scores[best] { i } else { best });
-        Some((best, self.labels.get(best).map(String::as_str)))
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use tessera_api::{Role, VERSION};
+    use tessera_api::{Public, Role, VERSION};
 
     /// A model without tables: enough to write and read.
     pub(crate) fn tiny() -> Model {
@@ -367,23 +233,5 @@ pub(crate) mod tests {
             broken(&|m| m.metadata.labels[1] = "dog\u{1b}[2J\rverified".into()),
         ];
         insta::assert_snapshot!(texts.join("\n\n"));
-    }
-
-    #[test]
-    fn quantizing_rounds_to_even_and_clamps() {
-        let p = &tiny().metadata.inputs[0];
-        let q = |x| p.quantize(x).unwrap();
-        assert_eq!([q(0.25), q(0.75), q(-0.75), q(1e30), q(-1e30)], [0, 2, -2, 127, -127]);
-        assert_eq!(p.quantize(f32::NAN), None);
-        assert!(p.clamps(64.0) && !p.clamps(63.5) && p.real(-3) == -1.5);
-    }
-
-    #[test]
-    fn the_class_is_the_first_of_the_largest_scores() {
-        let m = tiny().metadata;
-        assert_eq!(m.class(0, &[1.0, 5.0, 5.0]), Some((1, Some("dog"))));
-        assert_eq!(m.class(0, &[1.0, 5.0, 6.0]), Some((2, None)));
-        assert_eq!(m.class(0, &[1.0, 5.0]), None);
-        assert_eq!(m.class(1, &[1.0, 5.0, 6.0]), None);
     }
 }

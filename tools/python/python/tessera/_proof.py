@@ -236,7 +236,7 @@ def verify(
     said = json.loads(key._key.verify(data, min_security, key_digest, about))
     v = said["security"]
     return Verified(
-        v["security_bits"], v["regime"], v["limited_by"], said["key"], said["program"], said["weights"], said["hiding"]
+        v["security_bits"], v["regime"], v["limited_by"], said["key"], said["program"], said.get("weights"), said.get("hiding")
     )
 
 

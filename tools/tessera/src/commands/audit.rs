@@ -1,8 +1,8 @@
 //! `tessera audit`: is this verifying key of that model? Made again, and compared.
 use crate::cli::Audit;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::model::Model;
-use crate::prover::VerifyingKey;
+use crate::prover;
 use crate::screen::Screen;
 use serde::Serialize;
 
@@ -25,8 +25,9 @@ struct Report {
 /// so up to the commitment to weights, which may be to any.
 pub fn run(o: &Audit, screen: &Screen) -> Result<()> {
     let model = Model::read(&o.model)?;
-    let key = VerifyingKey::read(&o.key)?;
-    o.policy.check(&key).and_then(|()| key.audit(&model)).map_err(|f| f.in_file(&o.key))?;
+    let key = prover::verifying_key(&o.key)?;
+    let audited = || Ok::<_, Failure>(key.audit(&model.program, model.digest(), &model.metadata)?);
+    o.policy.check(&key).and_then(|()| audited()).map_err(|f| f.in_file(&o.key))?;
     let report = Report {
         model: model.metadata.name.clone(),
         program: format!("{:#}", model.digest()),

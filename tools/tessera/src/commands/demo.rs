@@ -8,7 +8,7 @@ use crate::failure::{Failure, Result};
 use crate::fixtures::{CLOTHES, Fixture};
 use crate::measure::{Stopwatch, Time, timed};
 use crate::model::Model;
-use crate::prover::{self, ProofFile, ProvingKey, VerifyingKey};
+use crate::prover::{self, ProofFile, ProvingKey};
 use crate::screen::Screen;
 use crate::show::{self, image};
 use crate::{files, infer};
@@ -148,7 +148,9 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
     more("");
 
     // verify
-    let (said, verified, verify_time) = verify::check(&proof_path, &vk)?;
+    let (said, verify_time) = verify::check(&proof_path, &vk)?;
+    let verified = said.security;
+    let said = said.statement;
     let scores = said.outputs.first().and_then(|o| o.values.first()).cloned().unwrap_or_default();
     let p = show::probabilities(&scores);
     let mut order: Vec<usize> = (0..p.len()).collect();
@@ -241,7 +243,7 @@ fn label(lenet: &Fixture, index: usize) -> Result<String> {
 
 /// Claims another class: swaps the best and the worst score in the proof's statement. `None` if that is accepted.
 fn cheat(proof: &Path, vk: &Path) -> Result<Option<Failure>> {
-    let key = VerifyingKey::read(vk)?;
+    let key = prover::verifying_key(vk)?;
     let mut proof = ProofFile::from_bytes(&files::read(proof)?, &key)?;
     let scores = proof.publics.tensors.last_mut().ok_or_else(|| Failure::new("the proof has no outputs"))?;
     let extreme = |better: fn(&i64, &i64) -> bool, v: &[i64]| {
@@ -249,5 +251,5 @@ fn cheat(proof: &Path, vk: &Path) -> Result<Option<Failure>> {
     };
     let (best, worst) = (extreme(|a, b| a > b, scores), extreme(|a, b| a < b, scores));
     scores.swap(best, worst);
-    Ok(key.verify(&proof).err())
+    Ok(key.verify(&proof).err().map(Failure::from))
 }

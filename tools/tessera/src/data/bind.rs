@@ -6,44 +6,7 @@
 use super::{Array, DataFile, Numbers};
 use crate::failure::{Failure, Problem, Result};
 use crate::show::plural;
-use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
-
-/// What an integer array is multiplied by: a fraction, so that 1/255 divides exactly as NumPy does.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Factor {
-    /// Numerator.
-    pub numerator: f64,
-    /// Denominator.
-    pub denominator: f64,
-}
-
-impl Factor {
-    /// x·numerator/denominator.
-    pub fn apply(&self, x: f64) -> f64 {
-        x * self.numerator / self.denominator
-    }
-}
-
-impl FromStr for Factor {
-    type Err = String;
-    fn from_str(s: &str) -> Result<Factor, String> {
-        let (n, d) = s.split_once('/').unwrap_or((s, "1"));
-        let part = |t: &str| t.trim().parse::<f64>().ok().filter(|x| x.is_finite() && *x != 0.0);
-        match (part(n), part(d)) {
-            (Some(numerator), Some(denominator)) => Ok(Factor { numerator, denominator }),
-            _ => Err("expected a number or a fraction, like 0.5 or 1/255".into()),
-        }
-    }
-}
-
-impl fmt::Display for Factor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.numerator)?;
-        if self.denominator == 1.0 { Ok(()) } else { write!(f, "/{}", self.denominator) }
-    }
-}
+pub use tessera_verify::metadata::Factor;
 
 /// An input as the model sees it.
 #[derive(Clone, Debug, PartialEq)]

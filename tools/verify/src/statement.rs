@@ -1,6 +1,6 @@
 //! What a proof or a run says, in the model's own terms: outputs as integers and reals, classes with probabilities.
-use crate::model::{Metadata, Port};
-use crate::show;
+use crate::metadata::{Metadata, Port};
+use crate::text;
 use serde::Serialize;
 use tessera_api::Publics;
 
@@ -78,7 +78,7 @@ pub fn of_reals(m: &Metadata, outputs: &[Vec<f64>], count: usize) -> Statement {
     let classes = outputs.first().map_or(vec![], |o| {
         let class = |scores: &Vec<f64>| {
             let (index, label) = m.class(0, scores)?;
-            let probability = show::probabilities(scores)[index];
+            let probability = text::probabilities(scores)[index];
             Some(Class { index, label: label.map(String::from), probability })
         };
         o.values.iter().filter_map(class).collect()
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_statement_names_classes_and_leaves_padding_out() {
-        let m = crate::model::tests::tiny().metadata;
+        let m = crate::metadata::tests::tiny();
         let s = statement(&m, &[vec![2, 6, 4, 0, 0, 9]], 1, 1);
         assert_eq!(s.outputs[0].values, [[1.0, 3.0, 2.0]]);
         assert_eq!((s.classes.len(), s.classes[0].index, s.padding), (1, 1, 1));
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn an_output_that_is_no_vector_of_scores_is_shown_as_numbers() {
-        let mut m = crate::model::tests::tiny().metadata;
+        let mut m = crate::metadata::tests::tiny();
         m.outputs[0].shape = vec![3, 1];
         assert_eq!(statement(&m, &[vec![2, 6, 4]], 1, 0).lines(5), ["y [3, 1] = [1.0000, 3.0000, 2.0000]"]);
     }

@@ -1,0 +1,241 @@
+//! Verifying keys and proofs as files, whatever the backend.
+//!
+//! Files: `model.vk` is the backend's container with the section `metadata` added, which names the backend and what was proven; the
+//! digest of a key covers it, and a proof names that digest; a `.proof` is the backend's with `publics` (the statement) and `used` (how
+//! many inferences of the batch were asked for; the rest is padding, which is the prover's word and part of no proof). A backend gets
+//! its own sections and refuses others.
+//!
+//! Invariant: a verifier takes shapes, ranges and the relation from its key, and only values from the proof.
+use crate::error::{Error, Result};
+use crate::metadata::{Metadata, Port};
+use serde::Serialize;
+use tessera_api::{
+    Backend, Container, Digest, FileError, FileKind, Offer, Program, Public, Publics, Verified, Verifier,
+    container::digest_of,
+};
+
+/// The most bytes of a verifying key: nothing in one grows with a model's weights or activations.
+pub const VERIFYING_KEY_AT_MOST: u64 = 64 << 20;
+
+/// The backend of this name.
+pub fn backend(name: &str) -> Result<&'static dyn Backend> {
+    tessera_backends::find(name).map_err(|e| Error::new(e.to_string()))
+}
+
+/// Which verifying keys are good enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Keys whose proofs are worth fewer bits of security are refused.
+    pub min_security: u32,
+    /// Every other key than that of this digest is refused.
+    pub key_digest: Option<Digest>,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy { min_security: 96, key_digest: None }
+    }
+}
+
+impl Policy {
+    /// Errs when a key is not good enough.
+    pub fn check(&self, key: &VerifyingKey) -> Result<()> {
+        self.key_digest.map_or(Ok(()), |digest| key.pinned(digest))?;
+        key.at_least(self.min_security)
+    }
+}
+
+/// A verifying key that was read.
+pub struct VerifyingKey {
+    key: Box<dyn Verifier>,
+    /// About the model.
+    pub metadata: Metadata,
+}
+
+/// What a verifying key is of and worth, for scripts.
+#[derive(Debug, Serialize)]
+pub struct About<'a> {
+    /// By which the key is known.
+    pub digest: String,
+    /// Digest of the Program.
+    pub program: String,
+    /// The commitment to weights that are their owner's.
+    pub weights: Option<String>,
+    /// About the model.
+    pub model: &'a Metadata,
+    /// What proofs are worth.
+    pub security: Offer,
+}
+
+impl VerifyingKey {
+    /// A backend's key, and what it is of.
+    pub fn new(key: Box<dyn Verifier>, metadata: Metadata) -> VerifyingKey {
+        VerifyingKey { key, metadata }
+    }
+
+    /// Reads a key's bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<VerifyingKey> {
+        let mut c = Container::from_bytes(bytes, FileKind::VerifyingKey)?;
+        let metadata: Metadata = c.take("metadata")?;
+        let key = backend(&metadata.backend)?.verifier(&c)?;
+        metadata.check(key.statement())?;
+        Ok(VerifyingKey { key, metadata })
+    }
+
+    /// Its own digest, which its proofs name: of everything that `tessera verify` says of a model.
+    pub fn digest(&self) -> Digest {
+        digest_of(&(self.key.digest(), &self.metadata))
+    }
+
+    /// Errs when it is not the key of this digest.
+    pub fn pinned(&self, digest: Digest) -> Result<()> {
+        let own = self.digest();
+        if own == digest {
+            return Ok(());
+        }
+        Err(Error::new("this verifying key is not the one of the digest that was given")
+            .expected(format!("{digest:#}"))
+            .found(format!("{own:#}, of {}", self.metadata.name)))
+    }
+
+    /// Errs when its proofs are worth less than this.
+    pub fn at_least(&self, bits: u32) -> Result<()> {
+        let offer = self.offer();
+        if offer.bits >= f64::from(bits) {
+            return Ok(());
+        }
+        Err(Error::new("the proofs of this verifying key are worth too little")
+            .expected(format!("at least {bits} bits of security"))
+            .found(offer.text())
+            .help("make keys with: tessera setup --security 100; or say how little is enough, with --min-security"))
+    }
+
+    /// What its proofs are worth.
+    pub fn offer(&self) -> Offer {
+        self.key.offer()
+    }
+
+    /// Digest of the Program it is for.
+    pub fn program(&self) -> Digest {
+        self.key.program()
+    }
+
+    /// The commitment to weights that are their owner's.
+    pub fn weights(&self) -> Option<Digest> {
+        self.key.weights()
+    }
+
+    /// What it is of and worth.
+    pub fn about(&self) -> About<'_> {
+        About {
+            digest: format!("{:#}", self.digest()),
+            program: format!("{:#}", self.program()),
+            weights: self.weights().map(|d| format!("{d:#}")),
+            model: &self.metadata,
+            security: self.offer(),
+        }
+    }
+
+    /// More bytes than the file of any proof for this key has.
+    pub fn proof_bytes_at_most(&self) -> u64 {
+        let values: usize = self.key.statement().iter().map(Public::len).sum();
+        // a value is at most ten bytes long
+        self.key.proof_bytes_at_most().saturating_add(values as u64 * 10).saturating_add(1 << 12)
+    }
+
+    /// Errs unless the key is what a setup makes of this Program, whose digest is given and which `metadata` is about, or of a
+    /// Program of this architecture.
+    pub fn audit(&self, program: &Program, digest: Digest, metadata: &Metadata) -> Result<()> {
+        let wrong = |why: String| {
+            Error::rejected("this verifying key is not of this model")
+                .expected(format!("a key for program {digest}"))
+                .found(why)
+        };
+        if self.program() != digest {
+            return Err(wrong(format!("a key for program {}", self.program())));
+        }
+        if self.metadata != *metadata {
+            return Err(wrong("other names, shapes or scales in the key".into()));
+        }
+        self.key.audit(program).map_err(wrong)
+    }
+
+    /// Checks a proof.
+    ///
+    /// # Correctness
+    /// Exit code 0 of `tessera verify`, and every [`Report`](crate::report::Report), rests on this call and on nothing else.
+    pub fn verify(&self, proof: &ProofFile) -> Result<Verified> {
+        Ok(self.key.verify(&proof.publics, &proof.proof)?)
+    }
+}
+
+/// A proof with its statement.
+pub struct ProofFile {
+    /// All public values.
+    pub publics: Publics,
+    /// Inferences that were asked for, at most the model's batch.
+    pub used: usize,
+    /// The backend's proof, which belongs to the backend's key.
+    pub proof: Container,
+}
+
+impl ProofFile {
+    /// The file's bytes, for this key.
+    pub fn to_bytes(&self, key: &VerifyingKey) -> Vec<u8> {
+        let mut c = self.proof.clone();
+        c.parent = key.digest();
+        c.put("publics", &self.publics);
+        c.put("used", &self.used);
+        c.to_bytes()
+    }
+
+    /// Reads a file's bytes. Errs, as rejected, when it is a proof for another key.
+    pub fn from_bytes(bytes: &[u8], key: &VerifyingKey) -> Result<ProofFile> {
+        let mut c = Container::from_bytes(bytes, FileKind::Proof)?;
+        c.check_parent(key.digest()).map_err(|e| match e {
+            FileError::Parent { expected, found, .. } => {
+                Error::rejected("this proof was made for another verifying key")
+                    .expected(format!("a proof for key {expected}, of {}", key.metadata.name))
+                    .found(format!("a proof for key {found}"))
+                    .help("give the .vk that belongs to the prover's .pk; setups of one model with the same options are equal")
+            }
+            other => other.into(),
+        })?;
+        // the backend's own digest has no names in it
+        c.parent = key.key.digest();
+        let publics: Publics = c.take("publics")?;
+        let used: usize = c.take("used")?;
+        if used == 0 || used > key.metadata.batch {
+            let why = format!("it claims {used} inferences of a batch of {}", key.metadata.batch);
+            return Err(FileError::Damaged(why).into());
+        }
+        Ok(ProofFile { publics, used, proof: c })
+    }
+
+    /// Errs unless its public inputs are these, of which `used` inferences count.
+    pub fn is_about(&self, m: &Metadata, inputs: &[Vec<i64>], used: usize) -> Result<()> {
+        let all = m.inputs.iter().zip(&self.publics.tensors).zip(inputs);
+        for ((port, proven), given) in all {
+            about(port, proven, given.get(..used * port.len()).unwrap_or(given))?;
+        }
+        Ok(())
+    }
+}
+
+/// Errs unless what is proven of an input begins with what was given.
+fn about(port: &Port, proven: &[i64], given: &[i64]) -> Result<()> {
+    if proven.is_empty() {
+        return Err(Error::rejected("the proof holds, and does not say which input it is about")
+            .expected(format!("a proof about a public input {:?}", port.name))
+            .found("a proof with zero knowledge, which hides it")
+            .help("verify without --input"));
+    }
+    let n = given.len();
+    if proven.get(..n) != Some(given) {
+        let differ = proven.iter().zip(given).filter(|(a, b)| a != b).count();
+        return Err(Error::rejected("the proof holds, but it is about another input")
+            .expected(format!("the given input {:?}", port.name))
+            .found(format!("{differ} of {n} values differ after quantization")));
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! `tessera-verify`: the verifier alone, as a command.
+//!
+//! Invariants: results go to stdout and errors to stderr; exit codes are those of `tessera verify`; a panic is exit code 3, and never
+//! a verdict.
+use lexopt::prelude::{Long, Short, Value, ValueExt};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tessera_verify::error::{Error, Result};
+use tessera_verify::key::Policy;
+use tessera_verify::report::Report;
+use tessera_verify::{files, text};
+
+const HELP: &str = "\
+Checks a proof, and says what it proves
+
+Usage: tessera-verify KEY PROOF [OPTIONS]
+
+Arguments:
+  KEY    The verifying key (.vk)
+  PROOF  The proof (.proof)
+
+Options:
+      --key-digest DIGEST   Refuse every other key than that of this digest
+      --min-security BITS   Refuse keys whose proofs are worth fewer bits of security [default: 96]
+      --json                One JSON value on stdout
+  -h, --help                Say this
+  -V, --version             Say the version
+
+Exit codes: 0 the proof holds, 1 it does not, 2 wrong use or a file that cannot be used, 3 it could not be checked
+";
+
+/// What was asked for.
+enum Request {
+    Verify { key: PathBuf, proof: PathBuf, policy: Policy },
+    Say(String),
+}
+
+fn parse(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
+    let (mut files, mut policy) = (vec![], Policy::default());
+    while let Some(argument) = parser.next()? {
+        match argument {
+            // read before anything can fail
+            Long("json") => {}
+            Long("key-digest") => policy.key_digest = Some(parser.value()?.parse()?),
+            Long("min-security") => policy.min_security = parser.value()?.parse()?,
+            Long("help") | Short('h') => return Ok(Request::Say(HELP.into())),
+            Long("version") | Short('V') => {
+                return Ok(Request::Say(format!("tessera-verify {}\n", env!("CARGO_PKG_VERSION"))));
+            }
+            Value(path) if files.len() < 2 => files.push(PathBuf::from(path)),
+            other => return Err(other.unexpected()),
+        }
+    }
+    match <[PathBuf; 2]>::try_from(files) {
+        Ok([key, proof]) => Ok(Request::Verify { key, proof, policy }),
+        Err(files) if files.is_empty() => Err("a verifying key and a proof are needed".into()),
+        Err(_) => Err("a proof is needed, too".into()),
+    }
+}
+
+/// Everything that goes to stdout.
+fn run(arguments: Vec<OsString>, json: bool) -> Result<String> {
+    let request = parse(lexopt::Parser::from_args(arguments)).map_err(|e| {
+        Error::new(e.to_string()).help("usage: tessera-verify KEY PROOF; tessera-verify --help says more")
+    })?;
+    let (key, proof, policy) = match request {
+        Request::Verify { key, proof, policy } => (key, proof, policy),
+        Request::Say(text) => return Ok(text),
+    };
+    let read = files::verifying_key(&key)?;
+    policy.check(&read).map_err(|e| e.in_file(&key))?;
+    let report = Report::new(&read, &files::proof(&proof, &read)?).map_err(|e| e.in_file(&proof))?;
+    if json {
+        return Ok(text::json(&report) + "\n");
+    }
+    let title = format!("verified {}", proof.display());
+    let lines: Vec<String> = std::iter::once(title).chain(report.lines()).map(|l| text::plain(&l)).collect();
+    Ok(lines.join("\n") + "\n")
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let json = arguments.iter().any(|a| a == "--json");
+    let result = std::panic::catch_unwind(|| run(arguments, json)).unwrap_or_else(|_| {
+        Err(Error::machine("tessera-verify failed unexpectedly: nothing is known about the proof"))
+    });
+    let (out, code) = match result {
+        Ok(text) => (text, 0),
+        Err(e) => {
+            let _ = writeln!(std::io::stderr(), "{e}");
+            (if json { e.json() + "\n" } else { String::new() }, e.kind as u8)
+        }
+    };
+    match std::io::stdout().write_all(out.as_bytes()).and_then(|()| std::io::stdout().flush()) {
+        // whoever closed the pipe has seen enough
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(std::io::stderr(), "error: the result could not be written to stdout: {e}");
+            ExitCode::from(3)
+        }
+        _ => ExitCode::from(code),
+    }
+}

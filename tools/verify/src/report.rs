@@ -1,0 +1,152 @@
+//! What a proof that holds says: what was proven, of which model, what is hidden, and how sure it is. As text and as JSON.
+//!
+//! Invariant: there is no report of a proof that does not hold, since making one is checking the proof.
+use crate::error::Result;
+use crate::key::{ProofFile, VerifyingKey};
+use crate::statement::{Statement, outputs_of, statement};
+use crate::text;
+use serde::Serialize;
+use tessera_api::Verified;
+
+/// See the module's text.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    verified: bool,
+    /// The model's name.
+    pub model: String,
+    /// Digest of the verifying key.
+    pub key: String,
+    /// Digest of the Program.
+    pub program: String,
+    /// The commitment to weights that are their owner's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+    /// BLAKE3 of the file that the model was compiled from.
+    pub source: String,
+    /// The outputs.
+    #[serde(flatten)]
+    pub statement: Statement,
+    /// The inputs, as far as they are public.
+    pub inputs: Vec<Input>,
+    /// Bits by which a proof is told from a simulated one, where inputs are hidden.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hiding: Option<f64>,
+    /// How sure it is.
+    pub security: Verified,
+    /// Whether the inputs were compared with given ones.
+    #[serde(skip)]
+    given: bool,
+}
+
+/// An input as the statement has it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Input {
+    /// The model's name for it.
+    pub name: String,
+    /// Shape of one inference.
+    pub shape: Vec<usize>,
+    /// A real is about integer·scale.
+    pub scale: f64,
+    /// Whether the proof hides it.
+    pub private: bool,
+    /// Per inference, its values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub integers: Vec<Vec<i64>>,
+}
+
+impl Report {
+    /// Checks a proof, and says what it proves.
+    ///
+    /// # Errors
+    /// Where the proof does not hold, or cannot be checked.
+    pub fn new(key: &VerifyingKey, proof: &ProofFile) -> Result<Report> {
+        let security = key.verify(proof)?;
+        let (m, used) = (&key.metadata, proof.used);
+        let inputs = m.inputs.iter().zip(&proof.publics.tensors).map(|(p, flat)| Input {
+            name: p.name.clone(),
+            shape: p.shape.clone(),
+            scale: p.scale,
+            // a statement that holds has values of everything else
+            private: flat.is_empty(),
+            integers: flat.chunks(p.len().max(1)).take(used).map(<[i64]>::to_vec).collect(),
+        });
+        Ok(Report {
+            verified: true,
+            model: m.name.clone(),
+            key: format!("{:#}", key.digest()),
+            program: format!("{:#}", key.program()),
+            weights: key.weights().map(|d| format!("{d:#}")),
+            source: m.source.to_string(),
+            statement: statement(m, outputs_of(m, &proof.publics), used, m.batch - used),
+            inputs: inputs.collect(),
+            hiding: key.offer().hiding,
+            security,
+            given: false,
+        })
+    }
+
+    /// Says that the inputs are those that were given, after checking it.
+    ///
+    /// # Errors
+    /// Where the proof is about others, or does not say about which.
+    pub fn of_input(
+        self,
+        key: &VerifyingKey,
+        proof: &ProofFile,
+        inputs: &[Vec<i64>],
+        used: usize,
+    ) -> Result<Report> {
+        proof.is_about(&key.metadata, inputs, used)?;
+        Ok(Report { given: true, ..self })
+    }
+
+    /// For people, below a line that names the proof.
+    pub fn lines(&self) -> Vec<String> {
+        let s = &self.statement;
+        let about = match (self.inputs.iter().any(|i| i.private), self.given) {
+            (true, _) => "an input that the prover knows",
+            (false, true) => "exactly the given input",
+            (false, false) => "the public input in the proof",
+        };
+        let of = |name: &str, shape: &[usize]| format!("{name} {shape:?}");
+        let inputs: Vec<String> = self.inputs.iter().map(|i| of(&i.name, &i.shape)).collect();
+        let outputs: Vec<String> = s.outputs.iter().map(|o| of(&o.name, &o.shape)).collect();
+        let mut lines = vec![format!(
+            "  statement  the quantized model {} (program {}), run on {about} ({}), gives ({}):",
+            self.model,
+            short(&self.program),
+            inputs.join(", "),
+            outputs.join(", ")
+        )];
+        lines.extend(s.lines(10).iter().map(|l| format!("             {l}")));
+        if s.padding > 0 {
+            let padding = text::plural(s.padding, "inference");
+            lines.push(format!("             and {padding} that only fill the batch"));
+        }
+        if let Some(bits) = self.hiding {
+            let names: Vec<&str> =
+                self.inputs.iter().filter(|i| i.private).map(|i| i.name.as_str()).collect();
+            lines.push(format!(
+                "  hidden     {}, but for its shape, scale and range and what the outputs tell of it ({bits:.0} bits)",
+                names.join(", ")
+            ));
+        }
+        lines.push(format!("  key        {}", self.key));
+        if let Some(weights) = &self.weights {
+            lines.push(format!(
+                "  weights    those committed as {weights}, the same in every proof of this key"
+            ));
+        }
+        let v = &self.security;
+        lines.push(format!(
+            "  security   {:.1} bits ({} regime), limited by {}",
+            v.security_bits, v.regime, v.limited_by
+        ));
+        lines
+    }
+}
+
+/// The first 64 bits of a digest, for people who tell things apart.
+fn short(digest: &str) -> &str {
+    digest.get(..16).unwrap_or(digest)
+}
