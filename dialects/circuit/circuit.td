@@ -276,11 +276,13 @@ def Circuit_HintOp : Circuit_PureOp<"hint", [DeclareOpInterfaceMethods<SymbolUse
     - `threshold @T [limit, causal]`: along the last axis, the smallest integer `c` with `Σ_j T(c − x_j) ≤ limit`. Below its domain `T` is
       beyond any limit, above it its last value; it does not increase. Where `causal` is 1, the last two axes are rows and columns, and
       row `i` of `r` sums over the columns `j ≤ i + n − r` of `n`; else `causal` is 0.
+    - `greatest []`: along the last axis, the greatest element and the position where it stands first.
 
     ```mlir
     %q = circuit.hint quotient(%x) [768] : 16 in [-70000, 70000] -> 16 in [-92, 91]
     %v, %e = circuit.hint mantissa(%s) [2, 16, 3, 14] : 16 in [1, 99999999] -> 16 in [0, 65535], 16 in [3, 14]
     %c = circuit.hint threshold @exp(%a) [256, 1] : 4x16x16 in [-50, 50] -> 4x16 in [-50, 77]
+    %m, %i = circuit.hint greatest(%x) [] : 4x10 in [-99, 99] -> 4 in [-99, 99], 4 in [0, 9]
     ```
   }];
   let arguments = (ins StrAttr:$function, OptionalAttr<FlatSymbolRefAttr>:$table, Circuit_Value:$input, DenseI64ArrayAttr:$parameters);

@@ -107,6 +107,26 @@ impl Build {
         self.range(over, 0, most - 65);
         t
     }
+    /// The greatest of each row, and where it stands first.
+    fn place_of_greatest(&mut self, x: ValueId) -> [ValueId; 2] {
+        let (s, (lo, hi)) = (self.shape(x), self.interval(x));
+        let last = s[1] as i64 - 1;
+        let [most, place] = self.hint(x, Hint::Greatest, &[(lo, hi), (0, last)])[..] else { unreachable!() };
+        let [all, column] = [most, place].map(|v| self.view(v, View::along(&s, 0)));
+        let positions = self.given(&s, (0..s[0] as i64).flat_map(|_| 0..=last).collect());
+        let key = self.minus(column, (1, positions), last);
+        let of = |holds: &dyn Fn(i64) -> bool| (-last..=last).map(|k| i64::from(holds(k))).collect();
+        let tables = [("before", of(&|k| k > 0)), ("at", of(&|k| k == 0))];
+        let [before, at] = self.lookups(key, &tables)[..] else { unreachable!() };
+        let below = self.minus(all, (1, x), 0);
+        let strictly = self.minus(below, (1, before), 0);
+        self.range(strictly, 0, 255);
+        let (lo, hi) = self.interval(below);
+        let here = self.value(&s, lo, hi);
+        let here = self.op(CircuitOp::Mul { a: at, b: below }, vec![here]);
+        self.op(CircuitOp::AssertZero { x: here }, vec![]);
+        [most, place]
+    }
     fn given(&mut self, shape: &[usize], data: Vec<i64>) -> ValueId {
         let (lo, hi) = (*data.iter().min().unwrap(), *data.iter().max().unwrap());
         let v = self.constant(shape, lo, hi);
@@ -153,6 +173,18 @@ fn rows(seed: u64, causal: bool) -> Build {
     let x = b.input(&[3, 3]);
     let t = b.softmax(x, causal);
     b.output(t);
+    b
+}
+
+/// Every number stands twice in its row.
+fn twice(seed: u64) -> Build {
+    let mut b = Build { seed, ..Build::default() };
+    let x = b.input(&[2, 2]);
+    let x = b.view(x, View::dense(vec![2, 2, 2], 0, vec![2, 0, 1]));
+    let x = b.view(x, View::reshape(vec![2, 4]));
+    let [most, place] = b.place_of_greatest(x);
+    let y = b.together(&[most, place]);
+    b.output(y);
     b
 }
 
@@ -319,6 +351,25 @@ fn every_other_threshold_is_rejected() {
     }
 }
 
+#[test]
+fn every_other_greatest_is_rejected() {
+    for seed in 0..2 {
+        let case = Case::of(&mut twice(seed), 1 + seed as usize);
+        let cells = hints(&case.plan);
+        assert_eq!(cells.len(), 4 * (1 + seed as usize));
+        for row in cells.chunks_exact(2) {
+            let [most, place] = [row[0], row[1]].map(|u| (u, case.value(u)));
+            for (greatest, at) in (-127..128).flat_map(|v| (0..4).map(move |at| (v, at))) {
+                let near =
+                    (greatest - most.1).abs() < 4 || case.input.contains(&greatest) || greatest % 32 == 0;
+                if near && (greatest, at) != (most.1, place.1) {
+                    case.rejects(&[(most.0, greatest - most.1), (place.0, at - place.1)]);
+                }
+            }
+        }
+    }
+}
+
 /// A model's case: a function of nn ops on one input, through all passes.
 fn lowered(source: &str) -> Case {
     zk_opt::register_all();
@@ -357,6 +408,28 @@ fn every_other_factor_of_a_softmax_is_rejected() {
 }
 
 #[test]
+fn every_other_argmax_is_rejected() {
+    let case = lowered(
+        r#"func.func @main(%x: tensor<2x5xf32> {nn.name = "x", nn.range = array<f64: -3.0, 3.0>}) -> (tensor<2xi64> {nn.name = "y"}) {
+          %0 = nn.argmax %x : tensor<2x5xf32> -> tensor<2xi64>
+          return %0 : tensor<2xi64>
+        }"#,
+    );
+    let cells = hints(&case.plan);
+    assert_eq!(cells.len(), 4);
+    for (row, input) in cells.chunks_exact(2).zip(case.input.chunks_exact(5)) {
+        let [most, place] = [row[0], row[1]].map(|u| (u, case.value(u)));
+        for at in (0..5).filter(|at| *at != place.1) {
+            case.rejects(&[(place.0, at - place.1)]);
+            case.rejects(&[(place.0, at - place.1), (most.0, input[at as usize] - most.1)]);
+        }
+        for by in [-300, -1, 1, 300] {
+            case.rejects(&[(most.0, by)]);
+        }
+    }
+}
+
+#[test]
 fn every_other_mantissa_of_a_norm_is_rejected() {
     let case = lowered(
         r#"func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -3.0, 3.0>}) -> (tensor<2x4xf32> {nn.name = "y"}) {
@@ -386,7 +459,7 @@ fn every_relation_that_pins_a_hint_is_needed() {
     // what is an output has a public range beside its own: here outputs are sums of hints
     let sum = |b: &mut Build, [x, y]: [ValueId; 2]| {
         // wide enough to say nothing of its terms
-        let sum = b.affine(vec![(2, x), (3, y)], 0, 0, 1 << 14);
+        let sum = b.affine(vec![(2, x), (3, y)], 0, -(1 << 14), 1 << 14);
         b.output(sum);
     };
     let dividends = |len: usize| {
@@ -401,9 +474,13 @@ fn every_relation_that_pins_a_hint_is_needed() {
     let (mut mantissas, u) = dividends(16);
     let parts = mantissas.mantissa(u);
     sum(&mut mantissas, parts);
-    let cases = [quotients, mantissas, rows(1, false)].map(|mut b| Case::of(&mut b, 1));
-    // keys bound a threshold too
-    for (case, (step, spares)) in cases.into_iter().zip([(1i64, 0), (1, 0), (9, 1)]) {
+    let mut greatest = Build { seed: 3, ..Build::default() };
+    let x = greatest.input(&[2, 3]);
+    let parts = greatest.place_of_greatest(x);
+    sum(&mut greatest, parts);
+    let cases = [quotients, mantissas, rows(1, false), greatest].map(|mut b| Case::of(&mut b, 1));
+    // keys bound a threshold and a place too, and what is greatest is one of the elements
+    for (case, (step, spares)) in cases.into_iter().zip([(1i64, 0), (1, 0), (9, 1), (1, 2)]) {
         let cells = hints(&case.plan);
         let mut spare = vec![];
         let lookups = case.program.tables.iter().enumerate();

@@ -76,6 +76,17 @@ pub enum Step {
         /// To.
         y: TensorId,
     },
+    /// Of each run of `columns` elements of x the greatest, and the position in the run where it stands first.
+    Greatest {
+        /// From.
+        x: TensorId,
+        /// Elements of a run.
+        columns: u32,
+        /// The greatest: an element for each run.
+        greatest: TensorId,
+        /// Its position, from 0 on: an element for each run.
+        at: TensorId,
+    },
     /// The same row program for consecutive rows of one table.
     Rows(RowStep),
     /// The public output's values = tensor.

@@ -211,6 +211,7 @@ impl Prepared {
                     RunError::Threshold { tensor: self.tensors[t.y].name.clone(), element }
                 })?;
             }
+            Checked::Greatest(g) => g.run(read(g.x), &mut task.outs),
             Checked::Rows(r) => {
                 let table = &self.tables[r.table];
                 r.run(&read, task.rows.as_deref_mut(), &mut task.outs, &self.relations, table)?;

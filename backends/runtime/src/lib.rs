@@ -14,6 +14,7 @@ mod context;
 mod contract;
 mod error;
 mod execute;
+mod greatest;
 mod lookup;
 mod prepare;
 mod rows;

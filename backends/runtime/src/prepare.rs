@@ -7,6 +7,7 @@ use crate::columns::{Columns, TableShape};
 use crate::context::{Context, Refusal, Tensor};
 use crate::contract::Contract;
 use crate::error::PlanError;
+use crate::greatest::Greatest;
 use crate::lookup::{Counting, LookupRelations};
 use crate::rows::Rows;
 use crate::schedule::{Access, Schedule};
@@ -117,6 +118,7 @@ fn describe(s: &Step) -> String {
         Step::Fill { .. } => "fill".into(),
         Step::Contract { .. } => "contract".into(),
         Step::Threshold { .. } => "threshold".into(),
+        Step::Greatest { .. } => "greatest".into(),
         Step::Rows(r) => format!("rows of {}", r.source),
         Step::Publish { .. } => "publish".into(),
     }
@@ -198,6 +200,9 @@ fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Checked, Refusal> {
             Checked::Contract(Box::new(Contract::new((x, y), w, loops, ctx)?))
         }
         Step::Threshold { .. } => Checked::Threshold(Box::new(Threshold::new(s, ctx)?)),
+        Step::Greatest { x, columns, greatest, at } => {
+            Checked::Greatest(Greatest::new(*x, *columns, [*greatest, *at], ctx)?)
+        }
         Step::Rows(r) => Checked::Rows(Box::new(Rows::new(r, ctx)?)),
     })
 }

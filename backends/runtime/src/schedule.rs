@@ -26,6 +26,7 @@ impl Access {
             Checked::Fill { dst, .. } => Access { writes: vec![*dst], ..Access::default() },
             Checked::Contract(c) => Access { reads: c.reads(), writes: vec![c.y], ..Access::default() },
             Checked::Threshold(t) => Access { reads: vec![t.x], writes: vec![t.y], ..Access::default() },
+            Checked::Greatest(g) => Access { reads: vec![g.x], writes: g.to.to_vec(), ..Access::default() },
             Checked::Rows(r) => Access {
                 reads: r.reads.clone(),
                 writes: r.writes.clone(),

@@ -1,5 +1,6 @@
 //! A step that was checked: every index lies within what it addresses.
 use crate::contract::Contract;
+use crate::greatest::Greatest;
 use crate::rows::Rows;
 use crate::threshold::Threshold;
 use tessera_api::Run;
@@ -24,6 +25,7 @@ pub(crate) enum Checked {
     },
     Contract(Box<Contract>),
     Threshold(Box<Threshold>),
+    Greatest(Greatest),
     Rows(Box<Rows>),
     Publish {
         tensor: usize,

@@ -73,6 +73,15 @@ fn reference(p: &Program, plan: &WitnessPlan, inputs: &[Vec<i64>]) -> Option<Tra
                     tensors[*y as usize][i] = found;
                 }
             }
+            Step::Greatest { x, columns, greatest, at } => {
+                let rows = tensors[*x as usize].chunks(*columns as usize).map(|row| {
+                    let most = *row.iter().max().unwrap();
+                    (most, row.iter().position(|v| *v == most).unwrap() as i64)
+                });
+                let (most, first) = rows.unzip();
+                tensors[*greatest as usize] = most;
+                tensors[*at as usize] = first;
+            }
             Step::Rows(r) => {
                 // an operation is for all rows before the next one
                 let mut regs = vec![vec![0; r.registers as usize]; r.rows as usize];
@@ -377,6 +386,22 @@ proptest! {
         let one = threads(1, || prepared.run(c.inputs.clone())).unwrap();
         let three = threads(3, || prepared.run(c.inputs.clone())).unwrap();
         prop_assert_eq!(one, three);
+    }
+}
+
+#[test]
+fn the_first_of_the_greatest_is_found() {
+    let (program, mut plan, inputs) = rows_case(3, 0, vec![], vec![4, 9, 9, -7, -2, -3, 5, 5, 5]);
+    plan.tensors.push(("most".into(), 3));
+    plan.steps[1] = Step::Greatest { x: 0, columns: 3, greatest: 2, at: 1 };
+    let prepared = Prepared::new(&program, &plan).unwrap();
+    let trace = prepared.run(inputs.clone()).unwrap();
+    assert_eq!(trace.publics.tensors[1], [1, 1, 0]);
+    assert_eq!(Some(trace), reference(&program, &plan, &inputs));
+    let wrong = [(0, 4, 2, 1), (0, 3, 1, 1), (0, 3, 0, 1), (0, 0, 2, 1), (9, 3, 2, 1)];
+    for (x, columns, greatest, at) in wrong {
+        plan.steps[1] = Step::Greatest { x, columns, greatest, at };
+        assert!(Prepared::new(&program, &plan).is_err());
     }
 }
 

@@ -34,6 +34,9 @@ pub enum Hint {
         /// Whether row i of r sums over columns j ≤ i + n − r of n alone.
         causal: bool,
     },
+    /// Along the last axis, the greatest element m and the position i where it stands first. Pinned down by m − x_j ≥ 0 everywhere,
+    /// m − x_j ≥ 1 where j < i, and m = x_i.
+    Greatest,
 }
 
 impl Hint {
@@ -55,12 +58,13 @@ impl Hint {
             ("threshold", Some(table), &[limit, causal @ (0 | 1)]) if limit >= 0 => {
                 Some(Self::Threshold { table, limit, causal: causal == 1 })
             }
+            ("greatest", None, &[]) => Some(Self::Greatest),
             _ => None,
         };
         hint.ok_or_else(|| {
             Error::new(format!(
-                "expected quotient [d] with d ≥ 1, mantissa [k, bits, lo, hi] with 1 ≤ k ≤ bits, lo ≤ hi and k·hi ≤ 62, or threshold @table \
-                 [limit, causal] with limit ≥ 0 and causal 0 or 1, found {name} {parameters:?}"
+                "expected quotient [d] with d ≥ 1, mantissa [k, bits, lo, hi] with 1 ≤ k ≤ bits, lo ≤ hi and k·hi ≤ 62, threshold @table \
+                 [limit, causal] with limit ≥ 0 and causal 0 or 1, or greatest [], found {name} {parameters:?}"
             ))
         })
     }
@@ -71,13 +75,14 @@ impl Hint {
             Self::Quotient { .. } => "quotient",
             Self::Mantissa { .. } => "mantissa",
             Self::Threshold { .. } => "threshold",
+            Self::Greatest => "greatest",
         }
     }
 
     /// Its table.
     pub fn table(&self) -> Option<&str> {
         match self {
-            Self::Quotient { .. } | Self::Mantissa { .. } => None,
+            Self::Quotient { .. } | Self::Mantissa { .. } | Self::Greatest => None,
             Self::Threshold { table, .. } => Some(table),
         }
     }
@@ -90,6 +95,7 @@ impl Hint {
                 [step, bits, first, last].map(|v| i64::from(*v)).to_vec()
             }
             Self::Threshold { limit, causal, .. } => vec![*limit, i64::from(*causal)],
+            Self::Greatest => vec![],
         }
     }
 
@@ -97,7 +103,7 @@ impl Hint {
     pub fn results(&self) -> usize {
         match self {
             Self::Quotient { .. } | Self::Threshold { .. } => 1,
-            Self::Mantissa { .. } => 2,
+            Self::Mantissa { .. } | Self::Greatest => 2,
         }
     }
 
@@ -105,7 +111,7 @@ impl Hint {
     pub fn is_elementwise(&self) -> bool {
         match self {
             Self::Quotient { .. } | Self::Mantissa { .. } => true,
-            Self::Threshold { .. } => false,
+            Self::Threshold { .. } | Self::Greatest => false,
         }
     }
 
@@ -120,6 +126,7 @@ impl Hint {
             (Self::Threshold { causal: true, .. }, [outer @ .., rows, columns]) if rows <= columns => {
                 Ok([outer, &[*rows]].concat())
             }
+            (Self::Greatest, _) => Ok(shape::last_axis(x)?.0.to_vec()),
             (Self::Threshold { .. }, _) => Err(Error::new(format!(
                 "threshold: expected an axis to sum over, and no more rows than columns where it is causal, found {}",
                 shape::show(x)
@@ -176,6 +183,15 @@ impl Hint {
                 let all = x.chunks_exact(columns).enumerate().map(row);
                 Ok(vec![all.collect::<Result<_>>()?])
             }
+            Self::Greatest => {
+                let (_, columns) = shape::last_axis(shape)?;
+                let first = |row: &[i64]| {
+                    let at = (0..columns).fold(0, |best, j| if row[j] > row[best] { j } else { best });
+                    (row[at], at as i64)
+                };
+                let (greatest, at) = x.chunks_exact(columns).map(first).unzip();
+                Ok(vec![greatest, at])
+            }
         }
     }
 }
@@ -228,6 +244,14 @@ mod tests {
         let hint = Hint::new("mantissa", None, &[2, 6, 1, 4]).unwrap();
         let found = hint.compute(&[0, 63, 255, 256, 1023, 1024, 16384, 100_000], &[8], None).unwrap();
         assert_eq!(found, [[0, 15, 63, 16, 63, 16, 64, 390], [1, 1, 1, 2, 2, 3, 4, 4]]);
+    }
+
+    #[test]
+    fn the_greatest_is_the_first_of_its_kind() {
+        let hint = Hint::new("greatest", None, &[]).unwrap();
+        assert_eq!(hint.compute(&[3, 7, 7, -5, -9, -5], &[2, 3], None).unwrap(), [[7, -5], [1, 0]]);
+        assert_eq!(hint.shape(&[4, 2, 3]).unwrap(), [4, 2]);
+        assert!(hint.shape(&[]).is_err() && Hint::new("greatest", None, &[1]).is_err());
     }
 
     #[test]

@@ -57,15 +57,15 @@ pub enum Instruction {
     Mantissa(usize, u32, u32, (u32, u32)),
     /// The exponent that goes with the mantissa before it.
     Exponent(usize, u32, u32, (u32, u32)),
-    /// What a step of the witness plan computes, by number among the cluster's.
-    Computed(usize),
+    /// What a step of the witness plan computes: its number among the cluster's, and which of its results.
+    Computed(usize, usize),
 }
 
 impl Instruction {
     /// The value, given those of the steps before it; `None` beyond 64 bits, and for what is not computed of them.
     pub fn eval(&self, r: &[i64]) -> Option<i64> {
         match self {
-            Self::Bound(_) | Self::Fixed(_) | Self::Lookup(..) | Self::Computed(_) => None,
+            Self::Bound(_) | Self::Fixed(_) | Self::Lookup(..) | Self::Computed(..) => None,
             Self::Quotient(x, divisor) => Some(r[*x].div_euclid(*divisor)),
             Self::Mantissa(x, step, bits, exponents) => {
                 Some(r[*x] >> (step * exponent(r[*x], *step, *bits, *exponents)))
@@ -87,7 +87,7 @@ impl Instruction {
     /// lower part of a split and an exponent come with the upper one and the mantissa, which stand before them.
     pub fn row_op(&self, dst: u32) -> Option<RowOp> {
         Some(match self {
-            Self::Bound(_) | Self::Computed(_) | Self::Lo(..) | Self::Exponent(..) => return None,
+            Self::Bound(_) | Self::Computed(..) | Self::Lo(..) | Self::Exponent(..) => return None,
             Self::Quotient(x, divisor) => RowOp::Quotient { src: *x as u32, divisor: *divisor, dst },
             Self::Mantissa(x, step, bits, (first, last)) => RowOp::Mantissa {
                 src: *x as u32,
@@ -176,12 +176,12 @@ pub struct Cluster {
 pub struct Computed {
     /// The operand.
     pub x: ValueId,
-    /// The result.
-    pub y: ValueId,
+    /// The results.
+    pub ys: Vec<ValueId>,
     /// What it computes.
     pub hint: Hint,
-    /// Relation and entry of its table.
-    pub table: (u32, u32),
+    /// Relation and entry of its table, if it has one.
+    pub table: Option<(u32, u32)>,
 }
 
 /// Groups elementwise operations that use each other's results directly, and hints with those that use theirs.
@@ -470,10 +470,14 @@ impl Builder<'_> {
                         let v = self.step(Instruction::Mantissa(r, *step, *bits, *exponents));
                         vec![v, self.step(Instruction::Exponent(r, *step, *bits, *exponents))]
                     }
-                    Hint::Threshold { table, .. } => {
-                        let table = self.relations.with_function(self.g, table, &source)?;
-                        self.computed.push(Computed { x: *x, y: op.results[0], hint: hint.clone(), table });
-                        vec![self.step(Instruction::Computed(self.computed.len() - 1))]
+                    Hint::Threshold { .. } | Hint::Greatest => {
+                        let table = hint.table();
+                        let table =
+                            table.map(|t| self.relations.with_function(self.g, t, &source)).transpose()?;
+                        let (ys, hint) = (op.results.clone(), hint.clone());
+                        self.computed.push(Computed { x: *x, ys, hint, table });
+                        let at = self.computed.len() - 1;
+                        (0..op.results.len()).map(|i| self.step(Instruction::Computed(at, i))).collect()
                     }
                 };
                 for ((y, r), interval) in op.results.iter().zip(registers).zip(intervals) {

@@ -173,6 +173,11 @@ impl<'c, 'a> Emit<'c, 'a> {
         self.value(ops::range(self.location, x, ends(within)?))
     }
 
+    /// Says that every element of x is zero.
+    pub fn assert_zero(&mut self, x: Value<'c, 'a>) -> Result<()> {
+        self.op(ops::assert_zero(self.location, x)).map(drop)
+    }
+
     /// What an honest prover computes of x, within intervals; nothing else is proven of it.
     pub fn hint(&mut self, x: Value<'c, 'a>, hint: &Hint, within: &[Interval]) -> Result<Vec<Value<'c, 'a>>> {
         let intervals = within.iter().map(|&within| ends(within)).collect::<Result<Vec<_>>>()?;

@@ -6,6 +6,7 @@
 //! Invariants: a circuit's outputs equal those of the qnn interpreter bit for bit on every input; every interval declared is
 //! proven from the actual weights; nothing here knows a backend.
 
+mod argmax;
 mod arithmetic;
 mod boundary;
 mod conv;

@@ -5,7 +5,9 @@
 
 use crate::convolution::{NAMES, Ways};
 use crate::emit::Emit;
-use crate::{arithmetic, boundary, conv, embedding, layout, linear, lookup, norm, pool, requantize, softmax};
+use crate::{
+    argmax, arithmetic, boundary, conv, embedding, layout, linear, lookup, norm, pool, requantize, softmax,
+};
 use melior::ir::{BlockRef, OperationRef, RegionLike, Value, ValueLike, operation::OperationLike};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -34,7 +36,7 @@ impl Pass for ConvertQnnToCircuit {
                          scales and storage ranges; equal to the qnn interpreter bit for bit; every interval proven from the \
                          actual weights; new parameters under a new name.",
             rejects: "ops of other dialects, real numbers inside the model, convolutions whose weights are computed, \
-                      argmax, tables of embeddings beyond 2^20 elements: each with the node it stems from, all of them at once.",
+                      tables of embeddings beyond 2^20 elements: each with the node it stems from, all of them at once.",
             options: OPTIONS,
             example: EXAMPLE,
         }
@@ -285,10 +287,9 @@ impl<'c, 'a> Lowering<'c, 'a, '_> {
                 let (table, ids) = (self.parameter(table, "a table's entries")?, self.value(ids)?);
                 embedding::embedding(&mut self.emit, &table, ids)?
             }
-            QnnOp::ArgMax { .. } => {
-                return Err(Error::new(
-                    "where the greatest element stands is not proven: return the elements, and compare them outside",
-                ));
+            QnnOp::ArgMax { x } => {
+                let x = self.value(x)?;
+                argmax::argmax(&mut self.emit, x)?
             }
             QnnOp::Reshape { x, shape } => {
                 let x = self.value(x)?;

@@ -61,19 +61,20 @@ pub fn is_a_function(program: &Program, honest: &Trace, hints: &[Unknown]) -> Re
     }
 }
 
-/// The cells of a plan's hints: what is stored of quotients, mantissas, exponents and thresholds.
+/// The cells of a plan's hints: what is stored of quotients, mantissas, exponents, thresholds and greatest elements.
 pub fn hints(plan: &WitnessPlan) -> Vec<Unknown> {
-    let thresholds: HashSet<u32> = plan
-        .steps
-        .iter()
-        .filter_map(|s| if let Step::Threshold { y, .. } = s { Some(*y) } else { None })
-        .collect();
+    let computed = plan.steps.iter().flat_map(|s| match s {
+        Step::Threshold { y, .. } => vec![*y],
+        Step::Greatest { greatest, at, .. } => vec![*greatest, *at],
+        _ => vec![],
+    });
+    let computed: HashSet<u32> = computed.collect();
     let mut cells = vec![];
     for rows in plan.steps.iter().filter_map(|s| if let Step::Rows(r) = s { Some(r) } else { None }) {
         let mut registers = HashSet::new();
         for op in &rows.ops {
             match op {
-                RowOp::Gather { tensor, dst, .. } if thresholds.contains(tensor) => {
+                RowOp::Gather { tensor, dst, .. } if computed.contains(tensor) => {
                     registers.insert(*dst);
                 }
                 RowOp::Quotient { dst, .. } => {

@@ -326,34 +326,40 @@ impl Emitter<'_> {
         }
     }
 
-    /// What a hint that is no row's work computes: its operand is gathered, and the results are a tensor of their own.
-    fn computed(&mut self, h: &Computed, source: &str) -> u32 {
+    /// What a hint that is no row's work computes: its operand is gathered, and each result is a tensor of its own.
+    fn computed(&mut self, h: &Computed, source: &str) -> Vec<u32> {
         let (p, shape) = (self.p, &self.g.values[h.x].shape);
         let len = self.g.values[h.x].len();
         let x = self.tensor(format!("{source} operand"), len * p.batch);
         for (root, nests) in self.sources(h.x, len) {
             self.gather(self.tensors[&root], x, &nests);
         }
-        let y = self.tensor(format!("{source} hint"), self.g.values[h.y].len() * p.batch);
-        match &h.hint {
-            Hint::Threshold { limit, causal, .. } => {
+        let columns = shape.last().map_or(1, |n| *n as u32);
+        let result = |y: &ValueId| (format!("{source} hint"), self.g.values[*y].len() * p.batch);
+        let results: Vec<(String, usize)> = h.ys.iter().map(result).collect();
+        let ys: Vec<u32> = results.into_iter().map(|(name, len)| self.tensor(name, len)).collect();
+        match (&h.hint, h.table, &ys[..]) {
+            (Hint::Threshold { limit, causal, .. }, Some((relation, entry)), &[y]) => {
                 let causal_rows = match shape[..] {
                     [.., rows, _] if *causal => rows as u32,
                     _ => 0,
                 };
-                let columns = shape.last().map_or(1, |n| *n as u32);
-                let ((relation, entry), limit) = (h.table, *limit);
+                let limit = *limit;
                 self.plan.steps.push(Step::Threshold { x, relation, entry, limit, columns, causal_rows, y });
             }
+            (Hint::Greatest, _, &[greatest, at]) => {
+                self.plan.steps.push(Step::Greatest { x, columns, greatest, at });
+            }
             // rows do these
-            Hint::Quotient { .. } | Hint::Mantissa { .. } => {}
+            (Hint::Quotient { .. } | Hint::Mantissa { .. } | Hint::Threshold { .. } | Hint::Greatest, ..) => {
+            }
         }
-        y
+        ys
     }
 
     fn row_step(&mut self, table: u32, c: &Cluster, first_row: usize) {
         let k = &c.row_program;
-        let computed: Vec<u32> = c.computed.iter().map(|h| self.computed(h, &c.source)).collect();
+        let computed: Vec<Vec<u32>> = c.computed.iter().map(|h| self.computed(h, &c.source)).collect();
         let mut registers = k.steps.len() as u32;
         let mut ops = vec![];
         for (dst, s) in k.steps.iter().enumerate() {
@@ -377,10 +383,10 @@ impl Emitter<'_> {
                         ops.push(RowOp::Affine { terms, constant: 0, dst });
                     }
                 }
-                Instruction::Computed(i) => {
+                Instruction::Computed(i, result) => {
                     let rows = c.len * self.p.batch;
                     let index = sequence(&[Nest::dense(rows)], rows, [-1]);
-                    ops.push(RowOp::Gather { tensor: computed[*i], index, default: 0, dst });
+                    ops.push(RowOp::Gather { tensor: computed[*i][*result], index, default: 0, dst });
                 }
                 step => ops.extend(step.row_op(dst)),
             }

@@ -311,7 +311,7 @@ impl Emitter<'_> {
         let k = &c.row_program;
         // what enters: zero, or an end of its interval
         let interval = |v: &ValueId| (self.g.values[*v].lo, self.g.values[*v].hi);
-        let entering = c.bound.iter().chain(c.computed.iter().map(|x| &x.y)).map(|v| {
+        let entering = c.bound.iter().chain(c.computed.iter().flat_map(|x| &x.ys)).map(|v| {
             let (lo, hi) = interval(v);
             let mut all = vec![0];
             all.extend([lo, hi].into_iter().filter(|end| *end != 0));
@@ -340,7 +340,10 @@ impl Emitter<'_> {
         for s in &k.steps {
             let v = match s {
                 Instruction::Bound(i) => entering.get(*i).copied(),
-                Instruction::Computed(i) => entering.get(c.bound.len() + i).copied(),
+                Instruction::Computed(i, result) => {
+                    let before: usize = c.computed[..*i].iter().map(|x| x.ys.len()).sum();
+                    entering.get(c.bound.len() + before + result).copied()
+                }
                 Instruction::Fixed(i) => Some(self.p.roots.first(c.fixed[*i as usize])),
                 Instruction::Lookup(relation, entry, x) => self.p.relations.eval(*relation, *entry, r[*x]),
                 computed => computed.eval(&r),
