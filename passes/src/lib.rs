@@ -6,6 +6,7 @@
 
 pub mod circuit;
 pub mod generic;
+pub mod nn;
 pub mod qnn;
 pub mod registry;
 

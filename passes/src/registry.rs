@@ -1,6 +1,6 @@
 //! The one list of passes, the dialects together, and the pass reference.
 
-use crate::{circuit, generic, qnn};
+use crate::{circuit, generic, nn, qnn};
 use melior::{
     Context,
     dialect::{DialectHandle, DialectRegistry},
@@ -8,7 +8,7 @@ use melior::{
 use tessera_mlir::pass::{self, Pass};
 
 /// The lists of this crate, a folder each. Lowering crates have a list of their own, named `PASSES` as well.
-pub const PASSES: &[&[&dyn Pass]] = &[generic::PASSES, qnn::PASSES, circuit::PASSES];
+pub const PASSES: &[&[&dyn Pass]] = &[generic::PASSES, nn::PASSES, qnn::PASSES, circuit::PASSES];
 
 /// The dialects of Tessera.
 pub fn dialects() -> [DialectHandle; 3] {

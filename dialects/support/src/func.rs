@@ -144,14 +144,7 @@ impl<'c, 'a> FuncBuilder<'c, 'a> {
             .append_operation(OperationBuilder::new("func.return", location).add_operands(values).build()?);
         let func = Func { op: self.op, block: self.block };
         func.update_type();
-        let names = names
-            .iter()
-            .map(|name| {
-                let name = attrs::string(self.context, name.as_ref());
-                DictionaryAttribute::new(self.context, &[attrs::named(self.context, PORT_NAME, name)]).into()
-            })
-            .collect::<Vec<Attribute>>();
-        attrs::set(self.op, "res_attrs", ArrayAttribute::new(self.context, &names).into());
+        func.set_result_names(names);
         Ok(func)
     }
 }
@@ -291,6 +284,17 @@ impl<'c, 'a> Func<'c, 'a> {
             self.returns().unwrap_or_default().iter().map(|value| value.r#type()).collect::<Vec<_>>();
         let ty = FunctionType::new(context, &self.input_types(), &results);
         attrs::set(self.op, "function_type", TypeAttribute::new(ty.into()).into());
+    }
+
+    /// Says what the model calls its results, one name each.
+    pub fn set_result_names(&self, names: &[impl AsRef<str>]) {
+        let context = self.context();
+        let named = |name: &str| {
+            let name = attrs::named(context, PORT_NAME, attrs::string(context, name));
+            DictionaryAttribute::new(context, &[name]).into()
+        };
+        let names = names.iter().map(|name| named(name.as_ref())).collect::<Vec<Attribute>>();
+        attrs::set(self.op, "res_attrs", ArrayAttribute::new(context, &names).into());
     }
 
     /// Erases the function from its module.

@@ -72,6 +72,7 @@ func.func @main() {
   %rest = circuit.range %left : 16 in [-201325823, 99999999] -> [0, 767]
   %a = circuit.input "a" public : 4x16x16 in [-50, 50]
   %c = circuit.hint threshold @exp(%a) [256, 1] : 4x16x16 in [-50, 50] -> 4x16 in [-50, 77]
+  %m, %i = circuit.hint greatest(%a) [] : 4x16x16 in [-50, 50] -> 4x16 in [-50, 50], 4x16 in [0, 15]
   circuit.output %c "c" public : 4x16 in [-50, 77]
   circuit.output %r "r" public : 16 in [8, 16384]
   return

@@ -17,6 +17,7 @@ pub const PASSES: &[&[&dyn Pass]] = &[
     tessera_nn_to_qnn::PASSES,
     tessera_qnn_to_circuit::PASSES,
     tessera_passes::generic::PASSES,
+    tessera_passes::nn::PASSES,
     tessera_passes::qnn::PASSES,
     tessera_passes::circuit::PASSES,
 ];
