@@ -12,7 +12,7 @@ use crate::arithmetic::{
 use crate::eval::{Combiner, Row, combine, prepare};
 use crate::keys::{Proof, Round, VerifyingKey};
 use crate::p3::{
-    Claimed, Claims, Commitment, Scheme, check_fri_shape, domain, recompose_quotient, vanishing,
+    Claimed, Claims, Commitment, Opened, Scheme, check_fri_shape, domain, recompose_quotient, vanishing,
 };
 use crate::quotient::Live;
 use crate::security;
@@ -121,51 +121,72 @@ pub(crate) fn protocol<E: Extension>(
     }
     Scheme::new(&p.fri).verify(claims, &proof.fri, &mut sponge).map_err(VerifyError::Opening)?;
 
-    for (g, group) in air.groups.iter().enumerate() {
-        let at = |r: Round, point: usize| -> &[E] {
-            let k = rounds.iter().position(|x| *x == r);
-            let i = r.shapes(air).iter().position(|s| s.group == g);
-            match (k, i) {
-                (Some(k), Some(i)) => &proof.opened[k][i][point],
-                _ => &[],
-            }
-        };
-        let pairs = |v: &[E]| -> Vec<E> { v.chunks_exact(E::DEGREE).map(|c| extension(|i| c[i])).collect() };
-        let base = [
-            at(Round::Fixed, 0),
-            at(Round::Model, 0),
-            &sparse(group, zeta),
-            at(Round::Witness, 0),
-            at(Round::Summed, 0),
-        ]
-        .concat();
-        let ext = |point| [at(Round::Second, point), at(Round::Third, point)].concat();
-        let (current, next) = (pairs(&ext(0)), pairs(&ext(1)));
-        let nodes = prepare(group, &monomials);
-        let live = Live::of(group.log_height, group.masks).map(|l| l.at(zeta));
-        let row = Row::<Point<E>> { base: &base, current: &current, next: &next, live };
-        let combiner = Combiner::new(&nodes, alpha);
-        let value = combine::<Point<E>>(&nodes, &combiner, &row, &proof.terminals, &mut vec![]);
-        let parts = pairs(at(Round::Quotient, 0));
-        let part = |i: usize| parts.get(i).copied().unwrap_or_default();
-        let q = match air.budget() {
-            None => recompose_quotient(group.log_height, [part(0), part(1)], zeta),
-            Some(b) => {
-                // the third segments of all groups stand in the last matrix
-                let last = rounds.len() - 1;
-                let shared = pairs(proof.opened[last].last().map_or(&[], |points| &points[0]));
-                let third = shared.get(g).copied().unwrap_or_default();
-                let step = zeta.exp_u64(b.stride(group.height()) as u64);
-                part(0) + step * (part(1) + step * third)
-            }
-        };
-        if value != q * vanishing(group.log_height, zeta) {
+    let at = At { air, rounds, monomials: &monomials, alpha, terminals: &proof.terminals };
+    for (group, (constraints, quotient)) in air.groups.iter().zip(at.evaluate(&proof.opened, zeta)) {
+        if constraints != quotient * vanishing(group.log_height, zeta) {
             return Err(VerifyError::Constraints(group.tables.join(", ")));
         }
     }
     terminals(air, &proof.terminals, &monomials, &challenges.0, publics)?;
     let r = security::report(p, air);
     Ok(Verified { security_bits: r.bits, regime: r.regime, limited_by: r.limited_by })
+}
+
+/// What the identity at a point outside of the domain is evaluated with.
+pub(crate) struct At<'a, E> {
+    pub(crate) air: &'a Air,
+    pub(crate) rounds: &'a [Round],
+    pub(crate) monomials: &'a [E],
+    pub(crate) alpha: E,
+    pub(crate) terminals: &'a [E],
+}
+
+impl<E: Extension> At<'_, E> {
+    /// Per group what its constraints come to, and its quotient, where the columns take these values.
+    pub(crate) fn evaluate(&self, opened: &Opened<E>, zeta: E) -> Vec<(E, E)> {
+        let one = |(g, group): (usize, &Group)| -> (E, E) {
+            let at = |r: Round, point: usize| -> &[E] {
+                let k = self.rounds.iter().position(|x| *x == r);
+                let i = r.shapes(self.air).iter().position(|s| s.group == g);
+                match (k, i) {
+                    (Some(k), Some(i)) => &opened[k][i][point],
+                    _ => &[],
+                }
+            };
+            let pairs =
+                |v: &[E]| -> Vec<E> { v.chunks_exact(E::DEGREE).map(|c| extension(|i| c[i])).collect() };
+            let base = [
+                at(Round::Fixed, 0),
+                at(Round::Model, 0),
+                &sparse(group, zeta),
+                at(Round::Witness, 0),
+                at(Round::Summed, 0),
+            ]
+            .concat();
+            let ext = |point| [at(Round::Second, point), at(Round::Third, point)].concat();
+            let (current, next) = (pairs(&ext(0)), pairs(&ext(1)));
+            let nodes = prepare(group, self.monomials);
+            let live = Live::of(group.log_height, group.masks).map(|l| l.at(zeta));
+            let row = Row::<Point<E>> { base: &base, current: &current, next: &next, live };
+            let combiner = Combiner::new(&nodes, self.alpha);
+            let value = combine::<Point<E>>(&nodes, &combiner, &row, self.terminals, &mut vec![]);
+            let parts = pairs(at(Round::Quotient, 0));
+            let part = |i: usize| parts.get(i).copied().unwrap_or_default();
+            let quotient = match self.air.budget() {
+                None => recompose_quotient(group.log_height, [part(0), part(1)], zeta),
+                Some(b) => {
+                    // the third segments of all groups stand in the last matrix
+                    let last = self.rounds.len() - 1;
+                    let shared = pairs(opened[last].last().map_or(&[], |points| &points[0]));
+                    let third = shared.get(g).copied().unwrap_or_default();
+                    let step = zeta.exp_u64(b.stride(group.height()) as u64);
+                    part(0) + step * (part(1) + step * third)
+                }
+            };
+            (value, quotient)
+        };
+        self.air.groups.iter().enumerate().map(one).collect()
+    }
 }
 
 /// Every length of the proof.

@@ -120,22 +120,22 @@ pub fn deaf<T>(number: u64, prove: impl FnOnce() -> T) -> T {
 
 /// One cell of the randomness.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Cell {
+pub enum Cell {
     /// Of a mask row: (group, row, base column) of the witness.
     Witness(usize, usize, usize),
-    /// (round, group, row, column): the first coordinate of an extension column's cell.
-    Column(u8, usize, usize, usize),
-    /// (group, coefficient) that a quotient's first segment hands to the second, first coordinate.
-    First(usize, usize),
+    /// (round, group, row, column, coordinate) of an extension column.
+    Column(u8, usize, usize, usize, usize),
+    /// (group, coefficient, coordinate) that a quotient's first segment hands to the second.
+    First(usize, usize, usize),
     /// That the second hands to the third.
-    Second(usize, usize),
+    Second(usize, usize, usize),
     /// (matrix, coefficient, coordinate) of a random codeword; the last matrix is what groups share.
     Codeword(usize, usize, usize),
 }
 
 /// What a prover leaves out.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Dropped {
+pub enum Dropped {
     Nothing,
     /// Mask rows of the witness but for blinds.
     Witness,
@@ -155,11 +155,11 @@ enum Dropped {
     Kappa,
 }
 
-/// A prover with fixed entropy who adds one to a cell.
+/// A prover with fixed entropy who adds to cells.
 struct Probe {
     budget: Budget,
     entropy: [u8; 32],
-    cell: Option<Cell>,
+    cells: Vec<(Cell, F)>,
     dropped: Dropped,
     /// Randomness as it is used: what it is, and its cells.
     seen: Vec<(String, Vec<F>)>,
@@ -175,9 +175,11 @@ impl<E: Extension> Tamper<E> for Probe {
     }
 
     fn masks(&mut self, groups: &mut [Mat]) {
-        if let Some(Cell::Witness(g, row, column)) = self.cell {
-            let m = &mut groups[g];
-            m.values[row * m.width + column] += F::ONE;
+        for (cell, by) in &self.cells {
+            if let Cell::Witness(g, row, column) = *cell {
+                let m = &mut groups[g];
+                m.values[row * m.width + column] += *by;
+            }
         }
         for (g, m) in groups.iter_mut().enumerate() {
             let rows = self.budget.rows() * m.width;
@@ -192,11 +194,14 @@ impl<E: Extension> Tamper<E> for Probe {
     }
 
     fn extension_masks(&mut self, round: u8, groups: &mut [Columns<E>]) {
-        if let Some(Cell::Column(r, g, row, column)) = self.cell
-            && r == round
-        {
-            let c = &mut groups[g];
-            c.values[row * c.width + column] += E::ONE;
+        for (cell, by) in &self.cells {
+            if let Cell::Column(r, g, row, column, coordinate) = *cell
+                && r == round
+            {
+                let c = &mut groups[g];
+                let by = E::from_basis_coefficients_fn(|k| if k == coordinate { *by } else { F::ZERO });
+                c.values[row * c.width + column] += by;
+            }
         }
         for (g, c) in groups.iter_mut().enumerate() {
             let rows = c.width..self.budget.rows() * c.width;
@@ -211,17 +216,22 @@ impl<E: Extension> Tamper<E> for Probe {
     fn segments(&mut self, groups: &mut [Segments]) {
         let last = groups.len();
         let (b, d) = (self.budget, E::DEGREE);
-        if let Some(Cell::First(g, i)) = self.cell {
-            let m = &mut groups[g].tall;
-            let s = b.stride(m.values.len() / m.width);
-            m.values[(s + i) * 3 * d] += F::ONE;
-            m.values[i * 3 * d + d] -= F::ONE;
-        }
-        if let Some(Cell::Second(g, i)) = self.cell {
-            let Segments { tall, last } = &mut groups[g];
-            let s = b.stride(tall.values.len() / tall.width);
-            tall.values[(s + i) * 3 * d + d] += F::ONE;
-            last.values[i * d] -= kappa().exp_u64(i as u64);
+        for (cell, by) in &self.cells {
+            match *cell {
+                Cell::First(g, i, k) => {
+                    let m = &mut groups[g].tall;
+                    let s = b.stride(m.values.len() / m.width);
+                    m.values[(s + i) * 3 * d + k] += *by;
+                    m.values[i * 3 * d + d + k] -= *by;
+                }
+                Cell::Second(g, i, k) => {
+                    let Segments { tall, last } = &mut groups[g];
+                    let s = b.stride(tall.values.len() / tall.width);
+                    tall.values[(s + i) * 3 * d + d + k] += *by;
+                    last.values[i * d + k] -= kappa().exp_u64(i as u64) * *by;
+                }
+                _ => {}
+            }
         }
         if self.dropped == Dropped::Kappa {
             for s in &mut *groups {
@@ -244,7 +254,7 @@ impl<E: Extension> Tamper<E> for Probe {
 
 impl Probe {
     fn new(budget: Budget, entropy: u8) -> Probe {
-        Probe { budget, entropy: [entropy; 32], cell: None, dropped: Dropped::Nothing, seen: vec![] }
+        Probe { budget, entropy: [entropy; 32], cells: vec![], dropped: Dropped::Nothing, seen: vec![] }
     }
 
     /// What the segments of a group hand on, undone where it is dropped.
@@ -273,10 +283,12 @@ impl Probe {
     }
 
     fn codeword<E: Extension>(&mut self, matrix: usize, m: &mut Mat, at: usize) {
-        if let Some(Cell::Codeword(k, i, coordinate)) = self.cell
-            && k == matrix
-        {
-            m.values[i * m.width + at + coordinate] += F::ONE;
+        for (cell, by) in &self.cells {
+            if let Cell::Codeword(k, i, coordinate) = *cell
+                && k == matrix
+            {
+                m.values[i * m.width + at + coordinate] += *by;
+            }
         }
         if self.dropped == Dropped::Codeword(matrix) {
             m.values.chunks_exact_mut(m.width).for_each(|row| row[at..at + E::DEGREE].fill(F::ZERO));
@@ -287,16 +299,16 @@ impl Probe {
 }
 
 /// A small case at a target of few queries and no grinding, for probing.
-struct Bench<E: Extension> {
-    case: Case,
-    pk: ProvingKey,
-    budget: Budget,
+pub struct Bench<E: Extension> {
+    pub case: Case,
+    pub pk: ProvingKey,
+    pub budget: Budget,
     of: PhantomData<E>,
 }
 
 impl<E: Extension> Bench<E> {
     /// Tables take these heights in turn.
-    fn new(mut case: Case, bits: u32, log_heights: &[u8]) -> Bench<E> {
+    pub fn new(mut case: Case, bits: u32, log_heights: &[u8]) -> Bench<E> {
         case.program.tables.iter_mut().zip(log_heights.iter().cycle()).for_each(|(t, h)| t.log_height = *h);
         if !case.program.relations.is_empty() {
             count(&case.program, &mut case.trace.tables);
@@ -308,19 +320,34 @@ impl<E: Extension> Bench<E> {
         Bench { case, pk, budget, of: PhantomData }
     }
 
-    fn prove(&self, entropy: u8, cell: Option<Cell>, dropped: Dropped) -> Proof<E> {
+    pub fn prove(&self, entropy: u8, cell: Option<Cell>, dropped: Dropped) -> Proof<E> {
         self.watch(entropy, cell, dropped).0
     }
 
     /// A proof, and the randomness of it.
     fn watch(&self, entropy: u8, cell: Option<Cell>, dropped: Dropped) -> (Proof<E>, Vec<(String, Vec<F>)>) {
-        let mut probe = Probe { cell, dropped, ..Probe::new(self.budget, entropy) };
-        let proof = deaf(0, || crate::prove_with(&self.pk, self.case.trace.clone(), &mut probe)).unwrap().0;
+        let cells: Vec<(Cell, F)> = cell.iter().map(|c| (*c, F::ONE)).collect();
+        let mut probe = Probe { cells, dropped, ..Probe::new(self.budget, entropy) };
+        let proof = self.proof(&mut probe, &self.case.trace);
         if dropped == Dropped::Nothing {
-            let verdict = deaf(0, || crate::verify::checked(&self.pk.vk, &self.case.trace.publics, &proof));
+            let verdict = self.verdict(&proof);
             assert!(verdict.is_ok(), "{cell:?}: {verdict:?}");
         }
         (proof, probe.seen)
+    }
+
+    fn proof(&self, by: &mut dyn Tamper<E>, trace: &Trace) -> Proof<E> {
+        deaf(0, || crate::prove_with(&self.pk, trace.clone(), by)).unwrap().0
+    }
+
+    /// A proof of some witness, whose randomness is moved by so much.
+    pub fn moved(&self, trace: &Trace, entropy: u8, cells: &[(Cell, F)]) -> Proof<E> {
+        self.proof(&mut Probe { cells: cells.to_vec(), ..Probe::new(self.budget, entropy) }, trace)
+    }
+
+    /// What the verifier says, at the same challenges.
+    pub fn verdict(&self, proof: &Proof<E>) -> Result<Verified, VerifyError> {
+        deaf(0, || crate::verify::checked(&self.pk.vk, &self.case.trace.publics, proof))
     }
 
     /// What two proofs with other randomness have in common, and what later randomness owes to that of the witness.
@@ -406,6 +433,40 @@ pub fn shown<E: Extension>(
     out
 }
 
+/// Where an element of a proof stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Place {
+    /// Among the exposed values.
+    Exposed,
+    /// In what is opened of a commitment, at the queries or out of the domain.
+    Opened(Round),
+    /// In a leaf's salt.
+    Salt,
+    /// In FRI's layers.
+    Layer,
+}
+
+/// All that a proof shows but for hashes and what the key determines, coordinate by coordinate.
+pub fn exposed<E: Extension>(vk: &VerifyingKey, p: &Proof<E>) -> Vec<(Place, F)> {
+    let mut out = vec![];
+    let mut add = |place: Place, all: &mut dyn Iterator<Item = &E>| {
+        out.extend(all.flat_map(|x| coordinates(x).to_vec()).map(|x| (place, x)));
+    };
+    add(Place::Exposed, &mut p.terminals.iter());
+    let own = || rounds(&vk.air).into_iter().enumerate().filter(|(_, r)| !r.in_key());
+    for (k, r) in own() {
+        add(Place::Opened(r), &mut p.opened[k].iter().flatten().flatten());
+    }
+    let layers = p.fri.commit_phase_openings.iter().flat_map(|o| &o.sibling_values).flatten();
+    add(Place::Layer, &mut layers.chain(&p.fri.final_poly));
+    for (k, r) in own() {
+        let o = &p.fri.input_openings[k];
+        out.extend(o.opened_values.iter().flatten().flatten().map(|x| (Place::Opened(r), *x)));
+        out.extend(o.opening_proof.1.iter().flatten().flatten().map(|x| (Place::Salt, *x)));
+    }
+    out
+}
+
 /// The rank of a matrix, by its rows.
 pub fn rank(mut rows: Vec<Vec<F>>) -> usize {
     let mut rank = 0;
@@ -443,7 +504,7 @@ fn masks_have_the_rank_of_what_is_shown<E: Extension>() {
         check(Round::Witness, &|r| Cell::Witness(0, r, column), 1, column);
     }
     for column in 0..b.pk.vk.air.groups[0].round2 as usize {
-        let found = check(Round::Second, &|r| Cell::Column(2, 0, r, column), 2, d * column);
+        let found = check(Round::Second, &|r| Cell::Column(2, 0, r, column, 0), 2, d * column);
         // as many rows as values: one row fewer, and what is shown would depend on what is hidden
         assert_eq!(found.len(), q + 2 * d);
         assert_eq!(rank(found[1..].to_vec()), q + 2 * d - 1);
@@ -464,8 +525,8 @@ fn segments_have_the_rank_of_what_is_shown<E: Extension>() {
         };
         let cells = || {
             (0..b.budget.first())
-                .map(|i| Cell::First(0, i))
-                .chain((0..b.budget.second()).map(|i| Cell::Second(0, i)))
+                .map(|i| Cell::First(0, i, 0))
+                .chain((0..b.budget.second()).map(|i| Cell::Second(0, i, 0)))
         };
         let found = b.differences(cells(), Dropped::Nothing, shown);
         assert_eq!(found.len(), 3 * q + 2 * d);

@@ -26,10 +26,12 @@ mod hiding;
 pub mod join;
 pub mod model;
 mod random;
+mod simulator;
 mod soundness;
 pub mod suite;
 mod summed;
 mod transcript;
+mod transplant;
 mod weights;
 
 use crate::Plonky3;
