@@ -47,12 +47,13 @@ pub struct Ran {
     pub pictures: BTreeMap<String, String>,
 }
 
-const TOOLS: [(&str, &str); 5] = [
+const TOOLS: [(&str, &str); 6] = [
     ("zk-opt", env!("CARGO_BIN_EXE_zk-opt-under-test")),
     ("zk-reduce", env!("CARGO_BIN_EXE_zk-reduce-under-test")),
     ("zk-translate", env!("CARGO_BIN_EXE_zk-translate-under-test")),
     ("zk-lsp-server", env!("CARGO_BIN_EXE_zk-lsp-server-under-test")),
     ("tessera", env!("CARGO_BIN_EXE_tessera-under-test")),
+    ("tessera-verify", env!("CARGO_BIN_EXE_tessera-verify-under-test")),
 ];
 
 /// Runs the commands of a page in a folder with its files, the tools, and the models of the tests.

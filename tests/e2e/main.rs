@@ -6,3 +6,4 @@ mod models;
 mod owners;
 mod support;
 mod trust;
+mod verifier;

@@ -9,7 +9,14 @@ pub struct Clock {
     phases: Timings,
 }
 
+/// Processor seconds this process has used; none where there are no processes, as in a browser.
+#[cfg(not(unix))]
+pub fn cpu_seconds() -> f64 {
+    0.0
+}
+
 /// Processor seconds this process has used.
+#[cfg(unix)]
 pub fn cpu_seconds() -> f64 {
     // SAFETY: getrusage fills the struct it is given; all-zero is a valid value of it.
     let r = unsafe {
