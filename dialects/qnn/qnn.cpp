@@ -14,6 +14,31 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+using namespace mlir;
+
+// Operands of a weighted sum, each with its multipliers: `%x times [181], %r times [3, 4]`.
+static ParseResult parseTerms(OpAsmParser &parser, SmallVectorImpl<OpAsmParser::UnresolvedOperand> &terms,
+                              ArrayAttr &multipliers) {
+  SmallVector<Attribute> lists;
+  do {
+    SmallVector<int64_t> list;
+    auto number = [&]() -> ParseResult { return parser.parseInteger(list.emplace_back()); };
+    if (parser.parseOperand(terms.emplace_back()) || parser.parseKeyword("times") ||
+        parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, number))
+      return failure();
+    lists.push_back(parser.getBuilder().getDenseI64ArrayAttr(list));
+  } while (succeeded(parser.parseOptionalComma()));
+  multipliers = parser.getBuilder().getArrayAttr(lists);
+  return success();
+}
+static void printTerms(OpAsmPrinter &printer, Operation *, OperandRange terms, ArrayAttr multipliers) {
+  llvm::interleaveComma(llvm::zip(terms, multipliers), printer, [&](auto term) {
+    printer << std::get<0>(term) << " times [";
+    llvm::interleaveComma(cast<DenseI64ArrayAttr>(std::get<1>(term)).asArrayRef(), printer);
+    printer << ']';
+  });
+}
+
 #include "qnn_dialect.h.inc"
 #define GET_OP_CLASSES
 #include "qnn_ops.h.inc"
@@ -21,8 +46,6 @@
 #include "qnn_dialect.cpp.inc"
 #define GET_OP_CLASSES
 #include "qnn_ops.cpp.inc"
-
-using namespace mlir;
 
 extern "C" {
 MlirLogicalResult tessera_qnn_verify(MlirOperation);
@@ -73,7 +96,7 @@ void QNNDialect::initialize() {
   OpFoldResult Op::fold(FoldAdaptor) { return ::fold(getOperation()); }
 
 VERIFY(QuantizeOp) VERIFY(DequantizeOp) VERIFY(ConvOp) VERIFY(LinearOp) VERIFY(MatMulOp) VERIFY(RequantizeOp)
-VERIFY(AddOp) VERIFY(MulOp) VERIFY(SumPoolOp) VERIFY(MaxPoolOp)
+VERIFY(MulOp) VERIFY(SumPoolOp) VERIFY(MaxPoolOp)
 VERIFY(SoftmaxOp) VERIFY(NormOp) VERIFY(EmbeddingOp) VERIFY(ArgMaxOp)
 VERIFY(ReluOp) FOLD(ReluOp) VERIFY(LookupOp)
 VERIFY(ReshapeOp) FOLD(ReshapeOp)

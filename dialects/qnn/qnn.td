@@ -32,6 +32,10 @@ def QNN_Quantized : StaticShapeTensorOf<[quant_QuantizedType]> {
   let summary = "tensor of symmetric !quant.uniform with static extents";
 }
 def QNN_Accumulator : StaticShapeTensorOf<[I32]> { let summary = "tensor of i32 with static extents"; }
+def QNN_Summand : StaticShapeTensorOf<[quant_QuantizedType, I32]> {
+  let summary = "tensor of symmetric !quant.uniform or i32 with static extents";
+}
+def QNN_Multipliers : TypedArrayAttrBase<DenseI64ArrayAttr, "a list of integers for each operand">;
 def QNN_Indices : StaticShapeTensorOf<[I64]> { let summary = "tensor of i64 with static extents"; }
 def QNN_Any : StaticShapeTensorOf<[quant_QuantizedType, I64]> {
   let summary = "tensor of symmetric !quant.uniform or i64 with static extents";
@@ -96,36 +100,32 @@ def QNN_MatMulOp : QNN_Op<"matmul"> {
 }
 
 def QNN_RequantizeOp : QNN_Op<"requantize"> {
-  let summary = "Sums to stored integers of few bits";
+  let summary = "A weighted sum, rounded once to stored integers of few bits";
   let description = [{
-    `y = clamp((x·m + 2^(shift−1)) >> shift, min, max)` in 64-bit arithmetic with an arithmetic shift: multiplication
-    by `m·2^−shift`, halves rounded up. There is one multiplier, or one for each index of `axis`. `min = 0` fuses a
-    ReLU. With `shift = 0` nothing is rounded: `y = clamp(x·m, min, max)`. Source: Jacob et al. (2018), section 2.2, with one rounding instead of two.
+    `y = clamp((Σ xᵢ·mᵢ + bias + 2^(shift−1)) >> shift, min, max)` with an arithmetic shift: the sum is exact, and its halves are
+    rounded up. Operands are sums or stored integers, with numpy broadcasting; those of different scales are brought to a common one
+    by their multipliers, of which each operand has one, or one for each index of `axis` of the result. A difference has a negative
+    multiplier. There is no bias, one, or one for each index of `axis`. `min = 0` fuses a ReLU. With `shift = 0` nothing is rounded:
+    `y = clamp(Σ xᵢ·mᵢ + bias, min, max)`.
+
+    So a layer, a sum of two layers as at the end of a residual block, and a normalization by constants are one op each.
+    Source: Jacob et al. (2018), sections 2.2 and A.2, with one rounding instead of two or three.
+
+    Where weights are committed to, multipliers and biases that stand for channels are weights; one for all channels is public, as
+    scales are.
 
     ```mlir
-    %y = qnn.requantize %x multiplier [181] shift 16 clamp [0, 127]
-      : tensor<1x10xi32> -> tensor<1x10x!quant.uniform<i8<-127:127>:f32, 5.0e-2>>
+    %y = qnn.requantize %x times [181], %r times [3, 4] axis 1 bias [70, -7] shift 16 clamp [0, 127]
+      : (tensor<1x2xi32>, tensor<1x2x!q8>) -> tensor<1x2x!quant.uniform<i8<-127:127>:f32, 5.0e-2>>
     ```
   }];
-  let arguments = (ins QNN_Accumulator:$input, DenseI64ArrayAttr:$multiplier,
-    DefaultValuedAttr<I64Attr, "0">:$axis, I64Attr:$shift, DenseI64ArrayAttr:$clamp);
+  let arguments = (ins Variadic<QNN_Summand>:$inputs, QNN_Multipliers:$multipliers,
+    DefaultValuedAttr<I64Attr, "0">:$axis, DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$bias, I64Attr:$shift,
+    DenseI64ArrayAttr:$clamp);
   let results = (outs QNN_Quantized:$output);
   let assemblyFormat = [{
-    $input `multiplier` $multiplier (`axis` $axis^)? `shift` $shift `clamp` $clamp attr-dict
-    `:` type($input) `->` type($output)
-  }];
-}
-
-def QNN_AddOp : QNN_Op<"add"> {
-  let summary = "Weighted sum of stored integers";
-  let description = [{
-    `y = a·lhs_multiplier + b·rhs_multiplier`, exactly, with numpy broadcasting: operands of different scales are
-    brought to a common one by the multipliers. A difference has a negative multiplier.
-  }];
-  let arguments = (ins QNN_Quantized:$lhs, QNN_Quantized:$rhs, I64Attr:$lhs_multiplier, I64Attr:$rhs_multiplier);
-  let results = (outs QNN_Accumulator:$output);
-  let assemblyFormat = [{
-    $lhs `times` $lhs_multiplier `,` $rhs `times` $rhs_multiplier attr-dict `:` functional-type(operands, results)
+    custom<Terms>($inputs, $multipliers) (`axis` $axis^)? (`bias` $bias^)? `shift` $shift `clamp` $clamp attr-dict
+    `:` functional-type(operands, results)
   }];
 }
 

@@ -78,7 +78,7 @@ struct Writer<'c, 'a, 't, 'm> {
     params: Params,
     globals: Vec<(String, TensorType)>,
     nodes: Vec<Node<'c, 'a>>,
-    sums: Vec<Value<'c, 'a>>,
+    sums: Vec<Sums<'c, 'a>>,
     ops: Vec<&'static str>,
 }
 
@@ -87,6 +87,19 @@ struct Sums<'c, 'a> {
     value: Value<'c, 'a>,
     shape: Vec<usize>,
     most: i64,
+}
+
+/// What adds up to a requantization.
+struct Terms<'c, 'a> {
+    /// Each with its largest magnitude.
+    values: Vec<(Value<'c, 'a>, i64)>,
+    shape: Vec<usize>,
+}
+
+impl<'c, 'a> From<Sums<'c, 'a>> for Terms<'c, 'a> {
+    fn from(sums: Sums<'c, 'a>) -> Self {
+        Terms { values: vec![(sums.value, sums.most)], shape: sums.shape }
+    }
 }
 
 pub fn model<'c>(context: &'c Context, tape: &mut Tape) -> Result<Model<'c>> {
@@ -141,7 +154,7 @@ pub fn model<'c>(context: &'c Context, tape: &mut Tape) -> Result<Model<'c>> {
     }
     // Sums may be results as they are.
     if tape.below(4) == 0 {
-        results.extend(sums.last());
+        results.extend(sums.last().map(|sums| sums.value));
     }
     let names: Vec<String> = (0..results.len()).map(|i| format!("y{i}")).collect();
     builder.finish(&results, &names)?;
@@ -198,7 +211,10 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
             }
             2 => self.linear(&node)?.map(|sums| ("linear", self.requantize(sums))),
             3 => self.matmul(&node)?.map(|sums| ("matmul", self.requantize(sums))),
-            4 => self.add(&node)?.map(|sums| ("add", self.requantize(sums))),
+            4 => {
+                let terms = self.add(&node)?;
+                Some(("add", self.requantize(terms)))
+            }
             5 => self.mul(&node)?.map(|sums| ("mul", self.requantize(sums))),
             6 => {
                 let image = self.padded(&node)?;
@@ -320,13 +336,10 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
         self.constant(&shape)
     }
 
-    fn add(&mut self, x: &Node<'c, 'a>) -> Result<Option<Sums<'c, 'a>>> {
+    fn add(&mut self, x: &Node<'c, 'a>) -> Result<Terms<'c, 'a>> {
         let other = self.partner(x)?;
-        let m = [1, -1, 300, 7][self.tape.below(4)];
-        let n = [1, -5, 1000][self.tape.below(3)];
-        let value = self.cursor.value(ops::add(self.location, x.value, other, m, n))?;
-        let shape = tessera_mlir::types::of(value)?.shape;
-        Ok(Some(Sums { value, shape, most: x.most * m.abs() + 127 * n.abs() }))
+        let shape = shape::broadcast(&x.shape, &tessera_mlir::types::of(other)?.shape)?;
+        Ok(Terms { values: vec![(x.value, x.most), (other, 127)], shape })
     }
 
     fn mul(&mut self, x: &Node<'c, 'a>) -> Result<Option<Sums<'c, 'a>>> {
@@ -367,8 +380,8 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
     /// A convolution and a pooling of disjoint windows, as a network has them: its sums are short.
     fn pooled(&mut self, x: &Node<'c, 'a>) -> Result<Option<Node<'c, 'a>>> {
         let Some(Sums { value, shape, .. }) = self.conv(x)? else { return Ok(None) };
-        let attrs = RequantizeAttrs { multiplier: vec![1 << 6], axis: 0, shift: 16, min: -127, max: 127 };
-        let value = self.cursor.value(ops::requantize(self.location, value, &attrs, &Quant::i8(SCALE)))?;
+        let attrs = RequantizeAttrs::of_one(vec![1 << 6], 0, 16, (-127, 127));
+        let value = self.cursor.value(ops::requantize(self.location, &[value], &attrs, &Quant::i8(SCALE)))?;
         let kernel = [self.tape.within(1, 3.min(shape[2])), self.tape.within(1, 3.min(shape[3]))];
         let attrs = PoolAttrs { kernel, strides: kernel, pads: [0; 4] };
         let shape = shape::pool(&shape, &attrs)?;
@@ -454,40 +467,73 @@ impl<'c, 'a> Writer<'c, 'a, '_, '_> {
         self.parameter(TensorType::quant([255], Quant::i8(SCALE)), data)
     }
 
-    /// By the quantizer's rule: the largest sum times the multiplier, rounded, fits 32 bits.
-    fn requantize(&mut self, sums: Sums<'c, 'a>) -> Result<Node<'c, 'a>> {
+    /// Further terms: values and parameters, and earlier sums of the same shape.
+    fn more(&mut self, terms: &mut Terms<'c, 'a>) -> Result<()> {
+        for _ in 0..[0, 0, 1, 2][self.tape.below(4)] {
+            let earlier: Vec<_> = self.sums.iter().filter(|sums| sums.shape == terms.shape).collect();
+            if self.tape.below(2) == 0 && !earlier.is_empty() {
+                let sums = earlier[self.tape.below(earlier.len())];
+                terms.values.push((sums.value, sums.most));
+                continue;
+            }
+            // it may broadcast, and so may the terms
+            let value = terms.values[0].0;
+            let partner = self.partner(&Node { value, shape: terms.shape.clone(), most: 127 })?;
+            terms.shape = shape::broadcast(&terms.shape, &tessera_mlir::types::of(partner)?.shape)?;
+            terms.values.push((partner, 127));
+        }
+        Ok(())
+    }
+
+    /// By the quantizer's rule: the largest weighted sum, rounded, fits 32 bits.
+    fn requantize(&mut self, terms: impl Into<Terms<'c, 'a>>) -> Result<Node<'c, 'a>> {
+        let mut terms = terms.into();
+        if let [(value, most)] = terms.values[..] {
+            self.sums.push(Sums { value, shape: terms.shape.clone(), most });
+        }
+        self.more(&mut terms)?;
+        let Terms { values, shape } = terms;
         let shift = [16, 17, 20, 24, 5, 1][self.tape.below(6)] as u32;
         // A shift below 16 is as one of 16 with the multiplier scaled up.
         let lift = 16u32.saturating_sub(shift);
         let room = ((1i64 << 31) - (1 << (shift.max(16) - 1)) - 1) >> lift;
-        let largest = (room / sums.most.max(1)).clamp(1, (1 << 31) - 1);
-        let axis = self.tape.below(sums.shape.len());
-        let count = if self.tape.below(2) == 0 { 1 } else { sums.shape[axis] };
-        let multiplier: Vec<i64> = (0..count)
-            .map(|_| match self.tape.below(3) {
+        let axis = self.tape.below(shape.len());
+        let bias: Vec<i64> = match self.tape.below(3) {
+            0 => self.tape.integers(1, room / 2),
+            1 => self.tape.integers(shape[axis], room / 2),
+            _ => vec![],
+        };
+        let room = if bias.is_empty() { room } else { room - room / 2 } / values.len() as i64;
+        let mut multipliers = vec![];
+        for &(_, most) in &values {
+            let largest = (room / most.max(1)).clamp(1, (1 << 31) - 1);
+            if largest * most > room {
+                // Not even a multiplier of 1 fits this shift: the sum itself would not.
+                return Err(tessera_mlir::Error::new("a sum is too large for the generator"));
+            }
+            let count = if self.tape.below(2) == 0 { 1 } else { shape[axis] };
+            let mut multiplier = || match self.tape.below(4) {
                 0 => largest,
                 1 => 1 + self.tape.below(1 << 16) as i64 * largest / (1 << 16),
+                2 => -largest,
                 _ => (1i64 << shift).min(largest),
-            })
-            .collect();
+            };
+            multipliers.push((0..count).map(|_| multiplier()).collect());
+        }
         let wide = self.tape.below(5) == 0;
         let quant = if wide { Quant::i16(SCALE) } else { Quant::i8(SCALE) };
         let (min, max) = [(quant.min, quant.max), (0, quant.max), (-5, 90)][self.tape.below(3)];
-        self.sums.push(sums.value);
-        if largest * sums.most > room {
-            // Not even a multiplier of 1 fits this shift: the sum itself would not.
-            return Err(tessera_mlir::Error::new("a sum is too large for the generator"));
-        }
-        let attrs = RequantizeAttrs { multiplier, axis, shift, min, max };
-        let op = ops::requantize(self.location, sums.value, &attrs, &quant);
+        let attrs = RequantizeAttrs { multipliers, axis, bias, shift, min, max };
+        let values: Vec<Value> = values.into_iter().map(|(value, _)| value).collect();
+        let op = ops::requantize(self.location, &values, &attrs, &quant);
         let value = self.cursor.value(op)?;
         if !wide && self.tape.below(6) == 0 {
             // a function of sums: nothing else reads what was requantized
             let entries = self.tape.integers(255, 127);
             let table = self.table(entries)?;
             let value = self.cursor.value(ops::lookup(self.location, value, table, -127))?;
-            return Ok(Node { value, shape: sums.shape, most: 127 });
+            return Ok(Node { value, shape, most: 127 });
         }
-        Ok(Node { value, shape: sums.shape, most: -quant.min })
+        Ok(Node { value, shape, most: -quant.min })
     }
 }

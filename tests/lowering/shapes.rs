@@ -36,17 +36,17 @@ func.func @main(%arg0: tensor<1x1x8x8xf32> {nn.name = "image"}) -> (tensor<1x4xf
   %0 = "qnn.quantize"(%arg0) : (tensor<1x1x8x8xf32>) -> tensor<1x1x8x8x!q>
   %1 = "qnn.conv"(%0, %w1, %b1) {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, groups = 1}
     : (tensor<1x1x8x8x!q>, tensor<2x1x3x3x!w1>, tensor<2xi32>) -> tensor<1x2x8x8xi32>
-  %2 = "qnn.requantize"(%1) {multiplier = array<i64: 900, 1200>, axis = 1, shift = 17, clamp = array<i64: 0, 127>}
+  %2 = "qnn.requantize"(%1) {multipliers = [array<i64: 900, 1200>], axis = 1, shift = 17, clamp = array<i64: 0, 127>}
     : (tensor<1x2x8x8xi32>) -> tensor<1x2x8x8x!q>
   %3 = "qnn.max_pool"(%2) {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>}
     : (tensor<1x2x8x8x!q>) -> tensor<1x2x4x4x!q>
   %4 = "qnn.conv"(%3, %w2) {strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, groups = 1}
     : (tensor<1x2x4x4x!q>, tensor<3x2x3x3x!w2>) -> tensor<1x3x2x2xi32>
-  %5 = "qnn.requantize"(%4) {multiplier = array<i64: 700>, axis = 0, shift = 17, clamp = array<i64: 0, 127>}
+  %5 = "qnn.requantize"(%4) {multipliers = [array<i64: 700>], axis = 0, shift = 17, clamp = array<i64: 0, 127>}
     : (tensor<1x3x2x2xi32>) -> tensor<1x3x2x2x!q>
   %6 = "qnn.reshape"(%5) : (tensor<1x3x2x2x!q>) -> tensor<1x12x!q>
   %7 = "qnn.linear"(%6, %w3, %b3) : (tensor<1x12x!q>, tensor<4x12x!w3>, tensor<4xi32>) -> tensor<1x4xi32>
-  %8 = "qnn.requantize"(%7) {multiplier = array<i64: 3000>, axis = 0, shift = 16, clamp = array<i64: -32768, 32767>}
+  %8 = "qnn.requantize"(%7) {multipliers = [array<i64: 3000>], axis = 0, shift = 16, clamp = array<i64: -32768, 32767>}
     : (tensor<1x4xi32>) -> tensor<1x4x!o>
   %9 = "qnn.dequantize"(%8) : (tensor<1x4x!o>) -> tensor<1x4xf32>
   return %9 : tensor<1x4xf32>

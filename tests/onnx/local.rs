@@ -77,37 +77,49 @@ impl<'c, 'a> Trace<'c, 'a> {
         &self.values[&Self::key(value)]
     }
 
-    /// Real sums behind an accumulator, and how far the multiplier's rounding may move each.
-    fn reals(&self, sums: Value, attrs: &RequantizeAttrs, step: f64) -> (ArrayD<f64>, ArrayD<f64>) {
-        let shift = 2f64.powi(attrs.shift as i32);
-        let op = defining_op(sums).expect("sums come from an op");
-        if let Some(QnnOp::Add { a, b, rhs_multiplier, .. }) = QnnOp::decode(op).unwrap() {
-            let sign = if rhs_multiplier < 0 { -1.0 } else { 1.0 };
-            let real = |value: Value, by: f64| self.integers(value).mapv(|v| v as f64) * by;
-            let exact = &real(a, scale(a)) + &real(b, sign * scale(b));
-            let off = &real(a, 1.0).mapv(f64::abs) + &real(b, 1.0).mapv(f64::abs);
-            return (exact, off * (0.5 * step / shift));
-        }
-        let (units, is_exact) = unit(sums);
-        let integers = self.integers(sums);
-        let inner: usize = integers.shape()[(attrs.axis + 1).min(integers.ndim())..].iter().product();
-        let at = |i: usize| units[if units.len() == 1 { 0 } else { i / inner.max(1) % units.len() }];
-        let (mut exact, mut off) = (ArrayD::zeros(integers.shape()), ArrayD::zeros(integers.shape()));
-        for (i, ((e, o), &v)) in exact.iter_mut().zip(off.iter_mut()).zip(integers).enumerate() {
-            *e = v as f64 * at(i);
-            // The wide copy of a layer that is also read inside has a rounded multiplier.
+    /// The real sum that is rounded, and how far rounding multipliers may move it.
+    fn reals(&self, xs: &[Value], attrs: &RequantizeAttrs, result: Value) -> (ArrayD<f64>, ArrayD<f64>) {
+        let shape = self.integers(result).shape().to_vec();
+        // what one unit of the sum before the shift stands for
+        let grain = scale(result) / 2f64.powi(attrs.shift as i32);
+        let inner: usize = shape[(attrs.axis + 1).min(shape.len())..].iter().product();
+        let channel = |list: usize, i: usize| if list == 1 { 0 } else { i / inner.max(1) % list };
+        let (mut exact, mut off) = (ArrayD::<f64>::zeros(shape.clone()), ArrayD::<f64>::zeros(shape.clone()));
+        for (&x, multipliers) in xs.iter().zip(&attrs.multipliers) {
+            let (units, is_exact) = match types::of(x).unwrap().elem {
+                // numbers of a parameter that multiply a value are nowhere but in its multipliers
+                Elem::Quant(_) => {
+                    let found: Vec<f64> = multipliers.iter().map(|&m| m.abs() as f64 * grain).collect();
+                    match found[..] {
+                        [one] if (one - scale(x)).abs() <= grain => (vec![scale(x)], false),
+                        _ => (found, true),
+                    }
+                }
+                _ => unit(x),
+            };
+            // the wide copy of a layer that is also read inside has a rounded multiplier
             let rounded = !is_exact || attrs.max == 32767;
-            *o = if rounded { 0.5 * (v as f64).abs() * step / shift } else { 0.0 };
+            let integers = self.integers(x).broadcast(shape.clone()).expect("terms broadcast");
+            for (i, ((e, o), &v)) in exact.iter_mut().zip(off.iter_mut()).zip(integers).enumerate() {
+                let sign = multipliers[channel(multipliers.len(), i)].signum() as f64;
+                *e += sign * v as f64 * units[channel(units.len(), i)];
+                *o += if rounded { 0.5 * (v as f64).abs() * grain } else { 0.0 };
+            }
+        }
+        if !attrs.bias.is_empty() {
+            exact.iter_mut().enumerate().for_each(|(i, e)| {
+                *e += attrs.bias[channel(attrs.bias.len(), i)] as f64 * grain;
+            });
         }
         (exact, off)
     }
 
     fn check(&self) {
         for op in self.function.ops() {
-            let Some(QnnOp::Requantize { x, attrs, to }) = QnnOp::decode(op).unwrap() else { continue };
+            let Some(QnnOp::Requantize { xs, attrs, to }) = QnnOp::decode(op).unwrap() else { continue };
             let step = to.scale().expect("activations have one scale");
-            let (exact, off) = self.reals(x, &attrs, step);
             let result: Value = melior::ir::operation::OperationLike::result(&op, 0).unwrap().into();
+            let (exact, off) = self.reals(&xs, &attrs, result);
             for ((found, exact), off) in self.integers(result).iter().zip(&exact).zip(&off) {
                 let expected = exact.clamp(attrs.min as f64 * step, attrs.max as f64 * step);
                 let allowed = 0.5 * step + off + DIGITS * (exact.abs() + step);

@@ -38,7 +38,13 @@ fn quantize<'c>(
     let float = FloatPlan::new(&Func::main(module.as_operation()).unwrap(), &weights).unwrap();
     tessera_nn_to_qnn::calibrate(module.as_operation(), &weights, &samples[..100], method).unwrap();
     let name = format!("{model}.{method:?}.test.safetensors");
-    let quantized = tessera_nn_to_qnn::quantize(module.as_operation(), &weights, &name).unwrap();
+    let quantized = tessera_nn_to_qnn::quantize(
+        module.as_operation(),
+        &weights,
+        &name,
+        &tessera_nn_to_qnn::Settings::default(),
+    )
+    .unwrap();
     tessera_mlir::verify(&module).unwrap();
     params::check(module.as_operation()).unwrap();
     let plan = QuantizedPlan::new(&Func::main(module.as_operation()).unwrap(), &quantized).unwrap();
@@ -115,8 +121,13 @@ fn what_cannot_be_quantized_is_listed_before_anything_changes() {
       }"#;
     let module = tessera_mlir::parse(&context, source, "test.mlir").unwrap_or_else(|e| panic!("{e}"));
     let before = tessera_mlir::print(&module);
-    let error =
-        tessera_nn_to_qnn::quantize(module.as_operation(), &params::Params::default(), "none").unwrap_err();
+    let error = tessera_nn_to_qnn::quantize(
+        module.as_operation(),
+        &params::Params::default(),
+        "none",
+        &tessera_nn_to_qnn::Settings::default(),
+    )
+    .unwrap_err();
     assert_eq!(tessera_mlir::print(&module), before);
     insta::assert_snapshot!(error);
 }

@@ -149,7 +149,13 @@ fn error_of(steps: &[Step], seed: u64) -> (f64, String) {
         (from..from + n).map(|s| vec![noise(&[1, 2, 5, 4], seed * 7919 + s)]).collect()
     };
     tessera_nn_to_qnn::calibrate(op, &params, &inputs(0, 64), Method::MinMax).unwrap();
-    let quantized = tessera_nn_to_qnn::quantize(op, &params, &format!("random-{seed}")).unwrap();
+    let quantized = tessera_nn_to_qnn::quantize(
+        op,
+        &params,
+        &format!("random-{seed}"),
+        &tessera_nn_to_qnn::Settings::default(),
+    )
+    .unwrap();
     tessera_mlir::params::forget(&format!("random-{seed}"));
     let text = tessera_mlir::print(&module);
     tessera_mlir::verify(&module).unwrap_or_else(|e| panic!("{e}\n{text}"));

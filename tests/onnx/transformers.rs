@@ -84,8 +84,13 @@ fn integers_predict_as_floats_do() {
     let (module, weights) = import(&context, &here().join("../models/gpt2_tiny.onnx"));
     let float = FloatPlan::new(&Func::main(module.as_operation()).unwrap(), &weights).unwrap();
     tessera_nn_to_qnn::calibrate(module.as_operation(), &weights, &samples[..32], Method::MinMax).unwrap();
-    let quantized =
-        tessera_nn_to_qnn::quantize(module.as_operation(), &weights, "gpt2.test.safetensors").unwrap();
+    let quantized = tessera_nn_to_qnn::quantize(
+        module.as_operation(),
+        &weights,
+        "gpt2.test.safetensors",
+        &tessera_nn_to_qnn::Settings::default(),
+    )
+    .unwrap();
     tessera_mlir::verify(&module).unwrap();
     params::check(module.as_operation()).unwrap();
     let plan = QuantizedPlan::new(&Func::main(module.as_operation()).unwrap(), &quantized).unwrap();

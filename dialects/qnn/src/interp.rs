@@ -15,7 +15,7 @@ use tessera_mlir::op::op_name;
 use tessera_mlir::params::{Param, Params};
 use tessera_mlir::plan::{self, Step};
 use tessera_mlir::types::{Elem, Quant, TensorType};
-use tessera_mlir::{Error, Result};
+use tessera_mlir::{Error, Result, shape};
 
 /// A value: integers of a quantized or integer tensor, or real numbers before `quantize` and after `dequantize`.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,12 +127,8 @@ pub fn compute(op: &QnnOp<&Tensor>) -> Result<Tensor> {
         }
         QnnOp::Linear { x, w, bias: b } => compute::linear(x.int()?, w.int()?, bias(b)?.as_ref())?,
         QnnOp::MatMul { a, b } => compute::matmul(a.int()?, b.int()?)?,
-        QnnOp::Requantize { x, attrs, .. } => requantize_array(x.int()?, attrs),
-        QnnOp::Add { a, b, lhs_multiplier, rhs_multiplier } => {
-            compute::zip_broadcast(a.int()?, b.int()?, |a, b| {
-                a.checked_mul(*lhs_multiplier)?.checked_add(b.checked_mul(*rhs_multiplier)?)
-            })
-            .and_then(|sums| all(sums).ok_or_else(overflow))?
+        QnnOp::Requantize { xs, attrs, .. } => {
+            requantize_array(&xs.iter().map(|x| x.int()).collect::<Result<Vec<_>>>()?, attrs)?
         }
         QnnOp::Mul { a, b } => compute::zip_broadcast(a.int()?, b.int()?, |a, b| a.checked_mul(b))
             .and_then(|products| all(products).ok_or_else(overflow))?,
@@ -217,15 +213,25 @@ pub fn dequantize_array(x: &ArrayD<i64>, q: &Quant) -> ArrayD<f32> {
     out
 }
 
-/// Requantizes every sum; with one multiplier per channel of `attrs.axis` where there are several.
-pub fn requantize_array(x: &ArrayD<i64>, attrs: &RequantizeAttrs) -> ArrayD<i64> {
-    let inner: usize = x.shape().iter().skip(attrs.axis + 1).product();
-    let channels = attrs.multiplier.len().max(1);
-    let mut out = x.as_standard_layout().into_owned();
-    for (i, v) in out.iter_mut().enumerate() {
-        *v = attrs.apply(*v, i / inner.max(1) % channels);
+/// Requantizes the weighted sum of arrays, broadcast to one shape.
+///
+/// # Errors
+/// When they do not broadcast, or there is none.
+pub fn requantize_array(xs: &[&ArrayD<i64>], attrs: &RequantizeAttrs) -> Result<ArrayD<i64>> {
+    let Some((first, rest)) = xs.split_first() else { return Err(Error::new("a sum of no operands")) };
+    let mut shape = first.shape().to_vec();
+    for x in rest {
+        shape = shape::broadcast(&shape, x.shape())?;
     }
-    out
+    let views = xs.iter().map(|x| compute::broadcast(x, &shape)).collect::<Result<Vec<_>>>()?;
+    let inner: usize = shape.iter().skip(attrs.axis + 1).product();
+    let channels = shape.get(attrs.axis).map_or(1, |&channels| channels.max(1));
+    let mut elements: Vec<_> = views.iter().map(|view| view.iter()).collect();
+    let mut channel = (0..shape.iter().product()).map(|i: usize| i / inner.max(1) % channels);
+    Ok(ArrayD::from_shape_simple_fn(shape, || {
+        let xs = elements.iter_mut().map(|x| x.next().copied().unwrap_or_default());
+        attrs.apply(xs, channel.next().unwrap_or_default())
+    }))
 }
 
 impl Plan {
@@ -330,15 +336,17 @@ mod tests {
             state
         };
         for round in 0..4000 {
-            let multiplier: Vec<i64> = (0..3).map(|_| (next() >> (33 + round % 20)) as i64 + 1).collect();
+            let positive: Vec<i64> = (0..3).map(|_| (next() >> (33 + round % 20)) as i64 + 1).collect();
+            let multiplier: Vec<i64> =
+                positive.iter().map(|m| if round % 3 == 0 { -m } else { *m }).collect();
             let shift = 1 + (next() >> 32) as u32 % 40;
             let (min, max) = if round % 2 == 0 { (0, 127) } else { (-32768, 32767) };
-            let attrs = RequantizeAttrs { multiplier: multiplier.clone(), axis: 1, shift, min, max };
+            let attrs = RequantizeAttrs::of_one(multiplier.clone(), 1, shift, (min, max));
             // Sums around a tie, and anywhere.
-            let tie = ((1i128 << (shift - 1)) / i128::from(multiplier[0])).min(1 << 30) as i64;
+            let tie = ((1i128 << (shift - 1)) / i128::from(positive[0])).min(1 << 30) as i64;
             let sums = [tie - 1, tie, tie + 1, -tie, (next() >> 32) as i32 as i64, i64::from(i32::MIN)];
             let x = ArrayD::from_shape_fn(vec![2, 3, 6], |i| sums[i[2]]);
-            for (i, &y) in requantize_array(&x, &attrs).indexed_iter() {
+            for (i, &y) in requantize_array(&[&x], &attrs).unwrap().indexed_iter() {
                 assert_eq!(
                     i128::from(y),
                     reference(sums[i[2]], multiplier[i[1]], &attrs),
@@ -355,30 +363,44 @@ mod tests {
         run(module.as_operation(), inputs, &Params::default())
     }
 
-    const ADD: &str = r#"
-        !q = !quant.uniform<i8<-127:127>:f32, 0.5>
+    #[test]
+    fn a_sum_is_rounded_once_with_the_multipliers_of_its_channels() {
+        // 3·5 + 7·(1, 2) + (100, -100), in units of 2^-4, along the last axis; the second operand is broadcast
+        let source = r#"
+            !q = !quant.uniform<i8<-127:127>:f32, 0.5>
+            func.func @main(%a: tensor<2x2x!q>, %b: tensor<2x!q>) -> tensor<2x2x!q> {
+              %s = qnn.requantize %a times [3], %b times [1, -2] axis 1 bias [100, -100] shift 4 clamp [-20, 127]
+                : (tensor<2x2x!q>, tensor<2x!q>) -> tensor<2x2x!q>
+              return %s : tensor<2x2x!q>
+            }"#;
+        let (a, b) = (array![[5i64, 6], [8, -127]].into_dyn(), array![7i64, -2].into_dyn());
+        // (15 + 7 + 100)/16, (18 + 4 - 100)/16, (24 + 7 + 100)/16, clamped
+        assert_eq!(run_text(source, &[a, b]).unwrap(), [array![[8i64, -5], [8, -20]].into_dyn()]);
+    }
+
+    const MUL: &str = r#"
+        !q = !quant.uniform<i32:f32, 0.5>
         func.func @main(%a: tensor<2x!q>, %b: tensor<2x!q>) -> tensor<2xi32> {
-          %s = qnn.add %a times 20000000, %b times -3 : (tensor<2x!q>, tensor<2x!q>) -> tensor<2xi32> loc("sum")
+          %s = qnn.mul %a, %b : (tensor<2x!q>, tensor<2x!q>) -> tensor<2xi32> loc("product")
           return %s : tensor<2xi32>
         }"#;
 
     #[test]
-    fn a_sum_that_leaves_its_type_is_an_error_at_its_op() {
-        let b = array![1i64, 2].into_dyn();
-        assert_eq!(
-            run_text(ADD, &[array![3i64, -4].into_dyn(), b.clone()]).unwrap(),
-            [array![59999997i64, -80000006].into_dyn()]
-        );
-        let error = run_text(ADD, &[array![3i64, 127].into_dyn(), b]).unwrap_err().to_string();
-        assert!(error.contains("node \"sum\"") && error.contains("2539999994"), "{error}");
+    fn a_product_that_leaves_its_type_is_an_error_at_its_op() {
+        let b = array![1i64, 20_000_000].into_dyn();
+        let small = run_text(MUL, &[array![3i64, -4].into_dyn(), b.clone()]).unwrap();
+        assert_eq!(small, [array![3i64, -80_000_000].into_dyn()]);
+        let error = run_text(MUL, &[array![3i64, 127].into_dyn(), b]).unwrap_err().to_string();
+        assert!(error.contains("node \"product\"") && error.contains("2540000000"), "{error}");
     }
 
     #[test]
     fn inputs_outside_of_their_type_are_errors() {
+        let source = MUL.replace("i32:f32", "i8<-127:127>:f32");
         let ok = array![1i64, 2].into_dyn();
-        let error = |x: ArrayD<i64>| run_text(ADD, &[ok.clone(), x]).unwrap_err().to_string();
+        let error = |x: ArrayD<i64>| run_text(&source, &[ok.clone(), x]).unwrap_err().to_string();
         assert!(error(array![0i64, -128].into_dyn()).contains("-128"));
         assert!(error(array![0i64, 1, 2].into_dyn()).contains("expected shape [2]"));
-        assert!(run_text(ADD, std::slice::from_ref(&ok)).is_err());
+        assert!(run_text(&source, std::slice::from_ref(&ok)).is_err());
     }
 }

@@ -17,13 +17,15 @@ use tessera_mlir::{
 
 pub use tessera_mlir::shape::{ConvAttrs, PoolAttrs};
 
-/// How sums become stored integers: `clamp((x·m + 2^(shift−1)) >> shift, min, max)`.
+/// How a weighted sum becomes stored integers: `clamp((Σ xᵢ·mᵢ + bias + 2^(shift−1)) >> shift, min, max)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RequantizeAttrs {
-    /// One multiplier, or one for each index of `axis`.
-    pub multiplier: Vec<i64>,
-    /// The axis that multipliers belong to, when there are several.
+    /// For each operand one multiplier, or one for each index of `axis`.
+    pub multipliers: Vec<Vec<i64>>,
+    /// The axis of the result that multipliers and biases belong to, where there are several.
     pub axis: usize,
+    /// Nothing, one number that is added before the shift, or one for each index of `axis`.
+    pub bias: Vec<i64>,
     /// Bits shifted out, at most 62; 0 rounds nothing.
     pub shift: u32,
     /// Least result.
@@ -33,17 +35,25 @@ pub struct RequantizeAttrs {
 }
 
 impl RequantizeAttrs {
-    /// The multiplier at an index of the axis.
-    pub fn multiplier_at(&self, channel: usize) -> i64 {
-        if self.multiplier.len() == 1 { self.multiplier[0] } else { self.multiplier[channel] }
+    /// How one operand becomes stored integers.
+    pub fn of_one(multiplier: Vec<i64>, axis: usize, shift: u32, (min, max): (i64, i64)) -> Self {
+        Self { multipliers: vec![multiplier], axis, bias: vec![], shift, min, max }
     }
 
-    /// Requantizes one sum. The product is exact; the verifier's bounds keep it within 64 bits.
-    pub fn apply(&self, sum: i64, channel: usize) -> i64 {
-        let product = i128::from(sum) * i128::from(self.multiplier_at(channel));
-        let rounded = (product + half(self.shift)) >> self.shift;
+    /// The stored integer of an element, at an index of the axis, with one integer of each operand. The sum is exact: products have
+    /// 95 bits at most.
+    pub fn apply(&self, xs: impl IntoIterator<Item = i64>, channel: usize) -> i64 {
+        let terms = xs.into_iter().zip(&self.multipliers);
+        let sum: i128 = terms.map(|(x, m)| i128::from(x) * i128::from(at(m, channel))).sum();
+        let bias = if self.bias.is_empty() { 0 } else { at(&self.bias, channel) };
+        let rounded = (sum + i128::from(bias) + half(self.shift)) >> self.shift;
         rounded.clamp(self.min.into(), self.max.into()) as i64
     }
+}
+
+/// The number of a channel, in a list of one for all or one for each.
+fn at(list: &[i64], channel: usize) -> i64 {
+    if list.len() == 1 { list[0] } else { list[channel] }
 }
 
 /// What makes a shift by so many bits a rounding, halves up.
@@ -93,9 +103,7 @@ pub enum QnnOp<V> {
     /// `qnn.matmul`
     MatMul { a: V, b: V },
     /// `qnn.requantize`
-    Requantize { x: V, attrs: RequantizeAttrs, to: Quant },
-    /// `qnn.add`
-    Add { a: V, b: V, lhs_multiplier: i64, rhs_multiplier: i64 },
+    Requantize { xs: Vec<V>, attrs: RequantizeAttrs, to: Quant },
     /// `qnn.mul`
     Mul { a: V, b: V },
     /// `qnn.sum_pool`
@@ -145,15 +153,10 @@ impl<V> QnnOp<V> {
                 QnnOp::Linear { x: f(x)?, w: f(w)?, bias: bias.as_ref().map(f).transpose()? }
             }
             Self::MatMul { a, b } => QnnOp::MatMul { a: f(a)?, b: f(b)? },
-            Self::Requantize { x, attrs, to } => {
-                QnnOp::Requantize { x: f(x)?, attrs: attrs.clone(), to: to.clone() }
+            Self::Requantize { xs, attrs, to } => {
+                let xs = xs.iter().map(f).collect::<Result<_, E>>()?;
+                QnnOp::Requantize { xs, attrs: attrs.clone(), to: to.clone() }
             }
-            Self::Add { a, b, lhs_multiplier, rhs_multiplier } => QnnOp::Add {
-                a: f(a)?,
-                b: f(b)?,
-                lhs_multiplier: *lhs_multiplier,
-                rhs_multiplier: *rhs_multiplier,
-            },
             Self::Mul { a, b } => QnnOp::Mul { a: f(a)?, b: f(b)? },
             Self::SumPool { x, attrs } => QnnOp::SumPool { x: f(x)?, attrs: attrs.clone() },
             Self::MaxPool { x, attrs } => QnnOp::MaxPool { x: f(x)?, attrs: attrs.clone() },
@@ -196,8 +199,16 @@ impl<V> QnnOp<V> {
             Ok(TensorType { shape: rule(&ty.shape)?, elem: ty.elem })
         };
         match self {
-            Self::Quantize { x, to } | Self::Requantize { x, to, .. } => {
-                Ok(TensorType::quant(shape_of(x)?, to.clone()))
+            Self::Quantize { x, to } => Ok(TensorType::quant(shape_of(x)?, to.clone())),
+            Self::Requantize { xs, to, .. } => {
+                let Some((first, rest)) = xs.split_first() else {
+                    return Err(Error::new("expected at least one operand, found none"));
+                };
+                let mut shape = shape_of(first)?;
+                for x in rest {
+                    shape = shape::broadcast(&shape, &shape_of(x)?)?;
+                }
+                Ok(TensorType::quant(shape, to.clone()))
             }
             Self::Dequantize { x, .. } => Ok(TensorType::f32(shape_of(x)?)),
             Self::Conv { x, w, bias: b, attrs } => {
@@ -207,9 +218,7 @@ impl<V> QnnOp<V> {
                 Ok(TensorType::i32(shape::linear(&shape_of(x)?, &shape_of(w)?, bias(b)?.as_deref())?))
             }
             Self::MatMul { a, b } => Ok(TensorType::i32(shape::matmul(&shape_of(a)?, &shape_of(b)?)?)),
-            Self::Add { a, b, .. } | Self::Mul { a, b } => {
-                Ok(TensorType::i32(shape::broadcast(&shape_of(a)?, &shape_of(b)?)?))
-            }
+            Self::Mul { a, b } => Ok(TensorType::i32(shape::broadcast(&shape_of(a)?, &shape_of(b)?)?)),
             Self::SumPool { x, attrs } => Ok(TensorType::i32(shape::pool(&shape_of(x)?, attrs)?)),
             Self::MaxPool { x, attrs } => keep(x, &|from| shape::pool(from, attrs)),
             Self::Relu { x } => of(x),
@@ -286,7 +295,6 @@ impl<V> QnnOp<V> {
             Self::Linear { .. } => "qnn.linear",
             Self::MatMul { .. } => "qnn.matmul",
             Self::Requantize { .. } => "qnn.requantize",
-            Self::Add { .. } => "qnn.add",
             Self::Mul { .. } => "qnn.mul",
             Self::SumPool { .. } => "qnn.sum_pool",
             Self::MaxPool { .. } => "qnn.max_pool",
@@ -328,13 +336,9 @@ impl<'c, 'a> QnnOp<Value<'c, 'a>> {
             }
             "linear" => Self::Linear { x: x()?, w: operand(1)?, bias: func::operand(op, 2) },
             "matmul" => Self::MatMul { a: x()?, b: operand(1)? },
-            "requantize" => Self::Requantize { x: x()?, attrs: read_requantize(op)?, to: to()? },
-            "add" => Self::Add {
-                a: x()?,
-                b: operand(1)?,
-                lhs_multiplier: attrs::read_int(op, "lhs_multiplier")?,
-                rhs_multiplier: attrs::read_int(op, "rhs_multiplier")?,
-            },
+            "requantize" => {
+                Self::Requantize { xs: op.operands().collect(), attrs: read_requantize(op)?, to: to()? }
+            }
             "mul" => Self::Mul { a: x()?, b: operand(1)? },
             "sum_pool" => Self::SumPool { x: x()?, attrs: read_pool(op)? },
             "max_pool" => Self::MaxPool { x: x()?, attrs: read_pool(op)? },
@@ -392,14 +396,11 @@ impl<'c, 'a> QnnOp<Value<'c, 'a>> {
                 set("groups", int(attrs.groups as i64));
             }
             Self::Requantize { attrs, .. } => {
-                set("multiplier", attrs::i64s(context, &attrs.multiplier));
+                set("multipliers", attrs::lists(context, &attrs.multipliers));
                 set("axis", int(attrs.axis as i64));
+                set("bias", attrs::i64s(context, &attrs.bias));
                 set("shift", int(attrs.shift.into()));
                 set("clamp", attrs::i64s(context, &[attrs.min, attrs.max]));
-            }
-            Self::Add { lhs_multiplier, rhs_multiplier, .. } => {
-                set("lhs_multiplier", int(*lhs_multiplier));
-                set("rhs_multiplier", int(*rhs_multiplier));
             }
             Self::SumPool { attrs, .. } | Self::MaxPool { attrs, .. } => {
                 set("kernel", usizes(&attrs.kernel));
@@ -501,8 +502,16 @@ fn read_requantize(op: OperationRef) -> Result<RequantizeAttrs> {
         return Err(fail(format!("clamp: expected 2 values, least and greatest, found {}", clamp.len())));
     };
     let shift = read_bits(op, "shift", 0..=62)?;
-    let multiplier = attrs::read_i64s(op, "multiplier")?;
-    Ok(RequantizeAttrs { multiplier, axis: attrs::opt_usize(op, "axis")?.unwrap_or(0), shift, min, max })
+    let multipliers = attrs::read_lists(op, "multipliers")?;
+    let bias = attrs::opt_i64s(op, "bias")?.unwrap_or_default();
+    Ok(RequantizeAttrs {
+        multipliers,
+        axis: attrs::opt_usize(op, "axis")?.unwrap_or(0),
+        bias,
+        shift,
+        min,
+        max,
+    })
 }
 
 /// The type of an op's first result.
@@ -541,11 +550,8 @@ builders! {
     /// `qnn.matmul`
     fn matmul(a: Value<'c, '_>, b: Value<'c, '_>) = QnnOp::MatMul { a, b };
     /// `qnn.requantize`
-    fn requantize(x: Value<'c, '_>, attrs: &RequantizeAttrs, to: &Quant)
-        = QnnOp::Requantize { x, attrs: attrs.clone(), to: to.clone() };
-    /// `qnn.add`
-    fn add(a: Value<'c, '_>, b: Value<'c, '_>, lhs_multiplier: i64, rhs_multiplier: i64)
-        = QnnOp::Add { a, b, lhs_multiplier, rhs_multiplier };
+    fn requantize(xs: &[Value<'c, '_>], attrs: &RequantizeAttrs, to: &Quant)
+        = QnnOp::Requantize { xs: xs.to_vec(), attrs: attrs.clone(), to: to.clone() };
     /// `qnn.mul`
     fn mul(a: Value<'c, '_>, b: Value<'c, '_>) = QnnOp::Mul { a, b };
     /// `qnn.sum_pool`

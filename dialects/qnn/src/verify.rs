@@ -4,8 +4,8 @@
 //! - it decodes into a [`QnnOp`], and its result has the type that [`QnnOp::infer`] gives;
 //! - activations have one scale; only weights of conv and linear have one per output channel (axis 0);
 //! - scales are positive and finite, one for each index of their axis;
-//! - a requantize has one multiplier, or one per channel, all at least 1 and below 2³¹, and clamps into the storage
-//!   range of its result;
+//! - a requantize has for each operand one multiplier, or one per channel, below 2³¹ in magnitude and not all 0; no bias, one, or one
+//!   per channel, below 2⁶² in magnitude; and clamps into the storage range of its result;
 //! - a norm adds at least 2^14 to its sums of squares; totals and multipliers are at least 1 and below 2³¹.
 
 use crate::ops::{MANTISSAS, NormAttrs, QnnOp, RequantizeAttrs, result_type};
@@ -52,7 +52,7 @@ fn verify(op: OperationRef) -> Result<()> {
         )));
     }
     match &decoded {
-        QnnOp::Requantize { attrs, to, .. } => check_requantize(attrs, to, &declared.shape),
+        QnnOp::Requantize { xs, attrs, to } => check_requantize(xs.len(), attrs, to, &declared.shape),
         QnnOp::Norm { attrs, .. } if attrs.epsilon < MANTISSAS.start => Err(Error::new(format!(
             "epsilon: expected at least {}, so that every sum of squares has a mantissa, found {}",
             MANTISSAS.start, attrs.epsilon
@@ -91,26 +91,45 @@ fn check_elements(ty: &TensorType, weight: bool, what: &str) -> Result<()> {
     }
 }
 
-fn check_requantize(attrs: &RequantizeAttrs, to: &Quant, shape: &[usize]) -> Result<()> {
+fn check_requantize(operands: usize, attrs: &RequantizeAttrs, to: &Quant, shape: &[usize]) -> Result<()> {
     let mut errors = vec![];
-    if attrs.multiplier.len() != 1 {
+    if attrs.multipliers.len() != operands {
+        errors.push(Error::new(format!(
+            "multipliers: expected a list for each of {operands} operands, found {}",
+            attrs.multipliers.len()
+        )));
+    }
+    let mut list = |what: &str, list: &[i64], limit: i64| {
         match shape.get(attrs.axis) {
-            Some(&channels) if channels == attrs.multiplier.len() => {}
+            _ if list.len() == 1 => {}
+            Some(&channels) if channels == list.len() => {}
             Some(channels) => errors.push(Error::new(format!(
-                "multiplier: expected 1 value, or {channels} for axis {} of {}, found {}",
+                "{what}: expected 1 value, or {channels} for axis {} of {}, found {}",
                 attrs.axis,
                 shape::show(shape),
-                attrs.multiplier.len()
+                list.len()
             ))),
             None => errors.push(Error::new(format!(
-                "axis: expected less than {} for several multipliers, found {}",
+                "axis: expected less than {} for several values, found {}",
                 shape.len(),
                 attrs.axis
             ))),
         }
+        if let Some(value) = list.iter().find(|value| value.unsigned_abs() >= limit.unsigned_abs()) {
+            let bits = limit.ilog2();
+            errors.push(Error::new(format!("{what}: expected magnitudes below 2^{bits}, found {value}")));
+        }
+    };
+    for (index, multipliers) in attrs.multipliers.iter().enumerate() {
+        list(&format!("multipliers of operand {index}"), multipliers, 1 << 31);
     }
-    if let Some(multiplier) = attrs.multiplier.iter().find(|&&value| !(1..1 << 31).contains(&value)) {
-        errors.push(Error::new(format!("multiplier: expected values in 1..2^31, found {multiplier}")));
+    if !attrs.bias.is_empty() {
+        list("bias", &attrs.bias, 1 << 62);
+    }
+    if let Some(index) = attrs.multipliers.iter().position(|list| list.iter().all(|&m| m == 0)) {
+        errors.push(Error::new(format!(
+            "multipliers of operand {index}: expected one that is not 0; leave the operand out"
+        )));
     }
     if attrs.min > attrs.max || attrs.min < to.min || attrs.max > to.max {
         errors.push(Error::new(format!(

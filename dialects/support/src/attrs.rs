@@ -120,6 +120,12 @@ pub fn symbols<'c>(context: &'c Context, names: &[String]) -> Attribute<'c> {
     ArrayAttribute::new(context, &names).into()
 }
 
+/// `[array<i64: ..>, ..]`
+pub fn lists<'c>(context: &'c Context, lists: &[Vec<i64>]) -> Attribute<'c> {
+    let lists: Vec<Attribute> = lists.iter().map(|list| i64s(context, list)).collect();
+    ArrayAttribute::new(context, &lists).into()
+}
+
 /// `[affine_map<..>, ..]`
 pub fn maps<'c>(context: &'c Context, maps: &[IndexMap]) -> Attribute<'c> {
     let raw = maps.iter().map(|map| map_to_raw(context, map)).collect::<Vec<_>>();
@@ -187,6 +193,9 @@ macro_rules! readers {
 readers! {
     /// Reads `array<i64: ..>`.
     read_i64s, opt_i64s, Vec<i64>, "array<i64: ..>", to_i64s;
+    /// Reads `[array<i64: ..>, ..]`.
+    read_lists, opt_lists, Vec<Vec<i64>>, "[array<i64: ..>, ..]",
+        to_lists;
     /// Reads `array<i64: ..>` of non-negative values.
     read_usizes, opt_usizes, Vec<usize>, "array<i64: ..> without negative values",
         |attribute| to_i64s(attribute)?.into_iter().map(|value| usize::try_from(value).ok()).collect();
@@ -310,6 +319,11 @@ fn to_f64s(attribute: Attribute) -> Option<Vec<f64>> {
                 .collect()
         })
     }
+}
+
+fn to_lists(attribute: Attribute) -> Option<Vec<Vec<i64>>> {
+    let array = ArrayAttribute::try_from(attribute).ok()?;
+    (0..array.len()).map(|index| to_i64s(array.element(index).ok()?)).collect()
 }
 
 fn to_symbols(attribute: Attribute) -> Option<Vec<String>> {

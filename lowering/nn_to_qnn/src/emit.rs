@@ -12,15 +12,65 @@ use tessera_mlir::{Error, Result, func, loc};
 use tessera_qnn::ops::{self, RequantizeAttrs};
 
 /// Sums of an accumulating op, and how they become stored integers.
+#[derive(Default)]
 pub(crate) struct Sums<'c, 'a> {
-    pub(crate) value: Value<'c, 'a>,
-    /// One multiplier for the chosen shift and scale, or one per channel of `axis`.
-    pub(crate) multiplier: Vec<i64>,
+    pub(crate) terms: Vec<Term<'c, 'a>>,
+    /// The axis of channels.
     pub(crate) axis: usize,
-    /// Real number that one unit of the sum stands for, per multiplier.
+    /// Real numbers that are added: none, one, or one per channel.
+    pub(crate) bias: Vec<f64>,
+}
+
+/// Exact integers, and what they count for in a sum. Lists have one number, or one per channel.
+pub(crate) struct Term<'c, 'a> {
+    pub(crate) value: Value<'c, 'a>,
+    /// For the chosen shift and scale.
+    pub(crate) multiplier: Vec<i64>,
+    /// Real number that one unit stands for.
     pub(crate) unit: Vec<f64>,
-    /// Least and greatest sum, per multiplier, from the actual weights.
+    /// Least and greatest integer, from the actual weights.
     pub(crate) interval: Vec<(i128, i128)>,
+}
+
+impl<'c, 'a> Sums<'c, 'a> {
+    /// Integers that have the same unit in all channels.
+    pub(crate) fn of_one(value: Value<'c, 'a>, multiplier: i64, unit: f64, interval: (i128, i128)) -> Self {
+        let term = Term { value, multiplier: vec![multiplier], unit: vec![unit], interval: vec![interval] };
+        Sums { terms: vec![term], ..Sums::default() }
+    }
+
+    /// The opposite sums.
+    pub(crate) fn negated(mut self) -> Self {
+        for term in &mut self.terms {
+            term.multiplier.iter_mut().for_each(|m| *m = -*m);
+            term.unit.iter_mut().for_each(|unit| *unit = -*unit);
+        }
+        self.bias.iter_mut().for_each(|b| *b = -*b);
+        self
+    }
+
+    /// Both sums added up. Where both have channels, these lie along one axis.
+    pub(crate) fn plus(mut self, other: Self) -> Self {
+        self.axis = self.axis.max(other.axis);
+        self.terms.extend(other.terms);
+        self.bias = match (&self.bias[..], &other.bias[..]) {
+            (_, []) => self.bias,
+            ([], _) => other.bias,
+            (a, b) => (0..a.len().max(b.len())).map(|c| at(a, c) + at(b, c)).collect(),
+        };
+        self
+    }
+
+    /// How many channels are told apart.
+    fn channels(&self) -> usize {
+        let lists = self.terms.iter().flat_map(|t| [t.multiplier.len(), t.interval.len()]);
+        lists.chain([self.bias.len()]).max().unwrap_or(1)
+    }
+}
+
+/// The number of a channel, in a list of one for all or one for each.
+fn at<T: Copy>(list: &[T], channel: usize) -> T {
+    if list.len() == 1 { list[0] } else { list[channel] }
 }
 
 pub(crate) struct Emitter<'c, 'a, 'm, 'p> {
@@ -125,7 +175,7 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
     /// Converts op `op`, unless it was fused into another.
     pub(crate) fn convert(&mut self, op: usize) -> Result<()> {
         let info = &self.model.ops[op];
-        if info.fused_into.is_some() {
+        if info.fused_into.is_some() || info.term_of.is_some() {
             return Ok(());
         }
         let converted = match info.role {
@@ -143,31 +193,55 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
         finish.map_err(|e| e.or_at(info.op.location()))
     }
 
+    /// The sums of an op that are terms of another's.
+    pub(crate) fn terms(&mut self, op: usize) -> Result<Sums<'c, 'a>> {
+        let info = &self.model.ops[op];
+        match families::of(&info.decoded).convert(self, op).map_err(|e| e.or_at(info.op.location()))? {
+            Converted::Sums(sums) => Ok(sums),
+            Converted::Value(_) => {
+                Err(Error::new("a term without sums; this is a defect of convert-nn-to-qnn"))
+            }
+        }
+    }
+
     /// Requantizes sums to the scale of the op's outcome, with the clamp fused into it.
     fn finish(&mut self, op: usize, sums: Sums<'c, 'a>) -> Result<()> {
-        let info = &self.model.ops[op];
         let out = self.model.outcome(op);
-        let location = info.fused.map_or(info.op.location(), |fused| self.model.ops[fused].op.location());
         let quant = self.quant(out);
-        let (min, max) = self.clamp(op, &quant);
-        let shift = self.scales.shift(op);
-        let attrs =
-            RequantizeAttrs { multiplier: shared(sums.multiplier.clone()), axis: sums.axis, shift, min, max };
-        fits(&sums, &sums.multiplier, attrs.shift, self.model.precise)?;
-        let value = self.insert(ops::requantize(location, sums.value, &attrs, &quant))?;
+        let multipliers = sums.terms.iter().map(|term| term.multiplier.clone()).collect();
+        let (scale, shift) = (self.scales.target(self.model, op), self.scales.shift(self.model, op));
+        let value = self.requantize(op, &sums, multipliers, (scale, shift), &quant)?;
         self.set(out, value);
         if let Some(scale) = self.scales.copy(op) {
-            let quant = Quant::i16(scale);
-            let multiplier: Vec<i64> =
-                sums.unit.iter().map(|u| to_multiplier(u / scale, ROOMY_SHIFT)).collect();
-            fits(&sums, &multiplier, ROOMY_SHIFT, false)?;
-            let (min, max) = self.clamp(op, &quant);
-            let multiplier = shared(multiplier);
-            let attrs = RequantizeAttrs { multiplier, axis: sums.axis, shift: ROOMY_SHIFT, min, max };
-            let copy = self.insert(ops::requantize(location, sums.value, &attrs, &quant))?;
+            let multiplier = |unit: &f64| to_multiplier(unit / scale, ROOMY_SHIFT);
+            let multipliers =
+                sums.terms.iter().map(|term| term.unit.iter().map(multiplier).collect()).collect();
+            let to = (scale, ROOMY_SHIFT);
+            let copy = self.requantize(op, &sums, multipliers, to, &Quant::i16(scale))?;
             self.copies.insert(out, copy);
         }
         Ok(())
+    }
+
+    /// The weighted sum, rounded to a scale by a shift and clamped as the result of op `op` is.
+    fn requantize(
+        &mut self,
+        op: usize,
+        sums: &Sums<'c, 'a>,
+        multipliers: Vec<Vec<i64>>,
+        (scale, shift): (f64, u32),
+        quant: &Quant,
+    ) -> Result<Value<'c, 'a>> {
+        let info = &self.model.ops[op];
+        let location = info.fused.map_or(info.op.location(), |fused| self.model.ops[fused].op.location());
+        let bias: Vec<i64> =
+            sums.bias.iter().map(|b| (b / scale * 2f64.powi(shift as i32)).round() as i64).collect();
+        fits(sums, &multipliers, &bias, shift, self.model.precise)?;
+        let (min, max) = self.clamp(op, quant);
+        let (multipliers, bias) = (multipliers.into_iter().map(shared).collect(), shared(bias));
+        let attrs = RequantizeAttrs { multipliers, axis: sums.axis, bias, shift, min, max };
+        let values: Vec<Value> = sums.terms.iter().map(|term| term.value).collect();
+        self.insert(ops::requantize(location, &values, &attrs, quant))
     }
 
     /// The stored integers that the result of op `op` is clamped to: its type's, and those of the clamp fused into it.
@@ -187,9 +261,10 @@ fn shared(multiplier: Vec<i64>) -> Vec<i64> {
     }
 }
 
-/// The integer multiplier for a real factor; at least 1.
+/// The integer multiplier for a real factor; 0 for 0 alone.
 pub(crate) fn to_multiplier(factor: f64, shift: u32) -> i64 {
-    (factor * 2f64.powi(shift as i32)).round().clamp(1.0, f64::from(i32::MAX)) as i64
+    let size = (factor.abs() * 2f64.powi(shift as i32)).round().clamp(1.0, f64::from(i32::MAX)) as i64;
+    if factor == 0.0 { 0 } else { size * factor.signum() as i64 }
 }
 
 /// Integers as a parameter of so many bits.
@@ -201,24 +276,30 @@ pub(crate) fn stored_as(bits: u32, stored: impl Iterator<Item = i64>) -> ParamDa
     }
 }
 
-/// Proves the rule of `scales` for the actual sums, and that they fit the accumulator. In a precise model sums are as large as
+/// Proves the rule of `scales` for the actual sums, and that each term fits the accumulator. In a precise model sums are as large as
 /// they are.
-fn fits(sums: &Sums, multipliers: &[i64], shift: u32, precise: bool) -> Result<()> {
-    for (channel, (&(lo, hi), &m)) in sums.interval.iter().zip(multipliers).enumerate() {
-        if lo < i32::MIN.into() || hi > i32::MAX.into() {
-            return Err(Error::new(format!(
-                "the sums of channel {channel} lie in {lo}..={hi}, which does not fit a 32-bit accumulator"
-            )));
+fn fits(sums: &Sums, multipliers: &[Vec<i64>], bias: &[i64], shift: u32, precise: bool) -> Result<()> {
+    let half = 1i128 << (shift - 1);
+    for channel in 0..sums.channels() {
+        let (mut low, mut high) = (half, half);
+        for (term, multiplier) in sums.terms.iter().zip(multipliers) {
+            let ((lo, hi), m) = (at(&term.interval, channel), i128::from(at(multiplier, channel)));
+            if lo < i32::MIN.into() || hi > i32::MAX.into() {
+                return Err(Error::new(format!(
+                    "the sums of channel {channel} lie in {lo}..={hi}, which does not fit a 32-bit accumulator"
+                )));
+            }
+            low += (lo * m).min(hi * m);
+            high += (lo * m).max(hi * m);
         }
-        if precise {
-            continue;
+        if !bias.is_empty() {
+            low += i128::from(at(bias, channel));
+            high += i128::from(at(bias, channel));
         }
-        let half = 1i128 << (shift - 1);
-        let (low, high) = (lo * i128::from(m) + half + (1 << 31), hi * i128::from(m) + half + (1 << 31));
-        if low < 0 || high >= 1 << 32 {
+        if !precise && (low < -(1 << 31) || high >= 1 << 31) {
             return Err(Error::new(format!(
-                "the sums of channel {channel} lie in {lo}..={hi}; times the multiplier {m} they leave 32 bits at \
-                 shift {shift}; this is a defect of the choice of scales"
+                "the weighted sums of channel {channel} lie in {low}..={high} at shift {shift}, which leaves 32 bits; this is a \
+                 defect of the choice of scales"
             )));
         }
     }

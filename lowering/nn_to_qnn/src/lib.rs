@@ -21,7 +21,7 @@ mod scales;
 
 pub use calibrate::{Method, NnCalibrate, attach_samples, calibrate};
 pub use evaluate::{Evaluation, evaluate};
-pub use quantize::{ConvertNnToQnn, quantize, quantized_name};
+pub use quantize::{ConvertNnToQnn, Settings, quantize, quantized_name};
 
 /// The passes of this crate.
 pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = &[&NnCalibrate, &ConvertNnToQnn];

@@ -6,7 +6,9 @@
 //! - A function that only clamps, as ReLU does, or a product with one positive number, that alone reads sums is fused into the op
 //!   that gives them.
 //! - A sum that flows into a normalization is exact: it and its operands have one scale, and nothing is rounded.
+//! - Sums that a sum alone reads are its terms: what they give is rounded once, with it, and has no scale of its own.
 
+use crate::quantize::Settings;
 use melior::ir::{OperationRef, Value, ValueLike, operation::OperationLike};
 use std::collections::HashMap;
 use tessera_mlir::func::{self, Func};
@@ -61,6 +63,8 @@ pub(crate) struct OpInfo<'c, 'a> {
     pub(crate) fused: Option<usize>,
     /// The op that this one is fused into.
     pub(crate) fused_into: Option<usize>,
+    /// The sum that this op's sums are terms of.
+    pub(crate) term_of: Option<usize>,
 }
 
 impl OpInfo<'_, '_> {
@@ -108,6 +112,7 @@ pub(crate) struct Model<'c, 'a, 'p> {
     /// Whether activations and weights have 12 bits instead of 8: where there are normalizations or attention, 8 cost too much, and
     /// 12 cost a proof next to nothing.
     pub(crate) precise: bool,
+    pub(crate) settings: Settings,
 }
 
 impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
@@ -118,11 +123,13 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
     pub(crate) fn read(
         function: Func<'c, 'a>,
         params: &'p Params,
+        settings: &Settings,
         role: impl Fn(&NnOp<Value<'c, 'a>>) -> Role,
         check: impl Fn(&Self) -> Vec<Error>,
     ) -> Result<Self> {
         let (values, ops, returns) = (vec![], vec![], vec![]);
-        let mut model = Model { function, params, values, ops, returns, precise: false };
+        let mut model =
+            Model { function, params, values, ops, returns, precise: false, settings: settings.clone() };
         let mut numbers: HashMap<_, usize> = HashMap::new();
         let mut errors = Vec::new();
         let key = |value: Value| value.to_raw().ptr;
@@ -166,7 +173,8 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
             model.add_value(result, Source::Op(index))?;
             let role = role(&decoded);
             let result = number;
-            model.ops.push(OpInfo { op, decoded, role, operands, result, fused: None, fused_into: None });
+            let (fused, fused_into, term_of) = (None, None, None);
+            model.ops.push(OpInfo { op, decoded, role, operands, result, fused, fused_into, term_of });
         }
         for value in function.returns()? {
             match numbers.get(&key(value)) {
@@ -188,6 +196,7 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
         model.precise = model.ops.iter().any(|op| op.role == Role::Rows);
         model.fuse();
         model.find_exact_sums();
+        model.merge();
         Ok(model)
     }
 
@@ -246,6 +255,79 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
                 self.ops[op].role = Role::Adds;
             }
         }
+    }
+
+    /// Sums that a sum or a difference alone reads become terms of it: contractions, products, averages, and sums again. Their
+    /// channels lie along one axis.
+    fn merge(&mut self) {
+        let mut axes: Vec<Option<usize>> = vec![];
+        for op in 0..self.ops.len() {
+            let info = &self.ops[op];
+            let rank = self.values[info.result].shape.len();
+            axes.push(match info.decoded {
+                NnOp::Conv { .. } => Some(1),
+                NnOp::Linear { .. } => rank.checked_sub(1),
+                _ => self.constant(op).and_then(|(_, axis, numbers)| (numbers.len() > 1).then_some(axis)),
+            });
+            let adds = matches!(info.decoded, NnOp::Binary { kind: Binary::Add | Binary::Sub, .. });
+            if !self.settings.merge_sums || !adds || info.role != Role::Sums || info.fused_into.is_some() {
+                continue;
+            }
+            for x in info.operands.clone() {
+                let value = &self.values[x];
+                let Source::Op(term) = value.source else { continue };
+                let from = &self.ops[term];
+                let alone = value.users.len() == 1 && !value.returned;
+                let plain = from.accumulates() && from.fused.is_none() && from.fused_into.is_none();
+                let one_axis = axes[term].is_none() || axes[op].is_none() || axes[term] == axes[op];
+                if alone && plain && one_axis && value.shape == self.values[self.ops[op].result].shape {
+                    axes[op] = axes[op].or(axes[term]);
+                    self.ops[term].term_of = Some(op);
+                }
+            }
+        }
+    }
+
+    /// The operand of an elementwise op that is numbers for the channels of its result, with their axis.
+    pub(crate) fn constant(&self, op: usize) -> Option<(usize, usize, &'p [f32])> {
+        let info = &self.ops[op];
+        let &[a, b] = &info.operands[..] else { return None };
+        if !matches!(info.decoded, NnOp::Binary { .. }) {
+            return None;
+        }
+        [(a, b), (b, a)].into_iter().find_map(|(x, value)| {
+            let (axis, numbers) = self.channels(value, op)?;
+            let whole = self.values[x].shape == self.values[info.result].shape;
+            (whole && numbers.iter().any(|&n| n != 0.0)).then_some((value, axis, numbers))
+        })
+    }
+
+    /// Numbers of a parameter that stand for the channels of an op's result, with their axis: one, or one for each of its indices.
+    fn channels(&self, value: usize, op: usize) -> Option<(usize, &'p [f32])> {
+        let Source::Parameter(name) = &self.values[value].source else { return None };
+        let numbers = self.params.get(name).ok()?.data.f32s().ok()?;
+        let (own, all) = (&self.values[value].shape, &self.values[self.ops[op].result].shape);
+        let before = all.len().checked_sub(own.len())?;
+        let mut long = (0..own.len()).filter(|&axis| own[axis] > 1);
+        match (long.next(), long.next()) {
+            (None, _) => Some((0, numbers)),
+            (Some(axis), None) => (own[axis] == all[before + axis]).then_some((before + axis, numbers)),
+            _ => None,
+        }
+    }
+
+    /// The op that rounds the sums of an op: itself, or the last sum they are terms of.
+    pub(crate) fn rounded_by(&self, mut op: usize) -> usize {
+        while let Some(sum) = self.ops[op].term_of {
+            op = sum;
+        }
+        op
+    }
+
+    /// The op whose sums are terms of the one that reads a value.
+    pub(crate) fn term(&self, value: usize) -> Option<usize> {
+        let Source::Op(op) = self.values[value].source else { return None };
+        self.ops[op].term_of.map(|_| op)
     }
 
     /// The number fused into an op.

@@ -12,6 +12,19 @@ use tessera_mlir::pass::{OptionSpec, Options, Pass, PassInfo};
 use tessera_mlir::types::{Elem, Quant, TensorType};
 use tessera_mlir::{Error, Result, attrs};
 
+/// What there is to choose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Whether sums that a sum alone reads are rounded once, with it.
+    pub merge_sums: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { merge_sums: true }
+    }
+}
+
 /// Replaces `@main` of nn ops by one of qnn ops, and the module's parameters by quantized ones.
 ///
 /// `name` is what the new parameters are registered under and attached as. The inputs and outputs of the function
@@ -19,10 +32,10 @@ use tessera_mlir::{Error, Result, attrs};
 ///
 /// # Errors
 /// Every op that cannot be quantized, then every value without a calibrated range. The module is unchanged then.
-pub fn quantize(module: OperationRef, weights: &Params, name: &str) -> Result<Params> {
+pub fn quantize(module: OperationRef, weights: &Params, name: &str, settings: &Settings) -> Result<Params> {
     let old = Func::main(module)?;
     let context = old.context();
-    let model = Model::read(old, weights, |op| families::of(op).role(), families::check)?;
+    let model = Model::read(old, weights, settings, |op| families::of(op).role(), families::check)?;
     let scales = Scales::choose(&model)?;
     let body = module.region(0)?.first_block().ok_or_else(|| Error::new("the module has no body"))?;
     let ports: Vec<Port> = (0..old.arguments().len())
@@ -104,7 +117,16 @@ impl Pass for ConvertNnToQnn {
                          into a normalization and outputs exact, without a clamp",
             rejects: "ops that have no quantized form, all of them at once and before anything is changed; values \
                       without a calibrated range",
-            options: const { &[OptionSpec::text("params", "name for the quantized parameters", "")] },
+            options: const {
+                &[
+                    OptionSpec::text("params", "name for the quantized parameters", ""),
+                    OptionSpec::boolean(
+                        "merge-sums",
+                        "round sums that a sum alone reads once, with it; without, each for itself",
+                        true,
+                    ),
+                ]
+            },
             example: r#"func.func @main(%x: tensor<1x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<1x4xf32> {nn.name = "y"}) {
   %a = nn.add %x, %x {nn.range = array<f64: -2.0, 2.0>} : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
   %r = nn.relu %a {nn.range = array<f64: 0.0, 2.0>} : tensor<1x4xf32>
@@ -119,6 +141,7 @@ impl Pass for ConvertNnToQnn {
             name => name.to_owned(),
         };
         let weights = params::of(module)?;
-        quantize(module, &weights, &name).map(|_| ())
+        let settings = Settings { merge_sums: options.boolean("merge-sums") };
+        quantize(module, &weights, &name, &settings).map(|_| ())
     }
 }

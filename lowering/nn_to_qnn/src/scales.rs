@@ -116,6 +116,7 @@ impl Scales {
 
     /// The scale that the sums of an accumulating op are requantized to, before the number fused into it.
     pub(crate) fn target(&self, model: &Model, op: usize) -> f64 {
+        let op = model.rounded_by(op);
         self.scale(model.outcome(op)) / model.factor(op)
     }
 
@@ -149,9 +150,9 @@ impl Scales {
         self.copies[op]
     }
 
-    /// Bits shifted out when an accumulating op is requantized.
-    pub(crate) fn shift(&self, op: usize) -> u32 {
-        self.shifts[op]
+    /// Bits shifted out when the sums of an accumulating op are requantized.
+    pub(crate) fn shift(&self, model: &Model, op: usize) -> u32 {
+        self.shifts[model.rounded_by(op)]
     }
 
     /// Chooses all scales and shifts.
@@ -203,7 +204,8 @@ impl Scales {
             let out = model.outcome(op);
             let format = self.group(out).format;
             self.intervals[out] = match (info.role, format) {
-                _ if info.fused_into.is_some() || model.values[out].indices => continue,
+                _ if info.fused_into.is_some() || info.term_of.is_some() => continue,
+                _ if model.values[out].indices => continue,
                 (Role::Sums | Role::Table | Role::Rows, Format::Open | Format::Normed) => {
                     let bound = families::of(&info.decoded).bound(model, self, op);
                     let (low, high) = model.fused_clamp(op);
@@ -226,7 +228,8 @@ impl Scales {
     fn make_room(&mut self, model: &Model) {
         for _ in 0..=model.ops.len() {
             let mut changed = false;
-            for op in (0..model.ops.len()).filter(|&op| !model.ops[op].keeps_scale()) {
+            let rounds = |op: &usize| !model.ops[*op].keeps_scale() && model.ops[*op].term_of.is_none();
+            for op in (0..model.ops.len()).filter(rounds) {
                 let group = self.group_of[model.outcome(op)];
                 // A table is clamped where it gives 8 bits, whatever its operand may be.
                 if !model.ops[op].accumulates() && !self.groups[group].is_wide() {
@@ -259,7 +262,8 @@ impl Scales {
             most: u32,
         }
         let mut sites = Vec::new();
-        for op in (0..model.ops.len()).filter(|&op| model.ops[op].accumulates()) {
+        let rounds = |op: &usize| model.ops[*op].accumulates() && model.ops[*op].term_of.is_none();
+        for op in (0..model.ops.len()).filter(rounds) {
             let out = model.outcome(op);
             if self.copies[op].is_some() {
                 continue;
@@ -273,9 +277,8 @@ impl Scales {
             // sums of more bits are proven in more limbs
             let most = if model.precise { MAX_SHIFT } else { most };
             let wide = self.group(out).is_wide();
-            let (multiplier, good) = (sums.multiplier(model, self, op) / scale, sums.good_multiplier(wide));
-            let least =
-                (MIN_SHIFT..=most).find(|&s| multiplier * 2f64.powi(s as i32) >= good).unwrap_or(most);
+            let multiplier = sums.multiplier(model, self, op, wide) / scale;
+            let least = (MIN_SHIFT..=most).find(|&s| multiplier * 2f64.powi(s as i32) >= 1.0).unwrap_or(most);
             if wide {
                 // nothing is clamped here, so there is no table to share
                 self.shifts[op] = least.min(ROOMY_SHIFT);
@@ -327,7 +330,7 @@ fn is_real_value(model: &Model, v: usize) -> bool {
     match &info.source {
         Source::Argument(_) => true,
         Source::Parameter(_) => info.users.iter().any(|&u| model.ops[u].activations().contains(&v)),
-        Source::Op(op) => model.ops[*op].fused.is_none(),
+        Source::Op(op) => model.ops[*op].fused.is_none() && model.ops[*op].term_of.is_none(),
     }
 }
 

@@ -246,13 +246,9 @@ impl<'c, 'a> Lowering<'c, 'a, '_> {
                 let (a, b) = (self.value(a)?, self.value(b)?);
                 linear::matmul(&mut self.emit, a, b)?
             }
-            QnnOp::Requantize { x, attrs, .. } => {
-                let x = self.value(x)?;
-                requantize::requantize(&mut self.emit, x, &attrs, &self.ways.target.capabilities)?
-            }
-            QnnOp::Add { a, b, lhs_multiplier, rhs_multiplier } => {
-                let (a, b) = (self.value(a)?, self.value(b)?);
-                arithmetic::add(&mut self.emit, (a, lhs_multiplier), (b, rhs_multiplier))?
+            QnnOp::Requantize { xs, attrs, .. } => {
+                let xs = xs.into_iter().map(|x| self.value(x)).collect::<Result<Vec<_>>>()?;
+                requantize::requantize(&mut self.emit, &xs, &attrs, &self.ways.target.capabilities)?
             }
             QnnOp::Mul { a, b } => {
                 let (a, b) = (self.value(a)?, self.value(b)?);

@@ -1,6 +1,6 @@
-//! `qnn.requantize` → multiply, offset, split, lookup.
+//! `qnn.requantize` → multiply, add up, split, lookup.
 //!
-//! y = clamp(A >> s, min, max) for A = a·m + 2^(s-1). With tables of 2^16 rows, l = min(s, 16) and A in [-2^(l+15), 2^(l+15)) write
+//! y = clamp(A >> s, min, max) for A = Σ xᵢ·mᵢ + bias + 2^(s-1). How far A reaches is the sum of how far its terms do. With tables of 2^16 rows, l = min(s, 16) and A in [-2^(l+15), 2^(l+15)) write
 //! A + 2^(l+15) = hi·2^l + lo. Then A >> s = (hi - 2^15) >> (s - l), which a table of 2^16 rows holds together with the clamp:
 //!
 //! `y = clamp((hi - 32768) >> (s - l), min, max)`,  hi proven to have 16 bits and lo to have l.
@@ -16,41 +16,61 @@ use crate::wide;
 use melior::ir::Value;
 use tessera_api::Capabilities;
 use tessera_circuit::semantics::{Interval, TableFunction, View};
-use tessera_mlir::{Error, Result};
+use tessera_mlir::params::ParamData;
+use tessera_mlir::{Error, Result, loc, shape};
 use tessera_qnn::ops::{RequantizeAttrs, half};
 
 /// Most bits of the lower part, which a range table holds, and bits of the upper part, the key of a table. Fewer where the
 /// backend's tables are smaller.
 const LIMB_BITS: u32 = 16;
 
-/// Lowers a requantization of accumulators, for a backend.
+/// The weighted sum that is rounded: Σ xᵢ·mᵢ + bias + 2^(shift−1).
+fn sum<'c, 'a>(
+    emit: &mut Emit<'c, 'a>,
+    xs: &[Value<'c, 'a>],
+    attrs: &RequantizeAttrs,
+) -> Result<Value<'c, 'a>> {
+    let shapes = xs.iter().map(|&x| emit.shape(x)).collect::<Result<Vec<_>>>()?;
+    let shape = shapes.iter().skip(1).try_fold(shapes[0].clone(), |sum, x| shape::broadcast(&sum, x))?;
+    // What stands for a channel is a parameter of the model, as its weights are.
+    let along = |emit: &mut Emit<'c, 'a>, what: &str, list: &[i64]| {
+        let name = loc::node_name(emit.location).unwrap_or_else(|| "requantize".into());
+        let data = ParamData::I64(list.to_vec().into());
+        let list = emit.weight(&format!("{name}.{what}"), &[list.len()], &data)?;
+        emit.view(list, &View::along(&shape, attrs.axis))
+    };
+    let mut constant = half(attrs.shift);
+    let mut terms = vec![];
+    for (&x, multipliers) in xs.iter().zip(&attrs.multipliers) {
+        let x = emit.broadcast(x, &shape)?;
+        match multipliers[..] {
+            [m] => terms.push((m, x)),
+            _ => {
+                let factors = along(emit, "multiplier", multipliers)?;
+                terms.push((1, emit.mul(x, factors)?));
+            }
+        }
+    }
+    match attrs.bias[..] {
+        [] => {}
+        [bias] => constant += i128::from(bias),
+        _ => terms.push((1, along(emit, "bias", &attrs.bias)?)),
+    }
+    let constant = i64::try_from(constant)
+        .map_err(|_| Error::new(format!("the bias and half of 2^{} leave 64 bits", attrs.shift)))?;
+    emit.affine(&terms, constant)
+}
+
+/// Lowers a requantization of a weighted sum, for a backend.
 pub(crate) fn requantize<'c, 'a>(
     emit: &mut Emit<'c, 'a>,
-    acc: Value<'c, 'a>,
+    xs: &[Value<'c, 'a>],
     attrs: &RequantizeAttrs,
     capabilities: &Capabilities,
 ) -> Result<Value<'c, 'a>> {
     let limb = LIMB_BITS.min(capabilities.max_log_table.into());
-    let RequantizeAttrs { multiplier, axis, shift, min, max } = attrs;
-    let half = i64::try_from(half(*shift))
-        .map_err(|_| Error::new(format!("expected a shift of 0..=62, found {shift}")))?;
-    let scaled = match multiplier[..] {
-        [m] => emit.affine(&[(m, acc)], half)?,
-        _ => {
-            let shape = emit.shape(acc)?;
-            if shape.get(*axis) != Some(&multiplier.len()) {
-                return Err(Error::new(format!(
-                    "{} multipliers for axis {axis} of {}",
-                    multiplier.len(),
-                    tessera_mlir::shape::show(&shape)
-                )));
-            }
-            let factors = emit.constant(multiplier)?;
-            let factors = emit.view(factors, &View::along(&shape, *axis))?;
-            let scaled = emit.mul(acc, factors)?;
-            emit.affine(&[(1, scaled)], half)?
-        }
-    };
+    let RequantizeAttrs { shift, min, max, .. } = attrs;
+    let scaled = sum(emit, xs, attrs)?;
     let found = emit.hull(scaled)?;
     if *shift == 0 {
         // nothing is rounded, and what is clamped has no other value
@@ -71,15 +91,11 @@ pub(crate) fn requantize<'c, 'a>(
     if !fits(factor.into(), low) {
         let bits = 128 - (found * Interval::point(factor)).abs_max().leading_zeros();
         return Err(Error::new(format!(
-            "the accumulator times its multiplier may have {bits} bits besides its sign; a requantization is proven for {}: \
-             use a smaller multiplier with a smaller shift",
+            "the weighted sum may have {bits} bits besides its sign; a requantization is proven for {}: \
+             use smaller multipliers with a smaller shift",
             limb + limb - 1
         ))
-        .note(format!(
-            "the accumulator lies within {}, the multipliers within {}",
-            emit.hull(acc)?,
-            Interval::around(multiplier.iter().copied()).unwrap_or(Interval::point(0))
-        )));
+        .note(format!("the sum lies within {found}")));
     }
     let biased = emit.affine(&[(factor, scaled)], reach(low) as i64)?;
     let shift = shift + factor.trailing_zeros();

@@ -6,8 +6,8 @@ module attributes {tessera.params = "convert/params.safetensors"} {
   ml_program.global private @sum.b(#ml_program.extern : tensor<2x1x1x!q>) : tensor<2x1x1x!q>
   func.func @main(%x: tensor<1x2x3x3x!q> {nn.name = "x"}) -> (tensor<1x2x3x3x!q> {nn.name = "y"}) {
     %b = ml_program.global_load_const @sum.b : tensor<2x1x1x!q>
-    %0 = qnn.add %x times 300, %b times -200 : (tensor<1x2x3x3x!q>, tensor<2x1x1x!q>) -> tensor<1x2x3x3xi32>
-    %1 = qnn.requantize %0 multiplier [128] shift 16 clamp [-127, 127] : tensor<1x2x3x3xi32> -> tensor<1x2x3x3x!q>
+    %1 = qnn.requantize %x times [38400], %b times [-25600] shift 16 clamp [-127, 127]
+      : (tensor<1x2x3x3x!q>, tensor<2x1x1x!q>) -> tensor<1x2x3x3x!q>
     %2 = qnn.relu %1 : tensor<1x2x3x3x!q>
     return %2 : tensor<1x2x3x3x!q>
   }

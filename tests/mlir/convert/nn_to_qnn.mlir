@@ -66,3 +66,43 @@ func.func @main(%x: tensor<1x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 
   %5 = nn.map "sqrt" %1 {nn.range = array<f64: 0.3, 1.0>} : tensor<1x4xf32> loc("root")
   return %4, %5 : tensor<1x4xf32>, tensor<1x4xf32>
 }
+
+// -----
+
+// The end of a residual block: two layers and a value are rounded once, with the clamp of the ReLU after them. A layer that somebody
+// else reads is rounded for itself.
+module attributes {tessera.params = "convert/params.safetensors"} {
+  ml_program.global private @x.conv.w(#ml_program.extern : tensor<2x1x3x3xf32>) : tensor<2x1x3x3xf32>
+  ml_program.global private @x.conv.b(#ml_program.extern : tensor<2xf32>) : tensor<2xf32>
+  func.func @main(%x: tensor<1x1x4x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>},
+      %r: tensor<1x2x4x4xf32> {nn.name = "r", nn.range = array<f64: -2.0, 2.0>})
+      -> (tensor<1x2x4x4xf32> {nn.name = "y"}, tensor<1x2x4x4xf32> {nn.name = "z"}) {
+    %w = ml_program.global_load_const @x.conv.w : tensor<2x1x3x3xf32>
+    %b = ml_program.global_load_const @x.conv.b : tensor<2xf32>
+    %0 = nn.conv %x, %w bias %b pads [1, 1, 1, 1] {nn.range = array<f64: -4.0, 4.0>}
+      : (tensor<1x1x4x4xf32>, tensor<2x1x3x3xf32>, tensor<2xf32>) -> tensor<1x2x4x4xf32>
+    %1 = nn.conv %x, %w pads [1, 1, 1, 1] {nn.range = array<f64: -3.0, 3.0>}
+      : (tensor<1x1x4x4xf32>, tensor<2x1x3x3xf32>) -> tensor<1x2x4x4xf32>
+    %2 = nn.sub %0, %1 {nn.range = array<f64: -5.0, 5.0>} : (tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
+    %3 = nn.add %r, %2 {nn.range = array<f64: -6.0, 6.0>} : (tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
+    %4 = nn.relu %3 {nn.range = array<f64: 0.0, 6.0>} : tensor<1x2x4x4xf32>
+    %5 = nn.conv %x, %w pads [1, 1, 1, 1] {nn.range = array<f64: -3.0, 3.0>}
+      : (tensor<1x1x4x4xf32>, tensor<2x1x3x3xf32>) -> tensor<1x2x4x4xf32>
+    %6 = nn.add %5, %r {nn.range = array<f64: -5.0, 5.0>} : (tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
+    %7 = nn.mul %6, %5 {nn.range = array<f64: -5.0, 5.0>} : (tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
+    return %4, %7 : tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>
+  }
+}
+
+// -----
+
+// A normalization by constants is one requantization: numbers for channels are multipliers, and a bias.
+module attributes {tessera.params = "convert/params.safetensors"} {
+  ml_program.global private @x.conv.b(#ml_program.extern : tensor<2xf32>) : tensor<2xf32>
+  func.func @main(%x: tensor<3x2xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<3x2xf32> {nn.name = "y"}) {
+    %b = ml_program.global_load_const @x.conv.b : tensor<2xf32>
+    %0 = nn.mul %x, %b {nn.range = array<f64: -1.0, 1.0>} : (tensor<3x2xf32>, tensor<2xf32>) -> tensor<3x2xf32>
+    %1 = nn.add %0, %b {nn.range = array<f64: -2.0, 2.0>} : (tensor<3x2xf32>, tensor<2xf32>) -> tensor<3x2xf32>
+    return %1 : tensor<3x2xf32>
+  }
+}

@@ -6,7 +6,7 @@
 func.func @main(%x: tensor<4xf32> {nn.name = "x"}, %y: tensor<1x1x3x3x!q> {nn.name = "y"}) -> (tensor<4x!q> {nn.name = "z"}, tensor<4xf32> {nn.name = "r"}) {
   %0 = qnn.quantize %x : tensor<4xf32> -> tensor<4x!q> loc("in/quantize")
   %1 = qnn.mul %0, %0 : (tensor<4x!q>, tensor<4x!q>) -> tensor<4xi32> loc("square")
-  %2 = qnn.requantize %1 multiplier [2000000] shift 24 clamp [-127, 127] : tensor<4xi32> -> tensor<4x!q> loc("square/requantize")
+  %2 = qnn.requantize %1 times [2000000] shift 24 clamp [-127, 127] : (tensor<4xi32>) -> tensor<4x!q> loc("square/requantize")
   %3 = qnn.relu %2 : tensor<4x!q> loc("depends on what was rejected")
   %4 = qnn.dequantize %0 : tensor<4x!q> -> tensor<4xf32> loc("inner/dequantize")
   %5 = qnn.quantize %4 : tensor<4xf32> -> tensor<4x!s> loc("inner/quantize")
@@ -38,7 +38,7 @@ func.func @main(%x: tensor<4xf32> {nn.name = "image"}) -> (tensor<4xf32> {nn.nam
 module attributes {tessera.target = "max_log_table=12"} {
   func.func @main(%x: tensor<4x!q> {nn.name = "x"}) -> (tensor<4x!q> {nn.name = "y"}) {
     %0 = qnn.mul %x, %x : (tensor<4x!q>, tensor<4x!q>) -> tensor<4xi32>
-    %1 = qnn.requantize %0 multiplier [900] shift 18 clamp [0, 127] : tensor<4xi32> -> tensor<4x!q>
+    %1 = qnn.requantize %0 times [900] shift 18 clamp [0, 127] : (tensor<4xi32>) -> tensor<4x!q>
     return %1 : tensor<4x!q>
   }
 }

@@ -6,9 +6,9 @@
 func.func @relu(%x: tensor<4x!q>, %acc: tensor<4xi32>) -> (tensor<4x!q>, tensor<4x!q>, tensor<4x!q>) {
   %0 = qnn.relu %x : tensor<4x!q>
   %1 = qnn.relu %0 : tensor<4x!q>
-  %2 = qnn.requantize %acc multiplier [3] shift 16 clamp [0, 127] : tensor<4xi32> -> tensor<4x!q>
+  %2 = qnn.requantize %acc times [3] shift 16 clamp [0, 127] : (tensor<4xi32>) -> tensor<4x!q>
   %3 = qnn.relu %2 : tensor<4x!q>
-  %4 = qnn.requantize %acc multiplier [3] shift 16 clamp [-1, 127] : tensor<4xi32> -> tensor<4x!q>
+  %4 = qnn.requantize %acc times [3] shift 16 clamp [-1, 127] : (tensor<4xi32>) -> tensor<4x!q>
   %5 = qnn.relu %4 : tensor<4x!q>
   return %1, %3, %5 : tensor<4x!q>, tensor<4x!q>, tensor<4x!q>
 }

@@ -56,11 +56,23 @@ func.func @conv_shape(%x: tensor<1x3x8x8x!q>, %w: tensor<2x3x3x3x!q>) {
 
 func.func @several(%x: tensor<1x4xi32>) {
   // Everything that is wrong is said at once.
-  // expected-error@+4 {{multiplier: expected 1 value, or 4 for axis 1 of 1x4, found 2}}
-  // expected-error@+3 {{multiplier: expected values in 1..2^31, found 0}}
+  // expected-error@+6 {{multipliers of operand 0: expected 1 value, or 4 for axis 1 of 1x4, found 2}}
+  // expected-error@+5 {{multipliers of operand 0: expected magnitudes below 2^31, found -2147483648}}
+  // expected-error@+4 {{multipliers of operand 1: expected one that is not 0; leave the operand out}}
+  // expected-error@+3 {{bias: expected 1 value, or 4 for axis 1 of 1x4, found 3}}
   // expected-error@+2 {{clamp: expected a range within the result's -127..=127, found -128..=127}}
-  // The next op has all three.
-  %0 = qnn.requantize %x multiplier [5, 0] axis 1 shift 16 clamp [-128, 127] : tensor<1x4xi32> -> tensor<1x4x!q>
+  // The next op has all of them.
+  %0 = qnn.requantize %x times [5, -2147483648], %x times [0] axis 1 bias [1, 2, 3] shift 16 clamp [-128, 127] : (tensor<1x4xi32>, tensor<1x4xi32>) -> tensor<1x4x!q>
+  return
+}
+
+// -----
+
+!q = !quant.uniform<i8<-127:127>:f32, 5.0e-02>
+
+func.func @lists(%x: tensor<1x4xi32>) {
+  // expected-error@+1 {{multipliers: expected a list for each of 2 operands, found 1}}
+  %0 = "qnn.requantize"(%x, %x) {multipliers = [array<i64: 5>], shift = 16, clamp = array<i64: 0, 1>} : (tensor<1x4xi32>, tensor<1x4xi32>) -> tensor<1x4x!q>
   return
 }
 
@@ -69,8 +81,8 @@ func.func @several(%x: tensor<1x4xi32>) {
 !q = !quant.uniform<i8<-127:127>:f32, 5.0e-02>
 
 func.func @axis(%x: tensor<1x4xi32>) {
-  // expected-error@+1 {{axis: expected less than 2 for several multipliers, found 2}}
-  %0 = qnn.requantize %x multiplier [5, 6] axis 2 shift 16 clamp [0, 127] : tensor<1x4xi32> -> tensor<1x4x!q>
+  // expected-error@+1 {{axis: expected less than 2 for several values, found 2}}
+  %0 = qnn.requantize %x times [5, 6] axis 2 shift 16 clamp [0, 127] : (tensor<1x4xi32>) -> tensor<1x4x!q>
   return
 }
 
@@ -80,7 +92,7 @@ func.func @axis(%x: tensor<1x4xi32>) {
 
 func.func @shift(%x: tensor<1x4xi32>) {
   // expected-error@+1 {{'qnn.requantize' op shift: expected a number of bits in 0..=62, found 63}}
-  %0 = qnn.requantize %x multiplier [5] shift 63 clamp [0, 127] : tensor<1x4xi32> -> tensor<1x4x!q>
+  %0 = qnn.requantize %x times [5] shift 63 clamp [0, 127] : (tensor<1x4xi32>) -> tensor<1x4x!q>
   return
 }
 
@@ -90,7 +102,7 @@ func.func @shift(%x: tensor<1x4xi32>) {
 
 func.func @clamp(%x: tensor<1x4xi32>) {
   // expected-error@+1 {{'qnn.requantize' op clamp: expected 2 values, least and greatest, found 1}}
-  %0 = qnn.requantize %x multiplier [5] shift 16 clamp [0] : tensor<1x4xi32> -> tensor<1x4x!q>
+  %0 = qnn.requantize %x times [5] shift 16 clamp [0] : (tensor<1x4xi32>) -> tensor<1x4x!q>
   return
 }
 
@@ -131,7 +143,7 @@ func.func @matmul(%a: tensor<3x!q>, %b: tensor<3x2x!q>) {
 
 func.func @broadcast(%a: tensor<3x!q>, %b: tensor<2x!q>) {
   // expected-error@+1 {{3 and 2 do not broadcast: axis 0 has extents 3 and 2}}
-  %0 = qnn.add %a times 1, %b times 1 : (tensor<3x!q>, tensor<2x!q>) -> tensor<3xi32>
+  %0 = qnn.requantize %a times [1], %b times [1] shift 1 clamp [0, 127] : (tensor<3x!q>, tensor<2x!q>) -> tensor<3x!q>
   return
 }
 
@@ -158,8 +170,8 @@ func.func @float(%x: tensor<3xf32>) {
 !q = !quant.uniform<i8<-127:127>:f32, 5.0e-02>
 
 func.func @accumulator(%x: tensor<3xi64>) {
-  // expected-error@+1 {{operand #0 must be tensor of i32 with static extents, but got 'tensor<3xi64>'}}
-  %0 = qnn.requantize %x multiplier [5] shift 16 clamp [0, 127] : tensor<3xi64> -> tensor<3x!q>
+  // expected-error@+1 {{operand #0 must be variadic of tensor of symmetric !quant.uniform or i32 with static extents, but got 'tensor<3xi64>'}}
+  %0 = qnn.requantize %x times [5] shift 16 clamp [0, 127] : (tensor<3xi64>) -> tensor<3x!q>
   return
 }
 

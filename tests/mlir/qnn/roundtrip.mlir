@@ -26,7 +26,7 @@ module attributes {tessera.params = "net.q.safetensors"} {
     %b = ml_program.global_load_const @conv.bias : tensor<2xi32>
     %0 = qnn.conv %x, %w bias %b strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 1
       : (tensor<1x3x8x8x!q>, tensor<2x3x3x3x!w>, tensor<2xi32>) -> tensor<1x2x4x4xi32>
-    %1 = qnn.requantize %0 multiplier [181, 362] axis 1 shift 16 clamp [0, 127] : tensor<1x2x4x4xi32> -> tensor<1x2x4x4x!y>
+    %1 = qnn.requantize %0 times [181, 362] axis 1 shift 16 clamp [0, 127] : (tensor<1x2x4x4xi32>) -> tensor<1x2x4x4x!y>
     return %1 : tensor<1x2x4x4x!y>
   }
 }
@@ -38,9 +38,9 @@ module attributes {tessera.params = "net.q.safetensors"} {
 
 func.func @products(%x: tensor<2x4x!q>, %w: tensor<3x4x!q>, %b: tensor<3xi32>, %c: tensor<3x2x!q>) -> (tensor<2x3xi32>, tensor<2x2x!wide>) {
   %0 = qnn.linear %x, %w bias %b : (tensor<2x4x!q>, tensor<3x4x!q>, tensor<3xi32>) -> tensor<2x3xi32>
-  %1 = qnn.requantize %0 multiplier [7] shift 17 clamp [-127, 127] : tensor<2x3xi32> -> tensor<2x3x!q>
+  %1 = qnn.requantize %0 times [7] shift 17 clamp [-127, 127] : (tensor<2x3xi32>) -> tensor<2x3x!q>
   %2 = qnn.matmul %1, %c : (tensor<2x3x!q>, tensor<3x2x!q>) -> tensor<2x2xi32>
-  %3 = qnn.requantize %2 multiplier [40000] shift 16 clamp [-32768, 32767] : tensor<2x2xi32> -> tensor<2x2x!wide>
+  %3 = qnn.requantize %2 times [40000] shift 16 clamp [-32768, 32767] : (tensor<2x2xi32>) -> tensor<2x2x!wide>
   %4 = qnn.linear %x, %w : (tensor<2x4x!q>, tensor<3x4x!q>) -> tensor<2x3xi32>
   return %4, %3 : tensor<2x3xi32>, tensor<2x2x!wide>
 }
@@ -50,11 +50,12 @@ func.func @products(%x: tensor<2x4x!q>, %w: tensor<3x4x!q>, %b: tensor<3xi32>, %
 !q = !quant.uniform<i8<-127:127>:f32, 5.0e-02>
 !r = !quant.uniform<i8<-127:127>:f32, 2.5e-02>
 
-func.func @elementwise(%x: tensor<2x4x!q>, %y: tensor<4x!r>) -> (tensor<2x4xi32>, tensor<2x4xi32>, tensor<2x4x!q>) {
-  %0 = qnn.add %x times 2, %y times -1 : (tensor<2x4x!q>, tensor<4x!r>) -> tensor<2x4xi32>
-  %1 = qnn.mul %x, %y : (tensor<2x4x!q>, tensor<4x!r>) -> tensor<2x4xi32>
+func.func @elementwise(%x: tensor<2x4x!q>, %y: tensor<4x!r>) -> (tensor<2x4xi32>, tensor<2x4x!q>, tensor<2x4x!q>) {
+  %0 = qnn.mul %x, %y : (tensor<2x4x!q>, tensor<4x!r>) -> tensor<2x4xi32>
+  %1 = qnn.requantize %0 times [300], %x times [2, 0, -1, 7], %y times [-1000] axis 1 bias [5, 6, 7, -8] shift 12 clamp [-127, 127]
+    : (tensor<2x4xi32>, tensor<2x4x!q>, tensor<4x!r>) -> tensor<2x4x!q>
   %2 = qnn.relu %x : tensor<2x4x!q>
-  return %0, %1, %2 : tensor<2x4xi32>, tensor<2x4xi32>, tensor<2x4x!q>
+  return %0, %1, %2 : tensor<2x4xi32>, tensor<2x4x!q>, tensor<2x4x!q>
 }
 
 // -----

@@ -1,7 +1,7 @@
 //! Products of two activations.
 
 use super::softmax::TOTAL;
-use super::{Accumulate, Converted, Family};
+use super::{Accumulate, Converted, Family, good_multiplier};
 use crate::emit::{Emitter, Sums, to_multiplier};
 use crate::model::{Model, Role, Source};
 use crate::scales::Scales;
@@ -30,25 +30,24 @@ impl Family for MatMul {
     fn convert<'c, 'a>(&self, e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Converted<'c, 'a>> {
         let info = &e.model.ops[op];
         let (a, b) = (info.operands[0], info.operands[1]);
-        let unit = self.multiplier(e.model, e.scales, op);
+        let unit = unit(e.model, e.scales, op);
         let interval = sums(e.model, e.scales, op);
         let (a, b) = (e.get(a)?, e.get(b)?);
         let value = e.insert(ops::matmul(info.op.location(), a, b))?;
         let factor = unit / e.scales.target(e.model, op);
-        Ok(Converted::Sums(Sums {
-            value,
-            multiplier: vec![to_multiplier(factor, e.scales.shift(op))],
-            axis: 0,
-            unit: vec![unit],
-            interval: vec![interval],
-        }))
+        let multiplier = to_multiplier(factor, e.scales.shift(e.model, op));
+        Ok(Converted::Sums(Sums::of_one(value, multiplier, unit, interval)))
     }
 }
 
 impl Accumulate for MatMul {
-    fn multiplier(&self, model: &Model, scales: &Scales, op: usize) -> f64 {
-        scales.scale(model.ops[op].operands[0]) * scales.scale(model.ops[op].operands[1])
+    fn multiplier(&self, model: &Model, scales: &Scales, op: usize, wide: bool) -> f64 {
+        unit(model, scales, op) / good_multiplier(wide)
     }
+}
+
+fn unit(model: &Model, scales: &Scales, op: usize) -> f64 {
+    scales.scale(model.ops[op].operands[0]) * scales.scale(model.ops[op].operands[1])
 }
 
 /// Whether rows of a value are shares of a softmax.

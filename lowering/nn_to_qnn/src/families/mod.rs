@@ -58,14 +58,14 @@ pub(crate) trait Family: Sync {
 
 /// What the choice of a shift asks a family whose sums are requantized.
 pub(crate) trait Accumulate: Sync {
-    /// The multiplier at shift 0 and scale 1 of the result: its typical channel's.
-    fn multiplier(&self, model: &Model, scales: &Scales, op: usize) -> f64;
+    /// The multiplier at shift 0 and scale 1 of the result, its typical channel's, in units of the one from which on being an integer
+    /// costs too little to matter. More matters where 16 bits leave the model, which are `wide`.
+    fn multiplier(&self, model: &Model, scales: &Scales, op: usize, wide: bool) -> f64;
+}
 
-    /// The multiplier from which on being an integer costs too little to matter: half a percent of the scale, and much less
-    /// where 16 bits leave the model.
-    fn good_multiplier(&self, wide: bool) -> f64 {
-        if wide { 4096.0 } else { 128.0 }
-    }
+/// Multipliers from here on are off by half a percent at most, and by much less where 16 bits leave the model.
+pub(crate) fn good_multiplier(wide: bool) -> f64 {
+    if wide { 4096.0 } else { 128.0 }
 }
 
 /// What an op becomes.

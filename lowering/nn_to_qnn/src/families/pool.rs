@@ -1,6 +1,6 @@
 //! Average pooling: the sum of a window, with the division in the requantization.
 
-use super::{Accumulate, Converted, Family};
+use super::{Accumulate, Converted, Family, good_multiplier};
 use crate::emit::{Emitter, Sums, to_multiplier};
 use crate::model::{Model, Role};
 use crate::scales::Scales;
@@ -40,26 +40,26 @@ impl Family for AveragePool {
         let model = e.model;
         let info = &model.ops[op];
         let (attrs, cells) = window(model, op)?;
-        let unit = self.multiplier(model, e.scales, op);
+        let unit = unit(model, e.scales, op);
         let (lo, hi) = e.scales.interval(info.operands[0]);
         let x = e.get(info.operands[0])?;
         let value = e.insert(ops::sum_pool(info.op.location(), x, attrs))?;
         let factor = unit / e.scales.target(model, op);
-        Ok(Converted::Sums(Sums {
-            value,
-            multiplier: vec![to_multiplier(factor, e.scales.shift(op))],
-            axis: 0,
-            unit: vec![unit],
-            interval: vec![(i128::from(lo.min(0)) * cells as i128, i128::from(hi.max(0)) * cells as i128)],
-        }))
+        let interval = (i128::from(lo.min(0)) * cells as i128, i128::from(hi.max(0)) * cells as i128);
+        let multiplier = to_multiplier(factor, e.scales.shift(model, op));
+        Ok(Converted::Sums(Sums::of_one(value, multiplier, unit, interval)))
     }
 }
 
 impl Accumulate for AveragePool {
-    fn multiplier(&self, model: &Model, scales: &Scales, op: usize) -> f64 {
-        let cells = window(model, op).map_or(1.0, |(_, cells)| cells);
-        scales.scale(model.ops[op].operands[0]) / cells
+    fn multiplier(&self, model: &Model, scales: &Scales, op: usize, wide: bool) -> f64 {
+        unit(model, scales, op) / good_multiplier(wide)
     }
+}
+
+fn unit(model: &Model, scales: &Scales, op: usize) -> f64 {
+    let cells = window(model, op).map_or(1.0, |(_, cells)| cells);
+    scales.scale(model.ops[op].operands[0]) / cells
 }
 
 fn window<'m>(model: &'m Model, op: usize) -> Result<(&'m PoolAttrs, f64)> {

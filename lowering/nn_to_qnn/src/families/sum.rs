@@ -15,8 +15,8 @@ pub(crate) fn convert<'c, 'a>(e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Res
     };
     let (a, b) = (e.get(info.operands[0])?, e.get(info.operands[1])?);
     let location = info.op.location();
-    let sum = e.insert(ops::add(location, a, b, 1, if kind == Binary::Sub { -1 } else { 1 }))?;
     let to = e.quant(info.result);
-    let attrs = RequantizeAttrs { multiplier: vec![1], axis: 0, shift: 0, min: to.min, max: to.max };
-    e.insert(ops::requantize(location, sum, &attrs, &to))
+    let multipliers = vec![vec![1], vec![if kind == Binary::Sub { -1 } else { 1 }]];
+    let attrs = RequantizeAttrs { multipliers, axis: 0, bias: vec![], shift: 0, min: to.min, max: to.max };
+    e.insert(ops::requantize(location, &[a, b], &attrs, &to))
 }

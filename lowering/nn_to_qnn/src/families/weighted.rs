@@ -5,7 +5,7 @@
 //! multiplier is exact, however small it is; rounding it costs a slightly coarser grid of weights and nothing else.
 
 use super::{Accumulate, Converted, Family};
-use crate::emit::{Emitter, Sums, recorded, stored_as};
+use crate::emit::{Emitter, Sums, Term, recorded, stored_as};
 use crate::model::{Model, Role};
 use crate::scales::Scales;
 use melior::ir::operation::OperationLike;
@@ -66,7 +66,7 @@ impl Family for Weighted {
         let (s_x, s_y) = (e.scales.scale(x), e.scales.target(model, op));
         let (lo, hi) = e.scales.interval(x);
         // Value of one multiplier step in units of the weights.
-        let grid = s_y / (s_x * 2f64.powi(e.scales.shift(op) as i32));
+        let grid = s_y / (s_x * 2f64.powi(e.scales.shift(model, op) as i32));
         let (mut multipliers, mut units, mut intervals) = (vec![], vec![], vec![]);
         let (mut stored, mut biases, mut weight_scales) = (Vec::<i64>::new(), Vec::<i32>::new(), vec![]);
         let (limit, reach) = (weight_max(model), hi.max(-lo) as f64);
@@ -131,19 +131,16 @@ impl Family for Weighted {
                 model.values[info.result].shape.len().saturating_sub(1),
             ),
         };
-        Ok(Converted::Sums(Sums { value, multiplier: multipliers, axis, unit: units, interval: intervals }))
+        let term = Term { value, multiplier: multipliers, unit: units, interval: intervals };
+        Ok(Converted::Sums(Sums { terms: vec![term], axis, bias: vec![] }))
     }
 }
 
 impl Accumulate for Weighted {
-    fn multiplier(&self, model: &Model, scales: &Scales, op: usize) -> f64 {
-        let Ok(layer) = Layer::of(model, op) else { return 0.0 };
-        typical(&layer) / weight_max(model) * scales.scale(model.ops[op].operands[0])
-    }
-
     /// Weights follow the multiplier, so a small one costs a somewhat coarser grid of them.
-    fn good_multiplier(&self, _wide: bool) -> f64 {
-        GOOD_MULTIPLIER
+    fn multiplier(&self, model: &Model, scales: &Scales, op: usize, _wide: bool) -> f64 {
+        let Ok(layer) = Layer::of(model, op) else { return 0.0 };
+        typical(&layer) / weight_max(model) * scales.scale(model.ops[op].operands[0]) / GOOD_MULTIPLIER
     }
 }
 
