@@ -249,6 +249,22 @@ impl Offer {
     }
 }
 
+/// What keys and proofs of a Program take: bytes of files, without what a command adds to them (the model's names and shapes, and the
+/// statement of a proof).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sizes {
+    /// The proving key.
+    pub proving_key: u64,
+    /// The proving key as [`Backend::lean`] leaves it.
+    pub lean_key: u64,
+    /// The verifying key.
+    pub verifying_key: u64,
+    /// A proof.
+    pub proof: u64,
+    /// What is committed, as it is compiled: more is known of it than of the [`Shape`].
+    pub cost: Cost,
+}
+
 /// Both keys of a Program, as files that belong to its digest.
 pub struct Keys {
     /// For whoever proves.
@@ -273,6 +289,24 @@ pub trait Backend: Target {
     /// # Errors
     /// Before any work where the Program or the security is beyond the backend.
     fn keys(&self, program: &Program, security: Security) -> Result<Keys, SetupError>;
+
+    /// What keys and proofs of a Program will take, without making any: its data are not looked at. By default nothing but what its shape
+    /// says.
+    ///
+    /// # Errors
+    /// As [`Backend::keys`].
+    fn sizes(&self, program: &Program, _security: Security) -> Result<Sizes, SetupError> {
+        self.admit(program)?;
+        let cost = self.cost(&Shape::of(program));
+        let proof = self.prices().bytes(&cost) as u64;
+        Ok(Sizes { proof, cost, ..Sizes::default() })
+    }
+
+    /// A proving key without what [`Backend::prover`] can make again of the Program and its data: much smaller, and each time it is
+    /// read that takes as long as making the key. The key itself where there is no such thing.
+    fn lean(&self, key: &Container) -> Container {
+        key.clone()
+    }
 
     /// Reads a proving key for its Program, whose digest the caller has compared with the file's parent.
     ///

@@ -262,6 +262,11 @@ impl Container {
         self.sections.insert(name.into(), section.into());
     }
 
+    /// Leaves a section out, if there is one of that name.
+    pub fn remove(&mut self, name: &str) {
+        self.sections.remove(name);
+    }
+
     /// Adds a section as postcard.
     pub fn put<T: Serialize>(&mut self, name: &str, value: &T) {
         self.insert(name, postcard::to_allocvec(value).expect("plain data serializes"));

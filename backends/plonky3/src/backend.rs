@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tessera_api::container::digest_of;
 use tessera_api::{
     Backend, Capabilities, CheckError, Container, Cost, Digest, FileError, Keys, Offer, Prices, Program,
-    ProveError, Prover, Public, Publics, Security, SetupError, Shape, TableShape, Target, Timings, Trace,
-    Verified, Verifier,
+    ProveError, Prover, Public, Publics, Security, SetupError, Shape, Sizes, TableShape, Target, Timings,
+    Trace, Verified, Verifier,
 };
 
 /// The backend's place in a registry.
@@ -49,6 +49,16 @@ impl Backend for Plonky3 {
             offer: vk.offer(),
             uses: pk.uses(),
         })
+    }
+
+    fn sizes(&self, program: &Program, security: Security) -> Result<Sizes, SetupError> {
+        self.admit(program)?;
+        let target = SecurityTarget { bits: security.bits, regime: security.regime, ..self.target };
+        crate::sizes::sizes(program, target)
+    }
+
+    fn lean(&self, key: &Container) -> Container {
+        crate::files::lean(key)
     }
 
     fn prover(&self, key: &Container, program: Arc<Program>) -> Result<Box<dyn Prover>, FileError> {

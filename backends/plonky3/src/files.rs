@@ -16,6 +16,20 @@ use tessera_api::{Container, Digest, FileError, FileKind, Program};
 /// Sections of a proving key.
 const PROVING: [&str; 8] =
     ["key", "entropy", "fixed", "model", "summed", "fixed.extended", "model.extended", "summed.extended"];
+/// Those that say the rest: columns can be made again of the Program.
+const LEAN: [&str; 2] = ["key", "entropy"];
+
+/// Sections of columns.
+pub fn columns() -> impl Iterator<Item = &'static str> {
+    PROVING.into_iter().filter(|name| !LEAN.contains(name))
+}
+
+/// A proving key without its columns, which its reader makes again.
+pub fn lean(key: &Container) -> Container {
+    let mut c = key.clone();
+    columns().for_each(|name| c.remove(name));
+    c
+}
 
 fn kind(c: &Container, expected: FileKind) -> Result<(), FileError> {
     if c.kind == expected { Ok(()) } else { Err(FileError::Kind { expected, found: c.kind }) }
@@ -83,7 +97,8 @@ impl ProvingKey {
         c
     }
 
-    /// Reads the key of `program`, whose digest the caller has compared with the file's parent. Columns are used where they lie.
+    /// Reads the key of `program`, whose digest the caller has compared with the file's parent. Columns are used where they lie; a lean key
+    /// has none, and they are made again of the Program's data.
     ///
     /// # Correctness
     /// A prover that was given wrong columns makes proofs that are rejected, nothing worse. Extensions are hashed again, and
@@ -102,22 +117,28 @@ impl ProvingKey {
             return Err(foreign());
         }
         security::check(&vk.security, &vk.air).map_err(FileError::Damaged)?;
-        let columns = |section: &str, width: fn(&Group) -> u32, log_blowup: usize| {
+        let read = |section: &str, width: fn(&Group) -> u32, log_blowup: usize| {
             let shapes = vk.air.groups.iter().map(|g| (g.height() << log_blowup, width(g) as usize));
             // matrices without columns are committed nowhere
             let shapes: Vec<_> = shapes.filter(|s| log_blowup == 0 || s.1 > 0).collect();
             decode(&c.bytes(section)?, &shapes)
                 .ok_or_else(|| damaged(format!("section {section:?} has not the size of its columns")))
         };
-        let loaded = |c: Vec<Stored>| c.into_iter().map(loaded).collect::<Vec<_>>();
         let entropy: Option<[u8; 32]> = c.get("entropy")?;
+        if !columns().any(|name| c.contains(name)) {
+            let columns = FixedColumns::new(&program, &vk.program, &compiled, entropy);
+            let columns = columns.map_err(|e| damaged(format!("its columns cannot be made again: {e}")))?;
+            let key = assemble(program, vk.program, compiled, vk.security, columns);
+            return if key.vk == vk { Ok(key) } else { Err(foreign()) };
+        }
+        let loaded = |c: Vec<Stored>| c.into_iter().map(loaded).collect::<Vec<_>>();
         let columns = FixedColumns {
-            fixed: loaded(columns("fixed", |g| g.fixed, 0)?),
-            fixed_extended: loaded(columns("fixed.extended", |g| g.fixed, LOG_BLOWUP)?),
-            model: loaded(columns("model", |g| g.model, 0)?),
-            model_extended: loaded(columns("model.extended", |g| g.model, LOG_BLOWUP)?),
-            summed: columns("summed", |g| g.summed, 0)?,
-            summed_extended: columns("summed.extended", |g| g.summed, LOG_BLOWUP)?,
+            fixed: loaded(read("fixed", |g| g.fixed, 0)?),
+            fixed_extended: loaded(read("fixed.extended", |g| g.fixed, LOG_BLOWUP)?),
+            model: loaded(read("model", |g| g.model, 0)?),
+            model_extended: loaded(read("model.extended", |g| g.model, LOG_BLOWUP)?),
+            summed: read("summed", |g| g.summed, 0)?,
+            summed_extended: read("summed.extended", |g| g.summed, LOG_BLOWUP)?,
             entropy,
         };
         let key = assemble(program, vk.program, compiled, vk.security, columns);

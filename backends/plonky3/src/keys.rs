@@ -226,29 +226,56 @@ pub(crate) struct FixedColumns {
 
 /// Keys of a Program, with challenges of the least degree that reaches the target.
 pub fn setup(program: &Program, target: SecurityTarget) -> Result<ProvingKey, SetupError> {
-    let [rest @ .., most] = DEGREES;
-    for degree in rest {
-        match setup_over(program, target, degree) {
-            Err(SetupError::Unsupported { .. }) => {}
-            done => return done,
-        }
-    }
-    setup_over(program, target, most)
+    let (compiled, security) = planned(program, target)?;
+    filled(program.clone(), program.digest(), compiled, security)
 }
 
 /// Keys of a Program, with challenges of this degree.
+#[cfg(test)]
 pub(crate) fn setup_over(
     program: &Program,
     target: SecurityTarget,
     degree: usize,
 ) -> Result<ProvingKey, SetupError> {
-    // parameters are chosen before any column is made
+    let (compiled, security) = planned_over(program, target, degree)?;
+    filled(program.clone(), program.digest(), compiled, security)
+}
+
+/// What keys of a Program will be, before any column is made: with challenges of the least degree that reaches the target.
+pub fn planned(program: &Program, target: SecurityTarget) -> Result<(Compiled, SecurityParams), SetupError> {
+    let [rest @ .., most] = DEGREES;
+    for degree in rest {
+        match planned_over(program, target, degree) {
+            Err(SetupError::Unsupported { .. }) => {}
+            done => return done,
+        }
+    }
+    planned_over(program, target, most)
+}
+
+fn planned_over(
+    program: &Program,
+    target: SecurityTarget,
+    degree: usize,
+) -> Result<(Compiled, SecurityParams), SetupError> {
     let parameters = |air: &Air| choose(target, air).map_err(|reason| unsupported(&reason));
     let mut limits = Limits::of(degree);
     if program.zero_knowledge {
         limits = limits.hiding(budget(program, target, limits)?);
     }
-    build(program.clone(), program.digest(), limits, parameters)
+    relation(program, limits, parameters)
+}
+
+/// The compiled relation, with parameters that depend on it.
+fn relation(
+    program: &Program,
+    limits: Limits,
+    parameters: impl FnOnce(&Air) -> Result<SecurityParams, SetupError>,
+) -> Result<(Compiled, SecurityParams), SetupError> {
+    let compiled = compile(program, limits)?;
+    compiled.air.validate().map_err(|e| unsupported(&e))?;
+    let security = parameters(&compiled.air)?;
+    Ok((compiled, security))
 }
 
 /// How many queries have to be hidden: as many as the target takes over the heights that tables have when so many are hidden.
@@ -272,29 +299,49 @@ pub fn build(
     limits: Limits,
     parameters: impl FnOnce(&Air) -> Result<SecurityParams, SetupError>,
 ) -> Result<ProvingKey, SetupError> {
-    let compiled = compile(&program, limits)?;
-    compiled.air.validate().map_err(|e| unsupported(&e))?;
-    let security = parameters(&compiled.air)?;
-    let [fixed, mut model, summed] = compiled.fixed(&program)?;
+    let (compiled, security) = relation(&program, limits, parameters)?;
+    filled(program, program_digest, compiled, security)
+}
+
+/// Keys of a compiled relation.
+fn filled(
+    program: Program,
+    program_digest: Digest,
+    compiled: Compiled,
+    security: SecurityParams,
+) -> Result<ProvingKey, SetupError> {
     let entropy = match weights::hidden(&compiled.air) {
         false => None,
         true => Some(Seed::entropy().map_err(|e| unsupported(&e))?),
     };
-    if let Some(entropy) = &entropy {
-        weights::mask(&compiled, &mut model, &Seed::of_weights(entropy, &program_digest));
-    }
-    let extended =
-        |all: &[Mat]| -> Vec<Mat> { all.iter().filter(|m| m.width > 0).cloned().map(extend).collect() };
-    let columns = FixedColumns {
-        fixed_extended: extended(&fixed),
-        model_extended: extended(&model),
-        model,
-        summed_extended: extended(&summed).into_iter().map(stored).collect(),
-        fixed,
-        summed: summed.into_iter().map(stored).collect(),
-        entropy,
-    };
+    let columns = FixedColumns::new(&program, &program_digest, &compiled, entropy)?;
     Ok(assemble(Arc::new(program), program_digest, compiled, security, columns))
+}
+
+impl FixedColumns {
+    /// The columns of a Program with this digest, with their extensions. Equal arguments give equal columns.
+    pub fn new(
+        program: &Program,
+        digest: &Digest,
+        compiled: &Compiled,
+        entropy: Option<[u8; 32]>,
+    ) -> Result<FixedColumns, SetupError> {
+        let [fixed, mut model, summed] = compiled.fixed(program)?;
+        if let Some(entropy) = &entropy {
+            weights::mask(compiled, &mut model, &Seed::of_weights(entropy, digest));
+        }
+        let extended =
+            |all: &[Mat]| -> Vec<Mat> { all.iter().filter(|m| m.width > 0).cloned().map(extend).collect() };
+        Ok(FixedColumns {
+            fixed_extended: extended(&fixed),
+            model_extended: extended(&model),
+            model,
+            summed_extended: extended(&summed).into_iter().map(stored).collect(),
+            fixed,
+            summed: summed.into_iter().map(stored).collect(),
+            entropy,
+        })
+    }
 }
 
 /// The limits that a relation was compiled with.

@@ -28,6 +28,7 @@ pub mod p3;
 mod prove;
 mod quotient;
 pub mod security;
+mod sizes;
 pub mod transcript;
 mod verify;
 

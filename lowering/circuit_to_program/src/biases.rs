@@ -1,4 +1,7 @@
-//! Parameters that stand in elementwise rows, where weights are their owner's: each is one cell of the owner's table.
+//! Parameters that stand in elementwise rows as results of contractions: each is one cell of a weight table, and no row has one for it.
+//!
+//! Where weights are their owner's, all parameters are such: each is one cell of the owner's table. Of public ones, those are that are added
+//! to all results of a contraction, where that is cheaper: a bias is a row of weights then, not a fixed column of every row.
 //!
 //! A parameter b that rows read is the result of a contraction of its own with one segment, Y[s, z] = b[s]·X[z]: X is 1 at the positions
 //! z that are read, which everybody knows, and one cell holds b[s] for all of them, whatever the batch. What is added to *every* result of
@@ -12,11 +15,11 @@
 //! * X's cells are bound to ones and zeros by the link equation (`emit`).
 use crate::PlaceError;
 use crate::cluster::{Cluster, Held, Instruction};
-use crate::contraction::{Indices, Operation};
+use crate::contraction::{Contraction, Indices};
 use crate::layout::{Nest, compose};
 use crate::roots::Roots;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use tessera_api::{Cell, Expr};
+use tessera_api::{Blob, Cell, Expr};
 use tessera_circuit::graph::{Circuit, ValueId};
 
 /// Parameters that are multiplied by ones.
@@ -28,8 +31,12 @@ pub struct Bias {
     pub id: usize,
     /// Which segment of that number it is.
     pub segment: usize,
-    /// For each exponent of s the parameter's element, if there is one.
+    /// For each exponent of s, and then for each with the next power of t, the parameter's element, if there is one.
     pub elements: Vec<Option<i64>>,
+    /// How many of them share a cell.
+    pub pack: usize,
+    /// Whether everybody knows them.
+    pub public: bool,
     /// Exponents of z that are read in one batch entry, ascending.
     pub z: Vec<i64>,
     /// Step of z from one batch entry to the next.
@@ -52,7 +59,25 @@ impl Bias {
 
     /// Rows of the weight table at a width.
     pub fn w_rows(&self, width: usize) -> usize {
-        self.elements.len().div_ceil(width)
+        self.s_span().div_ceil(width)
+    }
+
+    /// Exponents of s: `0..s_span`.
+    pub fn s_span(&self) -> usize {
+        self.elements.len().div_ceil(self.pack)
+    }
+
+    /// The data that cells are filled from, and of each of `elements` the place in them. Where they are public, an element that there is
+    /// not is a zero.
+    pub fn constant(&self, g: &Circuit, roots: &Roots) -> (Blob, Vec<i64>) {
+        if !self.public {
+            let data = roots.values(self.root, g.values[self.root].len());
+            return (data, self.elements.iter().map(|e| e.unwrap_or(0)).collect());
+        }
+        let value = |e: &Option<i64>| e.map_or(0, |e| roots.number(self.root, e));
+        let own: Vec<i64> = self.elements.iter().map(value).collect();
+        let places = (0..own.len() as i64).collect();
+        (Blob::new(own), places)
     }
 }
 
@@ -64,6 +89,35 @@ pub struct Addend {
     pub elements: Vec<Option<i64>>,
 }
 
+impl Addend {
+    /// Smallest and largest of what is added, or zero.
+    pub fn bounds(&self, roots: &Roots) -> (i64, i64) {
+        let values = self.elements.iter().flatten().map(|e| roots.number(self.root, *e));
+        values.fold((0, 0), |(lo, hi), v| (lo.min(v), hi.max(v)))
+    }
+
+    /// As a bias of a contraction, whose channels share cells as it says; of public elements where nobody owns them.
+    pub fn bias(self, c: &Contraction, (id, z): (usize, Vec<i64>), public: bool) -> Bias {
+        let mut elements = vec![None; c.s_span() * c.pack];
+        for s in 0..c.s_span() {
+            for (t, channel) in c.channels_at(s as i64).enumerate() {
+                elements[t * c.s_span() + s] = self.elements[channel as usize % self.elements.len()];
+            }
+        }
+        Bias {
+            root: self.root,
+            id,
+            segment: c.segments,
+            elements,
+            pack: c.pack,
+            public,
+            z,
+            batch_stride: c.batch_stride,
+            source: c.source.clone(),
+        }
+    }
+}
+
 /// What one parameter is to the rows that read it.
 #[derive(Default)]
 struct Reads {
@@ -73,14 +127,14 @@ struct Reads {
     otherwise: bool,
 }
 
-/// Finds what is added to all results of a contraction, and takes it out of the row programs. By the contraction's result.
+/// Finds what is added to all results of a contraction, and takes it out of the row programs. By the contraction's result: of these
+/// alone, whose index maps are given.
 pub fn merge(
     roots: &Roots,
     clusters: &mut [Cluster],
     outputs: &[(String, ValueId)],
-    contractions: &[(Operation, Indices)],
+    indices: HashMap<ValueId, &Indices>,
 ) -> BTreeMap<ValueId, Addend> {
-    let indices: HashMap<ValueId, &Indices> = contractions.iter().map(|(op, i)| (op.y, i)).collect();
     let mut found: BTreeMap<ValueId, Addend> = BTreeMap::new();
     let mut spoiled: BTreeSet<ValueId> = BTreeSet::new();
     let mut parameters: BTreeMap<ValueId, Reads> = BTreeMap::new();
@@ -114,7 +168,9 @@ pub fn merge(
                 spoiled.extend(&ys);
             }
             for r in added.into_iter().flat_map(|b| roots.roots_of(b)) {
-                parameters.entry(r).or_default().sums.extend(&ys);
+                let reads = parameters.entry(r).or_default();
+                reads.sums.extend(&ys);
+                reads.otherwise |= !agrees;
             }
         }
     }
@@ -226,7 +282,18 @@ pub fn apart(
                 None => {
                     let (root, source) = (piece.root, c.source.clone());
                     let id = first + biases.len();
-                    biases.push(Bias { root, id, segment: 0, elements, z: vec![], batch_stride: 0, source });
+                    let (z, public) = (vec![], false);
+                    biases.push(Bias {
+                        root,
+                        id,
+                        segment: 0,
+                        elements,
+                        pack: 1,
+                        public,
+                        z,
+                        batch_stride: 0,
+                        source,
+                    });
                     biases.len() - 1
                 }
             };

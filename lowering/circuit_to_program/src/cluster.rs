@@ -20,6 +20,7 @@
 //! * The expression of every bound value takes part in exactly one fold equation on every row of its cluster (see `emit.rs`).
 use crate::PlaceError;
 use crate::layout::Nest;
+use crate::order::Order;
 use crate::relations::{LookupRelations, domain_of};
 use crate::roots::Roots;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -153,9 +154,11 @@ pub struct Cluster {
     pub row_program: RowProgram,
     /// Elements of the index space, one row each (per batch entry).
     pub len: usize,
+    /// In which order rows have them.
+    pub order: Order,
     /// The graph value of each bound value.
     pub bound: Vec<ValueId>,
-    /// The bound values that are parameters of the model's owner.
+    /// The bound values that are data known at setup, multiplied by ones elsewhere.
     pub held: BTreeMap<usize, Held>,
     /// The graph value of each fixed column, known at setup.
     pub fixed: Vec<ValueId>,
@@ -231,8 +234,8 @@ pub struct Known<'a> {
     pub published: &'a HashMap<ValueId, (i64, i64)>,
     /// Values that others read.
     pub exported: &'a HashSet<ValueId>,
-    /// Whether parameters are their owner's.
-    pub committed: bool,
+    /// Data known at setup that rows read as they read what enters, being multiplied by ones elsewhere ([`crate::biases`]).
+    pub held: &'a HashSet<ValueId>,
 }
 
 /// Compiles one group.
@@ -286,6 +289,7 @@ pub fn build(
     Ok(Cluster {
         row_program: b.k,
         len: b.len,
+        order: Order::plain(b.len),
         bound: b.bound,
         held: b.held,
         fixed: b.fixed,
@@ -333,7 +337,7 @@ impl Builder<'_> {
         if let Some(e) = self.exprs.get(&v) {
             return Ok((e.clone(), self.regs[&v]));
         }
-        let parameter = self.known.committed && self.roots.is_parameter(v);
+        let parameter = self.roots.pieces(v).iter().any(|p| self.known.held.contains(&p.root));
         if parameter && let Some(i) = self.held.keys().find(|i| self.roots.same(self.bound[**i], v)) {
             // lanes of one channel share their parameters
             let known = self.bound[*i];

@@ -221,6 +221,15 @@ impl<'a> Indices<'a> {
         self.y_nest(&steps)
     }
 
+    /// From elements of X to segments.
+    pub fn x_segments(&self) -> Nest<1> {
+        let shape: Vec<usize> = self.spec.x.iter().map(|i| self.spec.extents[*i]).collect();
+        let steps = row_major(&shape);
+        let loops = self.spec.x.iter().zip(steps);
+        let loops = loops.map(|(i, at)| (self.spec.extents[*i], at as i64, [self.segment[*i]]));
+        Nest::new(0, [0], loops.collect::<Vec<_>>())
+    }
+
     /// From elements of Y to (channel over all groups, sum of a step for each axis).
     fn y_nest(&self, steps: &[i64]) -> Nest<2> {
         let shape = self.spec.result_shape();

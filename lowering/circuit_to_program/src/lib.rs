@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod contraction;
 mod emit;
 pub mod layout;
+pub mod order;
 mod pack;
 pub mod placement;
 pub mod relations;
@@ -68,6 +69,9 @@ pub struct PlaceOptions {
     pub w_width: Option<usize>,
     /// Whether weights of several output channels share a cell where ranges allow it.
     pub pack: bool,
+    /// Whether public data that are added to all results of a contraction are rows of its weights, not columns of all rows that read the
+    /// results; chosen by cost when absent.
+    pub biases: Option<bool>,
     /// Whether weights and biases are their owner's: committed apart, unknown to verifiers. They are never packed then: what
     /// packing rests on are their ranges, which nobody proves.
     pub committed: bool,
@@ -86,6 +90,7 @@ impl PlaceOptions {
             x_width: None,
             w_width: None,
             pack: true,
+            biases: None,
             committed: false,
             zero_knowledge: false,
             uses: 1,
@@ -122,9 +127,24 @@ pub fn place(
 /// # Errors
 /// As [`place`].
 pub fn price(g: &Circuit, options: &PlaceOptions) -> Result<Cost, PlaceError> {
-    let p = placement::place(g, options)?;
-    let (program, _) = emit::emit(g, &p, emit::Extent::Shape)?;
-    Ok(options.target.cost(&Shape::of(&program)))
+    Ok(decide(g, options)?.1)
+}
+
+/// The placement of least cost, of those that the options leave open.
+fn decide(g: &Circuit, options: &PlaceOptions) -> Result<(placement::Placement, Cost), PlaceError> {
+    let placed = |biases: Option<bool>| -> Result<(placement::Placement, Cost), PlaceError> {
+        let p = placement::place(g, &PlaceOptions { biases, ..options.clone() })?;
+        let (program, _) = emit::emit(g, &p, emit::Extent::Shape)?;
+        let cost = options.target.cost(&Shape::of(&program));
+        Ok((p, cost))
+    };
+    let first = placed(options.biases)?;
+    if options.biases.is_some() || options.committed || first.0.biases.is_empty() {
+        return Ok(first);
+    }
+    let other = placed(Some(false))?;
+    let prices = options.target.prices();
+    Ok(if prices.weigh(&other.1) < prices.weigh(&first.1) { other } else { first })
 }
 
 /// Places a circuit given as plain data.
@@ -140,7 +160,7 @@ pub fn place_graph(g: &Circuit, options: &PlaceOptions) -> Result<Placed, PlaceE
     }
     // packing and lookups rest on declared intervals: they are proven here, whatever was run before
     tessera_circuit::proof::prove(g)?;
-    let p = placement::place(g, options)?;
+    let (p, _) = decide(g, options)?;
     let (program, plan) = emit::emit(g, &p, emit::Extent::Whole)?;
     program.validate()?;
     let refused = p.capabilities.refusals(&Shape::of(&program));

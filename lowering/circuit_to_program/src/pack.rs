@@ -6,7 +6,7 @@
 //!
 //! # Correctness
 //! The contraction equation says u_a + t·u_b ≡ Y_a + t·Y_b mod p for every pair. It has to follow that u_a = Y_a and u_b = Y_b.
-//! Y_a and Y_b lie in the interval I that the circuit proves; u_a and u_b lie in the range B that lookups (or the public range) of
+//! Y_a and Y_b, with what is added to them, lie in an interval I that the circuit proves; u_a and u_b lie in the range B that lookups (or the public range) of
 //! the reading cells enforce, whatever a prover does. So each difference u − Y is at most D in magnitude, where D is the
 //! largest distance between B and I. If D ≤ t − 2, then |(u_a − Y_a) + t·(u_b − Y_b)| ≤ (t − 2)(t + 1) = t² − t − 2 < p
 //! ([`Capabilities::radix_bits`](tessera_api::Capabilities::radix_bits) is the largest t for which that holds), so the difference
@@ -48,22 +48,27 @@ pub struct Reading<'a> {
 
 impl Reading<'_> {
     /// Whether the channels of a contraction may share cells as its `pack` says.
-    pub fn may_pack(&self, c: &Contraction, wanted: &Wanted) -> bool {
+    ///
+    /// What is added to its results lies between `added`.
+    pub fn may_pack(&self, c: &Contraction, wanted: &Wanted, added: (i64, i64)) -> bool {
         if c.channels < FACTOR || self.radix_bits < 2 {
             return false;
         }
         let y = &self.g.values[c.y];
+        let (least, most) = (y.lo as i128 + added.0 as i128, y.hi as i128 + added.1 as i128);
         let radix = 1i128 << self.radix_bits;
         let reads = |v: ValueId| self.roots.roots_of(v).contains(&c.y);
         let near = |(lo, hi): (i128, i128)| {
-            let distance = (hi - y.lo as i128).max(y.hi as i128 - lo);
+            let distance = (hi - least).max(most - lo);
             distance <= radix - 2
         };
         // packed weights, and packed cells of results that nothing reads, are 64-bit integers
-        let small = |lo: i64, hi: i64| lo.unsigned_abs().max(hi.unsigned_abs()) < 1 << (self.radix_bits - 1);
+        let small =
+            |lo: i128, hi: i128| lo.unsigned_abs().max(hi.unsigned_abs()) < 1 << (self.radix_bits - 1);
         let w = &self.g.values[c.w];
-        small(y.lo, y.hi)
-            && small(w.lo, w.hi)
+        small(least, most)
+            && small(w.lo.into(), w.hi.into())
+            && small(added.0.into(), added.1.into())
             && pairs_agree(c, wanted)
             && self.outputs.iter().filter(|o| reads(o.1)).all(|(_, v)| {
                 let v = &self.g.values[*v];

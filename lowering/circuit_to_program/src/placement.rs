@@ -10,8 +10,8 @@ use crate::layout::Nest;
 use crate::relations::LookupRelations;
 use crate::roots::Roots;
 use crate::wanted::Wanted;
-use crate::{PlaceError, PlaceOptions, pack, tables};
-use std::collections::{HashMap, HashSet};
+use crate::{PlaceError, PlaceOptions, order, pack, tables};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
 use tessera_api::{Capabilities, FoldShape, Shape, TableShape, Target, TermShape};
 use tessera_circuit::CircuitOp;
@@ -27,7 +27,7 @@ pub struct Placement {
     pub committed: bool,
     /// In graph order.
     pub contractions: Vec<Contraction>,
-    /// Parameters that rows read, where they are their owner's.
+    /// Data known at setup that rows read as results of contractions.
     pub biases: Vec<Bias>,
     /// Which of them share a weight and an activation table.
     pub products: Vec<Products>,
@@ -123,16 +123,6 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     let published = published(g, &roots, &outputs);
     let hiding = if options.zero_knowledge || !private.is_empty() { options.uses.max(1) } else { 0 };
     let heights = Heights { target: options.target, hiding };
-    let mut flat: Vec<Cluster> = vec![];
-    for ops in &groups {
-        let known = cluster::Known {
-            capabilities: &capabilities,
-            published: &published,
-            exported: &exported,
-            committed: options.committed,
-        };
-        flat.push(cluster::build(g, &roots, ops, known, &mut relations)?);
-    }
     let contracts: Vec<(ValueId, Contract)> = contracts(g, &roots)?;
     let mut operations = vec![];
     for (y, c) in &contracts {
@@ -141,8 +131,33 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
         let indices = Indices::new(&operation)?;
         operations.push((operation, indices));
     }
-    let mut added = biases::merge(&roots, &mut flat, &outputs, &operations);
+    let mut held = held(g, &roots, options);
+    let (mut flat, mut added, relations) = loop {
+        let mut relations = relations.clone();
+        let mut flat: Vec<Cluster> = vec![];
+        for ops in &groups {
+            let known = cluster::Known {
+                capabilities: &capabilities,
+                published: &published,
+                exported: &exported,
+                held: &held,
+            };
+            flat.push(cluster::build(g, &roots, ops, known, &mut relations)?);
+        }
+        // entries of a batch are channels of their own where both factors are computed
+        let may = |op: &Operation| options.committed || roots.is_constant(op.w);
+        let results = operations.iter().filter(|(op, _)| may(op)).map(|(op, i)| (op.y, i)).collect();
+        let added = biases::merge(&roots, &mut flat, &outputs, results);
+        // what everybody knows, and is more than added to one contraction, stays a column
+        let left = flat.iter().flat_map(|c| c.held.keys().map(|i| c.bound[*i]));
+        let left: HashSet<ValueId> = left.flat_map(|v| roots.roots_of(v)).collect();
+        if options.committed || left.is_empty() {
+            break (flat, added, relations);
+        }
+        held.retain(|r| !left.contains(r));
+    };
     let mut biases = biases::apart(g, &roots, &mut flat, operations.len())?;
+    order::choose(&roots, &mut flat, &operations);
     let mut clusters: Vec<Vec<Cluster>> = vec![];
     for c in flat {
         match clusters.iter_mut().find(|t| t[0].row_program == c.row_program) {
@@ -178,19 +193,13 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
         let computed = !roots.is_constant(operation.w);
         let mut c = Contraction::new(operation, indices, &wanted, (batch, computed));
         c.pack = pack::FACTOR;
-        if !options.pack || options.committed || computed || !reading.may_pack(&c, &wanted) {
+        let added = added.remove(&c.y);
+        let bounds = added.as_ref().map_or((0, 0), |a| a.bounds(&roots));
+        if !options.pack || options.committed || computed || !reading.may_pack(&c, &wanted, bounds) {
             c.pack = 1;
         }
-        if let Some(added) = added.remove(&c.y) {
-            biases.push(Bias {
-                root: added.root,
-                id: k,
-                segment: c.segments,
-                elements: added.elements,
-                z: c.read_exponents(&wanted),
-                batch_stride: c.batch_stride,
-                source: c.source.clone(),
-            });
+        if let Some(added) = added {
+            biases.push(added.bias(&c, (k, c.read_exponents(&wanted)), !options.committed));
         }
         borders.push(c.borders(&wanted));
         contractions.push(c);
@@ -217,6 +226,24 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
         inputs,
         outputs,
     })
+}
+
+/// What rows may read as results of contractions, being known at setup: all that is its owner's; of the rest what differs from element to
+/// element, where the options say so.
+fn held(g: &Circuit, roots: &Roots, options: &PlaceOptions) -> HashSet<ValueId> {
+    if options.committed {
+        return roots.parameters().collect();
+    }
+    if options.biases == Some(false) {
+        return HashSet::new();
+    }
+    let differs = |v: &ValueId| {
+        let (lo, hi) = roots.bounds(*v, g.values[*v].len());
+        lo < hi
+    };
+    let operands = g.ops.iter().filter(|op| op.op.is_elementwise()).flat_map(|op| op.op.operands());
+    let read: BTreeSet<ValueId> = operands.flat_map(|v| roots.roots_of(v)).collect();
+    read.into_iter().filter(|v| roots.data(*v).is_some()).filter(differs).collect()
 }
 
 /// A contraction of the circuit.
@@ -268,7 +295,8 @@ fn products(
     };
     let part = |factors: Factors| {
         let own: Vec<usize> = (0..contractions.len()).filter(|k| of(&contractions[*k]) == factors).collect();
-        let biases = if factors == Factors::Owned { (0..biases.len()).collect() } else { vec![] };
+        let theirs = if options.committed { Factors::Owned } else { Factors::Public };
+        let biases = if factors == theirs { (0..biases.len()).collect() } else { vec![] };
         Products { factors, contractions: own, biases, x_width: 0, w_width: 0 }
     };
     let mut all = vec![part(Factors::Owned), part(Factors::Public), part(Factors::Computed)];
@@ -579,10 +607,11 @@ impl Placement {
         for b in &self.biases {
             let _ = writeln!(
                 s,
-                "  d^{:<2} {:<28}    1 segment, {} parameters at {} positions",
+                "  d^{:<2} {:<28}    1 segment, {} {} at {} positions",
                 b.id,
                 b.source,
                 b.elements.iter().flatten().count(),
+                if b.public { "constants" } else { "parameters" },
                 b.z.len() * self.batch
             );
         }

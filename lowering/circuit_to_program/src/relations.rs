@@ -11,6 +11,7 @@ use tessera_circuit::graph::Circuit;
 use tessera_circuit::semantics::table::TableFunction;
 
 /// All relations, in the order they were first needed.
+#[derive(Clone)]
 pub struct LookupRelations {
     /// Most rows of a table.
     most: i64,
@@ -19,13 +20,14 @@ pub struct LookupRelations {
     domains: BTreeMap<(i64, i64), Domain>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Domain {
     range: Option<u32>,
     functions: Vec<Functions>,
 }
 
 /// What is looked up at once.
+#[derive(Clone)]
 struct Functions {
     all: Vec<(String, TableFunction)>,
     relation: u32,

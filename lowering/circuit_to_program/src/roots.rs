@@ -134,6 +134,11 @@ impl Roots {
         self.pieces[v].iter().any(|p| self.parameter[p.root])
     }
 
+    /// Roots that are parameters of the model.
+    pub fn parameters(&self) -> impl Iterator<Item = ValueId> + '_ {
+        (0..self.parameter.len()).filter(|v| self.parameter[*v])
+    }
+
     /// The data of a root known at setup.
     pub fn data(&self, root: ValueId) -> Option<&Arc<Param>> {
         self.data[root].as_ref()
@@ -145,7 +150,7 @@ impl Roots {
     }
 
     /// One number of a root known at setup.
-    fn number(&self, root: ValueId, i: i64) -> i64 {
+    pub fn number(&self, root: ValueId, i: i64) -> i64 {
         self.data(root).and_then(|d| d.data.integer(i as usize)).unwrap_or(0)
     }
 

@@ -4,13 +4,13 @@
 //!
 //! Invariants: every cluster lands in exactly one table; the division depends on sizes and prices alone.
 use crate::cluster::{Cluster, RowProgram};
+use crate::order;
 use crate::placement::Heights;
 use tessera_api::{FoldShape, Shape, TableShape, TermShape};
 
 /// Divides clusters of one row program into tables.
 pub fn split(mut clusters: Vec<Cluster>, batch: usize, heights: Heights) -> Vec<Vec<Cluster>> {
     let Some(row_program) = clusters.first().map(|c| c.row_program.clone()) else { return vec![] };
-    // the order within a table stays that of the graph
     let sizes: Vec<usize> = clusters.iter().map(|c| c.len * batch).collect();
     let mut largest_first: Vec<usize> = (0..sizes.len()).collect();
     largest_first.sort_by_key(|i| std::cmp::Reverse(sizes[*i]));
@@ -27,6 +27,9 @@ pub fn split(mut clusters: Vec<Cluster>, batch: usize, heights: Heights) -> Vec<
             out[t].push(c);
         }
     }
+    // layers whose blocks stay whole come first, so that none is cut by what stands before it; else the order is that of the graph
+    let cut = |c: &Cluster| !(c.len * batch).is_multiple_of(order::MOST as usize);
+    out.iter_mut().for_each(|t| t.sort_by_key(|c| (cut(c), std::cmp::Reverse(c.order.block()))));
     out
 }
 

@@ -61,6 +61,14 @@ pub fn inputs(bytes: &[u8]) -> Result<Vec<(String, Option<usize>)>, ImportError>
     proto::inputs(bytes)
 }
 
+/// How often each operator stands in a file, graphs within nodes included: all that is read of it.
+///
+/// # Errors
+/// When it is no ONNX file.
+pub fn operators(bytes: &[u8]) -> Result<std::collections::BTreeMap<String, usize>, ImportError> {
+    proto::operators(bytes)
+}
+
 /// Reads a model into the plain graph: everything the import does before MLIR.
 ///
 /// # Errors

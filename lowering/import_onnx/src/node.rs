@@ -160,3 +160,16 @@ pub(crate) fn axes(list: &[i64], rank: usize) -> Result<Vec<usize>, Reason> {
     axes.dedup();
     if axes.len() == list.len() { Ok(axes) } else { Err(format!("axes: {list:?} name one twice")) }
 }
+
+/// The name of a domain; the standard one has two.
+pub(crate) fn standard(domain: &str) -> &str {
+    if domain == "ai.onnx" { "" } else { domain }
+}
+
+/// The operator of a node, with its domain if that is not the standard one.
+pub(crate) fn operator(node: &NodeProto) -> String {
+    match standard(&node.domain) {
+        "" => node.op_type.clone(),
+        domain => format!("{domain}.{}", node.op_type),
+    }
+}

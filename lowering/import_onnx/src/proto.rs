@@ -9,7 +9,7 @@
 use crate::error::ImportError;
 use crate::graph::{MAX_ELEMENTS, element_count};
 use crate::guard::guarded;
-use crate::node::node_name;
+use crate::node::{node_name, operator};
 use crate::source::{ImportOptions, Source};
 use crate::tensor::Kind;
 use prost::Message;
@@ -78,12 +78,55 @@ fn load(bytes: &[u8], directory: Option<&Path>, options: &ImportOptions) -> Resu
         return Err(ImportError::Invalid(problems));
     }
     fix_inputs(&mut graph, options)?;
+    set_inputs(&mut graph, options)?;
     graph.value_info.clear();
     for output in &mut graph.output {
         output.r#type = None;
     }
     model.graph = Some(graph);
     Ok(model)
+}
+
+/// How often each operator stands in a file, with its domain if that is not the standard one.
+pub(crate) fn operators(bytes: &[u8]) -> Result<BTreeMap<String, usize>, ImportError> {
+    guarded("decoding the file", || {
+        let model = ModelProto::decode(bytes).map_err(|e| ImportError::NotOnnx(e.to_string()))?;
+        let graph = model.graph.unwrap_or_default();
+        let mut count = BTreeMap::new();
+        for node in nodes(&graph, &model.functions) {
+            *count.entry(operator(node)).or_insert(0) += 1;
+        }
+        Ok(count)
+    })
+}
+
+/// Inputs whose value is given become tensors that are known.
+fn set_inputs(graph: &mut GraphProto, options: &ImportOptions) -> Result<(), ImportError> {
+    for (name, value) in &options.set {
+        let Some(at) = graph.input.iter().position(|i| i.name == *name) else {
+            let known: Vec<String> = graph.input.iter().map(|i| format!("\"{}\"", i.name)).collect();
+            let known = known.join(", ");
+            return Err(ImportError::Invalid(vec![format!(
+                "a value is given for \"{name}\", which is no input; there are {known}"
+            )]));
+        };
+        let input = graph.input.remove(at);
+        let Some(TypeValue::TensorType(t)) = input.r#type.and_then(|t| t.value) else { continue };
+        let Some(kind) = Kind::of(t.elem_type.into()) else { continue };
+        let dims: Vec<i64> = (t.shape.iter().flat_map(|s| &s.dim))
+            .map(|d| if let Some(Dim::DimValue(v)) = d.value { v } else { 1 })
+            .collect();
+        let elements = dims.iter().map(|d| usize::try_from(*d).unwrap_or(0)).product();
+        graph.initializer.retain(|t| t.name != *name);
+        graph.initializer.push(TensorProto {
+            name: name.clone(),
+            dims,
+            data_type: if kind == Kind::F16 { DataType::Float as i32 } else { t.elem_type },
+            raw_data: kind.encode(*value).repeat(elements),
+            ..TensorProto::default()
+        });
+    }
+    Ok(())
 }
 
 /// All nodes of the graph and of the graphs in it, and of local functions.

@@ -10,6 +10,8 @@ pub struct ImportOptions {
     pub dims: BTreeMap<String, usize>,
     /// Shapes of inputs by name; they replace what the file says.
     pub shapes: BTreeMap<String, Vec<usize>>,
+    /// Values of inputs by name, the same number for every element: such an input is known, and none any more.
+    pub set: BTreeMap<String, f64>,
     /// Registers the weights under this name (such as `lenet.safetensors`) and attaches it to the module. Without it
     /// the caller does so before passes that need weights run.
     pub weights: Option<String>,

@@ -58,6 +58,25 @@ impl Kind {
         }
     }
 
+    /// A number as an element in `raw_data`, little endian; a half as the float of 32 bits that it is here.
+    pub(crate) fn encode(self, x: f64) -> Vec<u8> {
+        let x = self.hold(x);
+        match self {
+            Kind::F16 | Kind::F32 => (x as f32).to_le_bytes().to_vec(),
+            Kind::F64 => x.to_le_bytes().to_vec(),
+            // two's complement has the low bytes of wider integers
+            Kind::I8
+            | Kind::I16
+            | Kind::I32
+            | Kind::I64
+            | Kind::U8
+            | Kind::U16
+            | Kind::U32
+            | Kind::U64
+            | Kind::Bool => (x as i128).to_le_bytes()[..self.bytes()].to_vec(),
+        }
+    }
+
     /// Least and greatest integer, of an integer type.
     pub(crate) fn bounds(self) -> Option<(f64, f64)> {
         let signed = |bits: i32| (-(2f64.powi(bits - 1)), 2f64.powi(bits - 1) - 1.0);

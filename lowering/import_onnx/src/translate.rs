@@ -8,7 +8,7 @@
 use crate::build::{Builder, Reason, Value, known};
 use crate::error::{ImportError, UnsupportedNode};
 use crate::graph::{self, Graph};
-use crate::node::{Node, node_name};
+use crate::node::{Node, node_name, operator, standard};
 use crate::tensor::{Kind, Tensor};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use tessera_mlir::types::{Elem, TensorType};
@@ -104,11 +104,6 @@ pub(crate) fn translate(mut model: ModelProto, find: Find) -> Result<Graph, Impo
 
 fn versions(list: &[tract_onnx::pb::OperatorSetIdProto]) -> BTreeMap<&str, i64> {
     list.iter().map(|set| (standard(&set.domain), set.version)).collect()
-}
-
-/// The name of a domain; the standard one has two.
-fn standard(domain: &str) -> &str {
-    if domain == "ai.onnx" { "" } else { domain }
 }
 
 /// Whether an input is read as indices into the first axis of tables, and as nothing else.
@@ -267,13 +262,5 @@ impl<'g> Translator<'g> {
         self.opsets = opsets;
         self.scopes = around;
         results
-    }
-}
-
-/// The operator of a node, with its domain if that is not the standard one.
-fn operator(node: &NodeProto) -> String {
-    match standard(&node.domain) {
-        "" => node.op_type.clone(),
-        domain => format!("{domain}.{}", node.op_type),
     }
 }

@@ -44,6 +44,8 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Say whether an ONNX model can be proven, what stands in the way, and what it would take; without data
+    Check(Check),
     /// Compile an ONNX model: import, quantize, lower, and write model.tess
     Compile(Compile),
     /// Make the proving key and the verifying key of a compiled model, beside it
@@ -197,12 +199,43 @@ pub struct Compile {
     /// Shape of an input, as NAME=1,3,32,32
     #[arg(long, value_name = "NAME=SHAPE")]
     pub shape: Vec<Named<Extents>>,
+    /// Value of every element of an input, as NAME=VALUE: it is part of the model then, and no input
+    #[arg(long, value_name = "NAME=VALUE", allow_hyphen_values = true)]
+    pub set: Vec<Named<f64>>,
     /// Print this level's IR instead of writing a model
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub emit: Option<Level>,
     /// Reading data
     #[command(flatten)]
     pub data: Data,
+}
+
+/// `tessera check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The ONNX model
+    pub model: PathBuf,
+    /// How many inputs one proof covers
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub batch: u32,
+    /// The proof system that would prove it
+    #[arg(long, default_value_t = tessera_backends::default().name().to_owned(), value_name = "NAME")]
+    pub backend: String,
+    /// Whether weights are public, or committed by their owner
+    #[arg(long, value_enum, default_value = "public")]
+    pub weights: Weights,
+    /// With zero knowledge of inputs
+    #[arg(long)]
+    pub zero_knowledge: bool,
+    /// Value of a dimension that the model leaves open, as NAME=VALUE
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub dim: Vec<Named<usize>>,
+    /// Shape of an input, as NAME=1,3,32,32
+    #[arg(long, value_name = "NAME=SHAPE")]
+    pub shape: Vec<Named<Extents>>,
+    /// Value of every element of an input, as NAME=VALUE: it is part of the model then, and no input
+    #[arg(long, value_name = "NAME=VALUE", allow_hyphen_values = true)]
+    pub set: Vec<Named<f64>>,
 }
 
 /// What a verifying key says of weights.
@@ -260,6 +293,10 @@ pub struct Setup {
     /// capacity was disproved, ePrint 2025/2010)
     #[arg(long, value_enum, default_value = "proven")]
     pub regime: Regime,
+    /// Keep no columns in the proving key: it is a few kilobytes then, and every proof makes them again of the model, which takes as
+    /// long as setup
+    #[arg(long)]
+    pub lean: bool,
 }
 
 /// Soundness analysis of the proof system.

@@ -28,12 +28,19 @@ pub struct Failure {
     pub code: u8,
     /// At least one.
     pub problems: Vec<Problem>,
+    /// What the command found before it stopped, for machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<serde_json::Value>,
 }
 
 impl Failure {
     /// A wrong use or a bad file: exit code 2.
     pub fn new(message: impl Into<String>) -> Failure {
-        Failure { code: USE, problems: vec![Problem { message: message.into(), ..Problem::default() }] }
+        Failure {
+            code: USE,
+            problems: vec![Problem { message: message.into(), ..Problem::default() }],
+            report: None,
+        }
     }
 
     /// A proof that does not hold: exit code 1.
@@ -48,7 +55,12 @@ impl Failure {
 
     /// Several problems of one step; `None` where there are none.
     pub fn all(problems: Vec<Problem>) -> Option<Failure> {
-        if problems.is_empty() { None } else { Some(Failure { code: USE, problems }) }
+        if problems.is_empty() { None } else { Some(Failure { code: USE, problems, report: None }) }
+    }
+
+    /// Adds what was found, for machines.
+    pub fn with_report(self, report: &impl Serialize) -> Failure {
+        Failure { report: serde_json::to_value(report).ok(), ..self }
     }
 
     /// Adds what would have been right.
@@ -110,7 +122,7 @@ impl std::error::Error for Failure {}
 
 impl From<Error> for Failure {
     fn from(e: Error) -> Failure {
-        Failure { code: e.kind as u8, problems: vec![*e.problem] }
+        Failure { code: e.kind as u8, problems: vec![*e.problem], report: None }
     }
 }
 

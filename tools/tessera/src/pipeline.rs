@@ -110,7 +110,7 @@ impl From<tessera_mlir::Error> for Failure {
             notes: r.notes.iter().map(ToString::to_string).collect(),
             ..Problem::default()
         };
-        Failure { code: USE, problems: e.reports.iter().map(problem).collect() }
+        Failure { code: USE, problems: e.reports.iter().map(problem).collect(), report: None }
     }
 }
 

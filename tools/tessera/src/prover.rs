@@ -10,7 +10,9 @@ use crate::show::program::Prediction;
 use crate::uses;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tessera_api::{Backend, Bytes, Container, FileKind, Keys, Prover, Security, Shape, Timings, Trace};
+use tessera_api::{
+    Backend, Bytes, Container, Digest, FileKind, Keys, Prover, Public, Security, Shape, Timings, Trace,
+};
 use tessera_verify::key::VERIFYING_KEY_AT_MOST;
 pub use tessera_verify::key::{ProofFile, VerifyingKey};
 
@@ -28,18 +30,47 @@ pub fn keys(model: &Model, security: Security) -> Result<Keys> {
     Ok(keys)
 }
 
-/// What a proof of this model will cost, by its backend's prices.
-pub fn predict(model: &Model) -> Result<Prediction> {
+/// Seconds of one core that a proof of this model will take, by its backend's prices: from its shape alone, at once.
+pub fn seconds(model: &Model) -> Result<f64> {
     let backend = backend(&model.metadata.backend)?;
-    let cost = backend.cost(&Shape::of(&model.program));
+    Ok(backend.prices().seconds(&backend.cost(&Shape::of(&model.program))))
+}
+
+/// What a model takes with keys of this security: its backend compiles the Program for it, and makes nothing.
+pub fn predict(model: &Model, security: Security) -> Result<Prediction> {
+    let backend = backend(&model.metadata.backend)?;
     let prices = backend.prices();
+    let sizes = backend.sizes(&model.program, security)?;
+    let added = bytes_of(&model.metadata);
+    // as many numbers as there are public values, of two bytes mostly
+    let statement: usize = model.program.publics.iter().map(Public::len).sum();
+    let proof = sizes.proof + 2 * statement as u64;
     Ok(Prediction {
-        prove_cpu_s: prices.seconds(&cost),
-        proof_bytes: prices.bytes(&cost) as u64,
-        memory_bytes: prices.memory(&cost) as u64,
-        cost,
+        prove_cpu_s: prices.seconds(&sizes.cost),
+        verify_cpu_s: prices.verify_seconds(proof),
+        proof_bytes: proof,
+        proving_key_bytes: sizes.proving_key + added,
+        lean_key_bytes: sizes.lean_key + added,
+        verifying_key_bytes: sizes.verifying_key + added,
+        memory_bytes: prices.memory(&sizes.cost) as u64,
+        cost: sizes.cost,
     })
 }
+
+/// Bytes that a section of the metadata adds to a file.
+fn bytes_of(metadata: &Metadata) -> u64 {
+    let file = |with: bool| {
+        let mut c = Container::new(FileKind::VerifyingKey, Digest::default());
+        if with {
+            c.put("metadata", metadata);
+        }
+        c.to_bytes().len() as u64
+    };
+    file(true) - file(false)
+}
+
+/// What keys are made for unless something else is asked.
+pub const SECURITY: Security = Security { bits: 100, regime: tessera_api::Regime::Proven };
 
 /// A proving key that was read.
 pub struct ProvingKey {

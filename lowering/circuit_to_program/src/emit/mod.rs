@@ -22,6 +22,7 @@ mod tables;
 use crate::PlaceError;
 use crate::cluster::Held;
 use crate::layout::{Nest, compose, gaps, sequence};
+use crate::order::Order;
 use crate::placement::Placement;
 use std::collections::{BTreeMap, HashMap};
 use tessera_api::{
@@ -309,7 +310,7 @@ impl Emitter<'_> {
                     let d = self.use_id();
                     ids.insert((t, k, i), d);
                     if !c.held.contains_key(&i) {
-                        self.own_uses(*v, c.len, d);
+                        self.own_uses(*v, c.order, c.len, d);
                     }
                 }
             }
@@ -317,19 +318,26 @@ impl Emitter<'_> {
         ids
     }
 
-    /// Records that a value is read element by element, each with its number for z.
-    fn own_uses(&mut self, v: ValueId, len: usize, d: i64) {
+    /// Records that a value is read element by element, each with the number of its row for z.
+    fn own_uses(&mut self, v: ValueId, order: Order, len: usize, d: i64) {
         for piece in self.p.roots.pieces(v) {
             if !self.contraction_of.contains_key(&piece.root) {
-                let at = piece.nest.inverse().map([0, 0, d, 0], |[e]| [*e, 0, 0, 0]);
-                self.uses.add(piece.root, self.g.values[piece.root].len(), &at, [len as i64, 0]);
+                let inverse = piece.nest.inverse();
+                let rows = match order.is_plain() {
+                    true => vec![inverse],
+                    false => compose(&[inverse], &[order.elements()]),
+                };
+                for at in rows {
+                    let at = at.map([0, 0, d, 0], |[row]| [*row, 0, 0, 0]);
+                    self.uses.add(piece.root, self.g.values[piece.root].len(), &at, [len as i64, 0]);
+                }
             }
         }
     }
 
     /// Monomials of a value that is read element by element, batch entry by batch entry: those of contractions' results in the
-    /// contraction equation, and those of all others, of its own, in the link equation.
-    fn read(&self, v: ValueId, len: usize, d: i64) -> (Monomials, Monomials) {
+    /// contraction equation, and those of all others, of its own, in the link equation. Both by rows, which stand in this order.
+    fn read(&self, v: ValueId, order: Order, len: usize, d: i64) -> (Monomials, Monomials) {
         let p = self.p;
         let mut direct = vec![];
         for piece in p.roots.pieces(v) {
@@ -344,15 +352,16 @@ impl Emitter<'_> {
                 )
             }));
         }
+        let direct = order.places(p.batch, direct);
         let linked = linked(&direct, len * p.batch, d);
         (Monomials(direct), linked)
     }
 
     /// Monomials of a bound value that holds parameters, likewise; elements that are none are zero.
-    fn held(&self, h: &Held, len: usize, d: i64) -> (Monomials, Monomials) {
+    fn held(&self, h: &Held, order: Order, len: usize, d: i64) -> (Monomials, Monomials) {
         let step = self.p.biases.iter().find(|b| b.id == h.id).map_or(0, |b| b.batch_stride);
         let at = h.at.map([0, 0, h.id as i64, 0], |[z, s]| [*z, *s, 0, 0]);
-        let direct = vec![at.around(self.p.batch, len as i64, [step, 0, 0, 0])];
+        let direct = order.places(self.p.batch, vec![at.around(self.p.batch, len as i64, [step, 0, 0, 0])]);
         let linked = linked(&direct, len * self.p.batch, d);
         (Monomials(direct), linked)
     }
@@ -373,8 +382,9 @@ impl Emitter<'_> {
             let public = self.public(name, *v, Role::Output);
             let d = self.use_id();
             let len = self.g.values[*v].len();
-            self.own_uses(*v, len, d);
-            let (direct, linked) = self.read(*v, len, d);
+            let order = Order::plain(len);
+            self.own_uses(*v, order, len, d);
+            let (direct, linked) = self.read(*v, order, len, d);
             let seq = |m: &Monomials| m.seq(len * p.batch);
             if direct.any() {
                 self.contraction.push(term(-1, Operand::Public { public, monomials: seq(&direct) }));

@@ -7,7 +7,7 @@ use crate::PlaceError;
 use crate::cluster::{Cluster, Computed, Instruction};
 use crate::contraction::{Contraction, Turn};
 use crate::layout::{Nest, compose, fit, run, sequence};
-use tessera_api::{Blob, ContractLoop, Factor, RowOp, RowStep, Run, Seq, Step};
+use tessera_api::{Blob, ContractLoop, Factor, RowOp, RowStep, Seq, Step};
 use tessera_circuit::graph::ValueId;
 use tessera_circuit::ops::Hint;
 
@@ -162,11 +162,18 @@ impl Emitter<'_> {
         let b = &p.biases[k];
         let constant = self.parameters_of[k];
         let z = Seq::compress(1, &b.z);
-        let elements: Vec<(i64, [i64; 1])> =
-            (0..).zip(&b.elements).filter_map(|(s, e)| e.map(|e| (s, [e]))).collect();
         let mut places = vec![];
         let dst = if b.id < p.contractions.len() {
             let c = &p.contractions[b.id];
+            // channel of each element that there is, and its place in the data
+            let from = b.constant(self.g, &p.roots).1;
+            let channel = |i: usize| {
+                let (s, t) = (i % b.s_span(), i / b.s_span());
+                c.channels_at(s as i64).nth(t).unwrap_or(s as i64)
+            };
+            let there = (0..b.elements.len()).filter(|i| b.elements[*i].is_some());
+            let mut elements: Vec<(i64, [i64; 1])> = there.map(|i| (channel(i), [from[i]])).collect();
+            elements.sort_unstable();
             for n in fit(&elements) {
                 let span = c.y_span as i64;
                 let channels = n.loops.iter().map(|l| (l.count as usize, [l.at * span, l.to[0]]));
@@ -369,6 +376,7 @@ impl Emitter<'_> {
                     let parts = self.sources(c.bound[*i], c.len);
                     let mut terms = vec![];
                     for (j, (root, nests)) in parts.into_iter().enumerate() {
+                        let nests = c.order.places(self.p.batch, nests);
                         let index = sequence(&nests, c.len * self.p.batch, [-1]);
                         let to = if j == 0 {
                             dst
@@ -385,7 +393,7 @@ impl Emitter<'_> {
                 }
                 Instruction::Computed(i, result) => {
                     let rows = c.len * self.p.batch;
-                    let index = sequence(&[Nest::dense(rows)], rows, [-1]);
+                    let index = sequence(&[c.order.rows(self.p.batch)], rows, [-1]);
                     ops.push(RowOp::Gather { tensor: computed[*i][*result], index, default: 0, dst });
                 }
                 step => ops.extend(step.row_op(dst)),
@@ -398,9 +406,8 @@ impl Emitter<'_> {
         for ((_, reg), v) in k.exports.iter().zip(&c.exports) {
             let tensor = self.tensor(format!("{} value {v}", c.source), rows);
             self.tensors.insert(*v, tensor);
-            let run =
-                Run { start: vec![0], loops: if rows > 1 { vec![(rows as u32, vec![1])] } else { vec![] } };
-            ops.push(RowOp::Scatter { src: *reg as u32, tensor, index: Seq { dim: 1, runs: vec![run] } });
+            let index = sequence(&[c.order.rows(self.p.batch)], rows, [-1]);
+            ops.push(RowOp::Scatter { src: *reg as u32, tensor, index });
         }
         self.plan.steps.push(Step::Rows(RowStep {
             table,

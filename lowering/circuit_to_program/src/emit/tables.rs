@@ -107,7 +107,7 @@ impl Emitter<'_> {
             Seq::of_runs(ENTRIES, runs)
         };
         // the lanes of public weights are the first one moved
-        let (first, equal) = (monomials(0), !committed && products.biases.is_empty());
+        let (first, equal) = (monomials(0), !committed);
         let lane = |l: usize| {
             let monomials = if equal { moved(&first, [0, 0, l as i64, 0, 0]) } else { monomials(l) };
             let expr = if computed { Expr::witness(l as u32) } else { Expr::fixed(l as u32) };
@@ -145,15 +145,15 @@ impl Emitter<'_> {
         }
         for k in &products.biases {
             let b = &p.biases[*k];
-            let constant = self.constant(|| p.roots.values(b.root, self.g.values[b.root].len()));
+            let (data, places) = b.constant(self.g, &p.roots);
+            let constant = self.constant(|| data);
             self.parameters_of[*k] = constant;
-            let elements: Vec<i64> = b.elements.iter().map(|e| e.unwrap_or(0)).collect();
             blocks.push(Block {
                 constant,
                 segments: Seq::constant(&[0], 1),
-                channels: Seq::compress(1, &elements),
+                channels: Seq::compress(1, &places),
                 taps: Seq::constant(&[0], 1),
-                pack: 1,
+                pack: b.pack as u32,
             });
         }
         let radix = 1 << p.capabilities.radix_bits();
@@ -215,8 +215,8 @@ impl Emitter<'_> {
                 for (k, c) in clusters.iter().enumerate() {
                     let d = bound_ids[&(t, k, i)];
                     let (direct, own) = match c.held.get(&i) {
-                        Some(h) => self.held(h, c.len, d),
-                        None => self.read(c.bound[i], c.len, d),
+                        Some(h) => self.held(h, c.order, c.len, d),
+                        None => self.read(c.bound[i], c.order, c.len, d),
                     };
                     product.0.extend(shifted(direct, k));
                     link.0.extend(shifted(own, k));
@@ -232,7 +232,7 @@ impl Emitter<'_> {
                     for (k, c) in clusters.iter().enumerate() {
                         let uses = self.uses.0.get(&c.exports[i]).and_then(|l| l.get(layer));
                         let all = uses.into_iter().flatten().map(|u| u.in_batch(p.batch, c.len)).collect();
-                        m.0.extend(shifted(Monomials(all), k));
+                        m.0.extend(shifted(Monomials(c.order.places(p.batch, all)), k));
                     }
                     let negated = expr.clone().checked_scale(-1);
                     let beyond =
@@ -282,6 +282,7 @@ impl Emitter<'_> {
         let (mut data, mut known): (Vec<i64>, Vec<([u8; 32], i64)>) = (vec![], vec![]);
         let (mut nests, mut row) = (vec![], 0);
         for c in clusters {
+            let mut own_nests = vec![];
             for piece in p.roots.pieces(c.fixed[i]) {
                 let Some(own) = p.roots.data(piece.root) else { continue };
                 let at = known.iter().find(|k| k.0 == own.hash()).map_or(data.len() as i64, |k| k.1);
@@ -290,8 +291,10 @@ impl Emitter<'_> {
                     data.extend(own.data.to_i64s().unwrap_or_default());
                 }
                 let nest = piece.nest.map([at], |from| *from).around(p.batch, c.len as i64, [0]);
-                nests.push(Nest { at: nest.at + row, ..nest });
+                own_nests.push(nest);
             }
+            let rows = c.order.places(p.batch, own_nests);
+            nests.extend(rows.into_iter().map(|n| Nest { at: n.at + row, ..n }));
             row += (c.len * p.batch) as i64;
         }
         FixedColumn {
@@ -491,8 +494,14 @@ impl Bias {
     }
 }
 
-/// Monomials of a lane of the rows of a bias's parameters: chunks in descending order. A cell of no parameter takes no part.
+/// Monomials of a lane of the rows of a bias's parameters: chunks in descending order. A cell of no parameter takes no part, or is zero
+/// where everybody knows that.
 fn parameter_monomials(b: &Bias, width: usize, lane: usize) -> Vec<Run> {
+    if b.public {
+        let chunks = b.w_rows(width);
+        let first = ((chunks - 1) * width + lane) as i64;
+        return vec![run([1, 0, first, 0, 0], [(chunks, [0, 0, -(width as i64), 0, 0])])];
+    }
     let cell = |chunk: usize| {
         let s = chunk * width + lane;
         let there = b.elements.get(s).copied().flatten().is_some();

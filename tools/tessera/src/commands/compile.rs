@@ -1,7 +1,7 @@
 //! `tessera compile`: import, calibrate, quantize, lower, place; one file comes out. Given IR, it continues from there.
 use crate::cli::{CalibrationMethod, Compile, Level as EmitLevel, Weights};
-use crate::data::DataFile;
 use crate::data::bind::{self, Factor, Inputs, Wanted};
+use crate::data::{Array, DataFile, Numbers};
 use crate::failure::{Failure, Problem, Result, USE};
 use crate::measure::{Time, peak_rss_mb, timed};
 use crate::model::{Calibration, Level, Metadata, Model, Port};
@@ -97,6 +97,8 @@ pub struct Import {
     pub dims: BTreeMap<String, usize>,
     /// Shapes of inputs.
     pub shapes: BTreeMap<String, Vec<usize>>,
+    /// Values of inputs that are none any more.
+    pub set: BTreeMap<String, f64>,
 }
 
 /// What came out.
@@ -150,14 +152,7 @@ struct Lowered<'c> {
 
 /// The imported network, with samples to calibrate it.
 fn import<'c>(context: &'c Context, r: &Request) -> Result<Start<'c>> {
-    let options = ImportOptions {
-        dims: r.import.dims.clone(),
-        shapes: r.import.shapes.clone(),
-        weights: Some(format!("{}.safetensors", r.name)),
-        reads: Some(files::remember),
-    };
-    let source = r.file.map_or(Source::Bytes(r.onnx), |path| Source::File(r.onnx, path));
-    let (module, _) = tessera_import_onnx::import(context, source, &options)?;
+    let module = imported(context, r)?;
     let (inputs, samples) = samples(&module, &r.name, r.data, r.factor, r.samples)?;
     let calibration = Calibration {
         method: method_name(r.method).into(),
@@ -175,6 +170,52 @@ fn import<'c>(context: &'c Context, r: &Request) -> Result<Start<'c>> {
         notes: inputs.notes,
     };
     Ok(Start { module, about })
+}
+
+/// The network as the file has it.
+fn imported<'c>(context: &'c Context, r: &Request) -> Result<Module<'c>, ImportError> {
+    let options = ImportOptions {
+        dims: r.import.dims.clone(),
+        shapes: r.import.shapes.clone(),
+        set: r.import.set.clone(),
+        weights: Some(format!("{}.safetensors", r.name)),
+        reads: Some(files::remember),
+    };
+    let source = r.file.map_or(Source::Bytes(r.onnx), |path| Source::File(r.onnx, path));
+    Ok(tessera_import_onnx::import(context, source, &options)?.0)
+}
+
+/// Data that stand in for calibration data, of the shapes that a network wants: what is predicted of a model depends on its shapes, and little
+/// on the ranges of its values.
+pub fn stand_ins(r: &Request) -> Result<DataFile, ImportError> {
+    const SAMPLES: usize = 2;
+    let context = tessera_passes::context();
+    let module = imported(&context, r)?;
+    let bad = |e: tessera_mlir::Error| ImportError::Build(e.to_string());
+    let main = Func::main(module.as_operation()).map_err(bad)?;
+    let mut seed = 1u64;
+    // sums of four uniform numbers, near to normal ones of unit variance
+    let mut normal = || {
+        let one = |seed: &mut u64| {
+            *seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (*seed >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+        };
+        (0..4).map(|_| one(&mut seed)).sum::<f32>() * 3f32.sqrt()
+    };
+    let mut arrays = vec![];
+    for (i, value) in main.arguments().into_iter().enumerate() {
+        let ty = types::of(value).map_err(bad)?;
+        let inner = if ty.shape.first() == Some(&1) { &ty.shape[1..] } else { &ty.shape[..] };
+        let shape: Vec<usize> = std::iter::once(SAMPLES).chain(inner.iter().copied()).collect();
+        let len = shape.iter().product();
+        let numbers = match ty.elem {
+            // every table has these rows
+            Elem::Int(_) => Numbers::I64(vec![0; len], "int64"),
+            _ => Numbers::F32((0..len).map(|_| normal()).collect()),
+        };
+        arrays.push((Some(main.argument_name(i)), Array { shape, numbers }));
+    }
+    Ok(DataFile { path: "stand-ins".into(), arrays, unreadable: vec![] })
 }
 
 /// Runs the passes, for a backend.
@@ -468,6 +509,7 @@ fn read_onnx<'c>(
             import: Import {
                 dims: pairs(&o.dim),
                 shapes: pairs(&o.shape).into_iter().map(|(n, s)| (n, s.0)).collect(),
+                set: pairs(&o.set),
             },
             watch: &|_| Ok(()),
         },
@@ -550,7 +592,7 @@ fn labels(given: Option<&str>) -> Result<Vec<String>> {
     Ok(text.lines().map(trim).filter(|l| !l.is_empty()).collect())
 }
 
-fn pairs<T: Clone>(list: &[crate::cli::Named<T>]) -> BTreeMap<String, T> {
+pub(super) fn pairs<T: Clone>(list: &[crate::cli::Named<T>]) -> BTreeMap<String, T> {
     list.iter().map(|n| (n.name.clone(), n.value.clone())).collect()
 }
 
@@ -573,7 +615,7 @@ impl From<ImportError> for Failure {
                     last.expected =
                         Some("only operators of docs/operators.md, in forms that it lists".into());
                 }
-                Failure { code: USE, problems }
+                Failure { code: USE, problems, report: None }
             }
             ImportError::Io { path, source } => Failure::io("read", &path, &source),
             ImportError::NotOnnx(_) => {
@@ -598,7 +640,7 @@ impl From<PlaceError> for Failure {
                     place: Some(source.clone()),
                     ..Problem::default()
                 };
-                Failure { code: USE, problems: ops.iter().map(problem).collect() }
+                Failure { code: USE, problems: ops.iter().map(problem).collect(), report: None }
             }
             other => Failure::new(other.to_string()),
         }

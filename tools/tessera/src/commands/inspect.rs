@@ -118,7 +118,7 @@ fn kind(k: FileKind) -> &'static str {
 fn model(model: &Model, sections: &[Section], bytes: usize, screen: &Screen) -> Result<()> {
     let m = &model.metadata;
     let program: ProgramSummary = summary(&model.program);
-    let prediction = prover::predict(model)?;
+    let prediction = prover::predict(model, prover::SECURITY)?;
     screen.json(&serde_json::json!({
         "kind": kind(FileKind::Model),
         "bytes": bytes,
@@ -130,36 +130,10 @@ fn model(model: &Model, sections: &[Section], bytes: usize, screen: &Screen) -> 
     describe(m, screen);
     screen.line(format!("program {}", program.digest));
     program.lines().iter().for_each(|l| screen.line(format!("  {l}")));
-    screen.line("expected, for one proof");
-    let c = &prediction.cost;
-    let rows = [
-        ["proving".into(), format!("{} of one core", show::seconds(prediction.prove_cpu_s))],
-        ["proof".into(), show::bytes(prediction.proof_bytes)],
-        ["memory".into(), show::bytes(prediction.memory_bytes)],
-        [
-            "cells".into(),
-            format!(
-                "{} fixed, {} summed, {} witness, {} extension",
-                show::count(c.cells(|g| g.fixed)),
-                show::count(c.cells(|g| g.summed)),
-                show::count(c.cells(|g| g.witness)),
-                show::count(c.cells(|g| g.extension))
-            ),
-        ],
-        ["lookups".into(), show::count(c.cells(|g| g.lookups))],
-        ["rows".into(), format!("{} of {}", show::count(c.cells(|_| 1)), heights(c))],
-    ];
-    for [name, value] in rows {
-        screen.line(format!("  {name:<12}{value}"));
-    }
+    screen.line("expected, with keys of the default security");
+    prediction.lines().iter().for_each(|l| screen.line(format!("  {l}")));
     section_lines(sections, screen);
     Ok(())
-}
-
-/// The heights that a proof has.
-fn heights(c: &tessera_api::Cost) -> String {
-    let all: Vec<String> = c.groups.iter().map(|g| format!("2^{}", g.log_height)).collect();
-    all.join(", ")
 }
 
 fn describe(m: &Metadata, screen: &Screen) {

@@ -7,6 +7,8 @@ pub mod audit;
 #[cfg(feature = "compiler")]
 pub mod bench;
 #[cfg(feature = "compiler")]
+pub mod check;
+#[cfg(feature = "compiler")]
 pub mod compile;
 #[cfg(feature = "compiler")]
 pub mod demo;
@@ -32,6 +34,8 @@ pub fn run(command: &Command, screen: &Screen) -> Result<()> {
         Command::Inspect(o) => inspect::run(o, screen),
         Command::Completions(o) => shell::completions(o),
         Command::Man(o) => shell::man(o, screen),
+        #[cfg(feature = "compiler")]
+        Command::Check(o) => check::run(o, screen),
         #[cfg(feature = "compiler")]
         Command::Compile(o) => compile::run(o, screen),
         #[cfg(feature = "compiler")]

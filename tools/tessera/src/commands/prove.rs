@@ -49,7 +49,7 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
     files::check_output(&o.output)?;
     let m = &model.metadata;
 
-    let predicted = prover::predict(&model)?.prove_cpu_s;
+    let predicted = prover::seconds(&model)?;
     let wall = predicted / rayon::current_num_threads().max(1) as f64;
     let bar =
         screen.progress.phase(&format!("proving {}", show::plural(batch.used, "inference")), Some(wall));

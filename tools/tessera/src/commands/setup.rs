@@ -34,7 +34,10 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
     let bar = screen.progress.phase("making the keys", None);
     let (keys, time) = timed(|| prover::keys(&model, Security { bits: o.security, regime: o.regime.into() }));
     bar.finish_and_clear();
-    let keys = keys.map_err(|f| f.in_file(&o.model))?;
+    let mut keys = keys.map_err(|f| f.in_file(&o.model))?;
+    if o.lean {
+        keys.proving = prover::backend(&model.metadata.backend)?.lean(&keys.proving);
+    }
     let key = format!("{:#}", VerifyingKey::from_bytes(&keys.verifying.to_bytes())?.digest());
     // first of all: a new key beside the count of an older one is refused
     if let Some(of) = keys.uses {

@@ -1,7 +1,7 @@
 //! A Program as a table for people and as numbers for machines.
-use super::count;
+use super::{bytes, count, seconds};
 use serde::Serialize;
-use tessera_api::{Cost, Program};
+use tessera_api::{Cost, GroupCost, Program};
 
 /// One table in numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -122,10 +122,56 @@ pub struct Prediction {
     pub cost: Cost,
     /// Proving, seconds of one core.
     pub prove_cpu_s: f64,
+    /// Verifying, seconds of one core.
+    pub verify_cpu_s: f64,
     /// Bytes of a proof.
     pub proof_bytes: u64,
+    /// Bytes of the proving key.
+    pub proving_key_bytes: u64,
+    /// Bytes of the proving key of `setup --lean`.
+    pub lean_key_bytes: u64,
+    /// Bytes of the verifying key.
+    pub verifying_key_bytes: u64,
     /// Bytes of memory while proving.
     pub memory_bytes: u64,
+}
+
+impl Prediction {
+    /// Lines for people: a name and what is expected.
+    pub fn lines(&self) -> Vec<String> {
+        let c = &self.cost;
+        let cells = |f: fn(&GroupCost) -> u64| count(c.cells(f));
+        let heights: Vec<String> = c.groups.iter().map(|g| format!("2^{}", g.log_height)).collect();
+        let rows = [
+            (
+                "proving",
+                format!("{} of one core, {} of memory", seconds(self.prove_cpu_s), bytes(self.memory_bytes)),
+            ),
+            ("proof", format!("{}, verified in {}", bytes(self.proof_bytes), seconds(self.verify_cpu_s))),
+            (
+                "keys",
+                format!(
+                    "{} for proving ({} with setup --lean), {} for verifying",
+                    bytes(self.proving_key_bytes),
+                    bytes(self.lean_key_bytes),
+                    bytes(self.verifying_key_bytes)
+                ),
+            ),
+            (
+                "cells",
+                format!(
+                    "{} fixed, {} summed, {} witness, {} extension",
+                    cells(|g| g.fixed),
+                    cells(|g| g.summed),
+                    cells(|g| g.witness),
+                    cells(|g| g.extension)
+                ),
+            ),
+            ("lookups", cells(|g| g.lookups)),
+            ("rows", format!("{} of {}", cells(|_| 1), heights.join(", "))),
+        ];
+        rows.into_iter().map(|(name, value)| format!("{name:<12}{value}")).collect()
+    }
 }
 
 #[cfg(test)]

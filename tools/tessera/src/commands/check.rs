@@ -1,0 +1,197 @@
+//! `tessera check`: whether a model can be proven, what stands in the way, and what it would take. No data are asked for.
+//!
+//! Invariant: what is said to be supported was compiled as `tessera compile` does, with other ranges; what is refused is refused with all
+//! of it.
+use crate::cli::{CalibrationMethod, Check};
+use crate::commands::compile::{self, Import, Placing, Request, pairs};
+use crate::failure::{Failure, Problem, Result};
+use crate::model::Port;
+use crate::prover::{self, backend};
+use crate::screen::Screen;
+use crate::show::program::{Prediction, columns};
+use crate::{files, show};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use tessera_import_onnx::ImportError;
+
+/// Names of nodes that are listed, of each kind.
+const NAMED: usize = 8;
+
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    supported: bool,
+    /// How often each operator stands in the file.
+    operators: BTreeMap<String, usize>,
+    refused: Vec<Refused>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<Expected>,
+}
+
+/// Nodes of one operator, or operations that it became, that cannot be proven.
+#[derive(Serialize)]
+struct Refused {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator: Option<String>,
+    reason: String,
+    nodes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+}
+
+/// What a supported model takes.
+#[derive(Serialize)]
+struct Expected {
+    parameters: u64,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    /// Ranges of values, which decide table sizes a little, are those of stand-ins.
+    ranges: &'static str,
+    #[serde(flatten)]
+    prediction: Prediction,
+}
+
+/// Runs the command.
+pub fn run(o: &Check, screen: &Screen) -> Result<()> {
+    let onnx = files::read(&o.model)?;
+    let name = o.model.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let placing = Placing {
+        batch: o.batch as usize,
+        weights: o.weights,
+        zero_knowledge: o.zero_knowledge,
+        uses: None,
+        backend: backend(&o.backend)?,
+    };
+    let request = Request {
+        name: name.clone(),
+        onnx: &onnx,
+        file: Some(&o.model),
+        data: &[],
+        factor: "1".parse().ok(),
+        placing: placing.checked()?,
+        method: CalibrationMethod::MinMax,
+        percentile: 100.0,
+        samples: 2,
+        labels: vec![],
+        dump_ir: None,
+        import: Import {
+            dims: pairs(&o.dim),
+            shapes: pairs(&o.shape).into_iter().map(|(n, s)| (n, s.0)).collect(),
+            set: pairs(&o.set),
+        },
+        watch: &|_| Ok(()),
+    };
+    let operators = tessera_import_onnx::operators(&onnx).map_err(|e| Failure::from(e).in_file(&o.model))?;
+    let bar = screen.progress.phase(&format!("checking {name}"), None);
+    let found = expected(&request);
+    bar.finish_and_clear();
+    let mut report = Report { model: name, supported: false, operators, refused: vec![], expected: None };
+    match found.map_err(|f| f.in_file(&o.model))? {
+        Ok(expected) => {
+            report.supported = true;
+            report.expected = Some(expected);
+        }
+        Err(refused) => report.refused = refused,
+    }
+    report.say(screen)
+}
+
+/// What the model takes; or all that is refused of it. Errs where it cannot be read, or needs to be told more.
+fn expected(r: &Request) -> Result<std::result::Result<Expected, Vec<Refused>>> {
+    let data = match compile::stand_ins(r) {
+        Ok(data) => [data],
+        Err(ImportError::Unsupported(nodes)) => {
+            let refused = |g: &tessera_import_onnx::Refused| Refused {
+                operator: Some(g.op.into()),
+                reason: g.reason.into(),
+                nodes: g.names.iter().map(|n| n.to_string()).collect(),
+                help: None,
+            };
+            return Ok(Err(tessera_import_onnx::refused(&nodes).iter().map(refused).collect()));
+        }
+        Err(e) => return Err(e.into()),
+    };
+    let compiled = match compile::compile(&Request {
+        data: &data,
+        labels: vec![],
+        name: r.name.clone(),
+        import: r.import.clone(),
+        ..*r
+    }) {
+        Ok(compiled) => compiled,
+        Err(f) if f.code == crate::failure::USE => return Ok(Err(grouped(f.problems))),
+        Err(f) => return Err(f),
+    };
+    let m = &compiled.model;
+    Ok(Ok(Expected {
+        parameters: m.metadata.parameters,
+        inputs: m.metadata.inputs.clone(),
+        outputs: m.metadata.outputs.clone(),
+        ranges: "stand-ins",
+        prediction: prover::predict(m, prover::SECURITY)?,
+    }))
+}
+
+/// Problems by what they say.
+fn grouped(problems: Vec<Problem>) -> Vec<Refused> {
+    let mut all: Vec<Refused> = vec![];
+    for p in problems {
+        let nodes: Vec<String> = p.place.into_iter().collect();
+        match all.iter_mut().find(|r| r.reason == p.message) {
+            Some(r) => r.nodes.extend(nodes),
+            None => all.push(Refused { operator: None, reason: p.message, nodes, help: p.help }),
+        }
+    }
+    all
+}
+
+impl Report {
+    fn say(&self, screen: &Screen) -> Result<()> {
+        let nodes: usize = self.operators.values().sum();
+        let verdict = if self.supported { "can be proven" } else { "cannot be proven" };
+        screen.line(format!("{}: {verdict}", self.model));
+        let mut most: Vec<(&String, &usize)> = self.operators.iter().collect();
+        most.sort_by_key(|(name, n)| (std::cmp::Reverse(**n), name.as_str()));
+        let list: Vec<String> = most.iter().map(|(name, n)| format!("{n} {name}")).collect();
+        screen.line(format!("  {}: {}", show::plural(nodes, "node"), list.join(", ")));
+        for r in &self.refused {
+            let head = r.operator.as_ref().map_or(String::new(), |op| format!("{op}: "));
+            screen.line(format!("  {head}{}", r.reason));
+            let named = r.nodes.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let more = r.nodes.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            if !named.is_empty() {
+                screen.line(format!("    {}: {named}{more}", show::plural(r.nodes.len(), "node")));
+            }
+            if let Some(help) = &r.help {
+                screen.line(format!("    help: {help}"));
+            }
+        }
+        if let Some(e) = &self.expected {
+            screen.line(format!("  {} parameters", show::count(e.parameters)));
+            let ports = |role: &str, all: &[Port]| {
+                columns(
+                    all.iter().map(|p| [format!("  {role} {}", p.name), format!("{:?}", p.shape)]).collect(),
+                )
+            };
+            ports("input ", &e.inputs)
+                .iter()
+                .chain(&ports("output", &e.outputs))
+                .for_each(|l| screen.line(l));
+            screen.line(
+                "  expected, with keys of the default security and ranges of stand-ins, not of your data",
+            );
+            e.prediction.lines().iter().for_each(|l| screen.line(format!("    {l}")));
+        }
+        if self.supported {
+            screen.json(self);
+            return Ok(());
+        }
+        let count: usize = self.refused.iter().map(|r| r.nodes.len().max(1)).sum();
+        let failure =
+            Failure::new(format!("the model cannot be proven: {} in the way", show::plural(count, "node")))
+                .expected("operators of docs/operators.md, in forms that it lists")
+                .help("the list above, or --json, says what about each is not supported");
+        Err(failure.with_report(self))
+    }
+}
