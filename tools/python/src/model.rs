@@ -86,7 +86,7 @@ pub fn compile(
             samples: options.samples,
             labels: options.labels,
             dump_ir: options.dump_ir.as_deref(),
-            import: Import { dims: options.dims, shapes: options.shapes },
+            import: Import { dims: options.dims, shapes: options.shapes, ..Import::default() },
             watch: &|pass| steps.done(pass),
         };
         let compiled = commands::compile::compile(&request)?;
@@ -139,7 +139,7 @@ impl Model {
 
     /// Tables, and what a proof is expected to cost, as JSON.
     fn summary(&self, py: Python<'_>) -> PyResult<String> {
-        let prediction = prover::predict(&self.0).map_err(|f| raised(py, &f))?;
+        let prediction = prover::predict(&self.0, prover::SECURITY).map_err(|f| raised(py, &f))?;
         let program = summary(&self.0.program);
         Ok(serde_json::json!({ "program": program, "prediction": prediction }).to_string())
     }
@@ -233,7 +233,7 @@ impl Model {
             let bytes = proof.to_bytes(&verifying);
             let backend = prover::backend(&model.metadata.backend)?;
             let takes = backend.prices().verify_seconds(bytes.len() as u64);
-            if prove::wanted(when, takes, prover::predict(&model)?.prove_cpu_s) {
+            if prove::wanted(when, takes, prover::seconds(&model)?) {
                 prove::verifies(&bytes, &verifying)?;
             }
             Ok((Proof::new(bytes, proof, verifying.metadata), inputs.notes))
