@@ -5,5 +5,6 @@ mod functions;
 mod models;
 mod owners;
 mod support;
+mod texts;
 mod trust;
 mod verifier;

@@ -74,7 +74,14 @@ impl Compiled {
 
 /// Compiles `ONNX` (without extension) for a batch, and makes keys; once per build.
 pub fn compiled(onnx: &str, batch: usize) -> Compiled {
-    let name = format!("{onnx}_{batch}");
+    let (data, scale) = calibration(onnx);
+    let (data, batch) = (data.to_string_lossy().into_owned(), batch.to_string());
+    let options = ["--calibration", &data, "--scale", scale, "--batch", &batch];
+    compiled_with(onnx, format!("{onnx}_{batch}"), &options)
+}
+
+/// Compiles `ONNX` (without extension) with options, under a name, and makes keys; once per build.
+pub fn compiled_with(onnx: &str, name: String, options: &[&str]) -> Compiled {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e").join(build_id());
     std::fs::create_dir_all(&dir).expect("a directory for compiled models");
     let lock = File::create(dir.join(format!("{name}.lock"))).expect("a lock file");
@@ -82,24 +89,9 @@ pub fn compiled(onnx: &str, batch: usize) -> Compiled {
     // written last: where it stands, model and keys are whole
     let done = dir.join(format!("{name}.done"));
     if !done.exists() {
-        let (data, scale) = calibration(onnx);
         let model = models().join(format!("{onnx}.onnx"));
         let tess = format!("{name}.tess");
-        ok(
-            &dir,
-            &[
-                "compile",
-                &model.to_string_lossy(),
-                "--calibration",
-                &data.to_string_lossy(),
-                "--scale",
-                scale,
-                "--batch",
-                &batch.to_string(),
-                "-o",
-                &tess,
-            ],
-        );
+        ok(&dir, &[&["compile", &model.to_string_lossy(), "-o", &tess], options].concat());
         ok(&dir, &["setup", &tess]);
         std::fs::write(&done, []).expect("the mark");
     }

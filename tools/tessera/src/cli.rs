@@ -56,6 +56,8 @@ pub enum Command {
     Audit(Audit),
     /// Run the model on an input and prove the output
     Prove(Prove),
+    /// Let a language model say what follows a prompt, and prove all of it at once
+    Generate(Generate),
     /// Check a proof
     Verify(Verify),
     /// Run a compiled model without proving, at any level of the compiler
@@ -184,6 +186,12 @@ pub struct Compile {
     /// Use at most this many inputs of the calibration data
     #[arg(long, default_value_t = 256, value_name = "N")]
     pub calibration_samples: usize,
+    /// The model scores tokens: let it say the one with the greatest score after every position instead, for tessera generate
+    #[arg(long, conflicts_with_all = ["pass_pipeline", "zero_knowledge", "labels"])]
+    pub tokens: bool,
+    /// With --tokens: prompts have at least this many tokens. What comes after a position before the last of these is not computed
+    #[arg(long, default_value_t = 1, value_name = "N", requires = "tokens", value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
+    pub shortest_prompt: u32,
     /// Names of the classes: a file with one per line, or a list with commas
     #[arg(long, value_name = "FILE|LIST")]
     pub labels: Option<String>,
@@ -342,6 +350,47 @@ pub struct Prove {
     pub data: Data,
 }
 
+/// Ids of tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ids(pub Vec<i64>);
+
+impl FromStr for Ids {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        let ids = s.split([' ', ',']).filter(|id| !id.is_empty()).map(str::parse);
+        ids.collect::<Result<_, _>>().map(Ids).map_err(|_| "expected ids of tokens, like \"15 2 7\"".into())
+    }
+}
+
+/// `tessera generate`
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// A model compiled with --tokens
+    pub model: PathBuf,
+    /// Ids of the tokens that it goes on from
+    #[arg(long, value_name = "IDS", required_unless_present = "prompt_text", conflicts_with = "prompt_text")]
+    pub prompt: Option<Ids>,
+    /// The text that it goes on from
+    #[arg(long, value_name = "TEXT", requires = "vocab")]
+    pub prompt_text: Option<String>,
+    /// What tokens spell: JSON, a list of strings or an object of strings and ids, or one token a line. Text is cut by the longest
+    /// token that fits
+    #[arg(long, value_name = "FILE")]
+    pub vocab: Option<PathBuf>,
+    /// How many tokens it says [default: as many as the model has positions for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub tokens: Option<u32>,
+    /// Prove the text, and write the proof here
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The proving key [default: MODEL.pk beside the model]
+    #[arg(long, value_name = "FILE", requires = "output")]
+    pub key: Option<PathBuf>,
+    /// Verify the proof before it is written: always, never, or where that adds less than a twentieth to proving
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    pub check: When,
+}
+
 /// When something is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum When {
@@ -364,6 +413,9 @@ pub struct Verify {
     /// What a key has to be worth
     #[command(flatten)]
     pub policy: Policy,
+    /// What tokens spell, for proofs of texts: as tessera generate reads it
+    #[arg(long, value_name = "FILE")]
+    pub vocab: Option<PathBuf>,
     /// Check, too, that the proof is about this input
     #[arg(long, value_name = "DATA")]
     pub input: Option<PathBuf>,

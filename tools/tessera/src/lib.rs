@@ -25,6 +25,7 @@ pub mod show;
 pub mod uses;
 
 pub use tessera_verify::statement;
+pub mod vocabulary;
 
 use clap::Parser;
 use std::process::ExitCode;

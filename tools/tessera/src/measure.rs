@@ -12,6 +12,13 @@ pub struct Time {
     pub wall_s: f64,
 }
 
+impl std::ops::Add for Time {
+    type Output = Time;
+    fn add(self, other: Time) -> Time {
+        Time { cpu_s: self.cpu_s + other.cpu_s, wall_s: self.wall_s + other.wall_s }
+    }
+}
+
 /// A running measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch {

@@ -26,6 +26,11 @@ pub fn default(level: &str, method: CalibrationMethod, percentile: f64) -> Strin
     }
 }
 
+/// A pipeline for a network that scores tokens, which says them instead, from a position on.
+pub fn saying_tokens(pipeline: &str, first: u32) -> String {
+    pipeline.replacen("builtin.module(", &format!("builtin.module(nn-next-tokens{{first={first}}},"), 1)
+}
+
 /// Runs a pipeline and returns the last IR of every level that was reached, with its parameters.
 ///
 /// With a directory, the IR goes to `DIR/00-input.mlir`, `DIR/01-PASS.mlir` and so on, the last of each level to

@@ -136,7 +136,7 @@ impl ProvingKey {
         }
         let publics = trace.publics.clone();
         let (proof, timings) = self.key.prove(trace)?;
-        Ok((ProofFile { publics, used, proof }, timings))
+        Ok((ProofFile { publics, used, claim: None, proof }, timings))
     }
 }
 

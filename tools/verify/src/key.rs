@@ -2,10 +2,11 @@
 //!
 //! Files: `model.vk` is the backend's container with the section `metadata` added, which names the backend and what was proven; the
 //! digest of a key covers it, and a proof names that digest; a `.proof` is the backend's with `publics` (the statement) and `used` (how
-//! many inferences of the batch were asked for; the rest is padding, which is the prover's word and part of no proof). A backend gets
-//! its own sections and refuses others.
+//! many inferences of the batch were asked for; the rest is padding, which is the prover's word and part of no proof), and `claim` where it
+//! says a text. A backend gets its own sections and refuses others.
 //!
 //! Invariant: a verifier takes shapes, ranges and the relation from its key, and only values from the proof.
+use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::metadata::{Metadata, Port};
 use serde::Serialize;
@@ -160,12 +161,14 @@ impl VerifyingKey {
         self.key.audit(program).map_err(wrong)
     }
 
-    /// Checks a proof.
+    /// Checks a proof, and what it claims.
     ///
     /// # Correctness
     /// Exit code 0 of `tessera verify`, and every [`Report`](crate::report::Report), rests on this call and on nothing else.
     pub fn verify(&self, proof: &ProofFile) -> Result<Verified> {
-        Ok(self.key.verify(&proof.publics, &proof.proof)?)
+        let verified = self.key.verify(&proof.publics, &proof.proof)?;
+        proof.claim.map_or(Ok(()), |claim| claim.text(&self.metadata, &proof.publics).map(drop))?;
+        Ok(verified)
     }
 }
 
@@ -175,6 +178,8 @@ pub struct ProofFile {
     pub publics: Publics,
     /// Inferences that were asked for, at most the model's batch.
     pub used: usize,
+    /// What is claimed of the values, if anything.
+    pub claim: Option<Claim>,
     /// The backend's proof, which belongs to the backend's key.
     pub proof: Container,
 }
@@ -186,6 +191,9 @@ impl ProofFile {
         c.parent = key.digest();
         c.put("publics", &self.publics);
         c.put("used", &self.used);
+        if let Some(claim) = &self.claim {
+            c.put("claim", claim);
+        }
         c.to_bytes()
     }
 
@@ -209,7 +217,8 @@ impl ProofFile {
             let why = format!("it claims {used} inferences of a batch of {}", key.metadata.batch);
             return Err(FileError::Damaged(why).into());
         }
-        Ok(ProofFile { publics, used, proof: c })
+        let claim = if c.contains("claim") { Some(c.take("claim")?) } else { None };
+        Ok(ProofFile { publics, used, claim, proof: c })
     }
 
     /// Errs unless its public inputs are these, of which `used` inferences count.

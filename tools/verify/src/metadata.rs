@@ -166,7 +166,8 @@ impl Metadata {
 
     /// The class an output stands for: index and, where known, name. `None` unless the output is one vector of scores.
     pub fn class(&self, output: usize, scores: &[f64]) -> Option<(usize, Option<&str>)> {
-        let port = self.outputs.get(output)?;
+        // integers as they are, such as ids, are no scores
+        let port = self.outputs.get(output).filter(|port| !port.exact)?;
         let classes =
             port.shape.last().copied().filter(|n| *n > 1 && *n == port.len() && *n == scores.len())?;
         let best = (1..classes).fold(0, |best, i| if scores[i] > scores[best] { i } else { best });

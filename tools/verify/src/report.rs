@@ -1,6 +1,7 @@
 //! What a proof that holds says: what was proven, of which model, what is hidden, and how sure it is. As text and as JSON.
 //!
 //! Invariant: there is no report of a proof that does not hold, since making one is checking the proof.
+use crate::claim::Text;
 use crate::error::Result;
 use crate::key::{ProofFile, VerifyingKey};
 use crate::statement::{Statement, outputs_of, statement};
@@ -26,6 +27,9 @@ pub struct Report {
     /// The outputs.
     #[serde(flatten)]
     pub statement: Statement,
+    /// The text that is claimed, if one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<Text>,
     /// The inputs, as far as they are public.
     pub inputs: Vec<Input>,
     /// Bits by which a proof is told from a simulated one, where inputs are hidden.
@@ -78,6 +82,7 @@ impl Report {
             weights: key.weights().map(|d| format!("{d:#}")),
             source: m.source.to_string(),
             statement: statement(m, outputs_of(m, &proof.publics), used, m.batch - used),
+            text: proof.claim.map(|claim| claim.text(m, &proof.publics)).transpose()?,
             inputs: inputs.collect(),
             hiding: key.offer().hiding,
             security,
@@ -119,6 +124,7 @@ impl Report {
             outputs.join(", ")
         )];
         lines.extend(s.lines(10).iter().map(|l| format!("             {l}")));
+        lines.extend(self.text.iter().map(|text| format!("  text       {}", text.line())));
         if s.padding > 0 {
             let padding = text::plural(s.padding, "inference");
             lines.push(format!("             and {padding} that only fill the batch"));

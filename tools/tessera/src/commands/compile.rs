@@ -399,7 +399,16 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
             read_onnx(&context, o, &name, &bytes, placing)?
         };
         let level = level_of(start.module.as_operation())?;
-        let by_default = || pipeline::default(level, o.calibration_method, o.percentile);
+        if o.tokens && level != "nn" {
+            return Err(Failure::new(format!(
+                "--tokens is for a network, and this IR is of the level {level}"
+            ))
+            .help("give the ONNX model, or IR of the level nn"));
+        }
+        let by_default = || {
+            let pipeline = pipeline::default(level, o.calibration_method, o.percentile);
+            if o.tokens { pipeline::saying_tokens(&pipeline, o.shortest_prompt - 1) } else { pipeline }
+        };
         let pipeline = o.pass_pipeline.clone().unwrap_or_else(by_default);
         let lowered = lower(start, &pipeline, placing.backend, (dump, &|_| Ok(())))?;
         match o.emit {
@@ -471,6 +480,9 @@ const USES: u32 = 16;
 
 /// How the user wants the circuit placed.
 fn placing(o: &Compile) -> Result<Placing> {
+    if o.tokens && o.batch > 1 {
+        return Err(Failure::new("a proof of a text is of one text").expected("--batch 1 with --tokens"));
+    }
     Placing {
         batch: o.batch as usize,
         weights: o.weights,

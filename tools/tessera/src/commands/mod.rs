@@ -14,6 +14,7 @@ pub mod compile;
 pub mod demo;
 #[cfg(feature = "compiler")]
 pub mod eval;
+pub mod generate;
 pub mod inspect;
 pub mod prove;
 pub mod publish;
@@ -29,6 +30,7 @@ pub fn run(command: &Command, screen: &Screen) -> Result<()> {
         Command::Publish(o) => publish::run(o, screen),
         Command::Audit(o) => audit::run(o, screen),
         Command::Prove(o) => prove::run(o, screen),
+        Command::Generate(o) => generate::run(o, screen),
         Command::Verify(o) => verify::run(o, screen),
         Command::Run(o) => run::run(o, screen),
         Command::Inspect(o) => inspect::run(o, screen),

@@ -5,6 +5,7 @@ use crate::infer;
 use crate::measure::{Time, timed};
 use crate::prover::{self, ProofFile, VerifyingKey};
 use crate::screen::Screen;
+use crate::vocabulary::Vocabulary;
 use crate::{files, show};
 use serde::Serialize;
 use std::path::Path;
@@ -14,6 +15,9 @@ use tessera_verify::report::Report;
 struct Timed<'a> {
     #[serde(flatten)]
     report: &'a Report,
+    /// What the tokens of a text spell, the prompt first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spelled: Option<[String; 2]>,
     time: Time,
 }
 
@@ -22,6 +26,7 @@ pub fn run(o: &Verify, screen: &Screen) -> Result<()> {
     let key = prover::verifying_key(&o.key)?;
     o.policy.check(&key).map_err(|f| f.in_file(&o.key))?;
     let proof = prover::proof(&o.proof, &key)?;
+    let vocabulary = o.vocab.as_deref().map(Vocabulary::read).transpose()?;
     let (report, time) = timed(|| Report::new(&key, &proof));
     let mut report = report.map_err(|e| e.in_file(&o.proof))?;
     if let Some(path) = &o.input {
@@ -30,10 +35,15 @@ pub fn run(o: &Verify, screen: &Screen) -> Result<()> {
         let batch = infer::single(m, &inputs, path)?;
         report = report.of_input(&key, &proof, &batch.inputs, batch.used).map_err(|e| e.in_file(&o.proof))?;
     }
-    screen.json(&Timed { report: &report, time });
+    let spelled = vocabulary.zip(report.text.as_ref());
+    let spelled = spelled.map(|(v, text)| [&text.prompt, &text.generated].map(|ids| v.decode(ids)));
     screen.line(format!("{} {}", screen.style.good("verified"), o.proof.display()));
     report.lines().iter().for_each(|l| screen.line(l));
+    if let Some([prompt, more]) = &spelled {
+        screen.line(format!("  spelled    {prompt:?} goes on with {more:?}"));
+    }
     screen.line(format!("  time       {}", show::seconds(time.wall_s)));
+    screen.json(&Timed { report: &report, spelled, time });
     Ok(())
 }
 
