@@ -20,7 +20,7 @@ fn files() -> &'static Files {
         let l = lenet();
         let read = |extension: &str| std::fs::read(l.files.file(extension)).expect("a file");
         let proof = tessera_plonky3::Proof::from(l.proof.clone()).to_container(l.vk.digest());
-        let proof = ProofFile { publics: l.trace.publics.clone(), used: 1, proof };
+        let proof = ProofFile { publics: l.trace.publics.clone(), used: 1, claim: None, proof };
         let key = tessera::prover::verifying_key(&l.files.file("vk")).expect("the verifying key");
         Files { tess: read("tess"), pk: read("pk"), vk: read("vk"), proof: proof.to_bytes(&key) }
     })
