@@ -4,6 +4,7 @@ mod errors;
 mod functions;
 mod models;
 mod owners;
+mod predict;
 mod support;
 mod texts;
 mod trust;

@@ -249,7 +249,7 @@ impl Offer {
     }
 }
 
-/// What keys and proofs of a Program take: bytes of files, without what a command adds to them (the model's names and shapes, and the
+/// What keys and proofs of a Program take: bytes of memory, and of files without what a command adds to them (the model's names and shapes, and the
 /// statement of a proof).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sizes {
@@ -261,6 +261,10 @@ pub struct Sizes {
     pub verifying_key: u64,
     /// A proof.
     pub proof: u64,
+    /// Of memory, while keys are made, beside the Program.
+    pub setup_memory: u64,
+    /// Of memory, while a proof is made, beside the Program.
+    pub prove_memory: u64,
     /// What is committed, as it is compiled: more is known of it than of the [`Shape`].
     pub cost: Cost,
 }
@@ -299,7 +303,8 @@ pub trait Backend: Target {
         self.admit(program)?;
         let cost = self.cost(&Shape::of(program));
         let proof = self.prices().bytes(&cost) as u64;
-        Ok(Sizes { proof, cost, ..Sizes::default() })
+        let prove_memory = self.prices().memory(&cost) as u64;
+        Ok(Sizes { proof, prove_memory, cost, ..Sizes::default() })
     }
 
     /// A proving key without what [`Backend::prover`] can make again of the Program and its data: much smaller, and each time it is

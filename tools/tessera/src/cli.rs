@@ -64,6 +64,8 @@ pub enum Command {
     Run(Run),
     /// Compare the float and the quantized model on labelled data
     Eval(Eval),
+    /// Say what of a proof's cost is whose: rows, cells, time, keys and proof, layer by layer
+    Explain(Explain),
     /// Say what is in a file: a model, key, proof, .npy or .npz
     Inspect(Inspect),
     /// Prove one image of clothing, from the ONNX file to "verified"
@@ -463,6 +465,22 @@ pub struct Eval {
     /// Reading data
     #[command(flatten)]
     pub data: Data,
+}
+
+/// `tessera explain`
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The compiled model
+    pub model: PathBuf,
+    /// List all layers, not only those that take longest
+    #[arg(long)]
+    pub all: bool,
+    /// Write a page that shows them as areas
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Say beside it what was measured: what prove --json said of a proof
+    #[arg(long, value_name = "FILE")]
+    pub measured: Option<PathBuf>,
 }
 
 /// `tessera inspect`

@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod commands;
 pub mod data;
+pub mod explain;
 pub mod failure;
 pub mod files;
 #[cfg(feature = "compiler")]

@@ -45,6 +45,9 @@ pub fn predict(model: &Model, security: Security) -> Result<Prediction> {
     // as many numbers as there are public values, of two bytes mostly
     let statement: usize = model.program.publics.iter().map(Public::len).sum();
     let proof = sizes.proof + 2 * statement as u64;
+    // the command, and what a model's file holds of its weights
+    let held =
+        COMMAND + model.program.constants.iter().map(|c| (c.len() * c.width().bytes()) as u64).sum::<u64>();
     Ok(Prediction {
         prove_cpu_s: prices.seconds(&sizes.cost),
         verify_cpu_s: prices.verify_seconds(proof),
@@ -52,10 +55,14 @@ pub fn predict(model: &Model, security: Security) -> Result<Prediction> {
         proving_key_bytes: sizes.proving_key + added,
         lean_key_bytes: sizes.lean_key + added,
         verifying_key_bytes: sizes.verifying_key + added,
-        memory_bytes: prices.memory(&sizes.cost) as u64,
+        setup_memory_bytes: sizes.setup_memory + held,
+        memory_bytes: sizes.prove_memory + held,
         cost: sizes.cost,
     })
 }
+
+/// Bytes of memory that the command takes before it does anything.
+const COMMAND: u64 = 64 << 20;
 
 /// Bytes that a section of the metadata adds to a file.
 fn bytes_of(metadata: &Metadata) -> u64 {

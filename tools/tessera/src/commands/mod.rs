@@ -14,6 +14,7 @@ pub mod compile;
 pub mod demo;
 #[cfg(feature = "compiler")]
 pub mod eval;
+pub mod explain;
 pub mod generate;
 pub mod inspect;
 pub mod prove;
@@ -33,6 +34,7 @@ pub fn run(command: &Command, screen: &Screen) -> Result<()> {
         Command::Generate(o) => generate::run(o, screen),
         Command::Verify(o) => verify::run(o, screen),
         Command::Run(o) => run::run(o, screen),
+        Command::Explain(o) => explain::run(o, screen),
         Command::Inspect(o) => inspect::run(o, screen),
         Command::Completions(o) => shell::completions(o),
         Command::Man(o) => shell::man(o, screen),

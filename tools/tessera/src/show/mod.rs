@@ -6,6 +6,7 @@ pub mod image;
 pub mod program;
 pub mod progress;
 pub mod report;
+pub mod treemap;
 
 pub use tessera_verify::text::{bytes, count, is_plain, plain, plain_json, plural, probabilities, seconds};
 

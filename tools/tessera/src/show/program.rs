@@ -132,6 +132,8 @@ pub struct Prediction {
     pub lean_key_bytes: u64,
     /// Bytes of the verifying key.
     pub verifying_key_bytes: u64,
+    /// Bytes of memory while keys are made.
+    pub setup_memory_bytes: u64,
     /// Bytes of memory while proving.
     pub memory_bytes: u64,
 }
@@ -151,10 +153,11 @@ impl Prediction {
             (
                 "keys",
                 format!(
-                    "{} for proving ({} with setup --lean), {} for verifying",
+                    "{} for proving ({} with setup --lean), {} for verifying; {} of memory to make them",
                     bytes(self.proving_key_bytes),
                     bytes(self.lean_key_bytes),
-                    bytes(self.verifying_key_bytes)
+                    bytes(self.verifying_key_bytes),
+                    bytes(self.setup_memory_bytes)
                 ),
             ),
             (

@@ -1,0 +1,161 @@
+//! What is said of a model before it is proven, against the files that come out.
+use crate::support::*;
+use serde_json::Value;
+use std::path::Path;
+use tessera_import_onnx::write::Writer;
+
+fn number(v: &Value, at: &str) -> f64 {
+    v.pointer(at).and_then(Value::as_f64).unwrap_or_else(|| panic!("no number at {at}: {v}"))
+}
+
+fn size(path: &Path) -> f64 {
+    std::fs::metadata(path).expect("a file").len() as f64
+}
+
+/// Within so many per cent.
+fn near(found: f64, expected: f64, percent: f64, what: &str) {
+    assert!((found / expected - 1.0).abs() <= percent / 100.0, "{what}: {found} is said, {expected} it is");
+}
+
+/// One image of a model's data, as an array in a directory.
+fn image(dir: &Path, onnx: &str, shape: &[usize]) {
+    let (all, n) = images(onnx);
+    npy(dir, "x.npy", shape, all[..n].to_vec());
+}
+
+#[test]
+fn files_are_as_large_as_was_said() {
+    for (onnx, shape) in [("digits_mlp", &[1, 64][..]), ("fmnist_lenet", &[1, 1, 28, 28])] {
+        let m = compiled(onnx, 1);
+        let dir = tempfile::tempdir().expect("a directory");
+        let d = dir.path();
+        image(d, onnx, shape);
+        let tess = m.file("tess");
+        let tess = tess.to_string_lossy();
+        ok(d, &["prove", &tess, "--input", "x.npy", "-o", "out.proof"]);
+        let said = ok(d, &["inspect", &tess]);
+        let said = &said["prediction"];
+        near(number(said, "/proving_key_bytes"), size(&m.file("pk")), 0.1, "proving key");
+        near(number(said, "/verifying_key_bytes"), size(&m.file("vk")), 1.0, "verifying key");
+        near(number(said, "/proof_bytes"), size(&d.join("out.proof")), 2.0, "proof");
+    }
+}
+
+#[test]
+fn a_lean_key_proves_the_same() {
+    let m = compiled("digits_mlp", 1);
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    image(d, "digits_mlp", &[1, 64]);
+    std::fs::copy(m.file("tess"), d.join("m.tess")).expect("a copy");
+    let said = ok(d, &["inspect", "m.tess"]);
+    let setup = ok(d, &["setup", "m.tess", "--lean"]);
+    near(number(&said, "/prediction/lean_key_bytes"), number(&setup, "/proving_key_bytes"), 2.0, "lean key");
+    assert!(number(&setup, "/proving_key_bytes") < 0.05 * size(&m.file("pk")));
+    assert_eq!(std::fs::read(d.join("m.vk")).expect("a key"), std::fs::read(m.file("vk")).expect("a key"));
+    ok(d, &["prove", "m.tess", "--input", "x.npy", "-o", "out.proof"]);
+    assert_eq!(ok(d, &["verify", "out.proof", "--key", &m.file("vk").to_string_lossy()])["verified"], true);
+}
+
+#[test]
+fn a_model_is_checked_without_data() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    let lenet = models().join("fmnist_lenet.onnx");
+    let r = ok(d, &["check", &lenet.to_string_lossy()]);
+    assert_eq!((&r["supported"], &r["operators"]["Conv"]), (&true.into(), &2.into()), "{r}");
+    assert_eq!(r["expected"]["parameters"], 61706, "{r}");
+    // ranges are those of stand-ins, and decide little
+    let said = ok(d, &["inspect", &compiled("fmnist_lenet", 1).file("tess").to_string_lossy()]);
+    for what in ["proving_key_bytes", "proof_bytes", "prove_cpu_s"] {
+        let of = |v: &Value| number(v, &format!("/{what}"));
+        near(of(&r["expected"]), of(&said["prediction"]), 40.0, what);
+    }
+    let people = tessera_in(d, &["check", &lenet.to_string_lossy()]);
+    assert_eq!(people.code, Some(0));
+    for words in ["can be proven", "2 Conv", "61,706 parameters", "for proving", "stand-ins"] {
+        assert!(people.out.contains(words), "{words:?} is not said:\n{}", people.out);
+    }
+}
+
+#[test]
+fn what_cannot_be_proven_is_told_by_operator() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let several = Path::new(env!("CARGO_MANIFEST_DIR")).join("onnx/refused/several.onnx");
+    let ran = tessera_in(dir.path(), &["check", &several.to_string_lossy(), "--json"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    let r = ran.json();
+    let refused = r["error"]["report"]["refused"].as_array().unwrap_or_else(|| panic!("{r}"));
+    assert!(refused.len() > 1, "{r}");
+    for group in refused {
+        assert!(group["operator"].is_string() && group["reason"].is_string(), "{group}");
+        assert!(group["nodes"].as_array().is_some_and(|n| !n.is_empty()), "{group}");
+    }
+    let people = tessera_in(dir.path(), &["check", &several.to_string_lossy()]);
+    assert_eq!(people.code, Some(2));
+    assert!(people.out.contains("cannot be proven"), "{}", people.out);
+    for group in refused {
+        assert!(people.out.contains(group["operator"].as_str().unwrap_or("?")), "{}", people.out);
+    }
+}
+
+#[test]
+fn an_input_with_a_value_is_part_of_the_model() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    let mut w = Writer::new("scaled");
+    let (x, s) = (w.input("x", &[1, 8]), w.input("s", &[1, 8]));
+    let y = w.mul(&x, &s);
+    let weights: Vec<f32> = (0..32).map(|i| (i % 7) as f32 * 0.1 - 0.3).collect();
+    let y = w.linear(&y, 4, &weights, &[0.0; 4]);
+    std::fs::write(d.join("scaled.onnx"), w.finish(&y)).expect("a model file");
+    let r = ok(d, &["check", "scaled.onnx", "--set", "s=2.5"]);
+    let inputs = r["expected"]["inputs"].as_array().unwrap_or_else(|| panic!("{r}"));
+    assert_eq!((inputs.len(), &inputs[0]["name"]), (1, &"x".into()), "{r}");
+    let ran = tessera_in(d, &["check", "scaled.onnx", "--set", "t=1"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("which is no input; there are \"x\", \"s\""), "{}", ran.err);
+    // the value counts
+    npy(d, "samples.npy", &[16, 8], (0..128).map(|i| (i % 17) as f32 / 8.0 - 1.0).collect());
+    let output = |value: &str| {
+        ok(d, &["compile", "scaled.onnx", "--calibration", "samples.npy", "--set", value, "-o", "m.tess"]);
+        ok(d, &["run", "m.tess", "--input", "samples.npy", "--index", "3"])
+    };
+    let (one, two) = (output("s=1"), output("s=2"));
+    for i in 0..4 {
+        let at = format!("/outputs/0/values/0/{i}");
+        assert!((2.0 * number(&one, &at) - number(&two, &at)).abs() < 0.05, "{one} {two}");
+    }
+}
+
+#[test]
+fn a_cost_is_explained_layer_by_layer() {
+    let m = compiled("fmnist_lenet", 1);
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    image(d, "fmnist_lenet", &[1, 1, 28, 28]);
+    let tess = m.file("tess");
+    let tess = tess.to_string_lossy();
+    let ran = tessera_in(d, &["prove", &tess, "--input", "x.npy", "-o", "out.proof", "--json"]);
+    std::fs::write(d.join("run.json"), &ran.out).expect("a file");
+    let r = ok(d, &["explain", &tess, "--html", "page.html", "--measured", "run.json"]);
+    for list in ["layers", "parts"] {
+        let parts = r[list].as_array().unwrap_or_else(|| panic!("{r}"));
+        let sum = |what: &str| parts.iter().map(|p| number(p, &format!("/{what}"))).sum::<f64>();
+        near(sum("seconds"), number(&r, "/prediction/prove_cpu_s"), 0.01, "seconds");
+        near(sum("key_bytes"), number(&r, "/prediction/proving_key_bytes"), 0.01, "key");
+        near(sum("proof_bytes"), number(&r, "/prediction/proof_bytes"), 0.01, "proof");
+    }
+    // a convolution has activations, weights, and rows of its results
+    let parts = r["parts"].as_array().expect("parts");
+    let mut tables: Vec<&str> =
+        parts.iter().filter(|p| p["layer"] == "/c2/Conv").filter_map(|p| p["table"].as_str()).collect();
+    tables.sort_unstable();
+    assert!(tables.contains(&"activations") && tables.contains(&"weights"), "{r}");
+    assert!(tables.iter().any(|t| t.starts_with("elementwise")), "{tables:?}");
+    assert_eq!(number(&r, "/measured/proof_bytes"), size(&d.join("out.proof")));
+    let page = std::fs::read_to_string(d.join("page.html")).expect("the page");
+    assert!(page.contains("<svg") && page.contains("/c2/Conv") && !page.contains("<script"));
+    let wrong = tessera_in(d, &["explain", &tess, "--measured", "page.html"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.err);
+}
