@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::sync::OnceLock;
 use tessera::model::{Calibration, LEVELS, Level, Metadata, Model, Port};
 use tessera::prover::{ProofFile, ProvingKey, VerifyingKey, keys};
-use tessera_api::{Container, Digest, FileKind, Program, Publics, Regime, Role, Security, WitnessPlan};
+use tessera_api::{Container, Digest, FileKind, Goal, Program, Publics, Regime, Role, Security, WitnessPlan};
 use tessera_checker::testing::{Family, case};
 
 /// The files of one model.
@@ -61,7 +61,7 @@ fn made((family, seed): (Family, u64)) -> Files {
         |l: &str| (l.to_string(), Level { text: format!("// {l}\n").into(), params: vec![1, 2].into() });
     let levels = LEVELS.into_iter().map(level).collect();
     let model = Model::new(metadata, c.program, c.plan, levels);
-    let made = keys(&model, Security { bits: 40, regime: Regime::Proven }).expect("keys");
+    let made = keys(&model, Security { bits: 40, regime: Regime::Proven, goal: Goal::Time }).expect("keys");
     let (pk, vk) = (made.proving.to_bytes(), made.verifying.to_bytes());
     let key = ProvingKey::from_bytes(&pk, &model).expect("the proving key");
     let trace = tessera_runtime::run(&model.program, &model.plan, c.inputs).expect("a witness");

@@ -1,6 +1,6 @@
 //! Private inputs: placed as witness, proven with zero knowledge, and in no statement.
 use super::*;
-use tessera_api::{CheckError, Regime, Role, Security, VerifyError};
+use tessera_api::{CheckError, Goal, Regime, Role, Security, VerifyError};
 
 fn hidden(b: &mut Build, batch: usize) -> (Program, Trace) {
     let options = PlaceOptions { zero_knowledge: true, ..PlaceOptions::new(tessera_backends::default()) };
@@ -15,7 +15,8 @@ fn a_private_input_is_proven_with_and_never_stated() {
     assert_eq!(program.publics.iter().map(|p| p.role).collect::<Vec<_>>(), [Role::Private, Role::Output]);
     assert!(trace.publics.tensors[0].is_empty() && !trace.publics.tensors[1].is_empty());
     let backend = tessera_backends::default();
-    let keys = backend.keys(&program, Security { bits: 100, regime: Regime::Proven }).unwrap();
+    let keys =
+        backend.keys(&program, Security { bits: 100, regime: Regime::Proven, goal: Goal::Time }).unwrap();
     assert!(keys.offer.hiding.is_some_and(|bits| bits > 100.0), "{:?}", keys.offer);
     let program = Arc::new(program);
     let prover = backend.prover(&keys.proving, program.clone()).unwrap();

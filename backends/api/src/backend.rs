@@ -212,6 +212,18 @@ pub enum Regime {
     Conjectured,
 }
 
+/// What parameters of a proof system are chosen for, where it offers a choice. The security is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Goal {
+    /// Short proving time.
+    #[default]
+    Time,
+    /// Smaller proofs where they cost little time.
+    Balanced,
+    /// The smallest proofs.
+    Size,
+}
+
 /// What a user asks of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Security {
@@ -219,6 +231,8 @@ pub struct Security {
     pub bits: u32,
     /// Of which analysis.
     pub regime: Regime,
+    /// What else counts.
+    pub goal: Goal,
 }
 
 /// What keys offer.

@@ -1,6 +1,6 @@
 //! What a person reads when a trace is wrong. The texts are the snapshots; a changed text is a changed product.
 use std::sync::Arc;
-use tessera_api::{Backend, Blob, CheckError, ProveError, Regime, Security, Trace, VerifyError};
+use tessera_api::{Backend, Blob, CheckError, Goal, ProveError, Regime, Security, Trace, VerifyError};
 use tessera_checker::testing::{Case, Family, case};
 use tessera_checker::{Checker, Failure, check};
 
@@ -97,7 +97,7 @@ fn many_failures_are_counted() {
 #[test]
 fn the_backend_accepts_and_rejects_as_check_does() {
     let (c, t) = honest(Family::Mixed, 5);
-    let security = Security { bits: 90, regime: Regime::Proven };
+    let security = Security { bits: 90, regime: Regime::Proven, goal: Goal::Time };
     let keys = Checker.keys(&c.program, security).unwrap();
     let prover = Checker.prover(&keys.proving, Arc::new(c.program.clone())).unwrap();
     let verifier = Checker.verifier(&keys.verifying).unwrap();

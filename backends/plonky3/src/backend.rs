@@ -41,7 +41,12 @@ impl Target for Plonky3 {
 
 impl Backend for Plonky3 {
     fn keys(&self, program: &Program, security: Security) -> Result<Keys, SetupError> {
-        let target = SecurityTarget { bits: security.bits, regime: security.regime, ..self.target };
+        let target = SecurityTarget {
+            bits: security.bits,
+            regime: security.regime,
+            goal: security.goal,
+            ..self.target
+        };
         let (pk, vk) = Plonky3 { target }.setup(program)?;
         Ok(Keys {
             proving: pk.to_container(),
@@ -101,7 +106,7 @@ impl Verifier for VerifyingKey {
     fn offer(&self) -> Offer {
         let r = self.security_report();
         let degree = self.air.degree;
-        let hiding = crate::security::hiding(&self.air);
+        let hiding = crate::security::hiding(&self.security, &self.air);
         Offer { bits: r.bits, regime: r.regime, limited_by: r.limited_by, degree, terms: r.terms, hiding }
     }
 

@@ -39,7 +39,7 @@ pub const PRICES: Prices = Prices {
 pub const CAPABILITIES: Capabilities = Capabilities {
     modulus: crate::arithmetic::MODULUS,
     max_degree: 3,
-    min_log_height: 4,
+    min_log_height: 8,
     max_log_height: 26,
     max_columns: 1 << 14,
     max_log_table: 20,

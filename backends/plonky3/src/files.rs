@@ -8,7 +8,7 @@ use crate::air::Group;
 use crate::air::compile::compile;
 use crate::arithmetic::{Cubic, Extension};
 use crate::keys::{FixedColumns, ProvingKey, Round, VerifyingKey, assemble, limits_of};
-use crate::p3::{LOG_BLOWUP, SALT, Stored, decode, encode, loaded, matrices, summed_matrices};
+use crate::p3::{SALT, Stored, decode, encode, loaded, matrices, summed_matrices};
 use crate::security;
 use std::sync::Arc;
 use tessera_api::{Container, Digest, FileError, FileKind, Program};
@@ -62,7 +62,7 @@ impl VerifyingKey {
         let extension = u64::from(self.air.degree) * CELL + 2;
         let (fri, air) = (&self.security.fri, &self.air);
         let queries = u64::from(fri.queries) + 1;
-        let layers = air.log_height() as u64 + 2;
+        let layers = air.log_height() as u64 + u64::from(fri.log_blowup) + 1;
         let round = |r: Round| {
             let columns: u64 = r.shapes(air).iter().map(|s| s.width as u64 + 2).sum();
             // every summed column stands in an opening of its own
@@ -72,7 +72,7 @@ impl VerifyingKey {
             columns * r.points() as u64 * extension + shown + queries * layers * NODE + NODE
         };
         let folding = queries * (extension << fri.log_arity.min(16)) + queries * layers * NODE + 2 * NODE;
-        let outside = u64::from(air.terminals) * extension + 1024 * CELL;
+        let outside = (u64::from(air.terminals) + (1 << fri.log_final)) * extension + 1024 * CELL;
         let rounds = Round::ALL.into_iter().map(round).fold(0, u64::saturating_add);
         rounds.saturating_add(layers.saturating_mul(folding)).saturating_add(outside).saturating_add(1 << 12)
     }
@@ -117,16 +117,17 @@ impl ProvingKey {
             return Err(foreign());
         }
         security::check(&vk.security, &vk.air).map_err(FileError::Damaged)?;
-        let read = |section: &str, width: fn(&Group) -> u32, log_blowup: usize| {
+        let read = |section: &str, width: fn(&Group) -> u32, log_blowup: u8| {
             let shapes = vk.air.groups.iter().map(|g| (g.height() << log_blowup, width(g) as usize));
             // matrices without columns are committed nowhere
             let shapes: Vec<_> = shapes.filter(|s| log_blowup == 0 || s.1 > 0).collect();
             decode(&c.bytes(section)?, &shapes)
                 .ok_or_else(|| damaged(format!("section {section:?} has not the size of its columns")))
         };
+        let log_blowup = vk.security.fri.log_blowup;
         let entropy: Option<[u8; 32]> = c.get("entropy")?;
         if !columns().any(|name| c.contains(name)) {
-            let columns = FixedColumns::new(&program, &vk.program, &compiled, entropy);
+            let columns = FixedColumns::new(&program, &vk.program, (&compiled, log_blowup), entropy);
             let columns = columns.map_err(|e| damaged(format!("its columns cannot be made again: {e}")))?;
             let key = assemble(program, vk.program, compiled, vk.security, columns);
             return if key.vk == vk { Ok(key) } else { Err(foreign()) };
@@ -134,11 +135,11 @@ impl ProvingKey {
         let loaded = |c: Vec<Stored>| c.into_iter().map(loaded).collect::<Vec<_>>();
         let columns = FixedColumns {
             fixed: loaded(read("fixed", |g| g.fixed, 0)?),
-            fixed_extended: loaded(read("fixed.extended", |g| g.fixed, LOG_BLOWUP)?),
+            fixed_extended: loaded(read("fixed.extended", |g| g.fixed, log_blowup)?),
             model: loaded(read("model", |g| g.model, 0)?),
-            model_extended: loaded(read("model.extended", |g| g.model, LOG_BLOWUP)?),
+            model_extended: loaded(read("model.extended", |g| g.model, log_blowup)?),
             summed: read("summed", |g| g.summed, 0)?,
-            summed_extended: read("summed.extended", |g| g.summed, LOG_BLOWUP)?,
+            summed_extended: read("summed.extended", |g| g.summed, log_blowup)?,
             entropy,
         };
         let key = assemble(program, vk.program, compiled, vk.security, columns);

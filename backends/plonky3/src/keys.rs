@@ -6,18 +6,19 @@ use crate::air::compile::{Compiled, compile};
 use crate::air::fixed::sparse;
 use crate::air::reshape::Limits;
 use crate::air::{Air, Group};
-use crate::arithmetic::{DEGREES, Extension, F, Field, Mat};
+use crate::arithmetic::{DEGREES, Extension, F, Mat};
 use crate::budget::Budget;
 use crate::hiding::random::Seed;
-use crate::hiding::segments::kappa;
 use crate::hiding::tails::{self, Points, Tails};
 use crate::hiding::weights;
 use crate::p3::{
-    Commitment, Committed, FriProof, LOG_BLOWUP, Opened, Stored, SummedTree, commit_extended, commit_summed,
-    extend, next_point, stored,
+    Commitment, Committed, FriProof, LOG_QUOTIENT, Opened, Stored, SummedTree, commit_extended,
+    commit_summed, extend, stored,
 };
 use crate::quotient::Live;
-use crate::security::{Report, SecurityParams, SecurityTarget, choose, report};
+pub use crate::rounds::{Round, Shape};
+use crate::security::{Goal, Report, SecurityParams, SecurityTarget, choose, report};
+use crate::size::proof_bytes;
 use crate::unsupported;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -113,105 +114,6 @@ pub struct Proof<E: Extension> {
     pub fri: FriProof<E>,
 }
 
-/// A commitment of the protocol: which matrices it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Round {
-    /// Fixed columns, in the key.
-    Fixed,
-    /// Fixed columns in the commitment of the model's owner.
-    Model,
-    /// Sums of the key's summed columns.
-    Summed,
-    /// The witness.
-    Witness,
-    /// Folds, copies, sums, lookups.
-    Second,
-    /// η-folds.
-    Third,
-    /// Quotients, two halves a group. Of a hiding proof two segments and a random codeword a group; and all third segments, with a random
-    /// codeword, in one matrix.
-    Quotient,
-}
-
-/// One committed matrix.
-#[derive(Clone, Copy, Debug)]
-pub struct Shape {
-    /// Group; the number of groups for a matrix that all of them share.
-    pub group: usize,
-    /// Height as a power of two.
-    pub log_height: u8,
-    /// Base columns.
-    pub width: usize,
-}
-
-impl Round {
-    /// In the order of commitment.
-    pub const ALL: [Round; 7] = [
-        Round::Fixed,
-        Round::Model,
-        Round::Summed,
-        Round::Witness,
-        Round::Second,
-        Round::Third,
-        Round::Quotient,
-    ];
-
-    /// Whether the commitment stands in the key.
-    pub fn in_key(self) -> bool {
-        matches!(self, Round::Fixed | Round::Model | Round::Summed)
-    }
-
-    /// Base columns of a group in this round, challenges being of this degree.
-    pub fn width(self, g: &Group, degree: usize) -> usize {
-        match self {
-            Round::Fixed => g.fixed as usize,
-            Round::Model => g.model as usize,
-            Round::Summed => degree * g.sums.len(),
-            Round::Witness => g.witness as usize,
-            Round::Second => degree * g.round2 as usize,
-            Round::Third => degree * g.round3 as usize,
-            Round::Quotient if g.hiding() => 3 * degree,
-            Round::Quotient => 2 * degree,
-        }
-    }
-
-    /// How many points each matrix is opened at.
-    pub fn points(self) -> usize {
-        match self {
-            Round::Second | Round::Third => 2,
-            _ => 1,
-        }
-    }
-
-    /// These points: ζ, or ζ and ζω; for third segments ζ/κ.
-    pub fn points_of<E: Extension>(self, s: &Shape, air: &Air, zeta: E) -> Vec<E> {
-        match self {
-            Round::Second | Round::Third => vec![zeta, next_point(s.log_height, zeta)],
-            Round::Quotient if s.group == air.groups.len() => vec![zeta * kappa().inverse()],
-            _ => vec![zeta],
-        }
-    }
-
-    /// Whether the leaves of its tree have salts, where a proof hides something.
-    pub fn private(self) -> bool {
-        !self.in_key() || self == Round::Model
-    }
-
-    /// The committed matrices, empty ones left out.
-    pub fn shapes(self, air: &Air) -> Vec<Shape> {
-        let shape = |(group, g): (usize, &Group)| {
-            let width = self.width(g, air.degree.into());
-            (width > 0).then_some(Shape { group, log_height: g.log_height, width })
-        };
-        let mut all: Vec<Shape> = air.groups.iter().enumerate().filter_map(shape).collect();
-        if let (Round::Quotient, Some(b)) = (self, air.budget()) {
-            let (group, width) = (air.groups.len(), usize::from(air.degree) * (air.groups.len() + 1));
-            all.push(Shape { group, log_height: b.log_last(), width });
-        }
-        all
-    }
-}
-
 /// The fixed columns of all groups on the trace domain, and the low-degree extensions of those that exist.
 pub(crate) struct FixedColumns {
     pub fixed: Vec<Mat>,
@@ -241,9 +143,17 @@ pub(crate) fn setup_over(
     filled(program.clone(), program.digest(), compiled, security)
 }
 
-/// What keys of a Program will be, before any column is made: with challenges of the least degree that reaches the target.
+/// What keys of a Program will be, before any column is made: with challenges of the least degree that reaches the target;
+/// where size counts, of that with smaller proofs.
 pub fn planned(program: &Program, target: SecurityTarget) -> Result<(Compiled, SecurityParams), SetupError> {
     let [rest @ .., most] = DEGREES;
+    if target.goal != Goal::Time {
+        let all = DEGREES.map(|degree| planned_over(program, target, degree)).into_iter().flatten();
+        let bytes = |p: &(Compiled, SecurityParams)| proof_bytes(&p.0.air, &p.1.fri);
+        let best = all.reduce(|best, p| if bytes(&p) < bytes(&best) { p } else { best });
+        // none reaches it: the reason is that of the largest
+        return best.map_or_else(|| planned_over(program, target, most), Ok);
+    }
     for degree in rest {
         match planned_over(program, target, degree) {
             Err(SetupError::Unsupported { .. }) => {}
@@ -314,24 +224,27 @@ fn filled(
         false => None,
         true => Some(Seed::entropy().map_err(|e| unsupported(&e))?),
     };
-    let columns = FixedColumns::new(&program, &program_digest, &compiled, entropy)?;
+    let columns =
+        FixedColumns::new(&program, &program_digest, (&compiled, security.fri.log_blowup), entropy)?;
     Ok(assemble(Arc::new(program), program_digest, compiled, security, columns))
 }
 
 impl FixedColumns {
-    /// The columns of a Program with this digest, with their extensions. Equal arguments give equal columns.
+    /// The columns of a Program with this digest, with their extensions of an inverse rate as a power of two. Equal arguments give equal columns.
     pub fn new(
         program: &Program,
         digest: &Digest,
-        compiled: &Compiled,
+        (compiled, log_blowup): (&Compiled, u8),
         entropy: Option<[u8; 32]>,
     ) -> Result<FixedColumns, SetupError> {
         let [fixed, mut model, summed] = compiled.fixed(program)?;
         if let Some(entropy) = &entropy {
             weights::mask(compiled, &mut model, &Seed::of_weights(entropy, digest));
         }
-        let extended =
-            |all: &[Mat]| -> Vec<Mat> { all.iter().filter(|m| m.width > 0).cloned().map(extend).collect() };
+        let extended = |all: &[Mat]| -> Vec<Mat> {
+            let used = all.iter().filter(|m| m.width > 0).cloned();
+            used.map(|m| extend(m, log_blowup)).collect()
+        };
         Ok(FixedColumns {
             fixed_extended: extended(&fixed),
             model_extended: extended(&model),
@@ -383,10 +296,10 @@ pub(crate) fn assemble(
     .unzip();
     let (summed_commitment, summed_tree) = commit_summed(columns.summed_extended).unzip();
     let sparse: Vec<Mat> = compiled.air.groups.iter().map(sparse).collect();
-    let sparse_extended = sparse.iter().cloned().map(extend).collect();
+    let sparse_extended = sparse.iter().cloned().map(|m| extend(m, LOG_QUOTIENT as u8)).collect();
     let hiding = compiled.air.budget().map(|b| {
         let points = Points::of(b);
-        let tails = |m: &Mat| tails::extend(m.clone(), points).1;
+        let tails = |m: &Mat| tails::extend(m.clone(), LOG_QUOTIENT as u8, points).1;
         let live = |g: &Group| Live::of(g.log_height, g.masks).map(|l| l.extended());
         Beyond {
             live: compiled.air.groups.iter().filter_map(live).collect(),
@@ -423,4 +336,4 @@ pub(crate) fn assemble(
     }
 }
 
-const _: () = assert!(LOG_BLOWUP == 1, "constraints have degree 3 and the quotient two chunks");
+const _: () = assert!(LOG_QUOTIENT == 1, "constraints have degree 3 and the quotient two chunks");

@@ -41,11 +41,12 @@ impl<E: Extension> Commit<'_, E> {
     /// Commits to columns given on the trace domain.
     fn columns(&mut self, round: Round, columns: Vec<Mat>) -> Done {
         let (mut extended, mut tails) = (vec![], vec![]);
+        let log_blowup = self.key.vk.security.fri.log_blowup;
         match self.hiding {
-            None => extended.extend(columns.into_iter().map(extend)),
+            None => extended.extend(columns.into_iter().map(|m| extend(m, log_blowup))),
             Some(h) => {
                 let points = Points::of(h.budget);
-                for (m, t) in columns.into_iter().map(|m| tails::extend(m, points)) {
+                for (m, t) in columns.into_iter().map(|m| tails::extend(m, log_blowup, points)) {
                     extended.push(m);
                     tails.push(t);
                 }
@@ -91,10 +92,10 @@ fn hiding<E: Extension>(
 }
 
 /// Sums of the key's columns on the extension, with tails where the proof hides something.
-fn extended_sums(sums: Vec<Mat>, hiding: Option<&Hiding>) -> (Vec<Mat>, Vec<Tails>) {
+fn extended_sums(sums: Vec<Mat>, log_blowup: u8, hiding: Option<&Hiding>) -> (Vec<Mat>, Vec<Tails>) {
     match hiding {
-        None => (sums.into_iter().map(extend).collect(), vec![]),
-        Some(h) => sums.into_iter().map(|m| tails::extend(m, Points::of(h.budget))).unzip(),
+        None => (sums.into_iter().map(|m| extend(m, log_blowup)).collect(), vec![]),
+        Some(h) => sums.into_iter().map(|m| tails::extend(m, log_blowup, Points::of(h.budget))).unzip(),
     }
 }
 
@@ -178,7 +179,7 @@ pub fn prove<E: Extension>(
     drop(base);
     let Done { commitment: c3, data: d3, tails: t3 } = third;
     let sums: Vec<Mat> = sums.into_iter().filter(|m| m.width > 0).collect();
-    let (sums, t0) = extended_sums(sums, hiding.as_ref());
+    let (sums, t0) = extended_sums(sums, p.fri.log_blowup, hiding.as_ref());
     let sums = key.summed_tree.as_ref().map(|tree| with_sums(tree, sums));
     drop(witness);
     drop(second);
@@ -246,7 +247,7 @@ pub fn prove<E: Extension>(
             let mut last = segments::last::<E>(h, &segments);
             tamper.last(&mut last);
             let all = segments.into_iter().map(|s| s.tall).chain([last]);
-            let extended = all.map(extend_coefficients).collect();
+            let extended = all.map(|m| extend_coefficients(m, p.fri.log_blowup)).collect();
             let mut commit = Commit { key, hiding: Some(h), tamper };
             let none = || ProveError::Internal("a quotient without columns".into());
             commit.extended(Round::Quotient, extended).ok_or_else(none)?
@@ -256,7 +257,7 @@ pub fn prove<E: Extension>(
                 let l = g.log_height;
                 (l, quotient::halves(q, l))
             });
-            commit_quotients(halves.collect())
+            commit_quotients(halves.collect(), p.fri.log_blowup)
         }
     };
     // ζ: polynomials are compared at one point outside the domain ("out-of-domain point")

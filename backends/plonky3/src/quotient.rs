@@ -1,7 +1,7 @@
 //! The quotient of a group: Σ αⁱ·constraintᵢ divided by the vanishing polynomial of its rows, on the committed extension.
 //!
 //! Invariant: constraints have degree at most 3 in columns of degree below n, so the quotient has degree below 2n and its two
-//! halves have degree below n. Where m rows are masks, it has up to m − 2 coefficients more, which its values at a few more points give.
+//! halves have degree below n. It is evaluated on 2n points of the extension: in bit-reversed order the first 2n rows of an extension to more. Where m rows are masks, it has up to m − 2 coefficients more, which its values at a few more points give.
 use crate::arithmetic::lanes::{Arithmetic, Packed, Single};
 use crate::arithmetic::rows::{Strips, extension_cells};
 use crate::arithmetic::{
@@ -9,7 +9,7 @@ use crate::arithmetic::{
 };
 use crate::eval::{Combiner, Ready, Row, combine};
 use crate::hiding::tails::{Points, Tails};
-use crate::p3::{LOG_BLOWUP, extend_coefficients};
+use crate::p3::{LOG_QUOTIENT, extend_coefficients};
 use p3_maybe_rayon::prelude::*;
 use p3_util::reverse_bits_len;
 
@@ -49,7 +49,7 @@ impl Live {
         F::two_adic_generator(self.log_height.into()).powers().take(self.masks)
     }
 
-    /// On the extension, in bit-reversed order.
+    /// On the part of the extension where the quotient is evaluated, in bit-reversed order.
     pub fn extended(&self) -> Mat {
         let mut coefficients = F::zero_vec(1 << self.log_height);
         coefficients[0] = F::ONE;
@@ -59,7 +59,7 @@ impl Live {
                 coefficients[k] = below - root * coefficients[k];
             }
         }
-        extend_coefficients(Mat::new(coefficients, 1))
+        extend_coefficients(Mat::new(coefficients, 1), LOG_QUOTIENT as u8)
     }
 
     /// At a point.
@@ -110,7 +110,7 @@ pub fn evaluate<E: Extension>(input: &Input<E>) -> Vec<E> {
 }
 
 fn rows<A: Arithmetic>(input: &Input<A::E>) -> Vec<A::E> {
-    let size = 1usize << (input.log_height as usize + LOG_BLOWUP);
+    let size = 1usize << (input.log_height as usize + LOG_QUOTIENT);
     // xⁿ − 1 takes two values on the coset: natural even rows come first in bit-reversed order
     let gn = F::GENERATOR.exp_power_of_2(input.log_height as usize);
     let inverse = [(gn - F::ONE).inverse(), (-gn - F::ONE).inverse()];
@@ -166,13 +166,13 @@ pub fn halves<E: Extension>(values: &[E], log_height: u8) -> [Mat; 2] {
     })
 }
 
-/// Where the next row of the row at `position` of the low-degree extension stands, whose rows are in bit-reversed order: natural index
-/// rev(position) + blowup.
+/// Where the next row of the row at `position` of the extension to 2n points stands, whose rows are in bit-reversed order: natural index
+/// rev(position) + 2.
 #[inline]
 pub fn next_position(position: usize, log_height: u8) -> usize {
-    let bits = log_height as usize + LOG_BLOWUP;
+    let bits = log_height as usize + LOG_QUOTIENT;
     let natural = reverse_bits_len(position, bits);
-    reverse_bits_len((natural + (1 << LOG_BLOWUP)) & ((1 << bits) - 1), bits)
+    reverse_bits_len((natural + (1 << LOG_QUOTIENT)) & ((1 << bits) - 1), bits)
 }
 
 #[cfg(test)]
@@ -187,7 +187,7 @@ mod tests {
             let values: Vec<F> = (0..n).map(|i| F::from_u64((i * i + 3) as u64)).collect();
             let mut shifted = values.clone();
             shifted.rotate_left(1);
-            let (a, b) = (extend(Mat::new(values, 1)), extend(Mat::new(shifted, 1)));
+            let (a, b) = (extend(Mat::new(values, 1), 1), extend(Mat::new(shifted, 1), 1));
             for p in 0..2 * n {
                 assert_eq!(a.values[next_position(p, log_height)], b.values[p]);
             }

@@ -15,7 +15,8 @@
 use crate::air::measure::Measure;
 use crate::air::{Air, Group};
 use crate::arithmetic::extension_bits;
-use crate::p3::{COLLISION_BITS, FriConfig, LOG_BLOWUP};
+use crate::p3::{COLLISION_BITS, FriConfig, MOST_LOG_BLOWUP};
+use crate::size::proof_bytes;
 use p3_security::air::composition_error;
 use p3_security::fri::{
     FriRegime, commit_phase_error_ldr_m, commit_phase_error_udr, conjectured_commit_phase_error,
@@ -27,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is assumed of FRI: nothing beyond proven theorems (unique decoding, or list decoding up to the Johnson radius), or the
 /// random-words heuristic of ePrint 2025/2010 (the older conjecture up to capacity is disproved there).
-pub use tessera_api::Regime;
+pub use tessera_api::{Goal, Regime};
 
 /// What a user asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,11 +39,14 @@ pub struct SecurityTarget {
     pub regime: Regime,
     /// Grinding before the queries, in bits: each saves between one and two queries.
     pub grinding: u8,
+    /// What is chosen for.
+    pub goal: Goal,
 }
 
 impl SecurityTarget {
     /// What is made unless something else is asked for.
-    pub const DEFAULT: SecurityTarget = SecurityTarget { bits: 100, regime: Regime::Proven, grinding: 16 };
+    pub const DEFAULT: SecurityTarget =
+        SecurityTarget { bits: 100, regime: Regime::Proven, grinding: 16, goal: Goal::Time };
 }
 
 impl Default for SecurityTarget {
@@ -84,6 +88,11 @@ const MAX_POW: u8 = 24;
 /// More than this before a challenge is not chosen: a larger extension field costs less.
 const MAX_CHALLENGE_POW: u8 = 16;
 const MAX_QUERIES: u32 = 1000;
+/// Bits of grinding before the queries beyond those of the target, where proofs are to be small: a tenth of a second of one core for a
+/// twentieth of the queries.
+const GRINDING_FOR_SIZE: u8 = 4;
+/// More coefficients than this, as a power of two, cost more bytes than the layer that they save.
+const MOST_LOG_FINAL: u8 = 7;
 
 /// Up to which distance from a codeword a committed column counts as that codeword.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -132,8 +141,10 @@ fn with_roll_in(folding: ErrorBits, log_arity: u8) -> f64 {
 fn terms(p: &SecurityParams, air: &Air, m: &Measure, d: Decoding) -> Vec<(String, f64)> {
     let (field_bits, log_height) = (extension_bits(air.degree.into()), air.log_height());
     let f = &p.fri;
+    let log_blowup = usize::from(f.log_blowup);
+    // a longer final polynomial only leaves rounds out
     let fri = FriRegime {
-        log_blowup: LOG_BLOWUP,
+        log_blowup,
         num_queries: f.queries as usize,
         log_final_poly_len: 0,
         max_log_arity: f.log_arity as usize,
@@ -155,17 +166,17 @@ fn terms(p: &SecurityParams, air: &Air, m: &Measure, d: Decoding) -> Vec<(String
     };
     let n = m.openings.max(2) as usize;
     let unique =
-        |n| SecurityAssumption::UniqueDecoding.prox_gaps_error(log_height, LOG_BLOWUP, field_bits, n);
+        |n| SecurityAssumption::UniqueDecoding.prox_gaps_error(log_height, log_blowup, field_bits, n);
     let (query, commit, batch, list) = match d {
         Decoding::Unique => {
-            let alpha = alpha_udr(log_height, LOG_BLOWUP, stark.max_combo);
+            let alpha = alpha_udr(log_height, log_blowup, stark.max_combo);
             let query = query_phase_error(alpha, fri.num_queries, fri.query_pow_bits);
             (query, commit_phase_error_udr(&fri, &shape), unique(n), 1.0)
         }
         Decoding::List(k) => {
-            let query = query_phase_error(alpha_ldr_m(LOG_BLOWUP, k), fri.num_queries, fri.query_pow_bits);
-            let batch = SecurityAssumption::prox_gaps_error_jb_at_m(log_height, LOG_BLOWUP, field_bits, n, k);
-            (query, commit_phase_error_ldr_m(&fri, &shape, k), batch, list_size_ldr_m(LOG_BLOWUP, k))
+            let query = query_phase_error(alpha_ldr_m(log_blowup, k), fri.num_queries, fri.query_pow_bits);
+            let batch = SecurityAssumption::prox_gaps_error_jb_at_m(log_height, log_blowup, field_bits, n, k);
+            (query, commit_phase_error_ldr_m(&fri, &shape, k), batch, list_size_ldr_m(log_blowup, k))
         }
         Decoding::Random => {
             (conjectured_error(&fri, &shape), conjectured_commit_phase_error(&fri, &shape), unique(n), 1.0)
@@ -225,7 +236,21 @@ pub fn report(p: &SecurityParams, air: &Air) -> Report {
     Report { bits, regime: regime.into(), limited_by, terms }
 }
 
-/// The fewest queries, and the grinding, that reach the target. Err(why) where none does.
+/// Ways to open columns that are weighed against each other for this goal: (inverse rate, folding arity), as powers of two.
+fn ways(goal: Goal) -> Vec<(u8, u8)> {
+    let all = |blowups: std::ops::RangeInclusive<u8>, arities: std::ops::RangeInclusive<u8>| {
+        blowups.flat_map(|b| arities.clone().map(move |a| (b, a))).collect()
+    };
+    match goal {
+        // every doubling of the extension is a transform and a hash of twice as many cells
+        Goal::Time => all(1..=1, 3..=3),
+        Goal::Balanced => all(1..=2, 2..=4),
+        Goal::Size => all(1..=MOST_LOG_BLOWUP, 1..=4),
+    }
+}
+
+/// Parameters that reach the target: with the fewest queries, or, where size counts, with the smallest proof that is predicted.
+/// Err(why) where none do.
 pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, String> {
     if target.grinding > MAX_POW {
         return Err(format!("grinding of {} bits; at most {MAX_POW} are possible", target.grinding));
@@ -236,24 +261,68 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
             target.bits
         ));
     }
-    // Unique decoding needs about a fifth more queries than the Johnson radius, and its theorems are old and simple.
-    let d = decodings(target.regime, air).first().copied().unwrap_or(Decoding::Unique);
-    let m = air.measure();
-    let fri = FriConfig { queries: 1, query_pow: target.grinding, commit_pow: 0, batch_pow: 0, log_arity: 3 };
-    let mut p = SecurityParams { target, fri, challenge_pow: 0, composition_pow: 0, point_pow: 0 };
-    let h = air.log_height();
-    let bits = target.bits as f64;
-    let query = |p: &SecurityParams| terms(p, air, &m, d)[0].1;
+    let (m, h) = (air.measure(), air.log_height());
     if h < 3 {
         return Err(format!("the tallest table has 2^{h} rows; FRI needs at least 2^3"));
     }
+    let mut decodings = decodings(target.regime, air);
+    if target.goal == Goal::Time {
+        // at the least rate unique decoding needs about a fifth more queries than the Johnson radius, and its theorems are old and simple
+        decodings.truncate(1);
+    }
+    let lowest = lowest(air);
+    let ways = ways(target.goal).into_iter().filter(|(log_blowup, _)| *log_blowup == 1 || lowest > 0);
+    let mut best: Option<(f64, SecurityParams)> = None;
+    let mut refused = None;
+    for (way, d) in ways.flat_map(|way| decodings.iter().map(move |d| (way, *d))) {
+        match reach(target, air, &m, d, way) {
+            Err(why) => refused = refused.or(Some(why)),
+            Ok(p) => {
+                let bytes = proof_bytes(air, &p.fri);
+                if best.as_ref().is_none_or(|b| bytes < b.0) {
+                    best = Some((bytes, p));
+                }
+            }
+        }
+    }
+    best.map(|b| b.1).ok_or_else(|| refused.unwrap_or_else(|| "there is no way to open columns".into()))
+}
+
+/// The height of the lowest committed matrix, as a power of two.
+fn lowest(air: &Air) -> u8 {
+    let last = air.budget().map(|b| b.log_last());
+    air.groups.iter().map(|g| g.log_height).chain(last).min().unwrap_or(0)
+}
+
+/// The fewest queries, and the grinding, that reach the target by this analysis.
+fn reach(
+    target: SecurityTarget,
+    air: &Air,
+    m: &Measure,
+    d: Decoding,
+    (log_blowup, log_arity): (u8, u8),
+) -> Result<SecurityParams, String> {
+    let more = if target.goal == Goal::Size { GRINDING_FOR_SIZE } else { 0 };
+    let grinding = (target.grinding + more).min(MAX_POW);
+    let fri = FriConfig {
+        log_blowup,
+        log_final: lowest(air).saturating_sub(1).min(MOST_LOG_FINAL),
+        queries: 1,
+        query_pow: grinding,
+        commit_pow: 0,
+        batch_pow: 0,
+        log_arity,
+    };
+    let mut p = SecurityParams { target, fri, challenge_pow: 0, composition_pow: 0, point_pow: 0 };
+    let (h, bits) = (air.log_height(), target.bits as f64);
+    let query = |p: &SecurityParams| terms(p, air, m, d)[0].1;
     while query(&p) < bits {
         p.fri.queries += 1;
         if p.fri.queries > MAX_QUERIES {
             return Err(format!("{MAX_QUERIES} queries do not reach {bits} bits over 2^{h} rows"));
         }
     }
-    for (name, found) in terms(&p, air, &m, d) {
+    for (name, found) in terms(&p, air, m, d) {
         if found >= bits {
             continue;
         }
@@ -284,6 +353,17 @@ pub fn check(p: &SecurityParams, air: &Air) -> Result<(), String> {
     if f.queries == 0 || f.queries > MAX_QUERIES || !(1..=4).contains(&f.log_arity) {
         return Err(format!("impossible FRI parameters {f:?}"));
     }
+    let lowest = lowest(air);
+    // see docs/protocol.md, section 4: a table of one row is decoded at the least blow-up alone
+    if !(1..=MOST_LOG_BLOWUP).contains(&f.log_blowup) || (f.log_blowup > 1 && lowest == 0) {
+        return Err(format!("an inverse rate of 2^{} with a table of 2^{lowest} rows", f.log_blowup));
+    }
+    if f.log_final > 0 && f.log_final >= lowest {
+        return Err(format!(
+            "a final polynomial of 2^{} coefficients with a table of 2^{lowest} rows",
+            f.log_final
+        ));
+    }
     if pows.iter().any(|b| *b > MAX_POW) {
         return Err(format!("grinding beyond {MAX_POW} bits"));
     }
@@ -301,9 +381,10 @@ pub fn check(p: &SecurityParams, air: &Air) -> Result<(), String> {
 /// Interactively, what is shown is distributed as a simulator draws it unless a challenge is one of these: an out-of-domain point, or its
 /// successor, that lies on a table's rows or on the extension of one, and a challenge that stands in a blind's weight and is zero.
 /// Hashes are a random oracle: what is not opened is guessed with the salts' chance, and the seed's, each of twice as many bits.
-pub fn hiding(air: &Air) -> Option<f64> {
+pub fn hiding(p: &SecurityParams, air: &Air) -> Option<f64> {
     air.budget()?;
-    let points: u64 = air.groups.iter().map(|g| 2 * 3 * g.height() as u64).sum();
+    let domains = 1 + (1 << p.fri.log_blowup);
+    let points: u64 = air.groups.iter().map(|g| 2 * domains * g.height() as u64).sum();
     let zeros =
         air.variables.iter().filter(|v| v.is_none()).count() as u64 + u64::from(crate::air::EXTRA_VARIABLES);
     let statistical = extension_bits(air.degree.into()) as f64 - ((points + zeros) as f64).log2();
@@ -372,7 +453,7 @@ mod tests {
         let (c, key) = crate::testing::model::case::<E>();
         for regime in [Regime::Proven, Regime::Conjectured] {
             assert_eq!(decodings(regime, &key.vk.air), [Decoding::Unique]);
-            let target = SecurityTarget { bits: 60, regime, grinding: 2 };
+            let target = SecurityTarget { bits: 60, regime, grinding: 2, goal: Goal::Time };
             let vk = suite::Over::<E>::new(target).setup(&c.program).unwrap().1;
             assert_eq!(vk.security_report().regime, "proven");
             // the queries of a conjecture are too few
@@ -390,22 +471,26 @@ mod tests {
             (p.fri.log_arity, p.fri.commit_pow) = (log_arity, 5);
             let found = terms(&p, &vk.air, &vk.air.measure(), Decoding::Unique);
             let bits = found.iter().find(|t| t.0 == "FRI folding").unwrap().1;
-            let points = (1u64 << (tallest + LOG_BLOWUP)) + 1;
+            let points = (1u64 << (tallest + usize::from(p.fri.log_blowup))) + 1;
             assert!((bits - 5.0 - over_field::<E>(points << log_arity)).abs() < 1e-6, "arity 2^{log_arity}");
         }
     }
 
-    /// Agreement α of the tallest table's points is more than 3/4 of any table's, so in whole points enough to decode uniquely.
+    /// Agreement α of the tallest table's points is more than (1 + ρ)/2 of any table's, so in whole points enough to decode uniquely.
     #[test]
     fn small_tables_keep_their_level_under_the_agreement_of_the_tallest() {
-        for tallest in 3..=26u32 {
-            let (k, n) = (1u64 << tallest, 2u64 << tallest);
-            let alpha = alpha_udr(tallest as usize, LOG_BLOWUP, POINTS);
+        for (log_blowup, tallest) in
+            (1..=u32::from(MOST_LOG_BLOWUP)).flat_map(|b| (3..=26u32).map(move |t| (b, t)))
+        {
+            let (k, n) = (1u64 << tallest, 1u64 << (tallest + log_blowup));
+            let alpha = alpha_udr(tallest as usize, log_blowup as usize, POINTS);
             assert_eq!(alpha, (n + k + 2) as f64 / (2 * n) as f64);
             for small in 0..=tallest {
-                let (k, points) = (1u64 << small, 2u64 << small);
-                let agreement = ((n + (n / 2) + 2) * points).div_ceil(2 * n);
-                if small == 0 {
+                let (k, points) = (1u64 << small, 1u64 << (small + log_blowup));
+                let agreement = ((n + (1 << tallest) + 2) * points).div_ceil(2 * n);
+                if small == 0 && log_blowup > 1 {
+                    // such keys are refused
+                } else if small == 0 {
                     // two points determine all there is: a column is a line
                     assert_eq!(agreement, points);
                 } else {

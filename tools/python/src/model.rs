@@ -16,7 +16,7 @@ use tessera::failure::{Failure, Result};
 use tessera::measure::timed;
 use tessera::show::program::summary;
 use tessera::{files, infer, prover};
-use tessera_api::{Bytes, Regime, Security};
+use tessera_api::{Bytes, Goal, Regime, Security};
 
 /// Options of compiling, as the Python half has them in a dataclass.
 #[derive(FromPyObject)]
@@ -167,7 +167,7 @@ impl Model {
         let model = Arc::clone(&self.0);
         let regime = if conjectured { Regime::Conjectured } else { Regime::Proven };
         work(py, None, move |_| {
-            let keys = prover::keys(&model, Security { bits: security, regime })?;
+            let keys = prover::keys(&model, Security { bits: security, regime, goal: Goal::Time })?;
             let proving = ProvingKey::new(Bytes::from(keys.proving.to_bytes()), &model)?;
             Ok((proving, VerifyingKey::new(keys.verifying.to_bytes())?))
         })

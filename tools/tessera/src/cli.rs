@@ -307,6 +307,31 @@ pub struct Setup {
     /// long as setup
     #[arg(long)]
     pub lean: bool,
+    /// What the parameters are chosen for, at the same security: proving time, or smaller proofs (more time, memory and larger
+    /// proving keys)
+    #[arg(long, value_enum, default_value = "time")]
+    pub optimize: Goal,
+}
+
+/// What parameters are chosen for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Goal {
+    /// Short proving time.
+    Time,
+    /// Smaller proofs, at up to twice the work.
+    Balanced,
+    /// The smallest proofs.
+    Size,
+}
+
+impl From<Goal> for tessera_api::Goal {
+    fn from(g: Goal) -> tessera_api::Goal {
+        match g {
+            Goal::Time => tessera_api::Goal::Time,
+            Goal::Balanced => tessera_api::Goal::Balanced,
+            Goal::Size => tessera_api::Goal::Size,
+        }
+    }
 }
 
 /// Soundness analysis of the proof system.
@@ -516,6 +541,9 @@ pub struct Bench {
     /// Which analysis of FRI the bits are counted in
     #[arg(long, value_enum, default_value = "proven")]
     pub regime: Regime,
+    /// What the keys are chosen for
+    #[arg(long, value_enum, default_value = "time")]
+    pub optimize: Goal,
     /// Also write benchmarks.md and benchmarks.svg here
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,

@@ -77,7 +77,8 @@ fn bytes_of(metadata: &Metadata) -> u64 {
 }
 
 /// What keys are made for unless something else is asked.
-pub const SECURITY: Security = Security { bits: 100, regime: tessera_api::Regime::Proven };
+pub const SECURITY: Security =
+    Security { bits: 100, regime: tessera_api::Regime::Proven, goal: tessera_api::Goal::Time };
 
 /// A proving key that was read.
 pub struct ProvingKey {

@@ -7,7 +7,7 @@
 use super::{Case, Family, case};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use tessera_api::{Backend, Container, FileKind, Publics, Regime, Security, SetupError, Trace};
+use tessera_api::{Backend, Container, FileKind, Goal, Publics, Regime, Security, SetupError, Trace};
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { cases: 5, changes: 8, security: Security { bits: 20, regime: Regime::Proven } }
+        Self {
+            cases: 5,
+            changes: 8,
+            security: Security { bits: 20, regime: Regime::Proven, goal: Goal::Time },
+        }
     }
 }
 

@@ -415,7 +415,13 @@ impl<E: Extension> Tamper<E> for Forger {
             && let Some((g, cell)) = self.locate(drawn.witness.iter().map(|m| m.values.len()))
         {
             drawn.witness[g].values[cell] += self.base();
-            let columns = drawn.witness.iter().filter(|m| m.width > 0).cloned().map(extend).collect();
+            let columns = drawn
+                .witness
+                .iter()
+                .filter(|m| m.width > 0)
+                .cloned()
+                .map(|m| extend(m, drawn.key.vk.security.fri.log_blowup))
+                .collect();
             *drawn.data = (drawn.commit)(columns);
         }
     }

@@ -48,12 +48,12 @@ pub struct Tails {
 }
 
 /// The low-degree extension of columns given on the subgroup, and their values at the points.
-pub fn extend(m: Mat, points: Points) -> (Mat, Tails) {
+pub fn extend(m: Mat, log_blowup: u8, points: Points) -> (Mat, Tails) {
     let height = m.values.len() / m.width;
     let omega = F::two_adic_generator(height.trailing_zeros() as usize);
     let shifts = [Points::shift(), Points::shift() * omega];
     let mut tails = vec![];
-    let extended = extend_seeing(m, |coefficients, width, order| {
+    let extended = extend_seeing(m, log_blowup, |coefficients, width, order| {
         let at = |shift: &F| at_coset(coefficients, width, order, points, *shift);
         tails = shifts.iter().map(at).collect();
     });
@@ -126,8 +126,9 @@ mod tests {
             let n = 64;
             let column = |c: usize, r: usize| F::from_usize((r * r * 7 + c * 31 + r) % 1009);
             let m = Mat::new((0..n * width).map(|i| column(i % width, i / width)).collect(), width);
-            let (extended, tails) = extend(m.clone(), points);
-            assert_eq!(extended, crate::p3::extend(m.clone()));
+            let log_blowup = 1 + width as u8 % 3;
+            let (extended, tails) = extend(m.clone(), log_blowup, points);
+            assert_eq!(extended, crate::p3::extend(m.clone(), log_blowup));
             let omega = F::two_adic_generator(6);
             for (k, x) in points.all().enumerate() {
                 for (tail, x) in [(&tails.here, x), (&tails.next, x * omega)] {

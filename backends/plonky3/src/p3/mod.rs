@@ -31,8 +31,10 @@ mod summed;
 
 /// Collision resistance of the hash, in bits.
 pub const COLLISION_BITS: usize = 128;
-/// log₂ of the inverse rate: constraints have degree at most 3 because of it.
-pub const LOG_BLOWUP: usize = 1;
+/// log₂ of the parts of a quotient: constraints have degree at most 3 because of it. No extension is smaller than this times its columns.
+pub const LOG_QUOTIENT: usize = 1;
+/// log₂ of the largest inverse rate.
+pub const MOST_LOG_BLOWUP: u8 = 4;
 
 type Blake3 = p3_blake3::Blake3;
 type NodeHash = CompressionFunctionFromHasher<Blake3, 2, 32>;
@@ -58,6 +60,10 @@ pub type Claims<E> = Vec<(Claimed, Vec<(Domain, Vec<(E, Vec<E>)>)>)>;
 /// What FRI is run with. Part of every key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FriConfig {
+    /// Inverse rate as a power of two.
+    pub log_blowup: u8,
+    /// Coefficients of the polynomial that is sent in place of further layers, as a power of two; every table has more rows.
+    pub log_final: u8,
     /// Number of queries.
     pub queries: u32,
     /// Grinding before the queries are drawn, in bits.
@@ -81,8 +87,8 @@ fn tree() -> Tree {
 }
 
 /// Evaluations on the subgroup to evaluations on the coset that is committed, rows in bit-reversed order.
-pub fn extend(m: Mat) -> Mat {
-    extend_to(m, F::GENERATOR)
+pub fn extend(m: Mat, log_blowup: u8) -> Mat {
+    extend_to(m, log_blowup, F::GENERATOR)
 }
 
 /// From this width on, p3's other transform is the faster one: it leaves rows in bit-reversed order.
@@ -94,11 +100,11 @@ fn wide_dft() -> &'static Radix2DitParallel<F> {
 }
 
 /// Evaluations on the subgroup to evaluations on a coset of the larger subgroup, rows in bit-reversed order.
-fn extend_to(m: Mat, shift: F) -> Mat {
-    fn by(dft: &impl TwoAdicSubgroupDft<F>, m: Mat, shift: F) -> Mat {
-        dft.coset_lde_batch(m, LOG_BLOWUP, shift).bit_reverse_rows().to_row_major_matrix()
+fn extend_to(m: Mat, log_blowup: u8, shift: F) -> Mat {
+    fn by(dft: &impl TwoAdicSubgroupDft<F>, m: Mat, log_blowup: u8, shift: F) -> Mat {
+        dft.coset_lde_batch(m, log_blowup.into(), shift).bit_reverse_rows().to_row_major_matrix()
     }
-    if m.width >= WIDE { by(wide_dft(), m, shift) } else { by(dft(), m, shift) }
+    if m.width >= WIDE { by(wide_dft(), m, log_blowup, shift) } else { by(dft(), m, log_blowup, shift) }
 }
 
 /// How coefficients lie in memory.
@@ -111,16 +117,22 @@ pub enum Order {
 }
 
 /// [`extend`], with somebody who sees the coefficients on the way: (cells, width, order).
-pub fn extend_seeing(m: Mat, see: impl FnOnce(&[F], usize, Order)) -> Mat {
-    fn by(dft: &impl TwoAdicSubgroupDft<F>, m: Mat, see: impl FnOnce(&[F], usize, Order)) -> Mat {
+pub fn extend_seeing(m: Mat, log_blowup: u8, see: impl FnOnce(&[F], usize, Order)) -> Mat {
+    fn by(
+        dft: &impl TwoAdicSubgroupDft<F>,
+        m: Mat,
+        log_blowup: u8,
+        see: impl FnOnce(&[F], usize, Order),
+    ) -> Mat {
         let width = m.width;
         let order = |l| if l == Layout::Natural { Order::Natural } else { Order::BitReversed };
-        let extended = dft.coset_lde_batch_with_transform(m, LOG_BLOWUP, F::GENERATOR, |c, layout| {
+        let (added, shift) = (log_blowup.into(), F::GENERATOR);
+        let extended = dft.coset_lde_batch_with_transform(m, added, shift, |c, layout| {
             see(c.values, width, order(layout));
         });
         extended.bit_reverse_rows().to_row_major_matrix()
     }
-    if m.width >= WIDE { by(wide_dft(), m, see) } else { by(dft(), m, see) }
+    if m.width >= WIDE { by(wide_dft(), m, log_blowup, see) } else { by(dft(), m, log_blowup, see) }
 }
 
 /// Values on a coset of polynomials with these coefficients, both in natural order.
@@ -134,8 +146,8 @@ pub fn interpolate(values: Mat, shift: F) -> Mat {
 }
 
 /// The low-degree extension of polynomials with these coefficients, rows in bit-reversed order.
-pub fn extend_coefficients(mut coefficients: Mat) -> Mat {
-    coefficients.values.resize(coefficients.values.len() << LOG_BLOWUP, F::ZERO);
+pub fn extend_coefficients(mut coefficients: Mat, log_blowup: u8) -> Mat {
+    coefficients.values.resize(coefficients.values.len() << log_blowup, F::ZERO);
     let values = dft().coset_dft_batch(coefficients, F::GENERATOR);
     values.bit_reverse_rows().to_row_major_matrix()
 }
@@ -186,16 +198,16 @@ pub fn with_sums(tree: &SummedTree, sums: Vec<Mat>) -> Committed {
 
 /// Commits to the quotients: `chunks[k]` holds both halves of one height, evaluations in natural order of their cosets. The
 /// halves of a height stand side by side in one matrix.
-pub fn commit_quotients(chunks: Vec<(u8, [Mat; 2])>) -> (Commitment, Committed) {
+pub fn commit_quotients(chunks: Vec<(u8, [Mat; 2])>, log_blowup: u8) -> (Commitment, Committed) {
     let matrix = |(log_height, halves): (u8, [Mat; 2])| {
         let with = quotient_domains(log_height).into_iter().zip(halves);
         let extended = with.map(|(d, m)| {
             let shift = F::GENERATOR * d.first_point().inverse();
-            extend_to(m, shift)
+            extend_to(m, log_blowup, shift)
         });
         let halves: Vec<Mat> = extended.collect();
         let width = halves[0].width;
-        let mut both = Mat::new(F::zero_vec((4 * width) << log_height), 2 * width);
+        let mut both = Mat::new(F::zero_vec((2 * width) << (log_height + log_blowup)), 2 * width);
         let rows = halves[0].values.par_chunks_exact(width).zip(halves[1].values.par_chunks_exact(width));
         both.values.par_chunks_exact_mut(2 * width).zip(rows).for_each(|(out, (a, b))| {
             out[..width].copy_from_slice(a);
@@ -227,8 +239,8 @@ impl<E: Extension> Scheme<E> {
     pub fn new(c: &FriConfig) -> Scheme<E> {
         let mmcs = mmcs();
         let fri = FriParameters {
-            log_blowup: LOG_BLOWUP,
-            log_final_poly_len: 0,
+            log_blowup: c.log_blowup.into(),
+            log_final_poly_len: c.log_final.into(),
             max_log_arity: c.log_arity as usize,
             num_queries: c.queries as usize,
             batch_proof_of_work_bits: c.batch_pow as usize,
@@ -295,6 +307,11 @@ pub fn recompose_quotient<E: Extension>(log_height: u8, halves: [E; 2], x: E) ->
         .sum()
 }
 
+/// By which powers of two FRI folds its layers, the extensions having these heights, tallest first.
+pub fn schedule(c: &FriConfig, log_heights: &[usize]) -> Vec<usize> {
+    p3_fri::fold_schedule(log_heights, usize::from(c.log_blowup + c.log_final), c.log_arity.into())
+}
+
 /// Compares every length in FRI's part of a proof with what the parameters and the committed shapes demand.
 ///
 /// `rounds[k]` lists (log height, width) of the matrices of commitment k.
@@ -303,10 +320,10 @@ pub fn check_fri_shape<E: Extension>(
     rounds: &[Vec<(u8, usize)>],
     p: &FriProof<E>,
 ) -> Result<(), String> {
-    let mut heights: Vec<usize> = rounds.iter().flatten().map(|m| m.0 as usize + LOG_BLOWUP).collect();
+    let mut heights: Vec<usize> = rounds.iter().flatten().map(|m| usize::from(m.0 + c.log_blowup)).collect();
     heights.sort_unstable_by(|a, b| b.cmp(a));
     heights.dedup();
-    let schedule = p3_fri::fold_schedule(&heights, LOG_BLOWUP, c.log_arity as usize);
+    let schedule = schedule(c, &heights);
     let q = c.queries as usize;
     let want = |what: &str, expected: usize, found: usize| {
         if expected == found { Ok(()) } else { Err(format!("{what}: expected {expected}, found {found}")) }
@@ -317,7 +334,7 @@ pub fn check_fri_shape<E: Extension>(
     }
     want("folding proofs of work", schedule.len(), p.commit_pow_witnesses.len())?;
     want("folding openings", schedule.len(), p.commit_phase_openings.len())?;
-    want("coefficients of the final polynomial", 1, p.final_poly.len())?;
+    want("coefficients of the final polynomial", 1 << c.log_final, p.final_poly.len())?;
     for (step, arity) in p.commit_phase_openings.iter().zip(&schedule) {
         want("queries of a folding opening", q, step.sibling_values.len())?;
         for s in &step.sibling_values {

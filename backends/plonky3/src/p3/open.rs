@@ -7,7 +7,7 @@
 //! # Correctness
 //! None rests here: a wrong value makes a proof that the verifier refuses. The order in which columns take powers of α is
 //! p3's: matrices in order of commitment, for each height a running count of (column, point) pairs.
-use super::{ColumnMmcs, Committed, FriProof, LOG_BLOWUP, Opened, Sponge};
+use super::{ColumnMmcs, Committed, FriProof, Opened, Sponge};
 use crate::arithmetic::dot::{Constant, MOST, Sum};
 use crate::arithmetic::lanes::{Arithmetic, Packed, Single, Weights};
 use crate::arithmetic::rows::Strips;
@@ -74,7 +74,7 @@ pub fn open<E: Extension>(
     for (all, points) in &matrices {
         let mut round = vec![];
         for (m, points) in all.iter().zip(*points) {
-            let low = (m.values.len() / m.width) >> LOG_BLOWUP;
+            let low = (m.values.len() / m.width) >> fri.log_blowup;
             let at =
                 points.iter().map(|z| Ok((*z, distances(z, low)?))).collect::<Result<Vec<_>, String>>()?;
             round.push(values(m, low, &at, &coset));
@@ -341,7 +341,21 @@ mod tests {
     /// A proof is a function of the transcript, so both ways give the same bytes.
     #[test]
     fn opens_exactly_as_p3_does() {
-        let config = FriConfig { queries: 5, query_pow: 3, commit_pow: 1, batch_pow: 2, log_arity: 3 };
+        for (log_blowup, log_final) in [(1, 0), (3, 0), (2, 1)] {
+            opens_as_p3_does(log_blowup, log_final);
+        }
+    }
+
+    fn opens_as_p3_does(log_blowup: u8, log_final: u8) {
+        let config = FriConfig {
+            queries: 5,
+            query_pow: 3,
+            commit_pow: 1,
+            batch_pow: 2,
+            log_arity: 3,
+            log_blowup,
+            log_final,
+        };
         type E = Quadratic;
         let scheme = Scheme::<E>::new(&config);
         let mut random = Sponge::new(b"cells");
@@ -353,11 +367,15 @@ mod tests {
         };
         for shapes in [
             vec![vec![(4u8, 3)], vec![(4, 2)]],
-            vec![vec![(9, 5), (6, 1), (2, 4)], vec![(9, 2), (6, 20)], vec![(7, 4), (0, 2)]],
+            vec![vec![(9, 5), (6, 1), (2, 4)], vec![(9, 2), (6, 20)], vec![(7, 4), (2 * log_final, 2)]],
         ] {
             let data: Vec<Committed> = shapes
                 .iter()
-                .map(|r| commit_extended(r.iter().map(|(h, w)| extend(mat(*h, *w))).collect()).unwrap().1)
+                .map(|r| {
+                    commit_extended(r.iter().map(|(h, w)| extend(mat(*h, *w), log_blowup)).collect())
+                        .unwrap()
+                        .1
+                })
                 .collect();
             let zeta: E = Sponge::new(b"point").draw();
             let requests = || -> Vec<Request<E>> {

@@ -1,4 +1,5 @@
 //! Programs at the edge of what is allowed, and what is refused with which words.
+use super::suite::GOALS;
 use super::suite::quick;
 use super::*;
 
@@ -162,12 +163,60 @@ fn what_cannot_be_proven_is_refused_with_the_reason() {
     assert!(e.contains("140 bits are asked for, and the hash gives 128"), "{e}");
 }
 
+/// An inverse rate or a final polynomial that tables do not bear, and parameters that no key of ours has.
+#[test]
+fn keys_with_impossible_parameters_are_refused() {
+    let vk = Plonky3::default().setup(&constraints(1).program).unwrap().1;
+    let check = |change: fn(&mut crate::p3::FriConfig), heights: &[u8]| {
+        let mut vk = vk.clone();
+        (vk.security.fri.queries, vk.security.fri.log_final) = (900, 0);
+        change(&mut vk.security.fri);
+        let group = |h: &u8| crate::air::Group { log_height: *h, ..vk.air.groups[0].clone() };
+        vk.air.groups = heights.iter().map(group).collect();
+        crate::security::check(&vk.security, &vk.air)
+    };
+    assert_eq!(check(|f| f.log_final = 2, &[12, 3]), Ok(()));
+    assert_eq!(check(|f| f.log_blowup = 2, &[12, 3]), Ok(()));
+    for (change, heights, why) in [
+        (
+            (|f| f.log_final = 3) as fn(&mut crate::p3::FriConfig),
+            [12, 3],
+            "a final polynomial of 2^3 coefficients with a table of 2^3 rows",
+        ),
+        (|f| f.log_blowup = 0, [12, 3], "an inverse rate of 2^0 with a table of 2^3 rows"),
+        (|f| f.log_blowup = 5, [12, 3], "an inverse rate of 2^5 with a table of 2^3 rows"),
+        (
+            |f| (f.log_blowup, f.log_final) = (2, 0),
+            [12, 0],
+            "an inverse rate of 2^2 with a table of 2^0 rows",
+        ),
+    ] {
+        assert_eq!(check(change, &heights), Err(why.to_string()));
+    }
+}
+
+/// What is predicted of a proof's size is what it has, up to the luck of its queries and the encoding of numbers.
+#[test]
+fn sizes_are_predicted() {
+    let c = super::join::join(3, super::join::shape(3));
+    for goal in GOALS {
+        let backend = Plonky3 { target: crate::SecurityTarget { goal, ..Default::default() } };
+        let (pk, vk) = backend.setup(&c.program).unwrap();
+        let (proof, _) = backend.prove(&pk, c.trace.clone()).unwrap();
+        let found = proof.to_container(vk.digest()).to_bytes().len() as f64;
+        let predicted = crate::size::proof_bytes(&vk.air, &vk.security.fri);
+        println!("{goal:?} {found} {predicted} {:?}", vk.security);
+        assert!((found / predicted - 1.0).abs() < 0.1, "{goal:?}: {found} bytes, {predicted} predicted");
+        assert!(found as u64 <= vk.proof_bytes_at_most());
+    }
+}
+
 #[test]
 fn targets_are_reached_in_both_regimes() {
     let c = super::join::join(3, super::join::shape(3));
     for regime in [crate::Regime::Proven, crate::Regime::Conjectured] {
-        for bits in [60, 100, 110] {
-            let target = crate::SecurityTarget { bits, regime, grinding: 10 };
+        for (bits, goal) in [60, 100, 110].into_iter().flat_map(|b| GOALS.map(|g| (b, g))) {
+            let target = crate::SecurityTarget { bits, regime, grinding: 10, goal };
             let backend = Plonky3 { target };
             let (pk, vk) = backend.setup(&c.program).unwrap();
             let (proof, _) = backend.prove(&pk, c.trace.clone()).unwrap();

@@ -489,7 +489,7 @@ pub fn rank(mut rows: Vec<Vec<F>>) -> usize {
 
 /// What a proof shows of a column is as many independent functionals of its mask rows as it is values; with a mask row fewer, it is not.
 fn masks_have_the_rank_of_what_is_shown<E: Extension>() {
-    let b = Bench::<E>::new(folds(3), 5, &[10]);
+    let b = Bench::<E>::new(folds(3), 5, &[11]);
     let (rows, q, d) = (b.budget.rows(), b.budget.queries, E::DEGREE);
     assert_eq!(b.pk.vk.security.fri.queries as usize, q);
     let check = |round: Round, cell: &dyn Fn(usize) -> Cell, points: usize, column: usize| {

@@ -2,6 +2,7 @@
 use super::join::{join, shape};
 use super::*;
 use crate::keys::{self, Proof};
+use crate::security::Goal;
 use crate::{ProvingKey, SecurityTarget, VerifyingKey};
 use std::marker::PhantomData;
 
@@ -48,8 +49,20 @@ pub fn quick<E: Extension>() -> Over<E> {
     Over::new(SecurityTarget { bits: 20, grinding: 2, ..Default::default() })
 }
 
+/// The same, for another goal.
+pub fn quick_for<E: Extension>(goal: Goal) -> Over<E> {
+    Over::new(SecurityTarget { goal, ..quick::<E>().target })
+}
+
+/// Every goal.
+pub const GOALS: [Goal; 3] = [Goal::Time, Goal::Balanced, Goal::Size];
+
 fn check<E: Extension>(c: &Case) {
-    let b = quick::<E>();
+    check_for::<E>(c, Goal::Time);
+}
+
+fn check_for<E: Extension>(c: &Case, goal: Goal) {
+    let b = quick_for::<E>(goal);
     let (pk, vk) = b.setup(&c.program).unwrap_or_else(|e| panic!("{}: {e}", c.name));
     let (proof, _) = b.prove(&pk, c.trace.clone()).unwrap_or_else(|e| panic!("{}: {e}", c.name));
     if let Err(e) = b.verify(&vk, &c.trace.publics, &proof) {
@@ -102,4 +115,25 @@ fn joins_verify<E: Extension>() {
     (0..200).for_each(|s| check::<E>(&join(s, shape(s))));
 }
 
-both!(reshaped_tables_verify, lookups_verify, constraints_verify, folds_verify, joins_verify);
+/// Larger extensions: the quotient is evaluated on a part of them, and hiding proofs have points beyond them.
+fn every_goal_verifies<E: Extension>() {
+    let mut blowups = std::collections::BTreeSet::new();
+    for goal in GOALS {
+        let plain = (0..4).flat_map(all).chain((4..30).map(|s| join(s, shape(s))));
+        let hiding = (0..2).flat_map(all).map(super::hiding::hidden::<E>);
+        for c in plain.chain(hiding) {
+            check_for::<E>(&c, goal);
+            blowups.insert(quick_for::<E>(goal).setup(&c.program).unwrap().1.security.fri.log_blowup);
+        }
+    }
+    assert!(blowups.len() > 2, "{blowups:?}");
+}
+
+both!(
+    every_goal_verifies,
+    reshaped_tables_verify,
+    lookups_verify,
+    constraints_verify,
+    folds_verify,
+    joins_verify
+);

@@ -106,7 +106,13 @@ impl<E: Extension> Tamper<E> for Borrow {
     fn drawn(&mut self, drawn: Drawn) {
         if let (true, Some(tree)) = (self.sums, &drawn.key.summed_tree) {
             *drawn.witness = drawn.sums.to_vec();
-            let sums = drawn.sums.iter().filter(|m| m.width > 0).cloned().map(extend).collect();
+            let sums = drawn
+                .sums
+                .iter()
+                .filter(|m| m.width > 0)
+                .cloned()
+                .map(|m| extend(m, drawn.key.vk.security.fri.log_blowup))
+                .collect();
             *drawn.data = Some(with_sums(tree, sums));
         }
     }

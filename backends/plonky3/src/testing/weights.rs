@@ -44,7 +44,11 @@ fn place(key: &ProvingKey) -> (usize, usize) {
 /// The key with one added to a row of the owner's first column.
 fn moved(key: &ProvingKey, row: usize) -> ProvingKey {
     let compiled = compile(&key.program, limits_of(&key.vk.air)).unwrap();
-    let extended = |all: &[Mat]| all.iter().filter(|m| m.width > 0).cloned().map(extend).collect::<Vec<_>>();
+    let log_blowup = key.vk.security.fri.log_blowup;
+    let extended = |all: &[Mat]| -> Vec<Mat> {
+        let used = all.iter().filter(|m| m.width > 0).cloned();
+        used.map(|m| extend(m, log_blowup)).collect()
+    };
     let mut model = key.model.clone();
     let m = &mut model[place(key).0];
     m.values[row * m.width] += F::ONE;

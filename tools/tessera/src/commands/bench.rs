@@ -163,7 +163,7 @@ fn repeat<T>(runs: u32, mut f: impl FnMut() -> Result<T>) -> Result<(T, Vec<Time
 /// One stage of one model, in this process.
 fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path) -> Result<Value> {
     let file = |extension: &str| dir.join(format!("{}.{extension}", f.name));
-    let security = Security { bits: o.security, regime: o.regime.into() };
+    let security = Security { bits: o.security, regime: o.regime.into(), goal: o.optimize.into() };
     match stage {
         "compile" => {
             let (images, factor) = f.images()?;

@@ -14,7 +14,7 @@ use crate::show::{self, image};
 use crate::{files, infer};
 use serde::Serialize;
 use std::path::Path;
-use tessera_api::{Regime, Security, Verified};
+use tessera_api::{Goal, Regime, Security, Verified};
 
 #[derive(Serialize)]
 struct Report {
@@ -104,7 +104,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
 
     // setup
     let bar = screen.progress.phase("making the keys", None);
-    let security = Security { bits: 100, regime: Regime::Proven };
+    let security = Security { bits: 100, regime: Regime::Proven, goal: Goal::Time };
     let (keys, setup_time) = timed(|| prover::keys(&model, security));
     bar.finish_and_clear();
     let keys = keys?;

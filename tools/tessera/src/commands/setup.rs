@@ -32,7 +32,8 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
     let count = uses::beside(&pk);
     [&pk, &vk, &count].into_iter().try_for_each(|path| files::check_output(path))?;
     let bar = screen.progress.phase("making the keys", None);
-    let (keys, time) = timed(|| prover::keys(&model, Security { bits: o.security, regime: o.regime.into() }));
+    let security = Security { bits: o.security, regime: o.regime.into(), goal: o.optimize.into() };
+    let (keys, time) = timed(|| prover::keys(&model, security));
     bar.finish_and_clear();
     let mut keys = keys.map_err(|f| f.in_file(&o.model))?;
     if o.lean {
