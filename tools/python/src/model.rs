@@ -27,6 +27,7 @@ pub struct Options {
     batch: usize,
     committed: bool,
     zero_knowledge: bool,
+    uses: Option<u32>,
     backend: Option<String>,
     percentile: Option<f64>,
     samples: usize,
@@ -47,7 +48,7 @@ impl Options {
             batch: self.batch,
             weights: if self.committed { Weights::Committed } else { Weights::Public },
             zero_knowledge: self.zero_knowledge,
-            uses: None,
+            uses: self.uses,
             backend: match &self.backend {
                 Some(name) => prover::backend(name)?,
                 None => tessera_backends::default(),
@@ -294,7 +295,11 @@ impl Kept {
 impl ProvingKey {
     fn new(bytes: Bytes, model: &tessera::model::Model) -> Result<ProvingKey> {
         let key = prover::ProvingKey::from_shared(bytes.clone(), model)?;
-        Ok(ProvingKey(Arc::new(Kept { bytes, key, plan: OnceLock::new() })))
+        Ok(ProvingKey::kept(bytes, key))
+    }
+
+    fn kept(bytes: Bytes, key: prover::ProvingKey) -> ProvingKey {
+        ProvingKey(Arc::new(Kept { bytes, key, plan: OnceLock::new() }))
     }
 }
 
@@ -305,14 +310,21 @@ impl ProvingKey {
     fn load(py: Python<'_>, path: PathBuf, model: &Model) -> PyResult<ProvingKey> {
         let model = Arc::clone(&model.0);
         work(py, None, move |_| {
-            files::load(&path).and_then(|bytes| ProvingKey::new(bytes, &model).map_err(|f| f.in_file(&path)))
+            let bytes = files::load(&path)?;
+            let key = prover::ProvingKey::of_file(bytes.clone(), &path, &model)?;
+            Ok(ProvingKey::kept(bytes, key))
         })
     }
 
-    /// Writes a file, whole or not at all.
+    /// Writes a file, whole or not at all; beside it the count of its proofs, where it hides weights.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let kept = Arc::clone(&self.0);
-        work(py, None, move |_| files::write(&path, &kept.bytes))
+        work(py, None, move |_| kept.key.write(&kept.bytes, &path))
+    }
+
+    /// Proofs that it has served, and serves; none where nobody has to count.
+    fn uses(&self, py: Python<'_>) -> PyResult<Option<(u64, u64)>> {
+        self.0.key.used().map_err(|f| raised(py, &f))
     }
 
     /// How many bytes its file has.

@@ -192,7 +192,7 @@ def test_options_that_do_not_exist(lenet, images):
     told(lambda: lenet.run(images[0], level="llvm"), "one of program, circuit, qnn, nn")
     told(lambda: tessera.compile(LENET, calibration=images[:4], scale="x"), "a number or a fraction")
     told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, weights="secret"), "public or committed")
-    told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, weights="committed", zero_knowledge=True), "both")
+    told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, uses=3), "a number of proofs with zero knowledge and committed weights")
     told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, batch=0), "a batch of 1 to 65536")
 
 
@@ -255,6 +255,42 @@ def test_a_session_that_was_killed_leaves_no_lock(lenet, images, tmp_path):
     # what a write that was killed left behind disturbs nobody
     (tmp_path / "m.tess.abc123.part").write_bytes(b"half")
     assert tessera.CompiledModel.load(tmp_path / "m.tess").metadata == lenet.metadata
+
+
+def test_a_key_that_hides_weights_counts_its_proofs(images, tmp_path):
+    def compiled():
+        options = {"weights": "committed", "zero_knowledge": True, "uses": 2}
+        return tessera.compile(LENET, calibration=images[:8], scale=1 / 255, **options)
+
+    model = compiled()
+    served = model.uses[1]
+    assert model.uses == (0, served) and served >= 2
+    # nobody would count
+    told(lambda: model.prove(images[0]), "beside which its proofs are counted", "model.save")
+    model.save(tmp_path / "m.tess")
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".pk", ".tess", ".uses", ".vk"]
+    proof = model.prove(images[0])
+    assert model.verify(proof).hiding > 100 and model.verify(proof).weights and proof.inputs == {"x": None}
+    # a second count would let it serve twice as many; where it lies already, nothing is to do
+    told(lambda: model.save(tmp_path / "n.tess"), "counts its proofs beside one file", "m.pk")
+    model.save(tmp_path / "m.tess")
+    assert model.uses == (1, served)
+    # another session goes on counting, and so does a process
+    again = tessera.CompiledModel.load(tmp_path / "m.tess")
+    again.prove(images[1])
+    assert again.uses == model.uses == (2, served)
+    text = (tmp_path / "m.uses").read_text()
+    (tmp_path / "m.uses").write_text(text.replace('"used":2', f'"used":{served}'))
+    told(lambda: again.prove(images[1]), f"has served the {served} proofs")
+    (tmp_path / "m.uses").unlink()
+    told(lambda: model.prove(images[1]), "the count of the proofs that this key has made is missing")
+    # another key of the same weights
+    other = compiled()
+    other.save(tmp_path / "o.tess")
+    assert not (tmp_path / "o.uses").exists()
+    other.setup()
+    other.save(tmp_path / "o.tess")
+    assert other.uses == (0, served) and other.verifying_key != model.verifying_key
 
 
 def test_two_processes_write_one_key(lenet, images, tmp_path):

@@ -9,7 +9,7 @@ use crate::model::{Metadata, Model};
 use crate::show::program::Prediction;
 use crate::uses;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tessera_api::{
     Backend, Bytes, Container, Digest, FileKind, Keys, Prover, Public, Security, Shape, Timings, Trace,
 };
@@ -85,14 +85,58 @@ pub struct ProvingKey {
     key: Box<dyn Prover>,
     metadata: Metadata,
     /// Its file, beside which the proofs of a key that hides weights are counted.
-    file: Option<PathBuf>,
+    file: Mutex<Option<PathBuf>>,
 }
 
 impl ProvingKey {
     /// Reads the key of a model. Errs when it is another model's.
     pub fn read(path: &Path, model: &Model) -> Result<ProvingKey> {
-        let key = ProvingKey::from_shared(files::map(path)?, model).map_err(|f| f.in_file(path))?;
-        Ok(ProvingKey { file: Some(path.into()), ..key })
+        ProvingKey::of_file(files::map(path)?, path, model)
+    }
+
+    /// Reads the bytes of a file.
+    pub fn of_file(bytes: Bytes, path: &Path, model: &Model) -> Result<ProvingKey> {
+        let key = ProvingKey::from_shared(bytes, model).map_err(|f| f.in_file(path))?;
+        Ok(ProvingKey { file: Mutex::new(Some(path.into())), ..key })
+    }
+
+    /// Writes the key, whose bytes these are. Where it hides weights, its proofs are counted beside that file from then on.
+    ///
+    /// # Errors
+    /// Where it hides weights and has a file already: with a count of its own, a copy would serve as many proofs again.
+    pub fn write(&self, bytes: &[u8], path: &Path) -> Result<()> {
+        let Some(of) = self.uses() else {
+            return files::write(path, bytes);
+        };
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = &*file {
+            let same =
+                std::fs::canonicalize(at).ok().is_some_and(|at| std::fs::canonicalize(path).ok() == Some(at));
+            if same {
+                return Ok(());
+            }
+            return Err(Failure::new(
+                "a key that hides weights counts its proofs beside one file, and has one",
+            )
+            .expected(at.display().to_string())
+            .found(path.display().to_string())
+            .help("move its .pk and .uses files together, or make another key with another setup"));
+        }
+        // first of all: a new key beside the count of an older one is refused
+        uses::start(&uses::beside(path), format!("{:#}", self.verifying().digest()), of)?;
+        files::write(path, bytes)?;
+        *file = Some(path.into());
+        Ok(())
+    }
+
+    /// How many proofs a key that hides weights has served, as it is counted beside its file, and how many it serves.
+    pub fn used(&self) -> Result<Option<(u64, u64)>> {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match (self.uses(), file) {
+            (None, _) => Ok(None),
+            (Some(of), None) => Ok(Some((0, of))),
+            (Some(_), Some(file)) => uses::read(&uses::beside(&file)).map(Some),
+        }
     }
 
     /// Reads a key's bytes.
@@ -116,7 +160,7 @@ impl ProvingKey {
             .help("make the keys of this model with: tessera setup MODEL.tess"));
         }
         let key = backend(&metadata.backend)?.prover(&c, Arc::clone(&model.program))?;
-        Ok(ProvingKey { key, metadata, file: None })
+        Ok(ProvingKey { key, metadata, file: Mutex::new(None) })
     }
 
     /// The key that its proofs are checked with.
@@ -135,12 +179,15 @@ impl ProvingKey {
     /// Where it has none left, and where it was not read from a file: then nobody counts.
     pub fn prove(&self, trace: Trace, used: usize) -> Result<(ProofFile, Timings)> {
         if let Some(of) = self.uses() {
-            let file = self.file.as_ref().ok_or_else(|| {
-                Failure::new(
-                    "a key that hides weights proves from its file, beside which its proofs are counted",
+            let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let file = file.ok_or_else(|| {
+                let what =
+                    "a key that hides weights proves from its file, beside which its proofs are counted";
+                Failure::new(what).help(
+                    "write it first: model.save(\"mine.tess\") in Python; tessera setup writes it always",
                 )
             })?;
-            uses::take(file, &format!("{:#}", self.verifying().digest()), of)?;
+            uses::take(&file, &format!("{:#}", self.verifying().digest()), of)?;
         }
         let publics = trace.publics.clone();
         let (proof, timings) = self.key.prove(trace)?;

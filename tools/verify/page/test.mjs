@@ -134,8 +134,9 @@ try {
   });
   await test("names from files are text", async () => {
     const q = await open();
-    await q.evaluate(`verified({ model: "<img src=x onerror=alert(1)>", inferences: 0, padding: 0, outputs: [], inputs: [], key: "<b>", program: "", source: "", security: { security_bits: 1, regime: "<i>", limited_by: "" } }, 1, false)`);
+    await q.evaluate(`verified({ model: "<img src=x onerror=alert(1)>", inferences: 0, padding: 0, outputs: [], inputs: [], text: { prompt: ["<b>"], generated: [4, 5] }, key: "<b>", program: "", source: "", security: { security_bits: 1, regime: "<i>", limited_by: "" } }, 1, false)`);
     assert.equal(await q.evaluate(`document.querySelectorAll("#answer img, #answer b, #answer i").length`), 0);
+    assert.match(await q.evaluate(`document.getElementById("answer").textContent`), /after the prompt <b> the tokens4 5each/);
   });
   await test("nothing is asked of any server", async () => {
     const asked = events.filter((e) => e.method === "Network.requestWillBeSent").map((e) => e.params.request.url);

@@ -42,6 +42,7 @@ class _Options:
     batch: int
     committed: bool
     zero_knowledge: bool
+    uses: Optional[int]
     backend: Optional[str]
     percentile: Optional[float]
     samples: int
@@ -60,6 +61,7 @@ def compile(
     batch: int = 1,
     weights: str = "public",
     zero_knowledge: bool = False,
+    uses: Optional[int] = None,
     percentile: Optional[float] = None,
     calibration_samples: int = 256,
     labels: Optional[list[str]] = None,
@@ -79,7 +81,9 @@ def compile(
     such as labels, is left out), a dictionary by input name, or a ``.npy`` or ``.npz`` path. At most ``calibration_samples`` are used.
 
     Integer data need ``scale``, what they are multiplied by, such as ``1/255``; it is remembered for ``run`` and ``prove``. One proof covers
-    up to ``batch`` inferences. ``weights="committed"`` keeps weights their owner's, ``zero_knowledge=True`` hides inputs. ``percentile=99.9``
+    up to ``batch`` inferences. ``weights="committed"`` keeps weights their owner's, ``zero_knowledge=True`` hides inputs. With both, proofs
+    hide the weights too: a key serves at least ``uses`` proofs (16 if not given), and counts them in a file beside it, so such a model is saved
+    before it proves. ``percentile=99.9``
     clamps outliers of activations. ``dims`` and ``shapes`` say what an ONNX file leaves open. ``exporter`` is "torchscript" or "dynamo".
 
     Raises :class:`UseError` with everything that cannot be compiled.
@@ -90,13 +94,6 @@ def compile(
     """
     if weights not in ("public", "committed"):
         raise use_error("weights are public or committed", found=repr(weights))
-    if weights == "committed" and zero_knowledge:
-        raise use_error(
-            "weights that proofs hide are proven by the command alone: their keys count proofs in a file beside them",
-            expected='weights="committed", or zero_knowledge=True',
-            found="both",
-            help="tessera compile --weights committed --zero-knowledge, then tessera setup and tessera prove",
-        )
     if exporter not in (None, "torchscript", "dynamo"):
         raise use_error("there is no such exporter", expected='"torchscript" or "dynamo"', found=repr(exporter))
     if calibration is None:
@@ -121,6 +118,7 @@ def compile(
         batch=batch,
         committed=weights == "committed",
         zero_knowledge=zero_knowledge,
+        uses=uses,
         backend=backend,
         percentile=percentile,
         samples=calibration_samples,
@@ -206,7 +204,11 @@ class CompiledModel:
         return model
 
     def save(self, path: File) -> None:
-        """Writes a ``.tess`` file, and its keys beside it as ``.pk`` and ``.vk`` where they were made: each whole or not at all."""
+        """Writes a ``.tess`` file, and its keys beside it as ``.pk`` and ``.vk`` where they were made: each whole or not at all.
+
+        A key that hides weights gets a ``.uses`` file, which counts its proofs, and has one place: never copy the two or restore them from a
+        backup.
+        """
         path = Path(path)
         self._model.save(path)
         if self._proving is not None and self._verifying is not None:
@@ -247,7 +249,7 @@ class CompiledModel:
         return self._model.ir(level)
 
     def setup(self, security: int = 100, regime: str = "proven") -> VerifyingKey:
-        """Makes the keys. Deterministic: the same model and options give the same keys.
+        """Makes the keys. The same model and options give the same keys, but for keys that hide weights, which are random.
 
         >>> model.setup(security=96).bits >= 96
         True
@@ -279,6 +281,11 @@ class CompiledModel:
     def verifying_key(self) -> VerifyingKey:
         """What others need to check proofs."""
         return self._keys()[1]
+
+    @property
+    def uses(self) -> Optional[tuple[int, int]]:
+        """Proofs that the key has served, and serves, where it hides weights; None where nobody has to count."""
+        return self._keys()[0].uses()
 
     def _given(self, inputs: tuple[Any, ...]) -> list[Given]:
         names = [p.name for p in self.inputs]
