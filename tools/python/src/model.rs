@@ -311,6 +311,8 @@ impl ProvingKey {
         let model = Arc::clone(&model.0);
         work(py, None, move |_| {
             let bytes = files::load(&path)?;
+            // a session may change its folder, and the count stays where it is
+            let path = std::path::absolute(&path).unwrap_or(path);
             let key = prover::ProvingKey::of_file(bytes.clone(), &path, &model)?;
             Ok(ProvingKey::kept(bytes, key))
         })
@@ -319,6 +321,7 @@ impl ProvingKey {
     /// Writes a file, whole or not at all; beside it the count of its proofs, where it hides weights.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let kept = Arc::clone(&self.0);
+        let path = std::path::absolute(&path).unwrap_or(path);
         work(py, None, move |_| kept.key.write(&kept.bytes, &path))
     }
 
