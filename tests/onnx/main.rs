@@ -2,6 +2,7 @@
 //!
 //! The files under `models/` and `refused/` are written by `make_models.py`.
 
+mod cached;
 mod damage;
 mod functions;
 mod local;
