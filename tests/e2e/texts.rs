@@ -1,6 +1,8 @@
 //! Texts: generated, proven at once, and claimed by nobody who does not say them.
 use crate::support::*;
 use std::path::Path;
+use tessera::data::{Array, Numbers, npy};
+use tessera::networks;
 use tessera_api::{Container, FileKind};
 use tessera_verify::claim::Claim;
 
@@ -73,6 +75,27 @@ fn a_generated_text_is_proven_and_no_other_is_claimed() {
     c.put("publics", &publics);
     std::fs::write(d.join("values.proof"), c.to_bytes()).unwrap();
     assert_eq!(tessera_in(d, &["verify", "values.proof", "--key", &vk]).code, Some(1));
+}
+
+#[test]
+fn thirty_two_tokens_are_one_proof() {
+    let sizes = networks::Gpt { layers: 2, width: 32, heads: 2, vocabulary: 64, positions: 40 };
+    let dir = tempfile::tempdir().unwrap();
+    let d = dir.path();
+    std::fs::write(d.join("m.onnx"), networks::gpt(sizes)).unwrap();
+    let ids = networks::texts(8, sizes.positions, sizes.vocabulary);
+    let prompt = ids[..9].iter().map(i64::to_string).collect::<Vec<_>>().join(" ");
+    let ids = Array { shape: vec![8, sizes.positions], numbers: Numbers::I64(ids, "int64") };
+    std::fs::write(d.join("ids.npy"), npy::write(&ids)).unwrap();
+    ok(d, &["compile", "m.onnx", "--calibration", "ids.npy", "--tokens", "--shortest-prompt", "9"]);
+    ok(d, &["setup", "m.tess"]);
+    let made = ok(d, &["generate", "m.tess", "--prompt", &prompt, "--tokens", "32", "-o", "o.proof"]);
+    let generated = made["generated"].as_array().unwrap();
+    assert_eq!(generated.len(), 32);
+    let kinds: std::collections::HashSet<_> = generated.iter().map(|id| id.as_i64()).collect();
+    assert!(kinds.len() > 3, "a text of few tokens tells little: {generated:?}");
+    let report = ok(d, &["verify", "o.proof", "--key", "m.vk"]);
+    assert_eq!(report["text"]["generated"], made["generated"]);
 }
 
 #[test]

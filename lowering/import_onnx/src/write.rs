@@ -4,7 +4,7 @@
 //! give the same bytes.
 
 use prost::Message;
-use tract_onnx::pb;
+use tract_onnx::pb::{self, tensor_proto::DataType};
 
 /// The ONNX operator set written.
 const OPSET: i64 = 17;
@@ -45,12 +45,12 @@ fn int(name: &str, value: usize) -> pb::AttributeProto {
     pb::AttributeProto { name: name.into(), r#type, i: value as i64, ..Default::default() }
 }
 
-fn value_info(t: &Tensor) -> pb::ValueInfoProto {
+fn value_info(t: &Tensor, kind: DataType) -> pb::ValueInfoProto {
     use pb::tensor_shape_proto::{Dimension, dimension::Value};
     let dim =
         t.shape.iter().map(|d| Dimension { value: Some(Value::DimValue(*d as i64)), ..Default::default() });
     let tensor = pb::type_proto::Tensor {
-        elem_type: pb::tensor_proto::DataType::Float as i32,
+        elem_type: kind as i32,
         shape: Some(pb::TensorShapeProto { dim: dim.collect() }),
     };
     pb::ValueInfoProto {
@@ -72,8 +72,39 @@ impl Writer {
     /// A float input.
     pub fn input(&mut self, name: &str, shape: &[usize]) -> Tensor {
         let t = Tensor { name: name.into(), shape: shape.to_vec() };
-        self.graph.input.push(value_info(&t));
+        self.graph.input.push(value_info(&t, DataType::Float));
         t
+    }
+
+    /// An input of ids: integers from 0 on.
+    pub fn ids(&mut self, name: &str, shape: &[usize]) -> Tensor {
+        let t = Tensor { name: name.into(), shape: shape.to_vec() };
+        self.graph.input.push(value_info(&t, DataType::Int64));
+        t
+    }
+
+    /// Numbers that the file holds.
+    ///
+    /// # Panics
+    /// When there are more or fewer than the shape says.
+    pub fn parameter(&mut self, name: &str, shape: &[usize], values: &[f32]) -> Tensor {
+        Tensor { name: self.weight(name.into(), shape, values), shape: shape.to_vec() }
+    }
+
+    fn integers(&mut self, name: String, values: &[usize]) -> String {
+        let raw = values.iter().flat_map(|v| (*v as i64).to_le_bytes()).collect();
+        self.constant(name, &[values.len()], DataType::Int64, raw)
+    }
+
+    fn constant(&mut self, name: String, dims: &[usize], kind: DataType, raw_data: Vec<u8>) -> String {
+        self.graph.initializer.push(pb::TensorProto {
+            name: name.clone(),
+            dims: dims.iter().map(|d| *d as i64).collect(),
+            data_type: kind as i32,
+            raw_data,
+            ..Default::default()
+        });
+        name
     }
 
     fn weight(&mut self, name: String, dims: &[usize], values: &[f32]) -> String {
@@ -82,14 +113,7 @@ impl Writer {
             values.len(),
             "as many values as the shape of {name} says"
         );
-        self.graph.initializer.push(pb::TensorProto {
-            name: name.clone(),
-            dims: dims.iter().map(|d| *d as i64).collect(),
-            data_type: pb::tensor_proto::DataType::Float as i32,
-            raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            ..Default::default()
-        });
-        name
+        self.constant(name, dims, DataType::Float, values.iter().flat_map(|v| v.to_le_bytes()).collect())
     }
 
     fn node(
@@ -207,9 +231,64 @@ impl Writer {
         self.node("Flatten", vec![x.name.clone()], vec![int("axis", 1)], shape)
     }
 
+    /// Rows of `table[N, D]` by `ids[.., S]`: `[.., S, D]`.
+    pub fn gather(&mut self, table: &Tensor, ids: &Tensor) -> Tensor {
+        let shape = [&ids.shape[..], &table.shape[1..]].concat();
+        self.node("Gather", vec![table.name.clone(), ids.name.clone()], vec![int("axis", 0)], shape)
+    }
+
+    /// Rows of the last axis, each normalized, times a factor, plus a bias.
+    pub fn layer_norm(&mut self, x: &Tensor, factor: &Tensor, bias: &Tensor) -> Tensor {
+        let inputs = [x, factor, bias].map(|t| t.name.clone()).into();
+        self.node("LayerNormalization", inputs, vec![], x.shape.clone())
+    }
+
+    /// Products of matrices, `a[.., I, K]·b[.., K, J]`, or of every one with `b[K, J]`.
+    pub fn matmul(&mut self, a: &Tensor, b: &Tensor) -> Tensor {
+        let mut shape = a.shape.clone();
+        if let (Some(last), Some(columns)) = (shape.last_mut(), b.shape.last()) {
+            *last = *columns;
+        }
+        self.node("MatMul", vec![a.name.clone(), b.name.clone()], vec![], shape)
+    }
+
+    /// The same elements in another shape.
+    pub fn reshape(&mut self, x: &Tensor, shape: &[usize]) -> Tensor {
+        let n = self.graph.node.len();
+        let to = self.integers(format!("reshape_{n}.shape"), shape);
+        self.node("Reshape", vec![x.name.clone(), to], vec![], shape.to_vec())
+    }
+
+    /// Axis `i` of the result is axis `perm[i]` of the operand.
+    pub fn transpose(&mut self, x: &Tensor, perm: &[usize]) -> Tensor {
+        let shape = perm.iter().map(|&axis| x.shape[axis]).collect();
+        self.node("Transpose", vec![x.name.clone()], vec![ints("perm", perm)], shape)
+    }
+
+    /// `sizes` elements of every axis, from `starts` on.
+    pub fn slice(&mut self, x: &Tensor, starts: &[usize], sizes: &[usize]) -> Tensor {
+        let n = self.graph.node.len();
+        let ends: Vec<usize> = starts.iter().zip(sizes).map(|(start, size)| start + size).collect();
+        let starts = self.integers(format!("slice_{n}.starts"), starts);
+        let ends = self.integers(format!("slice_{n}.ends"), &ends);
+        self.node("Slice", vec![x.name.clone(), starts, ends], vec![], sizes.to_vec())
+    }
+
+    /// Softmax over the last axis of `scores[.., S, S]`: row i of columns 0 to i.
+    pub fn causal_softmax(&mut self, scores: &Tensor) -> Tensor {
+        let (n, size) = (self.graph.node.len(), scores.shape.last().copied().unwrap_or(1));
+        let allowed = (0..size * size).map(|at| u8::from(at % size <= at / size)).collect();
+        let allowed = self.constant(format!("where_{n}.allowed"), &[size, size], DataType::Bool, allowed);
+        let least = self.weight(format!("where_{n}.least"), &[], &[f32::NEG_INFINITY]);
+        let inputs = vec![allowed, scores.name.clone(), least];
+        let masked = self.node("Where", inputs, vec![], scores.shape.clone());
+        let last = scores.shape.len() - 1;
+        self.node("Softmax", vec![masked.name], vec![int("axis", last)], scores.shape.clone())
+    }
+
     /// The file, with `output` as its only output.
     pub fn finish(mut self, output: &Tensor) -> Vec<u8> {
-        self.graph.output.push(value_info(output));
+        self.graph.output.push(value_info(output, DataType::Float));
         pb::ModelProto {
             ir_version: 8,
             producer_name: "tessera".into(),

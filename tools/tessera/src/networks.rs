@@ -127,6 +127,93 @@ pub fn mlp() -> Vec<u8> {
     n.writer.finish(&y)
 }
 
+/// Sizes of a language model of GPT-2's architecture (Radford et al. 2019).
+#[derive(Clone, Copy, Debug)]
+pub struct Gpt {
+    /// Layers.
+    pub layers: usize,
+    /// Numbers a token is, a multiple of the heads.
+    pub width: usize,
+    /// Heads of attention.
+    pub heads: usize,
+    /// Tokens there are.
+    pub vocabulary: usize,
+    /// Tokens that are read at once.
+    pub positions: usize,
+}
+
+/// GPT-2 small, 124 M weights, for texts of so many tokens.
+pub const fn gpt2(positions: usize) -> Gpt {
+    Gpt { layers: 12, width: 768, heads: 12, vocabulary: 50257, positions }
+}
+
+/// A language model: scores of the next token at every position. The table of tokens is that of the scores too, as in GPT-2.
+pub fn gpt(sizes: Gpt) -> Vec<u8> {
+    let Gpt { layers, width, heads, vocabulary, positions } = sizes;
+    let mut n = Net::new("gpt");
+    let ids = n.writer.ids("ids", &[1, positions]);
+    let draw = |n: &mut Net, name: &str, shape: &[usize], gain: f32| {
+        let values = n.weights(shape.iter().product(), 2, gain);
+        n.writer.parameter(name, shape, &values)
+    };
+    let table = draw(&mut n, "wte", &[vocabulary, width], 0.1);
+    let places = draw(&mut n, "wpe", &[positions, width], 0.1);
+    let norm = |n: &mut Net, name: &str, x: &Tensor| {
+        let factor: Vec<f32> = n.biases(width).iter().map(|b| 1.0 + b).collect();
+        let factor = n.writer.parameter(&format!("{name}.factor"), &[width], &factor);
+        let bias = n.biases(width);
+        let bias = n.writer.parameter(&format!("{name}.bias"), &[width], &bias);
+        n.writer.layer_norm(x, &factor, &bias)
+    };
+    let dense = |n: &mut Net, name: &str, x: &Tensor, outputs: usize, gain: f32| {
+        let inputs = x.shape[2];
+        let w = n.weights(inputs * outputs, inputs, gain);
+        let w = n.writer.parameter(&format!("{name}.weight"), &[inputs, outputs], &w);
+        let b = n.biases(outputs);
+        let b = n.writer.parameter(&format!("{name}.bias"), &[outputs], &b);
+        let y = n.writer.matmul(x, &w);
+        n.writer.add(&y, &b)
+    };
+    let rows = n.writer.gather(&table, &ids);
+    let mut x = n.writer.add(&rows, &places);
+    // the sums of all branches keep the scale
+    let branch = 0.5 / (layers as f32).sqrt();
+    for layer in 0..layers {
+        let y = norm(&mut n, &format!("{layer}.before_attention"), &x);
+        let y = dense(&mut n, &format!("{layer}.attention"), &y, 3 * width, 0.7);
+        let part = |n: &mut Net, part: usize| {
+            let part = n.writer.slice(&y, &[0, 0, part * width], &[1, positions, width]);
+            let part = n.writer.reshape(&part, &[1, positions, heads, width / heads]);
+            n.writer.transpose(&part, &[0, 2, 1, 3])
+        };
+        let [q, k, v] = [0, 1, 2].map(|i| part(&mut n, i));
+        let k = n.writer.transpose(&k, &[0, 1, 3, 2]);
+        let scores = n.writer.matmul(&q, &k);
+        let scores = n.writer.with_number("Div", &scores, (width as f32 / heads as f32).sqrt());
+        let shares = n.writer.causal_softmax(&scores);
+        let y = n.writer.matmul(&shares, &v);
+        let y = n.writer.transpose(&y, &[0, 2, 1, 3]);
+        let y = n.writer.reshape(&y, &[1, positions, width]);
+        let y = dense(&mut n, &format!("{layer}.of_heads"), &y, width, branch);
+        x = n.writer.add(&x, &y);
+        let y = norm(&mut n, &format!("{layer}.before_layers"), &x);
+        let y = dense(&mut n, &format!("{layer}.up"), &y, 4 * width, 1.0);
+        let y = n.writer.function("Gelu(tanh)", &y);
+        let y = dense(&mut n, &format!("{layer}.down"), &y, width, branch);
+        x = n.writer.add(&x, &y);
+    }
+    let x = norm(&mut n, "last", &x);
+    let head = n.writer.transpose(&table, &[1, 0]);
+    let scores = n.writer.matmul(&x, &head);
+    n.writer.finish(&scores)
+}
+
+/// Ids below `below`, evenly drawn: `count` texts of `positions`.
+pub fn texts(count: usize, positions: usize, below: usize) -> Vec<i64> {
+    let mut rng = SmallRng::seed_from_u64(7);
+    (0..count * positions).map(|_| rng.random_range(0..below as i64)).collect()
+}
+
 /// Images of noise around a random colour, `count` times `shape`, as bytes.
 pub fn images(count: usize, shape: &[usize]) -> Vec<u8> {
     let mut rng = SmallRng::seed_from_u64(7);
