@@ -36,7 +36,9 @@ fn files_are_as_large_as_was_said() {
         let said = ok(d, &["inspect", &tess]);
         let said = &said["prediction"];
         near(number(said, "/proving_key_bytes"), size(&m.file("pk")), 0.1, "proving key");
-        near(number(said, "/verifying_key_bytes"), size(&m.file("vk")), 1.0, "verifying key");
+        // sections begin at multiples of 64 bytes, which what is before them moves
+        let (key, expected) = (number(said, "/verifying_key_bytes"), size(&m.file("vk")));
+        assert!((key - expected).abs() <= 128.0, "verifying key: {key} is said, {expected} it is");
         near(number(said, "/proof_bytes"), size(&d.join("out.proof")), 2.0, "proof");
     }
 }
@@ -146,13 +148,14 @@ fn a_cost_is_explained_layer_by_layer() {
         near(sum("key_bytes"), number(&r, "/prediction/proving_key_bytes"), 0.01, "key");
         near(sum("proof_bytes"), number(&r, "/prediction/proof_bytes"), 0.01, "proof");
     }
-    // a convolution has activations, weights, and rows of its results
+    // a convolution has activations and weights, what is made of it has rows of its own
     let parts = r["parts"].as_array().expect("parts");
-    let mut tables: Vec<&str> =
-        parts.iter().filter(|p| p["layer"] == "/c2/Conv").filter_map(|p| p["table"].as_str()).collect();
-    tables.sort_unstable();
-    assert!(tables.contains(&"activations") && tables.contains(&"weights"), "{r}");
-    assert!(tables.iter().any(|t| t.starts_with("elementwise")), "{tables:?}");
+    let tables = |layer: &str| -> Vec<&str> {
+        parts.iter().filter(|p| p["layer"] == layer).filter_map(|p| p["table"].as_str()).collect()
+    };
+    let (conv, relu) = (tables("/c2/Conv"), tables("/r_1/Relu"));
+    assert!(conv.contains(&"activations") && conv.contains(&"weights"), "{r}");
+    assert!(relu.iter().any(|t| t.starts_with("elementwise")), "{r}");
     assert_eq!(number(&r, "/measured/proof_bytes"), size(&d.join("out.proof")));
     let page = std::fs::read_to_string(d.join("page.html")).expect("the page");
     assert!(page.contains("<svg") && page.contains("/c2/Conv") && !page.contains("<script"));

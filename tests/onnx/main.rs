@@ -1,10 +1,11 @@
 //! The import of ONNX models and their quantization, on real files.
 //!
-//! The files under `models/` and `refused/` are written by `make_models.py`.
+//! The files under `models/` and `refused/` are written by `make_models.py`, those of `learned/` by the one there.
 
 mod cached;
 mod damage;
 mod functions;
+mod learned;
 mod local;
 mod numerics;
 mod quantized;

@@ -45,12 +45,12 @@ fn the_trained_models_agree_with_tract() {
     }
 }
 
-#[test]
-fn every_supported_form_agrees_with_the_onnx_package() {
-    let mut expected = NpzReader::new(File::open(here().join("expected.npz")).unwrap()).unwrap();
+/// Every model of a folder, against the inputs and outputs that are kept beside it.
+pub(crate) fn agrees_with(folder: &str, expected: &str) {
+    let mut expected = NpzReader::new(File::open(here().join(expected)).unwrap()).unwrap();
     let names = expected.names().unwrap();
     let context = context();
-    for path in onnx_files("models") {
+    for path in onnx_files(folder) {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let (module, params) = import(&context, &path);
         let plan = Plan::new(&Func::main(module.as_operation()).unwrap(), &params).unwrap();
@@ -59,11 +59,16 @@ fn every_supported_form_agrees_with_the_onnx_package() {
             .collect();
         for (i, found) in plan.run(&inputs).unwrap().iter().enumerate() {
             let key = format!("{name}.out{i}");
-            assert!(names.iter().any(|n| n.trim_end_matches(".npy") == key), "{key} is not in expected.npz");
+            assert!(names.iter().any(|n| n.trim_end_matches(".npy") == key), "{key} is not in {folder}");
             let array: ArrayD<f32> = expected.by_name(&key).unwrap();
             assert_close(&key, found, &array);
         }
     }
+}
+
+#[test]
+fn every_supported_form_agrees_with_the_onnx_package() {
+    agrees_with("models", "expected.npz");
 }
 
 #[test]

@@ -464,6 +464,28 @@ fn a_residual_connection_is_linked() {
 }
 
 /// Zero padding larger than the kernel reaches: some of the cells that a cluster reads are zero by definition.
+/// A sum that is an output with many bits, and is rounded to few for the layer behind it.
+#[test]
+fn sums_that_are_rounded_twice_are_read_once() {
+    let mut b = Build { seed: 5, ..Build::default() };
+    let x = b.input(&[1, 12]);
+    let y = b.linear(x, 6);
+    let wide = b.high(y);
+    b.output(wide);
+    let narrow = b.requantize(y, 0, -127);
+    let z = b.linear(narrow, 3);
+    let z = b.requantize(z, 0, -127);
+    b.output(z);
+    let options = PlaceOptions::new(tessera_backends::default());
+    let placed = place_graph(&b.g, &options).unwrap();
+    assert_eq!(price(&b.g, &options).unwrap(), options.target.cost(&Shape::of(&placed.program)));
+    let input: Vec<i64> = (0..12).map(|_| b.random(-127, 127)).collect();
+    let trace = tessera_runtime::run(&placed.program, &placed.plan, vec![input.clone()]).unwrap();
+    assert_eq!(trace.publics.tensors[1..], evaluate(&b.g, &input));
+    tessera_checker::check(&placed.program, &trace).unwrap();
+    tessera_checker::testing::is_a_function(&placed.program, &trace, &[]).unwrap();
+}
+
 #[test]
 fn a_crop_beyond_the_product_reads_zeros() {
     let mut b = Build { seed: 5, ..Build::default() };

@@ -187,7 +187,8 @@ pub struct Computed {
     pub table: Option<(u32, u32)>,
 }
 
-/// Groups elementwise operations that use each other's results directly, and hints with those that use theirs.
+/// Groups elementwise operations that use each other's results directly, and hints with those that use theirs; so too operations
+/// of one level that read the same result of a contraction or view, which one row then reads once.
 ///
 /// Operations of one group have the same *level*: how many contractions and views lie before them on the longest path. So no
 /// group depends on itself through something that is not elementwise, and its rows can be filled in one go.
@@ -207,12 +208,18 @@ pub fn groups(g: &Circuit, roots: &Roots) -> Vec<Vec<usize>> {
         }
         i
     }
+    let mut readers: HashMap<(ValueId, usize), usize> = HashMap::new();
     for (i, op) in g.ops.iter().enumerate().filter(|(_, op)| op.op.is_elementwise()) {
-        for x in op.op.operands() {
-            if !roots.is_constant(x) && g.ops[definer[x]].op.is_in_rows() && level[definer[x]] == level[i] {
-                let (a, b) = (find(&mut parent, i), find(&mut parent, definer[x]));
-                parent[a.max(b)] = a.min(b);
-            }
+        for x in op.op.operands().into_iter().filter(|x| !roots.is_constant(*x)) {
+            let other = if !g.ops[definer[x]].op.is_in_rows() {
+                *readers.entry((x, level[i])).or_insert(i)
+            } else if level[definer[x]] == level[i] {
+                definer[x]
+            } else {
+                continue;
+            };
+            let (a, b) = (find(&mut parent, i), find(&mut parent, other));
+            parent[a.max(b)] = a.min(b);
         }
     }
     let mut by_root: std::collections::BTreeMap<usize, Vec<usize>> = Default::default();

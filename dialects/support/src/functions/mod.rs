@@ -138,6 +138,7 @@ functions! {
     leaky_relu::LeakyRelu,
     log::Log,
     mish::Mish,
+    near_zero::NearZero,
     neg::Neg,
     power::Power,
     quantize::Quantize,

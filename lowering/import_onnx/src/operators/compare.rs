@@ -1,7 +1,8 @@
 //! Comparisons, logic, rounding to other types, and choices: truth is 1, falsehood is 0.
 //!
 //! A comparison of two tensors is a function of one number, their difference. In f32 the difference of two different numbers is
-//! not 0, so comparisons are exact at the float level; in a quantized model they are as fine as its integers.
+//! not 0, so comparisons are exact at the float level; in a quantized model they are as fine as its integers. Whole numbers are
+//! told apart halfway between them, which no rounding to steps below 1/2 reaches.
 
 use super::elementwise::both;
 use super::operators;
@@ -33,14 +34,27 @@ operators! { "";
 
 /// x = y.
 pub(super) fn equal(b: &mut Builder, x: &Value, y: &Value) -> Result<Value, Reason> {
+    let whole = whole(b, &[x, y]);
     let difference = difference(b, x, y)?;
-    b.map(&difference, "equal_zero", &[])
+    b.map(&difference, if whole { "near_zero" } else { "equal_zero" }, &[])
 }
 
 /// x > y.
 pub(super) fn greater(b: &mut Builder, x: &Value, y: &Value) -> Result<Value, Reason> {
+    let whole = whole(b, &[x, y]);
     let difference = difference(b, x, y)?;
+    let difference = if whole { b.shift(&difference, -0.5)? } else { difference };
     b.map(&difference, "step", &[])
+}
+
+/// x = number, for x that holds whole numbers whatever its type.
+pub(super) fn is_whole(b: &mut Builder, x: &Value, number: f64) -> Result<Value, Reason> {
+    let difference = b.shift(x, -number)?;
+    b.map(&difference, "near_zero", &[])
+}
+
+fn whole(b: &Builder, xs: &[&Value]) -> bool {
+    xs.iter().all(|x| !b.kind(x).is_float())
 }
 
 /// x − y as a signed number.
@@ -131,8 +145,9 @@ pub(super) fn convert(b: &mut Builder, x: &Value, kind: Kind) -> Result<Value, R
     let changed = match x {
         Value::Known(_) => return b.retyped(x, kind),
         _ if kind == Kind::Bool && from != Kind::Bool => {
+            let zero = if from.is_float() { "equal_zero" } else { "near_zero" };
             let x = b.retyped(x, Kind::F32)?;
-            let zero = b.map(&x, "equal_zero", &[])?;
+            let zero = b.map(&x, zero, &[])?;
             b.not(&zero)?
         }
         _ if from.is_float() && !kind.is_float() => b.map(x, "trunc", &[])?,

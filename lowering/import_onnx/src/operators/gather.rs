@@ -1,6 +1,6 @@
 //! Elements by their positions: known positions are moves; where data decide, comparisons give zeros and ones to multiply with.
 
-use super::compare::equal;
+use super::compare::{equal, is_whole};
 use super::operators;
 use super::reduce::{Reduction, reduce};
 use crate::build::{Builder, Reason, Value};
@@ -52,22 +52,26 @@ fn gather(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
             if let Some(rows) = b.embedding(x, axis, indices)? {
                 return Ok(vec![rows]);
             }
-            // one row of zeros and a one for every index, times the axis that is chosen from
-            let chosen = indicators(b, indices, shape[axis])?;
-            let count: usize = along.iter().product();
-            let chosen = b.reshape(&chosen, &[count, shape[axis]])?;
-            let mut first = vec![axis];
-            first.extend((0..shape.len()).filter(|&a| a != axis));
-            let rest: Vec<usize> = first[1..].iter().map(|&a| shape[a]).collect();
-            let table = b.transpose(x, &first)?;
-            let table = b.reshape(&table, &[shape[axis], rest.iter().product()])?;
-            let rows = super::products::multiply(b, &chosen, &table)?;
-            let rows = b.reshape(&rows, &[&along[..], &rest].concat())?;
-            let k = along.len();
-            let perm: Vec<usize> = (k..k + axis).chain(0..k).chain(k + axis..k + rest.len()).collect();
-            Ok(vec![b.transpose(&rows, &perm)?])
+            Ok(vec![chosen(b, x, axis, indices)?])
         }
     }
+}
+
+/// Along an axis, the positions that data say: for every index a row of zeros and a one, times the axis that is chosen from.
+pub(super) fn chosen(b: &mut Builder, x: &Value, axis: usize, indices: &Value) -> Result<Value, Reason> {
+    let (shape, along) = (b.shape(x), b.shape(indices));
+    let ones = indicators(b, indices, shape[axis])?;
+    let ones = b.reshape(&ones, &[along.iter().product(), shape[axis]])?;
+    let mut first = vec![axis];
+    first.extend((0..shape.len()).filter(|&a| a != axis));
+    let rest: Vec<usize> = first[1..].iter().map(|&a| shape[a]).collect();
+    let table = b.transpose(x, &first)?;
+    let table = b.reshape(&table, &[shape[axis], rest.iter().product()])?;
+    let rows = super::products::multiply(b, &ones, &table)?;
+    let rows = b.reshape(&rows, &[&along[..], &rest].concat())?;
+    let k = along.len();
+    let perm: Vec<usize> = (k..k + axis).chain(0..k).chain(k + axis..k + rest.len()).collect();
+    b.transpose(&rows, &perm)
 }
 
 /// For every index a row that is 1 at its position, and 0 elsewhere; a new last axis. Negative ones count from the end.
@@ -76,9 +80,9 @@ fn indicators(b: &mut Builder, indices: &Value, extent: usize) -> Result<Value, 
         return Err(format!("a choice among {extent} by data is not supported; among {CHOICES} it is"));
     }
     let shape = [&b.shape(indices)[..], &[1]].concat();
-    let indices = b.retyped(indices, Kind::F32)?;
+    let indices = b.retyped(indices, Kind::I64)?;
     let indices = b.reshape(&indices, &shape)?;
-    let from = b.known(Kind::F32, &[extent], (0..extent).map(|i| i as f64).collect())?;
+    let from = b.known(Kind::I64, &[extent], (0..extent).map(|i| i as f64).collect())?;
     let hit = equal(b, &indices, &from)?;
     let from_end = b.shift(&from, -(extent as f64))?;
     let negative = equal(b, &indices, &from_end)?;
@@ -249,14 +253,15 @@ pub(super) fn greatest(
     if extent > CHOICES {
         return Err(format!("the place of the greatest of {extent} is not supported; of {CHOICES} it is"));
     }
+    let kind = if b.kind(x).is_float() { Kind::F32 } else { Kind::I64 };
     let x = b.retyped(x, Kind::F32)?;
     let most = reduce(b, &x, &[axis], Reduction::Max)?;
-    let hit = equal(b, &x, &most)?;
+    let (found, greatest) = (b.retyped(&x, kind)?, b.retyped(&most, kind)?);
+    let hit = equal(b, &found, &greatest)?;
     let until = |j: usize| if last { j..extent } else { 0..j + 1 };
     let rows: Vec<Vec<(usize, f64)>> = (0..extent).map(|j| until(j).map(|i| (i, 1.0)).collect()).collect();
     let count = b.along(&hit, axis, &rows)?;
-    let one = b.shift(&count, -1.0)?;
-    let one = b.map(&one, "equal_zero", &[])?;
+    let one = is_whole(b, &count, 1.0)?;
     Ok((b.mul(&hit, &one)?, most))
 }
 

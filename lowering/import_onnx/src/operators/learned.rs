@@ -1,6 +1,6 @@
 //! Classical machine learning (`ai.onnx.ml`) other than trees: preparing of features, linear models, support vectors.
 
-use super::compare::greater;
+use super::compare::{equal, greater};
 use super::elementwise::{divide, to_the};
 use super::normalize::probabilities;
 use super::products::multiply;
@@ -15,9 +15,13 @@ operators! { ML;
     "ArrayFeatureExtractor" => array_feature_extractor,
     "Binarizer" => binarizer,
     "FeatureVectorizer" => feature_vectorizer,
+    "Imputer" => imputer,
+    "LabelEncoder" => label_encoder,
     "LinearClassifier" => linear_classifier,
     "LinearRegressor" => linear_regressor,
     "Normalizer" => normalizer,
+    "OneHotEncoder" => one_hot_encoder,
+    "SVMClassifier" => svm_classifier,
     "SVMRegressor" => svm_regressor,
     "Scaler" => scaler,
 }
@@ -73,14 +77,97 @@ fn binarizer(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
 }
 
 fn array_feature_extractor(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
-    let (x, b) = (n.input(0)?, &mut t.build);
-    let at = n.known(1, "the positions of features")?.ok_or("the positions are missing")?.integers();
-    let at = super::shapes::extents(&at)?;
-    let shape = b.shape(x);
-    let last = shape.len().checked_sub(1).ok_or("expected features")?;
-    let picked = b.select(x, last, &at)?;
-    let to = if last == 0 { vec![1, at.len()] } else { b.shape(&picked) };
+    let (x, at, b) = (n.input(0)?, n.input(1)?, &mut t.build);
+    let count = b.shape(at).iter().product();
+    let at = b.reshape(at, &[count])?;
+    let last = b.shape(x).len().checked_sub(1).ok_or("expected features")?;
+    let picked = match &at {
+        Value::Known(at) => b.select(x, last, &super::shapes::extents(&at.integers())?)?,
+        at @ Value::Computed(..) => super::gather::chosen(b, x, last, at)?,
+    };
+    let to = if last == 0 { vec![1, count] } else { b.shape(&picked) };
     Ok(vec![b.reshape(&picked, &to)?])
+}
+
+/// x where it is not the value that stands for a missing one. No feature of a proof is "not a number", so where that is replaced,
+/// nothing is.
+fn imputer(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
+    let (x, b) = (n.input(0)?, &mut t.build);
+    let kind = b.kind(x);
+    let floats = n.floats("imputed_value_floats").filter(|v| !v.is_empty());
+    let whole = n.ints("imputed_value_int64s").filter(|v| !v.is_empty());
+    let (marks, wholes) = (n.float("replaced_value_float"), n.int("replaced_value_int64"));
+    let (values, missing) = match (floats, whole) {
+        (Some(values), _) => (values, marks.unwrap_or(0.0)),
+        (None, Some(values)) => (values.iter().map(|&v| v as f64).collect(), wholes.unwrap_or(0) as f64),
+        (None, None) => return Err("the values for what is missing are missing".into()),
+    };
+    if missing.is_nan() {
+        return Ok(vec![x.clone()]);
+    }
+    let features = b.shape(x).last().copied().ok_or("expected rows of features")?;
+    if ![1, features].contains(&values.len()) {
+        return Err(format!("expected {features} values or one, found {}", values.len()));
+    }
+    let mark = b.number(kind, missing)?;
+    let hit = equal(b, x, &mark)?;
+    let others = b.not(&hit)?;
+    let values = b.known(Kind::F32, &[values.len()], values)?;
+    let x = b.retyped(x, Kind::F32)?;
+    let (kept, put) = (b.mul(&x, &others)?, b.mul(&hit, &values)?);
+    let y = b.add(&kept, &put)?;
+    Ok(vec![b.retyped(&y, kind)?])
+}
+
+/// A list of numbers that an attribute holds as floats, whole numbers or a tensor, and whether they are whole.
+fn numbers(n: &Node, what: &str) -> Result<(Vec<f64>, bool), Reason> {
+    if !n.texts(&format!("{what}_strings")).is_empty() {
+        return Err("works on text; do this step before the model runs".into());
+    }
+    let floats = n.floats(&format!("{what}_floats")).filter(|v| !v.is_empty());
+    let whole = n.ints(&format!("{what}_int64s")).filter(|v| !v.is_empty());
+    match (floats, whole, n.tensor(&format!("{what}_tensor"))?) {
+        (Some(v), ..) => Ok((v, false)),
+        (None, Some(v), _) => Ok((v.iter().map(|&v| v as f64).collect(), true)),
+        (None, None, Some(t)) => Ok((t.numbers(), !t.kind.is_float())),
+        (None, None, None) => Err(format!("the {what} are missing")),
+    }
+}
+
+/// Σ [x = key]·(value − default) + default.
+fn label_encoder(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
+    let ((keys, _), (values, whole)) = (numbers(n, "keys")?, numbers(n, "values")?);
+    let (real, integer) = (n.float("default_float"), n.int("default_int64"));
+    let tensor = n.tensor("default_tensor")?.and_then(|t| t.number());
+    let given = if whole { integer.map(|d| d as f64) } else { real };
+    let default = tensor.or(given).unwrap_or(if whole { -1.0 } else { 0.0 });
+    if keys.len() != values.len() {
+        return Err(format!("{} keys have {} values", keys.len(), values.len()));
+    }
+    let (x, b) = (n.input(0)?, &mut t.build);
+    let hit = among(b, x, &keys)?;
+    let row = values.iter().map(|v| v - default).enumerate().collect();
+    let (last, shape) = (b.shape(x).len(), b.shape(x));
+    let y = b.along(&hit, last, &[row])?;
+    let y = b.reshape(&y, &shape)?;
+    let y = b.shift(&y, default)?;
+    Ok(vec![b.retyped(&y, if whole { Kind::I64 } else { Kind::F32 })?])
+}
+
+/// A new last axis, 1 where x is the number of that position.
+fn among(b: &mut Builder, x: &Value, numbers: &[f64]) -> Result<Value, Reason> {
+    let (kind, shape) = (b.kind(x), b.shape(x));
+    let wide = b.reshape(x, &[&shape[..], &[1]].concat())?;
+    b.room(x, &[&shape[..], &[numbers.len()]].concat())?;
+    let numbers = b.known(kind, &[numbers.len()], numbers.to_vec())?;
+    let hit = equal(b, &wide, &numbers)?;
+    b.retyped(&hit, Kind::F32)
+}
+
+fn one_hot_encoder(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
+    n.int("zeros");
+    let (categories, _) = numbers(n, "cats")?;
+    Ok(vec![among(&mut t.build, n.input(0)?, &categories)?])
 }
 
 fn feature_vectorizer(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
@@ -186,6 +273,90 @@ fn svm_regressor(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
         return Ok(vec![b.shift(&wide, -1.0)?]);
     }
     Ok(vec![post_transform(b, n, &y)?])
+}
+
+/// Support vectors of more than one class: every pair of classes has a score, s = Σ coefficient·K(support vector, x) + ρ, and a
+/// vote for the first where s > 0. Without support vectors, every class has a linear score.
+fn svm_classifier(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
+    let (x, b) = (n.input(0)?, &mut t.build);
+    let (x, _, features) = rows(b, x)?;
+    let labels = labels(n, ["classlabels_ints", "classlabels_strings"])?;
+    let classes = labels.len();
+    if classes < 2 {
+        return Err(format!("expected labels of at least two classes, found {classes}"));
+    }
+    let list = |name: &str| n.floats(name).unwrap_or_default();
+    let (coefficients, vectors, rho) = (list("coefficients"), list("support_vectors"), list("rho"));
+    let (slopes, shifts) = (list("prob_a"), list("prob_b"));
+    let kernel = n.text("kernel_type").unwrap_or_else(|| "LINEAR".into());
+    let parameters = list("kernel_params");
+    let sizes = super::shapes::extents(&n.ints("vectors_per_class").unwrap_or_default())?;
+    let supports = sizes.iter().fold(0, |sum: usize, &size| sum.saturating_add(size));
+    if classes == 2 && slopes.is_empty() && coefficients.iter().all(|&c| c >= 0.0) {
+        return Err("a machine of two classes without a negative coefficient is not supported".into());
+    }
+    if supports == 0 {
+        if classes > 2 && rho.len() == 1 {
+            return Err("linear scores of more than two classes with one rho are not supported".into());
+        }
+        let shift = *rho.first().ok_or("rho is missing")?;
+        let scores = linear(b, n, &x, classes)?;
+        let scores = b.shift(&scores, shift)?;
+        let label = label(b, &scores, &labels)?;
+        return Ok(vec![label, post_transform(b, n, &scores)?]);
+    }
+    let pairs = classes.saturating_mul(classes - 1) / 2;
+    let expected =
+        [classes, supports.saturating_mul(features), (classes - 1).saturating_mul(supports), pairs];
+    let found = [sizes.len(), vectors.len(), coefficients.len(), rho.len()];
+    if found != expected {
+        return Err(format!(
+            "expected {} sizes of classes, {} numbers of support vectors, {} coefficients and {} rho, found {found:?}",
+            expected[0], expected[1], expected[2], expected[3]
+        ));
+    }
+    let values = kernel_values(b, &x, (&vectors, features), &kernel, &parameters)?;
+    let starts: Vec<usize> =
+        sizes.iter().scan(0, |at, size| Some(std::mem::replace(at, *at + size))).collect();
+    let of = |class: usize, row: usize| {
+        (starts[class]..starts[class] + sizes[class]).map(move |v| (v, row * supports + v))
+    };
+    let (mut weights, mut votes) = (vec![], vec![vec![]; classes]);
+    for first in 0..classes {
+        for second in first + 1..classes {
+            votes[first].push((weights.len(), 1.0));
+            votes[second].push((weights.len(), -1.0));
+            let both = of(first, second - 1).chain(of(second, first));
+            weights.push(both.map(|(v, at)| (v, coefficients[at])).collect::<Vec<_>>());
+        }
+    }
+    let sums = b.along(&values, 1, &weights)?;
+    let rho = b.known(Kind::F32, &[1, pairs], rho)?;
+    let scores = b.add(&sums, &rho)?;
+    let won = b.map(&scores, "step", &[])?;
+    let ahead = b.along(&won, 1, &votes)?;
+    // class j has a vote of each class before it that did not win
+    let before = b.known(Kind::F32, &[1, classes], (0..classes).map(|j| j as f64).collect())?;
+    let count = b.add(&ahead, &before)?;
+    let count = b.retyped(&count, Kind::I64)?;
+    let label = label(b, &count, &labels)?;
+    let scores = match (classes, slopes.as_slice(), shifts.as_slice()) {
+        (2, [], _) => {
+            let turned = b.map(&scores, "neg", &[])?;
+            b.concat(&[turned, scores], 1)?
+        }
+        (2, &[slope], &[shift]) => {
+            // the probability of the first class is that of −(slope·s + shift)
+            let argument = b.scale(&scores, -slope)?;
+            let argument = b.shift(&argument, -shift)?;
+            let first = b.map(&argument, "sigmoid", &[])?;
+            let second = b.not(&first)?;
+            b.concat(&[first, second], 1)?
+        }
+        (_, [], _) => scores,
+        _ => return Err("probabilities of more than two classes are found by iteration, which is not supported; train without them".into()),
+    };
+    Ok(vec![label, post_transform(b, n, &scores)?])
 }
 
 /// K(x, v) for rows x and each of `vectors`: [rows, vectors].

@@ -109,14 +109,7 @@ const REFUSED: &[(&[&str], &str)] = &[
         "has a result whose size depends on data; cut the model before it, and do this step outside of the proof",
     ),
     (
-        &[
-            "RegexFullMatch",
-            "StringConcat",
-            "StringNormalizer",
-            "StringSplit",
-            "LabelEncoder",
-            "CategoryMapper",
-        ],
+        &["RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "CategoryMapper"],
         "works on text; do this step before the model runs",
     ),
     (&["ImageDecoder"], "decodes files; do this step before the model runs"),

@@ -1,15 +1,19 @@
 //! Ensembles of decision trees (`ai.onnx.ml`), all at once: every decision is a comparison with a threshold; a leaf is reached
 //! where all decisions on its path are as they must be, so where their number is the length of the path.
 //!
-//! Three constant linear maps with two functions in between: features → decisions → leaves → results.
+//! Three constant linear maps with two functions in between: features → tests → leaves → results. The second one goes tree by
+//! tree: it is a convolution of one tap with a group for each tree.
 
+use super::compare::is_whole;
 use super::learned::{label, labels, post_transform, rows};
+use super::windows::{Walk, convolution};
 use super::{ML, operators};
 use crate::build::{Builder, Reason, Value};
 use crate::node::Node;
 use crate::tensor::Kind;
 use crate::translate::Translator;
 use std::collections::HashMap;
+use tessera_nn::NnOp;
 
 operators! { ML;
     "TreeEnsemble" => tree_ensemble,
@@ -17,22 +21,44 @@ operators! { ML;
     "TreeEnsembleRegressor" => tree_regressor,
 }
 
-/// A comparison of a feature with a threshold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Mode {
-    Leq,
-    Lt,
-    Gte,
-    Gt,
-    Eq,
-    Neq,
+/// Coefficients of a map between two layers of an ensemble.
+const PAIRS: usize = 1 << 25;
+/// Decisions on the paths to all leaves.
+const PATHS: usize = 1 << 22;
+
+/// What is asked of a feature, times a sign, less a threshold times that sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Test {
+    /// Whether it is above 0.
+    Above,
+    /// Whether it is 0.
+    Equal,
 }
 
+/// A comparison of a feature with a threshold: true where the test is `truth`.
 #[derive(Clone, Copy)]
 struct Decision {
     feature: usize,
     threshold: f64,
-    mode: Mode,
+    sign: f64,
+    test: Test,
+    truth: bool,
+}
+
+impl Decision {
+    fn new(mode: &str, feature: i64, threshold: f64) -> Result<Self, Reason> {
+        let (test, sign, truth) = match mode {
+            "BRANCH_GT" => (Test::Above, 1.0, true),
+            "BRANCH_LEQ" => (Test::Above, 1.0, false),
+            "BRANCH_LT" => (Test::Above, -1.0, true),
+            "BRANCH_GTE" => (Test::Above, -1.0, false),
+            "BRANCH_EQ" => (Test::Equal, 1.0, true),
+            "BRANCH_NEQ" => (Test::Equal, 1.0, false),
+            other => return Err(format!("nodes of the kind \"{other}\" are not supported")),
+        };
+        let feature = usize::try_from(feature).map_err(|e| e.to_string())?;
+        Ok(Self { feature, threshold, sign, test, truth })
+    }
 }
 
 /// A leaf: the decisions on its path, with what each must be, and what it adds to which result.
@@ -41,105 +67,141 @@ struct Leaf {
     weights: Vec<(usize, f64)>,
 }
 
-/// An ensemble, flattened.
 #[derive(Default)]
-struct Ensemble {
+struct Tree {
     decisions: Vec<Decision>,
     leaves: Vec<Leaf>,
-    trees: usize,
 }
 
-fn mode(text: &str) -> Result<Option<Mode>, Reason> {
-    Ok(Some(match text {
-        "BRANCH_LEQ" => Mode::Leq,
-        "BRANCH_LT" => Mode::Lt,
-        "BRANCH_GTE" => Mode::Gte,
-        "BRANCH_GT" => Mode::Gt,
-        "BRANCH_EQ" => Mode::Eq,
-        "BRANCH_NEQ" => Mode::Neq,
-        "LEAF" => return Ok(None),
-        other => return Err(format!("nodes of the kind \"{other}\" are not supported")),
-    }))
+/// A node of a file: what it adds to which result, or the nodes that follow where its decision is false and where it is true.
+enum Step<I> {
+    Leaf(Vec<(usize, f64)>),
+    Split(Decision, [I; 2]),
+}
+
+#[derive(Default)]
+struct Ensemble {
+    trees: Vec<Tree>,
+    /// Decisions on the paths so far.
+    paths: usize,
 }
 
 impl Ensemble {
-    /// The sums of the leaves' weights: [rows, results].
-    fn sums(&self, b: &mut Builder, x: &Value, results: usize) -> Result<Value, Reason> {
-        let (x, _, features) = rows(b, x)?;
-        if let Some(d) = self.decisions.iter().find(|d| d.feature >= features) {
-            return Err(format!("feature {} is asked for, there are {features}", d.feature));
-        }
-        let mut order: Vec<usize> = (0..self.decisions.len()).collect();
-        order.sort_by_key(|&d| self.decisions[d].mode as u8);
-        let mut place = vec![0; order.len()];
-        order.iter().enumerate().for_each(|(at, &d)| place[d] = at);
-        let chosen: Vec<Vec<(usize, f64)>> =
-            order.iter().map(|&d| vec![(self.decisions[d].feature, 1.0)]).collect();
-        let thresholds: Vec<f64> = order.iter().map(|&d| self.decisions[d].threshold).collect();
-        let leaves = match order.is_empty() {
-            true => None,
-            false => {
-                let values = b.along(&x, 1, &chosen)?;
-                let thresholds = b.known(Kind::F32, &[1, thresholds.len()], thresholds)?;
-                let over = b.sub(&values, &thresholds)?;
-                let truths = self.truths(b, &over, &order)?;
-                // as many decisions as must be true are, less those that must not be
-                let mut counts = vec![];
-                for leaf in &self.leaves {
-                    counts.push(-(leaf.path.iter().filter(|(_, t)| *t).count() as f64));
+    /// Adds a tree of at most `nodes` nodes and leaves.
+    fn grow<I>(
+        &mut self,
+        root: I,
+        nodes: usize,
+        step: impl Fn(I) -> Result<Step<I>, Reason>,
+    ) -> Result<(), Reason> {
+        let mut tree = Tree::default();
+        let mut open = vec![(root, vec![])];
+        let mut visited = 0;
+        while let Some((at, path)) = open.pop() {
+            visited += 1;
+            self.paths += path.len();
+            if visited > nodes {
+                return Err("a tree goes in a circle".into());
+            }
+            if self.paths > PATHS {
+                return Err(format!(
+                    "trees with more than {PATHS} decisions on all their paths are not supported"
+                ));
+            }
+            match step(at)? {
+                Step::Leaf(weights) => tree.leaves.push(Leaf { path, weights }),
+                Step::Split(decision, [no, yes]) => {
+                    let number = tree.decisions.len();
+                    tree.decisions.push(decision);
+                    let with = |truth: bool| [&path[..], &[(number, truth)]].concat();
+                    open.extend([(no, with(false)), (yes, with(true))]);
                 }
-                let row = |leaf: &Leaf| {
-                    leaf.path.iter().map(|&(d, t)| (place[d], if t { 1.0 } else { -1.0 })).collect()
-                };
-                let met = b.along(&truths, 1, &self.leaves.iter().map(row).collect::<Vec<_>>())?;
-                let counts = b.known(Kind::F32, &[1, counts.len()], counts)?;
-                let missing = b.add(&met, &counts)?;
-                Some(b.map(&missing, "equal_zero", &[])?)
-            }
-        };
-        let mut weights = vec![vec![]; results];
-        for (at, leaf) in self.leaves.iter().enumerate() {
-            for &(result, w) in &leaf.weights {
-                weights.get_mut(result).ok_or("a leaf is of a result that does not exist")?.push((at, w));
             }
         }
-        match leaves {
-            Some(leaves) => b.along(&leaves, 1, &weights),
-            None => Err("trees without decisions are not supported".into()),
-        }
+        self.trees.push(tree);
+        Ok(())
     }
 
-    /// 1 where a decision is true, from the differences to the thresholds; those of one mode stand together.
-    fn truths(&self, b: &mut Builder, over: &Value, order: &[usize]) -> Result<Value, Reason> {
-        let (mut parts, mut start) = (vec![], 0);
-        while start < order.len() {
-            let mode = self.decisions[order[start]].mode;
-            let size = order[start..].iter().take_while(|&&d| self.decisions[d].mode == mode).count();
-            let part = b.slice(over, 1, start, size, 1)?;
-            let below = |b: &mut Builder| {
-                let turned = b.map(&part, "neg", &[])?;
-                b.map(&turned, "step", &[])
-            };
-            parts.push(match mode {
-                Mode::Gt => b.map(&part, "step", &[])?,
-                Mode::Lt => below(b)?,
-                Mode::Leq => {
-                    let above = b.map(&part, "step", &[])?;
-                    b.not(&above)?
+    fn leaves(&self) -> impl Iterator<Item = &Leaf> {
+        self.trees.iter().flat_map(|tree| &tree.leaves)
+    }
+
+    /// The sums of the leaves' weights: [rows, results].
+    fn sums(&self, b: &mut Builder, x: &Value, results: usize) -> Result<Value, Reason> {
+        let (x, count, features) = rows(b, x)?;
+        let decisions = || self.trees.iter().flat_map(|tree| &tree.decisions);
+        if let Some(d) = decisions().find(|d| d.feature >= features) {
+            return Err(format!("feature {} is asked for, there are {features}", d.feature));
+        }
+        if decisions().next().is_none() {
+            return Err("trees without decisions are not supported".into());
+        }
+        if self.leaves().flat_map(|leaf| &leaf.weights).any(|(result, _)| *result >= results) {
+            return Err("a leaf is of a result that does not exist".into());
+        }
+        // as many tests and leaves a tree as the largest has
+        let tests = [Test::Above, Test::Equal].map(|test| {
+            let of = |tree: &Tree| tree.decisions.iter().filter(|d| d.test == test).count();
+            (test, self.trees.iter().map(of).max().unwrap_or(0))
+        });
+        let per_tree: usize = tests.iter().map(|(_, size)| size).sum();
+        let leaves = self.trees.iter().map(|tree| tree.leaves.len()).max().unwrap_or(0);
+        let trees = self.trees.len();
+        let sizes = [(trees * per_tree, features), (trees * leaves, per_tree), (results, trees * leaves)];
+        if sizes.iter().any(|(to, from)| to.saturating_mul(*from) > PAIRS) {
+            return Err(format!(
+                "an ensemble is too large: at most {PAIRS} pairs of features and tests, of tests and leaves, and of leaves and results are supported"
+            ));
+        }
+        let (mut truths, mut place) = (vec![], vec![vec![]; trees]);
+        let mut start = 0;
+        for (test, size) in tests.into_iter().filter(|(_, size)| *size > 0) {
+            let mut chosen = vec![0.0; trees * size * features];
+            let mut thresholds = vec![0.0; trees * size];
+            for (t, tree) in self.trees.iter().enumerate() {
+                place[t].resize(tree.decisions.len(), 0);
+                let same = tree.decisions.iter().enumerate().filter(|(_, d)| d.test == test);
+                for (k, (number, d)) in same.enumerate() {
+                    place[t][number] = start + k;
+                    chosen[(t * size + k) * features + d.feature] = d.sign;
+                    thresholds[t * size + k] = d.sign * d.threshold;
                 }
-                Mode::Gte => {
-                    let below = below(b)?;
-                    b.not(&below)?
-                }
-                Mode::Eq => b.map(&part, "equal_zero", &[])?,
-                Mode::Neq => {
-                    let equal = b.map(&part, "equal_zero", &[])?;
-                    b.not(&equal)?
-                }
-            });
+            }
+            let w = b.known(Kind::F32, &[trees * size, features], chosen)?;
+            let values = b.push(NnOp::Linear { x: x.clone(), w, bias: None }, Kind::F32)?;
+            let thresholds = b.known(Kind::F32, &[1, trees * size], thresholds)?;
+            let over = b.sub(&values, &thresholds)?;
+            let truth = b.map(&over, if test == Test::Above { "step" } else { "equal_zero" }, &[])?;
+            truths.push(b.reshape(&truth, &[count, trees, size])?);
             start += size;
         }
-        b.concat(&parts, 1)
+        let truths = b.concat(&truths, 2)?;
+        let truths = b.reshape(&truths, &[count, trees * per_tree, 1, 1])?;
+        // as many tests as must be true are, less those that must not be
+        let mut met = vec![0.0; trees * leaves * per_tree];
+        let mut wanted = vec![0.0; trees * leaves];
+        let mut weights = vec![0.0; results * trees * leaves];
+        for (t, tree) in self.trees.iter().enumerate() {
+            for (k, leaf) in tree.leaves.iter().enumerate() {
+                let at = t * leaves + k;
+                for &(number, truth) in &leaf.path {
+                    let positive = truth == tree.decisions[number].truth;
+                    met[at * per_tree + place[t][number]] = if positive { 1.0 } else { -1.0 };
+                    wanted[at] += f64::from(u8::from(positive));
+                }
+                for &(result, w) in &leaf.weights {
+                    weights[result * trees * leaves + at] += w;
+                }
+            }
+        }
+        let w = b.known(Kind::F32, &[trees * leaves, per_tree, 1, 1], met)?;
+        let met = convolution(b, &truths, &w, None, &[Walk::ONE; 2], trees)?;
+        let met = b.reshape(&met, &[count, trees * leaves])?;
+        let wanted = b.known(Kind::F32, &[1, trees * leaves], wanted)?;
+        let missing = b.sub(&met, &wanted)?;
+        let reached = is_whole(b, &missing, 0.0)?;
+        let w = b.known(Kind::F32, &[results, trees * leaves], weights)?;
+        b.push(NnOp::Linear { x: reached, w, bias: None }, Kind::F32)
     }
 }
 
@@ -172,31 +234,13 @@ fn read(n: &Node, leaf: &str) -> Result<Ensemble, Reason> {
         .flat_map(|i| [(trees[i], yes[i]), (trees[i], no[i])])
         .collect();
     for root in (0..count).filter(|&i| !reached.contains(&(trees[i], ids[i]))) {
-        ensemble.trees += 1;
-        let mut open = vec![(root, vec![])];
-        let mut visited = 0;
-        while let Some((i, path)) = open.pop() {
-            visited += 1;
-            if visited > count {
-                return Err("a tree goes in a circle".into());
+        ensemble.grow(root, count, |i| {
+            if modes[i] == "LEAF" {
+                return Ok(Step::Leaf(weights.get(&(trees[i], ids[i])).cloned().unwrap_or_default()));
             }
-            match mode(&modes[i])? {
-                None => {
-                    let weights = weights.get(&(trees[i], ids[i])).cloned().unwrap_or_default();
-                    ensemble.leaves.push(Leaf { path, weights });
-                }
-                Some(mode) => {
-                    let feature = usize::try_from(features[i]).map_err(|e| e.to_string())?;
-                    ensemble.decisions.push(Decision { feature, threshold: values[i], mode });
-                    let decision = ensemble.decisions.len() - 1;
-                    for (next, truth) in [(no[i], false), (yes[i], true)] {
-                        let next = at.get(&(trees[i], next)).ok_or("a node of a tree is missing")?;
-                        let path = [&path[..], &[(decision, truth)]].concat();
-                        open.push((*next, path));
-                    }
-                }
-            }
-        }
+            let next = |id: i64| at.get(&(trees[i], id)).copied().ok_or("a node of a tree is missing");
+            Ok(Step::Split(Decision::new(&modes[i], features[i], values[i])?, [next(no[i])?, next(yes[i])?]))
+        })?;
     }
     Ok(ensemble)
 }
@@ -212,7 +256,7 @@ fn aggregate(
     let mut sums = ensemble.sums(b, x, results)?;
     match n.text("aggregate_function").as_deref().unwrap_or("SUM") {
         "SUM" => {}
-        "AVERAGE" => sums = b.scale(&sums, 1.0 / ensemble.trees.max(1) as f64)?,
+        "AVERAGE" => sums = b.scale(&sums, 1.0 / ensemble.trees.len().max(1) as f64)?,
         other => return Err(format!("the aggregate_function \"{other}\" is not supported")),
     }
     let base = n.floats("base_values").unwrap_or_default();
@@ -239,7 +283,7 @@ fn tree_classifier(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     let ensemble = read(n, "class")?;
     let labels = labels(n, ["classlabels_int64s", "classlabels_strings"])?;
     let classes: std::collections::BTreeSet<usize> =
-        ensemble.leaves.iter().flat_map(|l| l.weights.iter().map(|(c, _)| *c)).collect();
+        ensemble.leaves().flat_map(|l| l.weights.iter().map(|(c, _)| *c)).collect();
     if labels.len() == 2 && classes.len() == 1 {
         return binary(b, n, ensemble, x, &labels);
     }
@@ -256,9 +300,9 @@ fn binary(
     x: &Value,
     labels: &[f64],
 ) -> Result<Vec<Value>, Reason> {
-    let weights = || ensemble.leaves.iter().flat_map(|l| l.weights.iter().map(|(_, w)| *w));
-    let probability = weights().all(|w| w >= 0.0);
-    for weight in ensemble.leaves.iter_mut().flat_map(|l| &mut l.weights) {
+    let probability = ensemble.leaves().flat_map(|l| &l.weights).all(|(_, w)| *w >= 0.0);
+    let leaves = ensemble.trees.iter_mut().flat_map(|tree| &mut tree.leaves);
+    for weight in leaves.flat_map(|l| &mut l.weights) {
         weight.0 = 0;
     }
     let base = n.floats("base_values").unwrap_or_default();
@@ -305,36 +349,24 @@ fn tree_ensemble(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
         return Err("the lists of nodes have different lengths".into());
     }
     let results = usize::try_from(n.int("n_targets").unwrap_or(1)).map_err(|e| e.to_string())?;
-    let order = [Mode::Leq, Mode::Lt, Mode::Gte, Mode::Gt, Mode::Eq, Mode::Neq];
+    let order = ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"];
     let mut ensemble = Ensemble::default();
     for &root in &roots {
-        ensemble.trees += 1;
-        let mut open = vec![(root, false, vec![])];
-        let mut visited = 0;
-        while let Some((at, is_leaf, path)) = open.pop() {
-            visited += 1;
-            if visited > 2 * count + 1 {
-                return Err("a tree goes in a circle".into());
-            }
+        ensemble.grow((root, false), 2 * count + 1, |(at, is_leaf)| {
             let at = usize::try_from(at).map_err(|e| e.to_string())?;
             if is_leaf {
                 let (target, w) = targets.get(at).zip(weights.get(at)).ok_or("a leaf is missing")?;
                 let target = usize::try_from(*target).map_err(|e| e.to_string())?;
-                ensemble.leaves.push(Leaf { path, weights: vec![(target, *w)] });
-                continue;
+                return Ok(Step::Leaf(vec![(target, *w)]));
             }
             if at >= count {
                 return Err("a node of a tree is missing".into());
             }
-            let mode = order.get(modes[at] as usize).copied();
-            let mode = mode.ok_or("nodes that test for membership are not supported")?;
-            let feature = usize::try_from(features[at]).map_err(|e| e.to_string())?;
-            ensemble.decisions.push(Decision { feature, threshold: splits[at], mode });
-            let decision = ensemble.decisions.len() - 1;
-            for (next, leaf, truth) in [(no[at], no_leaf[at], false), (yes[at], yes_leaf[at], true)] {
-                open.push((next, leaf != 0, [&path[..], &[(decision, truth)]].concat()));
-            }
-        }
+            let mode =
+                order.get(modes[at] as usize).ok_or("nodes that test for membership are not supported")?;
+            let decision = Decision::new(mode, features[at], splits[at])?;
+            Ok(Step::Split(decision, [(no[at], no_leaf[at] != 0), (yes[at], yes_leaf[at] != 0)]))
+        })?;
     }
     let mut sums = ensemble.sums(b, x, results)?;
     match n.int("aggregate_function").unwrap_or(1) {

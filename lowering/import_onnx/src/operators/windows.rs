@@ -38,6 +38,9 @@ pub(super) struct Walk {
 }
 
 impl Walk {
+    /// One tap at every position.
+    pub(super) const ONE: Walk = Walk { kernel: 1, stride: 1, dilation: 1, low: 0, high: 0, over: 0 };
+
     /// Positions from the first tap to the last.
     fn reach(&self) -> usize {
         self.kernel.saturating_sub(1).saturating_mul(self.dilation).saturating_add(1)
@@ -156,7 +159,7 @@ pub(super) fn convolution(
     let (batch, c, spatial) = image(b, x)?;
     let mut kernel = b.shape(w);
     let kind = b.kind(x);
-    let one = Walk { kernel: 1, stride: 1, dilation: 1, low: 0, high: 0, over: 0 };
+    let one = Walk::ONE;
     match (&spatial[..], walks) {
         (&[width], &[walk]) => {
             let x = b.reshape(x, &[batch, c, 1, width])?;
@@ -332,7 +335,7 @@ fn pool(b: &mut Builder, x: &Value, walks: &[Walk], how: Pool) -> Result<Value, 
             Pool::Mean => b.push(NnOp::AvgPool { x, attrs, count_include_pad: true }, kind),
         }
     };
-    let one = Walk { kernel: 1, stride: 1, dilation: 1, low: 0, high: 0, over: 0 };
+    let one = Walk::ONE;
     match (&spatial[..], &walks[..]) {
         (&[width], &[walk]) => {
             let x = b.reshape(&x, &[batch, c, 1, width])?;
