@@ -112,7 +112,12 @@ fn by_hand(path: &Path) -> Followed {
 }
 
 /// Follows a module from its level to a proof.
-fn follow(mut module: Module) -> Followed {
+fn follow(module: Module) -> Followed {
+    follow_by(module, pipeline_from)
+}
+
+/// As [`follow`], by other pipelines from each level.
+fn follow_by(mut module: Module, pipeline_from: impl Fn(&str) -> String) -> Followed {
     let mut followed = Followed { ops: ops(&module), steps: 1, stopped: None };
     let level = |module: &Module| level_of(module.as_operation()).expect("@main");
     if level(&module) == "nn" {
@@ -201,6 +206,20 @@ fn circuit(
         Ok(()) => followed.steps = 4,
         Err(why) => followed.stopped = Some(why),
     }
+}
+
+#[test]
+fn rows_by_index_are_a_product_too() {
+    zk_opt::register_all();
+    let context = tessera_passes::context();
+    let source = fs::read_to_string(here().join("embedding.mlir")).unwrap();
+    let module = tessera_mlir::parse(&context, &source, "embedding").unwrap();
+    let to_circuit = "convert-qnn-to-circuit";
+    let followed = follow_by(module, |level| {
+        pipeline_from(level).replace(to_circuit, &format!("{to_circuit}{{looked-up=0}}"))
+    });
+    assert_eq!((followed.steps, followed.stopped), (STEPS.len(), None));
+    assert!(followed.ops.contains("circuit.contract"));
 }
 
 /// A trained language model, from ONNX to a proof: every level gives the integers of the one above.

@@ -36,7 +36,7 @@ impl Pass for ConvertQnnToCircuit {
                          scales and storage ranges; equal to the qnn interpreter bit for bit; every interval proven from the \
                          actual weights; new parameters under a new name.",
             rejects: "ops of other dialects, real numbers inside the model, convolutions whose weights are computed, \
-                      tables of embeddings beyond 2^20 elements: each with the node it stems from, all of them at once.",
+                      tables of embeddings beyond 2^19 rows: each with the node it stems from, all of them at once.",
             options: OPTIONS,
             example: EXAMPLE,
         }
@@ -44,16 +44,26 @@ impl Pass for ConvertQnnToCircuit {
 
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let target = attrs::opt_parsed::<TargetSpec>(module, spec::ATTRIBUTE)?.unwrap_or_default();
-        lower_module(module, &Ways::named(options.choice("convolution"), target))
+        let most = usize::try_from(options.int("looked-up")).unwrap_or(0);
+        lower(module, &Ways::named(options.choice("convolution"), target), most)
     }
 }
 
-const OPTIONS: &[OptionSpec] = &[OptionSpec::choice(
-    "convolution",
-    "how convolutions are checked: each in the way that costs least, or all in one",
-    "auto",
-    NAMES,
-)];
+const OPTIONS: &[OptionSpec] = &[
+    OptionSpec::choice(
+        "convolution",
+        "how convolutions are checked: each in the way that costs least, or all in one",
+        "auto",
+        NAMES,
+    ),
+    OptionSpec::int(
+        "looked-up",
+        "elements of an embedding's table up to which they are looked up one by one; larger tables are factors of a product",
+        embedding::ELEMENTS as i64,
+        0,
+        embedding::ELEMENTS as i64,
+    ),
+];
 
 const EXAMPLE: &str = r#"!q = !quant.uniform<i8<-127:127>:f32, 5.000000e-01>
 func.func @main(%x: tensor<1x2x4x4xf32> {nn.name = "x"}) -> (tensor<1x2x2x2xf32> {nn.name = "y"}) {
@@ -91,13 +101,18 @@ enum Lowered<'c, 'a> {
 /// # Errors
 /// Everything the pass rejects.
 pub fn lower_module(module: OperationRef, ways: &Ways) -> Result<()> {
+    lower(module, ways, embedding::ELEMENTS)
+}
+
+fn lower(module: OperationRef, ways: &Ways, looked_up: usize) -> Result<()> {
     let main = Func::main(module)?;
     params::check(module)?;
     let body = module_body(module)?;
     let builder = FuncBuilder::new(body, main.op.location(), "main", &[])?;
     let emit = Emit::new(builder.cursor(), main.op.location());
     let values = HashMap::new();
-    let mut lowering = Lowering { emit, ways, values, params: params::of(module)?, errors: vec![] };
+    let mut lowering =
+        Lowering { emit, ways, looked_up, values, params: params::of(module)?, errors: vec![] };
     lowering.function(main);
     let Lowering { emit, errors, .. } = lowering;
     let circuit = builder.finish(&[], &[] as &[&str])?;
@@ -120,6 +135,8 @@ fn module_body<'c, 'a>(module: OperationRef<'c, 'a>) -> Result<BlockRef<'c, 'a>>
 struct Lowering<'c, 'a, 'w> {
     emit: Emit<'c, 'a>,
     ways: &'w Ways<'w>,
+    /// Elements of a table of embeddings that are looked up one by one, at most.
+    looked_up: usize,
     values: HashMap<usize, Lowered<'c, 'a>>,
     params: Arc<Params>,
     errors: Vec<Error>,
@@ -281,7 +298,7 @@ impl<'c, 'a> Lowering<'c, 'a, '_> {
             }
             QnnOp::Embedding { table, ids } => {
                 let (table, ids) = (self.parameter(table, "a table's entries")?, self.value(ids)?);
-                embedding::embedding(&mut self.emit, &table, ids)?
+                embedding::embedding(&mut self.emit, &table, ids, self.looked_up)?
             }
             QnnOp::ArgMax { x } => {
                 let x = self.value(x)?;
