@@ -35,6 +35,7 @@ const STAGES: &[&str] = &[
     "circuit-narrow-splits",
     "circuit-sink-lookups",
     "circuit-compose-lookups",
+    "optimize",
     "canonicalize,cse",
     "circuit-intervals",
 ];
@@ -42,6 +43,7 @@ const STAGES: &[&str] = &[
 fn register() {
     tessera_passes::register_all();
     pass::register(tessera_qnn_to_circuit::PASSES);
+    pass::register(tessera_egraph::PASSES);
 }
 
 /// Gives a module its parameters, under a name of their own.
@@ -122,7 +124,7 @@ fn check(tape: &[u16], seen: &Mutex<BTreeMap<&'static str, usize>>) {
     // Half of the time the driver's order, else any.
     let order: Vec<&str> = match tape.below(2) {
         0 => STAGES.to_vec(),
-        _ => (0..6).map(|_| STAGES[tape.below(STAGES.len())]).collect(),
+        _ => (0..7).map(|_| STAGES[tape.below(STAGES.len())]).collect(),
     };
     // each way of checking convolutions, whatever costs less
     let way = convolution::NAMES[tape.below(convolution::NAMES.len())];
@@ -176,7 +178,7 @@ fn lowered_and_optimized_circuits_equal_the_quantized_model() {
         "transpose",
     ];
     assert!(seen["models"] > 300, "too few tapes make a model: {seen:?}");
-    for name in ["absorbed", "narrowed", "tableless", "sunk", "composed"] {
+    for name in ["absorbed", "narrowed", "tableless", "sunk", "composed", "changed"] {
         let count = pass::statistics().into_iter().find(|count| count.name == name);
         assert!(count.as_ref().is_some_and(|count| count.count > 10), "hardly ever {name}: {count:?}");
     }

@@ -20,6 +20,7 @@ pub const PASSES: &[&[&dyn Pass]] = &[
     tessera_passes::nn::PASSES,
     tessera_passes::qnn::PASSES,
     tessera_passes::circuit::PASSES,
+    tessera_egraph::PASSES,
 ];
 
 /// Registers every pass, and MLIR's generic ones, for textual pipelines.
