@@ -15,7 +15,8 @@ def NN_Dialect : Dialect {
     laid out NCHW. Semantics are those of the reference interpreter (`tessera_nn::interp`), which follows ONNX.
 
     Any op may carry `nn.range = array<f64: low, high>`, the calibrated range of its first result; function
-    arguments carry it as an argument attribute, beside `nn.name`, the name of the port.
+    arguments carry it as an argument attribute, beside `nn.name`, the name of the port. So they may carry `nn.bits`, the
+    bits that the value is to be quantized with; and a convolution or a linear op `nn.weight_bits`, those of its weights.
 
     Absent on purpose: control flow, dynamic shapes, training, and batch normalizations, which the importer folds into
     the convolution before them.

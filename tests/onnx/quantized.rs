@@ -8,7 +8,7 @@ use std::fs::File;
 use tessera_mlir::func::Func;
 use tessera_mlir::params;
 use tessera_nn::interp::Plan as FloatPlan;
-use tessera_nn_to_qnn::{Evaluation, Method};
+use tessera_nn_to_qnn::{Evaluation, Goal, Method, Outcome, Settings, choose_bits};
 use tessera_qnn::interp::Plan as QuantizedPlan;
 
 type Samples = Vec<Vec<ArrayD<f32>>>;
@@ -72,6 +72,32 @@ fn lenet_keeps_its_accuracy_from_both_exporters() {
             assert!(evaluation.cosine.worst > 0.95, "{model} {method:?}: {evaluation:?}");
         }
     }
+}
+
+/// Bits are added until the goal holds on the calibration data, and it holds on other data, nearly.
+#[test]
+fn bits_are_chosen_until_the_goal_holds() {
+    let (samples, labels, _) = fashion();
+    let context = context();
+    let mut noise = vec![];
+    for cosine in [0.999, 0.99999, 0.999999] {
+        let (module, weights) = import(&context, &here().join("../models/fmnist_lenet.onnx"));
+        let op = module.as_operation();
+        let float = FloatPlan::new(&Func::main(op).unwrap(), &weights).unwrap();
+        tessera_nn_to_qnn::calibrate(op, &weights, &samples[..100], Method::MinMax).unwrap();
+        let (settings, goal) = (Settings::default(), Goal { cosine, loss: 1.0 });
+        let outcome = choose_bits(op, &weights, &samples[..100], &settings, &goal).unwrap();
+        assert!(outcome.after.cosine >= cosine, "{cosine} {outcome:?}");
+        assert_eq!(Outcome::read(op).unwrap().weights, outcome.weights);
+        let chosen = tessera_mlir::print(&module).contains("nn.bits");
+        assert_eq!(chosen, outcome.before.cosine < cosine, "{outcome:?}");
+        let stored = tessera_nn_to_qnn::quantize(op, &weights, "bits.test.safetensors", &settings).unwrap();
+        let plan = QuantizedPlan::new(&Func::main(op).unwrap(), &stored).unwrap();
+        let evaluation = tessera_nn_to_qnn::evaluate(&float, &plan, &samples, Some(&labels)).unwrap();
+        assert!(1.0 - evaluation.cosine.mean < 4.0 * (1.0 - cosine), "{cosine} {evaluation:?}");
+        noise.push(1.0 - evaluation.cosine.mean);
+    }
+    assert!(noise.is_sorted_by(|a, b| a > b), "{noise:?}");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! What holds for a verified op:
 //! - it decodes into an [`NnOp`];
 //! - its result has the shape that [`NnOp::infer`] gives;
-//! - a calibrated range has a low end not above its high end, both finite.
+//! - a calibrated range has a low end not above its high end, both finite;
+//! - bits are as many as there are formats for.
 
 use crate::ops::{NnOp, result_type};
 use melior::ir::{OperationRef, operation::OperationLike};
@@ -46,6 +47,15 @@ fn verify(op: OperationRef) -> Result<()> {
                     attrs::RANGE
                 )));
             }
+        }
+    }
+    for name in [attrs::BITS, attrs::WEIGHT_BITS] {
+        if op.has_attribute(name) && attrs::bits(op, name).is_none() {
+            return Err(Error::new(format!(
+                "attribute '{name}': expected an integer in {}..={}",
+                attrs::SOME_BITS.start(),
+                attrs::SOME_BITS.end()
+            )));
         }
     }
     Ok(())

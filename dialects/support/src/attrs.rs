@@ -158,6 +158,24 @@ pub fn set_range(op: OperationRef, low: f64, high: f64) {
 /// The name of the calibrated range, on ops and on function arguments.
 pub const RANGE: &str = "nn.range";
 
+/// The name of the bits that an op's first result, or a function argument, is to be quantized with.
+pub const BITS: &str = "nn.bits";
+
+/// The name of the bits that the weights of an op are to be quantized with.
+pub const WEIGHT_BITS: &str = "nn.weight_bits";
+
+/// Bits that a value may be quantized with.
+pub const SOME_BITS: std::ops::RangeInclusive<i64> = 2..=16;
+
+/// A number of bits that an op carries under a name; none where it is no such number.
+pub fn bits(op: OperationRef, name: &str) -> Option<u32> {
+    some_bits(op.attribute(name).ok()?)
+}
+
+pub(crate) fn some_bits(attribute: Attribute) -> Option<u32> {
+    to_int(attribute).filter(|bits| SOME_BITS.contains(bits)).map(|bits| bits as u32)
+}
+
 pub(crate) fn f64_pair(attribute: Attribute) -> Option<(f64, f64)> {
     match to_f64s(attribute)?.as_slice() {
         &[low, high] => Some((low, high)),
@@ -309,7 +327,8 @@ fn to_elements(attribute: Attribute) -> Option<Vec<i64>> {
     }
 }
 
-fn to_f64s(attribute: Attribute) -> Option<Vec<f64>> {
+/// The numbers of an array of doubles.
+pub fn to_f64s(attribute: Attribute) -> Option<Vec<f64>> {
     let raw = attribute.to_raw();
     // SAFETY: the attribute is alive; elements are asked for within bounds, of an array of this kind alone.
     unsafe {

@@ -227,6 +227,16 @@ impl<'c, 'a> Func<'c, 'a> {
 
     /// Sets the calibrated range of an argument.
     pub fn set_argument_range(&self, index: usize, low: f64, high: f64) {
+        self.set_argument(index, attrs::RANGE, attrs::f64s(self.context(), &[low, high]));
+    }
+
+    /// The bits that an argument is to be quantized with.
+    pub fn argument_bits(&self, index: usize) -> Option<u32> {
+        attrs::some_bits(self.port(index, "arg_attrs")?.element_by_name(attrs::BITS)?)
+    }
+
+    /// Sets an attribute of an argument.
+    pub fn set_argument(&self, index: usize, name: &str, value: Attribute<'c>) {
         let context = self.context();
         let ports = (0..self.block.argument_count())
             .map(|position| {
@@ -235,9 +245,9 @@ impl<'c, 'a> Func<'c, 'a> {
                     entries.extend((0..old.len()).filter_map(|entry| old.element(entry).ok()));
                 }
                 if position == index {
-                    let range = Identifier::new(context, attrs::RANGE);
-                    entries.retain(|&(name, _)| name != range);
-                    entries.push((range, attrs::f64s(context, &[low, high])));
+                    let name = Identifier::new(context, name);
+                    entries.retain(|&(held, _)| held != name);
+                    entries.push((name, value));
                 }
                 DictionaryAttribute::new(context, &entries).into()
             })

@@ -112,7 +112,7 @@ impl Pass for NnCalibrate {
                       with an f32 array for each input, its first extent the number of samples; or inputs that carry \
                       ranges already",
             guarantees: "every input and every op carries a range (nn.range) that holds what was seen, and the samples are \
-                         not named any more; a module without samples whose inputs carry ranges is left as it is",
+                         not named any more, unless they are kept; a module without samples whose inputs carry ranges is left as it is",
             rejects: "a module without samples and without ranges; samples that do not fit the inputs; values that are not \
                       finite numbers",
             options: const {
@@ -130,6 +130,7 @@ impl Pass for NnCalibrate {
                         50.0,
                         100.0,
                     ),
+                    OptionSpec::boolean("keep-samples", "leave the samples named, for nn-choose-bits", false),
                 ]
             },
             example: r#"func.func @main(%x: tensor<1x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<1x4xf32> {nn.name = "y"}) {
@@ -156,7 +157,9 @@ impl Pass for NnCalibrate {
             _ => Method::MinMax,
         };
         calibrate(module, &*params::of(module)?, &samples, method)?;
-        attrs::remove(module, SAMPLES);
+        if !options.boolean("keep-samples") {
+            attrs::remove(module, SAMPLES);
+        }
         Ok(())
     }
 }
@@ -182,7 +185,7 @@ pub fn attach_samples(module: OperationRef, name: &str, samples: &[Vec<ArrayD<f3
 }
 
 /// Samples of a file as one array per input each.
-fn unpack(main: &Func, packed: &Params) -> Result<Vec<Vec<ArrayD<f32>>>> {
+pub(crate) fn unpack(main: &Func, packed: &Params) -> Result<Vec<Vec<ArrayD<f32>>>> {
     let mut samples: Vec<Vec<ArrayD<f32>>> = vec![];
     for (input, value) in main.arguments().into_iter().enumerate() {
         let name = main.argument_name(input);

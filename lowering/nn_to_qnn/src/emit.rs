@@ -236,7 +236,8 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
         let location = info.fused.map_or(info.op.location(), |fused| self.model.ops[fused].op.location());
         let bias: Vec<i64> =
             sums.bias.iter().map(|b| (b / scale * 2f64.powi(shift as i32)).round() as i64).collect();
-        fits(sums, &multipliers, &bias, shift, self.model.precise)?;
+        let exact = self.scales.group(self.model.outcome(op)).is_exact(self.model);
+        fits(sums, &multipliers, &bias, shift, exact)?;
         let (min, max) = self.clamp(op, quant);
         let (multipliers, bias) = (multipliers.into_iter().map(shared).collect(), shared(bias));
         let attrs = RequantizeAttrs { multipliers, axis: sums.axis, bias, shift, min, max };
@@ -276,9 +277,9 @@ pub(crate) fn stored_as(bits: u32, stored: impl Iterator<Item = i64>) -> ParamDa
     }
 }
 
-/// Proves the rule of `scales` for the actual sums, and that each term fits the accumulator. In a precise model sums are as large as
-/// they are.
-fn fits(sums: &Sums, multipliers: &[Vec<i64>], bias: &[i64], shift: u32, precise: bool) -> Result<()> {
+/// Proves the rule of `scales` for the actual sums, and that each term fits the accumulator. Sums of a group that is exact are as
+/// large as they are.
+fn fits(sums: &Sums, multipliers: &[Vec<i64>], bias: &[i64], shift: u32, exact: bool) -> Result<()> {
     let half = 1i128 << (shift - 1);
     for channel in 0..sums.channels() {
         let (mut low, mut high) = (half, half);
@@ -296,7 +297,7 @@ fn fits(sums: &Sums, multipliers: &[Vec<i64>], bias: &[i64], shift: u32, precise
             low += i128::from(at(bias, channel));
             high += i128::from(at(bias, channel));
         }
-        if !precise && (low < -(1 << 31) || high >= 1 << 31) {
+        if !exact && (low < -(1 << 31) || high >= 1 << 31) {
             return Err(Error::new(format!(
                 "the weighted sums of channel {channel} lie in {low}..={high} at shift {shift}, which leaves 32 bits; this is a \
                  defect of the choice of scales"

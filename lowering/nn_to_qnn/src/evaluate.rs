@@ -236,7 +236,7 @@ fn compare(
 }
 
 /// A sample as a quantized network takes it: indices are what they are.
-fn stored(x: &ArrayD<f32>, elem: &Elem) -> Result<Tensor> {
+pub(crate) fn stored(x: &ArrayD<f32>, elem: &Elem) -> Result<Tensor> {
     match elem {
         Elem::Quant(q) => quantize_array(x, q).map(Tensor::Int),
         Elem::Int(_) => Ok(Tensor::Int(x.mapv(|v| v as i64))),
@@ -255,7 +255,7 @@ pub fn greatest(values: &[f64]) -> usize {
     best
 }
 
-fn cosine(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn cosine(a: &[f64], b: &[f64]) -> f64 {
     let dot: f64 = a.iter().zip(b).map(|(x, y)| x * y).sum();
     let norm = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
     match norm(a) * norm(b) {

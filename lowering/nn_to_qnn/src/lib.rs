@@ -10,6 +10,7 @@
 //! - The sums of every layer are bounded from its actual weights; what could overflow is an error here, not a wrong
 //!   proof later.
 
+mod bits;
 pub mod calibrate;
 mod emit;
 pub mod evaluate;
@@ -19,9 +20,10 @@ mod model;
 mod quantize;
 mod scales;
 
+pub use bits::{Fidelity, Goal, NnChooseBits, Outcome, choose_bits};
 pub use calibrate::{Method, NnCalibrate, attach_samples, calibrate};
 pub use evaluate::{Evaluation, evaluate};
 pub use quantize::{ConvertNnToQnn, Settings, quantize, quantized_name};
 
 /// The passes of this crate.
-pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = &[&NnCalibrate, &ConvertNnToQnn];
+pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = &[&NnCalibrate, &NnChooseBits, &ConvertNnToQnn];

@@ -370,6 +370,21 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
         self.parameter(value).and_then(|(_, p)| p.data.f32s().ok())
     }
 
+    /// The bits that an argument or an op's result is to have, where that was said.
+    pub(crate) fn bits(&self, value: usize) -> Option<u32> {
+        match &self.values[value].source {
+            Source::Argument(i) => self.function.argument_bits(*i),
+            Source::Op(op) => attrs::bits(self.ops[*op].op, attrs::BITS),
+            Source::Parameter(_) => None,
+        }
+    }
+
+    /// The bits of an op's weights: 8, or 12 in a precise model, where nothing else was said.
+    pub(crate) fn weight_bits(&self, op: usize) -> u32 {
+        let usual = if self.precise { 12 } else { 8 };
+        attrs::bits(self.ops[op].op, attrs::WEIGHT_BITS).unwrap_or(usual)
+    }
+
     /// The calibrated range of an argument or an op's result; the exact one of a parameter.
     pub(crate) fn range(&self, value: usize) -> Option<(f64, f64)> {
         match &self.values[value].source {

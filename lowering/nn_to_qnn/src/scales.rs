@@ -19,12 +19,17 @@ use tessera_mlir::types::Quant;
 use tessera_mlir::{Error, Result};
 use tessera_nn::{NnOp, ops::Binary};
 
+/// Bits up to which a scale is made larger, and a value coarser, for its sums to fit two limbs; beyond, there are more limbs.
+pub(crate) const ROOMY_BITS: u32 = 12;
 /// The shift at which all sums fit: 2^15 stored steps to each side, above 16 bits.
 pub(crate) const ROOMY_SHIFT: u32 = 16;
 const MIN_SHIFT: u32 = 8;
 const MAX_SHIFT: u32 = 30;
 /// Room for rounding weights and scales, checked exactly afterwards.
 const MARGIN: f64 = 1.001;
+
+/// A third of a bit.
+pub(crate) const HEADROOM: f64 = 1.25;
 
 /// How a group of values is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +38,8 @@ pub(crate) enum Format {
     Narrow,
     /// 12 bits.
     Fine,
+    /// As many bits as were asked for, by `nn.bits`.
+    Chosen(u32),
     /// 16 bits that hold every sum: what only leaves the model.
     Wide,
     /// As many bits as exact sums and unclamped ones take: what normalizations read, and what leaves a precise model.
@@ -66,6 +73,10 @@ impl Group {
     pub(crate) fn width(&self) -> Width {
         match self.format {
             Format::Narrow => Width { bits: 8, min: -127, max: 127 },
+            Format::Chosen(bits) => {
+                let max = (1 << (bits - 1)) - 1;
+                Width { bits: if bits <= 8 { 8 } else { 16 }, min: -max, max }
+            }
             Format::Fine | Format::Normed => Width { bits: 16, min: -2047, max: 2047 },
             Format::Wide => Width { bits: 16, min: -32768, max: 32767 },
             Format::Open => Width { bits: 32, min: i32::MIN.into(), max: i32::MAX.into() },
@@ -81,6 +92,19 @@ impl Group {
             Format::Open => Some(f64::from(1 << OPEN_BITS)),
             _ => Some(self.width().max as f64),
         }
+    }
+
+    /// By how much a range is larger than the calibrated one: where there are bits to spare, values that calibration did not see
+    /// need not be clamped.
+    pub(crate) fn headroom(&self) -> f64 {
+        if matches!(self.format, Format::Chosen(bits) if bits > 8) { HEADROOM } else { 1.0 }
+    }
+
+    /// Whether sums are as large as they are, and proven in more limbs where two do not hold them.
+    pub(crate) fn is_exact(&self, model: &Model) -> bool {
+        model.precise
+            || self.format == Format::Open
+            || matches!(self.format, Format::Chosen(bits) if bits > ROOMY_BITS)
     }
 
     fn is_wide(&self) -> bool {
@@ -155,6 +179,31 @@ impl Scales {
         self.shifts[model.rounded_by(op)]
     }
 
+    /// The values of each group that are real ones and no parameters, in order.
+    pub(crate) fn members(&self, model: &Model) -> Vec<Vec<usize>> {
+        let mut members = vec![vec![]; self.groups.len()];
+        let real =
+            |v: &usize| is_real_value(model, *v) && !matches!(model.values[*v].source, Source::Parameter(_));
+        (0..model.values.len()).filter(real).for_each(|v| members[self.group_of[v]].push(v));
+        members.retain(|group| !group.is_empty());
+        members
+    }
+
+    /// The least scale of a group at which its sums fit two limbs.
+    pub(crate) fn room(&self, model: &Model, group: &[usize]) -> f64 {
+        group
+            .iter()
+            .filter_map(|&v| model.accumulator(v))
+            .map(|op| self.needed(model, op))
+            .fold(0.0, f64::max)
+    }
+
+    /// The least scale at which the sums of an op, or the entries of its table, fit two limbs.
+    fn needed(&self, model: &Model, op: usize) -> f64 {
+        let bound = families::of(&model.ops[op].decoded).bound(model, self, op) * model.factor(op) * MARGIN;
+        printable(bound / 32766.0)
+    }
+
     /// Chooses all scales and shifts.
     ///
     /// # Errors
@@ -170,7 +219,7 @@ impl Scales {
                 // The scale of what leaves the model follows from the proven sums alone.
                 _ if group.is_wide() => {}
                 Some((lo, hi)) if lo.is_finite() && hi.is_finite() => {
-                    let reach = lo.abs().max(hi.abs());
+                    let reach = lo.abs().max(hi.abs()) * group.headroom();
                     group.scale = group.scale.max(if reach > 0.0 { reach } else { 1.0 } / steps);
                 }
                 _ => errors.push(no_range(model, v)),
@@ -182,11 +231,8 @@ impl Scales {
         let ops = model.ops.len();
         let mut scales =
             Scales { group_of, groups, intervals, copies: vec![None; ops], shifts: vec![ROOMY_SHIFT; ops] };
-        if model.precise {
-            scales.bound_open(model);
-        } else {
-            scales.make_room(model);
-        }
+        scales.make_room(model);
+        scales.bound_open(model);
         scales.choose_shifts(model);
         Ok(scales)
     }
@@ -231,13 +277,14 @@ impl Scales {
             let rounds = |op: &usize| !model.ops[*op].keeps_scale() && model.ops[*op].term_of.is_none();
             for op in (0..model.ops.len()).filter(rounds) {
                 let group = self.group_of[model.outcome(op)];
+                if self.groups[group].is_exact(model) {
+                    continue;
+                }
                 // A table is clamped where it gives 8 bits, whatever its operand may be.
                 if !model.ops[op].accumulates() && !self.groups[group].is_wide() {
                     continue;
                 }
-                let bound =
-                    families::of(&model.ops[op].decoded).bound(model, self, op) * model.factor(op) * MARGIN;
-                let needed = printable(bound / 32766.0);
+                let needed = self.needed(model, op);
                 let returned = model.ops[op].accumulates() && model.values[model.outcome(op)].returned;
                 if !self.groups[group].is_wide() && returned {
                     self.copies[op] = Some(needed);
@@ -275,7 +322,7 @@ impl Scales {
             let most =
                 (31.0 - steps.log2()).floor().clamp(f64::from(ROOMY_SHIFT), f64::from(MAX_SHIFT)) as u32;
             // sums of more bits are proven in more limbs
-            let most = if model.precise { MAX_SHIFT } else { most };
+            let most = if self.group(out).is_exact(model) { MAX_SHIFT } else { most };
             let wide = self.group(out).is_wide();
             let multiplier = sums.multiplier(model, self, op, wide) / scale;
             let least = (MIN_SHIFT..=most).find(|&s| multiplier * 2f64.powi(s as i32) >= 1.0).unwrap_or(most);
@@ -438,15 +485,18 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         wide: bool,
         fine: bool,
         returned: bool,
+        bits: Option<u32>,
         asked: Vec<(Format, usize)>,
     }
-    let mut seen = vec![Seen { wide: true, fine: true, returned: false, asked: vec![] }; count];
+    let none = Seen { wide: true, fine: true, returned: false, bits: None, asked: vec![] };
+    let mut seen = vec![none; count];
     for (v, info) in model.values.iter().enumerate().filter(|(v, _)| is_real_value(model, *v)) {
         let group = &mut seen[group_of[v]];
         let computed = matches!(info.source, Source::Op(_));
         let read_by =
             |role: Role| info.users.iter().all(|&u| [Role::Moves, role].contains(&model.ops[u].role));
         group.returned |= info.returned;
+        group.bits = group.bits.max(model.bits(v));
         group.wide &= computed && read_by(Role::Moves);
         group.fine &= computed && read_by(Role::Table);
         let readers = info.users.iter().filter(|&&u| model.ops[u].activations().contains(&v));
@@ -464,12 +514,13 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
             None => match seen.asked.first() {
                 Some(&(format, _)) => format,
                 None if seen.wide && seen.returned => {
-                    if model.precise {
+                    if model.precise || seen.bits.is_some_and(|bits| bits > ROOMY_BITS) {
                         Format::Open
                     } else {
                         Format::Wide
                     }
                 }
+                None if seen.bits.is_some() => Format::Chosen(seen.bits.unwrap_or(8)),
                 None if model.precise || (seen.fine && !seen.returned) => Format::Fine,
                 None => Format::Narrow,
             },

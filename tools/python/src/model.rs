@@ -14,9 +14,10 @@ use tessera::commands::{self, eval, prove, run};
 use tessera::data::bind::{self, Factor, Inputs};
 use tessera::failure::{Failure, Result};
 use tessera::measure::timed;
+use tessera::pipeline::{Goal, Quantizing};
 use tessera::show::program::summary;
 use tessera::{files, infer, prover};
-use tessera_api::{Bytes, Goal, Regime, Security};
+use tessera_api::{Bytes, Regime, Security};
 
 /// Options of compiling, as the Python half has them in a dataclass.
 #[derive(FromPyObject)]
@@ -30,6 +31,8 @@ pub struct Options {
     uses: Option<u32>,
     backend: Option<String>,
     percentile: Option<f64>,
+    target_cosine: Option<f64>,
+    max_accuracy_loss: Option<f64>,
     samples: usize,
     labels: Vec<String>,
     dims: BTreeMap<String, usize>,
@@ -55,6 +58,19 @@ impl Options {
             },
         }
         .checked()
+    }
+
+    fn quantizing(&self) -> Quantizing {
+        let stated = self.target_cosine.is_some() || self.max_accuracy_loss.is_some();
+        let usual = Goal::default();
+        Quantizing {
+            method: self.percentile.map_or(CalibrationMethod::MinMax, |_| CalibrationMethod::Percentile),
+            percentile: self.percentile.unwrap_or(100.0),
+            goal: stated.then(|| Goal {
+                cosine: self.target_cosine.unwrap_or(usual.cosine),
+                loss: self.max_accuracy_loss.map_or(usual.loss, |percent| percent / 100.0),
+            }),
+        }
     }
 }
 
@@ -82,8 +98,7 @@ pub fn compile(
             data: &data,
             factor: factor(options.scale.as_deref())?,
             placing: options.placing()?,
-            method: options.percentile.map_or(CalibrationMethod::MinMax, |_| CalibrationMethod::Percentile),
-            percentile: options.percentile.unwrap_or(100.0),
+            quantizing: options.quantizing(),
             samples: options.samples,
             labels: options.labels,
             dump_ir: options.dump_ir.as_deref(),
@@ -168,7 +183,8 @@ impl Model {
         let model = Arc::clone(&self.0);
         let regime = if conjectured { Regime::Conjectured } else { Regime::Proven };
         work(py, None, move |_| {
-            let keys = prover::keys(&model, Security { bits: security, regime, goal: Goal::Time })?;
+            let keys =
+                prover::keys(&model, Security { bits: security, regime, goal: tessera_api::Goal::Time })?;
             let proving = ProvingKey::new(Bytes::from(keys.proving.to_bytes()), &model)?;
             Ok((proving, VerifyingKey::new(keys.verifying.to_bytes())?))
         })

@@ -117,6 +117,19 @@ pub struct Data {
     pub scale: Option<Factor>,
 }
 
+fn within(text: &str, most: f64) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|x: &f64| (0.0..=most).contains(x));
+    number.ok_or_else(|| format!("expected a number from 0 to {most}"))
+}
+
+fn within_1(text: &str) -> Result<f64, String> {
+    within(text, 1.0)
+}
+
+fn within_100(text: &str) -> Result<f64, String> {
+    within(text, 100.0)
+}
+
 /// How ranges of activations are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CalibrationMethod {
@@ -124,6 +137,15 @@ pub enum CalibrationMethod {
     MinMax,
     /// The range of that share of the values; the rest is clamped.
     Percentile,
+}
+
+/// How many bits integers have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Bits {
+    /// 8 for activations and weights, 16 for outputs; 12 in networks with normalizations or attention.
+    Usual,
+    /// Chosen for every tensor, by what it does to the outputs on the calibration data, and by what it costs a prover.
+    Auto,
 }
 
 /// An output of the compiler to print instead of writing a model.
@@ -185,6 +207,17 @@ pub struct Compile {
     /// Share of the values kept by the method of that name, in percent
     #[arg(long, default_value_t = 99.9, value_name = "P")]
     pub percentile: f64,
+    /// How many bits activations and weights have; auto where a target is given
+    #[arg(long, value_enum, value_name = "BITS")]
+    pub bits: Option<Bits>,
+    /// With --bits auto: the least cosine between the outputs of the float and the quantized network, on the calibration data
+    /// [default: 0.999]
+    #[arg(long, value_name = "COSINE", value_parser = within_1)]
+    pub target_cosine: Option<f64>,
+    /// With --bits auto: the greatest share of the calibration data whose class may differ, in percent, which is the most that
+    /// accuracy can lose on them [default: any]
+    #[arg(long, value_name = "PERCENT", value_parser = within_100)]
+    pub max_accuracy_loss: Option<f64>,
     /// Use at most this many inputs of the calibration data
     #[arg(long, default_value_t = 256, value_name = "N")]
     pub calibration_samples: usize,
@@ -198,7 +231,7 @@ pub struct Compile {
     #[arg(long, value_name = "FILE|LIST")]
     pub labels: Option<String>,
     /// Run these passes instead of the default ones, which zk-opt --print-default-pipeline prints
-    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["calibration_method", "percentile"])]
+    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["calibration_method", "percentile", "bits", "target_cosine", "max_accuracy_loss"])]
     pub pass_pipeline: Option<String>,
     /// Write the IR after every pass to this directory; each file can be edited, and compiled from there
     #[arg(long, value_name = "DIR")]

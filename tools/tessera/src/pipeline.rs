@@ -12,18 +12,43 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tessera_api::Section;
 use tessera_mlir::{attrs, params, pipeline};
+pub use tessera_nn_to_qnn::Goal;
 use tessera_nn_to_qnn::calibrate::SAMPLES;
 use zk_opt::pipeline::{level_of, pipeline_from};
 
-/// The default pipeline for a module of a level, with the options that the command has for calibration.
-pub fn default(level: &str, method: CalibrationMethod, percentile: f64) -> String {
-    match method {
-        CalibrationMethod::MinMax => pipeline_from(level),
-        CalibrationMethod::Percentile => {
-            let options = format!("nn-calibrate{{method=percentile percentile={percentile}}}");
-            pipeline_from(level).replace("nn-calibrate", &options)
-        }
+/// How reals become integers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantizing {
+    /// How ranges are found.
+    pub method: CalibrationMethod,
+    /// For the method of that name.
+    pub percentile: f64,
+    /// What bits are chosen for; the usual ones where nothing is said.
+    pub goal: Option<Goal>,
+}
+
+impl Default for Quantizing {
+    fn default() -> Quantizing {
+        Quantizing { method: CalibrationMethod::MinMax, percentile: 99.9, goal: None }
     }
+}
+
+/// The default pipeline for a module of a level, with the options that the command has for calibration and bits.
+pub fn default(level: &str, Quantizing { method, percentile, goal }: Quantizing) -> String {
+    let mut options = vec![];
+    if method == CalibrationMethod::Percentile {
+        options.push(format!("method=percentile percentile={percentile}"));
+    }
+    options.extend(goal.map(|_| "keep-samples=true".to_owned()));
+    let mut passes = "nn-calibrate".to_owned();
+    if !options.is_empty() {
+        passes.push_str(&format!("{{{}}}", options.join(" ")));
+    }
+    if let Some(Goal { cosine, loss }) = goal {
+        let loss = loss * 100.0;
+        passes.push_str(&format!(",nn-choose-bits{{target-cosine={cosine} max-accuracy-loss={loss}}}"));
+    }
+    pipeline_from(level).replace("nn-calibrate", &passes)
 }
 
 /// A pipeline for a network that scores tokens, which says them instead, from a position on.
@@ -132,13 +157,19 @@ mod tests {
 
     #[test]
     fn the_options_of_calibration_stand_in_the_pipeline() {
-        let text = default("nn", CalibrationMethod::Percentile, 99.5);
+        let percentile =
+            Quantizing { method: CalibrationMethod::Percentile, percentile: 99.5, ..Quantizing::default() };
+        let text = default("nn", percentile);
         assert!(
             text.contains(",nn-calibrate{method=percentile percentile=99.5},convert-nn-to-qnn,"),
             "{text}"
         );
-        assert_eq!(default("nn", CalibrationMethod::MinMax, 99.5), zk_opt::pipeline::default_pipeline());
-        assert!(!default("qnn", CalibrationMethod::Percentile, 99.5).contains("calibrate"));
+        assert_eq!(default("nn", Quantizing::default()), zk_opt::pipeline::default_pipeline());
+        assert!(!default("qnn", percentile).contains("calibrate"));
+        let goal = Some(Goal { cosine: 0.9999, loss: 0.001 });
+        let text = default("nn", Quantizing { goal, ..Quantizing::default() });
+        let expected = ",nn-calibrate{keep-samples=true},nn-choose-bits{target-cosine=0.9999 max-accuracy-loss=0.1},convert-nn-to-qnn,";
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl Family for Weighted {
         let out = scales.target(model, op);
         // What one step of a multiplier is in units of the weights, at most: the shift makes the typical multiplier a good one, or
         // is the roomy one at least.
-        let limit = weight_max(model);
+        let limit = weight_max(model, op);
         let grid = f64::max(typical(&layer) / limit / GOOD_MULTIPLIER, out / scales.scale(x) / 65536.0);
         let channel = |(c, w): (usize, &&[f32])| {
             let (up, down) = w.iter().fold((0.0, 0.0), |(u, d): (f64, f64), &w| {
@@ -69,7 +69,7 @@ impl Family for Weighted {
         let grid = s_y / (s_x * 2f64.powi(e.scales.shift(model, op) as i32));
         let (mut multipliers, mut units, mut intervals) = (vec![], vec![], vec![]);
         let (mut stored, mut biases, mut weight_scales) = (Vec::<i64>::new(), Vec::<i32>::new(), vec![]);
-        let (limit, reach) = (weight_max(model), hi.max(-lo) as f64);
+        let (limit, reach) = (weight_max(model, op), hi.max(-lo) as f64);
         for (channel, w) in layer.weights.iter().enumerate() {
             // the largest weight is at most the greatest there is, and no sum leaves 32 bits
             let sums = w.iter().map(|&w| f64::from(w).abs()).sum::<f64>() * reach / ACCUMULATOR;
@@ -103,7 +103,7 @@ impl Family for Weighted {
             None => format!("{}.{role}", loc::describe(location)),
         };
         let weight_name = name(info.operands[1], "weight");
-        let bits = if model.precise { 16 } else { 8 };
+        let bits = if model.weight_bits(op) > 8 { 16 } else { 8 };
         let ty = TensorType::quant(
             model.values[info.operands[1]].shape.clone(),
             Quant { bits, min: -(limit as i64), max: limit as i64, scales: weight_scales, axis: Some(0) },
@@ -140,13 +140,13 @@ impl Accumulate for Weighted {
     /// Weights follow the multiplier, so a small one costs a somewhat coarser grid of them.
     fn multiplier(&self, model: &Model, scales: &Scales, op: usize, _wide: bool) -> f64 {
         let Ok(layer) = Layer::of(model, op) else { return 0.0 };
-        typical(&layer) / weight_max(model) * scales.scale(model.ops[op].operands[0]) / GOOD_MULTIPLIER
+        typical(&layer) / weight_max(model, op) * scales.scale(model.ops[op].operands[0]) / GOOD_MULTIPLIER
     }
 }
 
-/// The greatest stored weight: 8 bits, or 12.
-fn weight_max(model: &Model) -> f64 {
-    if model.precise { 2047.0 } else { 127.0 }
+/// The greatest stored weight.
+fn weight_max(model: &Model, op: usize) -> f64 {
+    f64::from((1 << (model.weight_bits(op) - 1)) - 1)
 }
 
 /// What sums of products reach at most, with room for a bias and for rounding weights.

@@ -45,6 +45,8 @@ class _Options:
     uses: Optional[int]
     backend: Optional[str]
     percentile: Optional[float]
+    target_cosine: Optional[float]
+    max_accuracy_loss: Optional[float]
     samples: int
     labels: list[str]
     dims: dict[str, int]
@@ -63,6 +65,8 @@ def compile(
     zero_knowledge: bool = False,
     uses: Optional[int] = None,
     percentile: Optional[float] = None,
+    target_cosine: Optional[float] = None,
+    max_accuracy_loss: Optional[float] = None,
     calibration_samples: int = 256,
     labels: Optional[list[str]] = None,
     name: Optional[str] = None,
@@ -84,7 +88,8 @@ def compile(
     up to ``batch`` inferences. ``weights="committed"`` keeps weights their owner's, ``zero_knowledge=True`` hides inputs. With both, proofs
     hide the weights too: a key serves at least ``uses`` proofs (16 if not given), and counts them in a file beside it, so such a model is saved
     before it proves. ``percentile=99.9``
-    clamps outliers of activations. ``dims`` and ``shapes`` say what an ONNX file leaves open. ``exporter`` is "torchscript" or "dynamo".
+    clamps outliers of activations. With ``target_cosine=0.999`` or ``max_accuracy_loss=0.1`` (percent) every tensor has as many bits as its
+    effect on the outputs asks for, on the calibration data. ``dims`` and ``shapes`` say what an ONNX file leaves open. ``exporter`` is "torchscript" or "dynamo".
 
     Raises :class:`UseError` with everything that cannot be compiled.
 
@@ -121,6 +126,8 @@ def compile(
         uses=uses,
         backend=backend,
         percentile=percentile,
+        target_cosine=target_cosine,
+        max_accuracy_loss=max_accuracy_loss,
         samples=calibration_samples,
         labels=list(labels or []),
         dims=dict(dims or {}),

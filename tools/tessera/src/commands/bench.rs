@@ -3,11 +3,12 @@
 //! Invariant: every stage of every model runs in a process of its own, so that its peak memory is its own; within it,
 //! medians over equal runs, reading files left out.
 use super::{compile, prove};
-use crate::cli::{Bench, CalibrationMethod, Regime};
+use crate::cli::{Bench, Regime};
 use crate::failure::{Failure, Result};
 use crate::fixtures::{ALL, Fixture};
 use crate::measure::{Machine, Time, median, peak_rss_mb, timed};
 use crate::model::Model;
+use crate::pipeline::Quantizing;
 use crate::prover::{self, ProofFile, ProvingKey};
 use crate::screen::Screen;
 use crate::show::report;
@@ -181,8 +182,7 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path) -> Result<Value> {
                     uses: None,
                     backend: tessera_backends::default(),
                 },
-                method: CalibrationMethod::MinMax,
-                percentile: 99.9,
+                quantizing: Quantizing::default(),
                 samples: 256,
                 labels: vec![],
                 dump_ir: None,

@@ -2,12 +2,13 @@
 //!
 //! Invariant: only times are fitted; what a proof weighs is counted, and the same on every machine.
 use super::{compile, prove};
-use crate::cli::{CalibrateMachine, CalibrationMethod, Weights};
+use crate::cli::{CalibrateMachine, Weights};
 use crate::failure::{Failure, Result};
 use crate::fit::{Point, left_out, prices as fitted, tau};
 use crate::fixtures::Fixture;
 use crate::measure::{Machine, median, timed};
 use crate::prover::{self, ProvingKey, SECURITY};
+use crate::pipeline::Quantizing;
 use crate::screen::Screen;
 use crate::show::program::columns;
 use crate::{files, infer, prices, show};
@@ -199,8 +200,7 @@ fn measure(name: &'static str, batch: usize, backend: &'static dyn Backend) -> R
         data: std::slice::from_ref(&images),
         factor: Some(factor),
         placing: compile::Placing { batch, weights: Weights::Public, zero_knowledge: false, uses: None, backend },
-        method: CalibrationMethod::MinMax,
-        percentile: 100.0,
+        quantizing: Quantizing::default(),
         samples: 16,
         labels: vec![],
         dump_ir: None,

@@ -2,10 +2,11 @@
 //!
 //! Invariant: what is said to be supported was compiled as `tessera compile` does, with other ranges; what is refused is refused with all
 //! of it.
-use crate::cli::{CalibrationMethod, Check};
+use crate::cli::Check;
 use crate::commands::compile::{self, Import, Placing, Request, pairs};
 use crate::failure::{Failure, Problem, Result};
 use crate::model::Port;
+use crate::pipeline::Quantizing;
 use crate::prover::{self, backend};
 use crate::screen::Screen;
 use crate::show::program::{Prediction, columns};
@@ -69,8 +70,7 @@ pub fn run(o: &Check, screen: &Screen) -> Result<()> {
         data: &[],
         factor: "1".parse().ok(),
         placing: placing.checked()?,
-        method: CalibrationMethod::MinMax,
-        percentile: 100.0,
+        quantizing: Quantizing::default(),
         samples: 2,
         labels: vec![],
         dump_ir: None,

@@ -1,10 +1,11 @@
 //! `tessera compile`: import, calibrate, quantize, lower, place; one file comes out. Given IR, it continues from there.
-use crate::cli::{CalibrationMethod, Compile, Level as EmitLevel, Weights};
+use crate::cli::{Bits, CalibrationMethod, Compile, Level as EmitLevel, Weights};
 use crate::data::bind::{self, Factor, Inputs, Wanted};
 use crate::data::{Array, DataFile, Numbers};
 use crate::failure::{Failure, Problem, Result, USE};
 use crate::measure::{Time, peak_rss_mb, timed};
 use crate::model::{Calibration, Level, Metadata, Model, Port};
+use crate::pipeline::Quantizing;
 use crate::prover::backend;
 use crate::screen::Screen;
 use crate::show::program::{ProgramSummary, summary};
@@ -23,7 +24,7 @@ use tessera_circuit_to_program::{PlaceError, PlaceOptions, place};
 use tessera_import_onnx::{ImportError, ImportOptions, Source};
 use tessera_mlir::types::{self, Elem};
 use tessera_mlir::{attrs, context_of, func::Func, params};
-use tessera_nn_to_qnn::{attach_samples, calibrate::SAMPLES};
+use tessera_nn_to_qnn::{Goal, Outcome, attach_samples, calibrate::SAMPLES};
 use zk_opt::pipeline::level_of;
 
 /// Everything that decides what comes out.
@@ -40,10 +41,8 @@ pub struct Request<'a> {
     pub factor: Option<Factor>,
     /// How the circuit becomes a Program.
     pub placing: Placing,
-    /// How ranges are found.
-    pub method: CalibrationMethod,
-    /// For the method of that name.
-    pub percentile: f64,
+    /// How reals become integers.
+    pub quantizing: Quantizing,
     /// Inferences looked at, at most.
     pub samples: usize,
     /// Class names.
@@ -109,11 +108,13 @@ pub struct Compiled {
     pub placement: String,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// What was chosen, where bits were to be chosen.
+    pub bits: Option<Outcome>,
 }
 
 /// Compiles a model by the default pipeline. Deterministic: the same request gives the same bytes.
 pub fn compile(r: &Request) -> Result<Compiled> {
-    compile_by(r, &pipeline::default("nn", r.method, r.percentile))
+    compile_by(r, &pipeline::default("nn", r.quantizing))
 }
 
 /// As [`compile`], by any pipeline from nn to circuit.
@@ -155,8 +156,8 @@ fn import<'c>(context: &'c Context, r: &Request) -> Result<Start<'c>> {
     let module = imported(context, r)?;
     let (inputs, samples) = samples(&module, &r.name, r.data, r.factor, r.samples)?;
     let calibration = Calibration {
-        method: method_name(r.method).into(),
-        percentile: (r.method == CalibrationMethod::Percentile).then_some(r.percentile),
+        method: method_name(r.quantizing.method).into(),
+        percentile: percentile(r.quantizing),
         samples,
         data: r.data.first().map(|d| file_name(&d.path)).unwrap_or_default(),
     };
@@ -279,7 +280,8 @@ fn finish(
     };
     metadata.check(&placed.program.publics)?;
     let model = Model::new(metadata, placed.program, placed.plan, levels);
-    Ok(Compiled { model, placement: placed.dump, notes: about.notes })
+    let bits = Outcome::read(module.as_operation());
+    Ok(Compiled { model, placement: placed.dump, notes: about.notes, bits })
 }
 
 /// Trained parameters of a module.
@@ -321,6 +323,10 @@ fn port(p: &tessera_circuit::ports::Port, factor: Option<Factor>) -> Port {
         factor,
         exact: p.scaling.is_none(),
     }
+}
+
+fn percentile(by: Quantizing) -> Option<f64> {
+    (by.method == CalibrationMethod::Percentile).then_some(by.percentile)
 }
 
 fn method_name(m: CalibrationMethod) -> &'static str {
@@ -375,6 +381,8 @@ struct Report<'a> {
     bytes: u64,
     metadata: &'a Metadata,
     program: ProgramSummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bits: Option<&'a Outcome>,
     time: Time,
     peak_rss_mb: f64,
 }
@@ -406,7 +414,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
             .help("give the ONNX model, or IR of the level nn"));
         }
         let by_default = || {
-            let pipeline = pipeline::default(level, o.calibration_method, o.percentile);
+            let pipeline = pipeline::default(level, quantizing(o));
             if o.tokens { pipeline::saying_tokens(&pipeline, o.shortest_prompt - 1) } else { pipeline }
         };
         let pipeline = o.pass_pipeline.clone().unwrap_or_else(by_default);
@@ -440,6 +448,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         bytes,
         metadata: m,
         program: summary(&compiled.model.program),
+        bits: compiled.bits.as_ref(),
         time,
         peak_rss_mb: peak_rss_mb(),
     };
@@ -459,8 +468,44 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
     for p in &m.outputs {
         screen.line(format!("  output {} {:?}, step {:.6}", p.name, p.shape, p.scale));
     }
+    report.bits.map(bit_lines).iter().flatten().for_each(|l| screen.line(format!("  {l}")));
     report.program.lines().iter().for_each(|l| screen.line(format!("  {l}")));
     Ok(())
+}
+
+/// How reals become integers, as the user said.
+fn quantizing(o: &Compile) -> Quantizing {
+    let stated = o.target_cosine.is_some() || o.max_accuracy_loss.is_some();
+    let auto = o.bits.map_or(stated, |bits| bits == Bits::Auto);
+    let Goal { cosine, loss } = Goal::default();
+    let goal = auto.then(|| Goal {
+        cosine: o.target_cosine.unwrap_or(cosine),
+        loss: o.max_accuracy_loss.map_or(loss, |percent| percent / 100.0),
+    });
+    Quantizing { method: o.calibration_method, percentile: o.percentile, goal }
+}
+
+/// What was chosen, and what it is worth.
+fn bit_lines(o: &Outcome) -> [String; 2] {
+    let list = |of: &[(u32, usize)], one: &str| {
+        let bits = |(bits, count): &(u32, usize)| format!("{bits} for {}", show::plural(*count, one));
+        of.iter().map(bits).collect::<Vec<_>>().join(", ")
+    };
+    let (before, after) = (&o.before, &o.after);
+    let same = after.agreement * 100.0;
+    [
+        format!(
+            "bits   activations: {}; weights: {}",
+            list(&o.activations, "tensor"),
+            list(&o.weights, "layer")
+        ),
+        format!(
+            "       cosine {:.5} ({:.5} with the usual bits), the same class on {same:.1} % of {}",
+            after.cosine,
+            before.cosine,
+            show::plural(o.samples, "calibration input")
+        ),
+    ]
 }
 
 /// What the command was asked for.
@@ -513,8 +558,7 @@ fn read_onnx<'c>(
             data: &[DataFile::read(calibration)?],
             factor: o.data.scale,
             placing,
-            method: o.calibration_method,
-            percentile: o.percentile,
+            quantizing: quantizing(o),
             samples: o.calibration_samples,
             labels: vec![],
             dump_ir: o.dump_ir.as_deref(),
@@ -568,8 +612,7 @@ fn read_ir<'c>(context: &'c Context, o: &Compile, name: &str, bytes: &[u8]) -> R
     }
     if level == "nn" && (o.calibration.is_some() || stated.is_some()) && o.pass_pipeline.is_none() {
         about.calibration.method = method_name(o.calibration_method).into();
-        about.calibration.percentile =
-            (o.calibration_method == CalibrationMethod::Percentile).then_some(o.percentile);
+        about.calibration.percentile = percentile(quantizing(o));
     }
     Ok(Start { module, about })
 }

@@ -3,11 +3,12 @@
 //! Invariant: nothing is staged: the demo calls what `compile`, `setup`, `prove` and `verify` call, writes the same
 //! files, and reads them back before it verifies.
 use super::{compile, prove, verify};
-use crate::cli::{CalibrationMethod, Demo, Weights};
+use crate::cli::{Demo, Weights};
 use crate::failure::{Failure, Result};
 use crate::fixtures::{CLOTHES, Fixture};
 use crate::measure::{Stopwatch, Time, timed};
 use crate::model::Model;
+use crate::pipeline::Quantizing;
 use crate::prover::{self, ProofFile, ProvingKey};
 use crate::screen::Screen;
 use crate::show::{self, image};
@@ -80,8 +81,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
             uses: None,
             backend: tessera_backends::default(),
         },
-        method: CalibrationMethod::MinMax,
-        percentile: 99.9,
+        quantizing: Quantizing::default(),
         samples: 256,
         labels: CLOTHES.iter().map(ToString::to_string).collect(),
         dump_ir: None,
