@@ -2,7 +2,7 @@
 //! repository.
 //!
 //! How a page is written:
-//! - ```` ```mlir file=NAME ````: a file, written where the page's commands run;
+//! - ```` ```mlir file=NAME ````, or `text`: a file, written where the page's commands run;
 //! - ```` ```console ````: commands after `$ `, run by a shell in that folder, each followed by what it prints; a line `...`
 //!   stands for any lines;
 //! - ```` ```rust file=PATH ````: lines that stand so in that file of the repository.

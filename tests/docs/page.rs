@@ -74,7 +74,7 @@ pub fn run(text: &str, root: &Path) -> Ran {
     let mut moved = 0isize;
     for block in blocks(text) {
         match (&block.file, block.language.as_str()) {
-            (Some(file), "mlir" | "pdl" | "pdll" | "sh") => {
+            (Some(file), "mlir" | "pdl" | "pdll" | "sh" | "text") => {
                 fs::write(work.join(file), &block.body).expect("a file")
             }
             (None, "console") => {

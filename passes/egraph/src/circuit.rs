@@ -12,13 +12,16 @@ use crate::space::Space;
 use egg::Id;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::{self, Display, Formatter};
 use std::rc::Rc;
+use std::sync::Arc;
 use tessera_api::{Prices, TargetSpec};
-use tessera_circuit::graph::ValueId;
+use tessera_circuit::graph::{Circuit, ValueId};
 use tessera_circuit::ops::{CircuitOp, CircuitType};
+use tessera_circuit::proof::{self, Known};
 use tessera_circuit::publish::fresh_name;
 use tessera_circuit::semantics::{Interval, TableFunction, View};
-use tessera_mlir::{Error, Result, attrs::IndexMap};
+use tessera_mlir::{Error, Result, attrs::IndexMap, params::Param, shape};
 
 /// An attribute of a circuit's op.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,10 +38,44 @@ pub enum Attr {
     Interval(i64, i64),
 }
 
+impl Display for Attr {
+    fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
+        match self {
+            Self::Ints(list) => write!(formatter, "{list:?}"),
+            Self::View(view) => {
+                write!(
+                    formatter,
+                    "{} from {} in steps of {:?}",
+                    shape::show(&view.shape),
+                    view.offset,
+                    view.strides
+                )?;
+                if !view.reads_everywhere() {
+                    write!(formatter, ", valid {:?} to {:?}", view.valid_low, view.valid_high)?;
+                }
+                Ok(())
+            }
+            Self::Tables(tables) => write!(formatter, "@{}", tables.join(", @")),
+            Self::Maps(maps) => {
+                let of = |map: &IndexMap| {
+                    let axes = map
+                        .results
+                        .iter()
+                        .map(|dims| dims.iter().map(|dim| format!("d{dim}")).collect::<Vec<_>>().join("+"));
+                    axes.collect::<Vec<_>>().join(" ")
+                };
+                write!(formatter, "{} * {} -> {}", of(&maps[0]), of(&maps[1]), of(&maps[2]))
+            }
+            Self::Interval(lo, hi) => write!(formatter, "{lo} to {hi}"),
+        }
+    }
+}
+
 /// What stands beside a circuit.
 #[derive(Debug)]
 pub struct Beside {
     tables: RefCell<Tables>,
+    params: BTreeMap<String, Arc<Param>>,
     composed: RefCell<HashMap<(Rc<View>, Rc<View>), Option<Rc<View>>>>,
     /// The backend that is asked.
     pub target: TargetSpec,
@@ -51,15 +88,23 @@ struct Tables {
 }
 
 impl Beside {
-    /// The tables of a circuit, and the backend.
-    pub fn new(tables: &BTreeMap<String, TableFunction>, target: TargetSpec) -> Self {
+    /// Of a circuit, for a backend.
+    pub fn new(circuit: &Circuit, target: TargetSpec) -> Self {
         let mut all = Tables::default();
-        for (name, function) in tables {
+        for (name, function) in &circuit.tables {
             let function = Rc::new(function.clone());
             all.names.entry(function.clone()).or_insert_with(|| name.clone());
             all.by_name.insert(name.clone(), function);
         }
-        Self { tables: RefCell::new(all), composed: RefCell::default(), target }
+        let mut params = BTreeMap::new();
+        for node in &circuit.ops {
+            if let (CircuitOp::Weight { global, .. }, [id]) = (&node.op, &node.results[..])
+                && let Some(elements) = circuit.known.get(id)
+            {
+                params.insert(global.clone(), elements.clone());
+            }
+        }
+        Self { tables: RefCell::new(all), params, composed: RefCell::default(), target }
     }
 
     /// A table.
@@ -106,6 +151,7 @@ impl Op for CircuitOp<()> {
     type Attr = Attr;
     type Node = CircuitOp<ValueId>;
     type Env = Beside;
+    type Proofs = Proofs;
 
     const NAMES: &'static [&'static str] = &[
         "input", "weight", "constant", "contract", "affine", "mul", "max", "split", "lookup", "range",
@@ -161,8 +207,8 @@ impl Op for CircuitOp<()> {
         },
         Function {
             name: "rectifies",
-            arguments: 2,
-            help: "whether a table (first) is max(k, 0) on every key that the value (second) may be",
+            arguments: 3,
+            help: "whether a table (first) is max(k, 0) on every key that the difference of two values may be",
         },
         Function {
             name: "are",
@@ -223,6 +269,21 @@ impl Op for CircuitOp<()> {
 
     fn name(&self) -> &'static str {
         CircuitOp::name(self).trim_start_matches("circuit.")
+    }
+
+    fn label(&self) -> String {
+        match self {
+            Self::Input { name, .. } => format!("{name:?}"),
+            Self::Weight { global, .. } => format!("@{global}"),
+            Self::Constant { values, .. } if values.len() == 1 => values[0].to_string(),
+            Self::Constant { values, .. } => format!("of {} values", values.len()),
+            Self::Hint { hint, .. } => hint.name().to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    fn show_type(ty: &CircuitType) -> String {
+        format!("{} in {}", shape::show(&ty.shape), ty.interval())
     }
 
     fn attributes(&self) -> Vec<Arg<Self>> {
@@ -286,9 +347,42 @@ impl Op for CircuitOp<()> {
         CircuitType::with_interval(a.shape.clone(), both).ok()
     }
 
-    fn declare(&self, inferred: CircuitType, known: &CircuitType) -> CircuitType {
-        let met = self.is_correlated().then(|| Self::meet(&inferred, known)).flatten();
-        met.unwrap_or(inferred)
+    fn proofs(_: &Beside) -> Proofs {
+        Proofs::default()
+    }
+
+    fn declare(
+        proofs: &mut Proofs,
+        env: &Beside,
+        node: &CircuitOp<ValueId>,
+        values: &[ValueId],
+        inferred: Vec<CircuitType>,
+    ) -> Result<Vec<CircuitType>> {
+        for name in node.tables() {
+            let function = env.table(name).ok_or_else(|| Error::new(format!("no table @{name}")))?;
+            proofs.tables.entry(name.to_owned()).or_insert_with(|| (*function).clone());
+        }
+        if let CircuitOp::Weight { global, .. } = node {
+            let elements =
+                env.params.get(global).ok_or_else(|| Error::new(format!("no parameter @{global}")))?;
+            proofs.params.insert(global.clone(), elements.clone());
+        }
+        let known = node.known(proofs)?;
+        let declare = |(inferred, known): (CircuitType, &Known)| {
+            // weights are declared, not inferred
+            let beyond = node.is_correlated() && !matches!(node, CircuitOp::Weight { .. });
+            if beyond {
+                CircuitType::with_interval(inferred.shape, known.ranges.hull())
+            } else {
+                Ok(inferred)
+            }
+        };
+        let types = inferred.into_iter().zip(&known).map(declare).collect::<Result<Vec<_>>>()?;
+        for (&value, known) in values.iter().zip(known) {
+            proofs.known.insert(value, known);
+            proofs.producers.insert(value, node.clone());
+        }
+        Ok(types)
     }
 
     fn stays(&self) -> bool {
@@ -320,6 +414,34 @@ impl Op for CircuitOp<()> {
 
     fn call(space: &Space<Self>, function: &str, arguments: &[Arg<Self>]) -> Option<Arg<Self>> {
         call(space, function, arguments)
+    }
+}
+
+/// What is proven of the values of a circuit that is being written.
+#[derive(Default)]
+pub struct Proofs {
+    known: HashMap<ValueId, Known>,
+    producers: HashMap<ValueId, CircuitOp<ValueId>>,
+    tables: BTreeMap<String, TableFunction>,
+    params: BTreeMap<String, Arc<Param>>,
+}
+
+impl proof::Facts<ValueId> for Proofs {
+    fn known(&self, value: &ValueId) -> Result<Known> {
+        let known = self.known.get(value).cloned();
+        known.ok_or_else(|| Error::new(format!("value {value} is used before it is defined")))
+    }
+
+    fn producer(&self, value: &ValueId) -> Result<Option<CircuitOp<ValueId>>> {
+        Ok(self.producers.get(value).cloned())
+    }
+
+    fn parameter(&self, global: &str) -> Result<Arc<Param>> {
+        self.params.get(global).cloned().ok_or_else(|| Error::new(format!("no parameter @{global}")))
+    }
+
+    fn table(&self, symbol: &str) -> Option<&TableFunction> {
+        self.tables.get(symbol)
     }
 }
 
@@ -430,8 +552,8 @@ fn call(space: &Space<CircuitOp<()>>, function: &str, arguments: &[Given]) -> Op
         ("keeps", [Arg::Attr(Attr::Tables(tables)), x]) => {
             Arg::Bool(agrees(&*one(tables)?, keys(x)?, |key| key))
         }
-        ("rectifies", [Arg::Attr(Attr::Tables(tables)), x]) => {
-            Arg::Bool(agrees(&*one(tables)?, keys(x)?, |key| key.max(0)))
+        ("rectifies", [Arg::Attr(Attr::Tables(tables)), a, b]) => {
+            Arg::Bool(agrees(&*one(tables)?, keys(a)? - keys(b)?, |key| key.max(0)))
         }
         ("nondecreasing", [Arg::Attr(Attr::Tables(tables))]) => Arg::Bool(match &*one(tables)? {
             TableFunction::Clamp { .. } => true,

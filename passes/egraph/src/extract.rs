@@ -54,6 +54,8 @@ impl<'s, O: Op> Extractor<'s, O> {
                 }
                 None => false,
             });
+            // what reads itself computes nothing
+            nodes.retain(|node| !node.operands.contains(&class.id));
             members.insert(class.id, nodes);
         }
         for stays in &space.stays {
@@ -192,7 +194,7 @@ impl<'s, O: Op> Extractor<'s, O> {
     }
 
     /// The classes that a choice computes.
-    fn reached(&self, choice: &Choice) -> BTreeSet<Id> {
+    pub fn reached(&self, choice: &Choice) -> BTreeSet<Id> {
         let mut reached = BTreeSet::new();
         let stays = self.space.stays.iter().flat_map(|stays| stays.operands.iter());
         let mut todo: Vec<Id> = stays.chain(&self.space.returns).map(|&id| self.space.find(id)).collect();
@@ -227,6 +229,21 @@ impl<'s, O: Op> Extractor<'s, O> {
             }
         }
         Ok((choice, cost))
+    }
+
+    /// The members of a class, in order.
+    pub fn members(&self, class: Id) -> &[Node] {
+        self.members.get(&class).map_or(&[], |members| members)
+    }
+
+    /// A choice for each member of a class, in order.
+    pub fn members_of(&self, choice: &Choice, class: Id) -> Vec<Choice> {
+        let with = |node: &Node| {
+            let mut moved = choice.clone();
+            moved.nodes.insert(class, node.clone());
+            moved
+        };
+        self.members.get(&class).into_iter().flatten().map(with).collect()
     }
 
     /// Other choices for a class: each other member; all that read it read something else; all that could read it do.
@@ -275,6 +292,7 @@ impl<'s, O: Op> Extractor<'s, O> {
         let from = self.sources(choice, &ops);
         let order = self.order(choice, &ops, &from);
         let mut written: Graph<O::Node> = Graph::default();
+        let mut proofs = O::proofs(self.space.env());
         let mut values: HashMap<(OpId, Box<[Id]>, u8), ValueId> = HashMap::new();
         let find = |values: &HashMap<_, ValueId>, class: Id| -> Result<ValueId> {
             let node = self.chosen(choice, class);
@@ -294,15 +312,11 @@ impl<'s, O: Op> Extractor<'s, O> {
             let typed: Vec<(Id, O::Type)> =
                 operands.into_iter().map(|(value, ty)| (Id::from(value), ty)).collect();
             let inferred = what.infer(self.space.env(), &typed).map_err(at)?;
-            let mut results = vec![];
-            for (result, inferred) in inferred.into_iter().enumerate() {
-                let result = result as u8;
-                let node = Node { op: *op, result, operands: classes.clone() };
-                let known = self.space.egraph.lookup(node).and_then(|class| self.space.ty(class));
-                let ty = known.map_or(inferred.clone(), |known| what.declare(inferred, known));
-                values.insert((*op, classes.clone(), result), written.values.len());
-                results.push(written.values.len());
-                written.values.push(ty);
+            let results: Vec<ValueId> = (written.values.len()..).take(inferred.len()).collect();
+            let types = O::declare(&mut proofs, self.space.env(), &node, &results, inferred).map_err(at)?;
+            written.values.extend(types);
+            for (result, &value) in results.iter().enumerate() {
+                values.insert((*op, classes.clone(), result as u8), value);
             }
             let notes = from[index].same.map(|same| source.ops[same].notes.clone()).unwrap_or_default();
             written.ops.push(graph::Node { op: node, results, notes, place });

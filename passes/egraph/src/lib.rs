@@ -10,14 +10,15 @@
 //! candidate; nothing here asks a clock.
 
 pub mod circuit;
+pub mod explain;
 pub mod extract;
 pub mod op;
-mod optimize;
+pub mod optimize;
 pub mod rewrite;
 pub mod space;
 pub mod text;
 
-pub use optimize::{Optimize, Optimized, Request, optimize};
+pub use optimize::{Optimize, Optimized, Request, beside, optimize};
 
 /// The passes of this crate.
 pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = &[&Optimize];

@@ -6,7 +6,12 @@
 
 use crate::space::Space;
 use egg::{Id, Language};
-use std::{collections::HashMap, fmt::Debug, hash::Hash, rc::Rc};
+use std::{
+    collections::HashMap,
+    fmt::{Debug, Display},
+    hash::Hash,
+    rc::Rc,
+};
 use tessera_mlir::{
     Result,
     graph::{GraphOp, ValueId},
@@ -17,11 +22,13 @@ pub trait Op: Clone + Eq + Hash + Debug + 'static {
     /// The type of a value.
     type Type: Clone + PartialEq + Debug;
     /// An attribute as rules see it.
-    type Attr: Clone + PartialEq + Debug;
+    type Attr: Clone + PartialEq + Debug + Display;
     /// The op in a graph.
     type Node: GraphOp<Type = Self::Type>;
     /// What stands beside the graph, as lookup tables do.
     type Env: Debug;
+    /// What is proven of a function that is being written.
+    type Proofs;
     /// The ops that rules may name.
     const NAMES: &'static [&'static str];
     /// The functions that rules may call.
@@ -39,6 +46,12 @@ pub trait Op: Clone + Eq + Hash + Debug + 'static {
     /// Its name, without the dialect's.
     fn name(&self) -> &'static str;
 
+    /// What tells it from others of its name, where that is no attribute.
+    fn label(&self) -> String;
+
+    /// A type, for people.
+    fn show_type(ty: &Self::Type) -> String;
+
     /// Its attributes, in the order in which rules name them.
     fn attributes(&self) -> Vec<Arg<Self>>;
 
@@ -54,8 +67,21 @@ pub trait Op: Clone + Eq + Hash + Debug + 'static {
     /// The type of a value that has both types; `None` where no value has.
     fn meet(a: &Self::Type, b: &Self::Type) -> Option<Self::Type>;
 
-    /// What a value is declared as that has the first type by the op's rule, and the second by what is known of its class.
-    fn declare(&self, inferred: Self::Type, known: &Self::Type) -> Self::Type;
+    /// What is proven of a function that is being written, from its first op on.
+    fn proofs(env: &Self::Env) -> Self::Proofs;
+
+    /// The types that the results of the next op of a function declare, which defines these values: what follows by its rule, or what is
+    /// proven beyond that.
+    ///
+    /// # Errors
+    /// When nothing can be proven.
+    fn declare(
+        proofs: &mut Self::Proofs,
+        env: &Self::Env,
+        node: &Self::Node,
+        values: &[ValueId],
+        inferred: Vec<Self::Type>,
+    ) -> Result<Vec<Self::Type>>;
 
     /// Whether the op is part of what the function says, used or not.
     fn stays(&self) -> bool;

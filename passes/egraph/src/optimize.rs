@@ -1,6 +1,7 @@
 //! `optimize`: a circuit's equal forms side by side, and the one of least cost in its place.
 
 use crate::circuit::Beside;
+use crate::explain;
 use crate::extract::Extractor;
 use crate::op::Op;
 use crate::rewrite::Limits;
@@ -21,6 +22,18 @@ use tessera_mlir::{Error, Result, attrs, diag, params};
 /// The rules of the circuit dialect that are shipped.
 pub const CIRCUIT_RULES: &str = include_str!("../rules/circuit.rules");
 
+/// The rules that are shipped, as markdown.
+///
+/// # Errors
+/// When they do not read.
+pub fn reference() -> Result<String> {
+    let rules = text::read::<CircuitOp<()>>(CIRCUIT_RULES, <CircuitOp<()> as Op>::NAMES)?;
+    Ok(format!(
+        "## Of circuits\n\nBoth sides are the same integers, bit for bit.\n\n{}",
+        text::render(&rules)
+    ))
+}
+
 /// The pass; its [`PassInfo`] describes it.
 pub struct Optimize;
 
@@ -34,6 +47,10 @@ pub struct Request {
     pub target: TargetSpec,
     /// By how much of its cost, in thousandths, another form must be cheaper.
     pub margin: u64,
+    /// Whether every class is wanted as text.
+    pub print: bool,
+    /// The node or the line whose ops are to be explained; none where empty.
+    pub explain: String,
 }
 
 /// What came of it.
@@ -50,6 +67,8 @@ pub struct Optimized {
     pub rounds: usize,
     /// Whether nothing new was left to find.
     pub saturated: bool,
+    /// What was asked for, as text.
+    pub text: String,
     /// Why the cheapest form was not taken: its intervals are not proven.
     pub refused: Option<Error>,
 }
@@ -59,7 +78,7 @@ pub struct Optimized {
 /// # Errors
 /// When the sides of a rule differ in shape.
 pub fn optimize(circuit: &Circuit, request: &Request) -> Result<Optimized> {
-    let env = Beside::new(&circuit.tables, request.target);
+    let env = Beside::new(circuit, request.target);
     let mut space = Space::of(&circuit.graph, env)?;
     let (rounds, saturated) = space.saturate(&request.rules, &request.limits)?;
     let mut applied = BTreeMap::new();
@@ -69,20 +88,33 @@ pub fn optimize(circuit: &Circuit, request: &Request) -> Result<Optimized> {
     let extractor = Extractor::new(&space);
     let before = extractor.cost_of(&circuit.graph)?;
     let (choice, after) = extractor.best()?;
-    let mut outcome = Optimized { circuit: None, before, after, applied, rounds, saturated, refused: None };
-    if u128::from(before.saturating_sub(after)) * 1000 > u128::from(before) * u128::from(request.margin) {
-        let graph = extractor.write(&choice, &circuit.graph)?;
-        let found = beside(circuit, graph, space.env())?;
-        match proof::prove(&found) {
-            Ok(()) => outcome.circuit = Some(found),
+    let mut text = String::new();
+    if request.print {
+        text += &explain::classes(&space, &extractor, &choice);
+    }
+    let enough =
+        u128::from(before.saturating_sub(after)) * 1000 > u128::from(before) * u128::from(request.margin);
+    let mut outcome =
+        Optimized { circuit: None, before, after, applied, rounds, saturated, text, refused: None };
+    if enough {
+        let found =
+            extractor.write(&choice, &circuit.graph).and_then(|graph| beside(circuit, graph, space.env()));
+        match found.and_then(|found| proof::prove(&found).map(|()| found)) {
+            Ok(found) => outcome.circuit = Some(found),
             Err(error) => outcome.refused = Some(error),
         }
+    }
+    if !request.explain.is_empty() {
+        outcome.text += &explain::choice(&mut space, &circuit.graph, &choice, &request.explain)?;
     }
     Ok(outcome)
 }
 
-/// A graph with the tables that it reads and the elements that are known.
-fn beside(circuit: &Circuit, graph: Graph, env: &Beside) -> Result<Circuit> {
+/// A form of a circuit with the tables that it reads and the elements that are known.
+///
+/// # Errors
+/// When it reads what there is not.
+pub fn beside(circuit: &Circuit, graph: Graph, env: &Beside) -> Result<Circuit> {
     let names: BTreeSet<&str> = graph.ops.iter().flat_map(|node| node.op.tables()).collect();
     let table = |name: &str| {
         let function = env.table(name).ok_or_else(|| Error::new(format!("no table @{name}")))?;
@@ -168,6 +200,17 @@ impl Pass for Optimize {
                         0,
                         1000,
                     ),
+                    OptionSpec::boolean(
+                        "print-egraph",
+                        "print every class and its members on standard error",
+                        false,
+                    ),
+                    OptionSpec::text(
+                        "explain-choice",
+                        "the name of a node, or a line of the file, whose ops are explained on standard error: what they equal, by how \
+                         much more the whole would cost with each, and by which rules",
+                        "",
+                    ),
                 ]
             },
             example: EXAMPLE,
@@ -191,8 +234,11 @@ impl Pass for Optimize {
             limits: Limits { rounds: at_least("rounds"), nodes: at_least("nodes"), ..Limits::default() },
             target,
             margin: options.int("margin") as u64,
+            print: options.boolean("print-egraph"),
+            explain: options.text("explain-choice").to_owned(),
         };
         let optimized = optimize(&circuit, &request)?;
+        eprint!("{}", optimized.text);
         options.count("equalities", optimized.applied.values().sum());
         if let Some(error) = &optimized.refused {
             diag::remark(module.location(), &format!("the cheapest form is not taken: {error}"));

@@ -108,6 +108,10 @@ impl<O: Op> Space<O> {
             return;
         };
         for node in &self.egraph[class].nodes {
+            // what reads itself computes nothing
+            if node.operands.iter().any(|&id| self.find(id) == class) {
+                continue;
+            }
             let op = self.op(node.op);
             let binding = match head {
                 Head::Name(name, result) => {

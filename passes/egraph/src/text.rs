@@ -86,6 +86,65 @@ pub enum Expr {
     Call(String, Vec<Expr>),
 }
 
+impl<O: Op> Rule<O> {
+    /// An attribute or a condition as it is written.
+    pub fn show(&self, expr: &Expr) -> String {
+        match expr {
+            Expr::Variable(variable) => self.variables[*variable].clone(),
+            Expr::Int(value) => value.to_string(),
+            Expr::Call(name, arguments) => {
+                let arguments: Vec<String> = arguments.iter().map(|argument| self.show(argument)).collect();
+                format!("{name}({})", arguments.join(", "))
+            }
+        }
+    }
+
+    /// A side as it is written.
+    pub fn show_terms(&self, terms: &[Term]) -> String {
+        terms.iter().map(|term| self.show_term(term)).collect::<Vec<_>>().join(", ")
+    }
+
+    fn show_term(&self, term: &Term) -> String {
+        let Term::Op { head, attributes, operands } = term else {
+            let Term::Variable(variable) = term else { return String::new() };
+            return self.variables[*variable].clone();
+        };
+        let mut text = match head {
+            Head::Name(name, None) => name.clone(),
+            Head::Name(name, Some(result)) => format!("{name}.{result}"),
+            Head::Any(variable) => format!("${}", self.variables[*variable]),
+        };
+        if !attributes.is_empty() {
+            let attributes: Vec<String> = attributes.iter().map(|expr| self.show(expr)).collect();
+            text += &format!("[{}]", attributes.join(", "));
+        }
+        let show = |operand: &Operand| self.show_term(&operand.term) + if operand.many { ".." } else { "" };
+        let operands: Vec<String> = operands.iter().map(show).collect();
+        text + &format!("({})", operands.join(", "))
+    }
+}
+
+/// The rules of a dialect and what they may call, as markdown.
+pub fn render<O: Op>(rules: &[Rule<O>]) -> String {
+    let mut text = String::new();
+    for rule in rules {
+        let (left, right) = (rule.show_terms(&rule.left), rule.show_terms(&rule.right));
+        text += &format!("### `{}`\n\n{}\n\n```text\n{left}\n  => {right}\n", rule.name, rule.equation);
+        for (word, part) in [("if", &rule.conditions), ("limit", &rule.limits)] {
+            if !part.is_empty() {
+                let part: Vec<String> = part.iter().map(|expr| rule.show(expr)).collect();
+                text += &format!("  {word} {}\n", part.join(", "));
+            }
+        }
+        text += "```\n\n";
+    }
+    text += "### What rules call\n\n| function | arguments | |\n|---|---|---|\n";
+    for function in O::FUNCTIONS {
+        text += &format!("| `{}` | {} | {} |\n", function.name, function.arguments, function.help);
+    }
+    text
+}
+
 /// Reads a file of rules.
 ///
 /// # Errors
@@ -374,5 +433,76 @@ impl Reader<'_> {
             )));
         }
         Ok(Expr::Call(name, arguments))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tessera_circuit::ops::CircuitOp;
+
+    fn rules(text: &str) -> Result<Vec<Rule<CircuitOp<()>>>> {
+        read(text, <CircuitOp<()> as Op>::NAMES)
+    }
+
+    #[test]
+    fn what_is_shown_is_read_again() {
+        for rule in rules(crate::optimize::CIRCUIT_RULES).unwrap() {
+            let mut text = format!("rule {}: {:?}", rule.name, rule.equation);
+            text += &format!(" {} => {}", rule.show_terms(&rule.left), rule.show_terms(&rule.right));
+            for (word, part) in [("if", &rule.conditions), ("limit", &rule.limits)] {
+                let part: Vec<String> = part.iter().map(|expr| rule.show(expr)).collect();
+                text += &if part.is_empty() { String::new() } else { format!(" {word} {}", part.join(", ")) };
+            }
+            assert_eq!(rules(&text), Ok(vec![rule]), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused_with_its_line() {
+        let refused = |text: &str| rules(text).unwrap_err().to_string();
+        let cases = [
+            "rul x: \"\"",
+            "rule x \"\"",
+            "rule x: \"x",
+            "# é\nrule x: \"é\" é(x) => x",
+            "rule x: \"\" max(x) = x",
+            "rule x: \"\"\n  maxi(x, y) => x",
+            "rule x: \"\" max(x, y) => z",
+            "rule x: \"\" x => max(x, x)",
+            "rule x: \"\" max(x, y), mul(x, y) => x",
+            "rule x: \"\" max(x, y) => x if smaller(x, y)",
+            "rule x: \"\" max(x, y) => x if keeps(x)",
+            "rule x: \"\" max(lookup[t](x).., y) => y",
+            "rule x: \"\" split.300[s](x) => x",
+            "rule x: \"\" affine[c, 99999999999999999999](x) => x",
+            "rule x: \"\" max(x, y) => x rule x: \"\" mul(x, y) => x",
+        ];
+        let all: Vec<String> = cases.into_iter().map(refused).collect();
+        let expected = [
+            "line 1: expected 'rule', found 'rul'",
+            "rule x: line 1: expected ':', found \"\"",
+            "line 1: expected a '\"' that ends the equation",
+            "line 2: expected a word, a number or a sign, found 'é'",
+            "line 1: expected a word, a number or a sign, found '='",
+        ];
+        assert_eq!(all[..5], expected);
+        let starts = [
+            "rule x: line 2: no op is called 'maxi'; there are input, ",
+            "rule x: line 1: the left side does not bind 'z'",
+            "rule x: line 1: expected ops on the left, found a variable",
+            "rule x: line 1: expected as many terms on the right as on the left, found 1 and 2",
+            "rule x: line 1: no function is called 'smaller'; there are identity, ",
+            "rule x: line 1: 'keeps' takes 2 arguments, found 1",
+            "rule x: line 1: expected nothing after what every other operand is",
+            "rule x: line 1: expected the number of a result, found '300'",
+            "line 1: 99999999999999999999 is no number of 64 bits",
+            "line 1: there is another rule \"x\"",
+        ];
+        for (found, start) in all[5..].iter().zip(starts) {
+            assert!(found.starts_with(start), "{found}\ndoes not start with\n{start}");
+        }
+        let deep = format!("rule x: \"\" {}x{} => x", "max(".repeat(9999), ")".repeat(9999));
+        assert!(refused(&deep).contains("at most 32 terms in each other"));
     }
 }

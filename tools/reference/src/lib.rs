@@ -42,6 +42,12 @@ pub fn pages() -> Result<Vec<(PathBuf, String)>, String> {
             format!("# The {d} dialect\n\nRendered from `dialects/{d}/{d}.td` by `{MEND}`.\n\n{body}\n");
         pages.push((folder.join(format!("{d}.md")), text));
     }
+    let rules = tessera_egraph::optimize::reference().map_err(|error| error.to_string())?;
+    let about = "The rules by which [`optimize`](passes.md#optimize) finds equal forms, from the files in `passes/egraph/rules`. Each \
+                 is tested on a thousand circuits that are made from its left side, at and beyond the borders of its conditions; leaving \
+                 out a condition is caught. [Write a rule](../tutorials/write-a-rule.md) says how one is written.";
+    let rules = format!("# Rules\n\nRendered by `{MEND}`. {about}\n\n{}\n", rules.trim());
+    pages.push((folder.join("rules.md"), rules));
     pages.push((folder.join("coverage.md"), coverage::page(&root(), &DIALECTS, &pass_names())?));
     pages.push((Path::new("docs/operators.md").into(), operators::page(&root())?));
     Ok(pages)
