@@ -484,11 +484,12 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
     struct Seen {
         wide: bool,
         fine: bool,
+        compared: bool,
         returned: bool,
         bits: Option<u32>,
         asked: Vec<(Format, usize)>,
     }
-    let none = Seen { wide: true, fine: true, returned: false, bits: None, asked: vec![] };
+    let none = Seen { wide: true, fine: true, compared: true, returned: false, bits: None, asked: vec![] };
     let mut seen = vec![none; count];
     for (v, info) in model.values.iter().enumerate().filter(|(v, _)| is_real_value(model, *v)) {
         let group = &mut seen[group_of[v]];
@@ -499,6 +500,10 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         group.bits = group.bits.max(model.bits(v));
         group.wide &= computed && read_by(Role::Moves);
         group.fine &= computed && read_by(Role::Table);
+        let compares = |&u: &usize| {
+            model.ops[u].role == Role::Moves || matches!(model.ops[u].decoded, NnOp::ArgMax { .. })
+        };
+        group.compared &= computed && info.users.iter().all(compares);
         let readers = info.users.iter().filter(|&&u| model.ops[u].activations().contains(&v));
         let asked = readers.filter_map(|&u| Some((families::of(&model.ops[u].decoded).formats().0?, u)));
         group.asked.extend(asked);
@@ -521,6 +526,8 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
                     }
                 }
                 None if seen.bits.is_some() => Format::Chosen(seen.bits.unwrap_or(8)),
+                // few bits would make equals of what differs
+                None if seen.compared && !seen.wide && model.precise => Format::Open,
                 None if model.precise || (seen.fine && !seen.returned) => Format::Fine,
                 None => Format::Narrow,
             },

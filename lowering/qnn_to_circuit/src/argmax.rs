@@ -34,7 +34,10 @@ pub(crate) fn argmax<'c, 'a>(emit: &mut Emit<'c, 'a>, x: Value<'c, 'a>) -> Resul
     let last = n as i64 - 1;
     let values = emit.hull(x)?;
     let places = Interval { lo: 0, hi: last.into() };
-    let [greatest, place] = emit.hint(x, &Hint::Greatest, &[values, places])?[..] else {
+    // many numbers are shown to be in range by whole bits
+    let bits = 128 - (values.hi - values.lo).leading_zeros();
+    let whole = Interval { lo: values.lo, hi: values.lo + (1i128 << bits) - 1 };
+    let [greatest, place] = emit.hint(x, &Hint::Greatest, &[whole, places])?[..] else {
         return Err(Error::new("expected two results of a hint"));
     };
     let along = |emit: &mut Emit<'c, 'a>, of| {
@@ -56,7 +59,6 @@ pub(crate) fn argmax<'c, 'a>(emit: &mut Emit<'c, 'a>, x: Value<'c, 'a>) -> Resul
     };
     let below = emit.affine(&[(1, greatest), (-1, x)], 0)?;
     let strictly = emit.affine(&[(1, below), (-1, before)], 0)?;
-    let bits = 128 - (values.hi - values.lo).leading_zeros();
     emit.range(strictly, Interval { lo: 0, hi: (1i128 << bits) - 1 })?;
     let here = emit.mul(at, below)?;
     emit.assert_zero(here)?;

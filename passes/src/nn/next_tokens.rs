@@ -2,14 +2,14 @@
 //!
 //! Equation, for scores of every position, of which those from `first` on count: next[.., i] = argmax(scores[.., first + i, :]).
 
-use melior::ir::{OperationRef, Value, ValueLike, operation::OperationLike};
+use melior::ir::{Location, OperationRef, Value, ValueLike, operation::OperationLike};
 use tessera_mlir::build::Cursor;
 use tessera_mlir::func::Func;
 use tessera_mlir::pass::{OptionSpec, Options, Pass, PassInfo};
-use tessera_mlir::rewrite::set_operands;
+use tessera_mlir::rewrite::{self, set_operands};
 use tessera_mlir::types::{self, Elem};
 use tessera_mlir::{Error, Result, shape};
-use tessera_nn::ops::{self, INDEX};
+use tessera_nn::ops::{self, INDEX, NnOp};
 
 /// The pass; its [`PassInfo`] describes it.
 pub struct NextTokens;
@@ -46,13 +46,9 @@ impl Pass for NextTokens {
         let (cursor, location) = (Cursor::before(end), end.location());
         let extents = types::of(scores)?.shape;
         let axis = extents.len() - 2;
-        let mut starts = vec![0; extents.len()];
-        starts[axis] = first;
-        let mut sizes = extents.clone();
-        sizes[axis] = positions - first;
         let scores = match first {
             0 => scores,
-            _ => cursor.value(ops::slice(location, scores, &starts, &sizes, &vec![1; extents.len()]))?,
+            _ => from((&cursor, location), scores, axis, first)?,
         };
         let next = cursor.value(ops::argmax(location, scores))?;
         set_operands(end, &[next]);
@@ -60,6 +56,49 @@ impl Pass for NextTokens {
         main.set_result_names(&[NAME]);
         Ok(())
     }
+}
+
+/// A value from an index of an axis on. Of the rows of a linear layer the others are not computed, where nothing else reads them.
+fn from<'c, 'a>(
+    (cursor, location): (&Cursor<'c, 'a>, Location<'c>),
+    x: Value<'c, 'a>,
+    axis: usize,
+    first: usize,
+) -> Result<Value<'c, 'a>> {
+    let at = (cursor, location);
+    let extents = types::of(x)?.shape;
+    let rest = extents[axis] - first;
+    let made = rewrite::defining_op(x).filter(|_| rewrite::has_one_use(x));
+    let decoded = made.map(|op| Ok::<_, Error>((op, NnOp::decode(op)?))).transpose()?;
+    match decoded {
+        Some((op, Some(NnOp::Linear { x, w, bias }))) if axis + 1 < extents.len() => {
+            let x = from(at, x, axis, first)?;
+            cursor.value(NnOp::Linear { x, w, bias }.build(op.location()))
+        }
+        Some((op, Some(NnOp::Reshape { x, .. })))
+            if let Some(before) = same_axis(&types::of(x)?.shape, &extents, axis) =>
+        {
+            let x = from(at, x, before, first)?;
+            let mut shape = extents;
+            shape[axis] = rest;
+            cursor.value(NnOp::Reshape { x, shape }.build(op.location()))
+        }
+        _ => {
+            let (mut starts, mut sizes) = (vec![0; extents.len()], extents);
+            (starts[axis], sizes[axis]) = (first, rest);
+            let ones = vec![1; starts.len()];
+            cursor.value(ops::slice(location, x, &starts, &sizes, &ones))
+        }
+    }
+}
+
+/// The axis of `from` that a reshape makes the axis of `to`, where it but adds and removes axes of extent 1.
+fn same_axis(from: &[usize], to: &[usize], axis: usize) -> Option<usize> {
+    let wide = |shape: &[usize]| (0..shape.len()).filter(|&i| shape[i] != 1).collect::<Vec<_>>();
+    let (before, after) = (wide(from), wide(to));
+    let same = before.iter().map(|&i| from[i]).eq(after.iter().map(|&i| to[i]));
+    let at = after.iter().position(|&i| i == axis)?;
+    same.then(|| before[at])
 }
 
 /// The scores that a function returns, and of how many positions.

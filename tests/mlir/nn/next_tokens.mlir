@@ -36,3 +36,18 @@ func.func @main(%ids: tensor<1x4xi64> {nn.name = "ids"}) -> (tensor<1x32xf32> {n
   %1 = nn.reshape %0 : tensor<1x4x8xf32> -> tensor<1x32xf32>
   return %1 : tensor<1x32xf32>
 }
+
+// -----
+
+// Layers behind the last mixing of positions are computed for those that count.
+ml_program.global private @table(#ml_program.extern : tensor<8x8xf32>) : tensor<8x8xf32>
+ml_program.global private @head(#ml_program.extern : tensor<6x8xf32>) : tensor<6x8xf32>
+func.func @main(%ids: tensor<1x4xi64> {nn.name = "ids"}) -> (tensor<1x4x6xf32> {nn.name = "logits"}) {
+  %table = ml_program.global_load_const @table : tensor<8x8xf32>
+  %head = ml_program.global_load_const @head : tensor<6x8xf32>
+  %0 = nn.embedding %table, %ids : (tensor<8x8xf32>, tensor<1x4xi64>) -> tensor<1x4x8xf32>
+  %1 = nn.reshape %0 : tensor<1x4x8xf32> -> tensor<4x8xf32>
+  %2 = nn.linear %1, %head : (tensor<4x8xf32>, tensor<6x8xf32>) -> tensor<4x6xf32>
+  %3 = nn.reshape %2 : tensor<4x6xf32> -> tensor<1x4x6xf32>
+  return %3 : tensor<1x4x6xf32>
+}
