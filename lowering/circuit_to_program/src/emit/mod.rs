@@ -67,27 +67,39 @@ impl Use {
 
 /// Per root: layers of uses, each with at most one use per element.
 #[derive(Default)]
-struct Uses(BTreeMap<ValueId, Vec<Vec<Use>>>);
+struct Uses(BTreeMap<ValueId, Vec<Vec<Use>>>, HashMap<ValueId, Filled>);
+
+/// How many elements the layers of a root use. What is broadcast has as many layers as it has copies, nearly all of them full.
+#[derive(Default)]
+struct Filled {
+    used: Vec<i64>,
+    /// Layers before this one use all elements.
+    open: usize,
+}
 
 impl Uses {
     /// Records uses of a root of `len` elements.
     fn add(&mut self, root: ValueId, len: usize, at: &Nest<4>, step: [i64; 2]) {
-        let layers = self.0.entry(root).or_default();
+        let (layers, filled) = (self.0.entry(root).or_default(), self.1.entry(root).or_default());
         for at in at.once() {
-            match layers.iter_mut().find(|l| apart(l, &at, len)) {
-                Some(l) => l.push(Use { at, step }),
-                None => layers.push(vec![Use { at, step }]),
+            let room = |l: &usize| filled.used[*l] + at.len() <= len as i64;
+            let free = (filled.open..layers.len()).filter(room).find(|&l| apart(&layers[l], &at));
+            let l = free.unwrap_or_else(|| {
+                layers.push(vec![]);
+                filled.used.push(0);
+                layers.len() - 1
+            });
+            filled.used[l] += at.len();
+            layers[l].push(Use { at, step });
+            while filled.used.get(filled.open) == Some(&(len as i64)) {
+                filled.open += 1;
             }
         }
     }
 }
 
 /// Whether no element of `at` is used in a layer.
-fn apart(layer: &[Use], at: &Nest<4>, len: usize) -> bool {
-    let used: i64 = layer.iter().map(|u| u.at.len()).sum();
-    if used + at.len() > len as i64 {
-        return false;
-    }
+fn apart(layer: &[Use], at: &Nest<4>) -> bool {
     let (lo, hi) = at.span();
     let near: Vec<&Use> = layer.iter().filter(|u| u.at.span().1 >= lo && u.at.span().0 <= hi).collect();
     if near.is_empty() {
