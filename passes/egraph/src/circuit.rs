@@ -20,7 +20,7 @@ use tessera_circuit::graph::{Circuit, ValueId};
 use tessera_circuit::ops::{CircuitOp, CircuitType};
 use tessera_circuit::proof::{self, Known};
 use tessera_circuit::publish::fresh_name;
-use tessera_circuit::semantics::{Interval, TableFunction, View};
+use tessera_circuit::semantics::{ContractSpec, Interval, ResultIndex, TableFunction, View};
 use tessera_mlir::{Error, Result, attrs::IndexMap, params::Param, shape};
 
 /// An attribute of a circuit's op.
@@ -240,6 +240,55 @@ impl Op for CircuitOp<()> {
             help: "the coefficients (first), one (second) with another (third), later one added, which goes",
         },
         Function { name: "value", arguments: 1, help: "the element that a constant has everywhere" },
+        Function {
+            name: "no_shorter",
+            arguments: 2,
+            help: "whether a view (first) has at least as many elements as each of the values (second)",
+        },
+        Function { name: "list", arguments: 1, help: "the one coefficient" },
+        Function { name: "positive", arguments: 1, help: "whether all coefficients are greater than 0" },
+        Function {
+            name: "short",
+            arguments: 2,
+            help: "whether a value (first) has no bits beyond so many (second), and is not negative",
+        },
+        Function {
+            name: "after_shift",
+            arguments: 3,
+            help: "the table that shifts the value (third) down by so many bits (second) and looks up in a table (first)",
+        },
+        Function {
+            name: "after_sum",
+            arguments: 4,
+            help: "the table that looks up c·x + k in a table (first), with c (second), k (third) and the value x (fourth)",
+        },
+        Function {
+            name: "slope",
+            arguments: 2,
+            help: "by how much the result of a table (first) grows with each key that the value (second) may be, where that is always the same",
+        },
+        Function {
+            name: "intercept",
+            arguments: 2,
+            help: "what a table (first) with a slope on the value (second) would have for the key 0",
+        },
+        Function { name: "at_least", arguments: 2, help: "whether one value is never less than another" },
+        Function {
+            name: "free_axis",
+            arguments: 3,
+            help: "the axis of the second operand (third) of a contraction (first) of a value (second) on which neither it sums nor the value has",
+        },
+        Function {
+            name: "part",
+            arguments: 5,
+            help: "the view of a contraction (first) of a value (second) with two operands (third and fourth) joined that is the one with this number",
+        },
+        Function { name: "known", arguments: 1, help: "whether a value depends on no input" },
+        Function {
+            name: "join",
+            arguments: 2,
+            help: "whether two values share no part and have at most four, and the first comes first",
+        },
         Function {
             name: "plain",
             arguments: 2,
@@ -537,6 +586,10 @@ fn call(space: &Space<CircuitOp<()>>, function: &str, arguments: &[Given]) -> Op
             let classes = Space::<CircuitOp<()>>::classes(x)?;
             Arg::Bool(classes.iter().all(|x| ty(x).is_some_and(|ty| view.len() <= ty.len())))
         }
+        ("no_shorter", [Arg::Attr(Attr::View(view)), x]) => {
+            let classes = Space::<CircuitOp<()>>::classes(x)?;
+            Arg::Bool(classes.iter().all(|x| ty(x).is_some_and(|ty| view.len() >= ty.len())))
+        }
         ("elementwise", [Arg::Op(op, _)]) => {
             let op = space.op(*op);
             Arg::Bool(op.is_elementwise() && op.only_computes())
@@ -599,8 +652,108 @@ fn call(space: &Space<CircuitOp<()>>, function: &str, arguments: &[Given]) -> Op
             };
             Arg::Bool(list[..] != [1, 1] || !xs.iter().any(looked_up))
         }
+        ("list", [Arg::Int(value)]) => ints(vec![*value])?,
+        ("positive", [Arg::Attr(Attr::Ints(list))]) => Arg::Bool(list.iter().all(|entry| *entry > 0)),
+        ("short", [x, Arg::Int(bits)]) => {
+            let bits = u32::try_from(*bits).ok().filter(|bits| *bits < 63)?;
+            Arg::Bool(Interval::new(0, (1i64 << bits) - 1).contains(keys(x)?))
+        }
+        ("after_shift", [Arg::Attr(Attr::Tables(tables)), Arg::Int(bits), x]) => {
+            let (table, bits) = (one(tables)?, u32::try_from(*bits).ok().filter(|bits| *bits < 63)?);
+            let made = tabulated(env, keys(x)?, |key| table.eval(key >> bits))?;
+            Arg::Attr(Attr::Tables(vec![env.name(&format!("{}_of_shift", tables[0]), made)]))
+        }
+        (
+            "after_sum",
+            [Arg::Attr(Attr::Tables(tables)), Arg::Attr(Attr::Ints(list)), Arg::Int(constant), x],
+        ) => {
+            let (table, [factor]) = (one(tables)?, &list[..]) else { return None };
+            let made = tabulated(env, keys(x)?, |key| {
+                table.eval(key.checked_mul(*factor)?.checked_add(*constant)?)
+            })?;
+            Arg::Attr(Attr::Tables(vec![env.name(&format!("{}_of_sum", tables[0]), made)]))
+        }
+        ("slope", [Arg::Attr(Attr::Tables(tables)), x]) => ints(vec![line(&*one(tables)?, keys(x)?)?.0])?,
+        ("intercept", [Arg::Attr(Attr::Tables(tables)), x]) => Arg::Int(line(&*one(tables)?, keys(x)?)?.1),
+        ("at_least", [a, b]) => Arg::Bool(keys(a)?.lo >= keys(b)?.hi),
+        ("free_axis", [Arg::Attr(Attr::Maps(maps)), Arg::Class(x), Arg::Class(w)]) => {
+            let spec = ContractSpec::from_maps(maps, &ty(x)?.shape, &ty(w)?.shape).ok()?;
+            Arg::Int(free(&spec)?.0 as i64)
+        }
+        (
+            "part",
+            [Arg::Attr(Attr::Maps(maps)), Arg::Class(x), Arg::Class(v), Arg::Class(w), Arg::Int(which)],
+        ) => {
+            let spec = ContractSpec::from_maps(maps, &ty(x)?.shape, &ty(v)?.shape).ok()?;
+            let (of_w, of_y) = free(&spec)?;
+            let (first, second) = (ty(v)?.shape[of_w], *ty(w)?.shape.get(of_w)?);
+            let mut whole = spec.result_shape();
+            whole[of_y] = first + second;
+            let (mut starts, mut sizes) = (vec![0; whole.len()], whole.clone());
+            (starts[of_y], sizes[of_y]) = if *which == 0 { (0, first) } else { (first as i64, second) };
+            Arg::Attr(Attr::View(Rc::new(View::window(&whole, &starts, &vec![1; whole.len()], &sizes))))
+        }
+        ("known", [Arg::Class(x)]) => Arg::Bool(known(space, *x)),
+        ("join", [Arg::Class(v), Arg::Class(w)]) => {
+            let (first, second) = (parts(space, *v), parts(space, *w));
+            let apart = first.iter().all(|part| !second.contains(part));
+            Arg::Bool(v < w && apart && first.len() + second.len() <= MOST_PARTS)
+        }
         _ => return None,
     })
+}
+
+/// The most parts of what is joined.
+const MOST_PARTS: usize = 4;
+
+/// Whether a value depends on no input.
+fn known(space: &Space<CircuitOp<()>>, class: Id) -> bool {
+    space.egraph[class].nodes.iter().any(|node| match space.op(node.op) {
+        CircuitOp::Weight { .. } | CircuitOp::Constant { .. } => true,
+        CircuitOp::View { .. } | CircuitOp::Concat { .. } => {
+            // operands were there before it, so this ends
+            node.operands.iter().all(|&id| space.find(id) < class && known(space, space.find(id)))
+        }
+        _ => false,
+    })
+}
+
+/// What a value is joined of; itself where it is not.
+fn parts(space: &Space<CircuitOp<()>>, class: Id) -> Vec<Id> {
+    let joined = space.egraph[class].nodes.iter().find(|node| {
+        matches!(space.op(node.op), CircuitOp::Concat { .. })
+            && node.operands.iter().all(|&id| space.find(id) < class)
+    });
+    match joined {
+        Some(node) => node.operands.iter().flat_map(|&id| parts(space, space.find(id))).collect(),
+        None => vec![class],
+    }
+}
+
+/// The axis of the second operand, and of the result, of an index that is of no other.
+fn free(spec: &ContractSpec) -> Option<(usize, usize)> {
+    let roles = spec.roles();
+    roles.w_free.iter().find_map(|index| {
+        let of_y = spec.y.iter().position(|y| *y == ResultIndex::One(*index))?;
+        Some((spec.w.iter().position(|w| w == index)?, of_y))
+    })
+}
+
+/// A table of a function of these keys, where they are few and it has a value for each.
+fn tabulated(env: &Beside, keys: Interval, function: impl Fn(i64) -> Option<i64>) -> Option<TableFunction> {
+    let (lo, hi) = keys.to_i64s().filter(|_| keys.hi - keys.lo < env.most_keys())?;
+    let values = (lo..=hi).map(function).collect::<Option<_>>()?;
+    Some(TableFunction::Values { lo, values })
+}
+
+/// a and b where a table is a·k + b on every one of these keys.
+fn line(table: &TableFunction, keys: Interval) -> Option<(i64, i64)> {
+    let (lo, hi) = keys.to_i64s().filter(|_| table.domain().contains(keys))?;
+    let at = table.eval(lo)?;
+    let slope = if lo == hi { 0 } else { table.eval(lo + 1)?.checked_sub(at)? };
+    let intercept = at.checked_sub(slope.checked_mul(lo)?)?;
+    let on = |key: i64| key.checked_mul(slope)?.checked_add(intercept);
+    (lo..=hi).all(|key| table.eval(key) == on(key)).then_some((slope, intercept))
 }
 
 /// Whether a table is a function on every one of these keys.

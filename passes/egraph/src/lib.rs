@@ -18,7 +18,7 @@ pub mod rewrite;
 pub mod space;
 pub mod text;
 
-pub use optimize::{Optimize, Optimized, Request, beside, optimize};
+pub use optimize::{Optimize, Optimized, Request, beside, optimize, rules};
 
 /// The passes of this crate.
 pub const PASSES: &[&dyn tessera_mlir::pass::Pass] = &[&Optimize];

@@ -53,6 +53,13 @@ pub struct Request {
     pub explain: String,
 }
 
+impl Request {
+    /// With these rules, for this backend, and the limits that the pass has where nothing is said.
+    pub fn new(rules: Vec<Rule<CircuitOp<()>>>, target: TargetSpec) -> Self {
+        Self { rules, limits: Limits::default(), target, margin: 0, print: false, explain: String::new() }
+    }
+}
+
 /// What came of it.
 pub struct Optimized {
     /// The cheaper circuit; none where there is none.
@@ -139,10 +146,18 @@ pub fn beside(circuit: &Circuit, graph: Graph, env: &Beside) -> Result<Circuit> 
     Ok(Circuit { graph, tables, known })
 }
 
+/// The rules of circuits that are shipped.
+///
+/// # Errors
+/// When they do not read.
+pub fn rules() -> Result<Vec<Rule<CircuitOp<()>>>> {
+    text::read(CIRCUIT_RULES, <CircuitOp<()> as Op>::NAMES)
+}
+
 /// Rules as the options of the pass say.
-fn rules(options: &Options) -> Result<Vec<Rule<CircuitOp<()>>>> {
+fn chosen(options: &Options) -> Result<Vec<Rule<CircuitOp<()>>>> {
     let read = |text: &str| text::read(text, <CircuitOp<()> as Op>::NAMES);
-    let mut rules = read(CIRCUIT_RULES)?;
+    let mut rules = rules()?;
     let file = options.text("rules");
     if !file.is_empty() {
         let text = std::fs::read_to_string(file)
@@ -154,7 +169,7 @@ fn rules(options: &Options) -> Result<Vec<Rule<CircuitOp<()>>>> {
     }
     let all: Vec<String> = rules.iter().map(|rule| rule.name.clone()).collect();
     for (option, keep) in [("only", true), ("disable", false)] {
-        let named: Vec<&str> = options.text(option).split_whitespace().collect();
+        let named: Vec<&str> = options.text(option).split('+').filter(|name| !name.is_empty()).collect();
         if let Some(name) = named.iter().find(|name| !all.iter().any(|known| known == *name)) {
             return Err(Error::new(format!(
                 "{option}: no rule is called '{name}'; there are {}",
@@ -187,10 +202,14 @@ impl Pass for Optimize {
                     ),
                     OptionSpec::text(
                         "only",
-                        "the names of the rules that are used, apart by blanks; all when empty",
+                        "the names of the rules that are used, with + between them; all when empty",
                         "",
                     ),
-                    OptionSpec::text("disable", "the names of rules that are not used, apart by blanks", ""),
+                    OptionSpec::text(
+                        "disable",
+                        "the names of rules that are not used, with + between them",
+                        "",
+                    ),
                     OptionSpec::int("rounds", "rounds over all rules, at most", 8, 1, 1000),
                     OptionSpec::int("nodes", "nodes of the e-graph, at most", 20_000, 1, 10_000_000),
                     OptionSpec::int(
@@ -230,7 +249,7 @@ impl Pass for Optimize {
         let circuit = Circuit::read(module, &*params::of(module)?)?;
         let at_least = |option: &str| options.int(option) as usize;
         let request = Request {
-            rules: rules(options)?,
+            rules: chosen(options)?,
             limits: Limits { rounds: at_least("rounds"), nodes: at_least("nodes"), ..Limits::default() },
             target,
             margin: options.int("margin") as u64,

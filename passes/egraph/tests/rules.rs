@@ -51,6 +51,8 @@ struct Maker<'r> {
     circuit: Circuit,
     made: Vec<Option<Made>>,
     shape: Vec<usize>,
+    /// The operands of the contraction that was made before.
+    contracted: Option<(Vec<usize>, Vec<usize>)>,
 }
 
 impl Maker<'_> {
@@ -324,6 +326,12 @@ impl Maker<'_> {
         let drawn = vec![Made::Attr(Attr::Maps(spec.maps()))];
         let maps = self.attributes(attributes, drawn)?;
         let Made::Attr(Attr::Maps(maps)) = maps.into_iter().next()? else { return None };
+        // what shares maps shares what is read; results may be more or fewer
+        let (xs, ws) = match &self.contracted {
+            Some((xs, before)) => (xs.clone(), [&[ws[0]], &before[1..]].concat()),
+            None => (xs, ws),
+        };
+        self.contracted = Some((xs.clone(), ws.clone()));
         let [one, other] = operands else { return None };
         let x = self.term(&one.term, &xs)?;
         let known = matches!(&other.term, Term::Variable(variable) if self.made[*variable].is_some());
@@ -412,7 +420,13 @@ impl Maker<'_> {
 fn circuit(rule: &CircuitRule, rng: &mut SmallRng) -> Option<(Circuit, Vec<ValueId>)> {
     let rank = rng.random_range(1..3);
     let shape = (0..rank).map(|_| rng.random_range(1..4)).collect::<Vec<_>>();
-    let mut maker = Maker { rng, circuit: Circuit::default(), made: vec![None; rule.variables.len()], shape };
+    let mut maker = Maker {
+        rng,
+        circuit: Circuit::default(),
+        made: vec![None; rule.variables.len()],
+        shape,
+        contracted: None,
+    };
     let mut roots = vec![];
     for term in &rule.left {
         let shape = maker.shape.clone();
