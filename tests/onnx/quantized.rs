@@ -100,6 +100,52 @@ fn bits_are_chosen_until_the_goal_holds() {
     assert!(noise.is_sorted_by(|a, b| a > b), "{noise:?}");
 }
 
+/// Features of a table, some a million times as large as others: comparisons are those of the float model, one by one, and a layer and a
+/// scaler are close to it.
+#[test]
+fn features_of_any_reach_are_compared_exactly() {
+    let context = context();
+    let source = std::fs::read_to_string(here().join("../levels/features.mlir")).unwrap();
+    let module = tessera_mlir::parse(&context, &source, "features.mlir").unwrap();
+    let op = module.as_operation();
+    let bytes = std::fs::read(here().join("../levels/features.safetensors")).unwrap();
+    let weights = params::Params::from_bytes(&bytes).unwrap();
+    let float = FloatPlan::new(&Func::main(op).unwrap(), &weights).unwrap();
+    // whole multiples of a four hundredth of each reach, half of them a step beside a threshold
+    let reach = [1000.0, 30.0, 1.0, 0.01];
+    let sample = |i: u32| {
+        let at = |j: usize| f64::from((i * 7 + 13 * j as u32 * i + j as u32) % 401) / 400.0 * reach[j];
+        vec![ArrayD::from_shape_fn(IxDyn(&[1, 4]), |at_| at(at_[1]) as f32)]
+    };
+    let samples: Samples = (0..500).map(sample).collect();
+    tessera_nn_to_qnn::calibrate(op, &weights, &samples, Method::MinMax).unwrap();
+    assert!(tessera_mlir::print(&module).contains("nn.reach"));
+    let stored =
+        tessera_nn_to_qnn::quantize(op, &weights, "features.test.safetensors", &Settings::default()).unwrap();
+    let plan = QuantizedPlan::new(&Func::main(op).unwrap(), &stored).unwrap();
+    let types = tessera_nn_to_qnn::evaluate::input_types(&plan).unwrap();
+    let outputs = Func::main(op).unwrap().returns().unwrap();
+    let scales: Vec<f64> = outputs
+        .iter()
+        .map(|&value| match tessera_mlir::types::of(value).unwrap().elem {
+            tessera_mlir::types::Elem::Quant(quant) => quant.scales[0],
+            _ => 1.0,
+        })
+        .collect();
+    for sample in &samples {
+        let expected = float.run(sample).unwrap();
+        let x = tessera_qnn::interp::quantize_array(&sample[0], &types[0]).unwrap();
+        let found = plan.run(&[x]).unwrap();
+        for (port, (expected, found)) in expected.iter().zip(&found).enumerate() {
+            for (&e, &f) in expected.iter().zip(found) {
+                let f = f as f64 * scales[port];
+                let most = if port == 0 { 0.01 } else { 0.03 };
+                assert!((f64::from(e) - f).abs() < most, "output {port}: {e} {f}, {sample:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_quantized_module_survives_being_printed() {
     let (samples, labels, _) = fashion();

@@ -202,7 +202,14 @@ fn tensors(module: OperationRef, weights: &Params, settings: &Settings) -> Resul
             Format::Fine => 12,
             Format::Wide => 16,
             Format::Chosen(bits) => bits,
-            Format::Open | Format::Normed | Format::Scores | Format::Shares => continue,
+            Format::Open
+            | Format::Normed
+            | Format::Scores
+            | Format::Shares
+            | Format::Features
+            | Format::Signs => {
+                continue;
+            }
         };
         let input = group.iter().any(|&v| matches!(model.values[v].source, Source::Argument(_)));
         let ranges = group.iter().filter_map(|&v| model.range(v));

@@ -3,6 +3,7 @@
 //! A module names its samples by the attribute `tessera.samples`, as it names its parameters: a safetensors file with an
 //! array for each input, whose first extent counts the samples.
 
+use crate::features;
 use crate::histogram::Histogram;
 use melior::ir::{OperationRef, operation::OperationLike};
 use ndarray::ArrayD;
@@ -34,7 +35,8 @@ impl Default for Method {
 /// Samples per histogram: bounds memory, and is the unit of work for a core.
 const CHUNK: usize = 16;
 
-/// Runs `@main` on every sample (one array per input of the model) and writes `nn.range` on its inputs and ops.
+/// Runs `@main` on every sample (one array per input of the model) and writes `nn.range` on its inputs and ops, and `nn.reach` on inputs
+/// whose features reach very differently far.
 ///
 /// Inputs keep their full range whatever the method: what a user may feed is not noise.
 ///
@@ -88,6 +90,9 @@ pub fn calibrate(
     for (i, h) in seen.iter().take(inputs).enumerate() {
         let (lo, hi) = h.range();
         function.set_argument_range(i, lo, hi);
+        if let Some(reach) = features::seen(samples.iter().filter_map(|sample| sample.get(i))) {
+            function.set_argument(i, features::REACH, attrs::f64s(function.context(), &reach));
+        }
     }
     let ops = function.ops();
     for (step, h) in plan.steps().iter().zip(&seen[inputs..]) {

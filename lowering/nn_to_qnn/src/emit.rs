@@ -1,6 +1,7 @@
 //! Writes the quantized function: values, parameters, and how sums become stored integers.
 
 use crate::families::{self, Converted};
+use crate::features::{self, Normalized};
 use crate::model::{Model, Role, Source};
 use crate::scales::{ROOMY_SHIFT, Scales, printable};
 use melior::ir::{Location, Operation, Value, operation::OperationLike};
@@ -61,6 +62,20 @@ impl<'c, 'a> Sums<'c, 'a> {
         self
     }
 
+    /// The sums times numbers for channels, along an axis. They are terms of nothing else, and no weights follow their multipliers.
+    pub(crate) fn scaled(mut self, axis: usize, numbers: &[f32], (out, shift): (f64, u32)) -> Self {
+        let times = |list: &[f64]| -> Vec<f64> {
+            (0..list.len().max(numbers.len())).map(|c| at(list, c) * f64::from(at(numbers, c))).collect()
+        };
+        for term in &mut self.terms {
+            term.unit = times(&term.unit);
+            term.multiplier = term.unit.iter().map(|unit| to_multiplier(unit / out, shift)).collect();
+        }
+        self.axis = if numbers.len() > 1 { axis } else { self.axis };
+        self.bias = if self.bias.is_empty() { vec![] } else { times(&self.bias) };
+        self
+    }
+
     /// How many channels are told apart.
     fn channels(&self) -> usize {
         let lists = self.terms.iter().flat_map(|t| [t.multiplier.len(), t.interval.len()]);
@@ -84,6 +99,8 @@ pub(crate) struct Emitter<'c, 'a, 'm, 'p> {
     values: HashMap<usize, Value<'c, 'a>>,
     /// Wide copies of accumulating ops that are returned and read besides.
     copies: HashMap<usize, Value<'c, 'a>>,
+    /// Arguments whose features were brought to one reach.
+    normalized: HashMap<usize, Value<'c, 'a>>,
     /// Parameters that several ops read, by name.
     shared: HashMap<&'static str, Value<'c, 'a>>,
 }
@@ -91,8 +108,9 @@ pub(crate) struct Emitter<'c, 'a, 'm, 'p> {
 impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
     pub(crate) fn new(model: &'m Model<'c, 'a, 'p>, scales: &'m Scales, cursor: Cursor<'c, 'a>) -> Self {
         let (params, globals) = (Params::default(), vec![]);
-        let (values, copies, shared) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Emitter { model, scales, cursor, params, globals, values, copies, shared }
+        let (values, copies, shared, normalized) =
+            (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        Emitter { model, scales, cursor, params, globals, values, copies, shared, normalized }
     }
 
     /// The quantized type of a value's elements.
@@ -123,6 +141,24 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
         let loaded = self.parameter(name, ty, stored, location)?;
         self.set(value, loaded);
         Ok(loaded)
+    }
+
+    /// An argument with its features brought to one reach, each by a factor of its own.
+    pub(crate) fn normalized(&mut self, value: usize, features: &Normalized) -> Result<Value<'c, 'a>> {
+        if let Some(&value) = self.normalized.get(&value) {
+            return Ok(value);
+        }
+        let x = self.get(value)?;
+        let axis = self.model.values[value].shape.len() - 1;
+        let range = (-Normalized::MOST, Normalized::MOST);
+        let attrs = RequantizeAttrs::of_one(features.multipliers.clone(), axis, Normalized::SHIFT, range);
+        let (min, max) = range;
+        let to = Quant { bits: 16, min, max, scales: vec![printable(Normalized::STEP)], axis: None };
+        let name = format!("{}.features", self.model.function.argument_name(value));
+        let location = loc::node(self.model.function.context(), &name);
+        let found = self.insert(ops::requantize(location, &[x], &attrs, &to))?;
+        self.normalized.insert(value, found);
+        Ok(found)
     }
 
     /// What is returned for a value.
@@ -234,8 +270,17 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
     ) -> Result<Value<'c, 'a>> {
         let info = &self.model.ops[op];
         let location = info.fused.map_or(info.op.location(), |fused| self.model.ops[fused].op.location());
-        let bias: Vec<i64> =
-            sums.bias.iter().map(|b| (b / scale * 2f64.powi(shift as i32)).round() as i64).collect();
+        let test = features::test(self.model, op);
+        let step = match (&test, sums.terms.first()) {
+            (Some(_), Some(term)) => term.unit[0],
+            _ => scale / 2f64.powi(shift as i32),
+        };
+        let mut bias: Vec<i64> = sums.bias.iter().map(|b| (b / step).round() as i64).collect();
+        if test.is_some() {
+            // rounded up, so that what is above 0 stays there
+            let up = (1 << (shift - 1)) - 1;
+            bias = if bias.is_empty() { vec![up] } else { bias.iter().map(|b| b + up).collect() };
+        }
         let exact = self.scales.group(self.model.outcome(op)).is_exact(self.model);
         fits(sums, &multipliers, &bias, shift, exact)?;
         let (min, max) = self.clamp(op, quant);

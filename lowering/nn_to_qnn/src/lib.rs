@@ -15,6 +15,7 @@ pub mod calibrate;
 mod emit;
 pub mod evaluate;
 mod families;
+mod features;
 mod histogram;
 mod model;
 mod quantize;

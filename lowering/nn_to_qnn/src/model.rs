@@ -113,6 +113,8 @@ pub(crate) struct Model<'c, 'a, 'p> {
     /// 12 cost a proof next to nothing.
     pub(crate) precise: bool,
     pub(crate) settings: Settings,
+    /// How far the features of an argument reach, where that is very different and all that read it can do with it.
+    pub(crate) features: Vec<Option<Vec<f64>>>,
 }
 
 impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
@@ -128,8 +130,16 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
         check: impl Fn(&Self) -> Vec<Error>,
     ) -> Result<Self> {
         let (values, ops, returns) = (vec![], vec![], vec![]);
-        let mut model =
-            Model { function, params, values, ops, returns, precise: false, settings: settings.clone() };
+        let mut model = Model {
+            function,
+            params,
+            values,
+            ops,
+            returns,
+            precise: false,
+            settings: settings.clone(),
+            features: vec![],
+        };
         let mut numbers: HashMap<_, usize> = HashMap::new();
         let mut errors = Vec::new();
         let key = |value: Value| value.to_raw().ptr;
@@ -197,6 +207,7 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
         model.fuse();
         model.find_exact_sums();
         model.merge();
+        model.find_features();
         Ok(model)
     }
 
@@ -270,7 +281,13 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
                 _ => self.constant(op).and_then(|(_, axis, numbers)| (numbers.len() > 1).then_some(axis)),
             });
             let adds = matches!(info.decoded, NnOp::Binary { kind: Binary::Add | Binary::Sub, .. });
-            if !self.settings.merge_sums || !adds || info.role != Role::Sums || info.fused_into.is_some() {
+            let scales =
+                self.constant(op).is_some() && matches!(info.decoded, NnOp::Binary { kind: Binary::Mul, .. });
+            if !self.settings.merge_sums
+                || !(adds || scales)
+                || info.role != Role::Sums
+                || info.fused_into.is_some()
+            {
                 continue;
             }
             for x in info.operands.clone() {
@@ -279,6 +296,10 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
                 let from = &self.ops[term];
                 let alone = value.users.len() == 1 && !value.returned;
                 let plain = from.accumulates() && from.fused.is_none() && from.fused_into.is_none();
+                // what multiplies numbers for channels is a multiplier, and no weight
+                if scales && !(self.constant(term).is_some() && self.terms(term) == 0) {
+                    continue;
+                }
                 let one_axis = axes[term].is_none() || axes[op].is_none() || axes[term] == axes[op];
                 if alone && plain && one_axis && value.shape == self.values[self.ops[op].result].shape {
                     axes[op] = axes[op].or(axes[term]);
@@ -286,6 +307,11 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
                 }
             }
         }
+    }
+
+    /// How many operands of an op are sums that are terms of it.
+    fn terms(&self, op: usize) -> usize {
+        self.ops[op].operands.iter().filter(|&&x| self.term(x).is_some()).count()
     }
 
     /// The operand of an elementwise op that is numbers for the channels of its result, with their axis.
@@ -379,9 +405,10 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
         }
     }
 
-    /// The bits of an op's weights: 8, or 12 in a precise model, where nothing else was said.
+    /// The bits of an op's weights: 8, or 12 in a precise model and on features of their own reach, where nothing else was said.
     pub(crate) fn weight_bits(&self, op: usize) -> u32 {
-        let usual = if self.precise { 12 } else { 8 };
+        let features = self.ops[op].operands.first().is_some_and(|&x| self.features(x).is_some());
+        let usual = if self.precise || features { 12 } else { 8 };
         attrs::bits(self.ops[op].op, attrs::WEIGHT_BITS).unwrap_or(usual)
     }
 

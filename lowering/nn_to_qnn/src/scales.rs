@@ -12,7 +12,8 @@
 //! Groups of sums that only tables read are *fine*: 12 bits, since the table of a function takes the place of the clamp. All are
 //! in a *precise* model, one with softmax or normalizations: there sums are as large as they are, and proven in more limbs.
 
-use crate::families::{self, softmax};
+use crate::families::{self, good_multiplier, softmax};
+use crate::features;
 use crate::model::{Model, OpInfo, Role, Source};
 use melior::ir::operation::OperationLike;
 use tessera_mlir::types::Quant;
@@ -31,6 +32,9 @@ const MARGIN: f64 = 1.001;
 /// A third of a bit.
 pub(crate) const HEADROOM: f64 = 1.25;
 
+/// Bits of what is compared with numbers, and of what features of very different reach become: they cost next to nothing there.
+const TESTED_BITS: u32 = 16;
+
 /// How a group of values is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -40,6 +44,10 @@ pub(crate) enum Format {
     Fine,
     /// As many bits as were asked for, by `nn.bits`.
     Chosen(u32),
+    /// An input whose features reach very differently far: 31 bits.
+    Features,
+    /// Sums of which the sign alone is read, exactly.
+    Signs,
     /// 16 bits that hold every sum: what only leaves the model.
     Wide,
     /// As many bits as exact sums and unclamped ones take: what normalizations read, and what leaves a precise model.
@@ -77,7 +85,8 @@ impl Group {
                 let max = (1 << (bits - 1)) - 1;
                 Width { bits: if bits <= 8 { 8 } else { 16 }, min: -max, max }
             }
-            Format::Fine | Format::Normed => Width { bits: 16, min: -2047, max: 2047 },
+            Format::Features => Width { bits: 32, min: 1 - (1 << 30), max: (1 << 30) - 1 },
+            Format::Fine | Format::Normed | Format::Signs => Width { bits: 16, min: -2047, max: 2047 },
             Format::Wide => Width { bits: 16, min: -32768, max: 32767 },
             Format::Open => Width { bits: 32, min: i32::MIN.into(), max: i32::MAX.into() },
             Format::Scores => Width { bits: 16, min: -softmax::SCORES, max: softmax::SCORES },
@@ -88,7 +97,7 @@ impl Group {
     /// Steps that the calibrated range of a value is stored with; `None` where the scale is a fixed one.
     fn steps(&self) -> Option<f64> {
         match self.format {
-            Format::Scores | Format::Shares => None,
+            Format::Scores | Format::Shares | Format::Signs => None,
             Format::Open => Some(f64::from(1 << OPEN_BITS)),
             _ => Some(self.width().max as f64),
         }
@@ -97,13 +106,17 @@ impl Group {
     /// By how much a range is larger than the calibrated one: where there are bits to spare, values that calibration did not see
     /// need not be clamped.
     pub(crate) fn headroom(&self) -> f64 {
-        if matches!(self.format, Format::Chosen(bits) if bits > 8) { HEADROOM } else { 1.0 }
+        if matches!(self.format, Format::Chosen(bits) if bits > 8) || self.format == Format::Features {
+            HEADROOM
+        } else {
+            1.0
+        }
     }
 
     /// Whether sums are as large as they are, and proven in more limbs where two do not hold them.
     pub(crate) fn is_exact(&self, model: &Model) -> bool {
         model.precise
-            || self.format == Format::Open
+            || matches!(self.format, Format::Open | Format::Signs)
             || matches!(self.format, Format::Chosen(bits) if bits > ROOMY_BITS)
     }
 
@@ -131,6 +144,13 @@ pub(crate) fn printable(scale: f64) -> f64 {
 impl Scales {
     pub(crate) fn group(&self, value: usize) -> &Group {
         &self.groups[self.group_of[value]]
+    }
+
+    /// The scale of an input with features that reach so far.
+    pub(crate) fn of_features(reach: &[f64]) -> f64 {
+        let group = Group { scale: 0.0, format: Format::Features };
+        let most = reach.iter().fold(0.0, |a: f64, &b| a.max(b));
+        printable(most * HEADROOM / group.width().max as f64)
     }
 
     /// The scale of a value.
@@ -218,6 +238,9 @@ impl Scales {
             match model.range(v) {
                 // The scale of what leaves the model follows from the proven sums alone.
                 _ if group.is_wide() => {}
+                _ if group.format == Format::Features && model.features(v).is_some() => {
+                    group.scale = model.features(v).map_or(1.0, Scales::of_features);
+                }
                 Some((lo, hi)) if lo.is_finite() && hi.is_finite() => {
                     let reach = lo.abs().max(hi.abs()) * group.headroom();
                     group.scale = group.scale.max(if reach > 0.0 { reach } else { 1.0 } / steps);
@@ -227,6 +250,10 @@ impl Scales {
         }
         Error::all(errors)?;
         groups.iter_mut().for_each(|g| g.scale = printable(g.scale));
+        for (op, test) in (0..model.ops.len()).filter_map(|op| Some((op, features::test(model, op)?))) {
+            let unit = groups[group_of[test.operand]].scale * test.magnitude;
+            groups[group_of[model.outcome(op)]].scale = printable(unit * f64::from(1 << ROOMY_SHIFT));
+        }
         let intervals = intervals(model, &group_of, &groups);
         let ops = model.ops.len();
         let mut scales =
@@ -312,7 +339,7 @@ impl Scales {
         let rounds = |op: &usize| model.ops[*op].accumulates() && model.ops[*op].term_of.is_none();
         for op in (0..model.ops.len()).filter(rounds) {
             let out = model.outcome(op);
-            if self.copies[op].is_some() {
+            if self.copies[op].is_some() || features::test(model, op).is_some() {
                 continue;
             }
             let scale = self.target(model, op);
@@ -323,6 +350,13 @@ impl Scales {
                 (31.0 - steps.log2()).floor().clamp(f64::from(ROOMY_SHIFT), f64::from(MAX_SHIFT)) as u32;
             // sums of more bits are proven in more limbs
             let most = if self.group(out).is_exact(model) { MAX_SHIFT } else { most };
+            if features::reads(model, op) {
+                // multipliers of features differ as their reach does: the greatest has nearly all the bits there are
+                let greatest = sums.multiplier(model, self, op, true) * good_multiplier(true) / scale;
+                let most = (30.0 - greatest.max(1e-30).log2()).floor();
+                self.shifts[op] = most.clamp(f64::from(MIN_SHIFT), f64::from(MAX_SHIFT)) as u32;
+                continue;
+            }
             let wide = self.group(out).is_wide();
             let multiplier = sums.multiplier(model, self, op, wide) / scale;
             let least = (MIN_SHIFT..=most).find(|&s| multiplier * 2f64.powi(s as i32) >= 1.0).unwrap_or(most);
@@ -487,9 +521,20 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         compared: bool,
         returned: bool,
         bits: Option<u32>,
+        features: bool,
+        clamped: bool,
         asked: Vec<(Format, usize)>,
     }
-    let none = Seen { wide: true, fine: true, compared: true, returned: false, bits: None, asked: vec![] };
+    let none = Seen {
+        wide: true,
+        fine: true,
+        compared: true,
+        returned: false,
+        bits: None,
+        features: false,
+        clamped: false,
+        asked: vec![],
+    };
     let mut seen = vec![none; count];
     for (v, info) in model.values.iter().enumerate().filter(|(v, _)| is_real_value(model, *v)) {
         let group = &mut seen[group_of[v]];
@@ -514,10 +559,26 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
             }
         }
     }
+    for op in 0..model.ops.len() {
+        let out = group_of[model.outcome(op)];
+        if let Some(test) = features::test(model, op) {
+            seen[out].asked.push((Format::Signs, op));
+            let group = &mut seen[group_of[test.operand]];
+            group.bits = group.bits.max(Some(TESTED_BITS));
+        } else if model.ops[op].accumulates() && model.ops[op].term_of.is_none() && features::reads(model, op)
+        {
+            // sums that reach far beyond what was seen, so they are clamped even where they leave the model
+            seen[out].clamped = true;
+        }
+    }
+    for (v, _) in model.features.iter().enumerate().filter(|(_, reach)| reach.is_some()) {
+        seen[group_of[v]].features = true;
+    }
     let choose = |seen: Seen| {
         let format = match seen.asked.iter().find(|(format, _)| *format != seen.asked[0].0) {
             None => match seen.asked.first() {
                 Some(&(format, _)) => format,
+                None if seen.clamped => Format::Chosen(TESTED_BITS),
                 None if seen.wide && seen.returned => {
                     if model.precise || seen.bits.is_some_and(|bits| bits > ROOMY_BITS) {
                         Format::Open
@@ -525,6 +586,7 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
                         Format::Wide
                     }
                 }
+                None if seen.features => Format::Features,
                 None if seen.bits.is_some() => Format::Chosen(seen.bits.unwrap_or(8)),
                 // few bits would make equals of what differs
                 None if seen.compared && !seen.wide && model.precise => Format::Open,

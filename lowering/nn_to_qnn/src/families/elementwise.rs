@@ -89,6 +89,10 @@ impl Family for Elementwise {
                     let value = e.insert(ops::mul(model.ops[op].op.location(), a, b))?;
                     Sums::of_one(value, to_multiplier(unit / out, shift), unit, interval)
                 }
+                [Operand::Sums(term), Operand::Channels(axis, numbers)]
+                | [Operand::Channels(axis, numbers), Operand::Sums(term)] => {
+                    e.terms(term)?.scaled(axis, numbers, (out, shift))
+                }
                 _ => return Err(Error::new("a product of sums; this is a defect of convert-nn-to-qnn")),
             };
             return Ok(Converted::Sums(sums));
@@ -119,6 +123,11 @@ impl Accumulate for Elementwise {
         match (kind(model, op), a, b) {
             (Ok(Binary::Mul), Operand::Value(a), Operand::Value(b)) => {
                 scales.scale(a) * scales.scale(b) / good_multiplier(wide)
+            }
+            (Ok(Binary::Mul), Operand::Sums(term), Operand::Channels(_, numbers))
+            | (Ok(Binary::Mul), Operand::Channels(_, numbers), Operand::Sums(term)) => {
+                let sums = of(&model.ops[term].decoded).sums();
+                sums.map_or(0.0, |sums| sums.multiplier(model, scales, term, true)) * greatest(numbers)
             }
             (Ok(Binary::Mul), Operand::Value(x), Operand::Channels(_, numbers))
             | (Ok(Binary::Mul), Operand::Channels(_, numbers), Operand::Value(x)) => {

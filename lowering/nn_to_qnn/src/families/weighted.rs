@@ -6,8 +6,9 @@
 
 use super::{Accumulate, Converted, Family};
 use crate::emit::{Emitter, Sums, Term, recorded, stored_as};
+use crate::features::{self, Normalized};
 use crate::model::{Model, Role};
-use crate::scales::Scales;
+use crate::scales::{Scales, printable};
 use melior::ir::operation::OperationLike;
 use tessera_mlir::params::ParamData;
 use tessera_mlir::types::{Quant, TensorType};
@@ -38,15 +39,15 @@ impl Family for Weighted {
 
     fn bound(&self, model: &Model, scales: &Scales, op: usize) -> f64 {
         let Ok(layer) = Layer::of(model, op) else { return 0.0 };
-        let x = model.ops[op].operands[0];
-        let (lo, hi) = scales.reals(x);
+        let (s_x, stored) = layer.operand(model, scales, op);
+        let (lo, hi) = (stored.0 as f64 * s_x, stored.1 as f64 * s_x);
         let reach = lo.abs().max(hi.abs());
         let out = scales.target(model, op);
         // What one step of a multiplier is in units of the weights, at most: the shift makes the typical multiplier a good one, or
         // is the roomy one at least.
         let limit = weight_max(model, op);
-        let grid = f64::max(typical(&layer) / limit / GOOD_MULTIPLIER, out / scales.scale(x) / 65536.0);
-        let channel = |(c, w): (usize, &&[f32])| {
+        let grid = f64::max(typical(&layer) / limit / GOOD_MULTIPLIER, out / s_x / 65536.0);
+        let channel = |(c, w): (usize, &Vec<f32>)| {
             let (up, down) = w.iter().fold((0.0, 0.0), |(u, d): (f64, f64), &w| {
                 (u + f64::from(w).max(0.0), d + f64::from(w).min(0.0))
             });
@@ -63,8 +64,9 @@ impl Family for Weighted {
         let info = &model.ops[op];
         let layer = Layer::of(model, op)?;
         let x = info.operands[0];
-        let (s_x, s_y) = (e.scales.scale(x), e.scales.target(model, op));
-        let (lo, hi) = e.scales.interval(x);
+        let s_y = e.scales.target(model, op);
+        let (s_x, (lo, hi)) = layer.operand(model, e.scales, op);
+        let test = features::test(model, model.rounded_by(op));
         // Value of one multiplier step in units of the weights.
         let grid = s_y / (s_x * 2f64.powi(e.scales.shift(model, op) as i32));
         let (mut multipliers, mut units, mut intervals) = (vec![], vec![], vec![]);
@@ -74,7 +76,9 @@ impl Family for Weighted {
             // the largest weight is at most the greatest there is, and no sum leaves 32 bits
             let sums = w.iter().map(|&w| f64::from(w).abs()).sum::<f64>() * reach / ACCUMULATOR;
             let multiplier = ((greatest(w) / limit).max(sums) / grid).ceil().clamp(1.0, f64::from(i32::MAX));
-            let s_w = multiplier * grid;
+            // where a sign is all that is read, one feature is compared as it is
+            let (multiplier, s_w) =
+                test.map_or((multiplier, multiplier * grid), |test| (1.0, test.magnitude));
             let bias = (layer.bias(channel) / (s_x * s_w)).round_ties_even();
             if bias.abs() > f64::from(i32::MAX) {
                 return Err(Error::new(format!(
@@ -82,7 +86,7 @@ impl Family for Weighted {
                 )));
             }
             let (mut least, mut most) = (bias as i128, bias as i128);
-            for &v in *w {
+            for &v in w {
                 let q = (f64::from(v) / s_w).round_ties_even().clamp(-limit, limit) as i64;
                 let (a, b) = (i128::from(q) * i128::from(lo), i128::from(q) * i128::from(hi));
                 // A tap may also meet padding, which is zero.
@@ -123,7 +127,10 @@ impl Family for Weighted {
             }
             None => None,
         };
-        let x = e.get(x)?;
+        let x = match &layer.features {
+            Some(features) => e.normalized(x, features)?,
+            None => e.get(x)?,
+        };
         let (value, axis) = match &info.decoded {
             NnOp::Conv { attrs, .. } => (e.insert(ops::conv(location, x, w, bias, attrs))?, 1),
             _ => (
@@ -140,7 +147,7 @@ impl Accumulate for Weighted {
     /// Weights follow the multiplier, so a small one costs a somewhat coarser grid of them.
     fn multiplier(&self, model: &Model, scales: &Scales, op: usize, _wide: bool) -> f64 {
         let Ok(layer) = Layer::of(model, op) else { return 0.0 };
-        typical(&layer) / weight_max(model, op) * scales.scale(model.ops[op].operands[0]) / GOOD_MULTIPLIER
+        typical(&layer) / weight_max(model, op) * layer.operand(model, scales, op).0 / GOOD_MULTIPLIER
     }
 }
 
@@ -154,10 +161,12 @@ const ACCUMULATOR: f64 = 2_000_000_000.0;
 /// Multipliers from here on coarsen the grid of weights by six percent at most.
 const GOOD_MULTIPLIER: f64 = 16.0;
 
-/// The float weights of a layer, one slice per output channel.
+/// The float weights of a layer, one list per output channel.
 struct Layer<'m> {
-    weights: Vec<&'m [f32]>,
+    weights: Vec<Vec<f32>>,
     bias: Option<&'m [f32]>,
+    /// How features of the operand are brought to one reach; the weights are of them then.
+    features: Option<Normalized>,
 }
 
 impl<'m> Layer<'m> {
@@ -173,7 +182,24 @@ impl<'m> Layer<'m> {
         if channels == 0 || weights.is_empty() || weights.len() % channels != 0 {
             return Err(Error::new("the weights have no elements"));
         }
-        Ok(Layer { weights: weights.chunks_exact(weights.len() / channels).collect(), bias })
+        let mut weights: Vec<Vec<f32>> =
+            weights.chunks_exact(weights.len() / channels).map(<[f32]>::to_vec).collect();
+        let features = Normalized::of(model, op);
+        for (w, unit) in
+            weights.iter_mut().flat_map(|w| w.iter_mut().zip(features.iter().flat_map(|f| &f.units)))
+        {
+            *w *= *unit as f32;
+        }
+        Ok(Layer { weights, bias, features })
+    }
+
+    /// Scale and interval of the stored integers that the weights meet.
+    fn operand(&self, model: &Model, scales: &Scales, op: usize) -> (f64, (i64, i64)) {
+        let x = model.ops[op].operands[0];
+        match self.features {
+            Some(_) => (printable(Normalized::STEP), (-Normalized::MOST, Normalized::MOST)),
+            None => (scales.scale(x), scales.interval(x)),
+        }
     }
 
     fn bias(&self, channel: usize) -> f64 {
