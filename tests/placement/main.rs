@@ -629,6 +629,49 @@ fn a_maximum_is_the_greatest() {
     assert!(!failures.iter().any(equation), "{failures:?}");
 }
 
+/// A maximum of values so far apart that no table has all their differences, which are sums of limbs then.
+#[test]
+fn a_maximum_of_wide_values_is_the_greatest() {
+    use tessera_checker::Failure;
+    let mut b = Build { seed: 12, ..Build::default() };
+    let x = b.input(&[1, 12]);
+    let wide = [0, 1, 2].map(|_| {
+        let y = b.linear(x, 5);
+        b.affine(vec![(1000, y)], 7, -20_000_000, 20_000_000)
+    });
+    let greatest = b.value(&[1, 5], -20_000_000, 20_000_000);
+    b.op(CircuitOp::Max { xs: wide.to_vec() }, vec![greatest]);
+    b.output(greatest);
+    let (program, trace) = filled(&mut b, 1, PlaceOptions::new(tessera_backends::default()));
+    let t = program.tables.iter().position(|t| t.lookups.len() == 6).unwrap();
+    let witness = &program.tables[t].witness;
+    let columns =
+        |name: &str| (0..witness.len()).filter(|c| witness[*c].name.starts_with(name)).collect::<Vec<_>>();
+    let (max, limbs) = (columns("max")[0], columns("limb"));
+    // too large by one: the limbs are, too, and no difference is zero
+    let mut forged = trace.clone();
+    forged.tables[t][max] += 1;
+    for low in limbs.iter().step_by(2) {
+        forged.tables[t][*low] += 1;
+    }
+    let failures = tessera_checker::check(&program, &forged).unwrap_err();
+    assert!(failures.iter().any(|f| matches!(f, Failure::Constraint { .. })), "{failures:?}");
+    // an operand that is not the greatest: no limbs add up to what is below 0
+    let mut forged = trace.clone();
+    let lanes: Vec<i64> = limbs
+        .chunks(2)
+        .map(|l| trace.tables[t][max] - trace.tables[t][l[0]] - (trace.tables[t][l[1]] << 16))
+        .collect();
+    let second = lanes.iter().copied().filter(|x| *x < trace.tables[t][max]).max().unwrap();
+    forged.tables[t][max] = second;
+    for (l, lane) in limbs.chunks(2).zip(&lanes) {
+        (forged.tables[t][l[0]], forged.tables[t][l[1]]) = ((second - lane) & 0xffff, (second - lane) >> 16);
+    }
+    let failures = tessera_checker::check(&program, &forged).unwrap_err();
+    assert!(failures.iter().any(|f| matches!(f, Failure::Lookup { .. })), "{failures:?}");
+    assert!(!failures.iter().any(|f| matches!(f, Failure::Constraint { .. })), "{failures:?}");
+}
+
 /// Overlapping windows: one value read by several ports.
 #[test]
 fn overlapping_windows_read_a_value_several_times() {

@@ -10,7 +10,7 @@
 //! # Correctness
 //! * hi and lo of a split are unique: lo is range-checked by lookup, hi by the lookup it is the key of, by verifiers where it
 //!   is an output, or by a range lookup of its own; |hi·2^s + lo| stays under p/2, so the equation mod p is the equation over the integers.
-//! * The maximum y of xᵢ is unique: the product of all y − xᵢ is zero, so y is one of them, and each is looked up among 0..=D,
+//! * The maximum y of xᵢ is unique: the product of all y − xᵢ is zero, so y is one of them, and each is shown to lie in 0..=D,
 //!   so y ≥ xᵢ: no difference of their intervals is beyond D, which is far below p. Of many operands, maxima of up to four are
 //!   taken first, and their maxima then.
 //! * Where y is the key of a lookup, xᵢ = y − (y − xᵢ) lies within the table's domain, extended downwards by D: as good a range
@@ -437,13 +437,12 @@ impl Builder<'_> {
                 self.define(lo, Expr::witness(cl), rl);
             }
             CircuitOp::Max { xs } => {
-                let reach = self.reach(xs, op.results[0]);
-                let relation = self.relations.range(0, self.differences(reach), &source)?;
+                let last = self.differences(self.reach(xs, op.results[0]));
                 let mut lanes = xs.iter().map(|x| self.operand(*x)).collect::<Result<Vec<_>, _>>()?;
                 while lanes.len() > 1 {
                     let parts = lanes.len().div_ceil(MAX_LANES);
                     let size = lanes.len().div_ceil(parts);
-                    let parts = lanes.chunks(size).map(|part| self.maximum(part, relation, &source));
+                    let parts = lanes.chunks(size).map(|part| self.maximum(part, last, &source));
                     lanes = parts.collect::<Result<_, _>>()?;
                 }
                 let (e, r) = lanes.swap_remove(0);
@@ -556,11 +555,11 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The greatest of a few lanes: a column, its differences from them looked up in `relation`.
+    /// The greatest of a few lanes: a column, its differences from them shown to lie in 0..=`last`.
     fn maximum(
         &mut self,
         lanes: &[(Expr, usize)],
-        relation: u32,
+        last: i64,
         source: &str,
     ) -> Result<(Expr, usize), PlaceError> {
         if let [only] = lanes {
@@ -572,9 +571,9 @@ impl Builder<'_> {
         let mut factors = std::collections::VecDeque::new();
         for (x, r) in lanes {
             let difference = within(minus(max.clone(), x.clone()), source)?;
-            self.k.lookups.push((relation, vec![difference.clone()]));
-            self.lookup_sources.push(source.into());
-            factors.push_back((difference, self.step(Instruction::Affine(vec![(1, greatest), (-1, *r)], 0))));
+            let r = self.step(Instruction::Affine(vec![(1, greatest), (-1, *r)], 0));
+            self.within(&(difference.clone(), r), (0, last), source)?;
+            factors.push_back((difference, r));
         }
         while factors.len() > (self.known.capabilities.max_degree as usize).max(2)
             && let (Some((a, ar)), Some((b, br))) = (factors.pop_front(), factors.pop_front())

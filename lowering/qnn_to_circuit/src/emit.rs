@@ -218,27 +218,31 @@ impl<'c, 'a> Emit<'c, 'a> {
         })
     }
 
-    /// max(x, 0), by one of two tables: one for eight-bit values and their differences, one for sixteen.
+    /// max(x, 0), by one of two tables: one for eight-bit values and their differences, one for sixteen. More bits are compared.
     pub fn relu(&mut self, x: Value<'c, 'a>) -> Result<Value<'c, 'a>> {
         let keys = self.hull(x)?;
         if keys.lo >= 0 {
             return Ok(x);
         }
-        let Some(limit) = [255i64, 65535].into_iter().find(|&l| keys.abs_max() <= i128::from(l)) else {
-            return Err(Error::new(format!(
-                "a table of max(x, 0) has keys of at most 17 bits, found values within {keys}: requantize them first"
-            )));
+        let Some(limit) = relu_table(keys) else {
+            let zero = self.constant(&[0])?;
+            let shape = self.shape(x)?;
+            let zero = self.broadcast(zero, &shape)?;
+            return self.value(ops::max(self.location, &[x, zero]));
         };
         let f = TableFunction::Clamp { lo: -limit, hi: limit, offset: 0, shift: 0, min: 0, max: limit };
         self.lookup(x, &format!("relu_{limit}"), &f)
     }
 
-    /// The elementwise maximum: max(a, b) = b + relu(a - b).
+    /// The elementwise maximum: max(a, b) = b + relu(a - b) where that is a lookup.
     pub fn max(&mut self, a: Value<'c, 'a>, b: Value<'c, 'a>) -> Result<Value<'c, 'a>> {
         let difference = self.affine(&[(1, a), (-1, b)], 0)?;
         let sign = self.hull(difference)?;
         if sign.lo >= 0 || sign.hi <= 0 {
             return Ok(if sign.lo >= 0 { a } else { b });
+        }
+        if relu_table(sign).is_none() {
+            return self.value(ops::max(self.location, &[a, b]));
         }
         let excess = self.relu(difference)?;
         self.affine(&[(1, b), (1, excess)], 0)
@@ -254,6 +258,11 @@ impl<'c, 'a> Emit<'c, 'a> {
         erase_unused(main)?;
         publish::publish(module, self.analysis.params())
     }
+}
+
+/// The greatest key of the table of max(x, 0) that holds these keys.
+fn relu_table(keys: Interval) -> Option<i64> {
+    [255i64, 65535].into_iter().find(|&limit| keys.abs_max() <= i128::from(limit))
 }
 
 /// An interval as a type has it.

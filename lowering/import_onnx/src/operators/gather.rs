@@ -71,7 +71,8 @@ pub(super) fn chosen(b: &mut Builder, x: &Value, axis: usize, indices: &Value) -
     let rows = b.reshape(&rows, &[&along[..], &rest].concat())?;
     let k = along.len();
     let perm: Vec<usize> = (k..k + axis).chain(0..k).chain(k + axis..k + rest.len()).collect();
-    b.transpose(&rows, &perm)
+    let rows = b.transpose(&rows, &perm)?;
+    b.retyped(&rows, b.kind(x))
 }
 
 /// For every index a row that is 1 at its position, and 0 elsewhere; a new last axis. Negative ones count from the end.

@@ -24,6 +24,7 @@ operators! { ML;
     "SVMClassifier" => svm_classifier,
     "SVMRegressor" => svm_regressor,
     "Scaler" => scaler,
+    "ZipMap" => zip_map,
 }
 
 /// Features as rows of reals.
@@ -87,6 +88,13 @@ fn array_feature_extractor(t: &mut Translator, n: &Node) -> Result<Vec<Value>, R
     };
     let to = if last == 0 { vec![1, count] } else { b.shape(&picked) };
     Ok(vec![b.reshape(&picked, &to)?])
+}
+
+/// The scores of each row as they are: where ONNX makes dictionaries of them, the columns keep the order of the classes.
+fn zip_map(_: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
+    n.ints("classlabels_int64s");
+    n.texts("classlabels_strings");
+    Ok(vec![n.input(0)?.clone()])
 }
 
 /// x where it is not the value that stands for a missing one. No feature of a proof is "not a number", so where that is replaced,
