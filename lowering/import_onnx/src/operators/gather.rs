@@ -4,9 +4,11 @@ use super::compare::{equal, is_whole};
 use super::operators;
 use super::reduce::{Reduction, reduce};
 use crate::build::{Builder, Reason, Value};
+use crate::graph;
 use crate::node::{self, Node};
 use crate::tensor::Kind;
 use crate::translate::Translator;
+use tessera_nn::NnOp;
 
 operators! { "";
     "ArgMax" => |t, n| arg(t, n, false),
@@ -273,6 +275,18 @@ fn place(b: &mut Builder, indicator: &Value, axis: usize) -> Result<Value, Reaso
     b.along(indicator, axis, &[row])
 }
 
+/// What a softmax along the axis is of, since it keeps the order; x itself where it is none.
+fn before_softmax(b: &Builder, x: &Value, axis: usize) -> Value {
+    let last = axis + 1 == b.shape(x).len();
+    match x {
+        Value::Computed(v, kind) if last => match graph::producer(&b.graph, *v).map(|node| &node.op) {
+            Some(NnOp::Softmax { x, mask: None }) => Value::Computed(*x, *kind),
+            _ => x.clone(),
+        },
+        _ => x.clone(),
+    }
+}
+
 fn arg(t: &mut Translator, n: &Node, least: bool) -> Result<Vec<Value>, Reason> {
     let (x, b) = (n.input(0)?, &mut t.build);
     let mut shape = b.shape(x);
@@ -284,7 +298,7 @@ fn arg(t: &mut Translator, n: &Node, least: bool) -> Result<Vec<Value>, Reason> 
         }
         return Ok(vec![b.argmax(x, axis, &shape)?]);
     }
-    let x = if least { b.map(x, "neg", &[])? } else { x.clone() };
+    let x = if least { b.map(x, "neg", &[])? } else { before_softmax(b, x, axis) };
     let (hit, _) = greatest(b, &x, axis, n.flag("select_last_index"))?;
     let place = place(b, &hit, axis)?;
     let place = b.retyped(&place, Kind::I64)?;
