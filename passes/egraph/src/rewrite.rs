@@ -1,7 +1,7 @@
 //! Applying rules until nothing new is found, or as often as is allowed.
 //!
 //! Invariants: the same function and rules give the same e-graph: classes are visited by number, rules in their order, and what ends the
-//! search is a number of rounds, of nodes, of matches, never a clock; a node whose type does not follow from its operands is not added; the
+//! search is a number of rounds, of nodes, of matches, of operands, never a clock; a node whose type does not follow from its operands is not added; the
 //! two sides of what is applied have one shape.
 
 use crate::op::{Arg, Node, Op};
@@ -108,6 +108,9 @@ impl<O: Op> Space<O> {
             return;
         };
         for node in &self.egraph[class].nodes {
+            if out.len() >= MOST_BINDINGS {
+                return;
+            }
             // what reads itself computes nothing
             if node.operands.iter().any(|&id| self.find(id) == class) {
                 continue;
@@ -159,7 +162,9 @@ impl<O: Op> Space<O> {
                 let least = if rest.is_empty() { found.len() } else { 0 };
                 for length in least..=found.len() {
                     let part = found[..length].iter().map(|&id| self.find(id)).collect();
-                    if let Some(binding) = bound(binding, *variable, Arg::Classes(part)) {
+                    if out.len() < MOST_BINDINGS
+                        && let Some(binding) = bound(binding, *variable, Arg::Classes(part))
+                    {
                         self.operands(rest, &found[length..], &binding, out);
                     }
                 }
@@ -294,6 +299,10 @@ impl<O: Op> Space<O> {
                 planned.push(self.plan(&operand.term, &one, fresh)?);
             }
         }
+        // where a class is an operand of itself, lists of operands in each other's place have no end
+        if planned.len() > MOST_OPERANDS {
+            return None;
+        }
         let (op, result) = match head {
             Head::Name(name, result) => {
                 let attributes: Vec<_> =
@@ -337,6 +346,10 @@ impl<O: Op> Space<O> {
 
 /// Ways in which operands are such a term, at most.
 const MOST_WAYS: usize = 64;
+/// Ways in which a class is such a term, at most.
+const MOST_BINDINGS: usize = 4_000;
+/// Operands of a node that a rule makes, at most.
+const MOST_OPERANDS: usize = 64;
 
 /// The variables of a term that stand for values.
 fn values(term: &Term, out: &mut Vec<usize>) {
