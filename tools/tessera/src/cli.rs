@@ -233,6 +233,9 @@ pub struct Compile {
     /// Run these passes instead of the default ones, which zk-opt --print-default-pipeline prints
     #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["calibration_method", "percentile", "bits", "target_cosine", "max_accuracy_loss"])]
     pub pass_pipeline: Option<String>,
+    /// Look for an equal form of the circuit whose proof is predicted to take less time
+    #[arg(long)]
+    pub optimize: bool,
     /// Write the IR after every pass to this directory; each file can be edited, and compiled from there
     #[arg(long, value_name = "DIR")]
     pub dump_ir: Option<PathBuf>,

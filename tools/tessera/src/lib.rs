@@ -18,6 +18,8 @@ pub mod model;
 #[cfg(feature = "compiler")]
 pub mod networks;
 #[cfg(feature = "compiler")]
+pub mod optimize;
+#[cfg(feature = "compiler")]
 pub mod pipeline;
 pub mod process;
 pub mod prover;

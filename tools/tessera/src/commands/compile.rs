@@ -9,7 +9,7 @@ use crate::pipeline::Quantizing;
 use crate::prover::backend;
 use crate::screen::Screen;
 use crate::show::program::{ProgramSummary, summary};
-use crate::{files, pipeline, show};
+use crate::{files, optimize, pipeline, show};
 use melior::{
     Context,
     ir::{Module, OperationRef, operation::OperationLike},
@@ -237,13 +237,56 @@ fn lower<'c>(
     Ok(Lowered { module, about, pipeline: pipeline.to_owned(), levels })
 }
 
+/// Puts a circuit in the place of another that computes the same, where its proof is predicted to take less time.
+fn optimized<'c>(mut lowered: Lowered<'c>, placing: Placing, dump: Option<&Path>) -> Result<Lowered<'c>> {
+    if level_of(lowered.module.as_operation())? != "circuit" {
+        return Err(Failure::new("only a circuit is optimized, and the pipeline ends before it is one")
+            .found(lowered.pipeline)
+            .help("leave --optimize out, or end the pipeline as the default one does"));
+    }
+    let found = optimize::choose(&lowered.module, &place_options(placing))?;
+    let change = 100.0 * (1.0 - found.after / found.before);
+    let (before, after) = (show::seconds(found.before), show::seconds(found.after));
+    let Some(pass) = found.pass else {
+        let best = if found.rules.is_empty() {
+            "no other form is cheaper op by op".into()
+        } else {
+            format!("the best of other forms, {after}, is {change:.1} % less")
+        };
+        lowered.about.notes.push(format!("optimize: the circuit stays; predicted {before}, and {best}"));
+        return Ok(lowered);
+    };
+    let levels = pipeline::run(&mut lowered.module, &format!("builtin.module({pass})"), None, &|_| Ok(()))?;
+    if let Some(dir) = dump {
+        files::write(
+            &dir.join("optimized.mlir"),
+            tessera_mlir::print_with_locations(lowered.module.as_operation()).as_bytes(),
+        )?;
+    }
+    lowered.levels.extend(levels);
+    let inner = lowered.pipeline.trim_end().trim_end_matches(')').to_owned();
+    lowered.pipeline = format!("{inner},{pass})");
+    let rules = found.rules.join(", ");
+    lowered
+        .about
+        .notes
+        .push(format!("optimize: predicted {after} in place of {before}, {change:.1} % less, by {rules}"));
+    Ok(lowered)
+}
+
+fn place_options(Placing { batch, weights, zero_knowledge, uses, backend }: Placing) -> PlaceOptions {
+    PlaceOptions {
+        batch,
+        committed: weights == Weights::Committed,
+        zero_knowledge,
+        uses: uses.unwrap_or(USES),
+        ..PlaceOptions::new(backend)
+    }
+}
+
 /// Places the circuit: what comes out is a model.
-fn finish(
-    lowered: Lowered,
-    labels: &[String],
-    Placing { batch, weights, zero_knowledge, uses, backend }: Placing,
-    dump: Option<&Path>,
-) -> Result<Compiled> {
+fn finish(lowered: Lowered, labels: &[String], placing: Placing, dump: Option<&Path>) -> Result<Compiled> {
+    let Placing { batch, backend, .. } = placing;
     let Lowered { module, about, pipeline, levels } = lowered;
     let level = level_of(module.as_operation())?;
     if level != "circuit" {
@@ -254,13 +297,7 @@ fn finish(
             )));
     }
     let (ins, outs) = ports(module.as_operation())?;
-    let options = PlaceOptions {
-        batch,
-        committed: weights == Weights::Committed,
-        zero_knowledge,
-        uses: uses.unwrap_or(USES),
-        ..PlaceOptions::new(backend)
-    };
+    let options = place_options(placing);
     let placed = place(&module, &*params::of(module.as_operation())?, &options)?;
     if let Some(dir) = dump {
         files::write(&dir.join("program.txt"), placed.dump.as_bytes())?;
@@ -419,6 +456,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         };
         let pipeline = o.pass_pipeline.clone().unwrap_or_else(by_default);
         let lowered = lower(start, &pipeline, placing.backend, (dump, &|_| Ok(())))?;
+        let lowered = if o.optimize { optimized(lowered, placing, dump)? } else { lowered };
         match o.emit {
             Some(level) if level != EmitLevel::Program => {
                 Ok(Done::Level(emit(level, &lowered)?, lowered.about.notes))
