@@ -272,10 +272,41 @@ pub fn compose<const E: usize>(first: &[Nest<1>], second: &[Nest<E>]) -> Vec<Nes
         let all: Option<Vec<Option<Nest<E>>>> = second.iter().map(|b| a.then(b)).collect();
         match all {
             Some(nests) => out.extend(nests.into_iter().flatten()),
-            None => out.extend(one_by_one(a, second)),
+            None => out.extend(turn_by_turn(a, second).unwrap_or_else(|| one_by_one(a, second))),
         }
     }
     out
+}
+
+/// As [`compose`], without the loop of the largest step where all of `second` makes that step in loops of its own: with everything else
+/// closer together than that step, turn i meets turn i alone, and each as the first one does. `None` where that is not so.
+fn turn_by_turn<const E: usize>(first: &Nest<1>, second: &[Nest<E>]) -> Option<Vec<Nest<E>>> {
+    let outer = (0..first.loops.len()).max_by_key(|k| first.loops[*k].to[0].abs())?;
+    let mut inner = first.clone();
+    let Loop { count, at, to: [step] } = inner.loops.remove(outer);
+    if step <= 0 {
+        return None;
+    }
+    let (mut low, mut high) = inner.inverse().span();
+    let (mut of, mut leads) = (vec![], None);
+    for nest in second.iter().filter(|n| !n.is_empty()) {
+        let steps = |l: &Loop<E>| l.at > 0 && step % l.at == 0 && l.count % (step / l.at) == 0;
+        let k = (0..nest.loops.len()).filter(|k| steps(&nest.loops[*k])).max_by_key(|k| nest.loops[*k].at)?;
+        let mut rest = nest.clone();
+        let l = rest.loops.remove(k);
+        let turn = step / l.at;
+        let to = l.to.map(|t| t * turn);
+        if l.count / turn < count || leads.is_some_and(|known| known != to) {
+            return None;
+        }
+        leads = Some(to);
+        let rest = rest.around(turn as usize, l.at, l.to);
+        let span = rest.span();
+        (low, high) = (low.min(span.0), high.max(span.1));
+        of.push(rest);
+    }
+    let to = leads.filter(|_| high - low < step)?;
+    Some(compose(&[inner], &of).into_iter().map(|nest| nest.around(count as usize, at, to)).collect())
 }
 
 /// As [`compose`], element by element.
@@ -426,6 +457,23 @@ mod tests {
             n.visit(&mut |at, to| expected[at as usize] = to[0]);
             prop_assert_eq!(found, expected);
         }
+    }
+
+    /// Taps of a kernel stand in the other order, so digits tell nothing, but all output channels are as the first one.
+    #[test]
+    fn turns_of_the_largest_step_are_as_the_first() {
+        let first = Nest::new(0, [1], [(2, 1, [1]), (4, 2, [3]), (6, 8, [12])]);
+        let all = [Nest::new(2, [0], [(7, 12, [100]), (4, 3, [7]), (3, -1, [1])])];
+        // taps 0 and 2, in nests of their own
+        let some = [0, 2].map(|tap| Nest::new(tap, [tap], [(7, 12, [100]), (4, 3, [7])]));
+        for second in [&all[..], &some] {
+            let found = turn_by_turn(&first, second).expect("channels are apart");
+            assert_eq!(expanded(&found), expanded(&one_by_one(&first, second)));
+        }
+        // one turn fewer than there are channels, and channels that reach into each other
+        let few = [Nest::new(2, [0], [(5, 12, [100]), (4, 3, [7]), (3, -1, [1])])];
+        let mixed = [Nest::new(2, [0], [(7, 12, [100]), (5, 3, [7]), (3, -1, [1])])];
+        assert_eq!([&few, &mixed].map(|second| turn_by_turn(&first, second)), [None, None]);
     }
 
     /// Flattening a cropped image: one loop over all of it meets three axes.
