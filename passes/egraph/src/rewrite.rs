@@ -87,7 +87,7 @@ impl<O: Op> Space<O> {
             for (roots, binding) in &found {
                 for &class in &classes {
                     let mut here = vec![];
-                    self.term(term, class, binding, &mut here);
+                    self.term(term, class, binding, most, &mut here);
                     more.extend(here.into_iter().map(|binding| ([&roots[..], &[class]].concat(), binding)));
                     if more.len() > most {
                         break;
@@ -100,7 +100,7 @@ impl<O: Op> Space<O> {
         found
     }
 
-    fn term(&self, term: &Term, class: Id, binding: &Binding<O>, out: &mut Vec<Binding<O>>) {
+    fn term(&self, term: &Term, class: Id, binding: &Binding<O>, most: usize, out: &mut Vec<Binding<O>>) {
         let class = self.find(class);
         let Term::Op { head, attributes, operands } = term else {
             let Term::Variable(variable) = term else { return };
@@ -108,7 +108,7 @@ impl<O: Op> Space<O> {
             return;
         };
         for node in &self.egraph[class].nodes {
-            if out.len() >= MOST_BINDINGS {
+            if out.len() >= most {
                 return;
             }
             // what reads itself computes nothing
@@ -139,7 +139,7 @@ impl<O: Op> Space<O> {
                 let Some(all) = all else { continue };
                 binding = all;
             }
-            self.operands(operands, &node.operands, &binding, out);
+            self.operands(operands, &node.operands, &binding, most, out);
         }
     }
 
@@ -150,7 +150,14 @@ impl<O: Op> Space<O> {
         types.and_then(|types| self.op(node.op).infer(self.env(), &types).ok()).map_or(0, |types| types.len())
     }
 
-    fn operands(&self, expected: &[Operand], found: &[Id], binding: &Binding<O>, out: &mut Vec<Binding<O>>) {
+    fn operands(
+        &self,
+        expected: &[Operand],
+        found: &[Id],
+        binding: &Binding<O>,
+        most: usize,
+        out: &mut Vec<Binding<O>>,
+    ) {
         let Some((first, rest)) = expected.split_first() else {
             if found.is_empty() {
                 out.push(binding.clone());
@@ -162,25 +169,25 @@ impl<O: Op> Space<O> {
                 let least = if rest.is_empty() { found.len() } else { 0 };
                 for length in least..=found.len() {
                     let part = found[..length].iter().map(|&id| self.find(id)).collect();
-                    if out.len() < MOST_BINDINGS
+                    if out.len() < most
                         && let Some(binding) = bound(binding, *variable, Arg::Classes(part))
                     {
-                        self.operands(rest, &found[length..], &binding, out);
+                        self.operands(rest, &found[length..], &binding, most, out);
                     }
                 }
             }
-            term if first.many => self.each(term, found, binding, out),
+            term if first.many => self.each(term, found, binding, most, out),
             term => {
                 let Some((&id, others)) = found.split_first() else { return };
                 let mut here = vec![];
-                self.term(term, id, binding, &mut here);
-                here.iter().for_each(|binding| self.operands(rest, others, binding, out));
+                self.term(term, id, binding, most, &mut here);
+                here.iter().for_each(|binding| self.operands(rest, others, binding, most, out));
             }
         }
     }
 
     /// Every operand is such a term: its variables for values stand for all of theirs, in order.
-    fn each(&self, term: &Term, found: &[Id], binding: &Binding<O>, out: &mut Vec<Binding<O>>) {
+    fn each(&self, term: &Term, found: &[Id], binding: &Binding<O>, most: usize, out: &mut Vec<Binding<O>>) {
         let mut lists = vec![];
         values(term, &mut lists);
         lists.retain(|&variable| binding[variable].is_none());
@@ -189,7 +196,7 @@ impl<O: Op> Space<O> {
             let mut more = vec![];
             for (binding, collected) in &partial {
                 let mut here = vec![];
-                self.term(term, id, binding, &mut here);
+                self.term(term, id, binding, most, &mut here);
                 for mut binding in here {
                     let mut collected = collected.clone();
                     for (&variable, list) in lists.iter().zip(&mut collected) {
@@ -346,8 +353,6 @@ impl<O: Op> Space<O> {
 
 /// Ways in which operands are such a term, at most.
 const MOST_WAYS: usize = 64;
-/// Ways in which a class is such a term, at most.
-const MOST_BINDINGS: usize = 4_000;
 /// Operands of a node that a rule makes, at most.
 const MOST_OPERANDS: usize = 64;
 

@@ -239,6 +239,20 @@ pub struct Compile {
     /// Write the IR after every pass to this directory; each file can be edited, and compiled from there
     #[arg(long, value_name = "DIR")]
     pub dump_ir: Option<PathBuf>,
+    /// What the model leaves open
+    #[command(flatten)]
+    pub bindings: Bindings,
+    /// Print this level's IR instead of writing a model
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub emit: Option<Level>,
+    /// Reading data
+    #[command(flatten)]
+    pub data: Data,
+}
+
+/// What an ONNX model leaves open.
+#[derive(Debug, Args)]
+pub struct Bindings {
     /// Value of a dimension that the model leaves open, as NAME=VALUE
     #[arg(long, value_name = "NAME=VALUE")]
     pub dim: Vec<Named<usize>>,
@@ -248,12 +262,6 @@ pub struct Compile {
     /// Value of every element of an input, as NAME=VALUE: it is part of the model then, and no input
     #[arg(long, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     pub set: Vec<Named<f64>>,
-    /// Print this level's IR instead of writing a model
-    #[arg(long, value_enum, value_name = "LEVEL")]
-    pub emit: Option<Level>,
-    /// Reading data
-    #[command(flatten)]
-    pub data: Data,
 }
 
 /// `tessera check`
@@ -273,15 +281,9 @@ pub struct Check {
     /// With zero knowledge of inputs
     #[arg(long)]
     pub zero_knowledge: bool,
-    /// Value of a dimension that the model leaves open, as NAME=VALUE
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub dim: Vec<Named<usize>>,
-    /// Shape of an input, as NAME=1,3,32,32
-    #[arg(long, value_name = "NAME=SHAPE")]
-    pub shape: Vec<Named<Extents>>,
-    /// Value of every element of an input, as NAME=VALUE: it is part of the model then, and no input
-    #[arg(long, value_name = "NAME=VALUE", allow_hyphen_values = true)]
-    pub set: Vec<Named<f64>>,
+    /// What the model leaves open
+    #[command(flatten)]
+    pub bindings: Bindings,
 }
 
 /// What a verifying key says of weights.

@@ -82,14 +82,20 @@ fn indicators(b: &mut Builder, indices: &Value, extent: usize) -> Result<Value, 
     if extent > CHOICES {
         return Err(format!("a choice among {extent} by data is not supported; among {CHOICES} it is"));
     }
-    let shape = [&b.shape(indices)[..], &[1]].concat();
     let indices = b.retyped(indices, Kind::I64)?;
-    let indices = b.reshape(&indices, &shape)?;
-    let from = b.known(Kind::I64, &[extent], (0..extent).map(|i| i as f64).collect())?;
-    let hit = equal(b, &indices, &from)?;
-    let from_end = b.shift(&from, -(extent as f64))?;
-    let negative = equal(b, &indices, &from_end)?;
+    let positions = |from: f64| (0..extent).map(|i| i as f64 + from).collect::<Vec<_>>();
+    let hit = among(b, &indices, &positions(0.0))?;
+    let negative = among(b, &indices, &positions(-(extent as f64)))?;
     b.add(&hit, &negative)
+}
+
+/// A new last axis, 1 where x is the number of that position.
+pub(super) fn among(b: &mut Builder, x: &Value, numbers: &[f64]) -> Result<Value, Reason> {
+    let (kind, shape) = (b.kind(x), b.shape(x));
+    let wide = b.reshape(x, &[&shape[..], &[1]].concat())?;
+    let numbers = b.known(kind, &[numbers.len()], numbers.to_vec())?;
+    let hit = equal(b, &wide, &numbers)?;
+    b.retyped(&hit, Kind::F32)
 }
 
 /// The flat positions that indices along an axis name.

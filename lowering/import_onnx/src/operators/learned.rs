@@ -2,6 +2,7 @@
 
 use super::compare::{equal, greater};
 use super::elementwise::{divide, to_the};
+use super::gather::{among, chosen, greatest};
 use super::normalize::probabilities;
 use super::products::multiply;
 use super::reduce::{self, Reduction, reduce};
@@ -84,7 +85,7 @@ fn array_feature_extractor(t: &mut Translator, n: &Node) -> Result<Vec<Value>, R
     let last = b.shape(x).len().checked_sub(1).ok_or("expected features")?;
     let picked = match &at {
         Value::Known(at) => b.select(x, last, &super::shapes::extents(&at.integers())?)?,
-        at @ Value::Computed(..) => super::gather::chosen(b, x, last, at)?,
+        at @ Value::Computed(..) => chosen(b, x, last, at)?,
     };
     let to = if last == 0 { vec![1, count] } else { b.shape(&picked) };
     Ok(vec![b.reshape(&picked, &to)?])
@@ -162,16 +163,6 @@ fn label_encoder(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     Ok(vec![b.retyped(&y, if whole { Kind::I64 } else { Kind::F32 })?])
 }
 
-/// A new last axis, 1 where x is the number of that position.
-fn among(b: &mut Builder, x: &Value, numbers: &[f64]) -> Result<Value, Reason> {
-    let (kind, shape) = (b.kind(x), b.shape(x));
-    let wide = b.reshape(x, &[&shape[..], &[1]].concat())?;
-    b.room(x, &[&shape[..], &[numbers.len()]].concat())?;
-    let numbers = b.known(kind, &[numbers.len()], numbers.to_vec())?;
-    let hit = equal(b, &wide, &numbers)?;
-    b.retyped(&hit, Kind::F32)
-}
-
 fn one_hot_encoder(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     n.int("zeros");
     let (categories, _) = numbers(n, "cats")?;
@@ -208,7 +199,7 @@ pub(super) fn labels(n: &Node, names: [&str; 2]) -> Result<Vec<f64>, Reason> {
 
 /// The label of the class with the greatest score of each row.
 pub(super) fn label(b: &mut Builder, scores: &Value, labels: &[f64]) -> Result<Value, Reason> {
-    let (hit, _) = super::gather::greatest(b, scores, 1, false)?;
+    let (hit, _) = greatest(b, scores, 1, false)?;
     let row: Vec<(usize, f64)> = labels.iter().copied().enumerate().collect();
     let label = b.along(&hit, 1, &[row])?;
     let count = b.shape(&label)[0];

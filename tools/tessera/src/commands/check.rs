@@ -3,7 +3,7 @@
 //! Invariant: what is said to be supported was compiled as `tessera compile` does, with other ranges; what is refused is refused with all
 //! of it.
 use crate::cli::Check;
-use crate::commands::compile::{self, Import, Placing, Request, pairs};
+use crate::commands::compile::{self, Import, Placing, Request};
 use crate::failure::{Failure, Problem, Result};
 use crate::model::Port;
 use crate::pipeline::Quantizing;
@@ -74,11 +74,7 @@ pub fn run(o: &Check, screen: &Screen) -> Result<()> {
         samples: 2,
         labels: vec![],
         dump_ir: None,
-        import: Import {
-            dims: pairs(&o.dim),
-            shapes: pairs(&o.shape).into_iter().map(|(n, s)| (n, s.0)).collect(),
-            set: pairs(&o.set),
-        },
+        import: Import::from(&o.bindings),
         watch: &|_| Ok(()),
     };
     let operators = tessera_import_onnx::operators(&onnx).map_err(|e| Failure::from(e).in_file(&o.model))?;

@@ -1,5 +1,5 @@
 //! `tessera compile`: import, calibrate, quantize, lower, place; one file comes out. Given IR, it continues from there.
-use crate::cli::{Bits, CalibrationMethod, Compile, Level as EmitLevel, Weights};
+use crate::cli::{Bindings, Bits, CalibrationMethod, Compile, Level as EmitLevel, Weights};
 use crate::data::bind::{self, Factor, Inputs, Wanted};
 use crate::data::{Array, DataFile, Numbers};
 use crate::failure::{Failure, Problem, Result, USE};
@@ -98,6 +98,16 @@ pub struct Import {
     pub shapes: BTreeMap<String, Vec<usize>>,
     /// Values of inputs that are none any more.
     pub set: BTreeMap<String, f64>,
+}
+
+impl From<&Bindings> for Import {
+    fn from(o: &Bindings) -> Self {
+        Self {
+            dims: o.dim.iter().map(|n| (n.name.clone(), n.value)).collect(),
+            shapes: o.shape.iter().map(|n| (n.name.clone(), n.value.0.clone())).collect(),
+            set: o.set.iter().map(|n| (n.name.clone(), n.value)).collect(),
+        }
+    }
 }
 
 /// What came out.
@@ -600,11 +610,7 @@ fn read_onnx<'c>(
             samples: o.calibration_samples,
             labels: vec![],
             dump_ir: o.dump_ir.as_deref(),
-            import: Import {
-                dims: pairs(&o.dim),
-                shapes: pairs(&o.shape).into_iter().map(|(n, s)| (n, s.0)).collect(),
-                set: pairs(&o.set),
-            },
+            import: Import::from(&o.bindings),
             watch: &|_| Ok(()),
         },
     )
@@ -683,10 +689,6 @@ fn labels(given: Option<&str>) -> Result<Vec<String>> {
     let text = String::from_utf8(files::read(path)?)
         .map_err(|_| Failure::new("class names have to be UTF-8 text, one per line").in_file(path))?;
     Ok(text.lines().map(trim).filter(|l| !l.is_empty()).collect())
-}
-
-pub(super) fn pairs<T: Clone>(list: &[crate::cli::Named<T>]) -> BTreeMap<String, T> {
-    list.iter().map(|n| (n.name.clone(), n.value.clone())).collect()
 }
 
 impl From<ImportError> for Failure {
