@@ -39,6 +39,12 @@ def proof(lenet, images):
     return lenet.prove(images[0])
 
 
+@pytest.fixture(scope="session")
+def gpt():
+    """A small language model, for texts of 16 characters."""
+    return tessera.compile(MODELS / "gpt2_tiny.onnx", calibration=MODELS / "gpt2_tiny_ids.npy", tokens=True)
+
+
 @pytest.fixture(autouse=True)
 def examples(request, doctest_namespace, tmp_path, monkeypatch):
     """Documentation examples run in a folder with the files that they name."""
@@ -50,6 +56,8 @@ def examples(request, doctest_namespace, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lenet.verifying_key.save("lenet.vk")
     request.getfixturevalue("proof").save("boot.proof")
+    if "gpt." in "".join(e.source for e in request.node.dtest.examples):
+        doctest_namespace["gpt"] = request.getfixturevalue("gpt")
     doctest_namespace.update(
         tessera=tessera, np=np, model=copy.copy(lenet), images=images, image=images[0], labels=request.getfixturevalue("labels")
     )

@@ -25,6 +25,9 @@ pub struct Evaluation {
     pub worst_layer: Option<Layer>,
     /// All layers, in order.
     pub layers: Vec<Layer>,
+    /// The first output of every sample: the float network's, and the quantized network's as it is stored, in steps of its scale.
+    #[serde(skip)]
+    pub outputs: [Vec<f32>; 2],
 }
 
 /// Quality of one network.
@@ -126,6 +129,11 @@ pub fn evaluate(
         },
         worst_layer: layers.iter().min_by(|a, b| a.snr_db.total_cmp(&b.snr_db)).cloned(),
         layers,
+        outputs: outcomes.into_iter().fold(Default::default(), |[mut float, mut quantized], o| {
+            float.extend(o.outputs[0].iter().map(|&v| v as f32));
+            quantized.extend(o.outputs[1].iter().map(|&v| v as f32));
+            [float, quantized]
+        }),
     })
 }
 
@@ -187,6 +195,7 @@ struct Outcome {
     float: usize,
     quantized: usize,
     cosine: f64,
+    outputs: [Vec<f64>; 2],
 }
 
 fn compare(
@@ -232,7 +241,12 @@ fn compare(
         Tensor::Real(a) => a.iter().map(|&v| v.into()).collect(),
     };
     let expected: Vec<f64> = expected.iter().map(|&v| v.into()).collect();
-    Ok(Outcome { float: greatest(&expected), quantized: greatest(&found), cosine: cosine(&expected, &found) })
+    Ok(Outcome {
+        float: greatest(&expected),
+        quantized: greatest(&found),
+        cosine: cosine(&expected, &found),
+        outputs: [expected, found],
+    })
 }
 
 /// A sample as a quantized network takes it: indices are what they are.

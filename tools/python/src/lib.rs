@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _tessera {
     #[pymodule_export]
-    use super::model::{Model, ProvingKey, compile, onnx_inputs};
+    use super::model::{Model, ProvingKey, check, compile, onnx_inputs};
     #[pymodule_export]
     use super::proof::{Proof, VerifyingKey};
     #[pymodule_export]

@@ -2,22 +2,27 @@
 use crate::arrays::{Given, data, flat};
 use crate::failure::raised;
 use crate::proof::{Proof, VerifyingKey};
-use crate::work::work;
+use crate::work::{Steps, work};
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tessera::cli::{CalibrationMethod, Level, Weights, When};
-use tessera::commands::compile::{Import, Placing, Request};
+use tessera::commands::compile::{Import, Placing, Request, Watch};
+use tessera::commands::explain::Explained;
+use tessera::commands::generate::{self, Said};
 use tessera::commands::{self, eval, prove, run};
+use tessera::data::DataFile;
 use tessera::data::bind::{self, Factor, Inputs};
 use tessera::failure::{Failure, Result};
+use tessera::infer::Batch;
 use tessera::measure::timed;
-use tessera::pipeline::{Goal, Quantizing};
+use tessera::pipeline::{self, Goal, Quantizing};
 use tessera::show::program::summary;
-use tessera::{files, infer, prover};
+use tessera::{files, infer, levels, prover};
 use tessera_api::{Bytes, Regime, Security};
+use tessera_verify::claim::Claim;
 
 /// Options of compiling, as the Python half has them in a dataclass.
 #[derive(FromPyObject)]
@@ -38,6 +43,8 @@ pub struct Options {
     dims: BTreeMap<String, usize>,
     shapes: BTreeMap<String, Vec<usize>>,
     dump_ir: Option<PathBuf>,
+    tokens: bool,
+    shortest_prompt: u32,
 }
 
 impl Options {
@@ -46,6 +53,9 @@ impl Options {
             return Err(Failure::new("a proof cannot cover so many inputs")
                 .expected("a batch of 1 to 65536")
                 .found(self.batch.to_string()));
+        }
+        if self.tokens && self.batch > 1 {
+            return Err(Failure::new("a proof of a text is of one text").expected("a batch of 1 with tokens"));
         }
         Placing {
             batch: self.batch,
@@ -80,6 +90,29 @@ pub fn factor(text: Option<&str>) -> Result<Option<Factor>> {
     parsed.transpose()
 }
 
+/// What is asked of the compiler.
+fn request<'a>(
+    onnx: &'a [u8],
+    data: &'a [DataFile],
+    options: &'a Options,
+    watch: Watch<'a>,
+) -> Result<Request<'a>> {
+    Ok(Request {
+        name: options.name.clone(),
+        onnx,
+        file: options.file.as_deref(),
+        data,
+        factor: factor(options.scale.as_deref())?,
+        placing: options.placing()?,
+        quantizing: options.quantizing(),
+        samples: options.samples,
+        labels: options.labels.clone(),
+        dump_ir: options.dump_ir.as_deref(),
+        import: Import { dims: options.dims.clone(), shapes: options.shapes.clone(), ..Import::default() },
+        watch,
+    })
+}
+
 /// Compiles the bytes of an ONNX file. Of `calibration`, every element is some inferences. Returns notes beside the model.
 #[pyfunction]
 pub fn compile(
@@ -91,22 +124,35 @@ pub fn compile(
 ) -> PyResult<(Model, Vec<String>)> {
     let data = calibration.iter().map(|c| data("the calibration data", c)).collect::<PyResult<Vec<_>>>()?;
     work(py, progress.as_ref(), move |steps| {
-        let request = Request {
-            name: options.name.clone(),
-            onnx: &onnx,
-            file: options.file.as_deref(),
-            data: &data,
-            factor: factor(options.scale.as_deref())?,
-            placing: options.placing()?,
-            quantizing: options.quantizing(),
-            samples: options.samples,
-            labels: options.labels,
-            dump_ir: options.dump_ir.as_deref(),
-            import: Import { dims: options.dims, shapes: options.shapes, ..Import::default() },
-            watch: &|pass| steps.done(pass),
+        let watch = |pass: &str| steps.done(pass);
+        let request = request(&onnx, &data, &options, &watch)?;
+        let pipeline = pipeline::default("nn", request.quantizing);
+        let pipeline = match options.tokens {
+            true => pipeline::saying_tokens(&pipeline, options.shortest_prompt.saturating_sub(1)),
+            false => pipeline,
         };
-        let compiled = commands::compile::compile(&request)?;
+        let compiled = commands::compile::compile_by(&request, &pipeline)?;
         Ok((Model(Arc::new(compiled.model)), compiled.notes))
+    })
+}
+
+/// Whether the model of an ONNX file can be proven and what it takes: as JSON, and for people.
+#[pyfunction]
+pub fn check(
+    py: Python<'_>,
+    onnx: Vec<u8>,
+    options: Options,
+    progress: Option<Bound<'_, PyAny>>,
+) -> PyResult<(String, Vec<String>)> {
+    work(py, progress.as_ref(), move |steps| {
+        let watch = |pass: &str| steps.done(pass);
+        let report = commands::check::report(&Request {
+            // stand-ins may be integers
+            factor: factor(Some("1"))?,
+            samples: 2,
+            ..request(&onnx, &[], &options, &watch)?
+        })?;
+        Ok((report.json(), report.lines()))
     })
 }
 
@@ -158,6 +204,23 @@ impl Model {
         let prediction = prover::predict(&self.0, prover::SECURITY).map_err(|f| raised(py, &f))?;
         let program = summary(&self.0.program);
         Ok(serde_json::json!({ "program": program, "prediction": prediction }).to_string())
+    }
+
+    /// What a proof is expected to cost, and whose that is: as JSON, as lines of a table and as a page.
+    fn explain(&self, py: Python<'_>) -> PyResult<(String, Vec<String>, String)> {
+        let model = Arc::clone(&self.0);
+        work(py, None, move |_| {
+            let explained = Explained::of(&model)?;
+            let lines = explained.lines();
+            let page = explained.page(&lines);
+            Ok((explained.json(), lines.into_iter().chain(explained.table(true)).collect(), page))
+        })
+    }
+
+    /// The operations of the quantized network, as JSON.
+    fn layers(&self, py: Python<'_>) -> PyResult<String> {
+        let model = Arc::clone(&self.0);
+        work(py, None, move |_| Ok(serde_json::to_string(&levels::layers(&model)?).unwrap_or_default()))
     }
 
     /// The IR of a level, as text.
@@ -232,59 +295,80 @@ impl Model {
         check: &str,
         progress: Option<Bound<'_, PyAny>>,
     ) -> PyResult<(Proof, Vec<String>)> {
-        let when = match check {
-            "always" => When::Always,
-            "never" => When::Never,
-            _ => When::Auto,
-        };
-        let given = data("the input", &inputs)?;
+        let (given, when) = (data("the input", &inputs)?, when(check));
         let (model, key) = (Arc::clone(&self.0), Arc::clone(&key.0));
         work(py, progress.as_ref(), move |steps| {
             let inputs = bound(&model, &given, scale)?;
             let batch = infer::single(&model.metadata, &inputs, Path::new("the input"))?;
-            let trace = prove::fill(key.plan(&model)?, batch.inputs)?;
-            steps.done("witness")?;
-            let (proof, _) = key.key.prove(trace, batch.used)?;
-            steps.done("proof")?;
-            let verifying = key.key.verifying();
-            let bytes = proof.to_bytes(&verifying);
-            let backend = prover::backend(&model.metadata.backend)?;
-            let takes = backend.prices().verify_seconds(bytes.len() as u64);
-            if prove::wanted(when, takes, prover::seconds(&model)?) {
-                prove::verifies(&bytes, &verifying)?;
-            }
-            Ok((Proof::new(bytes, proof, verifying.metadata), inputs.notes))
+            Ok((key.proof(&model, (batch, None), when, steps)?, inputs.notes))
         })
     }
 
-    /// Compares the float and the quantized network, as JSON. Returns notes beside it.
-    fn evaluate(
+    /// What a model of tokens says after a prompt, the number of its runs, and with a key the proof of it.
+    fn generate(
         &self,
         py: Python<'_>,
-        inputs: Vec<Given<'_>>,
+        key: Option<&ProvingKey>,
+        prompt: Vec<i64>,
+        tokens: Option<usize>,
+        check: &str,
+        progress: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<(Vec<i64>, usize, Option<Proof>)> {
+        let (model, key, when) = (Arc::clone(&self.0), key.map(|key| Arc::clone(&key.0)), when(check));
+        work(py, progress.as_ref(), move |steps| {
+            let prepared;
+            let plan = match &key {
+                Some(key) => key.plan(&model)?,
+                None => {
+                    prepared = prove::prepare(&model)?;
+                    &prepared
+                }
+            };
+            let watch = |run: &str| steps.done(run);
+            let Said { ids, generated, runs } = generate::generate(&model, plan, &prompt, tokens, &watch)?;
+            let claim = Claim { prompt: prompt.len() as u64, generated: generated.len() as u64 };
+            let batch = Batch { inputs: vec![ids], used: 1 };
+            let proof = key.map(|key| key.proof(&model, (batch, Some(claim)), when, steps)).transpose()?;
+            Ok((generated, runs, proof))
+        })
+    }
+
+    /// Compares the float and the quantized network, as JSON. Returns notes beside it, and the first outputs of both in real numbers.
+    fn evaluate<'py>(
+        &self,
+        py: Python<'py>,
+        inputs: Vec<Given<'py>>,
         scale: Option<String>,
-        labels: Option<Given<'_>>,
-    ) -> PyResult<(String, Vec<String>)> {
+        labels: Option<Given<'py>>,
+    ) -> PyResult<(String, Vec<String>, [Bound<'py, PyArray1<f32>>; 2])> {
         let given = data("the input", &inputs)?;
         let labels = labels.map(|l| data("the labels", &[l])).transpose()?;
         let model = Arc::clone(&self.0);
-        work(py, None, move |_| {
+        let (report, notes, [float, quantized]) = work(py, None, move |_| {
             let inputs = bound(&model, &given, scale)?;
             let classes = model.metadata.outputs.first().map_or(0, |p| p.len());
             let labels = labels.map(|l| bind::labels(&l, inputs.count, classes)).transpose()?;
             let (evaluation, time) = timed(|| eval::evaluation(&model, &inputs, labels.as_deref()));
-            let report = eval::report(&model.metadata, &evaluation?, time).json();
-            Ok((report, inputs.notes))
-        })
+            let mut evaluation = evaluation?;
+            let [float, mut quantized] = std::mem::take(&mut evaluation.outputs);
+            let scale = model.metadata.outputs.first().map_or(1.0, |p| p.scale);
+            quantized.iter_mut().for_each(|q| *q = (f64::from(*q) * scale) as f32);
+            Ok((eval::report(&model.metadata, &evaluation, time).json(), inputs.notes, [float, quantized]))
+        })?;
+        Ok((report, notes, [flat(py, float), flat(py, quantized)]))
     }
 }
 
-fn bound(
-    model: &tessera::model::Model,
-    given: &tessera::data::DataFile,
-    scale: Option<String>,
-) -> Result<Inputs> {
+fn bound(model: &tessera::model::Model, given: &DataFile, scale: Option<String>) -> Result<Inputs> {
     infer::bind(&model.metadata, given, factor(scale.as_deref())?, None)
+}
+
+fn when(check: &str) -> When {
+    match check {
+        "always" => When::Always,
+        "never" => When::Never,
+        _ => When::Auto,
+    }
 }
 
 /// What a proving key's file holds.
@@ -305,6 +389,29 @@ impl Kept {
         }
         let prepared = prove::prepare(model)?;
         Ok(self.plan.get_or_init(|| prepared))
+    }
+
+    /// Proves a batch, with what the proof claims of it, and verifies the proof where that is wanted.
+    fn proof(
+        &self,
+        model: &tessera::model::Model,
+        (batch, claim): (Batch, Option<Claim>),
+        when: When,
+        steps: &Steps,
+    ) -> Result<Proof> {
+        let trace = prove::fill(self.plan(model)?, batch.inputs)?;
+        steps.done("witness")?;
+        let (mut proof, _) = self.key.prove(trace, batch.used)?;
+        proof.claim = claim;
+        steps.done("proof")?;
+        let verifying = self.key.verifying();
+        let bytes = proof.to_bytes(&verifying);
+        let backend = prover::backend(&model.metadata.backend)?;
+        let takes = backend.prices().verify_seconds(bytes.len() as u64);
+        if prove::wanted(when, takes, prover::seconds(model)?) {
+            prove::verifies(&bytes, &verifying)?;
+        }
+        Ok(Proof::new(bytes, proof, verifying.metadata))
     }
 }
 

@@ -12,6 +12,7 @@ use tessera::model::{Metadata, Port};
 use tessera::prover::{self, ProofFile};
 use tessera::{files, infer};
 use tessera_api::{Digest, FileKind};
+use tessera_verify::claim::Claim;
 use tessera_verify::key::{Policy, VERIFYING_KEY_AT_MOST};
 use tessera_verify::report::Report;
 
@@ -123,6 +124,7 @@ pub struct Proof {
     /// Public tensors in the model's order, of the inferences that were asked for; a hidden one has no values.
     tensors: Vec<Vec<i64>>,
     used: usize,
+    claim: Option<Claim>,
 }
 
 impl Proof {
@@ -132,7 +134,7 @@ impl Proof {
         let mut tensors = proof.publics.tensors;
         // the rest only fills the batch
         ports.zip(&mut tensors).for_each(|(p, t)| t.truncate(proof.used * p.len()));
-        Proof { bytes: Arc::new(bytes), metadata, tensors, used: proof.used }
+        Proof { bytes: Arc::new(bytes), metadata, tensors, used: proof.used, claim: proof.claim }
     }
 
     fn some<'py>(&self, py: Python<'py>, ports: &[Port], tensors: &[Vec<i64>]) -> Vec<Tensor<'py>> {
@@ -183,6 +185,11 @@ impl Proof {
     /// Inferences that were asked for.
     fn used(&self) -> usize {
         self.used
+    }
+
+    /// The tokens of the prompt and those after it that it claims, if it claims a text. Nothing is verified.
+    fn claim(&self) -> Option<(u64, u64)> {
+        self.claim.map(|c| (c.prompt, c.generated))
     }
 
     /// About the model, as JSON.

@@ -9,7 +9,8 @@ def test_the_guide_runs(torch, tmp_path, monkeypatch):
     text = GUIDE.read_text()
     # lines keep their numbers, for whoever looks for a failure
     blank = [line if inside else "" for line, inside in lines(text)]
-    (tmp_path / "fmnist_lenet_test1000.npz").symlink_to(MODELS / "fmnist_lenet_test1000.npz")
+    for name in ("fmnist_lenet_test1000.npz", "gpt2_tiny.onnx", "gpt2_tiny_ids.npy"):
+        (tmp_path / name).symlink_to(MODELS / name)
     monkeypatch.chdir(tmp_path)
     code = "\n".join(blank)
     assert code.count("assert ") > 5

@@ -5,10 +5,14 @@ use crate::data::bind::Inputs;
 use crate::failure::{Failure, Result};
 use crate::model::{Model, Port};
 use crate::statement::reals;
+use melior::ir::operation::OperationLike;
 use melior::{Context, ir::Module};
 use ndarray::ArrayD;
 use rayon::prelude::*;
-use tessera_mlir::{func::Func, params::Params};
+use serde::Serialize;
+use tessera_mlir::op::op_name;
+use tessera_mlir::types::{self, Elem};
+use tessera_mlir::{Place, func::Func, params::Params};
 
 /// IR of one level with its parameters.
 pub struct Opened<'c> {
@@ -38,6 +42,46 @@ pub fn nn(context: &Context, model: &Model) -> Result<tessera_nn::interp::Plan> 
 pub fn qnn(context: &Context, model: &Model) -> Result<tessera_qnn::interp::Plan> {
     let o = open(context, model, "qnn")?;
     Ok(tessera_qnn::interp::Plan::new(&Func::main(o.module.as_operation())?, &o.params)?)
+}
+
+/// An operation of the quantized network.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Layer {
+    /// The node of the ONNX file that it comes from.
+    pub name: String,
+    /// Its kind, without the dialect.
+    pub op: String,
+    /// Of its result.
+    pub shape: Vec<usize>,
+    /// Of its result's integers.
+    pub bits: Option<u32>,
+}
+
+/// The operations of the quantized network, in its order; none of a model without that level.
+pub fn layers(model: &Model) -> Result<Vec<Layer>> {
+    if !model.levels.contains_key("qnn") {
+        return Ok(vec![]);
+    }
+    let context = tessera_passes::context();
+    let opened = open(&context, model, "qnn")?;
+    let mut layers = vec![];
+    for op in Func::main(opened.module.as_operation())?.ops() {
+        let name = op_name(op);
+        let Some(kind) = name.strip_prefix("qnn.") else { continue };
+        let ty = types::of(op.result(0).map_err(tessera_mlir::Error::from)?.into())?;
+        let place = Place::new(op.location());
+        layers.push(Layer {
+            name: place.node.clone().unwrap_or_else(|| place.to_string()),
+            op: kind.into(),
+            bits: match &ty.elem {
+                Elem::Quant(q) => Some(q.bits),
+                Elem::Int(bits) => Some(*bits),
+                _ => None,
+            },
+            shape: ty.shape,
+        });
+    }
+    Ok(layers)
 }
 
 /// The inputs of each inference as arrays of the model's shapes.

@@ -18,21 +18,27 @@ import logging as _logging
 
 from . import _tessera
 from ._errors import MachineFailure, ProofRejected, TesseraError, UseError
-from ._model import CompiledModel, Evaluation, Port, compile
-from ._proof import Proof, Verified, VerifyingKey, verify
+from ._model import Check, CompiledModel, Evaluation, Explanation, Generated, Port, Refused, check, compile
+from ._proof import Proof, Text, Verified, VerifyingKey, verify
 
 __version__: str = _tessera.__version__
 __all__ = [
+    "Check",
     "CompiledModel",
     "Evaluation",
+    "Explanation",
+    "Generated",
     "MachineFailure",
     "Port",
     "Proof",
     "ProofRejected",
+    "Refused",
     "TesseraError",
+    "Text",
     "UseError",
     "Verified",
     "VerifyingKey",
+    "check",
     "compile",
     "verify",
 ]

@@ -6,10 +6,14 @@ Names come from files of others: everything is escaped.
 from __future__ import annotations
 
 from html import escape
-from typing import Any, Iterable
+from typing import Any, Iterable, Optional
+
+import numpy as np
 
 _STYLE = "border-collapse:collapse;font-size:90%"
-_CELL = "text-align:left;padding:2px 10px 2px 0;vertical-align:top"
+_CELL = "text-align:left;padding:2px 12px 2px 0;vertical-align:top"
+_NUMBER = "text-align:right;padding:2px 12px 2px 0;vertical-align:top;white-space:nowrap;font-variant-numeric:tabular-nums"
+_FILL = "#4477aa"
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:
@@ -20,15 +24,70 @@ def _table(rows: Iterable[tuple[str, str]]) -> str:
     return f'<table style="{_STYLE}">{cells}</table>'
 
 
-def _titled(title: str, body: str) -> str:
-    return f'<div class="tessera"><b>{escape(title)}</b>{body}</div>'
+def _titled(title: str, *bodies: str) -> str:
+    return f'<div class="tessera" style="line-height:1.45"><b>{escape(title)}</b>{"".join(bodies)}</div>'
 
 
-def _bar(share: float, text: str) -> str:
-    width = max(0.0, min(1.0, share)) * 200
+def _listed(head: list[str], rows: list[list[str]], numbers: set[int]) -> str:
+    """A table with a head, that scrolls where it is long; cells are HTML."""
+
+    def cells(row: list[str], tag: str, more: str) -> str:
+        styles = [_NUMBER if i in numbers else _CELL for i in range(len(row))]
+        return "<tr>" + "".join(f'<{tag} style="{s}{more}">{c}</{tag}>' for s, c in zip(styles, row)) + "</tr>"
+
+    head_row = cells([escape(h) for h in head], "th", ";font-weight:normal;opacity:.7")
+    body = "".join(cells(row, "td", "") for row in rows)
+    return f'<div style="max-height:420px;overflow:auto;margin-top:6px"><table style="{_STYLE}">{head_row}{body}</table></div>'
+
+
+def _bar(share: float, text: str = "") -> str:
+    width = max(0.0, min(1.0, share)) * 160
     return (
-        '<span style="display:inline-block;width:200px;background:#8882;vertical-align:middle">'
-        f'<span style="display:block;width:{width:.0f}px;height:10px;background:#4477aa"></span></span> {escape(text)}'
+        '<span style="display:inline-block;width:160px;background:#8882;vertical-align:middle">'
+        f'<span style="display:block;width:{width:.0f}px;height:10px;background:{_FILL}"></span></span> {escape(text)}'
+    )
+
+
+def page(html: str) -> str:
+    """A page of its own within a notebook, where its styles meet no others."""
+    style = "width:100%;height:880px;border:0;background:#fff;color-scheme:light"
+    return f'<iframe sandbox srcdoc="{escape(html)}" style="{style}" title="what a proof costs"></iframe>'
+
+
+def histogram(values: np.ndarray, bins: int = 41) -> tuple[np.ndarray, np.ndarray]:
+    """How many values lie in each of so many equal parts of a range around zero, and the ends of the parts.
+
+    >>> counts, ends = histogram(np.array([-1.0, 0.0, 1.0]), bins=3)
+    >>> counts.tolist(), [round(float(e), 3) for e in ends]
+    ([1, 1, 1], [-1.0, -0.333, 0.333, 1.0])
+    """
+    values = np.asarray(values, np.float64).reshape(-1)
+    values = values[np.isfinite(values)]
+    reach = float(np.abs(values).max(initial=0.0)) or 1.0
+    return np.histogram(values, bins=bins, range=(-reach, reach))
+
+
+def _chart(values: np.ndarray, step: float) -> str:
+    """The histogram as a picture."""
+    counts, ends = histogram(values)
+    width, height, most = 420, 90, max(1, int(counts.max()))
+    each = width / len(counts)
+    bars = "".join(
+        f'<rect x="{i * each:.1f}" y="{height * (1 - n / most):.1f}" width="{each - 1:.1f}" height="{height * n / most:.1f}" fill="{_FILL}">'
+        f"<title>{ends[i]:.3g} to {ends[i + 1]:.3g}: {n:,}</title></rect>"
+        for i, n in enumerate(counts)
+        if n
+    )
+    text = 'font-size="11" fill="currentColor" opacity=".75"'
+    labels = "".join(
+        f'<text x="{x}" y="{height + 14}" text-anchor="{anchor}" {text}>{value:.3g}</text>'
+        for x, anchor, value in ((0, "start", ends[0]), (width / 2, "middle", 0.0), (width, "end", ends[-1]))
+    )
+    line = f'<line x1="0" y1="{height}" x2="{width}" y2="{height}" stroke="currentColor" opacity=".4"/>'
+    root = float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
+    return (
+        f'<svg viewBox="0 0 {width} {height + 20}" width="{width}" height="{height + 20}" role="img" style="display:block;margin-top:4px">'
+        f"{bars}{line}{labels}</svg><span>in steps of {step:.3g}; root mean square {root:.3g}</span>"
     )
 
 
@@ -50,22 +109,66 @@ def _port(p: Any) -> str:
     return f"<code>{name}</code> {shape}, integers {p['min']} to {p['max']} in steps of {p['scale']:.3g}"
 
 
+def _seconds(s: float) -> str:
+    return f"{s * 1000:.3g} ms" if s < 1 else f"{s:.3g} s"
+
+
+def _costs(m: Any) -> str:
+    """The layers in the order of the network, with what each takes of a proof; then what no layer has."""
+    costs = {c["layer"]: c for c in m.explain().layers}
+    layers: dict[str, dict[str, Any]] = {}
+    for op in m.layers:
+        row = layers.setdefault(op["name"], {"ops": []})
+        row["ops"].append(op["op"])
+        row.update(shape=op["shape"], bits=op["bits"])
+    whole = sum(c["seconds"] for c in costs.values()) or 1.0
+    most = max((c["seconds"] for c in costs.values()), default=0.0) or 1.0
+
+    def row(name: str, layer: Optional[dict[str, Any]]) -> list[str]:
+        cost = costs.get(name)
+        ops = ", ".join(dict.fromkeys(layer["ops"])) if layer else ""
+        shape = "×".join(map(str, layer["shape"])) if layer else ""
+        bits = str(layer["bits"]) if layer and layer["bits"] is not None else ""
+        shown = [_seconds(cost["seconds"]), _bar(cost["seconds"] / most, f"{cost['seconds'] / whole:.1%}")] if cost else ["", ""]
+        return [f"<code>{escape(name)}</code>" if layer else f"<i>{escape(name.strip('()'))}</i>", escape(ops), shape, bits, *shown]
+
+    rows = [row(name, layer) for name, layer in layers.items()]
+    rows += [row(name, None) for name in costs if name not in layers]
+    return _listed(["layer", "operation", "result", "bits", "proving", ""], rows, {3, 4})
+
+
 def model(m: Any) -> str:
-    """A compiled model: what goes in and out, what a proof will cost, its largest tables."""
-    about, summary = m.metadata, m.summary
-    expected, tables = summary["prediction"], summary["program"]["tables"]
-    cells = {t["name"]: t["height"] * (t["witness"] + t["fixed"]) for t in tables}
-    most = max(cells.values(), default=1) or 1
-    largest = sorted(cells.items(), key=lambda c: -c[1])[:12]
+    """A compiled model: what goes in and out, what a proof will cost, and its layers."""
+    about, expected = m.metadata, m.summary["prediction"]
     rows = [("input", _port(p)) for p in about["inputs"]] + [("output", _port(p)) for p in about["outputs"]]
+    proof = f"about {_seconds(expected['prove_cpu_s'])} of one core, {size(expected['proof_bytes'])}, verified in {_seconds(expected['verify_cpu_s'])}"
     rows += [
         ("parameters", f"{about['parameters']:,}"),
-        ("a proof", f"about {expected['prove_cpu_s']:.2g} s of one core, {size(expected['proof_bytes'])}"),
+        ("a proof", proof + (f", of up to {m.batch} inferences" if m.batch > 1 else "")),
         ("ranges", f"from {about['calibration']['samples']} inferences"),
         ("backend", escape(about["backend"])),
     ]
-    rows += [("cells of tables" if i == 0 else "", _bar(n / most, f"{name}, {n:,}")) for i, (name, n) in enumerate(largest)]
-    return _titled(f"Compiled model {m.name}", _table(rows))
+    return _titled(f"Compiled model {m.name}", _table(rows), _costs(m))
+
+
+def check(c: Any) -> str:
+    """Whether a model can be proven: what it takes, or what stands in the way."""
+    operators = sorted(c.operators.items(), key=lambda o: (-o[1], o[0]))
+    rows = [("operators", ", ".join(f"{n} {escape(name)}" for name, n in operators))]
+    if not c.supported:
+        refused = [
+            [escape(r.operator or ""), escape(r.reason), ", ".join(f"<code>{escape(n)}</code>" for n in r.nodes[:8]), escape(r.help or "")]
+            for r in c.refused
+        ]
+        return _titled("This model cannot be proven", _table(rows), _listed(["operator", "reason", "nodes", ""], refused, set()))
+    e = c.expected
+    rows += [("input", _port(p)) for p in e["inputs"]] + [("output", _port(p)) for p in e["outputs"]]
+    rows += [
+        ("parameters", f"{e['parameters']:,}"),
+        ("a proof", f"about {_seconds(e['prove_cpu_s'])} of one core, {size(e['proof_bytes'])}, {size(e['memory_bytes'])} of memory"),
+        ("", "with ranges made up, not of your data"),
+    ]
+    return _titled("This model can be proven", _table(rows))
 
 
 def key(about: Any) -> str:
@@ -82,26 +185,49 @@ def key(about: Any) -> str:
 
 
 def proof(p: Any) -> str:
-    """A proof: its statement, and what it hides. Whether it holds only a verifier says."""
+    """A proof: its statement, what it would be worth, and what it hides. Whether it holds only a verifier says."""
+    about = p._key._about
+    security = about["security"]
     hidden = [name for name, value in p.inputs.items() if value is None]
-    rows = [("about", f"{len(p)} inference{'s' if len(p) > 1 else ''}; inputs {'hidden' if hidden else 'public'}")]
+    open_ = [f"<code>{escape(name)}</code>" for name, value in p.inputs.items() if value is not None]
+    one = "an input that the prover knows" if hidden else "the public input in the proof"
+    many = f"{len(p)} inputs that the prover knows" if hidden else f"the {len(p)} public inputs in the proof"
+    rows = [("statement", f"the quantized model {escape(p._metadata['name'])}, run on {one if len(p) == 1 else many}, gives:")]
     for name, value in p.integers.items():
         flat = [str(v) for v in value.reshape(-1)[:12]]
-        rows.append((f"output {name}", f"{'×'.join(str(d) for d in value.shape)}: {', '.join(flat)}{' …' if value.size > 12 else ''}"))
+        shape = "×".join(str(d) for d in value.shape)
+        rows.append((f"output {name}", f"{shape}: {', '.join(flat)}{' …' if value.size > 12 else ''}"))
+    if p.text is not None:
+        words = " ".join(map(str, p.text.prompt)), " ".join(map(str, p.text.generated))
+        rows.append(("text", f"after the prompt {escape(words[0])} the tokens {escape(words[1])}"))
+    if open_:
+        rows.append(("known", "input " + ", ".join(open_)))
     if hidden:
-        rows.append(("hidden", ", ".join(f"<code>{escape(name)}</code>" for name in hidden)))
-    rows.append(("size", size(len(p.to_bytes()))))
-    rows.append(("", "not verified by being here: <code>tessera.verify(key, proof)</code>"))
+        bits = f", at {security['hiding']:.0f} bits" if security["hiding"] is not None else ""
+        names = ", ".join(f"<code>{escape(name)}</code>" for name in hidden)
+        rows.append(("hidden", f"input {names}, but for its shape, scale and range and what the outputs tell of it{bits}"))
+    if about["weights"]:
+        rows.append(("weights", f"their owner's, committed as <code>{escape(about['weights'][:16])}…</code>"))
+    worth = f"{security['bits']:.1f} bits ({escape(security['regime'])} bounds), limited by {escape(security['limited_by'])}"
+    rows += [
+        ("soundness", f"{worth}, once it is verified"),
+        ("key", f"<code>{escape(about['digest'][:16])}…</code>"),
+        ("size", size(len(p.to_bytes()))),
+        ("", "not verified by being here: <code>tessera.verify(key, proof)</code>"),
+    ]
     return _titled(f"Proof of {p._metadata['name']}", _table(rows))
 
 
 def evaluation(e: Any) -> str:
-    """Float beside quantized, and the noise of every layer."""
+    """Float beside quantized, how far outputs moved, and the noise of every layer."""
     rows = [("inputs", f"{e.samples:,}")]
     if e.float_accuracy is not None and e.quantized_accuracy is not None:
         rows.append(("accuracy", f"float {e.float_accuracy:.1%}, quantized {e.quantized_accuracy:.1%}"))
     rows.append(("same class", _bar(e.agreement, f"{e.agreement:.1%}")))
     rows.append(("cosine", f"mean {e.cosine[0]:.5f}, least {e.cosine[1]:.5f}"))
-    for i, (name, op, snr) in enumerate(e.layers):
-        rows.append(("signal to noise" if i == 0 else "", _bar((snr or 0) / 60, f"{snr:.1f} dB, {name} ({op})" if snr else f"{name} ({op})")))
-    return _titled("Float and quantized", _table(rows))
+    rows.append(("outputs moved by", _chart(e.errors, e.step)))
+    layers = [
+        [f"<code>{escape(name)}</code>", escape(op), *(["", ""] if snr is None else [f"{snr:.1f} dB", _bar(snr / 60)])]
+        for name, op, snr in e.layers
+    ]
+    return _titled("Float and quantized", _table(rows), _listed(["layer", "operation", "signal to noise", ""], layers, {2}))

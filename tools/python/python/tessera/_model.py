@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, Optional, Union
 import numpy as np
 
 from . import _export, _html, _tessera
-from ._data import Given, Scale, batches, inferences, is_batches, is_tensor, joined, like, named, scale_text
-from ._errors import use_error
+from ._data import Given, Scale, batches, inferences, is_batches, is_tensor, joined, like, named, scale_text, to_numpy
+from ._errors import UseError, use_error
+from ._html import histogram
 from ._progress import Progress, progress as _progress
-from ._proof import File, Proof, Verified, VerifyingKey, shaped, verify
+from ._proof import File, Proof, Text, Verified, VerifyingKey, shaped, verify
 
 log = logging.getLogger("tessera")
 
@@ -52,6 +53,8 @@ class _Options:
     dims: dict[str, int]
     shapes: dict[str, list[int]]
     dump_ir: Optional[Path]
+    tokens: bool = False
+    shortest_prompt: int = 1
 
 
 def compile(
@@ -74,6 +77,8 @@ def compile(
     dims: Optional[dict[str, int]] = None,
     shapes: Optional[dict[str, list[int]]] = None,
     backend: Optional[str] = None,
+    tokens: bool = False,
+    shortest_prompt: int = 1,
     dump_ir: Optional[File] = None,
     progress: Progress = None,
 ) -> CompiledModel:
@@ -88,7 +93,8 @@ def compile(
     up to ``batch`` inferences. ``weights="committed"`` keeps weights their owner's, ``zero_knowledge=True`` hides inputs. With both, proofs
     hide the weights too: a key serves at least ``uses`` proofs (16 if not given), and counts them in a file beside it, so such a model is saved
     before it proves. ``percentile=99.9``
-    clamps outliers of activations. With ``target_cosine=0.999`` or ``max_accuracy_loss=0.1`` (percent) every tensor has as many bits as its
+    clamps outliers of activations. ``tokens=True`` makes of a language model's scores the tokens of the greatest ones, for
+    :meth:`CompiledModel.generate`; where prompts have ``shortest_prompt`` tokens at least, scores before the last of them are left out. With ``target_cosine=0.999`` or ``max_accuracy_loss=0.1`` (percent) every tensor has as many bits as its
     effect on the outputs asks for, on the calibration data. ``dims`` and ``shapes`` say what an ONNX file leaves open. ``exporter`` is "torchscript" or "dynamo".
 
     Raises :class:`UseError` with everything that cannot be compiled.
@@ -97,10 +103,9 @@ def compile(
     >>> model
     <tessera.CompiledModel fmnist_lenet: x [1, 1, 28, 28] -> y [1, 10]>
     """
-    if weights not in ("public", "committed"):
-        raise use_error("weights are public or committed", found=repr(weights))
-    if exporter not in (None, "torchscript", "dynamo"):
-        raise use_error("there is no such exporter", expected='"torchscript" or "dynamo"', found=repr(exporter))
+    _check_options(weights, exporter)
+    if not 1 <= shortest_prompt < 1 << 32:
+        raise use_error("there is no such prompt", expected="1 token or more", found=repr(shortest_prompt))
     if calibration is None:
         raise use_error(
             "a network is quantized by representative inputs, and none were given",
@@ -133,11 +138,105 @@ def compile(
         dims=dict(dims or {}),
         shapes={k: list(v) for k, v in (shapes or {}).items()},
         dump_ir=None if dump_ir is None else Path(dump_ir),
+        tokens=tokens,
+        shortest_prompt=shortest_prompt,
     )
     with _progress(progress, f"compiling {options.name}") as step:
         compiled, notes = _tessera.compile(onnx, items, options, step)
     _note(notes)
     return CompiledModel(compiled)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What of a model cannot be proven, and why."""
+
+    #: The ONNX operator, or None for an operation that it became.
+    operator: Optional[str]
+    reason: str
+    #: Names of the nodes.
+    nodes: list[str]
+    help: Optional[str]
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether a model can be proven, and what that takes. True where it can; ``str`` has all of it."""
+
+    supported: bool
+    #: How often each operator stands in the model.
+    operators: dict[str, int]
+    refused: list[Refused]
+    #: What a supported model takes: ``parameters``, ``prove_cpu_s``, ``proof_bytes``, ``memory_bytes`` and more.
+    expected: Optional[dict[str, Any]]
+    _lines: list[str] = field(repr=False)
+
+    def __bool__(self) -> bool:
+        return self.supported
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines)
+
+    def _repr_html_(self) -> str:
+        return _html.check(self)
+
+
+def check(
+    model: Any,
+    example_inputs: Any = None,
+    *,
+    batch: int = 1,
+    weights: str = "public",
+    zero_knowledge: bool = False,
+    name: Optional[str] = None,
+    exporter: Optional[str] = None,
+    dims: Optional[dict[str, int]] = None,
+    shapes: Optional[dict[str, list[int]]] = None,
+    backend: Optional[str] = None,
+    progress: Progress = None,
+) -> Check:
+    """Whether a model can be proven, what stands in the way, and what it would take; without data, and before it is trained.
+
+    The arguments are those of :func:`compile`. What a proof takes depends a little on the ranges of activations, which are made up here.
+
+    >>> found = tessera.check("fmnist_lenet.onnx")
+    >>> found.supported, found.operators["Conv"], found.expected["parameters"]
+    (True, 2, 61706)
+    """
+    _check_options(weights, exporter)
+    if _export.is_module(model) and example_inputs is None:
+        raise _no_example()
+    onnx, file, found = _onnx(model, example_inputs, None, exporter)
+    options = _Options(
+        name=name or found,
+        file=file,
+        scale=None,
+        batch=batch,
+        committed=weights == "committed",
+        zero_knowledge=zero_knowledge,
+        uses=None,
+        backend=backend,
+        percentile=None,
+        target_cosine=None,
+        max_accuracy_loss=None,
+        samples=2,
+        labels=[],
+        dims=dict(dims or {}),
+        shapes={k: list(v) for k, v in (shapes or {}).items()},
+        dump_ir=None,
+    )
+    with _progress(progress, f"checking {options.name}") as step:
+        said, lines = _tessera.check(onnx, options, step)
+    about = json.loads(said)
+    refused = [Refused(r.get("operator"), r["reason"], r["nodes"], r.get("help")) for r in about["refused"]]
+    return Check(about["supported"], about["operators"], refused, about.get("expected"), lines)
+
+
+def _check_options(weights: str, exporter: Optional[str]) -> None:
+    if weights not in ("public", "committed"):
+        raise use_error("weights are public or committed", found=repr(weights))
+    if exporter not in (None, "torchscript", "dynamo"):
+        raise use_error("there is no such exporter", expected='"torchscript" or "dynamo"', found=repr(exporter))
 
 
 def _onnx(model: Any, example_inputs: Any, calibration: Any, exporter: Optional[str]) -> tuple[bytes, Optional[Path], str]:
@@ -150,6 +249,11 @@ def _onnx(model: Any, example_inputs: Any, calibration: Any, exporter: Optional[
         return _export.export(model, example, names, exporter), None, type(model).__name__
     if _export.is_estimator(model):
         example = example_inputs if example_inputs is not None else calibration
+        if example is None:
+            raise use_error(
+                "an estimator is exported for rows of some length, and no example was given",
+                help="add example_inputs, such as X[:1]",
+            )
         return _export.export_estimator(model, example, ["X"]), None, type(model).__name__
     if isinstance(model, bytes):
         return model, None, "model"
@@ -168,10 +272,6 @@ def _onnx(model: Any, example_inputs: Any, calibration: Any, exporter: Optional[
 
 def _first(calibration: Any) -> Any:
     """An example input from calibration data for a module with one input."""
-    wrong = use_error(
-        "a module is exported for inputs of some shape, and no example was given",
-        help="add example_inputs, such as torch.zeros(1, 3, 32, 32)",
-    )
     if is_batches(calibration, ["input"]):
         for item in calibration:
             if isinstance(item, (tuple, list)) and item:
@@ -179,8 +279,15 @@ def _first(calibration: Any) -> Any:
             return item
         raise use_error("the calibration data are empty", expected="at least one input", found="a loader without items")
     if isinstance(calibration, (dict, str, PathLike)):
-        raise wrong
+        raise _no_example()
     return calibration
+
+
+def _no_example() -> UseError:
+    return use_error(
+        "a module is exported for inputs of some shape, and no example was given",
+        help="add example_inputs, such as torch.zeros(1, 3, 32, 32)",
+    )
 
 
 def _note(notes: list[str]) -> None:
@@ -241,6 +348,15 @@ class CompiledModel:
     def outputs(self) -> list[Port]:
         """In the model's order."""
         return [_port(p) for p in self.metadata["outputs"]]
+
+    @property
+    def layers(self) -> list[dict[str, Any]]:
+        """The operations of the quantized network in order: ``name``, ``op``, ``shape`` of the result, and its ``bits``.
+
+        >>> model.layers[0]
+        {'name': '/c1/Conv', 'op': 'conv', 'shape': [1, 6, 28, 28], 'bits': 32}
+        """
+        return json.loads(self._model.layers())
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -325,13 +441,52 @@ class CompiledModel:
         >>> bool((proof.output == model.run(image)).all())
         True
         """
-        if check not in ("auto", "always", "never"):
-            raise use_error("there is no such check", expected='"auto", "always" or "never"', found=repr(check))
+        _check_when(check)
         key, _ = self._keys()
         with _progress(progress, f"proving {self.name}") as step:
             proof, notes = self._model.prove(key, self._given(inputs), scale_text(scale), check, step)
         _note(notes)
-        return Proof(proof, _example(inputs))
+        return Proof(proof, self.verifying_key, _example(inputs))
+
+    def generate(
+        self, prompt: Any, tokens: Optional[int] = None, *, prove: bool = True, check: str = "auto", progress: Progress = None
+    ) -> Generated:
+        """What a language model says after a prompt, with one proof of the whole text: that each token has the greatest score after all before it.
+
+        ``prompt`` are ids of tokens. ``tokens`` more are said, or as many as there is room for. The model is one that was compiled with
+        ``tokens=True``. With ``prove=False`` there is no proof.
+
+        >>> said = gpt.generate([52, 79, 0, 66, 69], tokens=3)
+        >>> said.tokens, gpt.verify(said.proof).text == said.text
+        ([0, 84, 72], True)
+        """
+        _check_when(check)
+        ids = to_numpy(prompt, "the prompt")
+        if (ids.size and ids.dtype.kind not in "iu") or ids.size != max(ids.shape, default=0):
+            raise use_error(
+                "the prompt is no list of tokens",
+                expected="ids, such as [464, 3290], as a list, an array or a tensor of one text",
+                found=f"{ids.dtype.name} of shape {list(ids.shape)}",
+                help="a tokenizer makes ids of words",
+            )
+        if tokens is not None and tokens < 1:
+            raise use_error("there is nothing to generate", expected="1 token or more", found=repr(tokens))
+        prompt = [int(i) for i in ids.reshape(-1)]
+        key = self._keys()[0] if prove else None
+        with _progress(progress, f"generating with {self.name}") as step:
+            said, runs, proof = self._model.generate(key, prompt, tokens, check, step)
+        return Generated(prompt, said, runs, None if proof is None else Proof(proof, self.verifying_key))
+
+    def explain(self) -> Explanation:
+        """What a proof is expected to cost, and which layer's that is. In a notebook, areas; ``str`` has a table.
+
+        >>> costs = model.explain()
+        >>> costs.prediction["proof_bytes"] > 100_000, costs.layers[0]["seconds"] >= costs.layers[1]["seconds"]
+        (True, True)
+        >>> costs.save("lenet.html")
+        """
+        said, lines, html = self._model.explain()
+        return Explanation(json.loads(said), "\n".join(lines), html)
 
     def verify(self, proof: Union[Proof, bytes, File], **options: Any) -> Verified:
         """See :func:`tessera.verify`, with this model's key."""
@@ -366,9 +521,10 @@ class CompiledModel:
             given = [_rows(g, samples) for g in given]
             labels = None if labels is None else np.asarray(labels)[:samples]
         classes = None if labels is None else named(labels, ["labels"], "the labels")[0]
-        said, notes = self._model.evaluate(given, scale_text(scale), classes)
+        said, notes, both = self._model.evaluate(given, scale_text(scale), classes)
         _note(notes)
-        return Evaluation.of(json.loads(said))
+        report, shape = json.loads(said), self.metadata["outputs"][0]["shape"]
+        return Evaluation.of(report, [shaped(report["samples"], shape, flat) for flat in both], self.outputs[0].scale)
 
     def __repr__(self) -> str:
         def ports(of: list[Port]) -> str:
@@ -379,6 +535,11 @@ class CompiledModel:
 
     def _repr_html_(self) -> str:
         return _html.model(self)
+
+
+def _check_when(check: str) -> None:
+    if check not in ("auto", "always", "never"):
+        raise use_error("there is no such check", expected='"auto", "always" or "never"', found=repr(check))
 
 
 def _port(p: dict[str, Any]) -> Port:
@@ -405,6 +566,50 @@ def _example(inputs: Any) -> Any:
 
 
 @dataclass(frozen=True)
+class Generated:
+    """A text that a language model said."""
+
+    prompt: list[int]
+    #: Those after the prompt.
+    tokens: list[int]
+    #: Runs of the model until nothing changed.
+    runs: int
+    #: Of the whole text; None where none was asked for.
+    proof: Optional[Proof]
+
+    @property
+    def text(self) -> Text:
+        """Prompt and tokens, as :attr:`Verified.text` has them."""
+        return Text(self.prompt, self.tokens)
+
+
+class Explanation:
+    """What a proof is expected to cost, layer by layer."""
+
+    def __init__(self, report: dict[str, Any], text: str, html: str) -> None:
+        #: Of the whole: ``prove_cpu_s``, ``proof_bytes``, ``proving_key_bytes``, ``memory_bytes`` and more.
+        self.prediction: dict[str, Any] = report["prediction"]
+        #: Those that take longest first: ``layer``, ``rows``, ``cells``, ``lookups``, ``seconds``, ``key_bytes``, ``proof_bytes``, ``memory_bytes``.
+        self.layers: list[dict[str, Any]] = report["layers"]
+        #: The same by layer and table.
+        self.parts: list[dict[str, Any]] = report["parts"]
+        #: As a table.
+        self.text = text
+        #: A page of its own, with layers as areas.
+        self.html = html
+
+    def save(self, path: File) -> None:
+        """Writes the page."""
+        Path(path).write_text(self.html, encoding="utf-8")
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return _html.page(self.html)
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The float network beside the quantized one."""
 
@@ -420,10 +625,16 @@ class Evaluation:
     cosine: tuple[float, float]
     #: (name, operation, signal-to-noise ratio in dB) of every layer.
     layers: list[tuple[str, str, float]]
+    #: The first output of every inference, of the float network.
+    float_output: np.ndarray = field(compare=False, repr=False)
+    #: The same of the quantized network.
+    quantized_output: np.ndarray = field(compare=False, repr=False)
+    #: A step of the quantized output.
+    step: float = field(repr=False)
 
     @staticmethod
-    def of(report: dict[str, Any]) -> Evaluation:
-        """From the command's report."""
+    def of(report: dict[str, Any], outputs: list[np.ndarray], step: float) -> Evaluation:
+        """From the command's report and the outputs of both networks."""
         return Evaluation(
             report["samples"],
             report["float"]["accuracy"],
@@ -431,6 +642,9 @@ class Evaluation:
             report["agreement"],
             (report["cosine"]["mean"], report["cosine"]["min"]),
             [(layer["name"], layer["op"], layer["snr_db"]) for layer in report["layers"]],
+            outputs[0],
+            outputs[1],
+            step,
         )
 
     @property
@@ -438,6 +652,30 @@ class Evaluation:
         """The layer with the most noise."""
         known = [layer for layer in self.layers if layer[2] is not None]
         return min(known, key=lambda layer: layer[2], default=None)
+
+    @property
+    def errors(self) -> np.ndarray:
+        """How far every number of the output moved by quantizing."""
+        return self.quantized_output.astype(np.float64) - self.float_output
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draws with matplotlib, on two axes if they are given: how far outputs moved, and the noise of every layer. Returns the axes."""
+        if axes is None:
+            try:
+                import matplotlib.pyplot as plt
+            except ImportError:
+                raise use_error("plots are drawn by matplotlib, which is not installed", help="install it: pip install matplotlib") from None
+            _, axes = plt.subplots(1, 2, figsize=(11, max(3.0, 0.22 * len(self.layers))), layout="constrained")
+        left, right = axes
+        counts, edges = histogram(self.errors)
+        left.stairs(counts, edges, fill=True)
+        left.set(xlabel=f"output, quantized - float (a step is {self.step:.3g})", ylabel="numbers of the output")
+        names = [name for name, _, _ in self.layers]
+        right.barh(range(len(names)), [snr or 0 for _, _, snr in self.layers])
+        right.set_yticks(range(len(names)), names, fontsize="small")
+        right.invert_yaxis()
+        right.set(xlabel="signal to noise, dB")
+        return axes
 
     def _repr_html_(self) -> str:
         return _html.evaluation(self)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -112,20 +112,23 @@ class Proof:
     True
     """
 
-    def __init__(self, proof: _tessera.Proof, example: Any = None) -> None:
+    def __init__(self, proof: _tessera.Proof, key: VerifyingKey, example: Any = None) -> None:
         self._proof = proof
+        self._key = key
         self._example = example
         self._metadata: dict[str, Any] = json.loads(proof.metadata())
 
     @staticmethod
     def load(path: File, key: Union[VerifyingKey, File]) -> Proof:
         """Reads a ``.proof`` file for a key, which names the shapes and scales of the outputs."""
-        return Proof(_tessera.Proof.load(Path(path), _key(key)._key))
+        key = _key(key)
+        return Proof(_tessera.Proof.load(Path(path), key._key), key)
 
     @staticmethod
     def from_bytes(data: bytes, key: Union[VerifyingKey, File]) -> Proof:
         """Reads the bytes of a ``.proof`` file for a key."""
-        return Proof(_tessera.Proof.from_bytes(data, _key(key)._key))
+        key = _key(key)
+        return Proof(_tessera.Proof.from_bytes(data, key._key), key)
 
     def to_bytes(self) -> bytes:
         """The bytes of its file."""
@@ -170,6 +173,17 @@ class Proof:
         best = [int(i) for i in scores.argmax(axis=1)]
         return [names[i] if i < len(names) else str(i) for i in best]
 
+    @property
+    def text(self) -> Optional[Text]:
+        """The text that it claims, of a language model; None where it claims none. Whether its values say it, :func:`verify` knows."""
+        claim = self._proof.claim()
+        if claim is None or len(self._proof.inputs()) != 1:
+            return None
+        prompt, generated = claim
+        ids, said = (tensors()[0][2].tolist() for tensors in (self._proof.inputs, self._proof.outputs))
+        first = len(ids) - len(said)
+        return Text(ids[:prompt], said[max(0, prompt - 1 - first) :][:generated])
+
     def __len__(self) -> int:
         """Inferences that it is about."""
         return self._proof.used()
@@ -180,6 +194,15 @@ class Proof:
 
     def _repr_html_(self) -> str:
         return _html.proof(self)
+
+
+class Text(NamedTuple):
+    """Tokens of a language model."""
+
+    #: What was given.
+    prompt: list[int]
+    #: What the model said after it, each token the one of the greatest score after all before it.
+    generated: list[int]
 
 
 @dataclass(frozen=True)
@@ -200,6 +223,8 @@ class Verified:
     weights: Optional[str]
     #: Bits by which the proof hides its inputs, where it does.
     hiding: Optional[float]
+    #: The text that is proven, where the proof is of one.
+    text: Optional[Text] = None
 
     def __bool__(self) -> bool:
         return True
@@ -234,9 +259,16 @@ def verify(
     names = [p["name"] for p in key._about["model"]["inputs"]]
     about = None if input is None else (named(input, names, "the input"), scale_text(scale))
     said = json.loads(key._key.verify(data, min_security, key_digest, about))
-    v = said["security"]
+    v, text = said["security"], said.get("text")
     return Verified(
-        v["security_bits"], v["regime"], v["limited_by"], said["key"], said["program"], said.get("weights"), said.get("hiding")
+        bits=v["security_bits"],
+        regime=v["regime"],
+        limited_by=v["limited_by"],
+        key=said["key"],
+        program=said["program"],
+        weights=said.get("weights"),
+        hiding=said.get("hiding"),
+        text=None if text is None else Text(text["prompt"], text["generated"]),
     )
 
 

@@ -18,8 +18,9 @@ use tessera_import_onnx::ImportError;
 /// Names of nodes that are listed, of each kind.
 const NAMED: usize = 8;
 
+/// What is found of a model.
 #[derive(Serialize)]
-struct Report {
+pub struct Report {
     model: String,
     supported: bool,
     /// How often each operator stands in the file.
@@ -77,19 +78,23 @@ pub fn run(o: &Check, screen: &Screen) -> Result<()> {
         import: Import::from(&o.bindings),
         watch: &|_| Ok(()),
     };
-    let operators = tessera_import_onnx::operators(&onnx).map_err(|e| Failure::from(e).in_file(&o.model))?;
     let bar = screen.progress.phase(&format!("checking {name}"), None);
-    let found = expected(&request);
+    let found = report(&request);
     bar.finish_and_clear();
-    let mut report = Report { model: name, supported: false, operators, refused: vec![], expected: None };
-    match found.map_err(|f| f.in_file(&o.model))? {
-        Ok(expected) => {
-            report.supported = true;
-            report.expected = Some(expected);
-        }
-        Err(refused) => report.refused = refused,
-    }
-    report.say(screen)
+    found.map_err(|f| f.in_file(&o.model))?.say(screen)
+}
+
+/// Whether a model can be proven, what it takes, or all that is refused of it. Data are not looked at.
+///
+/// # Errors
+/// Where the model cannot be read, or needs to be told more.
+pub fn report(r: &Request) -> Result<Report> {
+    let operators = tessera_import_onnx::operators(r.onnx)?;
+    let (expected, refused) = match expected(r)? {
+        Ok(expected) => (Some(expected), vec![]),
+        Err(refused) => (None, refused),
+    };
+    Ok(Report { model: r.name.clone(), supported: expected.is_some(), operators, refused, expected })
 }
 
 /// What the model takes; or all that is refused of it. Errs where it cannot be read, or needs to be told more.
@@ -142,43 +147,52 @@ fn grouped(problems: Vec<Problem>) -> Vec<Refused> {
 }
 
 impl Report {
-    fn say(&self, screen: &Screen) -> Result<()> {
+    /// For machines.
+    pub fn json(&self) -> String {
+        // plain data of ours: serializing cannot fail
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// For people.
+    pub fn lines(&self) -> Vec<String> {
         let nodes: usize = self.operators.values().sum();
         let verdict = if self.supported { "can be proven" } else { "cannot be proven" };
-        screen.line(format!("{}: {verdict}", self.model));
+        let mut lines = vec![format!("{}: {verdict}", self.model)];
         let mut most: Vec<(&String, &usize)> = self.operators.iter().collect();
         most.sort_by_key(|(name, n)| (std::cmp::Reverse(**n), name.as_str()));
         let list: Vec<String> = most.iter().map(|(name, n)| format!("{n} {name}")).collect();
-        screen.line(format!("  {}: {}", show::plural(nodes, "node"), list.join(", ")));
+        lines.push(format!("  {}: {}", show::plural(nodes, "node"), list.join(", ")));
         for r in &self.refused {
             let head = r.operator.as_ref().map_or(String::new(), |op| format!("{op}: "));
-            screen.line(format!("  {head}{}", r.reason));
+            lines.push(format!("  {head}{}", r.reason));
             let named = r.nodes.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
             let more = r.nodes.len().saturating_sub(NAMED);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             if !named.is_empty() {
-                screen.line(format!("    {}: {named}{more}", show::plural(r.nodes.len(), "node")));
+                lines.push(format!("    {}: {named}{more}", show::plural(r.nodes.len(), "node")));
             }
-            if let Some(help) = &r.help {
-                screen.line(format!("    help: {help}"));
-            }
+            lines.extend(r.help.iter().map(|help| format!("    help: {help}")));
         }
         if let Some(e) = &self.expected {
-            screen.line(format!("  {} parameters", show::count(e.parameters)));
+            lines.push(format!("  {} parameters", show::count(e.parameters)));
             let ports = |role: &str, all: &[Port]| {
                 columns(
                     all.iter().map(|p| [format!("  {role} {}", p.name), format!("{:?}", p.shape)]).collect(),
                 )
             };
-            ports("input ", &e.inputs)
-                .iter()
-                .chain(&ports("output", &e.outputs))
-                .for_each(|l| screen.line(l));
-            screen.line(
-                "  expected, with keys of the default security and ranges of stand-ins, not of your data",
+            lines.extend(ports("input ", &e.inputs));
+            lines.extend(ports("output", &e.outputs));
+            lines.push(
+                "  expected, with keys of the default security and ranges of stand-ins, not of your data"
+                    .into(),
             );
-            e.prediction.lines().iter().for_each(|l| screen.line(format!("    {l}")));
+            lines.extend(e.prediction.lines().iter().map(|l| format!("    {l}")));
         }
+        lines
+    }
+
+    fn say(&self, screen: &Screen) -> Result<()> {
+        self.lines().iter().for_each(|l| screen.line(l));
         if self.supported {
             screen.json(self);
             return Ok(());

@@ -28,15 +28,78 @@ struct Measured {
     proof_bytes: u64,
 }
 
+/// What a proof of a model is expected to cost, and whose that is.
+pub struct Explained {
+    name: String,
+    prediction: Prediction,
+    parts: Vec<Part>,
+    layers: Vec<Part>,
+}
+
+impl Explained {
+    /// Of a model, with keys of the default security.
+    pub fn of(model: &Model) -> Result<Explained> {
+        let prediction = prover::predict(model, prover::SECURITY)?;
+        let parts = parts(model, &prediction)?;
+        let layers = layers(&parts);
+        Ok(Explained { name: model.metadata.name.clone(), prediction, parts, layers })
+    }
+
+    /// For machines.
+    pub fn json(&self) -> String {
+        // plain data of ours: serializing cannot fail
+        serde_json::to_string(&self.report(None)).unwrap_or_default()
+    }
+
+    fn report(&self, measured: Option<Measured>) -> Report<'_> {
+        let Explained { name, prediction, parts, layers } = self;
+        Report { model: name, prediction, measured, layers, parts }
+    }
+
+    /// What is expected of the whole, for people.
+    pub fn lines(&self) -> Vec<String> {
+        self.prediction.lines()
+    }
+
+    /// A page that shows parts as areas, below some lines of text.
+    pub fn page(&self, lines: &[String]) -> String {
+        treemap::page(&self.name, &self.parts, &self.layers, lines)
+    }
+
+    /// Layers, those that take longest first, for people; of the rest, only what they have together, unless all are asked for.
+    pub fn table(&self, all: bool) -> Vec<String> {
+        let head = ["layer", "rows", "cells", "lookups", "key", "proof", "memory", "time", "share"]
+            .map(String::from);
+        let shown = if all { self.layers.len() } else { SHOWN };
+        let (first, rest) = self.layers.split_at(shown.min(self.layers.len()));
+        let mut others = Part { layer: format!("{} more, with --all", rest.len()), ..Part::default() };
+        rest.iter().for_each(|l| others.add(l));
+        let whole: f64 = self.layers.iter().map(|l| l.seconds).sum();
+        let row = |l: &Part| {
+            [
+                l.layer.clone(),
+                show::count(l.rows),
+                show::count(l.cells),
+                show::count(l.lookups),
+                show::bytes(l.key_bytes as u64),
+                show::bytes(l.proof_bytes as u64),
+                show::bytes(l.memory_bytes as u64),
+                show::seconds(l.seconds),
+                format!("{:.1} %", 100.0 * l.seconds / whole.max(f64::MIN_POSITIVE)),
+            ]
+        };
+        let others = (!rest.is_empty()).then_some(&others);
+        columns(std::iter::once(head).chain(first.iter().chain(others).map(row)).collect())
+    }
+}
+
 /// Runs the command.
 pub fn run(o: &Explain, screen: &Screen) -> Result<()> {
-    let model = Model::read(&o.model)?;
-    let prediction = prover::predict(&model, prover::SECURITY)?;
-    let parts = parts(&model, &prediction)?;
-    let layers = layers(&parts);
+    let explained = Explained::of(&Model::read(&o.model)?)?;
+    let prediction = &explained.prediction;
     let measured = o.measured.as_ref().map(|path| measured(&files::read(path)?).map_err(|f| f.in_file(path)));
     let measured = measured.transpose()?;
-    let mut lines = prediction.lines();
+    let mut lines = explained.lines();
     if let Some(m) = &measured {
         let off = |found: f64, expected: f64| format!("{:+.0} %", 100.0 * (found / expected - 1.0));
         lines.push(format!(
@@ -48,36 +111,13 @@ pub fn run(o: &Explain, screen: &Screen) -> Result<()> {
             off(m.proof_bytes as f64, prediction.proof_bytes as f64)
         ));
     }
-    let name = &model.metadata.name;
     if let Some(path) = &o.html {
-        files::write(path, treemap::page(name, &parts, &layers, &lines).as_bytes())?;
+        files::write(path, explained.page(&lines).as_bytes())?;
     }
-    screen.json(&Report { model: name, prediction: &prediction, measured, layers: &layers, parts: &parts });
-    screen.line(format!("{name}: expected of a proof"));
+    screen.json(&explained.report(measured));
+    screen.line(format!("{}: expected of a proof", explained.name));
     lines.iter().for_each(|l| screen.line(format!("  {l}")));
-    let head =
-        ["layer", "rows", "cells", "lookups", "key", "proof", "memory", "time", "share"].map(String::from);
-    let shown = if o.all { layers.len() } else { SHOWN };
-    let (first, rest) = layers.split_at(shown.min(layers.len()));
-    let mut others = Part { layer: format!("{} more, with --all", rest.len()), ..Part::default() };
-    rest.iter().for_each(|l| others.add(l));
-    let whole: f64 = layers.iter().map(|l| l.seconds).sum();
-    let row = |l: &Part| {
-        [
-            l.layer.clone(),
-            show::count(l.rows),
-            show::count(l.cells),
-            show::count(l.lookups),
-            show::bytes(l.key_bytes as u64),
-            show::bytes(l.proof_bytes as u64),
-            show::bytes(l.memory_bytes as u64),
-            show::seconds(l.seconds),
-            format!("{:.1} %", 100.0 * l.seconds / whole.max(f64::MIN_POSITIVE)),
-        ]
-    };
-    let others = (!rest.is_empty()).then_some(&others);
-    let rows = std::iter::once(head).chain(first.iter().chain(others).map(row)).collect();
-    columns(rows).iter().for_each(|l| screen.line(l));
+    explained.table(o.all).iter().for_each(|l| screen.line(l));
     if let Some(path) = &o.html {
         screen.line(format!("{} shows them as areas", path.display()));
     }

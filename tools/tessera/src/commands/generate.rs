@@ -2,6 +2,7 @@
 //!
 //! Tokens are guessed for all positions, the whole text is run, and what it says replaces the guesses, until nothing changes. Of a causal model a
 //! run settles one more token at least, and more where guesses were right; the last run is the one that is proven.
+use super::compile::Watch;
 use super::prove::{self, Proven};
 use crate::cli::Generate;
 use crate::failure::{Failure, Result};
@@ -13,6 +14,7 @@ use crate::screen::Screen;
 use crate::vocabulary::Vocabulary;
 use crate::{files, show};
 use serde::Serialize;
+use tessera_runtime::Prepared;
 use tessera_verify::claim::{Claim, Speech, Text};
 
 #[derive(Serialize)]
@@ -45,7 +47,8 @@ pub fn run(o: &Generate, screen: &Screen) -> Result<()> {
             );
         }
     };
-    let count = fitting(&speech, &prompt, o.tokens.map(|n| n as usize))?;
+    let wanted = o.tokens.map(|n| n as usize);
+    let count = fitting(&speech, &prompt, wanted)?;
     // what could fail afterwards fails before long work
     let proof = o.output.as_ref().map(|output| -> Result<_> {
         files::check_output(output)?;
@@ -55,12 +58,7 @@ pub fn run(o: &Generate, screen: &Screen) -> Result<()> {
 
     let bar = screen.progress.phase(&format!("generating {}", show::plural(count, "token")), None);
     let plan = prove::prepare(&model)?;
-    let mut run = |ids: &[i64]| {
-        let publics = plan.outputs(vec![ids.to_vec()]);
-        let publics = publics.map_err(|e| Failure::new(format!("the model cannot be run: {e}")))?;
-        Ok(publics.tensors.last().cloned().unwrap_or_default())
-    };
-    let (said, generate) = timed(|| say(&mut run, &speech, &prompt, count));
+    let (said, generate) = timed(|| generate(&model, &plan, &prompt, wanted, &|_| Ok(())));
     bar.finish_and_clear();
     let Said { ids, generated, runs } = said?;
     let text = Text { prompt, generated };
@@ -89,6 +87,28 @@ pub fn run(o: &Generate, screen: &Screen) -> Result<()> {
     };
     screen.json(&Report { model: &m.name, text: &text, spelled, runs, generate, proof: made });
     Ok(())
+}
+
+/// What a model says after a prompt: so many tokens, or as many as it has room for. `watch` is told of every run; its error ends the work.
+///
+/// # Errors
+/// Where the model is none of tokens, the prompt or the tokens do not fit it, or it looks ahead.
+pub fn generate(
+    model: &Model,
+    plan: &Prepared,
+    prompt: &[i64],
+    tokens: Option<usize>,
+    watch: Watch,
+) -> Result<Said> {
+    let speech = speech(model)?;
+    let count = fitting(&speech, prompt, tokens)?;
+    let mut run = |ids: &[i64]| {
+        watch("run")?;
+        let publics = plan.outputs(vec![ids.to_vec()]);
+        let publics = publics.map_err(|e| Failure::new(format!("the model cannot be run: {e}")))?;
+        Ok(publics.tensors.last().cloned().unwrap_or_default())
+    };
+    say(&mut run, &speech, prompt, count)
 }
 
 /// How a model reads and says tokens.
@@ -133,11 +153,13 @@ fn fitting(speech: &Speech, prompt: &[i64], wanted: Option<usize>) -> Result<usi
 }
 
 /// What was said.
-struct Said {
+pub struct Said {
     /// The whole input.
-    ids: Vec<i64>,
-    generated: Vec<i64>,
-    runs: usize,
+    pub ids: Vec<i64>,
+    /// The tokens after the prompt.
+    pub generated: Vec<i64>,
+    /// Runs of the model until nothing changed.
+    pub runs: usize,
 }
 
 /// Runs a model until it says what it read.
