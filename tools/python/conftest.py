@@ -11,7 +11,7 @@ import tessera
 # the tests run on a copy of this folder, beside the extension that was built
 ROOT = Path(os.environ.get("TESSERA_ROOT") or Path(__file__).resolve().parents[2])
 MODELS = ROOT / "tests" / "models"
-GUIDE = ROOT / "docs" / "guide" / "python.md"
+DOCS = ROOT / "docs"
 
 
 @pytest.fixture(scope="session")

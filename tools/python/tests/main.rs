@@ -1,24 +1,22 @@
-//! The Python package's tests, run by pytest on the extension that this build made.
+//! The Python package's tests, run by pytest on the extension that this build made; and the pages of the book that are written in Python.
 //!
 //! They need a Python with numpy, pytest and torch: Debian's python3-numpy, python3-pytest and python3-torch, which `./x setup` installs, or
-//! the interpreter that TESSERA_PYTHON names.
+//! an interpreter that TESSERA_PYTHON names, of several the first that has them, with `:` between. What needs more is run by `./x gallery`.
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn interpreter() -> PathBuf {
-    let named = std::env::var_os("TESSERA_PYTHON").map(PathBuf::from);
-    let known = ["python3", "/usr/bin/python3"].map(PathBuf::from);
-    let all: Vec<PathBuf> = named.map_or(known.to_vec(), |python| vec![python]);
+fn interpreter(modules: &str) -> PathBuf {
+    let named = std::env::var_os("TESSERA_PYTHON").map(|all| std::env::split_paths(&all).collect());
+    let known = || ["python3", "/usr/bin/python3"].map(PathBuf::from).to_vec();
+    let all: Vec<PathBuf> = named.unwrap_or_else(known);
+    let code = format!("import {modules}");
     let fits = |python: &&PathBuf| {
-        Command::new(python)
-            .args(["-c", "import numpy, pytest, torch"])
-            .output()
-            .is_ok_and(|out| out.status.success())
+        Command::new(python).args(["-c", &code]).output().is_ok_and(|out| out.status.success())
     };
     all.iter().find(fits).cloned().unwrap_or_else(|| {
         panic!(
-            "no Python among {all:?} has numpy, pytest and torch: install python3-numpy, python3-pytest and python3-torch, as ./x setup \
-             does, or name an interpreter that has them by TESSERA_PYTHON"
+            "no Python among {all:?} has {modules}: install python3-numpy, python3-pytest, python3-torch and python3-torchvision, as ./x \
+             setup does, or name an interpreter by TESSERA_PYTHON"
         )
     })
 }
@@ -41,17 +39,61 @@ fn package(room: &Path) {
     std::os::unix::fs::symlink(&built, room.join("tessera/_tessera.abi3.so")).expect("a link");
 }
 
-#[test]
-fn the_package_does_what_its_tests_say() {
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Runs pytest in the package's copy, with a Python that has these modules.
+fn pytest(modules: &str, arguments: &[&str]) {
     let room = tempfile::tempdir().expect("a folder");
     package(room.path());
-    let out = Command::new(interpreter())
-        .args(["-B", "-m", "pytest", "-q", "tests", "tessera"])
+    let out = Command::new(interpreter(modules))
+        .args(["-B", "-m", "pytest", "-q"])
+        .args(arguments)
         .env("PYTHONPATH", room.path())
-        .env("TESSERA_ROOT", Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .env("TESSERA_ROOT", root())
         .current_dir(room.path())
         .output()
         .expect("pytest runs");
     let said = [out.stdout, out.stderr].concat();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+const USUAL: &str = "numpy, pytest, torch, torchvision";
+
+#[test]
+fn the_package_does_what_its_tests_say() {
+    pytest(USUAL, &["tests", "tessera", "--ignore=tests/test_pages.py"]);
+}
+
+/// A test for each page, so that they run side by side.
+macro_rules! pages {
+    ($($(#[$attribute:meta])* $name:ident: $page:literal, $modules:expr;)*) => {
+        mod pages {
+            $(#[test] $(#[$attribute])* fn $name() {
+                super::pytest($modules, &[concat!("tests/test_pages.py::test_page[", $page, "]")]);
+            })*
+        }
+        const PAGES: &[&str] = &[$($page),*];
+    };
+}
+
+pages! {
+    readme: "../README.md", super::USUAL;
+    python: "guide/python.md", super::USUAL;
+    elsewhere: "gallery/elsewhere.md", super::USUAL;
+    gpt: "gallery/gpt.md", super::USUAL;
+    lenet: "gallery/lenet.md", super::USUAL;
+    #[ignore = "needs scikit-learn and skl2onnx: ./x gallery"]
+    sklearn: "gallery/sklearn.md", "numpy, pytest, sklearn, skl2onnx";
+    torchvision: "gallery/torchvision.md", super::USUAL;
+    two_parties: "gallery/two-parties.md", super::USUAL;
+}
+
+#[test]
+fn every_page_of_the_gallery_is_run() {
+    let found = std::fs::read_dir(root().join("docs/gallery")).expect("the gallery").flatten();
+    for name in found.map(|entry| format!("gallery/{}", entry.file_name().to_string_lossy())) {
+        assert!(PAGES.contains(&name.as_str()), "{name} is not in the list of pages in {}", file!());
+    }
 }
