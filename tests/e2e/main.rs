@@ -1,4 +1,5 @@
 //! From an ONNX file to a verified proof, through the command that users run.
+mod attention;
 mod backends;
 mod errors;
 mod functions;

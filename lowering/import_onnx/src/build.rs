@@ -10,7 +10,7 @@ pub(crate) use crate::error::Reason;
 use crate::graph::{self, Graph, element_count};
 use crate::tensor::{Data, Kind, Tensor};
 use ndarray::{ArrayD, IxDyn};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use tessera_mlir::functions::Map;
 use tessera_mlir::types::F64;
@@ -59,6 +59,10 @@ pub(crate) struct Builder {
     constants: HashMap<*const Tensor, (graph::Value, Rc<Tensor>)>,
     /// Results that are scores with a mask.
     pub(crate) masked: HashMap<graph::Value, Masked>,
+    /// What a softmax may read instead of results.
+    pub(crate) mild: HashMap<graph::Value, Value>,
+    /// Results that are integers, whatever their type.
+    pub(crate) whole: HashSet<graph::Value>,
     grown: usize,
     budget: usize,
     products: usize,
@@ -159,12 +163,15 @@ impl Builder {
         if operands.iter().all(|v| matches!(v, Value::Known(_))) {
             return self.compute(&op, kind);
         }
-        let op = op.try_map(|v| self.operand(v))?;
+        let computed = op.try_map(|v| self.operand(v))?;
         if self.graph.nodes.len() >= NODES {
             return Err(format!("the model takes more than {NODES} operations, which is not supported"));
         }
         let name = self.node.clone();
-        Ok(Value::Computed(self.graph.push(&name, op).map_err(|e| e.to_string())?, kind))
+        let result = self.graph.push(&name, computed).map_err(|e| e.to_string())?;
+        self.remember_integers(&op, result, kind);
+        self.remember_mild(&op, result, kind)?;
+        Ok(Value::Computed(result, kind))
     }
 
     fn compute(&mut self, op: &NnOp<Value>, kind: Kind) -> Result<Value, Reason> {
@@ -298,10 +305,28 @@ impl Builder {
         let some: Vec<Value> = xs.iter().filter(|x| !self.shape(x).contains(&0)).cloned().collect();
         let kind = xs.first().map(|x| self.kind(x)).ok_or("expected at least one operand")?;
         match &some[..] {
-            [] => Ok(xs[0].clone()),
-            [x] => Ok(x.clone()),
-            _ => self.push(NnOp::Concat { xs: some, axis }, kind),
+            [] => return Ok(xs[0].clone()),
+            [x] => return Ok(x.clone()),
+            _ => {}
         }
+        let constant = |v: &Value| matches!(v, Value::Known(t) if t.numbers().iter().any(|v| *v != 0.0));
+        if !some.iter().any(constant) || some.iter().all(|v| matches!(v, Value::Known(_))) {
+            return self.push(NnOp::Concat { xs: some, axis }, kind);
+        }
+        // zeros where constants stand, and a sum with what is known
+        let (mut computed, mut added) = (vec![], vec![]);
+        for x in some {
+            let shape = self.shape(&x);
+            let zeros = self.known(kind, &shape, vec![0.0; shape.iter().product()])?;
+            match x {
+                Value::Known(_) => (computed.push(zeros), added.push(x)),
+                Value::Computed(..) => (computed.push(x), added.push(zeros)),
+            };
+        }
+        let computed = self.push(NnOp::Concat { xs: computed, axis }, kind)?;
+        let added = self.push(NnOp::Concat { xs: added, axis }, kind)?;
+        let sum = self.add(&computed, &added)?;
+        self.retyped(&sum, kind)
     }
 
     /// Along axis `axis`, `size` positions from `start` on, in steps.

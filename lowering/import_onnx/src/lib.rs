@@ -57,8 +57,19 @@ pub fn import<'c>(
 ///
 /// # Errors
 /// When it is no ONNX file.
-pub fn inputs(bytes: &[u8]) -> Result<Vec<(String, Option<usize>)>, ImportError> {
+pub fn inputs(bytes: &[u8]) -> Result<Vec<InputInfo>, ImportError> {
     proto::inputs(bytes)
+}
+
+/// What a file says of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputInfo {
+    /// Its name.
+    pub name: String,
+    /// How many axes it has, where that is stated.
+    pub rank: Option<usize>,
+    /// Whether its elements are integers or truth values.
+    pub integers: bool,
 }
 
 /// How often each operator stands in a file, graphs within nodes included: all that is read of it.

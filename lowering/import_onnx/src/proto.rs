@@ -6,6 +6,7 @@
 //! - Every graph input that is no initializer has a tensor type that is supported and a known shape.
 //! - No tensor refers to another file, and no shape annotation inside the graph is left to trust.
 
+use crate::InputInfo;
 use crate::error::ImportError;
 use crate::graph::{MAX_ELEMENTS, element_count};
 use crate::guard::guarded;
@@ -44,19 +45,23 @@ pub(crate) fn read(source: Source, options: &ImportOptions) -> Result<ModelProto
     guarded("decoding the file", || load(bytes, directory, options))
 }
 
-/// Name and rank, where it is stated, of every input that a user gives.
-pub(crate) fn inputs(bytes: &[u8]) -> Result<Vec<(String, Option<usize>)>, ImportError> {
+/// Every input that a user gives.
+pub(crate) fn inputs(bytes: &[u8]) -> Result<Vec<InputInfo>, ImportError> {
     guarded("decoding the file", || {
         let model = ModelProto::decode(bytes).map_err(|e| ImportError::NotOnnx(e.to_string()))?;
         let graph = model.graph.unwrap_or_default();
         // old files list their weights as inputs, too
         let weights: HashSet<&str> = graph.initializer.iter().map(|t| &t.name[..]).collect();
         let given = graph.input.iter().filter(|i| !weights.contains(&i.name[..]));
-        let rank = |i: &ValueInfoProto| {
+        let tensor = |i: &ValueInfoProto| {
             let TypeValue::TensorType(t) = i.r#type.as_ref()?.value.as_ref()?;
-            Some(t.shape.as_ref()?.dim.len())
+            Some((t.shape.as_ref().map(|s| s.dim.len()), Kind::of(t.elem_type.into())))
         };
-        Ok(given.map(|i| (i.name.clone(), rank(i))).collect())
+        let info = |i: &ValueInfoProto| {
+            let (rank, kind) = tensor(i).unwrap_or_default();
+            InputInfo { name: i.name.clone(), rank, integers: kind.is_some_and(|k| !k.is_float()) }
+        };
+        Ok(given.map(info).collect())
     })
 }
 

@@ -2,7 +2,9 @@
 //! of the greatest.
 //!
 //! Exporters mask scores by a constant that is −∞, or next to it, where they do not count. What gives such scores is translated as
-//! the arithmetic it is, and remembered: a softmax that reads it takes the scores and the mask apart again.
+//! the arithmetic it is, and remembered: a softmax that reads it takes the scores and the mask apart again. Where it is computed what
+//! counts (texts that are padded to one length), the arithmetic is kept a second time with a mild number in the place of −∞, for a
+//! softmax to read: what rests of such a score in its row is e⁻¹³ at most either way.
 
 use crate::build::{Builder, Masked, Reason, Value};
 use crate::graph;
@@ -10,10 +12,20 @@ use crate::tensor::{Kind, Tensor};
 use std::rc::Rc;
 use tessera_mlir::shape::broadcast;
 use tessera_mlir::types::F64;
-use tessera_nn::{NnOp, ops::INDEX};
+use tessera_nn::{
+    NnOp,
+    ops::{Binary, INDEX},
+};
 
 /// Scores from here down are as good as −∞: exporters write −10⁴, −10⁹ and the least number of a type.
 const NOTHING: f64 = -1e4;
+/// What is added in their place where it is computed which count: more than scores of a softmax are apart.
+const MILD: f64 = -256.0;
+
+/// Whether an element is as good as −∞.
+fn hides(v: &Value) -> bool {
+    matches!(v, Value::Known(t) if t.numbers().iter().any(|&v| v <= NOTHING))
+}
 
 impl Builder {
     /// An op on rows: `axes` are moved to the end, as one.
@@ -42,9 +54,91 @@ impl Builder {
             && let Some(Masked { scores, mask, .. }) = self.masked.get(v).cloned()
             && axis + 1 == self.shape(x).len()
         {
+            let scores = self.mild(&scores).unwrap_or(scores);
             return self.push(NnOp::Softmax { x: scores, mask: Some(mask) }, *kind);
         }
-        self.on_rows(x, &[axis], |x| NnOp::Softmax { x, mask: None })
+        let x = self.mild(x).unwrap_or_else(|| x.clone());
+        self.on_rows(&x, &[axis], |x| NnOp::Softmax { x, mask: None })
+    }
+
+    /// What a softmax may read instead.
+    fn mild(&self, v: &Value) -> Option<Value> {
+        match v {
+            Value::Computed(v, _) => self.mild.get(v).cloned(),
+            Value::Known(_) => None,
+        }
+    }
+
+    /// Whether all elements are integers, as far as types and arithmetic say.
+    fn is_whole(&self, v: &Value) -> bool {
+        match v {
+            Value::Computed(v, kind) => !kind.is_float() || self.whole.contains(v),
+            Value::Known(t) => t.numbers().iter().all(|v| v.fract() == 0.0),
+        }
+    }
+
+    /// Marks a result as integers, which its type does not say any more.
+    pub(crate) fn integers(&mut self, v: &Value) {
+        if let Value::Computed(v, _) = v {
+            self.whole.insert(*v);
+        }
+    }
+
+    /// Sums, products and moves of integers are integers.
+    pub(crate) fn remember_integers(&mut self, op: &NnOp<Value>, result: graph::Value, kind: Kind) {
+        let keeps = match op {
+            NnOp::Binary { .. } => true,
+            op => moves(op),
+        };
+        // of what is known every number is looked at: last
+        let mut operands = op.operands();
+        operands.sort_by_key(|v| matches!(v, Value::Known(_)));
+        if !kind.is_float() || (keeps && operands.iter().all(|v| self.is_whole(v))) {
+            self.whole.insert(result);
+        }
+    }
+
+    /// Scores of which it is computed which count: integers times what is as good as −∞, and sums and moves of such. The same op is
+    /// kept with a mild number instead.
+    pub(crate) fn remember_mild(
+        &mut self,
+        op: &NnOp<Value>,
+        result: graph::Value,
+        kind: Kind,
+    ) -> Result<(), Reason> {
+        let carries = |v: &Value| self.mild(v).is_some();
+        let fits = match op {
+            NnOp::Binary { kind: Binary::Mul, a, b } => [(a, b), (b, a)].into_iter().any(|(a, b)| {
+                (hides(a) || carries(a)) && matches!(b, Value::Computed(..)) && self.is_whole(b)
+            }),
+            NnOp::Binary { kind: Binary::Add, a, b } => carries(a) || carries(b),
+            op => moves(op) && op.operands().iter().any(carries),
+        };
+        if !fits {
+            return Ok(());
+        }
+        if let NnOp::Binary { kind: Binary::Add, a, b } = op {
+            for (scores, added) in [(a, b), (b, a)] {
+                if let (Value::Computed(v, _), Some(added)) = (scores, self.mild(added))
+                    && let Some(masked) = self.masked.get(v).cloned()
+                {
+                    let scores = self.mild(&masked.scores).unwrap_or(masked.scores.clone());
+                    let scores = self.add(&scores, &added)?;
+                    self.masked.insert(result, Masked { scores, ..masked });
+                    return Ok(());
+                }
+            }
+        }
+        let op = op.try_map(|v| match v {
+            Value::Known(t) if hides(v) => {
+                let numbers = t.numbers().iter().map(|&v| if v <= NOTHING { MILD } else { v }).collect();
+                self.known(t.kind, t.shape(), numbers)
+            }
+            v => Ok::<_, Reason>(self.mild(v).unwrap_or_else(|| v.clone())),
+        })?;
+        let mild = self.push(op, kind)?;
+        self.mild.insert(result, mild);
+        Ok(())
     }
 
     /// The same along the last axis, over what `mask` is not 0 for.
@@ -165,6 +259,14 @@ impl Builder {
         sum
     }
 
+    /// Elements of −∞ as the least number, where it is computed which are taken.
+    pub(crate) fn without_infinity(&mut self, v: &Value) -> Result<Value, Reason> {
+        match v {
+            Value::Known(t) if t.numbers().contains(&f64::NEG_INFINITY) => self.finite(t),
+            v => Ok(v.clone()),
+        }
+    }
+
     /// Scores of −∞ that something else than a softmax reads: their nodes.
     pub(crate) fn infinite_scores(&self) -> Vec<String> {
         let mut read = vec![false; self.graph.nodes.len()];
@@ -190,11 +292,15 @@ impl Builder {
     }
 }
 
+/// Ops that move elements and change none.
+fn moves(op: &NnOp<Value>) -> bool {
+    matches!(op, NnOp::Reshape { .. } | NnOp::Transpose { .. } | NnOp::Slice { .. } | NnOp::Concat { .. })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use tessera_mlir::types::TensorType;
-    use tessera_nn::ops::Binary;
 
     fn scores(b: &mut Builder, shape: &[usize]) -> Value {
         b.graph.inputs.push(("x".into(), TensorType::f32(shape)));

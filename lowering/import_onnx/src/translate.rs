@@ -80,6 +80,9 @@ pub(crate) fn translate(mut model: ModelProto, find: Find) -> Result<Graph, Impo
         let elem = if is_index(&graph, &input.name, kind) { INDEX } else { Elem::F32 };
         t.build.graph.inputs.push((input.name.clone(), TensorType { shape, elem }));
         let at = graph::Value::Input(t.build.graph.inputs.len() - 1);
+        if !kind.is_float() {
+            t.build.whole.insert(at);
+        }
         scope.insert(input.name.as_str(), Some(Value::Computed(at, kind)));
     }
     let outputs: Vec<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();

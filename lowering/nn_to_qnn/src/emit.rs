@@ -115,7 +115,7 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
 
     /// The quantized type of a value's elements.
     pub(crate) fn quant(&self, value: usize) -> Quant {
-        self.scales.quant(value)
+        self.scales.quant(self.model, value)
     }
 
     pub(crate) fn set(&mut self, value: usize, quantized: Value<'c, 'a>) {
@@ -244,8 +244,17 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
     fn finish(&mut self, op: usize, sums: Sums<'c, 'a>) -> Result<()> {
         let out = self.model.outcome(op);
         let quant = self.quant(out);
-        let multipliers = sums.terms.iter().map(|term| term.multiplier.clone()).collect();
-        let (scale, shift) = (self.scales.target(self.model, op), self.scales.shift(self.model, op));
+        let mut multipliers: Vec<Vec<i64>> = sums.terms.iter().map(|term| term.multiplier.clone()).collect();
+        let (scale, mut shift) = (self.scales.target(self.model, op), self.scales.shift(self.model, op));
+        // a term that reaches far beyond the others asks for a smaller shift
+        let units = sums.terms.iter().flat_map(|term| &term.unit);
+        let greatest = units.fold(0.0, |most: f64, unit| most.max((unit / scale).abs()));
+        let most = (31.0 - greatest.log2()).ceil() - 1.0;
+        if f64::from(shift) > most && most >= 1.0 {
+            shift = most as u32;
+            let multiplier = |unit: &f64| to_multiplier(unit / scale, shift);
+            multipliers = sums.terms.iter().map(|term| term.unit.iter().map(multiplier).collect()).collect();
+        }
         let value = self.requantize(op, &sums, multipliers, (scale, shift), &quant)?;
         self.set(out, value);
         if let Some(scale) = self.scales.copy(op) {

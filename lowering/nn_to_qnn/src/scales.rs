@@ -170,11 +170,11 @@ impl Scales {
     }
 
     /// The quantized type of a value's elements.
-    pub(crate) fn quant(&self, value: usize) -> Quant {
+    pub(crate) fn quant(&self, model: &Model, value: usize) -> Quant {
         let group = self.group(value);
         let Width { bits, min, max } = match group.format {
             // what the greatest possible value takes
-            Format::Normed => {
+            f if f == Format::Normed || (f == Format::Open && is_normed(model, value)) => {
                 let (min, max) = self.interval(value);
                 Width { bits: if max < 1 << 15 { 16 } else { 32 }, min, max }
             }
@@ -243,7 +243,8 @@ impl Scales {
                 }
                 Some((lo, hi)) if lo.is_finite() && hi.is_finite() => {
                     let reach = lo.abs().max(hi.abs()) * group.headroom();
-                    group.scale = group.scale.max(if reach > 0.0 { reach } else { 1.0 } / steps);
+                    let reach = if reach > 0.0 { reach } else { possible(model, v) };
+                    group.scale = group.scale.max(reach / steps);
                 }
                 _ => errors.push(no_range(model, v)),
             }
@@ -399,6 +400,39 @@ fn no_range(model: &Model, v: usize) -> Error {
             "has no calibrated range (nn.range); run nn-calibrate first",
         ),
         Source::Parameter(name) => Error::new(format!("the parameter {name:?} has no finite range")),
+    }
+}
+
+/// How far a value reaches; where it was 0 in all of the calibration, how far what it is made of lets it: a mask that calibration never used
+/// still is one.
+fn possible(model: &Model, v: usize) -> f64 {
+    let (lo, hi) = model.range(v).unwrap_or_default();
+    let seen = lo.abs().max(hi.abs());
+    if seen > 0.0 {
+        return seen;
+    }
+    let Source::Op(op) = model.values[v].source else { return 1.0 };
+    let info = &model.ops[op];
+    let of = |v: &usize| match model.floats(*v) {
+        Some(data) => data.iter().fold(0.0, |most: f64, x| most.max(f64::from(x.abs()))),
+        None => possible(model, *v),
+    };
+    let reach: f64 = match info.decoded {
+        NnOp::Binary { kind: Binary::Mul, .. } => info.operands.iter().map(of).product(),
+        NnOp::Binary { .. } => info.operands.iter().map(of).sum(),
+        _ if info.role == Role::Moves => info.activations().iter().map(of).fold(0.0, f64::max),
+        _ => 1.0,
+    };
+    if reach > 0.0 { reach } else { 1.0 }
+}
+
+/// Whether a value is normalized rows, or some of them moved.
+fn is_normed(model: &Model, v: usize) -> bool {
+    let Source::Op(op) = model.values[v].source else { return false };
+    let info = &model.ops[op];
+    match info.decoded {
+        NnOp::Norm { .. } => true,
+        _ => info.role == Role::Moves && info.activations().iter().all(|&v| is_normed(model, v)),
     }
 }
 
@@ -574,7 +608,11 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
     for (v, _) in model.features.iter().enumerate().filter(|(_, reach)| reach.is_some()) {
         seen[group_of[v]].features = true;
     }
-    let choose = |seen: Seen| {
+    let choose = |mut seen: Seen| {
+        // normalized rows that are added to what is open: both are as wide as they get
+        if seen.asked.iter().any(|(format, _)| *format == Format::Open) {
+            seen.asked.retain(|(format, _)| *format != Format::Normed);
+        }
         let format = match seen.asked.iter().find(|(format, _)| *format != seen.asked[0].0) {
             None => match seen.asked.first() {
                 Some(&(format, _)) => format,

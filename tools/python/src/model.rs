@@ -159,7 +159,10 @@ pub fn check(
 /// Name and rank, where it is stated, of every input of the bytes of an ONNX file.
 #[pyfunction]
 pub fn onnx_inputs(py: Python<'_>, onnx: Vec<u8>, place: String) -> PyResult<Vec<(String, Option<usize>)>> {
-    work(py, None, move |_| tessera_import_onnx::inputs(&onnx).map_err(|e| Failure::from(e).at(place)))
+    work(py, None, move |_| {
+        let inputs = tessera_import_onnx::inputs(&onnx).map_err(|e| Failure::from(e).at(place))?;
+        Ok(inputs.into_iter().map(|i| (i.name, i.rank)).collect())
+    })
 }
 
 /// What a model file holds.

@@ -25,7 +25,13 @@ pub fn read(
 pub fn bind(m: &Metadata, file: &DataFile, factor: Option<Factor>, index: Option<usize>) -> Result<Inputs> {
     let exact = |p: &Port| p.exact.then_some((p.min, p.max));
     let wanted: Vec<Wanted> = (m.inputs.iter())
-        .map(|p| Wanted { name: &p.name, shape: &p.shape, factor: p.factor, exact: exact(p) })
+        .map(|p| Wanted {
+            name: &p.name,
+            shape: &p.shape,
+            factor: p.factor,
+            integers: false,
+            exact: exact(p),
+        })
         .collect();
     let mut inputs = bind::inputs(file, &wanted, factor)?;
     if let Some(i) = index {

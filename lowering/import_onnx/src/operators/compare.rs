@@ -148,6 +148,7 @@ pub(super) fn convert(b: &mut Builder, x: &Value, kind: Kind) -> Result<Value, R
             let zero = if from.is_float() { "equal_zero" } else { "near_zero" };
             let x = b.retyped(x, Kind::F32)?;
             let zero = b.map(&x, zero, &[])?;
+            b.integers(&zero);
             b.not(&zero)?
         }
         _ if from.is_float() && !kind.is_float() => b.map(x, "trunc", &[])?,
@@ -187,9 +188,11 @@ fn choose(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     {
         return Ok(vec![scores]);
     }
+    b.integers(c);
     let c = b.retyped(c, Kind::F32)?;
     let others = b.not(&c)?;
-    let (x, y) = (b.retyped(x, Kind::F32)?, b.retyped(y, Kind::F32)?);
+    let (x, y) = (b.without_infinity(x)?, b.without_infinity(y)?);
+    let (x, y) = (b.retyped(&x, Kind::F32)?, b.retyped(&y, Kind::F32)?);
     let (x, y) = (b.mul(&c, &x)?, b.mul(&others, &y)?);
     let sum = b.add(&x, &y)?;
     Ok(vec![b.retyped(&sum, kind)?])

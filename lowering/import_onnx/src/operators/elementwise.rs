@@ -218,6 +218,8 @@ pub(super) fn maximum(b: &mut Builder, x: &Value, y: &Value) -> Result<Value, Re
         {
             return match c {
                 0.0 => b.map(x, "relu", &[]),
+                // no number is less
+                c if c <= f32::MIN.into() => Ok(x.clone()),
                 c => b.map(x, "clip", &[c, f32::MAX.into()]),
             };
         }

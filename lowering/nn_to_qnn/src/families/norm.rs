@@ -1,7 +1,8 @@
 //! Normalizations: exact sums of squares, and a table of reciprocal roots that has scale and length of rows in it.
 //!
 //! Error against f64, for rows that are stored exactly: the root is off by 2^−16 of itself, half a step of its table, and what is
-//! dropped of a sum of squares changes it by less than 2^−15; a rounded mean shifts a row by half a unit of its fraction, which is
+//! dropped of a sum of squares changes it by less than 2^−15; an epsilon below 2^14/n squares of the finest step at which squares are
+//! exact counts as that; a rounded mean shifts a row by half a unit of its fraction, which is
 //! at most an eighth of the root of epsilon over 2^7. Then the result is rounded by half a step.
 
 use super::{Converted, Family};
@@ -20,8 +21,10 @@ pub(super) struct Norm;
 
 /// Bits of the multiplier that gives a mean.
 const MEAN_BITS: f64 = 24.0;
-/// Bits that exact sums of squares may have.
-const SQUARE_BITS: f64 = 61.0;
+/// Bits that exact sums of squares may have: the greatest mantissa times the power of 4 that brackets them is below half the field.
+const SQUARE_BITS: f64 = 60.0;
+/// Bits of exact products of elements and roots: below half the field, with room for rounding.
+const PRODUCT_BITS: f64 = 62.5;
 
 /// Elements of a row, whether it is centred, and what is added to the mean of its squares.
 fn row(model: &Model, op: usize) -> Result<(usize, bool, f64)> {
@@ -34,21 +37,28 @@ fn row(model: &Model, op: usize) -> Result<(usize, bool, f64)> {
 /// How a row of `n` stored integers within ±`reach` at scale `from` is normalized to scale `to`.
 fn choose(n: usize, centred: bool, epsilon: f64, (from, reach): (f64, i64), to: f64) -> Result<NormAttrs> {
     let n = n as f64;
-    // enough bits of fractions that epsilon alone is a mantissa
+    // enough bits of fractions that epsilon alone is a mantissa, as far as squares are exact: a smaller epsilon counts as the least
+    // mantissa, which is the square of a few steps of the operand
     let unit = |fraction: u32| epsilon * n * 4f64.powi(fraction as i32) / (from * from);
-    let fraction = (0..=16).find(|&f| unit(f) >= MANTISSAS.start as f64).unwrap_or(16);
-    let greatest = (if centred { 2.0 } else { 1.0 }) * reach as f64 * 2f64.powi(fraction as i32) + 1.0;
-    let bits = (n * greatest * greatest + unit(fraction)).log2();
-    if bits > SQUARE_BITS {
+    let greatest =
+        |fraction: u32| (if centred { 2.0 } else { 1.0 }) * reach as f64 * 2f64.powi(fraction as i32) + 1.0;
+    let bits = |fraction: u32| (n * greatest(fraction).powi(2) + unit(fraction)).log2();
+    let exponent = |fraction: u32| ((bits(fraction) - 16.0) / 2.0).ceil().max(0.0) as u32 + 1;
+    let fits = |f: &u32| {
+        // an element times the greatest root
+        let product = greatest(*f).log2() + f64::from(16 + exponent(*f));
+        bits(*f) <= SQUARE_BITS && product <= PRODUCT_BITS
+    };
+    let enough = (0..=16).find(|&f| unit(f) >= MANTISSAS.start as f64).unwrap_or(16);
+    let Some(fraction) = (0..=enough).rev().find(fits) else {
         return Err(Error::new(format!(
             "the sum of squares of a row may have {} bits, at most {SQUARE_BITS} are exact: the operand's greatest possible value \
-             is {:.3e}, and epsilon {epsilon:e} asks for steps of {:.3e}",
-            bits.ceil(),
+             is {:.3e}, in steps of {from:.3e}",
+            bits(0).ceil(),
             reach as f64 * from,
-            from / 2f64.powi(fraction as i32)
         )));
-    }
-    let exponent = ((bits - 16.0) / 2.0).ceil().max(0.0) as u32 + 1;
+    };
+    let exponent = exponent(fraction);
     // the greatest entry, of the mantissa 2^14, has 16 bits
     let gain = n.sqrt() / to;
     let shift = (f64::from(exponent) + (23.0 - gain.log2()).floor()).clamp(1.0, 62.0) as u32;

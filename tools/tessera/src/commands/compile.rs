@@ -16,7 +16,7 @@ use melior::{
 };
 use ndarray::ArrayD;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use tessera_api::{Backend, Digest, Target, TargetSpec, spec};
 use tessera_circuit::ports::ports;
@@ -164,7 +164,8 @@ struct Lowered<'c> {
 /// The imported network, with samples to calibrate it.
 fn import<'c>(context: &'c Context, r: &Request) -> Result<Start<'c>> {
     let module = imported(context, r)?;
-    let (inputs, samples) = samples(&module, &r.name, r.data, r.factor, r.samples)?;
+    let integers = integer_inputs(r.onnx)?;
+    let (inputs, samples) = samples(&module, &r.name, r.data, (r.factor, &integers), r.samples)?;
     let calibration = Calibration {
         method: method_name(r.quantizing.method).into(),
         percentile: percentile(r.quantizing),
@@ -196,12 +197,19 @@ fn imported<'c>(context: &'c Context, r: &Request) -> Result<Module<'c>, ImportE
     Ok(tessera_import_onnx::import(context, source, &options)?.0)
 }
 
+/// Inputs that a file says are integers, which a network may take for numbers like others.
+fn integer_inputs(onnx: &[u8]) -> Result<HashSet<String>, ImportError> {
+    let inputs = tessera_import_onnx::inputs(onnx)?;
+    Ok(inputs.into_iter().filter(|i| i.integers).map(|i| i.name).collect())
+}
+
 /// Data that stand in for calibration data, of the shapes that a network wants: what is predicted of a model depends on its shapes, and little
 /// on the ranges of its values.
 pub fn stand_ins(r: &Request) -> Result<DataFile, ImportError> {
     const SAMPLES: usize = 2;
     let context = tessera_passes::context();
     let module = imported(&context, r)?;
+    let integers = integer_inputs(r.onnx)?;
     let bad = |e: tessera_mlir::Error| ImportError::Build(e.to_string());
     let main = Func::main(module.as_operation()).map_err(bad)?;
     let mut seed = 1u64;
@@ -222,6 +230,10 @@ pub fn stand_ins(r: &Request) -> Result<DataFile, ImportError> {
         let numbers = match ty.elem {
             // every table has these rows
             Elem::Int(_) => Numbers::I64(vec![0; len], "int64"),
+            // truth values, most often
+            _ if integers.contains(&main.argument_name(i)) => {
+                Numbers::I64((0..len).map(|_| i64::from(normal() > -1.0)).collect(), "int64")
+            }
             _ => Numbers::F32((0..len).map(|_| normal()).collect()),
         };
         arrays.push((Some(main.argument_name(i)), Array { shape, numbers }));
@@ -349,7 +361,7 @@ fn samples(
     module: &Module,
     name: &str,
     data: &[DataFile],
-    factor: Option<Factor>,
+    factor: (Option<Factor>, &HashSet<String>),
     limit: usize,
 ) -> Result<(Inputs, usize)> {
     let op = module.as_operation();
@@ -383,8 +395,12 @@ fn method_name(m: CalibrationMethod) -> &'static str {
     }
 }
 
-/// The calibration data, bound to the inputs of the imported model.
-fn calibration_data(data: &[DataFile], factor: Option<Factor>, module: OperationRef) -> Result<Inputs> {
+/// The calibration data, bound to the inputs of the imported model; what the file says are integers is taken as it is.
+fn calibration_data(
+    data: &[DataFile],
+    (factor, integers): (Option<Factor>, &HashSet<String>),
+    module: OperationRef,
+) -> Result<Inputs> {
     let main = Func::main(module)?;
     let mut named = vec![];
     for (i, value) in main.arguments().into_iter().enumerate() {
@@ -395,7 +411,13 @@ fn calibration_data(data: &[DataFile], factor: Option<Factor>, module: Operation
     }
     let wanted: Vec<Wanted> = named
         .iter()
-        .map(|(name, shape, exact)| Wanted { name, shape, factor: None, exact: *exact })
+        .map(|(name, shape, exact)| Wanted {
+            name,
+            shape,
+            factor: None,
+            integers: integers.contains(name),
+            exact: *exact,
+        })
         .collect();
     let mut all = data.iter().map(|d| bind::inputs(d, &wanted, factor));
     let first = all.next().ok_or_else(|| Failure::new("the calibration data are empty"))??;
@@ -644,7 +666,8 @@ fn read_ir<'c>(context: &'c Context, o: &Compile, name: &str, bytes: &[u8]) -> R
                 .help("leave out --calibration, or give IR of the level nn"));
         }
         let data = [DataFile::read(data)?];
-        let (inputs, count) = samples(&module, name, &data, o.data.scale, o.calibration_samples)?;
+        let (inputs, count) =
+            samples(&module, name, &data, (o.data.scale, &HashSet::new()), o.calibration_samples)?;
         about.calibration.samples = count;
         about.calibration.data = file_name(&data[0].path);
         (about.factors, about.notes) = (inputs.factors, inputs.notes);

@@ -17,6 +17,8 @@ pub struct Wanted<'a> {
     pub shape: &'a [usize],
     /// For integer arrays, when the user gives no factor now.
     pub factor: Option<Factor>,
+    /// Whether the model declares integers: they are taken as they are, whatever factor the user gives.
+    pub integers: bool,
     /// Least and greatest integer, where integers are taken as they are.
     pub exact: Option<(i64, i64)>,
 }
@@ -169,6 +171,7 @@ fn convert(array: &Array, w: &Wanted, given: Option<Factor>) -> Result<(usize, V
         return exact(array, within, &input).map(|values| (count, values, None));
     }
     let factor = match &array.numbers {
+        _ if w.integers => Some(Factor { numerator: 1.0, denominator: 1.0 }),
         Numbers::I64(..) => Some(given.or(w.factor).ok_or_else(|| {
             Failure::new(format!("the array for {input} holds integers, and the model eats real numbers"))
                 .expected("float32, or integers with a factor")
@@ -277,7 +280,7 @@ mod tests {
     }
 
     fn image(factor: Option<Factor>) -> Vec<Wanted<'static>> {
-        vec![Wanted { name: "x", shape: IMAGE, factor, exact: None }]
+        vec![Wanted { name: "x", shape: IMAGE, factor, integers: false, exact: None }]
     }
 
     #[test]
@@ -344,8 +347,11 @@ mod tests {
         let only = inputs(&file(vec![("images", a(2)), ("labels", y.clone())]), &image(None), None).unwrap();
         assert_eq!(only.count, 2);
         let two = file(vec![("a", a(2)), ("b", a(3))]);
-        let both =
-            [image(None), vec![Wanted { name: "mask", shape: &[1, 5], factor: None, exact: None }]].concat();
+        let both = [
+            image(None),
+            vec![Wanted { name: "mask", shape: &[1, 5], factor: None, integers: false, exact: None }],
+        ]
+        .concat();
         let texts = [
             only.notes[0].clone(),
             inputs(&two, &image(None), None).unwrap_err().to_string(),
