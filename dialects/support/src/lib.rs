@@ -24,6 +24,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod rewrite;
 pub mod shape;
+pub mod splice;
 pub mod types;
 pub mod values;
 

@@ -5,6 +5,7 @@
 //! session that lasts for hours; every failure is raised with all its problems.
 mod arrays;
 mod failure;
+mod ir;
 mod model;
 mod proof;
 mod work;
@@ -13,6 +14,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _tessera {
+    #[pymodule_export]
+    use super::ir::{Ir, default_pipeline};
     #[pymodule_export]
     use super::model::{Model, ProvingKey, check, compile, onnx_inputs};
     #[pymodule_export]

@@ -91,7 +91,7 @@ pub fn factor(text: Option<&str>) -> Result<Option<Factor>> {
 }
 
 /// What is asked of the compiler.
-fn request<'a>(
+pub fn request<'a>(
     onnx: &'a [u8],
     data: &'a [DataFile],
     options: &'a Options,
@@ -167,7 +167,7 @@ pub fn onnx_inputs(py: Python<'_>, onnx: Vec<u8>, place: String) -> PyResult<Vec
 
 /// What a model file holds.
 #[pyclass(frozen, module = "tessera._tessera")]
-pub struct Model(Arc<tessera::model::Model>);
+pub struct Model(pub(crate) Arc<tessera::model::Model>);
 
 /// One output of some inferences: its name, the shape of one inference, integers, reals.
 type Output<'py> = (String, Vec<usize>, Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f64>>);

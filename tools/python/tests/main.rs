@@ -81,6 +81,7 @@ macro_rules! pages {
 pages! {
     readme: "../README.md", super::USUAL;
     python: "guide/python.md", super::USUAL;
+    ir_from_python: "tutorials/ir-from-python.md", super::USUAL;
     elsewhere: "gallery/elsewhere.md", super::USUAL;
     gpt: "gallery/gpt.md", super::USUAL;
     lenet: "gallery/lenet.md", super::USUAL;

@@ -5,7 +5,7 @@ import re
 import pytest
 from conftest import DOCS, MODELS
 
-PAGES = ["../README.md", "guide/python.md", *sorted(f"gallery/{page.name}" for page in (DOCS / "gallery").glob("*.md"))]
+PAGES = ["../README.md", "guide/python.md", "tutorials/ir-from-python.md", *sorted(f"gallery/{page.name}" for page in (DOCS / "gallery").glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES)

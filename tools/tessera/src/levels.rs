@@ -97,7 +97,7 @@ pub fn samples(ports: &[Port], inputs: &Inputs) -> Result<Vec<Vec<ArrayD<f32>>>>
 }
 
 /// The same as integers.
-fn integers(ports: &[Port], samples: &[Vec<ArrayD<f32>>]) -> Vec<Vec<ArrayD<i64>>> {
+pub fn integers(ports: &[Port], samples: &[Vec<ArrayD<f32>>]) -> Vec<Vec<ArrayD<i64>>> {
     // finite numbers only: they were checked when they were read
     let array = |(x, p): (&ArrayD<f32>, &Port)| x.mapv(|v| p.quantize(v).unwrap_or(0));
     samples.iter().map(|s| s.iter().zip(ports).map(array).collect()).collect()

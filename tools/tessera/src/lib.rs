@@ -12,6 +12,8 @@ pub mod files;
 pub mod fixtures;
 pub mod infer;
 #[cfg(feature = "compiler")]
+pub mod ir;
+#[cfg(feature = "compiler")]
 pub mod levels;
 pub mod measure;
 pub mod model;

@@ -66,6 +66,18 @@ pub fn run(
     dump: Option<&Path>,
     watch: Watch,
 ) -> Result<BTreeMap<String, Level>> {
+    let mut seen = Seen { dump, step: 0, levels: BTreeMap::new() };
+    seen.after("input", module.as_operation())?;
+    observed(module, pipeline, &mut |pass, op| watch(pass).and_then(|()| seen.after(pass, op)))?;
+    seen.finish()
+}
+
+/// Runs a pipeline. `see` is told of every pass and sees the module after it; its error is returned.
+pub fn observed(
+    module: &mut Module,
+    pipeline: &str,
+    see: &mut dyn FnMut(&str, OperationRef) -> Result<()>,
+) -> Result<()> {
     zk_opt::register_all();
     let problem = |message: String| Problem {
         message,
@@ -75,11 +87,9 @@ pub fn run(
     if let Some(failure) = Failure::all(zk_opt::advise(pipeline).into_iter().map(problem).collect()) {
         return Err(failure);
     }
-    let mut seen = Seen { dump, step: 0, levels: BTreeMap::new() };
-    seen.after("input", module.as_operation())?;
     let mut stopped = None;
     let outcome = pipeline::run_observed(module, pipeline, &pipeline::Settings::default(), |pass, op| {
-        watch(pass).and_then(|()| seen.after(pass, op)).map_err(|failure| {
+        see(pass, op).map_err(|failure| {
             let error = tessera_mlir::Error::new(failure.to_string());
             stopped = Some(failure);
             error
@@ -88,8 +98,7 @@ pub fn run(
     if let Some(failure) = stopped {
         return Err(failure);
     }
-    outcome?;
-    seen.finish()
+    Ok(outcome?)
 }
 
 /// What was seen between passes.

@@ -20,6 +20,7 @@ from . import _tessera
 from ._errors import MachineFailure, ProofRejected, TesseraError, UseError
 from ._model import Check, CompiledModel, Evaluation, Explanation, Generated, Port, Refused, check, compile
 from ._proof import Proof, Text, Verified, VerifyingKey, verify
+from . import ir
 
 __version__: str = _tessera.__version__
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "VerifyingKey",
     "check",
     "compile",
+    "ir",
     "verify",
 ]
 

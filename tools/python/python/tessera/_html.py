@@ -151,6 +151,16 @@ def model(m: Any) -> str:
     return _titled(f"Compiled model {m.name}", _table(rows), _costs(m))
 
 
+def module(m: Any) -> str:
+    """A module of IR: its operations."""
+
+    def row(op: Any) -> list[str]:
+        reads = ", ".join("argument" if o.op is None else str(o.op) for o in op.operands)
+        return [str(op.index), f"<code>{escape(op.name)}</code>", escape(op.place), reads, f"<code>{escape(', '.join(op.results)[:80])}</code>"]
+
+    return _titled(f"Module of the level {m.level}", _listed(["", "operation", "node", "reads", "result"], [row(op) for op in m.ops], {0}))
+
+
 def check(c: Any) -> str:
     """Whether a model can be proven: what it takes, or what stands in the way."""
     operators = sorted(c.operators.items(), key=lambda o: (-o[1], o[0]))

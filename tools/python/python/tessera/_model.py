@@ -39,22 +39,40 @@ class _Options:
 
     name: str
     file: Optional[Path]
-    scale: Optional[str]
-    batch: int
-    committed: bool
-    zero_knowledge: bool
-    uses: Optional[int]
-    backend: Optional[str]
-    percentile: Optional[float]
-    target_cosine: Optional[float]
-    max_accuracy_loss: Optional[float]
-    samples: int
-    labels: list[str]
-    dims: dict[str, int]
-    shapes: dict[str, list[int]]
-    dump_ir: Optional[Path]
+    scale: Optional[str] = None
+    batch: int = 1
+    committed: bool = False
+    zero_knowledge: bool = False
+    uses: Optional[int] = None
+    backend: Optional[str] = None
+    percentile: Optional[float] = None
+    target_cosine: Optional[float] = None
+    max_accuracy_loss: Optional[float] = None
+    samples: int = 256
+    labels: list[str] = field(default_factory=list)
+    dims: dict[str, int] = field(default_factory=dict)
+    shapes: dict[str, list[int]] = field(default_factory=dict)
+    dump_ir: Optional[Path] = None
     tokens: bool = False
     shortest_prompt: int = 1
+
+
+def _options(name: str, file: Optional[Path], shapes: Optional[dict[str, list[int]]], **more: Any) -> _Options:
+    return _Options(name, file, shapes={k: list(v) for k, v in (shapes or {}).items()}, **more)
+
+
+def _calibration(onnx: bytes, file: Optional[Path], calibration: Any, samples: int) -> list[list[Given]]:
+    """The calibration data of a network; there are some."""
+    ports = _tessera.onnx_inputs(onnx, str(file or "the model"))
+    names, rank = [name for name, _ in ports], ports[0][1] if ports else None
+    items = list(batches(calibration, names, "the calibration data", samples, rank))
+    if not items or any(0 in given.shape for item in items for given in item):
+        raise use_error(
+            "the calibration data are empty",
+            expected="at least one input",
+            found="a loader without items" if not items else "an array without elements",
+        )
+    return items
 
 
 def compile(
@@ -85,7 +103,7 @@ def compile(
     """Compiles a network: quantizes it by representative inputs, and lays it out for proofs.
 
     ``model`` is a ``torch.nn.Module`` (of which ``example_inputs`` are inputs, the batch axis first), the path or the bytes of an ONNX
-    file, or a scikit-learn estimator. ``calibration`` are representative inputs, from which the ranges of 8-bit activations come: an
+    file, a scikit-learn estimator, or a :class:`tessera.ir.Module`, on which what is left of the default pipeline is run. ``calibration`` are representative inputs, from which the ranges of 8-bit activations come: an
     array or tensor whose first axis counts inferences, a DataLoader or any iterable of such (what comes after the inputs in an item,
     such as labels, is left out), a dictionary by input name, or a ``.npy`` or ``.npz`` path. At most ``calibration_samples`` are used.
 
@@ -106,24 +124,20 @@ def compile(
     _check_options(weights, exporter)
     if not 1 <= shortest_prompt < 1 << 32:
         raise use_error("there is no such prompt", expected="1 token or more", found=repr(shortest_prompt))
-    if calibration is None:
+    module = getattr(model, "_ir", None)
+    if module is None and calibration is None:
         raise use_error(
             "a network is quantized by representative inputs, and none were given",
             help="add calibration=loader, or an array of some inputs",
         )
-    onnx, file, found = _onnx(model, example_inputs, calibration, exporter)
-    ports = _tessera.onnx_inputs(onnx, str(file or "the model"))
-    names, rank = [name for name, _ in ports], ports[0][1] if ports else None
-    items = list(batches(calibration, names, "the calibration data", calibration_samples, rank))
-    if not items or any(0 in given.shape for item in items for given in item):
-        raise use_error(
-            "the calibration data are empty",
-            expected="at least one input",
-            found="a loader without items" if not items else "an array without elements",
-        )
-    options = _Options(
-        name=name or found,
-        file=file,
+    onnx, file, found = (b"", None, "model") if module is not None else _onnx(model, example_inputs, calibration, exporter)
+    if module is None:
+        items = _calibration(onnx, file, calibration, calibration_samples)
+    else:
+        items = [] if calibration is None else list(batches(calibration, ["input"], "the calibration data", calibration_samples))
+    options = _options(
+        name or found,
+        file,
         scale=scale_text(scale),
         batch=batch,
         committed=weights == "committed",
@@ -136,13 +150,16 @@ def compile(
         samples=calibration_samples,
         labels=list(labels or []),
         dims=dict(dims or {}),
-        shapes={k: list(v) for k, v in (shapes or {}).items()},
+        shapes=shapes,
         dump_ir=None if dump_ir is None else Path(dump_ir),
         tokens=tokens,
         shortest_prompt=shortest_prompt,
     )
     with _progress(progress, f"compiling {options.name}") as step:
-        compiled, notes = _tessera.compile(onnx, items, options, step)
+        if module is None:
+            compiled, notes = _tessera.compile(onnx, items, options, step)
+        else:
+            compiled, notes = module.compile(items, options, step)
     _note(notes)
     return CompiledModel(compiled)
 
@@ -207,23 +224,15 @@ def check(
     if _export.is_module(model) and example_inputs is None:
         raise _no_example()
     onnx, file, found = _onnx(model, example_inputs, None, exporter)
-    options = _Options(
-        name=name or found,
-        file=file,
-        scale=None,
+    options = _options(
+        name or found,
+        file,
         batch=batch,
         committed=weights == "committed",
         zero_knowledge=zero_knowledge,
-        uses=None,
         backend=backend,
-        percentile=None,
-        target_cosine=None,
-        max_accuracy_loss=None,
-        samples=2,
-        labels=[],
         dims=dict(dims or {}),
-        shapes={k: list(v) for k, v in (shapes or {}).items()},
-        dump_ir=None,
+        shapes=shapes,
     )
     with _progress(progress, f"checking {options.name}") as step:
         said, lines = _tessera.check(onnx, options, step)

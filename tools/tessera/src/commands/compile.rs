@@ -3,6 +3,7 @@ use crate::cli::{Bindings, Bits, CalibrationMethod, Compile, Level as EmitLevel,
 use crate::data::bind::{self, Factor, Inputs, Wanted};
 use crate::data::{Array, DataFile, Numbers};
 use crate::failure::{Failure, Problem, Result, USE};
+use crate::ir::Ir;
 use crate::measure::{Time, peak_rss_mb, timed};
 use crate::model::{Calibration, Level, Metadata, Model, Port};
 use crate::pipeline::Quantizing;
@@ -182,6 +183,30 @@ fn import<'c>(context: &'c Context, r: &Request) -> Result<Start<'c>> {
         notes: inputs.notes,
     };
     Ok(Start { module, about })
+}
+
+/// The network as the file has it, with samples to calibrate it where there are data.
+pub(crate) fn module_of<'c>(context: &'c Context, r: &Request) -> Result<Module<'c>> {
+    let module = imported(context, r)?;
+    if !r.data.is_empty() {
+        let integers = integer_inputs(r.onnx)?;
+        samples(&module, &r.name, r.data, (r.factor, &integers), r.samples)?;
+    }
+    Ok(module)
+}
+
+/// Compiles a module of any level by what is left of the default pipeline. Of a request's fields, those about a model's file are not looked at.
+pub fn compile_ir(ir: &Ir, r: &Request) -> Result<Compiled> {
+    let context = tessera_passes::context();
+    let module = ir.open(&context)?;
+    let level = level_of(module.as_operation())?;
+    let mut about = about_ir(&module, &r.name, ir.text.as_bytes(), "a module", r.factor)?;
+    calibrated_by(&module, &mut about, (r.data, r.factor, r.samples))?;
+    let start = Start { module, about };
+    let lowered =
+        lower(start, &pipeline::default(level, r.quantizing), r.placing.backend, (r.dump_ir, r.watch))?;
+    (r.watch)("place")?;
+    finish(lowered, &r.labels, r.placing, r.dump_ir)
 }
 
 /// The network as the file has it.
@@ -371,7 +396,8 @@ fn samples(
     Ok((inputs, samples.len()))
 }
 
-fn port(p: &tessera_circuit::ports::Port, factor: Option<Factor>) -> Port {
+/// A port of a circuit as the metadata have it.
+pub(crate) fn port(p: &tessera_circuit::ports::Port, factor: Option<Factor>) -> Port {
     let (scale, min, max) = p.scaling.map_or((1.0, p.ty.lo, p.ty.hi), |s| (s.scale, s.min, s.max));
     Port {
         name: p.name.clone(),
@@ -646,42 +672,60 @@ fn read_ir<'c>(context: &'c Context, o: &Compile, name: &str, bytes: &[u8]) -> R
     let op = module.as_operation();
     params::name_of(op).iter().for_each(|name| files::remember(&o.model.with_file_name(name)));
     let level = level_of(op)?;
-    let mut about = About {
-        name: name.to_owned(),
-        source: Digest(*blake3::hash(bytes).as_bytes()),
-        parameters: parameters(&module)?,
-        calibration: Calibration {
-            method: "as in the IR".into(),
-            percentile: None,
-            samples: 0,
-            data: file_name(&o.model),
-        },
-        factors: vec![o.data.scale; Func::main(op)?.arguments().len().max(ports(op)?.0.len())],
-        notes: vec![],
-    };
+    let mut about = about_ir(&module, name, bytes, &file_name(&o.model), o.data.scale)?;
     let stated = tessera_mlir::attrs::read_string(op, SAMPLES).ok();
-    if let Some(data) = &o.calibration {
-        if level != "nn" {
-            return Err(Failure::new(format!("IR of the level {level} is quantized already"))
-                .help("leave out --calibration, or give IR of the level nn"));
-        }
-        let data = [DataFile::read(data)?];
-        let (inputs, count) =
-            samples(&module, name, &data, (o.data.scale, &HashSet::new()), o.calibration_samples)?;
-        about.calibration.samples = count;
-        about.calibration.data = file_name(&data[0].path);
-        (about.factors, about.notes) = (inputs.factors, inputs.notes);
-    } else if let Some(stated) = &stated {
-        let held = params::get(stated)?;
-        about.calibration.samples =
-            held.0.values().next().and_then(|p| p.shape.first()).copied().unwrap_or(0);
-        about.calibration.data = stated.clone();
-    }
+    let data = o.calibration.as_ref().map(|data| DataFile::read(data)).transpose()?;
+    calibrated_by(&module, &mut about, (data.as_slice(), o.data.scale, o.calibration_samples))?;
     if level == "nn" && (o.calibration.is_some() || stated.is_some()) && o.pass_pipeline.is_none() {
         about.calibration.method = method_name(o.calibration_method).into();
         about.calibration.percentile = percentile(quantizing(o));
     }
     Ok(Start { module, about })
+}
+
+/// What is known of IR, which came from a file or from memory.
+fn about_ir(module: &Module, name: &str, bytes: &[u8], from: &str, factor: Option<Factor>) -> Result<About> {
+    let op = module.as_operation();
+    Ok(About {
+        name: name.to_owned(),
+        source: Digest(*blake3::hash(bytes).as_bytes()),
+        parameters: parameters(module)?,
+        calibration: Calibration {
+            method: "as in the IR".into(),
+            percentile: None,
+            samples: 0,
+            data: from.into(),
+        },
+        factors: vec![factor; Func::main(op)?.arguments().len().max(ports(op)?.0.len())],
+        notes: vec![],
+    })
+}
+
+/// Attaches calibration data to IR; where there are none, says of those that it names.
+fn calibrated_by(
+    module: &Module,
+    about: &mut About,
+    (data, factor, limit): (&[DataFile], Option<Factor>, usize),
+) -> Result<()> {
+    if data.is_empty() {
+        if let Ok(stated) = tessera_mlir::attrs::read_string(module.as_operation(), SAMPLES) {
+            let held = params::get(&stated)?;
+            let first = held.0.values().next().and_then(|p| p.shape.first());
+            about.calibration.samples = first.copied().unwrap_or(0);
+            about.calibration.data = stated;
+        }
+        return Ok(());
+    }
+    let level = level_of(module.as_operation())?;
+    if level != "nn" {
+        return Err(Failure::new(format!("IR of the level {level} is quantized already"))
+            .help("leave out --calibration, or give IR of the level nn"));
+    }
+    let (inputs, count) = samples(module, &about.name, data, (factor, &HashSet::new()), limit)?;
+    about.calibration.samples = count;
+    about.calibration.data = data.first().map(|d| file_name(&d.path)).unwrap_or_default();
+    (about.factors, about.notes) = (inputs.factors, inputs.notes);
+    Ok(())
 }
 
 /// The IR of one level.
