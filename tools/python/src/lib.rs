@@ -21,7 +21,7 @@ mod _tessera {
     #[pymodule_export]
     use super::proof::{Proof, VerifyingKey};
     #[pymodule_export]
-    use super::work::wait;
+    use super::work::{abandon, wait};
     use super::*;
 
     #[pymodule_init]

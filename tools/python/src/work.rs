@@ -1,7 +1,7 @@
 //! Long work on a thread of its own: the interpreter is free meanwhile, progress is told, and Ctrl-C ends the wait at once.
 //!
-//! Invariant: interrupted work writes nothing. It ends at its next step, and the process waits for it before it ends: threads that
-//! still compute when the process takes its memory down would crash it.
+//! Invariant: interrupted work writes nothing. It ends at its next step, and a process waits for it before it ends: threads that
+//! still compute when the process takes its memory down would crash it. A process that the interrupt itself ends is killed instead.
 use crate::failure::raised;
 use pyo3::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tessera::failure::{Failure, Result};
 
 /// How long a signal may wait.
@@ -106,10 +106,23 @@ fn left() -> std::sync::MutexGuard<'static, Vec<JoinHandle<()>>> {
     LEFT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits for work that was interrupted and has not ended yet.
+/// Waits for work that was interrupted, for so many seconds at most where they are given. Says whether all of it has ended.
 #[pyfunction]
-pub fn wait(py: Python<'_>) {
-    let threads = std::mem::take(&mut *left());
-    // they caught their panics
-    py.detach(|| threads.into_iter().for_each(|t| drop(t.join())));
+pub fn wait(py: Python<'_>, seconds: Option<f64>) -> bool {
+    let start = Instant::now();
+    py.detach(|| {
+        while left().iter().any(|t| !t.is_finished()) {
+            if seconds.is_some_and(|most| start.elapsed().as_secs_f64() > most) {
+                return false;
+            }
+            std::thread::sleep(GLANCE);
+        }
+        true
+    })
+}
+
+/// Removes files that are half-written, before the process is killed.
+#[pyfunction]
+pub fn abandon(py: Python<'_>) {
+    py.detach(tessera::files::abandon);
 }

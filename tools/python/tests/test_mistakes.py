@@ -76,6 +76,19 @@ def test_unsupported_module(torch):
     told(lambda: tessera.compile(Sized().eval(), calibration=torch.rand(4, 8)), "cannot be compiled", "NonZero", "docs/operators.md")
 
 
+def test_an_export_that_failed_does_not_disturb_the_next(torch, small):
+    class Odd(torch.nn.Module):
+        def forward(self, x):
+            return torch.special.i0(torch.relu(x)) + x
+
+    kept = []
+    for _ in range(8):
+        with pytest.raises(tessera.UseError) as e:
+            tessera.check(Odd().eval(), torch.rand(1, 8))
+        kept.append(e)
+        assert tessera.check(small[0], small[1][:1])
+
+
 def test_no_calibration_data(small):
     told(lambda: tessera.compile(small[0], small[1]), "none were given", "calibration=loader")
 
@@ -144,7 +157,7 @@ def test_old_file_version(lenet, proof, tmp_path):
     # the format's version stands after the eight bytes of the magic
     old[8] ^= 0x40
     (tmp_path / "old.proof").write_bytes(old)
-    told(lambda: tessera.verify(lenet.verifying_key, tmp_path / "old.proof"), "version")
+    told(lambda: tessera.verify(lenet.verifying_key, tmp_path / "old.proof"), "format version", "compile the model again")
 
 
 def test_files_that_are_something_else(lenet, tmp_path):
@@ -229,6 +242,46 @@ def test_an_interrupted_run_ends_within_a_second_and_leaves_nothing(tmp_path):
     word, at = out.split("\n")[0].split(" ")
     assert word == "interrupted" and float(at) - sent < 1, (out, err)
     assert out.split("\n")[1] == "fmnist_lenet" and child.returncode == 0, (out, err)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("step", ["compile", "setup", "prove"])
+def test_a_program_that_ctrl_c_ends_is_gone_within_a_second(step, tmp_path):
+    child = python(
+        """
+        import sys, numpy as np, tessera
+        onnx, out, step = sys.argv[1:]
+        images = np.load(onnx.replace(".onnx", "_test1000.npz"))["images_u8"]
+
+        def begin(name):
+            print("ready", flush=True)
+
+        # seconds each
+        options = {"calibration": images, "scale": 1/255, "calibration_samples": 1000, "batch": 256}
+        if step == "compile":
+            begin("")
+            model = tessera.compile(onnx, **options)
+        else:
+            model = tessera.compile(onnx, **{**options, "calibration_samples": 8})
+            if step == "setup":
+                begin("")
+            model.setup()
+            model.prove(images[:256], progress=begin)
+        print("done")
+        """,
+        LENET,
+        tmp_path,
+        step,
+        cwd=tmp_path,
+    )
+    assert child.stdout.readline() == "ready\n", child.stderr.read()
+    time.sleep(0.1)
+    sent = time.time()
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=300)
+    took = time.time() - sent
+    assert child.returncode == -signal.SIGINT and "KeyboardInterrupt" in err and "done" not in out, (out, err)
+    assert took < 1.5, took
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,6 +5,7 @@
 //! changed meanwhile. Nothing is read without a limit, and no device at all.
 use crate::failure::{Failure, Result};
 use memmap2::{Mmap, MmapMut};
+use std::collections::BTreeSet;
 use std::fs::{File, Metadata, Permissions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -162,12 +163,18 @@ fn write_by<T>(path: &Path, f: impl FnOnce(&mut File) -> std::io::Result<T>) -> 
     let mut prefix = path.file_name().unwrap_or_default().to_os_string();
     prefix.push(".");
     // created exclusively; removed when anything below fails
-    let mut part = tempfile::Builder::new()
-        .prefix(&prefix)
-        .suffix(".part")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(directory(path))
-        .map_err(failed)?;
+    let mut part = {
+        let mut parts = parts();
+        let part = tempfile::Builder::new()
+            .prefix(&prefix)
+            .suffix(".part")
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(directory(path))
+            .map_err(failed)?;
+        parts.insert(part.path().into());
+        part
+    };
+    let _written = Written(part.path().into());
     let done = f(part.as_file_mut()).map_err(failed)?;
     part.as_file().sync_all().map_err(failed)?;
     unchanged()?;
@@ -178,6 +185,30 @@ fn write_by<T>(path: &Path, f: impl FnOnce(&mut File) -> std::io::Result<T>) -> 
         let _ = dir.sync_all();
     }
     Ok(done)
+}
+
+/// Files that are being written, under the names that they have until they are whole.
+static PARTS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn parts() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    PARTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A file that is being written until this is dropped.
+struct Written(PathBuf);
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        parts().remove(&self.0);
+    }
+}
+
+/// Removes what other threads are writing and lets them begin nothing new, in a process that is about to end.
+pub fn abandon() {
+    let parts = parts();
+    // whatever cannot be removed stays under a name that nobody reads
+    parts.iter().for_each(|part| drop(std::fs::remove_file(part)));
+    std::mem::forget(parts);
 }
 
 /// The same file with another extension: `model.tess` and `model.vk` stand side by side.

@@ -16,7 +16,7 @@ torch's, on the CPU; outputs come back as inputs came. What happens on the way i
 import atexit as _atexit
 import logging as _logging
 
-from . import _tessera
+from . import _interrupt, _tessera
 from ._errors import MachineFailure, ProofRejected, TesseraError, UseError
 from ._model import Check, CompiledModel, Evaluation, Explanation, Generated, Port, Refused, check, compile
 from ._proof import Proof, Text, Verified, VerifyingKey, verify
@@ -46,5 +46,4 @@ __all__ = [
 ]
 
 _logging.getLogger("tessera").addHandler(_logging.NullHandler())
-# work that Ctrl-C ended the wait for ends before the process does
-_atexit.register(_tessera.wait)
+_atexit.register(_interrupt.end)

@@ -6,10 +6,12 @@ torch is imported by whoever has a module; here it is only used. A module comes 
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import io
 import logging
 import sys
+import traceback
 import warnings
 from typing import Any, Iterator, Optional
 
@@ -96,6 +98,8 @@ def _exported(module: Any, example: tuple[Any, ...], options: dict[str, Any]) ->
         except UseError:
             raise
         except Exception as e:
+            # its frames hold a graph that is gone already, and PyTorch takes it for a later one at the same place in memory
+            traceback.clear_frames(e.__traceback__)
             raise _not_exported(module, e) from e
     if options.get("dynamo"):
         program.save(buffer)
@@ -170,28 +174,37 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _check_control_flow(module: Any, example: tuple[Any, ...]) -> None:
-    """Errs where the way through the module depends on values: a circuit has one way. The module is run once on tensors that notice
-    when they are asked for a number, which shapes and weights are not."""
-    import torch
+_asked: list[str] = []
 
-    asked: list[str] = []
+
+@functools.cache
+def _noticing() -> Any:
+    """A class of tensors that notice when they are asked for a number. One for the whole session: PyTorch keeps hold of classes of tensors."""
+    import torch
 
     def noticing(name: str) -> Any:
         def method(self: Any, *args: Any) -> Any:
             frame = sys._getframe(1)
             while frame.f_back is not None and "/torch/" in frame.f_code.co_filename:
                 frame = frame.f_back
-            asked.append(f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}")
+            _asked.append(f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}")
             return getattr(torch.Tensor, name)(self.as_subclass(torch.Tensor), *args)
 
         return method
 
     names = ("__bool__", "__int__", "__float__", "__index__", "item", "tolist")
-    Noticing = type("Noticing", (torch.Tensor,), {name: noticing(name) for name in names})
+    return type("Noticing", (torch.Tensor,), {name: noticing(name) for name in names})
+
+
+def _check_control_flow(module: Any, example: tuple[Any, ...]) -> None:
+    """Errs where the way through the module depends on values: a circuit has one way. The module is run once on tensors that notice
+    when they are asked for a number, which shapes and weights are not."""
+    import torch
+
+    _asked.clear()
     with torch.no_grad():
         try:
-            module(*(x.as_subclass(Noticing) for x in example))
+            module(*(x.as_subclass(_noticing()) for x in example))
         except UseError:
             raise
         except Exception as e:
@@ -201,10 +214,10 @@ def _check_control_flow(module: Any, example: tuple[Any, ...]) -> None:
                 found=f"{type(e).__name__} on inputs of shape {shapes}",
                 help="give an example that module(*example) takes, with the batch axis first",
             ) from e
-    if asked:
+    if _asked:
         raise use_error(
             "the way through the module depends on the values of its input, and a proof is of one way",
-            found="\n".join(dict.fromkeys(asked)),
+            found="\n".join(dict.fromkeys(_asked)),
             help="write both ways and choose between their results with torch.where",
         )
 
