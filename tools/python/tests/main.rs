@@ -66,6 +66,12 @@ fn the_package_does_what_its_tests_say() {
     pytest(USUAL, &["tests", "tessera", "--ignore=tests/test_pages.py"]);
 }
 
+#[test]
+#[ignore = "needs matplotlib: ./x gallery"]
+fn plots_are_drawn() {
+    pytest("numpy, pytest, matplotlib", &["tests/test_looking.py::test_plots_are_drawn_on_axes"]);
+}
+
 /// A test for each page, so that they run side by side.
 macro_rules! pages {
     ($($(#[$attribute:meta])* $name:ident: $page:literal, $modules:expr;)*) => {

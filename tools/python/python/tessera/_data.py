@@ -74,7 +74,7 @@ def given(name: Optional[str], x: Any, what: str) -> Given:
         if dtype == "float64" and what not in _warned:
             _warned.add(what)
             log.warning("%s is float64 and is rounded to float32, in which networks compute; x.astype('float32') says so", what)
-        kind = np.float64 if dtype == "float64" else np.float32
+        kind: Any = np.float64 if dtype == "float64" else np.float32
     else:
         kind = np.int64
         if dtype == "uint64":

@@ -51,7 +51,7 @@ def _bar(share: float, text: str = "") -> str:
 def page(html: str) -> str:
     """A page of its own within a notebook, where its styles meet no others."""
     style = "width:100%;height:880px;border:0;background:#fff;color-scheme:light"
-    return f'<iframe sandbox srcdoc="{escape(html)}" style="{style}" title="what a proof costs"></iframe>'
+    return f'<iframe srcdoc="{escape(html)}" style="{style}" title="what a proof costs"></iframe>'
 
 
 def histogram(values: np.ndarray, bins: int = 41) -> tuple[np.ndarray, np.ndarray]:
@@ -118,9 +118,9 @@ def _costs(m: Any) -> str:
     costs = {c["layer"]: c for c in m.explain().layers}
     layers: dict[str, dict[str, Any]] = {}
     for op in m.layers:
-        row = layers.setdefault(op["name"], {"ops": []})
-        row["ops"].append(op["op"])
-        row.update(shape=op["shape"], bits=op["bits"])
+        layer = layers.setdefault(op["name"], {"ops": []})
+        layer["ops"].append(op["op"])
+        layer.update(shape=op["shape"], bits=op["bits"])
     whole = sum(c["seconds"] for c in costs.values()) or 1.0
     most = max((c["seconds"] for c in costs.values()), default=0.0) or 1.0
 
@@ -155,8 +155,9 @@ def module(m: Any) -> str:
     """A module of IR: its operations."""
 
     def row(op: Any) -> list[str]:
-        reads = ", ".join("argument" if o.op is None else str(o.op) for o in op.operands)
-        return [str(op.index), f"<code>{escape(op.name)}</code>", escape(op.place), reads, f"<code>{escape(', '.join(op.results)[:80])}</code>"]
+        reads, makes = ", ".join("argument" if o.op is None else str(o.op) for o in op.operands), ", ".join(op.results)
+        makes = makes if len(makes) <= 80 else makes[:79] + "…"
+        return [str(op.index), f"<code>{escape(op.name)}</code>", escape(op.place), reads, f"<code>{escape(makes)}</code>"]
 
     return _titled(f"Module of the level {m.level}", _listed(["", "operation", "node", "reads", "result"], [row(op) for op in m.ops], {0}))
 

@@ -40,7 +40,7 @@ class Operand(NamedTuple):
     #: The operation, counted from 0, whose result it is; None for an argument of the function.
     op: Optional[int]
     #: The number of the result, or of the argument.
-    index: int
+    number: int
     type: str
 
 

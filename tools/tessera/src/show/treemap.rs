@@ -158,8 +158,8 @@ fn map(parts: &[Part], layers: &[Part], m: &Measure) -> String {
             };
             let (x, y) = (r.x + 5.0, r.y + 15.0);
             let _ = write!(s, "<text x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escape(&text));
-            if r.h > 38.0 && room > 8 {
-                let what = format!("{} · {:.1} %", (m.say)((m.of)(l)), 100.0 * (m.of)(l) / total);
+            let what = format!("{} · {:.1} %", (m.say)((m.of)(l)), 100.0 * (m.of)(l) / total);
+            if r.h > 38.0 && room >= what.chars().count() {
                 let y = y + 16.0;
                 let _ = write!(s, "<text x=\"{x:.1}\" y=\"{y:.1}\" class=\"of\">{}</text>", escape(&what));
             }
