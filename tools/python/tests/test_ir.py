@@ -101,6 +101,21 @@ def test_what_is_no_module_is_refused(module, tmp_path):
         tessera.ir.load(tessera.compile(MODELS / "digits_mlp.onnx", calibration=MODELS / "digits_test.npz", scale="1/16"), level="llvm")
 
 
+def test_parameters_are_written_beside_the_module_and_nowhere_else(start, tmp_path):
+    (tmp_path / "in").mkdir()
+    start.save(tmp_path / "in" / "m.mlir")
+    assert tessera.ir.read(tmp_path / "in" / "m.mlir").text == start.text
+    (params,) = (p for p in (tmp_path / "in").glob("*.safetensors") if ".samples" not in p.name)
+    params.rename(tmp_path / "evil.safetensors")
+    text = (tmp_path / "in" / "m.mlir").read_text().replace(params.name, "../evil.safetensors")
+    (tmp_path / "in" / "m.mlir").write_text(text)
+    module = tessera.ir.read(tmp_path / "in" / "m.mlir")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(tessera.UseError, match="names its parameters by a path"):
+        module.save(tmp_path / "out" / "m.mlir")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_a_module_is_compiled_as_its_network_is(start, digits, tmp_path):
     whole = tessera.compile(MODELS / "digits_mlp.onnx", calibration=digits[:32], scale=1 / 16)
     same = tessera.compile(start, scale=1 / 16)

@@ -151,8 +151,19 @@ impl Ir {
     }
 
     /// Its parameters, as the files that its text names.
+    ///
+    /// # Errors
+    /// Where a name leads out of the folder that the files would lie in.
     pub fn files(&self) -> Result<Vec<(String, Vec<u8>)>> {
-        self.params.iter().map(|(name, params)| Ok((name.clone(), params.to_bytes()?))).collect()
+        let file = |(name, params): (&String, &Arc<Params>)| {
+            if Path::new(name).file_name().is_none_or(|plain| plain != name.as_str()) {
+                return Err(Failure::new("a module names its parameters by a path, and is not written")
+                    .expected("the name of a file beside the module")
+                    .found(name.clone()));
+            }
+            Ok((name.clone(), params.to_bytes()?))
+        };
+        self.params.iter().map(file).collect()
     }
 
     /// The operations of `@main`, in order.
