@@ -149,7 +149,7 @@ def test_another_models_key(lenet, images, tmp_path):
     os.rename(tmp_path / "n.pk", tmp_path / "m.pk")
     os.rename(tmp_path / "n.vk", tmp_path / "m.vk")
     again = tessera.CompiledModel.load(tmp_path / "m.tess")
-    told(lambda: again.prove(images[0]), "tessera setup")
+    told(lambda: again.prove(images[0]), "model.setup()")
 
 
 def test_old_file_version(lenet, proof, tmp_path):
@@ -207,6 +207,15 @@ def test_options_that_do_not_exist(lenet, images):
     told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, weights="secret"), "public or committed")
     told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, uses=3), "a number of proofs with zero knowledge and committed weights")
     told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, batch=0), "a batch of 1 to 65536")
+
+
+def test_what_to_do_is_said_in_python(lenet, images):
+    told(lambda: lenet.prove(images[:3]), "or compile again with batch=3")
+    told(lambda: lenet.generate([1]), "tessera.compile(..., tokens=True)")
+    text = told(lambda: tessera.compile(LENET, calibration=images[:3]), "with scale=: 1/255")
+    assert "--" not in text
+    told(lambda: tessera.verify(lenet.setup(security=90), lenet.prove(images[0])), "model.setup(security=100)", "min_security=")
+    lenet.setup()
 
 
 def python(code, *arguments, **options):

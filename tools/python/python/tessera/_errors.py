@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Optional
 
 
@@ -30,10 +31,40 @@ class MachineFailure(TesseraError):
     """The machine, or Tessera itself, failed: nothing is known about the result."""
 
 
+#: What the command calls one way and Python another.
+_SPELLINGS = [
+    (r"prove one of them with --index N, or compile again with --batch (\d+)", r"prove some of them, or compile again with batch=\1"),
+    (r"with --scale or scale=:", r"with scale=:"),
+    (r"with: tessera setup --security (\d+)", r"with: model.setup(security=\1)"),
+    (r"with --min-security", r"with min_security="),
+    (r"with: tessera setup(?: MODEL\.tess)?", r"with: model.setup()"),
+    (r"with: tessera compile MODEL\.onnx --tokens", r"with: tessera.compile(..., tokens=True)"),
+    (r"with: tessera compile MODEL\.onnx", r"with: tessera.compile(...).save(path)"),
+    (r"--shortest-prompt of compile", r"shortest_prompt= of compile"),
+    (r"--dim NAME=VALUE", r'dims={"NAME": VALUE}'),
+    (r"--shape INPUT=1,3,32,32", r'shapes={"INPUT": [1, 3, 32, 32]}'),
+    (r"leave out --calibration", r"leave out calibration="),
+    (r"compile with more --uses", r"compile with more uses="),
+    (r"verify without --input", r"verify without input="),
+]
+
+
+def in_python(text: str) -> str:
+    """What the command says to do, as one does it in Python.
+
+    >>> in_python("say --dim NAME=VALUE for a dimension")
+    'say dims={"NAME": VALUE} for a dimension'
+    """
+    for command, python in _SPELLINGS:
+        text = re.sub(command, python, text)
+    return text
+
+
 def of(code: int, text: str, problems: str) -> TesseraError:
     """The exception for an exit code of the command, as the compiled half calls it."""
     kind = {1: ProofRejected, 2: UseError}.get(code, MachineFailure)
-    return kind(text, json.loads(problems))
+    found = [{k: in_python(v) if isinstance(v, str) else v for k, v in problem.items()} for problem in json.loads(problems)]
+    return kind(in_python(text), found)
 
 
 def use_error(
