@@ -147,3 +147,25 @@ fn what_is_no_text_is_refused_before_any_work() {
     }
     insta::assert_snapshot!(texts.join("\n"));
 }
+
+/// Layers whose values reach about as far are proven in the same tables, however many there are.
+#[test]
+fn layers_that_are_alike_share_tables() {
+    let dir = tempfile::tempdir().unwrap();
+    let d = dir.path();
+    let tables = |layers: usize| {
+        let sizes = networks::Gpt { layers, width: 32, heads: 2, vocabulary: 64, positions: 16 };
+        std::fs::write(d.join("m.onnx"), networks::gpt(sizes)).unwrap();
+        let ids = Numbers::I64(networks::texts(8, sizes.positions, sizes.vocabulary), "int64");
+        std::fs::write(
+            d.join("ids.npy"),
+            npy::write(&Array { shape: vec![8, sizes.positions], numbers: ids }),
+        )
+        .unwrap();
+        let report = ok(d, &["compile", "m.onnx", "--calibration", "ids.npy"]);
+        report["program"]["tables"].as_array().unwrap_or_else(|| panic!("{report}")).len()
+    };
+    let (few, many) = (tables(2), tables(8));
+    // some are divided, for fewer rows of padding
+    assert!(many <= few + few / 2, "{few} tables of 2 layers, {many} of 8");
+}

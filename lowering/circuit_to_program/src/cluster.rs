@@ -431,7 +431,7 @@ impl Builder<'_> {
                 self.lookup_sources.push(source.clone());
                 // hi is in range already when it is the key of a table whose domain is small enough, or such an output
                 if self.high_checked(hi, *shift, group).is_none() {
-                    self.within(&(Expr::witness(ch), rh), self.high_declared(hi), &source)?;
+                    self.within(&(Expr::witness(ch), rh), self.high_declared(hi, *shift), &source)?;
                 }
                 self.define(hi, Expr::witness(ch), rh);
                 self.define(lo, Expr::witness(cl), rl);
@@ -526,8 +526,12 @@ impl Builder<'_> {
     ) -> Result<(), PlaceError> {
         let all = limbs((lo, hi));
         if all == [0] {
-            let relation = self.relations.range(lo, hi, source)?;
-            self.k.lookups.push((relation, vec![e.clone()]));
+            // from 0 on where the numbers are whole bits, so that intervals of one length share a table
+            let last = i128::from(hi) - i128::from(lo);
+            let from = if last > 0 && (last + 1).count_ones() == 1 { lo } else { 0 };
+            let relation = self.relations.range(lo - from, hi - from, source)?;
+            let key = within(minus(e.clone(), Expr::constant(from)), source)?;
+            self.k.lookups.push((relation, vec![key]));
             self.lookup_sources.push(source.into());
             return Ok(());
         }
@@ -613,16 +617,21 @@ impl Builder<'_> {
 
     /// The range that others enforce on the high part of a split, where it is small enough to make the parts unique.
     fn high_checked(&self, hi: ValueId, shift: u32, group: &[usize]) -> Option<(i64, i64)> {
-        let bound = (self.known.capabilities.modulus >> 2) as i128 >> shift;
+        let bound = self.unique(shift);
         let small = |&(a, b): &(i64, i64)| (a as i128).abs() < bound && (b as i128).abs() < bound;
         let published = || self.known.published.get(&hi).copied().filter(small);
         self.keyed(hi, group).filter(small).or_else(published)
     }
 
-    /// The range that a split enforces on its high part itself: the declared one, in whole bits where that takes limbs.
-    fn high_declared(&self, hi: ValueId) -> (i64, i64) {
+    /// Below this to both sides of 0, a high part and the low one are all that make a whole.
+    fn unique(&self, shift: u32) -> i128 {
+        (self.known.capabilities.modulus >> 2) as i128 >> shift
+    }
+
+    /// The range that a split enforces on its high part itself: the declared one, in whole bits where parts stay unique.
+    fn high_declared(&self, hi: ValueId, shift: u32) -> (i64, i64) {
         let v = &self.g.values[hi];
-        shown((v.lo, v.hi))
+        shown((v.lo, v.hi), self.unique(shift))
     }
 
     /// The range that lookups in this group enforce on a key, or on what a key is the maximum of.
@@ -641,7 +650,7 @@ impl Builder<'_> {
                 CircuitOp::Split { x, shift } if *x == v => {
                     let hi = op.results[0];
                     let checked = self.high_checked(hi, *shift, group);
-                    let (least, most) = checked.unwrap_or_else(|| self.high_declared(hi));
+                    let (least, most) = checked.unwrap_or_else(|| self.high_declared(hi, *shift));
                     let size = 1i64 << shift;
                     Some((least.checked_mul(size)?, most.checked_mul(size)?.checked_add(size - 1)?))
                 }

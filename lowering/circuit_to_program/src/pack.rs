@@ -129,7 +129,11 @@ impl Enforced<'_> {
             .lookups
             .iter()
             .filter_map(|(relation, tuple)| Some((tuple.first()?, self.all.relations.keys(*relation)?)));
-        let domains = keys.clone().filter(|(key, _)| **key == this).map(|(_, domain)| domain);
+        // key = cell + constant
+        let domains = keys.clone().filter(|(key, _)| key.terms == this.terms);
+        let domains = domains.filter_map(|(key, (lo, hi))| {
+            Some((lo.checked_sub(key.constant)?, hi.checked_sub(key.constant)?))
+        });
         let exports = k.exports.iter().zip(&c.exports).filter(|((e, _), _)| *e == this);
         let outputs = exports.filter_map(|(_, v)| self.all.published.get(v).copied());
         let ranges = domains.chain(outputs).map(|(lo, hi)| (lo as i128, hi as i128));

@@ -487,8 +487,8 @@ impl Products {
     }
 }
 
-const X_WIDTHS: [usize; 12] = [1, 2, 4, 8, 12, 16, 20, 24, 32, 48, 64, 96];
-const W_WIDTHS: [usize; 10] = [8, 16, 24, 32, 48, 64, 96, 128, 192, 256];
+const X_WIDTHS: [usize; 16] = [1, 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 48, 64, 96];
+const W_WIDTHS: [usize; 17] = [8, 16, 24, 32, 40, 48, 64, 80, 96, 112, 128, 144, 160, 168, 176, 192, 256];
 
 /// The cheapest widths of activation and weight rows that the backend can express.
 fn widths(

@@ -200,6 +200,7 @@ fn tensors(module: OperationRef, weights: &Params, settings: &Settings) -> Resul
         let start = match usually.format {
             Format::Narrow => 8,
             Format::Fine => 12,
+            Format::Even => 13,
             Format::Wide => 16,
             Format::Chosen(bits) => bits,
             Format::Open

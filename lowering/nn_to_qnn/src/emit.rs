@@ -246,6 +246,25 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
         let quant = self.quant(out);
         let mut multipliers: Vec<Vec<i64>> = sums.terms.iter().map(|term| term.multiplier.clone()).collect();
         let (scale, mut shift) = (self.scales.target(self.model, op), self.scales.shift(self.model, op));
+        // steps of powers of two are shifted by what they differ
+        let powers = |term: &Term| {
+            term.unit.iter().map(|unit| power_of_two(unit / scale)).collect::<Option<Vec<i32>>>()
+        };
+        let powers: Option<Vec<Vec<i32>>> = sums.terms.iter().map(powers).collect();
+        let exact = self.scales.group(out).is_exact(self.model) && features::test(self.model, op).is_none();
+        if let Some(powers) = powers.filter(|_| exact) {
+            let least = powers.iter().flatten().min().copied().unwrap_or(0);
+            let most = powers.iter().flatten().max().copied().unwrap_or(0);
+            let by = (-least).max(1);
+            if by <= shift as i32 && most + by <= 30 {
+                shift = by as u32;
+                let signs = |(term, powers): (&Term, &Vec<i32>)| {
+                    let one = |(unit, power): (&f64, &i32)| (1i64 << (power + by)) * unit.signum() as i64;
+                    term.unit.iter().zip(powers).map(one).collect()
+                };
+                multipliers = sums.terms.iter().zip(&powers).map(signs).collect();
+            }
+        }
         // a term that reaches far beyond the others asks for a smaller shift
         let units = sums.terms.iter().flat_map(|term| &term.unit);
         let greatest = units.fold(0.0, |most: f64, unit| most.max((unit / scale).abs()));
@@ -314,6 +333,13 @@ fn shared(multiplier: Vec<i64>) -> Vec<i64> {
         Some(&first) if multiplier.iter().all(|&m| m == first) => vec![first],
         _ => multiplier,
     }
+}
+
+/// Which power of two the size of a factor is, up to the rounding of printed scales.
+fn power_of_two(factor: f64) -> Option<i32> {
+    let power = factor.abs().log2();
+    let near = power.is_finite() && (power - power.round()).abs() < 5e-6;
+    near.then_some(power.round() as i32)
 }
 
 /// The integer multiplier for a real factor; 0 for 0 alone.

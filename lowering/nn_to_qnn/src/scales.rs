@@ -26,6 +26,8 @@ pub(crate) const ROOMY_BITS: u32 = 12;
 pub(crate) const ROOMY_SHIFT: u32 = 16;
 const MIN_SHIFT: u32 = 8;
 const MAX_SHIFT: u32 = 30;
+/// Shifts of a precise model: in one limb, or in one and what the shortest table has.
+const PRECISE_SHIFTS: [u32; 2] = [16, 24];
 /// Room for rounding weights and scales, checked exactly afterwards.
 const MARGIN: f64 = 1.001;
 
@@ -42,6 +44,9 @@ pub(crate) enum Format {
     Narrow,
     /// 12 bits.
     Fine,
+    /// 13 bits, in steps of a power of two: layers whose values reach about as far have one step, and so one table of each function and
+    /// one way to requantize.
+    Even,
     /// As many bits as were asked for, by `nn.bits`.
     Chosen(u32),
     /// An input whose features reach very differently far: 31 bits.
@@ -52,7 +57,7 @@ pub(crate) enum Format {
     Wide,
     /// As many bits as exact sums and unclamped ones take: what normalizations read, and what leaves a precise model.
     Open,
-    /// Normalized rows: 12 bits of the calibrated range, and as many more as the greatest possible value takes.
+    /// Normalized rows: 13 bits of the calibrated range, in steps of a power of two, and as many more as the greatest possible value takes.
     Normed,
     /// Operands of a softmax, at its fixed step.
     Scores,
@@ -86,7 +91,8 @@ impl Group {
                 Width { bits: if bits <= 8 { 8 } else { 16 }, min: -max, max }
             }
             Format::Features => Width { bits: 32, min: 1 - (1 << 30), max: (1 << 30) - 1 },
-            Format::Fine | Format::Normed | Format::Signs => Width { bits: 16, min: -2047, max: 2047 },
+            Format::Fine | Format::Signs => Width { bits: 16, min: -2047, max: 2047 },
+            Format::Even | Format::Normed => Width { bits: 16, min: -4095, max: 4095 },
             Format::Wide => Width { bits: 16, min: -32768, max: 32767 },
             Format::Open => Width { bits: 32, min: i32::MIN.into(), max: i32::MAX.into() },
             Format::Scores => Width { bits: 16, min: -softmax::SCORES, max: softmax::SCORES },
@@ -250,7 +256,15 @@ impl Scales {
             }
         }
         Error::all(errors)?;
-        groups.iter_mut().for_each(|g| g.scale = printable(g.scale));
+        for group in &mut groups {
+            let even = matches!(group.format, Format::Even | Format::Normed)
+                || (model.precise && group.format == Format::Open);
+            group.scale = printable(if even { group.scale.log2().ceil().exp2() } else { group.scale });
+        }
+        // normalized rows reach about as far in all layers: where one scale suits them, one table of roots does
+        let normed = |g: &&mut Group| g.format == Format::Normed;
+        let most = groups.iter_mut().filter(normed).map(|g| g.scale).fold(0.0, f64::max);
+        groups.iter_mut().filter(|g| normed(g) && most <= 2.0 * g.scale).for_each(|g| g.scale = most);
         for (op, test) in (0..model.ops.len()).filter_map(|op| Some((op, features::test(model, op)?))) {
             let unit = groups[group_of[test.operand]].scale * test.magnitude;
             groups[group_of[model.outcome(op)]].scale = printable(unit * f64::from(1 << ROOMY_SHIFT));
@@ -283,7 +297,12 @@ impl Scales {
                 (Role::Sums | Role::Table | Role::Rows, Format::Open | Format::Normed) => {
                     let bound = families::of(&info.decoded).bound(model, self, op);
                     let (low, high) = model.fused_clamp(op);
-                    let (min, max) = around(bound * model.factor(op) * MARGIN / self.scale(out));
+                    let (mut min, mut max) = around(bound * model.factor(op) * MARGIN / self.scale(out));
+                    if is_normed(model, out) {
+                        // in whole bits, so that normalizations are shown to lie in few ranges
+                        let most = (max.max(1) as u64 + 1).next_power_of_two().min(1 << 31) as i64;
+                        (min, max) = (-most, most - 1);
+                    }
                     (if low >= 0.0 { 0 } else { min }, if high <= 0.0 { 0 } else { max })
                 }
                 (Role::Adds, _) => {
@@ -360,6 +379,13 @@ impl Scales {
             }
             let wide = self.group(out).is_wide();
             let multiplier = sums.multiplier(model, self, op, wide) / scale;
+            if model.precise {
+                // each limb that is shifted out is a lookup
+                let multiplier = sums.multiplier(model, self, op, true) / scale;
+                let enough = |s: &u32| multiplier * 2f64.powi(*s as i32) >= 1.0;
+                self.shifts[op] = PRECISE_SHIFTS.into_iter().find(enough).unwrap_or(MAX_SHIFT);
+                continue;
+            }
             let least = (MIN_SHIFT..=most).find(|&s| multiplier * 2f64.powi(s as i32) >= 1.0).unwrap_or(most);
             if wide {
                 // nothing is clamped here, so there is no table to share
@@ -628,7 +654,8 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
                 None if seen.bits.is_some() => Format::Chosen(seen.bits.unwrap_or(8)),
                 // few bits would make equals of what differs
                 None if seen.compared && !seen.wide && model.precise => Format::Open,
-                None if model.precise || (seen.fine && !seen.returned) => Format::Fine,
+                None if model.precise => Format::Even,
+                None if seen.fine && !seen.returned => Format::Fine,
                 None => Format::Narrow,
             },
             Some(&(_, op)) => {

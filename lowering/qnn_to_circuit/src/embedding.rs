@@ -71,6 +71,8 @@ fn by_product<'c, 'a>(
     let weights = emit.weight(&table.name, &table.shape, &table.data)?;
     let y = linear::matmul(emit, at, weights)?;
     let (least, most) = table.data.bounds()?.unwrap_or((0, 0));
-    let y = emit.range(y, Interval { lo: least.into(), hi: most.into() })?;
+    // whole bits, so that tables of numbers are shared
+    let most = (most.max(-1 - least).max(1) as u64 + 1).next_power_of_two() as i64;
+    let y = emit.range(y, Interval { lo: (-most).into(), hi: (most - 1).into() })?;
     emit.view(y, &View::reshape(extents.to_vec()))
 }

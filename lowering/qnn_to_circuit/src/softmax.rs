@@ -50,13 +50,14 @@ pub(crate) fn softmax<'c, 'a>(
         .iter()
         .position(|&entry| entry.saturating_mul(n as i64) <= total)
         .unwrap_or(entries.len());
-    let factors = Interval { lo: scores.lo, hi: scores.hi + above as i128 };
-    if factors.hi - scores.lo >= KEYS.into() {
+    let reach = scores.hi + above as i128 - scores.lo;
+    if reach >= KEYS.into() {
         return Err(Error::new(format!(
-            "scores within {scores} may be {} apart, which is more than the {KEYS} keys of the table",
-            factors.hi - scores.lo
+            "scores within {scores} may be {reach} apart, which is more than the {KEYS} keys of the table"
         )));
     }
+    // as many as there are keys, so that both have one table of numbers
+    let factors = Interval { lo: scores.lo, hi: scores.lo + i128::from(KEYS - 1) };
     let of = |offset: usize| {
         let padded = (0..KEYS as usize).map(|k| entries.get(k + offset).copied().unwrap_or(0));
         TableFunction::Values { lo: 0, values: padded.collect() }

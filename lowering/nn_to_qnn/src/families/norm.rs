@@ -24,7 +24,7 @@ const MEAN_BITS: f64 = 24.0;
 /// Bits that exact sums of squares may have: the greatest mantissa times the power of 4 that brackets them is below half the field.
 const SQUARE_BITS: f64 = 60.0;
 /// Bits of exact products of elements and roots: below half the field, with room for rounding.
-const PRODUCT_BITS: f64 = 62.5;
+const PRODUCT_BITS: f64 = 62.95;
 
 /// Elements of a row, whether it is centred, and what is added to the mean of its squares.
 fn row(model: &Model, op: usize) -> Result<(usize, bool, f64)> {
@@ -44,9 +44,12 @@ fn choose(n: usize, centred: bool, epsilon: f64, (from, reach): (f64, i64), to: 
         |fraction: u32| (if centred { 2.0 } else { 1.0 }) * reach as f64 * 2f64.powi(fraction as i32) + 1.0;
     let bits = |fraction: u32| (n * greatest(fraction).powi(2) + unit(fraction)).log2();
     let exponent = |fraction: u32| ((bits(fraction) - 16.0) / 2.0).ceil().max(0.0) as u32 + 1;
+    // the greatest entry, of the mantissa 2^14, has 16 bits
+    let gain = (n.sqrt() / to).log2();
+    let (above, entry) = ((23.0 - gain).floor(), gain - 7.0 + (23.0 - gain).floor());
     let fits = |f: &u32| {
         // an element times the greatest root
-        let product = greatest(*f).log2() + f64::from(16 + exponent(*f));
+        let product = greatest(*f).log2() + entry + f64::from(exponent(*f));
         bits(*f) <= SQUARE_BITS && product <= PRODUCT_BITS
     };
     let enough = (0..=16).find(|&f| unit(f) >= MANTISSAS.start as f64).unwrap_or(16);
@@ -59,9 +62,7 @@ fn choose(n: usize, centred: bool, epsilon: f64, (from, reach): (f64, i64), to: 
         )));
     };
     let exponent = exponent(fraction);
-    // the greatest entry, of the mantissa 2^14, has 16 bits
-    let gain = n.sqrt() / to;
-    let shift = (f64::from(exponent) + (23.0 - gain.log2()).floor()).clamp(1.0, 62.0) as u32;
+    let shift = (f64::from(exponent) + above).clamp(1.0, 62.0) as u32;
     let mean_shift = (MEAN_BITS + n.log2().floor() - f64::from(fraction)).clamp(1.0, 62.0) as u32;
     let multiplier = (2f64.powi((mean_shift + fraction) as i32) / n).round() as i64;
     Ok(NormAttrs {
@@ -97,9 +98,20 @@ impl Family for Norm {
         let info = &e.model.ops[op];
         let (n, centred, epsilon) = row(e.model, op)?;
         let x = info.operands[0];
-        let (lo, hi) = e.scales.interval(x);
         let to = e.quant(info.result);
-        let attrs = choose(n, centred, epsilon, (e.scales.scale(x), hi.max(-lo)), to.scale_at(0))?;
+        // alike in all layers that are alike but for how far rows reach
+        let alike = |other: &usize| {
+            let info = &e.model.ops[*other];
+            row(e.model, *other).is_ok_and(|row| row == (n, centred, epsilon))
+                && e.scales.scale(info.operands[0]) == e.scales.scale(x)
+                && e.quant(info.result).scale_at(0) == to.scale_at(0)
+        };
+        let reach = |op: usize| {
+            let (lo, hi) = e.scales.interval(e.model.ops[op].operands[0]);
+            hi.max(-lo)
+        };
+        let reach = (0..e.model.ops.len()).filter(alike).map(reach).max().unwrap_or(reach(op));
+        let attrs = choose(n, centred, epsilon, (e.scales.scale(x), reach), to.scale_at(0))?;
         let entries = roots(&attrs, n, to.scale_at(0));
         let location = info.op.location();
         let name = format!("{}.roots", loc::node_name(location).unwrap_or_else(|| "norm".into()));
