@@ -21,7 +21,7 @@ use tessera::measure::timed;
 use tessera::pipeline::{self, Goal, Quantizing};
 use tessera::show::program::summary;
 use tessera::{files, infer, levels, prover};
-use tessera_api::{Bytes, Regime, Security};
+use tessera_api::{Container, FileKind, Regime, Security};
 use tessera_verify::claim::Claim;
 
 /// Options of compiling, as the Python half has them in a dataclass.
@@ -251,7 +251,7 @@ impl Model {
         work(py, None, move |_| {
             let keys =
                 prover::keys(&model, Security { bits: security, regime, goal: tessera_api::Goal::Time })?;
-            let proving = ProvingKey::new(Bytes::from(keys.proving.to_bytes()), &model)?;
+            let proving = ProvingKey::new(keys.proving, &model)?;
             Ok((proving, VerifyingKey::new(keys.verifying.to_bytes())?))
         })
     }
@@ -379,7 +379,7 @@ fn when(check: &str) -> When {
 pub struct ProvingKey(Arc<Kept>);
 
 struct Kept {
-    bytes: Bytes,
+    container: Container,
     key: prover::ProvingKey,
     /// The witness plan, once it was checked.
     plan: OnceLock<tessera_runtime::Prepared>,
@@ -419,13 +419,13 @@ impl Kept {
 }
 
 impl ProvingKey {
-    fn new(bytes: Bytes, model: &tessera::model::Model) -> Result<ProvingKey> {
-        let key = prover::ProvingKey::from_shared(bytes.clone(), model)?;
-        Ok(ProvingKey::kept(bytes, key))
+    fn new(container: Container, model: &tessera::model::Model) -> Result<ProvingKey> {
+        let key = prover::ProvingKey::from_container(container.clone(), model)?;
+        Ok(ProvingKey::kept(container, key))
     }
 
-    fn kept(bytes: Bytes, key: prover::ProvingKey) -> ProvingKey {
-        ProvingKey(Arc::new(Kept { bytes, key, plan: OnceLock::new() }))
+    fn kept(container: Container, key: prover::ProvingKey) -> ProvingKey {
+        ProvingKey(Arc::new(Kept { container, key, plan: OnceLock::new() }))
     }
 }
 
@@ -436,11 +436,12 @@ impl ProvingKey {
     fn load(py: Python<'_>, path: PathBuf, model: &Model) -> PyResult<ProvingKey> {
         let model = Arc::clone(&model.0);
         work(py, None, move |_| {
-            let bytes = files::load(&path)?;
+            let container = Container::from_shared(files::load(&path)?, FileKind::ProvingKey);
+            let container = container.map_err(|e| Failure::from(e).in_file(&path))?;
             // a session may change its folder, and the count stays where it is
             let path = std::path::absolute(&path).unwrap_or(path);
-            let key = prover::ProvingKey::of_file(bytes.clone(), &path, &model)?;
-            Ok(ProvingKey::kept(bytes, key))
+            let key = prover::ProvingKey::of_file(container.clone(), &path, &model)?;
+            Ok(ProvingKey::kept(container, key))
         })
     }
 
@@ -448,17 +449,12 @@ impl ProvingKey {
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let kept = Arc::clone(&self.0);
         let path = std::path::absolute(&path).unwrap_or(path);
-        work(py, None, move |_| kept.key.write(&kept.bytes, &path))
+        work(py, None, move |_| kept.key.write(&kept.container, &path))
     }
 
     /// Proofs that it has served, and serves; none where nobody has to count.
     fn uses(&self, py: Python<'_>) -> PyResult<Option<(u64, u64)>> {
         self.0.key.used().map_err(|f| raised(py, &f))
-    }
-
-    /// How many bytes its file has.
-    fn bytes(&self) -> usize {
-        self.0.bytes.len()
     }
 
     /// The key that its proofs are checked with.

@@ -1,5 +1,7 @@
 """Modules of PyTorch: exported as they are, with the names of their layers, and left as they were."""
 
+import inspect
+
 import numpy as np
 import pytest
 import tessera
@@ -60,6 +62,31 @@ def test_two_inputs_and_two_outputs(torch):
     assert model.verify(proof) and s.shape == r.shape == (1, 3) and (r >= 0).all()
     by_name = model.run({"right": right[:1], "left": left[:1]})
     assert torch.equal(by_name[0], s)
+
+
+def test_attention_layers_of_torch_are_exported_as_operators(torch):
+    layer = torch.nn.TransformerEncoderLayer(16, 2, 32, batch_first=True).eval()
+    x = torch.randn(16, 6, 16)
+    model = tessera.compile(layer, x[:1], calibration=x)
+    with torch.no_grad():
+        assert (model.run(x, level="nn") - layer(x)).abs().max() < 1e-4
+    assert model.verify(model.prove(x[:1]))
+    if hasattr(torch.backends, "mha"):
+        assert torch.backends.mha.get_fastpath_enabled()
+
+
+@pytest.mark.parametrize("kind", ["convolutions", "attention"])
+def test_the_exporter_by_dynamo(torch, small, kind):
+    if "dynamo" not in inspect.signature(torch.onnx.export).parameters:
+        with pytest.raises(tessera.UseError, match="has no exporter by dynamo"):
+            tessera.compile(small[0], calibration=small[1], exporter="dynamo")
+        return
+    pytest.importorskip("onnxscript")
+    net, x = small if kind == "convolutions" else (torch.nn.TransformerEncoderLayer(16, 2, 32, batch_first=True).eval(), torch.randn(16, 6, 16))
+    model = tessera.compile(net, x[:1], calibration=x, exporter="dynamo")
+    with torch.no_grad():
+        assert (model.run(x, level="nn") - net(x)).abs().max() < 1e-4
+    assert model.verify(model.prove(x[:1]))
 
 
 def test_torchvision_compiles(torch):

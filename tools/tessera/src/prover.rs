@@ -91,22 +91,23 @@ pub struct ProvingKey {
 impl ProvingKey {
     /// Reads the key of a model. Errs when it is another model's.
     pub fn read(path: &Path, model: &Model) -> Result<ProvingKey> {
-        ProvingKey::of_file(files::map(path)?, path, model)
+        let container = Container::from_shared(files::map(path)?, FileKind::ProvingKey);
+        ProvingKey::of_file(container.map_err(|e| Failure::from(e).in_file(path))?, path, model)
     }
 
-    /// Reads the bytes of a file.
-    pub fn of_file(bytes: Bytes, path: &Path, model: &Model) -> Result<ProvingKey> {
-        let key = ProvingKey::from_shared(bytes, model).map_err(|f| f.in_file(path))?;
+    /// Reads what a file holds.
+    pub fn of_file(container: Container, path: &Path, model: &Model) -> Result<ProvingKey> {
+        let key = ProvingKey::from_container(container, model).map_err(|f| f.in_file(path))?;
         Ok(ProvingKey { file: Mutex::new(Some(path.into())), ..key })
     }
 
-    /// Writes the key, whose bytes these are. Where it hides weights, its proofs are counted beside that file from then on.
+    /// Writes the key, which was read from this container. Where it hides weights, its proofs are counted beside that file from then on.
     ///
     /// # Errors
     /// Where it hides weights and has a file already: with a count of its own, a copy would serve as many proofs again.
-    pub fn write(&self, bytes: &[u8], path: &Path) -> Result<()> {
+    pub fn write(&self, container: &Container, path: &Path) -> Result<()> {
         let Some(of) = self.uses() else {
-            return files::write(path, bytes);
+            return files::write_container(path, container).map(drop);
         };
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = &*file {
@@ -124,7 +125,7 @@ impl ProvingKey {
         }
         // first of all: a new key beside the count of an older one is refused
         uses::start(&uses::beside(path), format!("{:#}", self.verifying().digest()), of)?;
-        files::write(path, bytes)?;
+        files::write_container(path, container)?;
         *file = Some(path.into());
         Ok(())
     }
@@ -146,7 +147,11 @@ impl ProvingKey {
 
     /// Reads a key's bytes where they lie.
     pub fn from_shared(bytes: Bytes, model: &Model) -> Result<ProvingKey> {
-        let mut c = Container::from_shared(bytes, FileKind::ProvingKey)?;
+        ProvingKey::from_container(Container::from_shared(bytes, FileKind::ProvingKey)?, model)
+    }
+
+    /// Reads a key that [`keys`] made or a file has.
+    pub fn from_container(mut c: Container, model: &Model) -> Result<ProvingKey> {
         c.check_parent(model.digest()).map_err(|e| {
             Failure::from(e).help("make the keys of this model with: tessera setup MODEL.tess")
         })?;

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import inspect
 import io
 import logging
@@ -64,26 +65,32 @@ def examples(given: Any) -> tuple[Any, ...]:
 
 
 def export(module: Any, example: tuple[Any, ...], names: list[str], exporter: Optional[str] = None) -> bytes:
-    """The ONNX file of a module for inputs of these shapes, by PyTorch's exporter "torchscript", which every version has, or "dynamo"."""
+    """The ONNX file of a module for inputs of these shapes, by PyTorch's exporter "torchscript", which every version has, or "dynamo". Where nothing
+    is said, the second is asked what the first cannot do, where it is installed."""
     import torch
 
     _check_weights(module)
     with _evaluating(module):
         _check_control_flow(module, example)
-        options: dict[str, Any] = {"input_names": names}
         has_dynamo = "dynamo" in inspect.signature(torch.onnx.export).parameters
+        if exporter == "dynamo" and not has_dynamo:
+            raise use_error(
+                f"PyTorch {torch.__version__} has no exporter by dynamo for modules",
+                help='leave out exporter="dynamo", or install a newer PyTorch with onnxscript',
+            )
+        dynamo: dict[str, Any] = {"input_names": names, "dynamo": True, "opset_version": OPSET_DYNAMO}
         if exporter == "dynamo":
-            if not has_dynamo:
-                raise use_error(
-                    f"PyTorch {torch.__version__} has no exporter by dynamo for modules",
-                    help='leave out exporter="dynamo", or install a newer PyTorch with onnxscript',
-                )
-            options.update(dynamo=True, opset_version=OPSET_DYNAMO)
-        else:
-            options.update(opset_version=OPSET, training=torch.onnx.TrainingMode.EVAL)
-            if has_dynamo:
-                options["dynamo"] = False
-        return _exported(module, example, options)
+            return _exported(module, example, dynamo)
+        options: dict[str, Any] = {"input_names": names, "opset_version": OPSET, "training": torch.onnx.TrainingMode.EVAL}
+        if has_dynamo:
+            options["dynamo"] = False
+        try:
+            return _exported(module, example, options)
+        except UseError:
+            if exporter is not None or not has_dynamo or importlib.util.find_spec("onnxscript") is None:
+                raise
+            log.info("%s is exported by dynamo, since it cannot be traced", type(module).__name__)
+            return _exported(module, example, dynamo)
 
 
 def _exported(module: Any, example: tuple[Any, ...], options: dict[str, Any]) -> bytes:
@@ -91,7 +98,7 @@ def _exported(module: Any, example: tuple[Any, ...], options: dict[str, Any]) ->
 
     buffer = io.BytesIO()
     # control flow was looked at already; the tracer warns of shapes as well
-    with torch.no_grad(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with _plain_attention(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
             program = torch.onnx.export(module, example, None if options.get("dynamo") else buffer, **options)
@@ -104,6 +111,26 @@ def _exported(module: Any, example: tuple[Any, ...], options: dict[str, Any]) ->
     if options.get("dynamo"):
         program.save(buffer)
     return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _plain_attention() -> Iterator[None]:
+    """PyTorch's attention layers as operators that ONNX has: not as the single one that evaluation takes where no gradients are asked for."""
+    import torch
+
+    mha = getattr(torch.backends, "mha", None)
+    if mha is None:
+        # before 2.1 nothing switches it off but gradients
+        with torch.enable_grad():
+            yield
+        return
+    before = mha.get_fastpath_enabled()
+    mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        mha.set_fastpath_enabled(before)
 
 
 def _not_exported(module: Any, e: Exception) -> UseError:
