@@ -13,6 +13,7 @@ use crate::families;
 use crate::model::{Model, Source};
 use crate::quantize::{Settings, quantize};
 use crate::scales::{Format, HEADROOM, ROOMY_BITS, Scales};
+use crate::separate::separate;
 use melior::ir::{Module, OperationRef, operation::OperationLike};
 use ndarray::ArrayD;
 use rayon::prelude::*;
@@ -146,6 +147,7 @@ pub fn choose_bits(
     settings: &Settings,
     goal: &Goal,
 ) -> Result<Outcome> {
+    separate(module, weights, settings)?;
     let (tensors, work) = tensors(module, weights, settings)?;
     let runs = (MOST_WORK / work.max(1.0)).max(2.0);
     // as many measurements as there are tensors, if at least one input can be looked at in each
@@ -236,7 +238,10 @@ fn tensors(module: OperationRef, weights: &Params, settings: &Settings) -> Resul
             Format::Wide => {
                 vec![Width { step: room, ..width(16) }, Width { step: reach / 65536.0, ..width(16) }]
             }
-            _ => more.iter().filter(|&&bits| bits >= start).map(|&bits| width(bits)).collect(),
+            _ => {
+                let wider = more.iter().copied().filter(|&bits| bits > start);
+                std::iter::once(start).chain(wider).map(width).collect()
+            }
         };
         let place = |&v: &usize| match model.values[v].source {
             Source::Argument(i) => Some(Place::Argument(i)),

@@ -20,6 +20,7 @@ mod histogram;
 mod model;
 mod quantize;
 mod scales;
+mod separate;
 
 pub use bits::{Fidelity, Goal, NnChooseBits, Outcome, choose_bits};
 pub use calibrate::{Method, NnCalibrate, attach_samples, calibrate};

@@ -103,15 +103,23 @@ impl OpInfo<'_, '_> {
     }
 }
 
+/// Bits where nothing was said.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usual {
+    pub(crate) activations: u32,
+    pub(crate) weights: u32,
+}
+
 pub(crate) struct Model<'c, 'a, 'p> {
     pub(crate) function: Func<'c, 'a>,
     pub(crate) params: &'p Params,
     pub(crate) values: Vec<ValueInfo>,
     pub(crate) ops: Vec<OpInfo<'c, 'a>>,
     pub(crate) returns: Vec<usize>,
-    /// Whether activations and weights have 12 bits instead of 8: where there are normalizations or attention, 8 cost too much, and
+    /// Whether activations and weights have 12 bits: where there are normalizations or attention, 8 cost too much, and
     /// 12 cost a proof next to nothing.
     pub(crate) precise: bool,
+    pub(crate) usual: Usual,
     pub(crate) settings: Settings,
     /// How far the features of an argument reach, where that is very different and all that read it can do with it.
     pub(crate) features: Vec<Option<Vec<f64>>>,
@@ -137,6 +145,7 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
             ops,
             returns,
             precise: false,
+            usual: Usual { activations: 8, weights: 8 },
             settings: settings.clone(),
             features: vec![],
         };
@@ -208,7 +217,25 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
         model.find_exact_sums();
         model.merge();
         model.find_features();
+        model.usual = model.usual_bits();
         Ok(model)
+    }
+
+    /// The bits of a network that is not precise. What they cost is rows of the tables that clamp, twice as many for each bit: nothing beside
+    /// many elements that are looked up in them, and much beside few. Many layers add up what each of them rounds.
+    fn usual_bits(&self) -> Usual {
+        const DEEP: usize = 8;
+        const LARGE: [(usize, u32); 3] = [(1 << 21, 12), (1 << 19, 10), (1 << 14, 9)];
+        let rounded = |(_, op): &(usize, &OpInfo)| op.accumulates() && op.term_of.is_none();
+        let elements =
+            |(op, _): (usize, &OpInfo)| self.values[self.outcome(op)].shape.iter().product::<usize>();
+        let all = || self.ops.iter().enumerate().filter(rounded);
+        let (layers, count) = (all().count(), all().map(elements).sum::<usize>());
+        let deep = (layers >= DEEP).then_some(9);
+        match LARGE.iter().find(|(least, _)| count >= *least).map(|&(_, bits)| bits).or(deep) {
+            Some(activations) => Usual { activations, weights: 10 },
+            None => Usual { activations: 8, weights: 8 },
+        }
     }
 
     fn add_value(&mut self, value: Value, source: Source) -> Result<()> {
@@ -405,10 +432,10 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
         }
     }
 
-    /// The bits of an op's weights: 8, or 12 in a precise model and on features of their own reach, where nothing else was said.
+    /// The bits of an op's weights: the usual ones, or 12 in a precise model and on features of their own reach, where nothing else was said.
     pub(crate) fn weight_bits(&self, op: usize) -> u32 {
         let features = self.ops[op].operands.first().is_some_and(|&x| self.features(x).is_some());
-        let usual = if self.precise || features { 12 } else { 8 };
+        let usual = if self.precise || features { 12 } else { self.usual.weights };
         attrs::bits(self.ops[op].op, attrs::WEIGHT_BITS).unwrap_or(usual)
     }
 

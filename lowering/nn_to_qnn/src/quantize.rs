@@ -4,6 +4,7 @@ use crate::emit::Emitter;
 use crate::families;
 use crate::model::Model;
 use crate::scales::Scales;
+use crate::separate::separate;
 use melior::ir::{OperationRef, RegionLike, operation::OperationLike};
 use tessera_mlir::func::{self, Func, FuncBuilder, Port};
 use tessera_mlir::op::{all_ops, op_name};
@@ -31,8 +32,9 @@ impl Default for Settings {
 /// become quantized tensors; nothing real is left in it.
 ///
 /// # Errors
-/// Every op that cannot be quantized, then every value without a calibrated range. The module is unchanged then.
+/// Every op that cannot be quantized, then every value without a calibrated range. The module computes what it did then.
 pub fn quantize(module: OperationRef, weights: &Params, name: &str, settings: &Settings) -> Result<Params> {
+    separate(module, weights, settings)?;
     let old = Func::main(module)?;
     let context = old.context();
     let model = Model::read(old, weights, settings, |op| families::of(op).role(), families::check)?;
@@ -107,11 +109,13 @@ impl Pass for ConvertNnToQnn {
     fn info(&self) -> PassInfo {
         PassInfo {
             name: "convert-nn-to-qnn",
-            summary: "Quantize a calibrated network to integers of 8 bits, or 12 where it has normalizations or attention",
+            summary: "Quantize a calibrated network to integers of 8 to 12 bits, by its size and depth",
             expects: "a function @main of nn ops whose inputs and results carry calibrated ranges (nn.range), and whose \
                       parameters are found",
             guarantees: "a function @main of qnn ops from quantized inputs to quantized outputs: weights in 8 bits with \
-                         a scale per output channel, activations in 8 bits, outputs in 16; every sum fits 32 bits, and \
+                         a scale per output channel, activations in 8 bits, outputs in 16; where at least 2^14 elements are rounded, or \
+                         by at least 8 layers, weights in 10 bits and activations in 9, from 2^19 elements on in 10, and from 2^21 on in \
+                         12; every sum fits 32 bits, and \
                          for every requantization 0 <= sum*multiplier + 2^(shift-1) + 2^31 < 2^32, both proven from the \
                          actual weights. With softmax or normalizations: weights and activations in 12 bits, sums that flow \
                          into a normalization and outputs exact, without a clamp",

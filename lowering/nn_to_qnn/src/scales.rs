@@ -16,6 +16,7 @@ use crate::families::{self, good_multiplier, softmax};
 use crate::features;
 use crate::model::{Model, OpInfo, Role, Source};
 use melior::ir::operation::OperationLike;
+use tessera_mlir::functions::Map;
 use tessera_mlir::types::Quant;
 use tessera_mlir::{Error, Result};
 use tessera_nn::{NnOp, ops::Binary};
@@ -73,6 +74,12 @@ const OPEN_BITS: u32 = 16;
 pub(crate) struct Group {
     pub(crate) scale: f64,
     pub(crate) format: Format,
+    /// How far real numbers reach, where they are clamped to what was seen.
+    reach: f64,
+    /// Whether some may be negative.
+    signed: bool,
+    /// Steps that they reach: fewer where the scale was made larger.
+    most: i64,
 }
 
 /// Stored integers of a group.
@@ -83,15 +90,48 @@ pub(crate) struct Width {
 }
 
 impl Group {
+    fn new(scale: f64, format: Format) -> Self {
+        let mut group = Group { scale, format, reach: 0.0, signed: true, most: 0 };
+        group.most = group.finest();
+        group
+    }
+
+    /// Steps to one side, at most. Where no number is negative, the sign's bit is one more of the others'.
+    fn finest(&self) -> i64 {
+        let bits = self.bits();
+        (1 << (bits - u32::from(!self.is_unsigned()))) - 1
+    }
+
+    fn is_unsigned(&self) -> bool {
+        !self.signed && matches!(self.format, Format::Chosen(bits) if bits <= ROOMY_BITS)
+    }
+
+    /// Lets steps be so large at least. The reals that are stored stay about the same, so that sums of them do not grow; there are few
+    /// numbers of steps, since the clamp to each is a table.
+    fn enlarge(&mut self, scale: f64) {
+        const FEWEST: i64 = 15;
+        if self.reach > 0.0 && self.is_clamped() {
+            let coarser = (self.finest() as f64 * scale / self.reach).log2() / 2.0;
+            let most = self.finest() >> (2 * coarser.round().clamp(0.0, 16.0) as u32);
+            self.most = most.clamp(FEWEST.min(self.most), self.most);
+            self.scale = printable(scale.max(self.reach / self.most as f64));
+        } else {
+            self.scale = scale;
+        }
+    }
+
+    fn is_clamped(&self) -> bool {
+        matches!(self.format, Format::Narrow | Format::Chosen(_) | Format::Fine)
+    }
+
     pub(crate) fn width(&self) -> Width {
         match self.format {
-            Format::Narrow => Width { bits: 8, min: -127, max: 127 },
-            Format::Chosen(bits) => {
-                let max = (1 << (bits - 1)) - 1;
-                Width { bits: if bits <= 8 { 8 } else { 16 }, min: -max, max }
+            Format::Narrow | Format::Chosen(_) | Format::Fine => {
+                let bits = if self.most < 1 << 7 { 8 } else { 16 };
+                Width { bits, min: if self.is_unsigned() { 0 } else { -self.most }, max: self.most }
             }
             Format::Features => Width { bits: 32, min: 1 - (1 << 30), max: (1 << 30) - 1 },
-            Format::Fine | Format::Signs => Width { bits: 16, min: -2047, max: 2047 },
+            Format::Signs => Width { bits: 16, min: -2047, max: 2047 },
             Format::Even | Format::Normed => Width { bits: 16, min: -4095, max: 4095 },
             Format::Wide => Width { bits: 16, min: -32768, max: 32767 },
             Format::Open => Width { bits: 32, min: i32::MIN.into(), max: i32::MAX.into() },
@@ -100,11 +140,21 @@ impl Group {
         }
     }
 
+    /// Bits of what is clamped to the calibrated range.
+    fn bits(&self) -> u32 {
+        match self.format {
+            Format::Narrow => 8,
+            Format::Chosen(bits) => bits,
+            _ => ROOMY_BITS,
+        }
+    }
+
     /// Steps that the calibrated range of a value is stored with; `None` where the scale is a fixed one.
     fn steps(&self) -> Option<f64> {
         match self.format {
             Format::Scores | Format::Shares | Format::Signs => None,
             Format::Open => Some(f64::from(1 << OPEN_BITS)),
+            _ if self.is_clamped() => Some(self.finest() as f64),
             _ => Some(self.width().max as f64),
         }
     }
@@ -154,7 +204,7 @@ impl Scales {
 
     /// The scale of an input with features that reach so far.
     pub(crate) fn of_features(reach: &[f64]) -> f64 {
-        let group = Group { scale: 0.0, format: Format::Features };
+        let group = Group::new(0.0, Format::Features);
         let most = reach.iter().fold(0.0, |a: f64, &b| a.max(b));
         printable(most * HEADROOM / group.width().max as f64)
     }
@@ -215,6 +265,16 @@ impl Scales {
         members
     }
 
+    /// The formats that ops ask for, of each value with those that have its scale.
+    pub(crate) fn asked(model: &Model) -> Vec<Vec<Format>> {
+        let (group_of, count) = join(model);
+        let mut groups = vec![vec![]; count];
+        for v in (0..model.values.len()).filter(|&v| is_real_value(model, v)) {
+            groups[group_of[v]].extend(asks(model, v).into_iter().map(|(format, _)| format));
+        }
+        group_of.into_iter().map(|group| groups[group].clone()).collect()
+    }
+
     /// The least scale of a group at which its sums fit two limbs.
     pub(crate) fn room(&self, model: &Model, group: &[usize]) -> f64 {
         group
@@ -238,6 +298,13 @@ impl Scales {
         let (group_of, count) = join(model);
         let mut groups = formats(model, &group_of, count)?;
         let mut errors = Vec::new();
+        for group in &mut groups {
+            group.signed = false;
+        }
+        let never = never_negative(model);
+        for v in (0..model.values.len()).filter(|&v| enters(model, v)) {
+            groups[group_of[v]].signed |= !never[v];
+        }
         for v in (0..model.values.len()).filter(|&v| enters(model, v)) {
             let group = &mut groups[group_of[v]];
             let Some(steps) = group.steps() else { continue };
@@ -250,7 +317,9 @@ impl Scales {
                 Some((lo, hi)) if lo.is_finite() && hi.is_finite() => {
                     let reach = lo.abs().max(hi.abs()) * group.headroom();
                     let reach = if reach > 0.0 { reach } else { possible(model, v) };
+                    group.reach = group.reach.max(reach);
                     group.scale = group.scale.max(reach / steps);
+                    group.most = if group.is_clamped() { group.finest() } else { group.most };
                 }
                 _ => errors.push(no_range(model, v)),
             }
@@ -338,7 +407,8 @@ impl Scales {
                 }
                 // 2^15 stored steps to each side are what 32 bits leave above the shift, whatever is kept.
                 if self.groups[group].scale < needed {
-                    self.groups[group].scale = needed;
+                    self.groups[group].enlarge(needed);
+                    self.intervals = intervals(model, &self.group_of, &self.groups);
                     changed = true;
                 }
             }
@@ -572,6 +642,54 @@ fn is_difference<V>(op: &NnOp<V>) -> bool {
     matches!(op, NnOp::Binary { kind: Binary::Sub, .. })
 }
 
+/// The formats that the op that makes a value and those that read it ask for, with these ops.
+fn asks(model: &Model, v: usize) -> Vec<(Format, usize)> {
+    let info = &model.values[v];
+    let readers = info.users.iter().filter(|&&u| model.ops[u].activations().contains(&v));
+    let mut asked: Vec<_> =
+        readers.filter_map(|&u| Some((families::of(&model.ops[u].decoded).formats().0?, u))).collect();
+    if let Source::Op(op) = info.source {
+        asked.extend(families::of(&model.ops[op].decoded).formats().1.map(|format| (format, op)));
+        if model.ops[op].role == Role::Adds {
+            asked.push((Format::Open, op));
+        }
+    }
+    asked
+}
+
+/// Whether rounding the operand of a function to 12 bits changes its result by more than some steps of 12 bits, as where a logarithm
+/// comes near zero. No number of bits helps where it jumps.
+fn is_steep(model: &Model, op: usize, f: &Map) -> bool {
+    const STEPS: f64 = 4.0;
+    let reach = |(low, high): (f64, f64)| low.abs().max(high.abs());
+    let (Some(from), Some(to)) = (model.range(model.ops[op].operands[0]), model.range(model.ops[op].result))
+    else {
+        return false;
+    };
+    let steps = Group::new(0.0, Format::Fine).width().max as f64;
+    let error = f.table_error(from, reach(from) / steps, 0.0);
+    let jumps = error.is_infinite() && f.domain() == (f64::NEG_INFINITY, f64::INFINITY);
+    !jumps && error > STEPS * reach(to) / steps
+}
+
+/// Values that are not negative, whatever a user feeds.
+fn never_negative(model: &Model) -> Vec<bool> {
+    let parameter = |v: usize| model.floats(v).is_some_and(|data| data.iter().all(|&number| number >= 0.0));
+    let mut never: Vec<bool> = (0..model.values.len()).map(parameter).collect();
+    for (op, info) in model.ops.iter().enumerate() {
+        let all = info.activations().iter().all(|&x| never[x]);
+        never[info.result] = match &info.decoded {
+            NnOp::Map { f, .. } => f.is_never_negative() || all && f.clamp().is_some(),
+            NnOp::Binary { kind, .. } => all && *kind != Binary::Sub,
+            NnOp::Conv { .. } | NnOp::Linear { .. } | NnOp::Norm { .. } => false,
+            NnOp::Softmax { .. } | NnOp::ArgMax { .. } => true,
+            _ => all,
+        };
+        debug_assert_eq!(model.values[info.result].source, Source::Op(op));
+    }
+    never
+}
+
 /// How each group is stored, by what makes and what reads its values.
 fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>> {
     #[derive(Clone)]
@@ -609,14 +727,15 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
             model.ops[u].role == Role::Moves || matches!(model.ops[u].decoded, NnOp::ArgMax { .. })
         };
         group.compared &= computed && info.users.iter().all(compares);
-        let readers = info.users.iter().filter(|&&u| model.ops[u].activations().contains(&v));
-        let asked = readers.filter_map(|&u| Some((families::of(&model.ops[u].decoded).formats().0?, u)));
-        group.asked.extend(asked);
-        if let Source::Op(op) = info.source {
-            group.asked.extend(families::of(&model.ops[op].decoded).formats().1.map(|format| (format, op)));
-            if model.ops[op].role == Role::Adds {
-                group.asked.push((Format::Open, op));
-            }
+        group.asked.extend(asks(model, v));
+    }
+    for op in 0..model.ops.len() {
+        if let NnOp::Map { f, .. } = &model.ops[op].decoded
+            && model.ops[op].role == Role::Table
+            && is_steep(model, op, f)
+        {
+            let group = &mut seen[group_of[model.ops[op].operands[0]]];
+            group.bits = group.bits.max(Some(TESTED_BITS));
         }
     }
     for op in 0..model.ops.len() {
@@ -656,7 +775,10 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
                 None if seen.compared && !seen.wide && model.precise => Format::Open,
                 None if model.precise => Format::Even,
                 None if seen.fine && !seen.returned => Format::Fine,
-                None => Format::Narrow,
+                None => match model.usual.activations {
+                    8 => Format::Narrow,
+                    bits => Format::Chosen(bits),
+                },
             },
             Some(&(_, op)) => {
                 let other = model.ops[seen.asked[0].1].op.location();
@@ -672,7 +794,7 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
             Format::Shares => 1.0 / softmax::TOTAL as f64,
             _ => 0.0,
         };
-        Ok(Group { scale, format })
+        Ok(Group::new(scale, format))
     };
     seen.into_iter().map(choose).collect()
 }

@@ -262,7 +262,7 @@ impl<'c, 'a> Emit<'c, 'a> {
 
 /// The greatest key of the table of max(x, 0) that holds these keys.
 fn relu_table(keys: Interval) -> Option<i64> {
-    [255i64, 65535].into_iter().find(|&limit| keys.abs_max() <= i128::from(limit))
+    [255i64, 1023, 4095, 16383, 65535].into_iter().find(|&limit| keys.abs_max() <= i128::from(limit))
 }
 
 /// An interval as a type has it.

@@ -1,4 +1,6 @@
 //! `qnn.reshape`, `qnn.transpose`, `qnn.pad`, `qnn.slice`, `qnn.concat`: each is a view of its operand, or a concatenation.
+//!
+//! A concatenation holds either computed values and zeros, or nothing that is computed: one of both is the sum of two such.
 
 use melior::ir::Value;
 use tessera_circuit::semantics::View;
@@ -31,4 +33,30 @@ pub(crate) fn slice<'c, 'a>(
     tessera_mlir::shape::slice(&shape, starts, sizes, strides)?;
     let signed = |list: &[usize]| list.iter().map(|&v| v as i64).collect::<Vec<_>>();
     emit.view(x, &View::window(&shape, &signed(starts), &signed(strides), sizes))
+}
+
+/// Lowers a concatenation.
+pub(crate) fn concat<'c, 'a>(
+    emit: &mut Emit<'c, 'a>,
+    xs: &[Value<'c, 'a>],
+    axis: usize,
+) -> Result<Value<'c, 'a>> {
+    let known: Vec<bool> = xs.iter().map(|&x| emit.exact(x).is_some()).collect();
+    if known.iter().all(|&k| k == known[0]) {
+        return emit.concat(xs, axis);
+    }
+    let zero = emit.constant(&[0])?;
+    let mut only = |wanted: bool| -> Result<Value<'c, 'a>> {
+        let parts = xs.iter().zip(&known).map(|(&x, &known)| match known == wanted {
+            true => Ok(x),
+            false => {
+                let shape = emit.shape(x)?;
+                emit.broadcast(zero, &shape)
+            }
+        });
+        let parts = parts.collect::<Result<Vec<_>>>()?;
+        emit.concat(&parts, axis)
+    };
+    let (computed, constant) = (only(false)?, only(true)?);
+    emit.affine(&[(1, computed), (1, constant)], 0)
 }

@@ -315,7 +315,7 @@ impl<'c, 'a> Lowering<'c, 'a, '_> {
             }
             QnnOp::Concat { xs, axis } => {
                 let xs = xs.into_iter().map(|x| self.value(x)).collect::<Result<Vec<_>>>()?;
-                self.emit.concat(&xs, axis)?
+                layout::concat(&mut self.emit, &xs, axis)?
             }
             QnnOp::Pad { x, low, high } => {
                 let x = self.value(x)?;

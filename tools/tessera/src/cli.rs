@@ -142,7 +142,8 @@ pub enum CalibrationMethod {
 /// How many bits integers have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Bits {
-    /// 8 for activations and weights, 16 for outputs; 12 in networks with normalizations or attention.
+    /// 8 for activations and weights of small networks, 9 to 12 and 10 in deep and large ones, 12 in those with normalizations or attention;
+    /// 16 for outputs.
     Usual,
     /// Chosen for every tensor, by what it does to the outputs on the calibration data, and by what it costs a prover.
     Auto,

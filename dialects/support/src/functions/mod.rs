@@ -236,9 +236,30 @@ impl Map {
         self.function.value(x.max(low).min(high), &p)
     }
 
+    /// f of what a stored integer stands for: the number itself, or the middle of those of the domain that are rounded to it. An integer
+    /// that none of the domain is rounded to has the value of the nearest one.
+    pub fn stored(&self, key: i64, scale: f64) -> f64 {
+        let (low, high) = self.domain();
+        let end = |end: f64| (end / scale).round();
+        let key = (key as f64).max(end(low)).min(end(high));
+        let x = key * scale;
+        let half = 0.5 * scale;
+        self.value(match x {
+            x if x < low => 0.5 * (low + (x + half).min(high)),
+            x if x > high => 0.5 * (high + (x - half).max(low)),
+            x => x,
+        })
+    }
+
     /// Least and greatest number where it is defined.
     pub fn domain(&self) -> (f64, f64) {
         self.function.domain(&self.parameters())
+    }
+
+    /// Whether it is not negative at all numbers of a grid from −2^20 to 2^20, finer next to zero.
+    pub fn is_never_negative(&self) -> bool {
+        let magnitudes = (-80..=80).map(|quarter| 2f64.powf(f64::from(quarter) / 4.0)).chain([0.0]);
+        magnitudes.flat_map(|m| [m, -m]).all(|x| self.value(x) >= 0.0)
     }
 
     /// The interval that it clamps to, where that is all it does.
@@ -256,12 +277,12 @@ impl Map {
     }
 
     /// The stored integers of f at `keys`, from one scale to another: `round(f(k·from) / to)`, ties to even, clamped to
-    /// ±`most`.
+    /// ±`most`; at the ends of the domain as [`Map::stored`] says.
     ///
     /// Within the clamp, and for x that `from` stores by rounding, an entry differs from f(x) by at most
     /// [`Map::table_error`].
     pub fn table(&self, keys: impl IntoIterator<Item = i64>, from: f64, to: f64, most: i64) -> Vec<i64> {
-        let entry = |key: i64| (self.value(key as f64 * from) / to).round_ties_even();
+        let entry = |key: i64| (self.stored(key, from) / to).round_ties_even();
         // a value that is not a number has no place in a domain, and casts to 0
         keys.into_iter().map(|key| entry(key).clamp(-most as f64, most as f64) as i64).collect()
     }
@@ -310,6 +331,28 @@ mod tests {
     fn grid(f: &dyn Function, p: &[f64]) -> Vec<f64> {
         let (low, high) = f.domain(p);
         (-4096..=4096).map(|i| f64::from(i) / 512.0).filter(|x| (low..=high).contains(x)).collect()
+    }
+
+    #[test]
+    fn what_is_never_negative_is_told_from_what_may_be() {
+        let never = |name: &str, p: &[f64]| Map::named(name, p).unwrap().is_never_negative();
+        assert!(never("sigmoid", &[]) && never("relu", &[]) && never("exp", &[]) && never("sqrt", &[]));
+        assert!(never("clip", &[0.0, 6.0]) && !never("clip", &[-1.0, 6.0]));
+        assert!(!never("tanh", &[]) && !never("gelu", &[]) && !never("log", &[]) && !never("silu", &[]));
+    }
+
+    #[test]
+    fn integers_beside_a_domain_have_the_value_of_what_is_next_to_them() {
+        let log = Map::named("log", &[]).unwrap();
+        // 0 stands for the numbers up to half a step, whose middle is a quarter of it
+        assert!((log.stored(0, 0.5) - 0.125f64.ln()).abs() < 1e-12);
+        assert_eq!(log.stored(-7, 0.5), log.stored(0, 0.5));
+        assert_eq!(log.stored(2, 0.5), 0.0);
+        let sqrt = Map::named("sqrt", &[]).unwrap();
+        assert_eq!((sqrt.stored(0, 0.5), sqrt.stored(-1, 0.5), sqrt.stored(8, 0.5)), (0.0, 0.0, 2.0));
+        // 1 is no number of the domain
+        let atanh = Map::named("atanh", &[]).unwrap();
+        assert!(atanh.stored(4, 0.25) < 2.0 && atanh.stored(9, 0.25) == atanh.stored(4, 0.25));
     }
 
     #[test]

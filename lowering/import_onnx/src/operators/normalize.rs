@@ -83,7 +83,7 @@ fn affine(b: &mut Builder, x: &Value, axis: usize, scale: &Value, shift: &Value)
 fn instance_normalization(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     let (x, scale, shift, b) = (n.input(0)?, n.input(1)?, n.input(2)?, &mut t.build);
     let axes: Vec<usize> = (2..b.shape(x).len()).collect();
-    let [x, ..] = standardize(b, x, &axes, n.float("epsilon").unwrap_or(1e-5))?;
+    let x = b.norm(x, &axes, true, n.float("epsilon").unwrap_or(1e-5))?;
     Ok(vec![affine(b, &x, 1, scale, shift)?])
 }
 
@@ -98,7 +98,7 @@ fn group_normalization(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reaso
     }
     let inside = channels / groups * shape[2..].iter().product::<usize>();
     let grouped = b.reshape(x, &[shape[0], groups, inside])?;
-    let [grouped, ..] = standardize(b, &grouped, &[2], n.float("epsilon").unwrap_or(1e-5))?;
+    let grouped = b.norm(&grouped, &[2], true, n.float("epsilon").unwrap_or(1e-5))?;
     // up to operator set 20 scale and shift were of groups
     if n.opset < 21 && groups != channels {
         let y = affine(b, &grouped, 1, scale, shift)?;

@@ -57,17 +57,21 @@ fn constant_of_shape(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason>
 
 fn dropout(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     const TRAINING: &str = "dropout in training mode is not supported; export with model.eval()";
-    n.float("ratio");
+    let ratio = n.float("ratio");
     n.int("seed");
     n.ints("consumed_inputs");
-    n.optional(1);
+    let nothing = match n.optional(1) {
+        Some(Value::Known(t)) => t.number() == Some(0.0),
+        Some(Value::Computed(..)) => false,
+        None => ratio == Some(0.0),
+    };
     let training = match n.optional(2) {
         Some(Value::Known(t)) => t.number() != Some(0.0),
         Some(Value::Computed(..)) => true,
         None => n.opset < 7 && n.int("is_test") == Some(0),
     };
     n.int("is_test");
-    if training {
+    if training && !nothing {
         return Err(TRAINING.into());
     }
     let x = n.input(0)?.clone();

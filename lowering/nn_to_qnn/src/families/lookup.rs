@@ -35,7 +35,8 @@ impl Family for Lookup {
         let f = function(model, op)?;
         let (low, high) = f.domain();
         match model.range(model.ops[op].operands[0]) {
-            Some((least, most)) if least < low || most > high => Err(Error::new(format!(
+            // a calibrated range holds zero, whether it was seen or not
+            Some((least, most)) if least < low.min(0.0) || most > high.max(0.0) => Err(Error::new(format!(
                 "{} is defined from {low} to {high}, but calibration saw operands from {least} to {most}",
                 f.name()
             ))),
@@ -50,7 +51,7 @@ impl Family for Lookup {
         if most - least >= KEYS {
             return 0.0;
         }
-        (least..=most).map(|key| f.value(key as f64 * scale).abs()).fold(0.0, f64::max)
+        (least..=most).map(|key| f.stored(key, scale).abs()).fold(0.0, f64::max)
     }
 
     fn convert<'c, 'a>(&self, e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Converted<'c, 'a>> {
@@ -65,7 +66,7 @@ impl Family for Lookup {
             ));
         }
         let entries = f.table(keys.min..=keys.max, keys.scale_at(0), to.scale_at(0), to.max);
-        let data = stored_as(to.bits, entries.iter().copied());
+        let data = stored_as(to.bits, entries.iter().map(|entry| *entry.max(&to.min)));
         let location = info.op.location();
         let node = loc::node_name(location).unwrap_or_else(|| "map".into());
         let name = format!("{node}.{}", f.name());
