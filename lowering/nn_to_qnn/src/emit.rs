@@ -320,9 +320,10 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
 
     /// The stored integers that the result of op `op` is clamped to: its type's, and those of the clamp fused into it.
     fn clamp(&self, op: usize, quant: &Quant) -> (i64, i64) {
+        let (least, most) = self.scales.clamp(self.model.outcome(op)).unwrap_or((quant.min, quant.max));
         let (low, high) = self.model.fused_clamp(op);
         // a cast of what is infinite is the type's end
-        let stored = |real: f64| ((real / quant.scale_at(0)).round() as i64).clamp(quant.min, quant.max);
+        let stored = |real: f64| ((real / quant.scale_at(0)).round() as i64).clamp(least, most);
         (stored(low), stored(high))
     }
 }

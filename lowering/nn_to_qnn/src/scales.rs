@@ -68,6 +68,10 @@ pub(crate) enum Format {
 
 /// Bits of a calibrated range that exact sums are taken with.
 const OPEN_BITS: u32 = 16;
+/// Those where what is added up is clamped, to twice the calibrated range of the sum: in many layers, what sums may be at most grows far
+/// beyond what they are.
+const CLAMPED_BITS: u32 = 14;
+const CLAMP: i64 = (1 << (CLAMPED_BITS + 1)) - 1;
 
 /// What a group of values has in common.
 #[derive(Clone, Debug)]
@@ -80,6 +84,8 @@ pub(crate) struct Group {
     signed: bool,
     /// Steps that they reach: fewer where the scale was made larger.
     most: i64,
+    /// Whether sums that are added up exactly are clamped.
+    clamped: bool,
 }
 
 /// Stored integers of a group.
@@ -91,7 +97,7 @@ pub(crate) struct Width {
 
 impl Group {
     fn new(scale: f64, format: Format) -> Self {
-        let mut group = Group { scale, format, reach: 0.0, signed: true, most: 0 };
+        let mut group = Group { scale, format, reach: 0.0, signed: true, most: 0, clamped: false };
         group.most = group.finest();
         group
     }
@@ -153,7 +159,7 @@ impl Group {
     fn steps(&self) -> Option<f64> {
         match self.format {
             Format::Scores | Format::Shares | Format::Signs => None,
-            Format::Open => Some(f64::from(1 << OPEN_BITS)),
+            Format::Open => Some(f64::from(1 << if self.clamped { CLAMPED_BITS } else { OPEN_BITS })),
             _ if self.is_clamped() => Some(self.finest() as f64),
             _ => Some(self.width().max as f64),
         }
@@ -295,8 +301,21 @@ impl Scales {
     /// # Errors
     /// Every value that enters a group without a calibrated range.
     pub(crate) fn choose(model: &Model) -> Result<Self> {
+        let scales = Self::choose_by(model, false)?;
+        let fits = |op: usize| families::of(&model.ops[op].decoded).fits(model, &scales, op);
+        if (0..model.ops.len()).all(fits) { Ok(scales) } else { Self::choose_by(model, true) }
+    }
+
+    /// As [`Self::choose`]; exact sums of what is clamped, or not.
+    fn choose_by(model: &Model, clamped: bool) -> Result<Self> {
         let (group_of, count) = join(model);
         let mut groups = formats(model, &group_of, count)?;
+        for (op, info) in model.ops.iter().enumerate().filter(|_| clamped) {
+            groups[group_of[model.outcome(op)]].clamped |= info.role == Role::Adds;
+            if let NnOp::Norm { .. } = info.decoded {
+                groups[group_of[info.operands[0]]].clamped = true;
+            }
+        }
         let mut errors = Vec::new();
         for group in &mut groups {
             group.signed = false;
@@ -348,6 +367,12 @@ impl Scales {
         Ok(scales)
     }
 
+    /// The stored integers that what is added up exactly is clamped to, where it is.
+    pub(crate) fn clamp(&self, value: usize) -> Option<(i64, i64)> {
+        let group = self.group(value);
+        (group.clamped && group.format == Format::Open).then_some((-CLAMP, CLAMP))
+    }
+
     /// Intervals of what is not clamped, which follow from the operands' in the order of the ops.
     fn bound_open(&mut self, model: &Model) {
         for v in 0..model.values.len() {
@@ -372,6 +397,8 @@ impl Scales {
                         let most = (max.max(1) as u64 + 1).next_power_of_two().min(1 << 31) as i64;
                         (min, max) = (-most, most - 1);
                     }
+                    let (least, most) = self.clamp(out).unwrap_or((min, max));
+                    let (min, max) = (min.max(least), max.min(most));
                     (if low >= 0.0 { 0 } else { min }, if high <= 0.0 { 0 } else { max })
                 }
                 (Role::Adds, _) => {

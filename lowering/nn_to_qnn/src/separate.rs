@@ -2,9 +2,9 @@
 //! over windows of one element, which is rounded to a scale and a format of its own.
 //!
 //! These are operands
-//! - of exact sums, where the operand's format is fixed by what makes it, as a normalization does;
+//! - of exact sums, where the operand has the steps of a softmax;
 //! - of functions, products and layers, where a normalization reads the operand too, so that it has more bits than they can take;
-//! - of softmax and normalizations, where the operand is stored in another way than theirs;
+//! - of softmax, where the operand is stored in another way;
 //! - of concatenations, where the operand is read elsewhere and reaches much less far than the result, which has one step for all.
 //!
 //! Invariant: done once more, nothing changes.
@@ -65,13 +65,13 @@ fn edges(model: &Model) -> Vec<(usize, usize, (f64, f64))> {
             }
             let stored = &formats[x];
             let apart = match info.role {
-                Role::Adds => fixed[x],
-                Role::Rows => {
-                    number == 0
-                        && wanted.is_some_and(|w| {
-                            stored.iter().any(|s| *s != w) && (fixed[x] || w != Format::Open)
-                        })
-                }
+                Role::Adds => stored.iter().any(is_softmax),
+                Role::Rows if number == 0 => match wanted {
+                    Some(Format::Open) => stored.iter().any(is_softmax),
+                    Some(wanted) => stored.iter().any(|stored| *stored != wanted),
+                    None => false,
+                },
+                Role::Rows => false,
                 Role::Table => {
                     stored.iter().any(|s| matches!(s, Format::Open | Format::Shares))
                         || beyond_keys(model, x, &fixed)
@@ -88,6 +88,10 @@ fn edges(model: &Model) -> Vec<(usize, usize, (f64, f64))> {
     // what is not exact any more may leave others as they are
     let exact: Vec<_> = edges.iter().filter(|(op, ..)| model.ops[*op].role == Role::Adds).copied().collect();
     if exact.is_empty() { edges } else { exact }
+}
+
+fn is_softmax(format: &Format) -> bool {
+    matches!(format, Format::Scores | Format::Shares)
 }
 
 fn adds<V>(op: &NnOp<V>) -> bool {

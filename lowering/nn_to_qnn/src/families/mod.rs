@@ -39,6 +39,11 @@ pub(crate) trait Family: Sync {
         0.0
     }
 
+    /// Whether what its operands may be at most can be computed with; without, sums that reach it are clamped to about what was seen.
+    fn fits(&self, _model: &Model, _scales: &Scales, _op: usize) -> bool {
+        true
+    }
+
     /// How stored integers of the first operand and of the result look, where the family needs that.
     fn formats(&self) -> (Option<Format>, Option<Format>) {
         (None, None)

@@ -94,6 +94,14 @@ impl Family for Norm {
         row(model, op).map_or(0.0, |(n, ..)| (n as f64).sqrt())
     }
 
+    fn fits(&self, model: &Model, scales: &Scales, op: usize) -> bool {
+        let Ok((n, centred, epsilon)) = row(model, op) else { return true };
+        let info = &model.ops[op];
+        let (x, to) = (info.operands[0], scales.scale(info.result));
+        let (lo, hi) = scales.interval(x);
+        choose(n, centred, epsilon, (scales.scale(x), hi.max(-lo)), to).is_ok()
+    }
+
     fn convert<'c, 'a>(&self, e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Converted<'c, 'a>> {
         let info = &e.model.ops[op];
         let (n, centred, epsilon) = row(e.model, op)?;
