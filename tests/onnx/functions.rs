@@ -72,6 +72,29 @@ fn what_spells_a_function_is_that_function() {
     });
     let names = |bytes: &[u8]| maps(bytes).iter().map(Map::name).collect::<Vec<_>>();
     assert_eq!([names(&silu), names(&halved_last), names(&halved_first)], [["silu"], ["gelu"], ["gelu"]]);
+    let gated = |most: f32| {
+        file(|writer, x| {
+            let raised = writer.with_number("Add", x, 3.0);
+            let gate = writer.clip(&raised, 0.0, most);
+            let product = writer.mul(x, &gate);
+            writer.with_number("Div", &product, 6.0)
+        })
+    };
+    assert_eq!(names(&gated(6.0)), ["hard_swish"]);
+    // another clip, and the standard's hard sigmoid, whose slope is a fifth, are not of it
+    let fifth = file(|writer, x| {
+        let gate = writer.function("HardSigmoid", x);
+        writer.mul(x, &gate)
+    });
+    assert_ne!(clips(&gated(5.0)), 0);
+    assert_ne!(clips(&fifth), 0);
+}
+
+/// How many ops are functions that clip.
+fn clips(bytes: &[u8]) -> usize {
+    let graph = read_graph(bytes.into(), &ImportOptions::default()).unwrap();
+    let clips = |op: &NnOp<tessera_import_onnx::graph::Value>| matches!(op, NnOp::Map { f, .. } if matches!(f.name(), "clip" | "hard_sigmoid"));
+    graph.nodes.iter().filter(|node| clips(&node.op)).count()
 }
 
 #[test]

@@ -88,16 +88,27 @@ fn spells(graph: &Graph, value: Value, spelled: &Spelled, x: &mut Option<Value>)
     };
     match (spelled, op) {
         (Spelled::X, _) => graph.constant(value).is_none() && *x.get_or_insert(value) == value,
-        (Spelled::Number(n), _) => graph.constant(value).is_some_and(|c| {
-            c.len() == 1 && c.iter().all(|&v| (f64::from(v) - n).abs() <= f64::from(f32::EPSILON) * n.abs())
-        }),
+        (Spelled::Number(n), _) => {
+            graph.constant(value).is_some_and(|c| c.len() == 1 && c.iter().all(|&v| near(v.into(), *n)))
+        }
         (Spelled::Add(terms), Some(&NnOp::Binary { kind: Binary::Add, a, b })) => either(terms, a, b),
         (Spelled::Mul(factors), Some(&NnOp::Binary { kind: Binary::Mul, a, b })) => either(factors, a, b),
         (Spelled::Of(name, inner), Some(NnOp::Map { x: operand, f })) if f.name() == *name => {
             spells(graph, *operand, inner, x)
         }
-        (Spelled::Add(_) | Spelled::Mul(_) | Spelled::Of(..), _) => false,
+        (Spelled::With(name, wanted, inner), Some(NnOp::Map { x: operand, f })) if f.name() == *name => {
+            let found = f.parameters();
+            found.len() == wanted.len()
+                && found.iter().zip(*wanted).all(|(&found, &wanted)| near(found, wanted))
+                && spells(graph, *operand, inner, x)
+        }
+        (Spelled::Add(_) | Spelled::Mul(_) | Spelled::Of(..) | Spelled::With(..), _) => false,
     }
+}
+
+/// Whether a number is another, up to the rounding of f32.
+fn near(found: f64, wanted: f64) -> bool {
+    (found - wanted).abs() <= f64::from(f32::EPSILON) * wanted.abs()
 }
 
 /// reshape(reshape(x, a), b) = reshape(x, b)

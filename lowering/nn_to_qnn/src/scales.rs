@@ -723,6 +723,7 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
     struct Seen {
         wide: bool,
         fine: bool,
+        tables: bool,
         compared: bool,
         returned: bool,
         bits: Option<u32>,
@@ -733,6 +734,7 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
     let none = Seen {
         wide: true,
         fine: true,
+        tables: true,
         compared: true,
         returned: false,
         bits: None,
@@ -750,6 +752,11 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         group.bits = group.bits.max(model.bits(v));
         group.wide &= computed && read_by(Role::Moves);
         group.fine &= computed && read_by(Role::Table);
+        group.tables &= match info.source {
+            Source::Op(op) if model.ops[op].role == Role::Table => true,
+            Source::Op(op) => model.ops[op].keeps_scale() && model.ops[op].fused_into.is_none(),
+            _ => false,
+        };
         let compares = |&u: &usize| {
             model.ops[u].role == Role::Moves || matches!(model.ops[u].decoded, NnOp::ArgMax { .. })
         };
@@ -802,6 +809,8 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
                 None if seen.compared && !seen.wide && model.precise => Format::Open,
                 None if model.precise => Format::Even,
                 None if seen.fine && !seen.returned => Format::Fine,
+                // an entry of a table costs the same whatever it is
+                None if seen.tables && model.usual.activations > 8 => Format::Chosen(ROOMY_BITS),
                 None => match model.usual.activations {
                     8 => Format::Narrow,
                     bits => Format::Chosen(bits),

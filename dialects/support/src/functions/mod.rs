@@ -67,6 +67,8 @@ pub enum Spelled {
     Mul(&'static [Spelled; 2]),
     /// Another function, without parameters.
     Of(&'static str, &'static Spelled),
+    /// Another function, with parameters, up to the rounding of f32.
+    With(&'static str, &'static [f64], &'static Spelled),
 }
 
 /// A function of one real number. `p` are its parameters, as many as [`Function::parameters`] lists.
