@@ -18,8 +18,9 @@ import logging as _logging
 
 from . import _interrupt, _tessera
 from ._errors import MachineFailure, ProofRejected, TesseraError, UseError
-from ._model import Check, CompiledModel, Evaluation, Explanation, Generated, Port, Refused, check, compile
+from ._model import Check, CompiledModel, Port, Refused, check, compile
 from ._proof import Proof, Text, Verified, VerifyingKey, verify
+from ._results import Evaluation, Explanation, Generated
 from . import ir
 
 __version__: str = _tessera.__version__
