@@ -131,7 +131,8 @@ impl Ranges {
     /// # Errors
     /// The first interval that leaves the domain of `f`.
     pub fn lookup(&self, f: &TableFunction) -> Result<Ranges, Interval> {
-        let values = self.values.iter().map(|&v| f.image(v).ok_or(v)).collect::<Result<_, _>>()?;
+        let images = f.images(&self.values).into_iter().zip(&self.values);
+        let values = images.map(|(image, &v)| image.ok_or(v)).collect::<Result<_, _>>()?;
         Ok(Ranges { values, ..self.clone() })
     }
 

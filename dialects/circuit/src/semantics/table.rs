@@ -114,6 +114,22 @@ impl TableFunction {
 
     /// The exact interval of f on `x`; `None` where `x` is not within the domain.
     pub fn image(&self, x: Interval) -> Option<Interval> {
+        self.image_by(x, &[])
+    }
+
+    /// Those of many: entries are looked through by the block.
+    pub fn images(&self, xs: &[Interval]) -> Vec<Option<Interval>> {
+        let blocks: Vec<Interval> = match self {
+            TableFunction::Values { values, .. } if xs.len() > 1 => {
+                values.chunks(BLOCK).filter_map(|block| Interval::around(block.iter().copied())).collect()
+            }
+            _ => vec![],
+        };
+        xs.iter().map(|&x| self.image_by(x, &blocks)).collect()
+    }
+
+    /// As [`Self::image`], with the intervals of blocks of entries, or none.
+    fn image_by(&self, x: Interval, blocks: &[Interval]) -> Option<Interval> {
         if !self.domain().contains(x) {
             return None;
         }
@@ -123,15 +139,41 @@ impl TableFunction {
             TableFunction::Clamp { .. } => Some(Interval::new(self.eval(first)?, self.eval(last)?)),
             TableFunction::Values { lo, values } => {
                 let (from, to) = (first.abs_diff(*lo) as usize, last.abs_diff(*lo) as usize);
-                Interval::around(values.get(from..=to)?.iter().copied())
+                let around = |entries: &[i64]| Interval::around(entries.iter().copied());
+                let entries = values.get(from..=to)?;
+                let (first, end) = (from.div_ceil(BLOCK), (to + 1) / BLOCK);
+                match blocks.get(first..end) {
+                    Some(whole) if !whole.is_empty() => {
+                        let ends = [&values[from..first * BLOCK], &values[end * BLOCK..=to]];
+                        let ends = ends.into_iter().filter_map(around);
+                        whole.iter().copied().chain(ends).reduce(|a, b| a.hull(b))
+                    }
+                    _ => around(entries),
+                }
             }
         }
     }
 }
 
+/// Entries of a table whose interval is found once for many lookups.
+const BLOCK: usize = 256;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_of_many_are_those_of_each() {
+        let values: Vec<i64> = (0..1000).map(|i: i64| (i * i * 31) % 1009 - 500).collect();
+        let t = TableFunction::Values { lo: -7, values };
+        let ends = [-8i64, -7, 0, 248, 249, 250, 504, 505, 506, 761, 992, 993];
+        let xs: Vec<Interval> = (ends.iter())
+            .flat_map(|&lo| ends.iter().filter(move |&&hi| lo <= hi).map(move |&hi| Interval::new(lo, hi)))
+            .collect();
+        let each: Vec<_> = xs.iter().map(|&x| t.image(x)).collect();
+        assert_eq!(t.images(&xs), each);
+        assert!(each.iter().any(Option::is_none) && each.iter().filter(|image| image.is_some()).count() > 40);
+    }
 
     #[test]
     fn clamp_by_hand() {
