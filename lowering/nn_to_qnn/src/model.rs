@@ -116,7 +116,7 @@ pub(crate) struct Model<'c, 'a, 'p> {
     pub(crate) values: Vec<ValueInfo>,
     pub(crate) ops: Vec<OpInfo<'c, 'a>>,
     pub(crate) returns: Vec<usize>,
-    /// Whether activations and weights have 12 bits: where there are normalizations or attention, 8 cost too much, and
+    /// Whether activations have 13 bits and weights 12: where there are normalizations or attention, 8 cost too much, and
     /// 12 cost a proof next to nothing.
     pub(crate) precise: bool,
     pub(crate) usual: Usual,

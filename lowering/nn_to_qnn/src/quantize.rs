@@ -109,7 +109,7 @@ impl Pass for ConvertNnToQnn {
     fn info(&self) -> PassInfo {
         PassInfo {
             name: "convert-nn-to-qnn",
-            summary: "Quantize a calibrated network to integers of 8 to 12 bits, by its size and depth",
+            summary: "Quantize a calibrated network to integers of 8 to 13 bits, by its size and depth",
             expects: "a function @main of nn ops whose inputs and results carry calibrated ranges (nn.range), and whose \
                       parameters are found",
             guarantees: "a function @main of qnn ops from quantized inputs to quantized outputs: weights in 8 bits with \
@@ -117,7 +117,7 @@ impl Pass for ConvertNnToQnn {
                          by at least 8 layers, weights in 10 bits and activations in 9, from 2^19 elements on in 10, and from 2^21 on in \
                          12; every sum fits 32 bits, and \
                          for every requantization 0 <= sum*multiplier + 2^(shift-1) + 2^31 < 2^32, both proven from the \
-                         actual weights. With softmax or normalizations: weights and activations in 12 bits, sums that flow \
+                         actual weights. With softmax or normalizations: weights in 12 bits and activations in 13, in steps of powers of two, sums that flow \
                          into a normalization and outputs exact, without a clamp",
             rejects: "ops that have no quantized form, all of them at once and before anything is changed; values \
                       without a calibrated range",

@@ -9,8 +9,9 @@
 //!
 //! which lets a proof split a rescaled sum into two limbs; the smaller the shift, the smaller are the sum and its limbs. Groups
 //! that only leave the model are *wide*: 16 bits, with a scale that holds every possible sum, so that outputs are never clamped.
-//! Groups of sums that only tables read are *fine*: 12 bits, since the table of a function takes the place of the clamp. All are
-//! in a *precise* model, one with softmax or normalizations: there sums are as large as they are, and proven in more limbs.
+//! Groups of sums that only tables read are *fine*: 12 bits, since the table of a function takes the place of the clamp. In a
+//! *precise* model, one with softmax or normalizations, sums are as large as they are, and proven in more limbs, and values are *even*: 13
+//! bits, in steps of powers of two, so that layers that are alike are proven in the same tables.
 
 use crate::families::{self, good_multiplier, softmax};
 use crate::features;
