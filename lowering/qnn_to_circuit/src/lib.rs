@@ -14,6 +14,7 @@ pub mod convolution;
 mod embedding;
 mod emit;
 mod layout;
+mod lengths;
 mod linear;
 mod lookup;
 mod lower;

@@ -6,7 +6,8 @@
 use crate::convolution::{NAMES, Ways};
 use crate::emit::Emit;
 use crate::{
-    argmax, arithmetic, boundary, conv, embedding, layout, linear, lookup, norm, pool, requantize, softmax,
+    argmax, arithmetic, boundary, conv, embedding, layout, lengths, linear, lookup, norm, pool, requantize,
+    softmax,
 };
 use melior::ir::{BlockRef, OperationRef, RegionLike, Value, ValueLike, operation::OperationLike};
 use std::collections::HashMap;
@@ -110,9 +111,10 @@ fn lower(module: OperationRef, ways: &Ways, looked_up: usize) -> Result<()> {
     let body = module_body(module)?;
     let builder = FuncBuilder::new(body, main.op.location(), "main", &[])?;
     let emit = Emit::new(builder.cursor(), main.op.location());
-    let values = HashMap::new();
+    let (values, lengths, totals, sums) = Default::default();
+    let params = params::of(module)?;
     let mut lowering =
-        Lowering { emit, ways, looked_up, values, params: params::of(module)?, errors: vec![] };
+        Lowering { emit, ways, looked_up, values, lengths, totals, sums, params, errors: vec![] };
     lowering.function(main);
     let Lowering { emit, errors, .. } = lowering;
     let circuit = builder.finish(&[], &[] as &[&str])?;
@@ -138,6 +140,12 @@ struct Lowering<'c, 'a, 'w> {
     /// Elements of a table of embeddings that are looked up one by one, at most.
     looked_up: usize,
     values: HashMap<usize, Lowered<'c, 'a>>,
+    /// How long rows along the last axis are at most, where that is known.
+    lengths: HashMap<usize, f64>,
+    /// What rows along the last axis, of numbers from 0 on, add up to at most, where that is known.
+    totals: HashMap<usize, i64>,
+    /// How far sums reach at most, channel by channel of the last axis, where that is less than intervals say.
+    sums: HashMap<usize, Vec<f64>>,
     params: Arc<Params>,
     errors: Vec<Error>,
 }
@@ -255,17 +263,35 @@ impl<'c, 'a> Lowering<'c, 'a, '_> {
                 conv::conv(&mut self.emit, x, &w, bias, &attrs, self.ways)?
             }
             QnnOp::Linear { x, w, bias } => {
+                if let Some(&length) = self.lengths.get(&key(x))
+                    && let Ok(weights) = self.parameter(w, "weights")
+                {
+                    let bias = bias.map(|bias| self.parameter(bias, "biases")).transpose()?;
+                    let sums = lengths::of_sums(&weights, bias.as_deref(), length)?;
+                    self.sums.insert(key(op.result(0)?.into()), sums);
+                }
                 let (x, w) = (self.value(x)?, self.value(w)?);
                 let bias = bias.map(|bias| self.value(bias)).transpose()?;
                 linear::linear(&mut self.emit, x, w, bias)?
             }
             QnnOp::MatMul { a, b } => {
+                let total = self.totals.get(&key(a)).copied();
                 let (a, b) = (self.value(a)?, self.value(b)?);
+                if let Some(total) = total {
+                    let sums = vec![total as f64 * self.emit.hull(b)?.abs_max() as f64];
+                    self.sums.insert(key(op.result(0)?.into()), sums);
+                }
                 linear::matmul(&mut self.emit, a, b)?
             }
             QnnOp::Requantize { xs, attrs, .. } => {
+                let last = types::of(xs[0])?.shape.len().saturating_sub(1);
+                let channels = attrs.axis == last || attrs.multipliers[0].len() == 1 && attrs.bias.len() <= 1;
+                let reach = match (&xs[..], self.sums.get(&key(xs[0]))) {
+                    ([_], Some(sums)) if channels => Some(lengths::of_shifted(sums, &attrs)),
+                    _ => None,
+                };
                 let xs = xs.into_iter().map(|x| self.value(x)).collect::<Result<Vec<_>>>()?;
-                requantize::requantize(&mut self.emit, &xs, &attrs, &self.ways.target.capabilities)?
+                requantize::requantize(&mut self.emit, &xs, &attrs, reach, &self.ways.target.capabilities)?
             }
             QnnOp::Mul { a, b } => {
                 let (a, b) = (self.value(a)?, self.value(b)?);
@@ -290,10 +316,14 @@ impl<'c, 'a> Lowering<'c, 'a, '_> {
             QnnOp::Softmax { x, table, mask, total, .. } => {
                 let (x, table) = (self.value(x)?, self.parameter(table, "a table's entries")?);
                 let mask = mask.map(|mask| self.parameter(mask, "a mask's elements")).transpose()?;
+                self.totals.insert(key(op.result(0)?.into()), total);
                 softmax::softmax(&mut self.emit, x, &table, mask.as_deref(), total)?
             }
             QnnOp::Norm { x, roots, attrs, to } => {
                 let (x, roots) = (self.value(x)?, self.parameter(roots, "a table's entries")?);
+                let n = self.emit.shape(x)?.last().copied().unwrap_or(1);
+                let length = lengths::of_rows(&roots.data.to_i64s()?, &attrs, n);
+                self.lengths.insert(key(op.result(0)?.into()), length);
                 norm::norm(&mut self.emit, x, &roots, &attrs, Interval::new(to.min, to.max))?
             }
             QnnOp::Embedding { table, ids } => {
@@ -305,6 +335,11 @@ impl<'c, 'a> Lowering<'c, 'a, '_> {
                 argmax::argmax(&mut self.emit, x)?
             }
             QnnOp::Reshape { x, shape } => {
+                if types::of(x)?.shape.last() == shape.last() {
+                    let (x, y) = (key(x), key(op.result(0)?.into()));
+                    self.lengths.get(&x).copied().and_then(|length| self.lengths.insert(y, length));
+                    self.totals.get(&x).copied().and_then(|total| self.totals.insert(y, total));
+                }
                 let x = self.value(x)?;
                 self.emit.view(x, &View::reshape(shape))?
             }

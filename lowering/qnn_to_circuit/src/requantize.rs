@@ -61,11 +61,13 @@ fn sum<'c, 'a>(
     emit.affine(&terms, constant)
 }
 
-/// Lowers a requantization of a weighted sum, for a backend.
+/// Lowers a requantization of a weighted sum, for a backend. `reach` is how far to both sides of 0 what is shifted is known to reach,
+/// where that may be less than its interval.
 pub(crate) fn requantize<'c, 'a>(
     emit: &mut Emit<'c, 'a>,
     xs: &[Value<'c, 'a>],
     attrs: &RequantizeAttrs,
+    reach: Option<f64>,
     capabilities: &Capabilities,
 ) -> Result<Value<'c, 'a>> {
     let limb = LIMB_BITS.min(capabilities.max_log_table.into());
@@ -76,17 +78,17 @@ pub(crate) fn requantize<'c, 'a>(
         // nothing is rounded, and what is clamped has no other value
         return match Interval::new(*min, *max).contains(found) {
             true => Ok(scaled),
-            false => wide(emit, scaled, attrs),
+            false => wide(emit, scaled, attrs, reach),
         };
     }
-    let reach = |low: u32| 1i128 << (low + limb - 1);
+    let held = |low: u32| 1i128 << (low + limb - 1);
     let fits = |factor: i128, low: u32| {
-        Interval { lo: -reach(low), hi: reach(low) - 1 }.contains(found * Interval::point(factor))
+        Interval { lo: -held(low), hi: held(low) - 1 }.contains(found * Interval::point(factor))
     };
     let missing = limb.saturating_sub(*shift);
     let (factor, low) = if fits(1, limb - missing) { (1, limb - missing) } else { (1i64 << missing, limb) };
     if !fits(factor.into(), low) && limb == LIMB_BITS {
-        return wide(emit, scaled, attrs);
+        return wide(emit, scaled, attrs, reach);
     }
     if !fits(factor.into(), low) {
         let bits = 128 - (found * Interval::point(factor)).abs_max().leading_zeros();
@@ -97,7 +99,7 @@ pub(crate) fn requantize<'c, 'a>(
         ))
         .note(format!("the sum lies within {found}")));
     }
-    let biased = emit.affine(&[(factor, scaled)], reach(low) as i64)?;
+    let biased = emit.affine(&[(factor, scaled)], held(low) as i64)?;
     let shift = shift + factor.trailing_zeros();
     let high = emit.high(biased, low)?;
     let f = TableFunction::Clamp {
@@ -117,12 +119,20 @@ fn wide<'c, 'a>(
     emit: &mut Emit<'c, 'a>,
     scaled: Value<'c, 'a>,
     attrs: &RequantizeAttrs,
+    reach: Option<f64>,
 ) -> Result<Value<'c, 'a>> {
     let RequantizeAttrs { shift, min, max, .. } = attrs;
     let found = emit.hull(scaled)?;
+    // what is shifted lies in −2^bits..2^bits
+    let bits = reach.map(|reach| (reach / 2f64.powi(*shift as i32)).max(1.0).log2().floor() as u32 + 1);
+    let short = bits.filter(|bits| *bits < LIMB_BITS);
     let clamp = Interval::new(*min, *max);
     if clamp.contains(Interval { lo: found.lo >> shift, hi: found.hi >> shift }) {
-        return wide::shifted(emit, scaled, *shift, None);
+        let within = bits.map(|bits| Interval { lo: -(1i128 << bits), hi: (1i128 << bits) - 1 });
+        let fewer = within.filter(|within| {
+            limbs(*within) < limbs(Interval { lo: found.lo >> shift, hi: found.hi >> shift })
+        });
+        return wide::shifted(emit, scaled, *shift, fewer);
     }
     let half = 1i64 << (LIMB_BITS - 1);
     if *min < -half || *max >= half {
@@ -136,5 +146,14 @@ fn wide<'c, 'a>(
         bias.ok_or_else(|| Error::new(format!("a clamp after a shift by {shift} bits leaves 64 bits")))?;
     let biased = emit.affine(&[(1, scaled)], bias)?;
     let high = wide::unchecked(emit, biased, *shift)?;
+    if short.is_some() {
+        return wide::clamp_short(emit, high, (*min, *max));
+    }
     wide::clamp(emit, high, (*min, *max))
+}
+
+/// Limbs that an interval is shown with.
+fn limbs(x: Interval) -> u32 {
+    let bits = 129 - x.abs_max().leading_zeros();
+    bits.div_ceil(LIMB_BITS)
 }

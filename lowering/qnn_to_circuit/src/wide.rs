@@ -11,6 +11,11 @@ use tessera_mlir::Result;
 /// Bits of a limb.
 pub(crate) const LIMB: u32 = 16;
 
+/// The greatest number of a limb.
+const LAST: i64 = (1 << LIMB) - 1;
+/// What is added to signed numbers of a limb.
+const HALF: i64 = 1 << (LIMB - 1);
+
 /// x >> shift, range-checked by the ops that read it alone.
 pub(crate) fn unchecked<'c, 'a>(
     emit: &mut Emit<'c, 'a>,
@@ -47,8 +52,6 @@ pub(crate) fn clamp<'c, 'a>(
     biased: Value<'c, 'a>,
     (min, max): (i64, i64),
 ) -> Result<Value<'c, 'a>> {
-    const LAST: i64 = (1 << LIMB) - 1;
-    let half = 1i64 << (LIMB - 1);
     let (high, low) = emit.split(biased, LIMB)?;
     let found = emit.hull(high)?;
     let reach = found.abs_max().max(1) as i64;
@@ -61,8 +64,17 @@ pub(crate) fn clamp<'c, 'a>(
     let parts = emit.lookups(high, &[("limb_inside", &inside), ("limb_above", &above)])?;
     let kept = emit.mul(parts[0], low)?;
     let key = emit.affine(&[(1, kept), (1, parts[1])], 0)?;
-    let key = emit.range(key, Interval { lo: 0, hi: LAST.into() })?;
-    let f = TableFunction::Clamp { lo: 0, hi: LAST, offset: -half, shift: 0, min, max };
+    clamp_short(emit, key, (min, max))
+}
+
+/// The same, given that x + 2^15 has 16 bits: which is shown, not assumed.
+pub(crate) fn clamp_short<'c, 'a>(
+    emit: &mut Emit<'c, 'a>,
+    biased: Value<'c, 'a>,
+    (min, max): (i64, i64),
+) -> Result<Value<'c, 'a>> {
+    let key = emit.range(biased, Interval { lo: 0, hi: LAST.into() })?;
+    let f = TableFunction::Clamp { lo: 0, hi: LAST, offset: -HALF, shift: 0, min, max };
     let signed = |v: i64| v.to_string().replace('-', "m");
     emit.lookup(key, &format!("clamp_{}_{}", signed(min), signed(max)), &f)
 }
