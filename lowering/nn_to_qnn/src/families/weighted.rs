@@ -46,7 +46,7 @@ impl Family for Weighted {
         // What one step of a multiplier is in units of the weights, at most: the shift makes the typical multiplier a good one, or
         // is the roomy one at least.
         let limit = weight_max(model, op);
-        let grid = f64::max(typical(&layer) / limit / GOOD_MULTIPLIER, out / s_x / 65536.0);
+        let grid = f64::max(typical(&layer) / limit / good(limit), out / s_x / 65536.0);
         let channel = |(c, w): (usize, &Vec<f32>)| {
             let (up, down) = w.iter().fold((0.0, 0.0), |(u, d): (f64, f64), &w| {
                 (u + f64::from(w).max(0.0), d + f64::from(w).min(0.0))
@@ -147,7 +147,8 @@ impl Accumulate for Weighted {
     /// Weights follow the multiplier, so a small one costs a somewhat coarser grid of them.
     fn multiplier(&self, model: &Model, scales: &Scales, op: usize, _wide: bool) -> f64 {
         let Ok(layer) = Layer::of(model, op) else { return 0.0 };
-        typical(&layer) / weight_max(model, op) * layer.operand(model, scales, op).0 / GOOD_MULTIPLIER
+        let limit = weight_max(model, op);
+        typical(&layer) / limit * layer.operand(model, scales, op).0 / good(limit)
     }
 }
 
@@ -158,8 +159,11 @@ fn weight_max(model: &Model, op: usize) -> f64 {
 
 /// What sums of products reach at most, with room for a bias and for rounding weights.
 const ACCUMULATOR: f64 = 2_000_000_000.0;
-/// Multipliers from here on coarsen the grid of weights by six percent at most.
-const GOOD_MULTIPLIER: f64 = 16.0;
+/// From here on a multiplier coarsens the grid of weights up to `limit` by little: by six percent at most where they have 8 bits. A grid of
+/// more bits is finer in any case, so that as few bits of the sums are shifted out.
+fn good(limit: f64) -> f64 {
+    (16.0 * 127.0 / limit).max(2.0)
+}
 
 /// The float weights of a layer, one list per output channel.
 struct Layer<'m> {
