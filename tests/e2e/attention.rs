@@ -15,6 +15,12 @@ fn exported() -> Vec<PathBuf> {
     models
 }
 
+/// A model of the folder, and its data.
+fn files(name: &str) -> (String, String) {
+    let of = |extension: &str| models().join("attention").join(format!("{name}.{extension}"));
+    (of("onnx").to_string_lossy().into_owned(), of("npz").to_string_lossy().into_owned())
+}
+
 /// Rows of an array of a file, a case each.
 fn rows(file: &Path, name: Option<&str>) -> Vec<Vec<f64>> {
     let file = DataFile::read(file).unwrap();
@@ -61,10 +67,8 @@ fn reals_are_torchs_and_integers_follow() {
 #[test]
 fn a_mask_that_calibration_did_not_use_is_one() {
     let dir = tempfile::tempdir().unwrap();
-    let (d, folder) = (dir.path(), models().join("attention"));
-    let (onnx, data) = (folder.join("mask_inverted.onnx"), folder.join("mask_inverted.npz"));
-    let (onnx, data) = (onnx.to_string_lossy(), data.to_string_lossy());
-    let mut given = NpzReader::new(File::open(&*data).unwrap()).unwrap();
+    let (d, (onnx, data)) = (dir.path(), files("mask_inverted"));
+    let mut given = NpzReader::new(File::open(&data).unwrap()).unwrap();
     let x: ArrayD<f32> = given.by_name("x").unwrap();
     let mut mask: ArrayD<i64> = given.by_name("mask").unwrap();
     mask.fill(1);
@@ -74,7 +78,7 @@ fn a_mask_that_calibration_did_not_use_is_one() {
     ones.finish().unwrap();
     ok(d, &["compile", &onnx, "--calibration", "ones.npz", "-o", "m.tess"]);
     ok(d, &["run", "m.tess", "--input", &data, "--level", "qnn", "-o", "y.npz"]);
-    let expected = rows(Path::new(&*data), Some("expected"));
+    let expected = rows(Path::new(&data), Some("expected"));
     for (integers, expected) in rows(&d.join("y.npz"), Some("y")).iter().zip(&expected) {
         // outputs beyond those of calibration are clamped
         let cosine = cosine(integers, expected);
@@ -85,9 +89,7 @@ fn a_mask_that_calibration_did_not_use_is_one() {
 #[test]
 fn a_text_classifier_is_proven() {
     let dir = tempfile::tempdir().unwrap();
-    let (d, folder) = (dir.path(), models().join("attention"));
-    let (onnx, data) = (folder.join("bert.onnx"), folder.join("bert.npz"));
-    let (onnx, data) = (onnx.to_string_lossy(), data.to_string_lossy());
+    let (d, (onnx, data)) = (dir.path(), files("bert"));
     ok(d, &["compile", &onnx, "--calibration", &data, "-o", "m.tess"]);
     ok(d, &["setup", "m.tess"]);
     ok(d, &["prove", "m.tess", "--input", &data, "--index", "3", "-o", "m.proof"]);

@@ -115,7 +115,7 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
 
     /// The quantized type of a value's elements.
     pub(crate) fn quant(&self, value: usize) -> Quant {
-        self.scales.quant(self.model, value)
+        self.scales.quant(value)
     }
 
     pub(crate) fn set(&mut self, value: usize, quantized: Value<'c, 'a>) {

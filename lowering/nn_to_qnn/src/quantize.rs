@@ -48,7 +48,7 @@ pub fn quantize(module: OperationRef, weights: &Params, name: &str, settings: &S
                 // what a user may feed has the bounds that calibration saw
                 false => {
                     let (min, max) = scales.interval(i);
-                    TensorType::quant(shape, Quant { min, max, ..scales.quant(&model, i) })
+                    TensorType::quant(shape, Quant { min, max, ..scales.quant(i) })
                 }
             };
             Port::new(old.argument_name(i), ty.to_type(context))

@@ -196,6 +196,8 @@ pub(crate) struct Scales {
     /// Scale of a second, wide copy for accumulating ops that are returned and read besides.
     copies: Vec<Option<f64>>,
     shifts: Vec<u32>,
+    /// Which values are normalized rows.
+    normed: Vec<bool>,
 }
 
 /// A scale that survives printing: MLIR prints seven digits. Rounded upwards, so that nothing is clamped by it.
@@ -233,11 +235,11 @@ impl Scales {
     }
 
     /// The quantized type of a value's elements.
-    pub(crate) fn quant(&self, model: &Model, value: usize) -> Quant {
+    pub(crate) fn quant(&self, value: usize) -> Quant {
         let group = self.group(value);
         let Width { bits, min, max } = match group.format {
             // what the greatest possible value takes
-            f if f == Format::Normed || (f == Format::Open && is_normed(model, value)) => {
+            f if f == Format::Normed || (f == Format::Open && self.normed[value]) => {
                 let (min, max) = self.interval(value);
                 Width { bits: if max < 1 << 15 { 16 } else { 32 }, min, max }
             }
@@ -325,6 +327,7 @@ impl Scales {
         for v in (0..model.values.len()).filter(|&v| enters(model, v)) {
             groups[group_of[v]].signed |= !never[v];
         }
+        let possible = reaches(model);
         for v in (0..model.values.len()).filter(|&v| enters(model, v)) {
             let group = &mut groups[group_of[v]];
             let Some(steps) = group.steps() else { continue };
@@ -336,7 +339,7 @@ impl Scales {
                 }
                 Some((lo, hi)) if lo.is_finite() && hi.is_finite() => {
                     let reach = lo.abs().max(hi.abs()) * group.headroom();
-                    let reach = if reach > 0.0 { reach } else { possible(model, v) };
+                    let reach = if reach > 0.0 { reach } else { possible[v] };
                     group.reach = group.reach.max(reach);
                     group.scale = group.scale.max(reach / steps);
                     group.most = if group.is_clamped() { group.finest() } else { group.most };
@@ -351,17 +354,17 @@ impl Scales {
             group.scale = printable(if even { group.scale.log2().ceil().exp2() } else { group.scale });
         }
         // normalized rows reach about as far in all layers: where one scale suits them, one table of roots does
-        let normed = |g: &&mut Group| g.format == Format::Normed;
-        let most = groups.iter_mut().filter(normed).map(|g| g.scale).fold(0.0, f64::max);
-        groups.iter_mut().filter(|g| normed(g) && most <= 2.0 * g.scale).for_each(|g| g.scale = most);
+        let is_normed = |g: &&mut Group| g.format == Format::Normed;
+        let most = groups.iter_mut().filter(is_normed).map(|g| g.scale).fold(0.0, f64::max);
+        groups.iter_mut().filter(|g| is_normed(g) && most <= 2.0 * g.scale).for_each(|g| g.scale = most);
         for (op, test) in (0..model.ops.len()).filter_map(|op| Some((op, features::test(model, op)?))) {
             let unit = groups[group_of[test.operand]].scale * test.magnitude;
             groups[group_of[model.outcome(op)]].scale = printable(unit * f64::from(1 << ROOMY_SHIFT));
         }
         let intervals = intervals(model, &group_of, &groups);
         let ops = model.ops.len();
-        let mut scales =
-            Scales { group_of, groups, intervals, copies: vec![None; ops], shifts: vec![ROOMY_SHIFT; ops] };
+        let (copies, shifts, normed) = (vec![None; ops], vec![ROOMY_SHIFT; ops], normed(model));
+        let mut scales = Scales { group_of, groups, intervals, copies, shifts, normed };
         scales.make_room(model);
         scales.bound_open(model);
         scales.choose_shifts(model);
@@ -393,7 +396,7 @@ impl Scales {
                     let bound = families::of(&info.decoded).bound(model, self, op);
                     let (low, high) = model.fused_clamp(op);
                     let (mut min, mut max) = around(bound * model.factor(op) * MARGIN / self.scale(out));
-                    if is_normed(model, out) {
+                    if self.normed[out] {
                         // in whole bits, so that normalizations are shown to lie in few ranges
                         let most = (max.max(1) as u64 + 1).next_power_of_two().min(1 << 31) as i64;
                         (min, max) = (-most, most - 1);
@@ -527,37 +530,42 @@ fn no_range(model: &Model, v: usize) -> Error {
     }
 }
 
-/// How far a value reaches; where it was 0 in all of the calibration, how far what it is made of lets it: a mask that calibration never used
-/// still is one.
-fn possible(model: &Model, v: usize) -> f64 {
-    let (lo, hi) = model.range(v).unwrap_or_default();
-    let seen = lo.abs().max(hi.abs());
-    if seen > 0.0 {
-        return seen;
+/// How far each value reaches; where it was 0 in all of the calibration, how far what it is made of lets it: a mask that calibration never
+/// used still is one.
+fn reaches(model: &Model) -> Vec<f64> {
+    let seen = |v: usize| model.range(v).map_or(0.0, |(lo, hi)| lo.abs().max(hi.abs()));
+    let mut reach: Vec<f64> = (0..model.values.len()).map(seen).collect();
+    for v in 0..reach.len() {
+        if matches!(model.values[v].source, Source::Argument(_)) && reach[v] == 0.0 {
+            reach[v] = 1.0;
+        }
     }
-    let Source::Op(op) = model.values[v].source else { return 1.0 };
-    let info = &model.ops[op];
-    let of = |v: &usize| match model.floats(*v) {
-        Some(data) => data.iter().fold(0.0, |most: f64, x| most.max(f64::from(x.abs()))),
-        None => possible(model, *v),
-    };
-    let reach: f64 = match info.decoded {
-        NnOp::Binary { kind: Binary::Mul, .. } => info.operands.iter().map(of).product(),
-        NnOp::Binary { .. } => info.operands.iter().map(of).sum(),
-        _ if info.role == Role::Moves => info.activations().iter().map(of).fold(0.0, f64::max),
-        _ => 1.0,
-    };
-    if reach > 0.0 { reach } else { 1.0 }
+    for info in &model.ops {
+        if reach[info.result] > 0.0 {
+            continue;
+        }
+        let of = info.operands.iter().map(|&v| reach[v]);
+        let found: f64 = match info.decoded {
+            NnOp::Binary { kind: Binary::Mul, .. } => of.product(),
+            NnOp::Binary { .. } => of.sum(),
+            _ if info.role == Role::Moves => info.activations().iter().map(|&v| reach[v]).fold(0.0, f64::max),
+            _ => 1.0,
+        };
+        reach[info.result] = if found > 0.0 { found } else { 1.0 };
+    }
+    reach
 }
 
-/// Whether a value is normalized rows, or some of them moved.
-fn is_normed(model: &Model, v: usize) -> bool {
-    let Source::Op(op) = model.values[v].source else { return false };
-    let info = &model.ops[op];
-    match info.decoded {
-        NnOp::Norm { .. } => true,
-        _ => info.role == Role::Moves && info.activations().iter().all(|&v| is_normed(model, v)),
+/// Which values are normalized rows, or some of them moved.
+fn normed(model: &Model) -> Vec<bool> {
+    let mut normed = vec![false; model.values.len()];
+    for info in &model.ops {
+        normed[info.result] = match info.decoded {
+            NnOp::Norm { .. } => true,
+            _ => info.role == Role::Moves && info.activations().iter().all(|&v| normed[v]),
+        };
     }
+    normed
 }
 
 /// Not weights of a conv or linear, and not sums before a fused clamp.
