@@ -146,6 +146,62 @@ fn features_of_any_reach_are_compared_exactly() {
     }
 }
 
+/// Two layers and a comparison of their scores: what stands about a ten-thousandth of the scores' range from the jump is decided as the float
+/// network does.
+#[test]
+fn small_networks_decide_as_the_float_network_does() {
+    const SOURCE: &str = r#"
+module {
+  ml_program.global private @w(#ml_program.extern<tensor<16x8xf32>>) : tensor<16x8xf32>
+  ml_program.global private @b(#ml_program.extern<tensor<16xf32>>) : tensor<16xf32>
+  ml_program.global private @v(#ml_program.extern<tensor<4x16xf32>>) : tensor<4x16xf32>
+  func.func @main(%x: tensor<1x8xf32> {nn.name = "x"}) -> (tensor<1x4xf32> {nn.name = "decision"}) {
+    %w = ml_program.global_load_const @w : tensor<16x8xf32>
+    %b = ml_program.global_load_const @b : tensor<16xf32>
+    %v = ml_program.global_load_const @v : tensor<4x16xf32>
+    %0 = nn.linear %x, %w bias %b : (tensor<1x8xf32>, tensor<16x8xf32>, tensor<16xf32>) -> tensor<1x16xf32>
+    %1 = nn.relu %0 : tensor<1x16xf32>
+    %2 = nn.linear %1, %v : (tensor<1x16xf32>, tensor<4x16xf32>) -> tensor<1x4xf32>
+    %3 = nn.map "step" %2 : tensor<1x4xf32>
+    return %3 : tensor<1x4xf32>
+  }
+}"#;
+    let mut seed = 1u64;
+    let mut next = move || {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (seed >> 40) as f32 / 8_388_608.0 - 1.0
+    };
+    let mut weights = params::Params::default();
+    // one neuron dominates the first layer
+    let mut w: Vec<f32> = (0..128).map(|_| next()).collect();
+    w[..8].iter_mut().for_each(|w| *w *= 30.0);
+    for (name, shape, data) in [
+        ("w", vec![16, 8], w),
+        ("b", vec![16], (0..16).map(|_| next()).collect()),
+        ("v", vec![4, 16], (0..64).map(|i| next() / if i % 16 == 0 { 30.0 } else { 1.0 }).collect()),
+    ] {
+        weights.insert(name, params::Param::new(shape, params::ParamData::F32(data.into())).unwrap());
+    }
+    let samples: Samples =
+        (0..1000).map(|_| vec![ArrayD::from_shape_fn(IxDyn(&[1, 8]), |_| next())]).collect();
+    let context = context();
+    let module = tessera_mlir::parse(&context, SOURCE, "decision.mlir").unwrap();
+    let op = module.as_operation();
+    let float = FloatPlan::new(&Func::main(op).unwrap(), &weights).unwrap();
+    tessera_nn_to_qnn::calibrate(op, &weights, &samples[..200], Method::MinMax).unwrap();
+    let stored =
+        tessera_nn_to_qnn::quantize(op, &weights, "decision.test.safetensors", &Settings::default()).unwrap();
+    let plan = QuantizedPlan::new(&Func::main(op).unwrap(), &stored).unwrap();
+    let types = tessera_nn_to_qnn::evaluate::input_types(&plan).unwrap();
+    let mut others = 0;
+    for sample in &samples {
+        let expected = float.run(sample).unwrap();
+        let found = plan.run(&[tessera_qnn::interp::quantize_array(&sample[0], &types[0]).unwrap()]).unwrap();
+        others += expected[0].iter().zip(&found[0]).filter(|&(&e, &f)| (e > 0.5) != (f > 0)).count();
+    }
+    assert!(others <= 2, "{others} of 4000 decisions differ");
+}
+
 #[test]
 fn the_quantized_module_survives_being_printed() {
     let (samples, labels, _) = fashion();

@@ -253,31 +253,20 @@ fn tensors(module: OperationRef, weights: &Params, settings: &Settings) -> Resul
             tensors.push(Tensor { places, widths });
         }
     }
-    let mut work = 0.0;
     for (op, info) in model.ops.iter().enumerate() {
-        let shape = |v: usize| &model.values[v].shape;
-        let results = shape(info.result).iter().product::<usize>() as f64;
-        work += match info.decoded {
-            NnOp::Conv { .. } | NnOp::Linear { .. } => {
-                let weights = shape(info.operands[1]);
-                let size = weights.iter().product::<usize>() as f64;
-                let start = model.weight_bits(op);
-                let width = |bits: u32| Width {
-                    bits,
-                    step: 2f64.powi(-(bits as i32)),
-                    price: size * f64::from(bits) * HELD,
-                };
-                if start < 12 {
-                    let widths = [start, 12].map(width).to_vec();
-                    tensors.push(Tensor { places: vec![Place::Weights(place(op))], widths });
-                }
-                size + results * size / weights.first().copied().unwrap_or(1).max(1) as f64
-            }
-            NnOp::MatMul { .. } => results * shape(info.operands[0]).last().copied().unwrap_or(1) as f64,
-            _ => results,
-        };
+        if !matches!(info.decoded, NnOp::Conv { .. } | NnOp::Linear { .. }) {
+            continue;
+        }
+        let size = model.values[info.operands[1]].shape.iter().product::<usize>() as f64;
+        let start = model.weight_bits(op);
+        let width =
+            |bits: u32| Width { bits, step: 2f64.powi(-(bits as i32)), price: size * f64::from(bits) * HELD };
+        if start < 12 {
+            let widths = [start, 12].map(width).to_vec();
+            tensors.push(Tensor { places: vec![Place::Weights(place(op))], widths });
+        }
     }
-    Ok((tensors, work))
+    Ok((tensors, model.work()))
 }
 
 /// Cells of what each further limb takes: its value, its lookup and the clamp's.

@@ -110,6 +110,10 @@ pub(crate) struct Usual {
     pub(crate) weights: u32,
 }
 
+/// Bits of what decisions of a small network are made of.
+const DECISIVE_BITS: u32 = 16;
+const ACCUMULATOR_BITS: u32 = 31;
+
 pub(crate) struct Model<'c, 'a, 'p> {
     pub(crate) function: Func<'c, 'a>,
     pub(crate) params: &'p Params,
@@ -120,6 +124,8 @@ pub(crate) struct Model<'c, 'a, 'p> {
     /// 12 cost a proof next to nothing.
     pub(crate) precise: bool,
     pub(crate) usual: Usual,
+    /// What decisions of a small network are made of: values that a function jumps by, and those that they are computed from.
+    pub(crate) decisive: Vec<bool>,
     pub(crate) settings: Settings,
     /// How far the features of an argument reach, where that is very different and all that read it can do with it.
     pub(crate) features: Vec<Option<Vec<f64>>>,
@@ -146,6 +152,7 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
             returns,
             precise: false,
             usual: Usual { activations: 8, weights: 8 },
+            decisive: vec![],
             settings: settings.clone(),
             features: vec![],
         };
@@ -218,7 +225,45 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
         model.merge();
         model.find_features();
         model.usual = model.usual_bits();
+        model.decisive = model.find_decisive();
         Ok(model)
+    }
+
+    /// Values that a jump reads, and those that they are computed from, where all bits there are cost next to nothing: a rounded number
+    /// that comes out on the other side of a jump is another decision, not a small error.
+    fn find_decisive(&self) -> Vec<bool> {
+        const SMALL: f64 = 262_144.0;
+        let mut decisive = vec![false; self.values.len()];
+        if self.work() > SMALL {
+            return decisive;
+        }
+        for info in self.ops.iter().rev() {
+            let decides = match &info.decoded {
+                NnOp::Map { f, .. } => f.decides(self.range(info.operands[0]).unwrap_or_default()),
+                op => matches!(op, NnOp::ArgMax { .. }),
+            };
+            if decides || decisive[info.result] {
+                info.activations().iter().for_each(|&x| decisive[x] = true);
+            }
+        }
+        decisive
+    }
+
+    /// Products, or elements where an op has none, that one inference takes.
+    pub(crate) fn work(&self) -> f64 {
+        let shape = |v: usize| &self.values[v].shape;
+        let elements = |v: usize| shape(v).iter().product::<usize>() as f64;
+        let of = |info: &OpInfo| match info.decoded {
+            NnOp::Conv { .. } | NnOp::Linear { .. } => {
+                let (w, channels) = (info.operands[1], shape(info.operands[1]).first().copied().unwrap_or(1));
+                elements(info.result) * elements(w) / channels.max(1) as f64
+            }
+            NnOp::MatMul { .. } => {
+                elements(info.result) * shape(info.operands[0]).last().copied().unwrap_or(1) as f64
+            }
+            _ => elements(info.result),
+        };
+        self.ops.iter().map(of).sum()
     }
 
     /// The bits of a network that is not precise. What they cost is rows of the tables that clamp, twice as many for each bit: nothing beside
@@ -432,10 +477,27 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
         }
     }
 
-    /// The bits of an op's weights: the usual ones, or 12 in a precise model and on features of their own reach, where nothing else was said.
+    /// The bits at which sums of products of a value with another of as many fit the accumulator, for all that multiply it.
+    pub(crate) fn most_bits(&self, value: usize) -> u32 {
+        let of = |&user: &usize| match self.ops[user].decoded {
+            NnOp::MatMul { .. } => {
+                let depth = self.values[self.ops[user].operands[0]].shape.last().copied().unwrap_or(1);
+                (ACCUMULATOR_BITS - depth.max(1).next_power_of_two().ilog2().min(ACCUMULATOR_BITS)) / 2
+            }
+            _ => DECISIVE_BITS,
+        };
+        self.values[value].users.iter().map(of).min().unwrap_or(DECISIVE_BITS).min(DECISIVE_BITS)
+    }
+
+    /// The bits of an op's weights where nothing else was said: the usual ones, or 12 in a precise model and on features of their own
+    /// reach, or all there are where decisions are made of them.
     pub(crate) fn weight_bits(&self, op: usize) -> u32 {
         let features = self.ops[op].operands.first().is_some_and(|&x| self.features(x).is_some());
-        let usual = if self.precise || features { 12 } else { self.usual.weights };
+        let usual = match () {
+            () if self.decisive[self.ops[op].result] => DECISIVE_BITS,
+            () if self.precise || features => 12,
+            () => self.usual.weights,
+        };
         attrs::bits(self.ops[op].op, attrs::WEIGHT_BITS).unwrap_or(usual)
     }
 

@@ -39,6 +39,9 @@ pub(crate) const HEADROOM: f64 = 1.25;
 /// Bits of what is compared with numbers, and of what features of very different reach become: they cost next to nothing there.
 const TESTED_BITS: u32 = 16;
 
+/// Products of stored integers from here on have so small a multiplier in sums of two limbs that rounding it is felt: their sums are exact.
+const WIDE_PRODUCT: i64 = 1 << 22;
+
 /// How a group of values is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -704,8 +707,7 @@ fn is_steep(model: &Model, op: usize, f: &Map) -> bool {
     };
     let steps = Group::new(0.0, Format::Fine).width().max as f64;
     let error = f.table_error(from, reach(from) / steps, 0.0);
-    let jumps = error.is_infinite() && f.domain() == (f64::NEG_INFINITY, f64::INFINITY);
-    !jumps && error > STEPS * reach(to) / steps
+    !f.jumps(from) && error > STEPS * reach(to) / steps
 }
 
 /// Values that are not negative, whatever a user feeds.
@@ -736,6 +738,8 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         compared: bool,
         returned: bool,
         bits: Option<u32>,
+        decisive: bool,
+        most_bits: u32,
         features: bool,
         clamped: bool,
         asked: Vec<(Format, usize)>,
@@ -747,6 +751,8 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         compared: true,
         returned: false,
         bits: None,
+        decisive: false,
+        most_bits: TESTED_BITS,
         features: false,
         clamped: false,
         asked: vec![],
@@ -759,6 +765,8 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
             |role: Role| info.users.iter().all(|&u| [Role::Moves, role].contains(&model.ops[u].role));
         group.returned |= info.returned;
         group.bits = group.bits.max(model.bits(v));
+        group.decisive |= model.decisive[v];
+        group.most_bits = group.most_bits.min(model.most_bits(v));
         group.wide &= computed && read_by(Role::Moves);
         group.fine &= computed && read_by(Role::Table);
         group.tables &= match info.source {
@@ -771,6 +779,9 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         };
         group.compared &= computed && info.users.iter().all(compares);
         group.asked.extend(asks(model, v));
+    }
+    for group in seen.iter_mut().filter(|group| group.decisive) {
+        group.bits = group.bits.or(Some(group.most_bits));
     }
     for op in 0..model.ops.len() {
         if let NnOp::Map { f, .. } = &model.ops[op].decoded
@@ -841,7 +852,21 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         };
         Ok(Group::new(scale, format))
     };
-    seen.into_iter().map(choose).collect()
+    let mut groups = seen.iter().cloned().map(choose).collect::<Result<Vec<_>>>()?;
+    for (op, info) in model.ops.iter().enumerate() {
+        let (NnOp::Binary { kind: Binary::Mul, .. }, &[a, b]) = (&info.decoded, &info.operands[..]) else {
+            continue;
+        };
+        let out = group_of[model.outcome(model.rounded_by(op))];
+        let reach = |v: usize| groups[group_of[v]].width().max;
+        let values = [a, b].iter().all(|&v| model.term(v).is_none() && is_real_value(model, v));
+        let rounded = values && model.constant(op).is_none() && !groups[out].is_exact(model);
+        if rounded && reach(a).saturating_mul(reach(b)) > WIDE_PRODUCT {
+            seen[out].bits = seen[out].bits.max(Some(seen[out].most_bits));
+            groups[out] = choose(seen[out].clone())?;
+        }
+    }
+    Ok(groups)
 }
 
 #[cfg(test)]

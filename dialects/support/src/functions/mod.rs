@@ -264,9 +264,29 @@ impl Map {
         magnitudes.flat_map(|m| [m, -m]).all(|x| self.value(x) >= 0.0)
     }
 
+    /// Whether it is defined everywhere and jumps between two numbers, as a comparison does.
+    pub fn jumps(&self, (low, high): (f64, f64)) -> bool {
+        let slope = self.function.slope(low, high, &self.parameters());
+        slope.is_infinite() && self.domain() == (f64::NEG_INFINITY, f64::INFINITY)
+    }
+
+    /// Whether it is constant between numbers but for few jumps, as a comparison is: what it gives is a decision.
+    pub fn decides(&self, (low, high): (f64, f64)) -> bool {
+        const PARTS: u32 = 64;
+        let at = |part: u32| low + (high - low) * f64::from(part) / f64::from(PARTS);
+        let slopes =
+            || (0..PARTS).map(|part| self.function.slope(at(part), at(part + 1), &self.parameters()));
+        self.jumps((low, high)) && slopes().all(|s| s == 0.0 || s.is_infinite()) && slopes().any(|s| s == 0.0)
+    }
+
+    /// Its pieces, where it is piecewise linear.
+    pub fn pieces(&self) -> Option<Vec<Piece>> {
+        self.function.pieces(&self.parameters())
+    }
+
     /// The interval that it clamps to, where that is all it does.
     pub fn clamp(&self) -> Option<(f64, f64)> {
-        let pieces = self.function.pieces(&self.parameters())?;
+        let pieces = self.pieces()?;
         let flat = |piece: &Piece| piece.slope == 0.0;
         let identity = |piece: &Piece| piece.slope == 1.0 && piece.intercept == 0.0;
         match &pieces[..] {
@@ -341,6 +361,21 @@ mod tests {
         assert!(never("sigmoid", &[]) && never("relu", &[]) && never("exp", &[]) && never("sqrt", &[]));
         assert!(never("clip", &[0.0, 6.0]) && !never("clip", &[-1.0, 6.0]));
         assert!(!never("tanh", &[]) && !never("gelu", &[]) && !never("log", &[]) && !never("silu", &[]));
+    }
+
+    #[test]
+    fn comparisons_jump_and_decide_where_their_operand_passes_the_jump() {
+        let step = Map::named("step", &[]).unwrap();
+        assert!(step.jumps((-1.0, 2.0)) && !step.jumps((1.0, 2.0)));
+        for smooth in ["exp", "sigmoid", "sqrt", "log"] {
+            assert!(!Map::named(smooth, &[]).unwrap().jumps((-1.0, 2.0)), "{smooth}");
+        }
+        assert!(step.decides((-1.0, 2.0)) && Map::named("round", &[]).unwrap().decides((-2.0, 2.0)));
+        for (many, parameters) in
+            [("thresholded_relu", &[0.5][..]), ("quantize", &[0.1, 0.0, -128.0, 127.0]), ("reciprocal", &[])]
+        {
+            assert!(!Map::named(many, parameters).unwrap().decides((-1.0, 2.0)), "{many}");
+        }
     }
 
     #[test]

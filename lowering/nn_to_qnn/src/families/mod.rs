@@ -2,6 +2,7 @@
 //!
 //! Invariant: [`of`] names every op of the nn dialect, so that the compiler asks for the family of a new one.
 
+mod affine;
 mod argmax;
 mod elementwise;
 mod layout;
@@ -89,6 +90,7 @@ pub(crate) fn of<V>(op: &NnOp<V>) -> &'static dyn Family {
         NnOp::Binary { .. } => &elementwise::Elementwise,
         NnOp::AvgPool { .. } => &pool::AveragePool,
         NnOp::Map { f, .. } if layout::keeps_scale(f) => &layout::Compare,
+        NnOp::Map { f, .. } if affine::factors(f).is_some() => &affine::Affine,
         NnOp::Map { .. } => &lookup::Lookup,
         NnOp::Softmax { .. } => &softmax::Softmax,
         NnOp::Norm { .. } => &norm::Norm,

@@ -74,7 +74,8 @@ impl Family for Weighted {
         let (limit, reach) = (weight_max(model, op), hi.max(-lo) as f64);
         for (channel, w) in layer.weights.iter().enumerate() {
             // the largest weight is at most the greatest there is, and no sum leaves 32 bits
-            let sums = w.iter().map(|&w| f64::from(w).abs()).sum::<f64>() * reach / ACCUMULATOR;
+            let products = w.iter().map(|&w| f64::from(w).abs()).sum::<f64>() * reach;
+            let sums = (products + layer.bias(channel).abs() / s_x) / ACCUMULATOR;
             let multiplier = ((greatest(w) / limit).max(sums) / grid).ceil().clamp(1.0, f64::from(i32::MAX));
             // where a sign is all that is read, one feature is compared as it is
             let (multiplier, s_w) =
@@ -157,7 +158,7 @@ fn weight_max(model: &Model, op: usize) -> f64 {
     f64::from((1 << (model.weight_bits(op) - 1)) - 1)
 }
 
-/// What sums of products reach at most, with room for a bias and for rounding weights.
+/// What sums of products and a bias reach at most, with room for rounding weights.
 const ACCUMULATOR: f64 = 2_000_000_000.0;
 /// From here on a multiplier coarsens the grid of weights up to `limit` by little: by six percent at most where they have 8 bits. A grid of
 /// more bits is finer in any case, so that as few bits of the sums are shifted out.
