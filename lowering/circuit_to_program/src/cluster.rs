@@ -4,8 +4,8 @@
 //! constraints, lookups, and the program by which an honest prover fills the row. Clusters with the same row program share a
 //! table, layer after layer.
 //!
-//! What enters a cluster (a *bound value*) is a cell bound to its origin by a fold. Where a linear constraint determines it from the
-//! other cells (an accumulator from the two halves it is split into), it needs no column: its expression stands for it.
+//! What enters a cluster (a *bound value*) is a cell bound to its origin by a fold. Where a linear constraint determines a value from
+//! other cells (an accumulator from the two halves it is split into, a half from its own), it needs no column: its expression stands for it.
 //!
 //! # Correctness
 //! * hi and lo of a split are unique: lo is range-checked by lookup, hi by the lookup it is the key of, by verifiers where it
@@ -277,7 +277,7 @@ pub fn build(
     for i in ops {
         b.op(*i, ops)?;
     }
-    b.eliminate_bound();
+    b.eliminate();
     let mut exports = vec![];
     for i in ops {
         for r in &g.ops[*i].results {
@@ -665,23 +665,27 @@ impl Builder<'_> {
         })
     }
 
-    /// Removes bound value columns that a linear constraint determines with coefficient ±1.
-    fn eliminate_bound(&mut self) {
-        // parameters last: what is left of them is what others are summed with
+    /// Removes columns that a linear constraint determines with coefficient ±1: what they hold is a sum of other cells.
+    fn eliminate(&mut self) {
+        // what enters first; of that, parameters last: what is left of them is what others are summed with
         let (held, own): (Vec<usize>, Vec<usize>) =
             (0..self.bound_columns.len()).partition(|i| self.held.contains_key(i));
-        for bound in own.into_iter().chain(held) {
-            let cell = Cell::Witness(self.bound_columns[bound]);
+        let entering = own.into_iter().chain(held).map(|bound| self.bound_columns[bound]);
+        // then parts and products; what a prover finds, as hints and maxima, stays a cell of its own
+        let made = |name: &str| ["hi", "lo", "product"].contains(&name);
+        let others = (0..).zip(&self.k.columns).filter(|(_, (name, _))| made(name)).map(|(c, _)| c);
+        for column in entering.chain(others).collect::<Vec<u32>>() {
+            let cell = Cell::Witness(column);
             let found = self.k.constraints.iter().position(|c| {
                 c.degree() == 1 && c.terms.iter().any(|(k, f)| k.abs() == 1 && f.as_slice() == [cell])
             });
             let Some(at) = found else { continue };
             let c = &self.k.constraints[at];
             let sign = c.terms.iter().find(|t| t.1.as_slice() == [cell]).map_or(1, |t| t.0);
-            // sign·bound value + rest = 0, so bound value = −sign·rest
+            // sign·cell + rest = 0, so cell = −sign·rest
             let rest = c.clone().checked_plus(&Expr { constant: 0, terms: vec![(-sign, vec![cell])] });
             let Some(value) = rest.and_then(|rest| rest.checked_scale(-sign)) else { continue };
-            // where a coefficient would be beyond 64 bits the bound value keeps its column
+            // where a coefficient would be beyond 64 bits the value keeps its column
             let k = &self.k;
             let held = k.constraints.iter().chain(k.lookups.iter().flat_map(|l| &l.1)).chain(&k.bound);
             let held = held.chain(self.exprs.values());

@@ -209,6 +209,7 @@ fn tensors(module: OperationRef, weights: &Params, settings: &Settings) -> Resul
             | Format::Normed
             | Format::Scores
             | Format::Shares
+            | Format::Compared
             | Format::Features
             | Format::Signs => {
                 continue;

@@ -3,14 +3,14 @@
 use crate::families::{self, Converted};
 use crate::features::{self, Normalized};
 use crate::model::{Model, Role, Source};
-use crate::scales::{ROOMY_SHIFT, Scales, printable};
+use crate::scales::{Format, ROOMY_SHIFT, Scales, printable};
 use melior::ir::{Location, Operation, Value, operation::OperationLike};
 use std::collections::HashMap;
 use tessera_mlir::build::Cursor;
 use tessera_mlir::params::{Param, ParamData, Params};
 use tessera_mlir::types::{Quant, TensorType};
 use tessera_mlir::{Error, Result, func, loc};
-use tessera_qnn::ops::{self, RequantizeAttrs};
+use tessera_qnn::ops::{self, RequantizeAttrs, half};
 
 /// Sums of an accumulating op, and how they become stored integers.
 #[derive(Default)]
@@ -252,7 +252,8 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
         };
         let powers: Option<Vec<Vec<i32>>> = sums.terms.iter().map(powers).collect();
         let exact = self.scales.group(out).is_exact(self.model) && features::test(self.model, op).is_none();
-        if let Some(powers) = powers.filter(|_| exact) {
+        let kept = self.scales.group(out).format == Format::Compared;
+        if let Some(powers) = powers.filter(|_| exact && !kept) {
             let least = powers.iter().flatten().min().copied().unwrap_or(0);
             let most = powers.iter().flatten().max().copied().unwrap_or(0);
             let by = (-least).max(1);
@@ -269,7 +270,7 @@ impl<'c, 'a, 'm, 'p> Emitter<'c, 'a, 'm, 'p> {
         let units = sums.terms.iter().flat_map(|term| &term.unit);
         let greatest = units.fold(0.0, |most: f64, unit| most.max((unit / scale).abs()));
         let most = (31.0 - greatest.log2()).ceil() - 1.0;
-        if f64::from(shift) > most && most >= 1.0 {
+        if !kept && f64::from(shift) > most && most >= 1.0 {
             shift = most as u32;
             let multiplier = |unit: &f64| to_multiplier(unit / scale, shift);
             multipliers = sums.terms.iter().map(|term| term.unit.iter().map(multiplier).collect()).collect();
@@ -361,7 +362,7 @@ pub(crate) fn stored_as(bits: u32, stored: impl Iterator<Item = i64>) -> ParamDa
 /// Proves the rule of `scales` for the actual sums, and that each term fits the accumulator. Sums of a group that is exact are as
 /// large as they are.
 fn fits(sums: &Sums, multipliers: &[Vec<i64>], bias: &[i64], shift: u32, exact: bool) -> Result<()> {
-    let half = 1i128 << (shift - 1);
+    let half = half(shift);
     for channel in 0..sums.channels() {
         let (mut low, mut high) = (half, half);
         for (term, multiplier) in sums.terms.iter().zip(multipliers) {

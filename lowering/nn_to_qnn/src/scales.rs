@@ -13,7 +13,7 @@
 //! *precise* model, one with softmax or normalizations, sums are as large as they are, and proven in more limbs, and values are *even*: 13
 //! bits, in steps of powers of two, so that layers that are alike are proven in the same tables.
 
-use crate::families::{self, good_multiplier, softmax};
+use crate::families::{self, Accumulate, good_multiplier, softmax};
 use crate::features;
 use crate::model::{Model, OpInfo, Role, Source};
 use melior::ir::operation::OperationLike;
@@ -68,6 +68,8 @@ pub(crate) enum Format {
     Scores,
     /// Results of a softmax, as shares of its fixed total.
     Shares,
+    /// Sums that comparisons alone read, as they are: nothing is rounded, so no two become equal, and nothing is clamped.
+    Compared,
 }
 
 /// Bits of a calibrated range that exact sums are taken with.
@@ -144,7 +146,7 @@ impl Group {
             Format::Signs => Width { bits: 16, min: -2047, max: 2047 },
             Format::Even | Format::Normed => Width { bits: 16, min: -4095, max: 4095 },
             Format::Wide => Width { bits: 16, min: -32768, max: 32767 },
-            Format::Open => Width { bits: 32, min: i32::MIN.into(), max: i32::MAX.into() },
+            Format::Open | Format::Compared => Width { bits: 32, min: i32::MIN.into(), max: i32::MAX.into() },
             Format::Scores => Width { bits: 16, min: -softmax::SCORES, max: softmax::SCORES },
             Format::Shares => Width { bits: 32, min: 0, max: softmax::GREATEST },
         }
@@ -162,7 +164,7 @@ impl Group {
     /// Steps that the calibrated range of a value is stored with; `None` where the scale is a fixed one.
     fn steps(&self) -> Option<f64> {
         match self.format {
-            Format::Scores | Format::Shares | Format::Signs => None,
+            Format::Scores | Format::Shares | Format::Signs | Format::Compared => None,
             Format::Open => Some(f64::from(1 << if self.clamped { CLAMPED_BITS } else { OPEN_BITS })),
             _ if self.is_clamped() => Some(self.finest() as f64),
             _ => Some(self.width().max as f64),
@@ -182,7 +184,7 @@ impl Group {
     /// Whether sums are as large as they are, and proven in more limbs where two do not hold them.
     pub(crate) fn is_exact(&self, model: &Model) -> bool {
         model.precise
-            || matches!(self.format, Format::Open | Format::Signs)
+            || matches!(self.format, Format::Open | Format::Signs | Format::Compared)
             || matches!(self.format, Format::Chosen(bits) if bits > ROOMY_BITS)
     }
 
@@ -370,6 +372,9 @@ impl Scales {
         let mut scales = Scales { group_of, groups, intervals, copies, shifts, normed };
         scales.make_room(model);
         scales.bound_open(model);
+        if scales.keep_sums(model) {
+            scales.bound_open(model);
+        }
         scales.choose_shifts(model);
         Ok(scales)
     }
@@ -378,6 +383,22 @@ impl Scales {
     pub(crate) fn clamp(&self, value: usize) -> Option<(i64, i64)> {
         let group = self.group(value);
         (group.clamped && group.format == Format::Open).then_some((-CLAMP, CLAMP))
+    }
+
+    /// One unit for all sums that are compared as they are: the finest in which those of every channel fit. Whether there are any.
+    fn keep_sums(&mut self, model: &Model) -> bool {
+        let mut any = false;
+        for op in (0..model.ops.len()).filter(|&op| model.ops[op].accumulates()) {
+            let group = self.group_of[model.outcome(op)];
+            if self.groups[group].format == Format::Compared
+                && let Some(sums) = families::of(&model.ops[op].decoded).sums()
+            {
+                let unit = sums.unit(model, self, op).unwrap_or(1.0);
+                self.groups[group].scale = printable(self.groups[group].scale.max(unit));
+                any = true;
+            }
+        }
+        any
     }
 
     /// Intervals of what is not clamped, which follow from the operands' in the order of the ops.
@@ -395,7 +416,7 @@ impl Scales {
             self.intervals[out] = match (info.role, format) {
                 _ if info.fused_into.is_some() || info.term_of.is_some() => continue,
                 _ if model.values[out].indices => continue,
-                (Role::Sums | Role::Table | Role::Rows, Format::Open | Format::Normed) => {
+                (Role::Sums | Role::Table | Role::Rows, Format::Open | Format::Normed | Format::Compared) => {
                     let bound = families::of(&info.decoded).bound(model, self, op);
                     let (low, high) = model.fused_clamp(op);
                     let (mut min, mut max) = around(bound * model.factor(op) * MARGIN / self.scale(out));
@@ -469,6 +490,10 @@ impl Scales {
             let scale = self.target(model, op);
             let family = families::of(&model.ops[op].decoded);
             let Some(sums) = family.sums() else { continue };
+            if self.group(out).format == Format::Compared {
+                self.shifts[op] = 0;
+                continue;
+            }
             let steps = family.bound(model, self, op) * MARGIN / scale + 1.0;
             let most =
                 (31.0 - steps.log2()).floor().clamp(f64::from(ROOMY_SHIFT), f64::from(MAX_SHIFT)) as u32;
@@ -736,6 +761,8 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         fine: bool,
         tables: bool,
         compared: bool,
+        /// Whether all that enters is sums of weights that nothing is fused into.
+        sums: bool,
         returned: bool,
         bits: Option<u32>,
         decisive: bool,
@@ -749,6 +776,7 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         fine: true,
         tables: true,
         compared: true,
+        sums: true,
         returned: false,
         bits: None,
         decisive: false,
@@ -778,6 +806,14 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
             model.ops[u].role == Role::Moves || matches!(model.ops[u].decoded, NnOp::ArgMax { .. })
         };
         group.compared &= computed && info.users.iter().all(compares);
+        group.sums &= match info.source {
+            Source::Op(op) if model.ops[op].accumulates() => {
+                let unit = families::of(&model.ops[op].decoded).sums().is_some_and(Accumulate::has_unit);
+                unit && !features::reads(model, op) && features::test(model, op).is_none()
+            }
+            Source::Op(op) => model.ops[op].role == Role::Moves,
+            _ => false,
+        };
         group.asked.extend(asks(model, v));
     }
     for group in seen.iter_mut().filter(|group| group.decisive) {
@@ -823,6 +859,7 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
                         Format::Wide
                     }
                 }
+                None if seen.compared && seen.sums && !seen.wide && !seen.returned => Format::Compared,
                 None if seen.features => Format::Features,
                 None if seen.bits.is_some() => Format::Chosen(seen.bits.unwrap_or(8)),
                 // few bits would make equals of what differs

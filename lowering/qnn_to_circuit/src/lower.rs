@@ -21,8 +21,9 @@ use tessera_mlir::op::op_name;
 use tessera_mlir::params::{self, ParamData, Params};
 use tessera_mlir::pass::{OptionSpec, Options, Pass, PassInfo};
 use tessera_mlir::types;
-use tessera_mlir::{Error, Result};
+use tessera_mlir::{Error, Result, shape};
 use tessera_qnn::QnnOp;
+use tessera_qnn::ops::RequantizeAttrs;
 
 /// The pass; its [`PassInfo`] describes it.
 pub struct ConvertQnnToCircuit;
@@ -111,10 +112,10 @@ fn lower(module: OperationRef, ways: &Ways, looked_up: usize) -> Result<()> {
     let body = module_body(module)?;
     let builder = FuncBuilder::new(body, main.op.location(), "main", &[])?;
     let emit = Emit::new(builder.cursor(), main.op.location());
-    let (values, lengths, totals, sums) = Default::default();
+    let (values, lengths, totals, sums, alike) = Default::default();
     let params = params::of(module)?;
     let mut lowering =
-        Lowering { emit, ways, looked_up, values, lengths, totals, sums, params, errors: vec![] };
+        Lowering { emit, ways, looked_up, values, lengths, totals, sums, alike, params, errors: vec![] };
     lowering.function(main);
     let Lowering { emit, errors, .. } = lowering;
     let circuit = builder.finish(&[], &[] as &[&str])?;
@@ -146,8 +147,24 @@ struct Lowering<'c, 'a, 'w> {
     totals: HashMap<usize, i64>,
     /// How far sums reach at most, channel by channel of the last axis, where that is less than intervals say.
     sums: HashMap<usize, Vec<f64>>,
+    /// How many elements requantizations have that are alike.
+    alike: HashMap<Alike, usize>,
     params: Arc<Params>,
     errors: Vec<Error>,
+}
+
+/// What requantizations have in common that would share a table.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Alike {
+    elements: usize,
+    clamp: (i64, i64),
+}
+
+impl Alike {
+    fn of(op: OperationRef, attrs: &RequantizeAttrs) -> Result<Self> {
+        let elements = shape::elements(&types::of(op.result(0)?.into())?.shape)?;
+        Ok(Alike { elements, clamp: (attrs.min, attrs.max) })
+    }
 }
 
 fn key(value: Value) -> usize {
@@ -163,6 +180,13 @@ impl<'c, 'a> Lowering<'c, 'a, '_> {
                 Err(error) => self.reject(error.or_at(main.op.location())),
             };
             self.values.insert(key(argument), lowered);
+        }
+        for op in main.ops() {
+            if let Ok(Some(QnnOp::Requantize { attrs, .. })) = QnnOp::decode(op)
+                && let Ok(alike) = Alike::of(op, &attrs)
+            {
+                *self.alike.entry(alike).or_default() += alike.elements;
+            }
         }
         for op in main.ops() {
             self.emit.location = op.location();
@@ -290,8 +314,10 @@ impl<'c, 'a> Lowering<'c, 'a, '_> {
                     ([_], Some(sums)) if channels => Some(lengths::of_shifted(sums, &attrs)),
                     _ => None,
                 };
+                let alike = self.alike.get(&Alike::of(op, &attrs)?).copied().unwrap_or(0);
                 let xs = xs.into_iter().map(|x| self.value(x)).collect::<Result<Vec<_>>>()?;
-                requantize::requantize(&mut self.emit, &xs, &attrs, reach, &self.ways.target.capabilities)?
+                let known = requantize::Known { reach, alike, target: &self.ways.target };
+                requantize::requantize(&mut self.emit, &xs, &attrs, &known)?
             }
             QnnOp::Mul { a, b } => {
                 let (a, b) = (self.value(a)?, self.value(b)?);

@@ -5,8 +5,8 @@
 //!
 //! `y = clamp((hi - 32768) >> (s - l), min, max)`,  hi proven to have 16 bits and lo to have l.
 //!
-//! Where A needs more bits than two limbs have, it is shifted limb by limb, and clamped as `wide` says; nothing is looked up where it is
-//! not clamped at all.
+//! Where A needs more bits than two limbs have, it is shifted limb by limb, and clamped as `wide` says: by a table of as many rows as it
+//! needs where enough elements share it, else by limbs; nothing is looked up where it is not clamped at all.
 //!
 //! Where A needs more bits than a shift below 16 leaves it, both are scaled: A >> s = A·2^(16-s) >> 16. What is proven about
 //! A decides later how few bits hi and lo need (`circuit-narrow-splits`).
@@ -14,7 +14,7 @@
 use crate::emit::Emit;
 use crate::wide;
 use melior::ir::Value;
-use tessera_api::Capabilities;
+use tessera_api::TargetSpec;
 use tessera_circuit::semantics::{Interval, TableFunction, View};
 use tessera_mlir::params::ParamData;
 use tessera_mlir::{Error, Result, loc, shape};
@@ -61,16 +61,42 @@ fn sum<'c, 'a>(
     emit.affine(&terms, constant)
 }
 
-/// Lowers a requantization of a weighted sum, for a backend. `reach` is how far to both sides of 0 what is shifted is known to reach,
-/// where that may be less than its interval.
+/// What is known of a requantization beside its operands.
+pub(crate) struct Known<'w> {
+    /// How far to both sides of 0 what is shifted reaches, where that may be less than its interval.
+    pub reach: Option<f64>,
+    /// How many elements all requantizations have that are alike, and would share a table.
+    pub alike: usize,
+    /// What proves it.
+    pub target: &'w TargetSpec,
+}
+
+impl Known<'_> {
+    /// Bits of the key of a table that clamps what lies in ±2^bits: of one limb where they suffice, else as many as pay.
+    ///
+    /// A clamp of more than one limb has four cells and two lookups more than one of a key that a table holds.
+    fn key_bits(&self, bits: u32) -> Option<u32> {
+        let (needed, prices) = (bits + 1, &self.target.prices);
+        if needed <= LIMB_BITS {
+            return Some(LIMB_BITS);
+        }
+        // few sizes, which layers share
+        let key = needed.next_multiple_of(2);
+        let limbs = 4.0 * prices.witness_cell + 2.0 * prices.lookup;
+        let table = 2.0 * prices.fixed_cell + prices.witness_cell + prices.lookup;
+        let pays = limbs * self.alike as f64 > table * 2f64.powi(key as i32);
+        (key <= u32::from(self.target.capabilities.max_log_table) && pays).then_some(key)
+    }
+}
+
+/// Lowers a requantization of a weighted sum.
 pub(crate) fn requantize<'c, 'a>(
     emit: &mut Emit<'c, 'a>,
     xs: &[Value<'c, 'a>],
     attrs: &RequantizeAttrs,
-    reach: Option<f64>,
-    capabilities: &Capabilities,
+    known: &Known,
 ) -> Result<Value<'c, 'a>> {
-    let limb = LIMB_BITS.min(capabilities.max_log_table.into());
+    let limb = LIMB_BITS.min(known.target.capabilities.max_log_table.into());
     let RequantizeAttrs { shift, min, max, .. } = attrs;
     let scaled = sum(emit, xs, attrs)?;
     let found = emit.hull(scaled)?;
@@ -78,7 +104,7 @@ pub(crate) fn requantize<'c, 'a>(
         // nothing is rounded, and what is clamped has no other value
         return match Interval::new(*min, *max).contains(found) {
             true => Ok(scaled),
-            false => wide(emit, scaled, attrs, reach),
+            false => wide(emit, scaled, attrs, known),
         };
     }
     let held = |low: u32| 1i128 << (low + limb - 1);
@@ -88,7 +114,7 @@ pub(crate) fn requantize<'c, 'a>(
     let missing = limb.saturating_sub(*shift);
     let (factor, low) = if fits(1, limb - missing) { (1, limb - missing) } else { (1i64 << missing, limb) };
     if !fits(factor.into(), low) && limb == LIMB_BITS {
-        return wide(emit, scaled, attrs, reach);
+        return wide(emit, scaled, attrs, known);
     }
     if !fits(factor.into(), low) {
         let bits = 128 - (found * Interval::point(factor)).abs_max().leading_zeros();
@@ -119,13 +145,14 @@ fn wide<'c, 'a>(
     emit: &mut Emit<'c, 'a>,
     scaled: Value<'c, 'a>,
     attrs: &RequantizeAttrs,
-    reach: Option<f64>,
+    known: &Known,
 ) -> Result<Value<'c, 'a>> {
     let RequantizeAttrs { shift, min, max, .. } = attrs;
     let found = emit.hull(scaled)?;
     // what is shifted lies in −2^bits..2^bits
-    let bits = reach.map(|reach| (reach / 2f64.powi(*shift as i32)).max(1.0).log2().floor() as u32 + 1);
-    let short = bits.filter(|bits| *bits < LIMB_BITS);
+    let reaches = |reach: f64| (reach / 2f64.powi(*shift as i32)).max(1.0).log2().floor() as u32 + 1;
+    let bits = known.reach.map(reaches);
+    let all = reaches(found.abs_max() as f64);
     let clamp = Interval::new(*min, *max);
     if clamp.contains(Interval { lo: found.lo >> shift, hi: found.hi >> shift }) {
         let within = bits.map(|bits| Interval { lo: -(1i128 << bits), hi: (1i128 << bits) - 1 });
@@ -134,22 +161,23 @@ fn wide<'c, 'a>(
         });
         return wide::shifted(emit, scaled, *shift, fewer);
     }
-    let half = 1i64 << (LIMB_BITS - 1);
-    if *min < -half || *max >= half {
+    let key = known.key_bits(bits.unwrap_or(all).min(all));
+    if *min < -(1 << (LIMB_BITS - 1)) || *max >= 1 << (LIMB_BITS - 1) {
         return Err(Error::new(format!(
             "clamps values within {found}, shifted by {shift} bits, to {clamp}: a clamp has at most 16 bits"
         )));
     }
     // what a clamp adds, before the shift
+    let half = 1i64 << (key.unwrap_or(LIMB_BITS) - 1);
     let bias = half.checked_shl(*shift).filter(|bias| bias >> shift == half);
     let bias =
         bias.ok_or_else(|| Error::new(format!("a clamp after a shift by {shift} bits leaves 64 bits")))?;
     let biased = emit.affine(&[(1, scaled)], bias)?;
     let high = wide::unchecked(emit, biased, *shift)?;
-    if short.is_some() {
-        return wide::clamp_short(emit, high, (*min, *max));
+    match key {
+        Some(key) => wide::clamp_short(emit, high, key, (*min, *max)),
+        None => wide::clamp(emit, high, (*min, *max)),
     }
-    wide::clamp(emit, high, (*min, *max))
 }
 
 /// Limbs that an interval is shown with.

@@ -13,8 +13,6 @@ pub(crate) const LIMB: u32 = 16;
 
 /// The greatest number of a limb.
 const LAST: i64 = (1 << LIMB) - 1;
-/// What is added to signed numbers of a limb.
-const HALF: i64 = 1 << (LIMB - 1);
 
 /// x >> shift, range-checked by the ops that read it alone.
 pub(crate) fn unchecked<'c, 'a>(
@@ -64,17 +62,19 @@ pub(crate) fn clamp<'c, 'a>(
     let parts = emit.lookups(high, &[("limb_inside", &inside), ("limb_above", &above)])?;
     let kept = emit.mul(parts[0], low)?;
     let key = emit.affine(&[(1, kept), (1, parts[1])], 0)?;
-    clamp_short(emit, key, (min, max))
+    clamp_short(emit, key, LIMB, (min, max))
 }
 
-/// The same, given that x + 2^15 has 16 bits: which is shown, not assumed.
+/// clamp(x, min, max), given x + 2^(bits − 1), which is shown to have so many bits.
 pub(crate) fn clamp_short<'c, 'a>(
     emit: &mut Emit<'c, 'a>,
     biased: Value<'c, 'a>,
+    bits: u32,
     (min, max): (i64, i64),
 ) -> Result<Value<'c, 'a>> {
-    let key = emit.range(biased, Interval { lo: 0, hi: LAST.into() })?;
-    let f = TableFunction::Clamp { lo: 0, hi: LAST, offset: -HALF, shift: 0, min, max };
+    let last = (1i64 << bits) - 1;
+    let key = emit.range(biased, Interval { lo: 0, hi: last.into() })?;
+    let f = TableFunction::Clamp { lo: 0, hi: last, offset: -(1 << (bits - 1)), shift: 0, min, max };
     let signed = |v: i64| v.to_string().replace('-', "m");
     emit.lookup(key, &format!("clamp_{}_{}", signed(min), signed(max)), &f)
 }

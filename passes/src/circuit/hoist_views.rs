@@ -6,8 +6,9 @@
 //! - v(u(x)) = (v∘u)(x), where the composition is a single view.
 //!
 //! The first is applied where every use of f's results is a view and those views together read no element twice: then no
-//! elementwise work is done twice, and work on elements that no lane reads is not done at all. A single view that merely
-//! reorders stays where it is: there is nothing to gain.
+//! elementwise work is done twice, and work on elements that no lane reads is not done at all. What says something of its operand, as a
+//! range does, is moved where every element is read, so that it still says it of all. A single view that merely reorders stays where
+//! it is: there is nothing to gain.
 
 use super::views::{compose, view_of};
 use melior::ir::{
@@ -100,8 +101,7 @@ struct Lane<'c, 'a> {
 
 fn hoist(op: OperationRef) -> Result<bool> {
     let Some(decoded) = CircuitOp::decode(op)? else { return Ok(false) };
-    // what says something of its operand says it of all elements, read or not
-    if !decoded.is_elementwise() || !decoded.only_computes() {
+    if !decoded.is_elementwise() {
         return Ok(false);
     }
     let results: Vec<Value> = op.results().map(OperationResult::into).collect();
@@ -119,6 +119,10 @@ fn hoist(op: OperationRef) -> Result<bool> {
     let source = CircuitType::of(first)?;
     let read: usize = lanes.iter().map(|lane| lane.view.len()).sum();
     let gains = lanes.len() > 1 || read < source.len();
+    // what says something of its operand says it of all elements, read or not
+    if !decoded.only_computes() && read < source.len() {
+        return Ok(false);
+    }
     if lanes.is_empty() || !gains || !partition(lanes.iter().map(|lane| &lane.view), source.len()) {
         return Ok(false);
     }

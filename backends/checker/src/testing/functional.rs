@@ -11,8 +11,9 @@
 //! * where several integers share a relation (parts, times powers of a number t), the honest trace has each part zero, so an accepted one
 //!   differs from it in part i by at most some D_i. If the sum of D_i·t^i is below p, and each step of t^i more than all smaller
 //!   ones together, each part is zero, and the rule above is asked of each;
-//! * a lookup that bounds an expression in which one bounded unknown is open determines that, where its coefficient is more than the
-//!   bounds leave: so a remainder makes its quotient unique;
+//! * a lookup that bounds an expression in which bounded unknowns are open determines them, where the least coefficient is more than the
+//!   bounds leave, and each further one more than that and all smaller ones together: so a remainder makes its quotient unique, or the
+//!   digits of one;
 //! * a value whose differences from others are bounded from below by zero, while the product of all of them is zero, is their maximum.
 //!
 //! Hints are what a prover computes and many relations together pin down, such as the smallest number that keeps a sum of table values within
@@ -210,35 +211,34 @@ impl Facts<'_> {
             self.within(u, if signed(k) == 1 { of } else { (-of.1, -of.0) });
         }
     }
-    /// The rule of remainders: of two values of the one open unknown, the expression's would differ by more than its bounds do.
+    /// The rule of remainders: of two values of what is open, the expression's would differ by more than its bounds do.
     fn remainder(&mut self, e: &Polynomial, bounds: Interval) {
-        let Some(&[(u, k)]) = self.open(e).as_deref() else { return };
-        let Some((a, b)) = self.intervals.get(&u).copied() else { return };
-        let (k, span) = (signed(k).abs(), bounds.1 - bounds.0);
-        let apart = k.checked_mul(b - a).and_then(|far| far.checked_add(span));
-        if span < k && apart.is_some_and(|far| far < MODULUS as i128) {
-            self.determine(u);
-        }
+        let Some(open) = self.open(e) else { return };
+        self.digits_above(open, bounds.1 - bounds.0);
     }
     /// What is determined of an expression that is determined as a whole: one open unknown, or digits.
     fn digits(&mut self, p: &Polynomial) {
-        let Some(mut open) = self.open(p) else { return };
-        if open.len() > 1 {
-            open.sort_by_key(|(_, k)| signed(*k).abs());
-            let mut below = 0i128;
-            for (u, k) in &open {
-                let (Some((a, b)), k) = (self.intervals.get(u), signed(*k).abs()) else { return };
-                if k <= below {
-                    return;
-                }
-                let Some(next) = k.checked_mul(b - a).and_then(|x| x.checked_add(below)) else { return };
-                below = next;
-            }
-            if below >= MODULUS as i128 {
+        match self.open(p) {
+            Some(open) if open.len() == 1 => self.determine(open[0].0),
+            Some(open) => self.digits_above(open, 0),
+            None => {}
+        }
+    }
+    /// Bounded unknowns are determined by their sum, known up to a difference of `below`, where each counts more than that and all smaller
+    /// ones together.
+    fn digits_above(&mut self, mut open: Vec<(Unknown, u64)>, mut below: i128) {
+        open.sort_by_key(|(_, k)| signed(*k).abs());
+        for (u, k) in &open {
+            let (Some((a, b)), k) = (self.intervals.get(u), signed(*k).abs()) else { return };
+            if k <= below {
                 return;
             }
+            let Some(next) = k.checked_mul(b - a).and_then(|x| x.checked_add(below)) else { return };
+            below = next;
         }
-        open.into_iter().for_each(|(u, _)| self.determine(u));
+        if below < MODULUS as i128 {
+            open.into_iter().for_each(|(u, _)| self.determine(u));
+        }
     }
     fn zero(&mut self, i: usize) {
         let z = &self.system.zeros[i];

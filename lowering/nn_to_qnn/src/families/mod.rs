@@ -67,6 +67,16 @@ pub(crate) trait Accumulate: Sync {
     /// The multiplier at shift 0 and scale 1 of the result, its typical channel's, in units of the one from which on being an integer
     /// costs too little to matter. More matters where 16 bits leave the model, which are `wide`.
     fn multiplier(&self, model: &Model, scales: &Scales, op: usize, wide: bool) -> f64;
+
+    /// Whether the sums of all channels can have one unit.
+    fn has_unit(&self) -> bool {
+        false
+    }
+
+    /// That unit, the finest one with which weights and sums fit their types.
+    fn unit(&self, _model: &Model, _scales: &Scales, _op: usize) -> Option<f64> {
+        None
+    }
 }
 
 /// Multipliers from here on are off by half a percent at most, and by much less where 16 bits leave the model.

@@ -71,12 +71,10 @@ impl Family for Weighted {
         let grid = s_y / (s_x * 2f64.powi(e.scales.shift(model, op) as i32));
         let (mut multipliers, mut units, mut intervals) = (vec![], vec![], vec![]);
         let (mut stored, mut biases, mut weight_scales) = (Vec::<i64>::new(), Vec::<i32>::new(), vec![]);
-        let (limit, reach) = (weight_max(model, op), hi.max(-lo) as f64);
+        let limit = weight_max(model, op);
         for (channel, w) in layer.weights.iter().enumerate() {
-            // the largest weight is at most the greatest there is, and no sum leaves 32 bits
-            let products = w.iter().map(|&w| f64::from(w).abs()).sum::<f64>() * reach;
-            let sums = (products + layer.bias(channel).abs() / s_x) / ACCUMULATOR;
-            let multiplier = ((greatest(w) / limit).max(sums) / grid).ceil().clamp(1.0, f64::from(i32::MAX));
+            let least = layer.least_step(channel, limit, (s_x, (lo, hi)));
+            let multiplier = (least / grid).ceil().clamp(1.0, f64::from(i32::MAX));
             // where a sign is all that is read, one feature is compared as it is
             let (multiplier, s_w) =
                 test.map_or((multiplier, multiplier * grid), |test| (1.0, test.magnitude));
@@ -151,6 +149,18 @@ impl Accumulate for Weighted {
         let limit = weight_max(model, op);
         typical(&layer) / limit * layer.operand(model, scales, op).0 / good(limit)
     }
+
+    fn has_unit(&self) -> bool {
+        true
+    }
+
+    fn unit(&self, model: &Model, scales: &Scales, op: usize) -> Option<f64> {
+        let layer = Layer::of(model, op).ok()?;
+        let (step, stored) = layer.operand(model, scales, op);
+        let limit = weight_max(model, op);
+        let least = (0..layer.weights.len()).map(|channel| layer.least_step(channel, limit, (step, stored)));
+        Some(least.fold(0.0, f64::max) * step)
+    }
 }
 
 /// The greatest stored weight.
@@ -205,6 +215,14 @@ impl<'m> Layer<'m> {
             Some(_) => (printable(Normalized::STEP), (-Normalized::MOST, Normalized::MOST)),
             None => (scales.scale(x), scales.interval(x)),
         }
+    }
+
+    /// The least step of a channel's weights with which the largest of them is at most the greatest there is, and no sum leaves 32 bits.
+    fn least_step(&self, channel: usize, limit: f64, (s_x, (lo, hi)): (f64, (i64, i64))) -> f64 {
+        let w = &self.weights[channel];
+        let reach = hi.max(-lo) as f64;
+        let sums = w.iter().map(|&w| f64::from(w).abs()).sum::<f64>() * reach + self.bias(channel).abs() / s_x;
+        (greatest(w) / limit).max(sums / ACCUMULATOR)
     }
 
     fn bias(&self, channel: usize) -> f64 {
