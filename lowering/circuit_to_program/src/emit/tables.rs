@@ -227,17 +227,32 @@ impl Emitter<'_> {
             // exports: as many lanes as the most used element of any layer has uses; they stand on the makers' side
             for (i, (expr, _)) in row_program.exports.iter().enumerate() {
                 let used = |c: &Cluster| self.uses.0.get(&c.exports[i]).map_or(0, Vec::len);
+                let negated = expr.clone().checked_scale(-1);
+                let beyond = || PlaceError::unsupported(&clusters[0].source, "coefficients beyond 64 bits");
+                let negated = negated.ok_or_else(beyond)?;
                 for layer in 0..clusters.iter().map(used).max().unwrap_or(0) {
-                    let mut m = Monomials::default();
-                    for (k, c) in clusters.iter().enumerate() {
-                        let uses = self.uses.0.get(&c.exports[i]).and_then(|l| l.get(layer));
-                        let all = uses.into_iter().flatten().map(|u| u.in_batch(p.batch, c.len)).collect();
-                        m.0.extend(shifted(Monomials(c.order.places(p.batch, all)), k));
+                    let of = |c: &Cluster| -> &[Use] {
+                        self.uses.0.get(&c.exports[i]).and_then(|l| l.get(layer)).map_or(&[], |l| l)
+                    };
+                    // of all uses, or of the one use that each layer has under a number
+                    let monomials = |which: Option<usize>| {
+                        let mut m = Monomials::default();
+                        for (k, c) in clusters.iter().enumerate() {
+                            let numbers = numbers(of(c));
+                            let number = which.map(|which| numbers.get(which).copied());
+                            let taken = of(c).iter().filter(|u| number.is_none_or(|n| n == Some(u.at.to[2])));
+                            let all = taken.map(|u| u.in_batch(p.batch, c.len)).collect();
+                            m.0.extend(shifted(Monomials(c.order.places(p.batch, all)), k));
+                        }
+                        m
+                    };
+                    let (whole, most) =
+                        (monomials(None), clusters.iter().map(|c| numbers(of(c)).len()).max().unwrap_or(0));
+                    if most < 2 || !is_restless(&whole.seq(rows), rows) {
+                        links.push((negated.clone(), whole));
+                        continue;
                     }
-                    let negated = expr.clone().checked_scale(-1);
-                    let beyond =
-                        || PlaceError::unsupported(&clusters[0].source, "coefficients beyond 64 bits");
-                    links.push((negated.ok_or_else(beyond)?, m));
+                    links.extend((0..most).map(|which| (negated.clone(), monomials(Some(which)))));
                 }
             }
             for lanes in grouped(products, rows) {
@@ -560,6 +575,32 @@ const MAX_PADDINGS: usize = 1 << 12;
 
 /// Most ratios of monomials a lane may have to the first lane of its fold: each costs a selector column.
 const MAX_RATIOS: usize = 4;
+
+/// The numbers of uses, each once: their exponents of d.
+fn numbers(uses: &[Use]) -> Vec<i64> {
+    let mut all: Vec<i64> = uses.iter().map(|u| u.at.to[2]).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Most ratios of monomials that uses by several readers may have, one of which follows another's row by row: each is a kind of rows, which
+/// a backend tells apart.
+const MOST_STEPS: usize = 256;
+
+/// Whether the monomials of a lane have more ratios from row to row than that.
+fn is_restless(lane: &Seq, rows: usize) -> bool {
+    let mut steps: HashSet<[i64; 4]> = HashSet::new();
+    let mut last: Option<[i64; 4]> = None;
+    let seen = lane.visit(rows, &mut |_, m| {
+        if m[0] == 1 && steps.len() <= MOST_STEPS {
+            let m = [m[1], m[2], m[3], m[4]];
+            steps.extend(last.map(|last| [0, 1, 2, 3].map(|i| m[i] - last[i])));
+            last = Some(m);
+        }
+    });
+    seen.is_ok() && steps.len() > MOST_STEPS
+}
 
 /// Distributes lanes over folds: lanes whose monomials move together share one.
 fn grouped(lanes: Vec<(Expr, Monomials)>, rows: usize) -> Vec<Vec<Lane>> {

@@ -221,7 +221,8 @@ impl<'m> Layer<'m> {
     fn least_step(&self, channel: usize, limit: f64, (s_x, (lo, hi)): (f64, (i64, i64))) -> f64 {
         let w = &self.weights[channel];
         let reach = hi.max(-lo) as f64;
-        let sums = w.iter().map(|&w| f64::from(w).abs()).sum::<f64>() * reach + self.bias(channel).abs() / s_x;
+        let sums =
+            w.iter().map(|&w| f64::from(w).abs()).sum::<f64>() * reach + self.bias(channel).abs() / s_x;
         (greatest(w) / limit).max(sums / ACCUMULATOR)
     }
 

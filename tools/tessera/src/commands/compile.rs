@@ -10,7 +10,7 @@ use crate::pipeline::Quantizing;
 use crate::prover::backend;
 use crate::screen::Screen;
 use crate::show::program::{ProgramSummary, summary};
-use crate::{files, optimize, pipeline, show};
+use crate::{files, optimize, pipeline, prover, show};
 use melior::{
     Context,
     ir::{Module, OperationRef, operation::OperationLike},
@@ -364,6 +364,8 @@ fn finish(lowered: Lowered, labels: &[String], placing: Placing, dump: Option<&P
     };
     metadata.check(&placed.program.publics)?;
     let model = Model::new(metadata, placed.program, placed.plan, levels);
+    // what no keys can be made of is refused now
+    prover::predict(&model, prover::SECURITY)?;
     let bits = Outcome::read(module.as_operation());
     Ok(Compiled { model, placement: placed.dump, notes: about.notes, bits })
 }
