@@ -185,3 +185,27 @@ fn limbs(x: Interval) -> u32 {
     let bits = 129 - x.abs_max().leading_zeros();
     bits.div_ceil(LIMB_BITS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tessera_api::Prices;
+
+    /// One table of a wide key is made where enough elements share it, and the backend has such tables.
+    #[test]
+    fn a_wide_key_has_a_table_where_that_pays() {
+        let mut target = TargetSpec::default();
+        target.capabilities.max_log_table = 20;
+        target.prices = Prices { witness_cell: 50.0, lookup: 100.0, fixed_cell: 15.0, ..Prices::default() };
+        let bits = |bits: u32, alike: usize, target: &TargetSpec| {
+            Known { reach: None, alike, target }.key_bits(bits)
+        };
+        assert_eq!(bits(15, 0, &target), Some(16), "a limb is enough");
+        assert_eq!(bits(16, 1000, &target), None, "few elements do not pay for a table");
+        assert_eq!(bits(16, 1 << 20, &target), Some(18));
+        assert_eq!(bits(18, 1 << 20, &target), Some(20));
+        assert_eq!(bits(20, 1 << 30, &target), None, "beyond any table");
+        target.capabilities.max_log_table = 16;
+        assert_eq!(bits(16, 1 << 20, &target), None, "a backend of small tables");
+    }
+}

@@ -55,3 +55,33 @@ func.func @main() {
   circuit.output %a "a" public : 1 in [0, 25]
   return
 }
+
+// -----
+
+// A range goes with two lanes that read all of its operand: both say together what it said.
+circuit.table @low(x in [0, 255]) = clamp(x >> 1, 0, 50)
+func.func @main() {
+  %x = circuit.input "x" public : 4 in [0, 1000]
+  %r = circuit.range %x : 4 in [0, 1000] -> [0, 255]
+  %q = circuit.lookup @low(%r) : 4 in [0, 255] -> [0, 50]
+  %even = circuit.view %q stride [2] : 4 in [0, 50] -> 2
+  %odd = circuit.view %q crop [1] stride [2] : 4 in [0, 50] -> 2
+  %s = circuit.affine %even + %odd : 2 in [0, 50] -> [0, 100]
+  circuit.output %s "s" public : 2 in [0, 100]
+  return
+}
+
+// -----
+
+// The range stays: it speaks of the last element too, which no lane reads.
+circuit.table @low(x in [0, 255]) = clamp(x >> 1, 0, 50)
+func.func @main() {
+  %x = circuit.input "x" public : 5 in [0, 1000]
+  %r = circuit.range %x : 5 in [0, 1000] -> [0, 255]
+  %q = circuit.lookup @low(%r) : 5 in [0, 255] -> [0, 50]
+  %even = circuit.view %q crop [0] stride [2] : 5 in [0, 50] -> 2
+  %odd = circuit.view %q crop [1] stride [2] : 5 in [0, 50] -> 2
+  %s = circuit.affine %even + %odd : 2 in [0, 50] -> [0, 100]
+  circuit.output %s "s" public : 2 in [0, 100]
+  return
+}

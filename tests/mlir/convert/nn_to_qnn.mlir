@@ -106,3 +106,16 @@ module attributes {tessera.params = "convert/params.safetensors"} {
     return %1 : tensor<3x2xf32>
   }
 }
+
+// -----
+
+// Sums that are compared alone are neither rounded nor clamped: one unit for all channels, and a shift of 0.
+module attributes {tessera.params = "convert/params.safetensors"} {
+  ml_program.global private @x.linear.w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+  func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2xi64> {nn.name = "y"}) {
+    %w = ml_program.global_load_const @x.linear.w : tensor<3x4xf32>
+    %0 = nn.linear %x, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+    %1 = nn.argmax %0 : tensor<2x3xf32> -> tensor<2xi64>
+    return %1 : tensor<2xi64>
+  }
+}

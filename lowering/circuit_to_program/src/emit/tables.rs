@@ -637,3 +637,27 @@ fn moves_with(first: &Seq, lane: &Seq, rows: usize) -> bool {
     });
     all && seen.is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of 8 that two readers take turns at, each in its own order of heads: as many ratios as there are turns. Those of one reader are two.
+    #[test]
+    fn turns_of_readers_are_restless() {
+        const TURNS: usize = 400;
+        let lane = |readers: &[i64]| {
+            let mut entries = vec![];
+            for turn in 0..TURNS as i64 {
+                for (reader, steps) in [3, 5].into_iter().enumerate() {
+                    let there = i64::from(readers.contains(&(reader as i64)));
+                    (0..4).for_each(|i| entries.extend([there, turn * steps + i, 0, reader as i64, 0]));
+                }
+            }
+            Seq::compress(ENTRIES, &entries)
+        };
+        let rows = 8 * TURNS;
+        assert!(is_restless(&lane(&[0, 1]), rows));
+        assert!(!is_restless(&lane(&[0]), rows) && !is_restless(&lane(&[1]), rows));
+    }
+}
