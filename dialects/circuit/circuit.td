@@ -66,7 +66,8 @@ def Circuit_InputOp : Circuit_Op<"input", [DeclareOpInterfaceMethods<OpAsmOpInte
   let summary = "A named input of the statement";
   let description = [{
     A public input is part of the statement: the verifier sees every element. A private one is known to the prover
-    alone. The interval is what the prover must show: it is range-checked, or follows from being public.
+    alone, and so is a committed one, of which the statement has a salted hash. The interval is what the prover must
+    show: it is range-checked, or follows from being public.
 
     It is not `Pure`: an input that nothing reads is still part of the statement.
 
@@ -81,7 +82,10 @@ def Circuit_InputOp : Circuit_Op<"input", [DeclareOpInterfaceMethods<OpAsmOpInte
 
 def Circuit_OutputOp : Circuit_Op<"output"> {
   let summary = "A named output of the statement";
-  let description = [{ A public output is part of the statement; a private one is only computed. }];
+  let description = [{
+    A public output is part of the statement; of a committed one the statement has a salted hash; a private one is only
+    computed.
+  }];
   let arguments = (ins Circuit_Value:$input, StrAttr:$name, StrAttr:$visibility);
   let assemblyFormat = "$input $name custom<Word>($visibility) `` custom<Tensor>(type($input), attr-dict)";
 }

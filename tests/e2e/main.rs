@@ -1,6 +1,7 @@
 //! From an ONNX file to a verified proof, through the command that users run.
 mod attention;
 mod backends;
+mod committed;
 mod errors;
 mod functions;
 mod models;

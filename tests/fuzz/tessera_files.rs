@@ -1,4 +1,4 @@
-//! The four files of our own: model, keys, proof. Three small models of the checker's families, with keys and proofs.
+//! The files of our own: model, keys, proof, opening. Three small models of the checker's families, with keys and proofs.
 //!
 //! Changes: bytes of the whole file; bytes of one section, the checksum made right again; numbers of a section's value.
 use crate::driver::{MEMORY, Target, run};
@@ -7,9 +7,12 @@ use crate::numbers::changed;
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::OnceLock;
 use tessera::model::{Calibration, LEVELS, Level, Metadata, Model, Port};
+use tessera::opening::Opening;
 use tessera::prover::{ProofFile, ProvingKey, VerifyingKey, keys};
+use tessera_api::commitment::SALT;
 use tessera_api::{Container, Digest, FileKind, Goal, Program, Publics, Regime, Role, Security, WitnessPlan};
 use tessera_checker::testing::{Family, case};
+use tessera_verify::commitments::Tensor;
 
 /// The files of one model.
 pub struct Files {
@@ -19,6 +22,7 @@ pub struct Files {
     pk: Vec<u8>,
     vk: Vec<u8>,
     proof: Vec<u8>,
+    opening: Vec<u8>,
 }
 
 /// All of them, made once.
@@ -67,7 +71,10 @@ fn made((family, seed): (Family, u64)) -> Files {
     let trace = tessera_runtime::run(&model.program, &model.plan, c.inputs).expect("a witness");
     let (proof, _) = key.prove(trace, 1).expect("a proof");
     let proof = proof.to_bytes(&key.verifying());
-    Files { tess: model.to_bytes(), model, pk, vk, proof }
+    let port = &model.metadata.inputs[0];
+    let tensor = Tensor::of(&model.metadata, port);
+    let opening = Opening::new(tensor, (vec![port.min; port.len()], 1), [7; SALT]).container().to_bytes();
+    Files { tess: model.to_bytes(), model, pk, vk, proof, opening }
 }
 
 /// Changes numbers of a section that holds a `T`.
@@ -113,12 +120,15 @@ fn change(kind: FileKind, file: &[u8], all: &[Vec<u8>], r: &mut Random) -> Vec<u
         _ => {
             match (kind, r.below(5)) {
                 (FileKind::Model, 0) => in_section::<WitnessPlan>(&mut c, "plan", r),
-                (_, 1) if kind != FileKind::Proof => in_section::<Metadata>(&mut c, "metadata", r),
+                (FileKind::Model | FileKind::ProvingKey | FileKind::VerifyingKey, 1) => {
+                    in_section::<Metadata>(&mut c, "metadata", r)
+                }
                 (FileKind::Model, _) => in_section::<Program>(&mut c, "program", r),
                 (FileKind::Proof, 0) => in_section::<Publics>(&mut c, "publics", r),
                 (FileKind::Proof, _) => in_section::<
                     tessera_plonky3::keys::Proof<tessera_plonky3::arithmetic::Quadratic>,
                 >(&mut c, "proof", r),
+                (FileKind::Opening, _) => in_section::<Opening>(&mut c, "opening", r),
                 (FileKind::ProvingKey | FileKind::VerifyingKey, _) => {
                     in_section::<tessera_plonky3::VerifyingKey>(&mut c, "key", r);
                 }
@@ -126,6 +136,9 @@ fn change(kind: FileKind, file: &[u8], all: &[Vec<u8>], r: &mut Random) -> Vec<u
             // a forger makes the file belong to what is in it
             if let (FileKind::ProvingKey, Ok(k)) = (kind, c.get::<tessera_plonky3::VerifyingKey>("key")) {
                 c.parent = k.program;
+            }
+            if let (FileKind::Opening, Ok(opening)) = (kind, c.get::<Opening>("opening")) {
+                c.parent = opening.root().digest();
             }
             bytes = c.to_bytes();
         }
@@ -148,9 +161,11 @@ fn kind(
 
 #[test]
 fn container() {
-    let all = [FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof];
+    let all =
+        [FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof, FileKind::Opening];
     let read = |b: &[u8]| all.iter().any(|k| Container::from_bytes(b, *k).is_ok());
-    let corpus = files().iter().flat_map(|f| [&f.tess, &f.pk, &f.vk, &f.proof]).cloned().collect();
+    let corpus =
+        files().iter().flat_map(|f| [&f.tess, &f.pk, &f.vk, &f.proof, &f.opening]).cloned().collect();
     let change = |b: &[u8], all: &[Vec<u8>], r: &mut Random| {
         let mut b = b.to_vec();
         if r.below(2) == 0 {
@@ -180,6 +195,17 @@ fn container() {
 #[test]
 fn model() {
     kind("model", 3000, FileKind::Model, |f| &f.tess, &|b| Model::from_bytes(b).is_ok());
+}
+
+#[test]
+fn opening() {
+    let read = |b: &[u8]| {
+        let Ok(opening) = Opening::from_bytes(b) else { return false };
+        let file = Container::from_bytes(b, FileKind::Opening).expect("a file that was read");
+        assert_eq!(opening.root().digest(), file.parent, "an opening of another root");
+        true
+    };
+    kind("opening", 3000, FileKind::Opening, |f| &f.opening, &read);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! cell is rejected.
 mod attention;
 mod changes;
+mod committed;
 mod hints;
 mod owners;
 mod private;

@@ -1,18 +1,25 @@
-//! Damaged files of all four kinds: errors, never a panic, and never a proof that holds all the same.
+//! Damaged files of all kinds: errors, never a panic, and never a proof that holds all the same.
 use crate::lenet::lenet;
 use proptest::prelude::*;
 use std::sync::OnceLock;
 use tessera::model::Model;
+use tessera::opening::Opening;
 use tessera::prover::{ProofFile, ProvingKey, VerifyingKey};
+use tessera_api::commitment::SALT;
 use tessera_api::{Container, FileKind};
+use tessera_verify::commitments::Tensor;
 
-/// The four files of one inference.
+/// The files of one inference.
 struct Files {
     tess: Vec<u8>,
     pk: Vec<u8>,
     vk: Vec<u8>,
     proof: Vec<u8>,
+    opening: Vec<u8>,
 }
+
+const KINDS: [FileKind; 5] =
+    [FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof, FileKind::Opening];
 
 fn files() -> &'static Files {
     static ONE: OnceLock<Files> = OnceLock::new();
@@ -22,13 +29,21 @@ fn files() -> &'static Files {
         let proof = tessera_plonky3::Proof::from(l.proof.clone()).to_container(l.vk.digest());
         let proof = ProofFile { publics: l.trace.publics.clone(), used: 1, claim: None, proof };
         let key = tessera::prover::verifying_key(&l.files.file("vk")).expect("the verifying key");
-        Files { tess: read("tess"), pk: read("pk"), vk: read("vk"), proof: proof.to_bytes(&key) }
+        let tensor = Tensor::of(&key.metadata, &key.metadata.inputs[0]);
+        let opening = Opening::new(tensor, (l.trace.publics.tensors[0].clone(), 1), [7; SALT]);
+        Files {
+            tess: read("tess"),
+            pk: read("pk"),
+            vk: read("vk"),
+            proof: proof.to_bytes(&key),
+            opening: opening.container().to_bytes(),
+        }
     })
 }
 
 #[test]
 fn whole_files_are_taken() {
-    for kind in [FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof] {
+    for kind in KINDS {
         assert!(reads(kind, of(kind)), "a {kind} is refused");
     }
 }
@@ -40,6 +55,7 @@ fn of(kind: FileKind) -> &'static [u8] {
         FileKind::ProvingKey => &f.pk,
         FileKind::VerifyingKey => &f.vk,
         FileKind::Proof => &f.proof,
+        FileKind::Opening => &f.opening,
     }
 }
 
@@ -55,6 +71,7 @@ fn reads(kind: FileKind, bytes: &[u8]) -> bool {
                 && Container::from_bytes(bytes, kind).is_ok_and(|c| c.bytes("metadata").is_ok())
         }
         FileKind::VerifyingKey => VerifyingKey::from_bytes(bytes).is_ok(),
+        FileKind::Opening => Opening::from_bytes(bytes).is_ok(),
         FileKind::Proof => {
             let Ok(key) = VerifyingKey::from_bytes(of(FileKind::VerifyingKey)) else { return false };
             ProofFile::from_bytes(bytes, &key).is_ok_and(|p| key.verify(&p).is_ok())
@@ -63,7 +80,7 @@ fn reads(kind: FileKind, bytes: &[u8]) -> bool {
 }
 
 fn kinds() -> impl Strategy<Value = FileKind> {
-    prop::sample::select(vec![FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof])
+    prop::sample::select(KINDS.to_vec())
 }
 
 proptest! {
@@ -86,6 +103,8 @@ fn binding(kind: FileKind, section: &str) -> bool {
         FileKind::ProvingKey => section.ends_with(".extended"),
         // a changed key is another key: it may be read, but must not accept the proof, nor be taken for the first
         FileKind::VerifyingKey | FileKind::Model => false,
+        // what the integers are to a model is no part of their root
+        FileKind::Opening => false,
     }
 }
 
@@ -161,9 +180,8 @@ fn a_proving_key_with_more_grinding_is_another_key() {
 
 #[test]
 fn the_wrong_kind_of_file_is_named() {
-    let kinds = [FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof];
-    for expected in kinds {
-        for found in kinds {
+    for expected in KINDS {
+        for found in KINDS {
             assert_eq!(reads(expected, of(found)), expected == found, "a {found} as a {expected}");
         }
     }

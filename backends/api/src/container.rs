@@ -93,11 +93,13 @@ pub enum FileKind {
     VerifyingKey = 3,
     /// A proof, `*.proof`.
     Proof = 4,
+    /// What a root was made of, `*.opening`.
+    Opening = 5,
 }
 
 impl FileKind {
     fn from_u32(k: u32) -> Option<FileKind> {
-        [FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof]
+        [FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof, FileKind::Opening]
             .into_iter()
             .find(|x| *x as u32 == k)
     }
@@ -110,6 +112,7 @@ impl fmt::Display for FileKind {
             FileKind::ProvingKey => "proving key (.pk)",
             FileKind::VerifyingKey => "verifying key (.vk)",
             FileKind::Proof => "proof (.proof)",
+            FileKind::Opening => "opening (.opening)",
         })
     }
 }

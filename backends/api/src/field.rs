@@ -10,6 +10,16 @@ pub fn residue(x: i64) -> u64 {
     if x >= 0 { x as u64 } else { MODULUS - x.unsigned_abs() }
 }
 
+/// The integer next to zero of a residue: beyond p/2 a negative one.
+pub fn integer(x: u64) -> i64 {
+    if x > MODULUS / 2 { -((MODULUS - x) as i64) } else { x as i64 }
+}
+
+/// Whether it is the integer next to zero of its residue.
+pub fn is_balanced(x: i64) -> bool {
+    x.unsigned_abs() <= MODULUS / 2
+}
+
 /// a·b mod p for canonical residues.
 #[inline]
 pub fn mul(a: u64, b: u64) -> u64 {

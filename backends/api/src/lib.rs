@@ -9,12 +9,14 @@
 //! a file before that length was checked.
 pub mod backend;
 pub mod blob;
+pub mod commitment;
 pub mod container;
 pub mod cost;
 mod error;
 pub mod field;
 pub mod matrix;
 pub mod plan;
+pub mod poseidon2;
 pub mod program;
 pub mod seq;
 pub mod shape;

@@ -87,9 +87,18 @@ pub enum Step {
         /// Its position, from 0 on: an element for each run.
         at: TensorId,
     },
+    /// The cells of a [`commitment`](crate::commitment) to x, whose root is the statement's.
+    Commit {
+        /// From.
+        x: TensorId,
+        /// Index into `Program::publics`, a committed tensor; the run is given its salt.
+        public: u32,
+        /// To: the cells of all permutations, one after the other.
+        cells: TensorId,
+    },
     /// The same row program for consecutive rows of one table.
     Rows(RowStep),
-    /// The public output's values = tensor.
+    /// The output's values = tensor.
     Publish {
         /// From.
         tensor: TensorId,

@@ -14,8 +14,10 @@
 //! (Schwartz–Zippel: a wrong assignment passes with probability at most total degree / size of the field). Two cells
 //! of one fold may carry the same monomial only if their sum is what is meant.
 use crate::blob::Blob;
+use crate::commitment;
 use crate::container::{ALIGNMENT, Container, FileError, Section};
 use crate::error::ProgramError;
+use crate::field::MODULUS;
 use crate::matrix::Matrix;
 use crate::seq::Seq;
 use bytes::Bytes;
@@ -23,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Format version of Program and WitnessPlan.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// A whole relation; see the module's text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -300,6 +302,18 @@ impl Public {
     pub fn len(&self) -> usize {
         self.shape.iter().map(|d| *d as usize).product()
     }
+    /// How many numbers a statement has of it: its values, none, or the elements of its root.
+    pub fn stated(&self) -> usize {
+        match self.role {
+            Role::Input | Role::Output => self.len(),
+            Role::Private => 0,
+            Role::CommittedInput | Role::CommittedOutput => commitment::ROOT,
+        }
+    }
+    /// The smallest and the largest of these numbers; those of a root are residues, as the integers next to zero.
+    pub fn stated_range(&self) -> (i64, i64) {
+        if self.role.is_committed() { (-BALANCED, BALANCED) } else { (self.min, self.max) }
+    }
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -316,14 +330,29 @@ pub enum Role {
     Private,
     /// Claimed.
     Output,
+    /// Given to the prover alone, and committed to: the statement has the root ([`commitment`](crate::commitment)) of such values.
+    CommittedInput,
+    /// Computed, and committed to likewise.
+    CommittedOutput,
 }
 
 impl Role {
     /// Whether an inference is given it.
     pub fn is_input(self) -> bool {
-        self != Role::Output
+        !matches!(self, Role::Output | Role::CommittedOutput)
+    }
+    /// Whether the statement has its root, and not its values.
+    pub fn is_committed(self) -> bool {
+        matches!(self, Role::CommittedInput | Role::CommittedOutput)
+    }
+    /// Whether the statement does not have its values.
+    pub fn is_hidden(self) -> bool {
+        self == Role::Private || self.is_committed()
     }
 }
+
+/// The largest residue that is the integer next to zero of itself.
+const BALANCED: i64 = (MODULUS / 2) as i64;
 
 /// Exponents, one per Program variable. Never negative in a Program.
 pub type Monomial = Vec<i64>;
@@ -400,7 +429,8 @@ pub struct EquationTerm {
 pub enum Operand {
     /// A term, by index.
     Term(u32),
-    /// Σ monomial(e)·value(e) over the elements of a public tensor: dimension `1 + variables` (flag, exponents), one per element.
+    /// Σ monomial(e)·value(e) over the numbers that the statement has of a tensor ([`Public::stated`]): dimension `1 + variables` (flag,
+    /// exponents), one per number.
     Public {
         /// Index into `Program::publics`.
         public: u32,

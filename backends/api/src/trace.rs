@@ -4,7 +4,7 @@
 use crate::program::{Program, Role};
 use serde::{Deserialize, Serialize};
 
-/// Values of all tensors of the statement, in the Program's order, row-major; none of a private one.
+/// Values of all tensors of the statement, in the Program's order, row-major; none of a private one, the root of a committed one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publics {
     /// One vector per public tensor.
@@ -28,20 +28,19 @@ impl Publics {
                 }
                 continue;
             }
-            if v.len() != p.len() {
+            let what = if p.role.is_committed() { "root of tensor" } else { "public tensor" };
+            if v.len() != p.stated() {
+                let shape = if p.role.is_committed() { vec![p.stated() as u32] } else { p.shape.clone() };
                 return Err(format!(
-                    "public tensor {:?}: expected {} values of shape {:?}, found {}",
+                    "{what} {:?}: expected {} values of shape {shape:?}, found {}",
                     p.name,
-                    p.len(),
-                    p.shape,
+                    p.stated(),
                     v.len()
                 ));
             }
-            if let Some((i, x)) = v.iter().enumerate().find(|(_, x)| **x < p.min || **x > p.max) {
-                return Err(format!(
-                    "public tensor {:?}: value {x} at {i} is outside [{}, {}]",
-                    p.name, p.min, p.max
-                ));
+            let (min, max) = p.stated_range();
+            if let Some((i, x)) = v.iter().enumerate().find(|(_, x)| **x < min || **x > max) {
+                return Err(format!("{what} {:?}: value {x} at {i} is outside [{min}, {max}]", p.name));
             }
         }
         Ok(())

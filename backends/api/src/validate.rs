@@ -122,8 +122,8 @@ impl Program {
                 return invalid(format!("public tensor {:?} has an impossible shape or range", p.name));
             }
         }
-        if let Some(p) = self.publics.iter().find(|p| p.role == Role::Private && !self.zero_knowledge) {
-            return invalid(format!("tensor {:?} is private, and proofs hide nothing", p.name));
+        if let Some(p) = self.publics.iter().find(|p| p.role.is_hidden() && !self.zero_knowledge) {
+            return invalid(format!("tensor {:?} is hidden, and proofs hide nothing", p.name));
         }
         for f in &self.folds {
             let t =
@@ -206,7 +206,7 @@ impl Program {
                                 e.name, p.name
                             ));
                         }
-                        monomials(m, vars, p.len() as u64)?;
+                        monomials(m, vars, p.stated() as u64)?;
                     }
                     Operand::Ones { monomials: m } => {
                         let count = m.len()?;

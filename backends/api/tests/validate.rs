@@ -394,15 +394,34 @@ fn public_tensors() {
 /// What is private is hidden, or there is no such thing.
 #[test]
 fn private_tensors() {
-    let private = |zero_knowledge: bool| {
+    let hidden = |zero_knowledge: bool, role: Role| {
         move |p: &mut Program| {
             p.zero_knowledge = zero_knowledge;
-            let public = Public { name: "p".into(), shape: vec![2], min: 0, max: 1, role: Role::Private };
-            p.publics.push(public);
+            p.publics.push(Public { name: "p".into(), shape: vec![2], min: 0, max: 1, role });
         }
     };
-    accepted(private(true));
-    refused("tensor \"p\" is private, and proofs hide nothing", private(false));
+    for role in [Role::Private, Role::CommittedInput, Role::CommittedOutput] {
+        accepted(hidden(true, role));
+        refused("tensor \"p\" is hidden, and proofs hide nothing", hidden(false, role));
+    }
+}
+
+/// Of what is committed to, equations speak of the root, and of as many numbers.
+#[test]
+fn roots_in_equations() {
+    let of = |role: Role, numbers: usize| {
+        move |p: &mut Program| {
+            p.zero_knowledge = true;
+            p.publics.push(Public { name: "p".into(), shape: vec![2], min: 0, max: 1, role });
+            let operand = Operand::Public { public: 1, monomials: Seq::constant(&[1, 0, 0], numbers) };
+            p.equations[0].terms.push(EquationTerm { coefficient: 1, monomial: vec![0, 0], operand });
+        }
+    };
+    for role in [Role::CommittedInput, Role::CommittedOutput] {
+        accepted(of(role, 4));
+        misfits(of(role, 2));
+    }
+    refused("equation \"link\" speaks of the private tensor \"p\"", of(Role::Private, 2));
 }
 
 #[test]

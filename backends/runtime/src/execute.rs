@@ -7,7 +7,9 @@ use crate::prepare::Prepared;
 use crate::schedule::Schedule;
 use crate::step::Checked;
 use rayon::prelude::*;
-use tessera_api::{Publics, Role, Trace};
+use tessera_api::commitment::{self, Root, SALT};
+use tessera_api::field::is_balanced;
+use tessera_api::{Public, Publics, Role, Trace};
 
 /// Called with the name and the values of a tensor after each step that wrote it.
 pub type Observer<'a> = dyn FnMut(&str, &[i64]) + 'a;
@@ -15,6 +17,15 @@ pub type Observer<'a> = dyn FnMut(&str, &[i64]) + 'a;
 /// A tensor as it is now: absent ones read as zeros.
 #[derive(Default)]
 pub(crate) struct Cells(Option<Vec<i64>>);
+
+/// What a run is given, and what of its statement is known.
+struct Given {
+    /// Values of inputs, and of outputs once they are computed.
+    publics: Publics,
+    /// By tensor of the statement, as are roots; zeros where there is none.
+    salts: Vec<[i64; SALT]>,
+    roots: Vec<Option<Root>>,
+}
 
 struct Task<'a> {
     step: usize,
@@ -24,7 +35,8 @@ struct Task<'a> {
 }
 
 impl Prepared {
-    /// Computes tables and outputs from one flat row-major vector per public input, in the Program's order.
+    /// Computes tables and statement from one flat row-major vector per input, in the Program's order, and after these the salt of each
+    /// committed tensor ([`Prepared::salts`]).
     ///
     /// Errs where an input has the wrong size or a value out of range, where a value leaves 64 bits, and where a lookup
     /// finds no entry.
@@ -32,18 +44,39 @@ impl Prepared {
         self.observe(inputs, &mut |_, _| {})
     }
 
-    /// Computes the public outputs only: no tables, no multiplicities.
+    /// As [`Prepared::run`], with the values of all inputs and outputs, those that the statement does not have too.
+    pub fn run_open(&self, inputs: Vec<Vec<i64>>) -> Result<(Trace, Publics), RunError> {
+        self.fill(inputs, &mut |_, _| {})
+    }
+
+    /// How many tensors of the statement are committed to, each with a salt.
+    pub fn salts(&self) -> usize {
+        self.publics.iter().filter(|p| p.role.is_committed()).count()
+    }
+
+    /// Computes the outputs only, those that a statement does not have too: no tables, no multiplicities, no salts. Of inputs what is public.
     pub fn outputs(&self, inputs: Vec<Vec<i64>>) -> Result<Publics, RunError> {
-        let mut publics = self.inputs(inputs)?;
-        self.execute(&self.inference, &mut publics, None, &mut |_, _| {})?;
-        self.withhold(&mut publics);
-        publics.check(&self.publics).map_err(RunError::Outputs)?;
-        Ok(publics)
+        let mut given = Given { publics: self.inputs(inputs)?, salts: vec![], roots: vec![] };
+        self.execute(&self.inference, &mut given, None, &mut |_, _| {})?;
+        self.in_range(&given.publics)?;
+        let hidden = |p: &Public| p.role.is_hidden() && p.role.is_input();
+        let inputs = self.publics.iter().zip(&mut given.publics.tensors).filter(|(p, _)| hidden(p));
+        inputs.for_each(|(_, values)| values.clear());
+        Ok(given.publics)
     }
 
     /// As [`Prepared::run`], showing every tensor to `observer`.
     pub fn observe(&self, inputs: Vec<Vec<i64>>, observer: &mut Observer) -> Result<Trace, RunError> {
-        let mut publics = self.inputs(inputs)?;
+        self.fill(inputs, observer).map(|(trace, _)| trace)
+    }
+
+    fn fill(&self, mut inputs: Vec<Vec<i64>>, observer: &mut Observer) -> Result<(Trace, Publics), RunError> {
+        let salts = inputs.split_off(inputs.len().saturating_sub(self.salts()));
+        let mut given = Given {
+            publics: self.inputs(inputs)?,
+            salts: self.by_tensor(salts)?,
+            roots: vec![None; self.publics.len()],
+        };
         let mut tables: Vec<Vec<i64>> = self
             .tables
             .iter()
@@ -55,17 +88,44 @@ impl Prepared {
                 }
             })
             .collect();
-        self.execute(&self.full, &mut publics, Some(&mut tables), observer)?;
+        self.execute(&self.full, &mut given, Some(&mut tables), observer)?;
         self.counting.run(&self.relations, &self.tables, &mut tables)?;
-        self.withhold(&mut publics);
+        self.in_range(&given.publics)?;
+        let stated = |((p, values), root): ((&Public, &Vec<i64>), &Option<Root>)| match (p.role, root) {
+            (Role::Private, _) => vec![],
+            (_, Some(root)) => root.0.to_vec(),
+            (_, None) => values.clone(),
+        };
+        let all = self.publics.iter().zip(&given.publics.tensors).zip(&given.roots);
+        let publics = Publics { tensors: all.map(stated).collect() };
         publics.check(&self.publics).map_err(RunError::Outputs)?;
-        Ok(Trace { tables, publics })
+        Ok((Trace { tables, publics }, given.publics))
     }
 
-    /// Leaves private inputs out of a statement.
-    fn withhold(&self, publics: &mut Publics) {
-        let private = self.publics.iter().zip(&mut publics.tensors).filter(|(p, _)| p.role == Role::Private);
-        private.for_each(|(_, values)| values.clear());
+    /// Errs unless all values are in the range of their tensors.
+    fn in_range(&self, all: &Publics) -> Result<(), RunError> {
+        let values = |p: &Public| Public { role: Role::Output, ..p.clone() };
+        let values: Vec<Public> = self.publics.iter().map(values).collect();
+        all.check(&values).map_err(RunError::Outputs)
+    }
+
+    /// The salt of each tensor that is committed to.
+    fn by_tensor(&self, salts: Vec<Vec<i64>>) -> Result<Vec<[i64; SALT]>, RunError> {
+        let mut salts = salts.into_iter();
+        let of = |p: &Public| match p.role.is_committed() {
+            false => Ok([0; SALT]),
+            true => salts
+                .next()
+                .and_then(|s| s.try_into().ok())
+                .filter(|s: &[i64; SALT]| s.iter().all(|x| is_balanced(*x)))
+                .ok_or_else(|| {
+                    RunError::Inputs(format!(
+                        "tensor {:?} is committed to: expected a salt of {SALT} residues",
+                        p.name
+                    ))
+                }),
+        };
+        self.publics.iter().map(of).collect()
     }
 
     fn inputs(&self, inputs: Vec<Vec<i64>>) -> Result<Publics, RunError> {
@@ -98,10 +158,7 @@ impl Prepared {
         let tensors = self
             .publics
             .iter()
-            .map(|p| match p.role {
-                Role::Input | Role::Private => inputs.next().unwrap_or_default(),
-                Role::Output => vec![],
-            })
+            .map(|p| if p.role.is_input() { inputs.next().unwrap_or_default() } else { vec![] })
             .collect();
         Ok(Publics { tensors })
     }
@@ -109,7 +166,7 @@ impl Prepared {
     fn execute(
         &self,
         schedule: &Schedule,
-        publics: &mut Publics,
+        given: &mut Given,
         mut tables: Option<&mut Vec<Vec<i64>>>,
         observer: &mut Observer,
     ) -> Result<(), RunError> {
@@ -129,14 +186,17 @@ impl Prepared {
                 }
             }
             if let [task] = &mut tasks[..] {
-                self.step(task, &tensors, publics)?;
+                self.step(task, &tensors, given)?;
             } else {
-                tasks.par_iter_mut().try_for_each(|t| self.step(t, &tensors, publics))?;
+                tasks.par_iter_mut().try_for_each(|t| self.step(t, &tensors, given))?;
             }
             let done: Vec<(usize, Vec<Vec<i64>>)> = tasks.into_iter().map(|t| (t.step, t.outs)).collect();
             for (step, outs) in done {
                 if let Checked::Publish { tensor, public } = &self.steps[step] {
-                    publics.tensors[*public] = tensors[*tensor].0.clone().unwrap_or_default();
+                    given.publics.tensors[*public] = tensors[*tensor].0.clone().unwrap_or_default();
+                }
+                if let (Checked::Commit { public, .. }, [cells]) = (&self.steps[step], &outs[..]) {
+                    given.roots[*public] = commitment::root_of(cells);
                 }
                 for (t, v) in self.writes(step).into_iter().zip(outs) {
                     observer(&self.tensors[t].name, &v);
@@ -188,10 +248,10 @@ impl Prepared {
         }
     }
 
-    fn step(&self, task: &mut Task, tensors: &[Cells], publics: &Publics) -> Result<(), RunError> {
+    fn step(&self, task: &mut Task, tensors: &[Cells], given: &Given) -> Result<(), RunError> {
         let read = |t: usize| tensors[t].0.as_deref().unwrap_or_default();
         match &self.steps[task.step] {
-            Checked::Load { public, .. } => task.outs[0].copy_from_slice(&publics.tensors[*public]),
+            Checked::Load { public, .. } => task.outs[0].copy_from_slice(&given.publics.tensors[*public]),
             Checked::Gather { src, runs, .. } => {
                 let (src, dst) = (read(*src), &mut task.outs[0]);
                 runs.iter().for_each(|r| copy(&r.loops, (r.start[0], r.start[1]), src, dst));
@@ -212,6 +272,9 @@ impl Prepared {
                 })?;
             }
             Checked::Greatest(g) => g.run(read(g.x), &mut task.outs),
+            Checked::Commit { x, public, .. } => {
+                task.outs[0] = commitment::cells(&given.salts[*public], read(*x));
+            }
             Checked::Rows(r) => {
                 let table = &self.tables[r.table];
                 r.run(&read, task.rows.as_deref_mut(), &mut task.outs, &self.relations, table)?;

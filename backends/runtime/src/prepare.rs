@@ -13,7 +13,8 @@ use crate::rows::Rows;
 use crate::schedule::{Access, Schedule};
 use crate::step::Checked;
 use crate::threshold::Threshold;
-use tessera_api::{Program, Public, Role, Run, Seq, Step, WitnessPlan};
+use tessera_api::commitment::{self, permutations};
+use tessera_api::{Program, Public, Run, Seq, Step, WitnessPlan};
 
 /// A plan that was checked against its Program and is ready to run, any number of times and from several threads.
 pub struct Prepared {
@@ -85,8 +86,18 @@ impl Prepared {
         let published = |p: usize| {
             steps.iter().filter(|s| matches!(s, Checked::Publish { public, .. } if *public == p)).count()
         };
+        let committed = |p: usize| {
+            steps.iter().filter(|s| matches!(s, Checked::Commit { public, .. } if *public == p)).count()
+        };
         for (i, p) in program.publics.iter().enumerate() {
-            if p.role == Role::Output && published(i) != 1 {
+            if p.role.is_committed() && committed(i) != 1 {
+                return Err(PlanError::Invalid(format!(
+                    "tensor {:?} is committed to {} times instead of once",
+                    p.name,
+                    committed(i)
+                )));
+            }
+            if !p.role.is_input() && published(i) != 1 {
                 return Err(PlanError::Invalid(format!(
                     "output {:?} is published {} times instead of once",
                     p.name,
@@ -119,6 +130,7 @@ fn describe(s: &Step) -> String {
         Step::Contract { .. } => "contract".into(),
         Step::Threshold { .. } => "threshold".into(),
         Step::Greatest { .. } => "greatest".into(),
+        Step::Commit { .. } => "commit".into(),
         Step::Rows(r) => format!("rows of {}", r.source),
         Step::Publish { .. } => "publish".into(),
     }
@@ -202,6 +214,22 @@ fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Checked, Refusal> {
         Step::Threshold { .. } => Checked::Threshold(Box::new(Threshold::new(s, ctx)?)),
         Step::Greatest { x, columns, greatest, at } => {
             Checked::Greatest(Greatest::new(*x, *columns, [*greatest, *at], ctx)?)
+        }
+        Step::Commit { x, public: p, cells } => {
+            let (x, cells) = (ctx.tensor(*x)?, ctx.tensor(*cells)?);
+            let input = ctx.program.publics.get(*p as usize).is_some_and(|p| p.role.is_input());
+            let public = public(*p, x, input, ctx)?;
+            let shape = &ctx.program.publics[public];
+            if !shape.role.is_committed() {
+                return Err(format!("tensor {:?} is not committed to", shape.name).into());
+            }
+            let wanted = permutations(ctx.tensors[x].len).checked_mul(commitment::CELLS);
+            let found = ctx.tensors[cells].len;
+            if x == cells || wanted != Some(found) {
+                return Err(format!("{found} cells for a commitment to {} values", ctx.tensors[x].len).into());
+            }
+            ctx.budget.operations(found as u128 * 16)?;
+            Checked::Commit { x, public, cells }
         }
         Step::Rows(r) => Checked::Rows(Box::new(Rows::new(r, ctx)?)),
     })

@@ -27,6 +27,9 @@ impl Access {
             Checked::Contract(c) => Access { reads: c.reads(), writes: vec![c.y], ..Access::default() },
             Checked::Threshold(t) => Access { reads: vec![t.x], writes: vec![t.y], ..Access::default() },
             Checked::Greatest(g) => Access { reads: vec![g.x], writes: g.to.to_vec(), ..Access::default() },
+            Checked::Commit { x, cells, .. } => {
+                Access { reads: vec![*x], writes: vec![*cells], ..Access::default() }
+            }
             Checked::Rows(r) => Access {
                 reads: r.reads.clone(),
                 writes: r.writes.clone(),

@@ -26,6 +26,12 @@ pub(crate) enum Checked {
     Contract(Box<Contract>),
     Threshold(Box<Threshold>),
     Greatest(Greatest),
+    /// The commitment to a tensor of the statement.
+    Commit {
+        x: usize,
+        public: usize,
+        cells: usize,
+    },
     Rows(Box<Rows>),
     Publish {
         tensor: usize,

@@ -82,6 +82,8 @@ fn reference(p: &Program, plan: &WitnessPlan, inputs: &[Vec<i64>]) -> Option<Tra
                 tensors[*greatest as usize] = most;
                 tensors[*at as usize] = first;
             }
+            // no plan here has one
+            Step::Commit { .. } => return None,
             Step::Rows(r) => {
                 // an operation is for all rows before the next one
                 let mut regs = vec![vec![0; r.registers as usize]; r.rows as usize];

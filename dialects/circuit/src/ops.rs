@@ -33,6 +33,8 @@ pub enum Visibility {
     Public,
     /// The prover's alone.
     Private,
+    /// The prover's alone, and the statement has a commitment to it.
+    Committed,
 }
 
 /// Whose a tensor of weights is, and when it is committed.
@@ -66,7 +68,7 @@ macro_rules! keywords {
         }
     };
 }
-keywords!(Visibility { Public = "public", Private = "private" });
+keywords!(Visibility { Public = "public", Private = "private", Committed = "committed" });
 keywords!(Stage { Fixed = "fixed", Model = "model", Witness = "witness" });
 
 /// An op of the dialect. `V` is the operand: a value of MLIR, the index of a value in a [`tessera_mlir::graph::Graph`], a class of an e-graph.

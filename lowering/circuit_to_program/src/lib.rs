@@ -17,8 +17,10 @@ pub mod roots;
 mod tables;
 pub mod wanted;
 
+use std::collections::BTreeMap;
 use tessera_api::{Cost, Program, Shape, Target, WitnessPlan};
 use tessera_circuit::graph::Circuit;
+use tessera_circuit::ops::Visibility;
 
 /// Why a circuit cannot be placed.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +79,8 @@ pub struct PlaceOptions {
     pub committed: bool,
     /// Whether proofs tell nothing of the witness, and inputs are private. Also where the circuit says of an input that it is.
     pub zero_knowledge: bool,
+    /// Who sees the inputs and outputs of these names; of all others the circuit says it, and with zero knowledge inputs are private.
+    pub visibility: BTreeMap<String, Visibility>,
     /// Of how many proofs the commitment to weights that are their owner's hides them, where proofs tell nothing of the witness.
     pub uses: u32,
 }
@@ -93,6 +97,7 @@ impl PlaceOptions {
             biases: None,
             committed: false,
             zero_knowledge: false,
+            visibility: BTreeMap::new(),
             uses: 1,
         }
     }

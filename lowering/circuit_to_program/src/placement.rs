@@ -43,14 +43,32 @@ pub struct Placement {
     pub capabilities: Capabilities,
     /// Whom placement asks, and whether proofs hide the witness.
     pub heights: Heights,
-    /// The ranges of private inputs, as lookup relations.
-    pub private: HashMap<ValueId, u32>,
+    /// Which inputs, and which outputs, the statement does not have.
+    pub hidden: [Vec<Option<Hidden>>; 2],
     /// Where views lead.
     pub roots: Roots,
     /// (name, value, public) in graph order.
     pub inputs: Vec<(String, ValueId)>,
     /// (name, value) in graph order.
     pub outputs: Vec<(String, ValueId)>,
+}
+
+/// A tensor that the statement does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// The lookup relation that is its range.
+    pub range: u32,
+    /// Whether the statement has a commitment to it.
+    pub committed: bool,
+}
+
+/// Who sees a tensor of the statement.
+fn visibility_of(options: &PlaceOptions, name: &str, own: Visibility, input: bool) -> Visibility {
+    match options.visibility.get(name) {
+        Some(chosen) => *chosen,
+        None if options.zero_knowledge && input && own == Visibility::Public => Visibility::Private,
+        None => own,
+    }
 }
 
 /// How tall tables are.
@@ -103,25 +121,36 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     let batch = options.batch;
     let (mut inputs, mut outputs) = (vec![], vec![]);
     let mut relations = LookupRelations::new(&capabilities);
-    let mut private = HashMap::new();
+    let mut hidden = [vec![], vec![]];
+    let mut hide = |v: ValueId, name: &str, seen: Visibility| -> Result<Option<Hidden>, PlaceError> {
+        if seen == Visibility::Public {
+            return Ok(None);
+        }
+        let range = relations.range(g.values[v].lo, g.values[v].hi, name)?;
+        Ok(Some(Hidden { range, committed: seen == Visibility::Committed }))
+    };
     for op in &g.ops {
         match &op.op {
             CircuitOp::Input { name, visibility, .. } => {
                 let v = op.results[0];
                 inputs.push((name.clone(), v));
-                if options.zero_knowledge || *visibility == Visibility::Private {
-                    let x = &g.values[v];
-                    private.insert(v, relations.range(x.lo, x.hi, name)?);
-                }
+                hidden[0].push(hide(v, name, visibility_of(options, name, *visibility, true))?);
             }
-            CircuitOp::Output { x, name, .. } => outputs.push((name.clone(), *x)),
+            CircuitOp::Output { x, name, visibility } => {
+                outputs.push((name.clone(), *x));
+                hidden[1].push(hide(*x, name, visibility_of(options, name, *visibility, false))?);
+            }
             _ => {}
         }
     }
     let groups = cluster::groups(g, &roots);
     let exported = exported_values(g, &roots, &groups);
     let published = published(g, &roots, &outputs);
-    let hiding = if options.zero_knowledge || !private.is_empty() { options.uses.max(1) } else { 0 };
+    let hiding = if options.zero_knowledge || hidden.iter().flatten().any(Option::is_some) {
+        options.uses.max(1)
+    } else {
+        0
+    };
     let heights = Heights { target: options.target, hiding };
     let contracts: Vec<(ValueId, Contract)> = contracts(g, &roots)?;
     let mut operations = vec![];
@@ -221,7 +250,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
         border_width,
         capabilities,
         heights,
-        private,
+        hidden,
         roots,
         inputs,
         outputs,
@@ -374,26 +403,40 @@ fn refuse_unsupported(g: &Circuit, roots: &Roots, options: &PlaceOptions) -> Res
     let (can, backend) = (target.capabilities(), target.name());
     let definer = g.definers();
     let mut bad = vec![];
-    let hides_nothing = |what: &str, name: &str| {
-        format!("the private {what} {name:?}: proofs of the backend {backend} are not zero-knowledge")
+    let hides_nothing = |seen: Visibility, what: &str, name: &str| {
+        let seen = seen.keyword();
+        format!("the {seen} {what} {name:?}: proofs of the backend {backend} are not zero-knowledge")
     };
+    let ports = || {
+        g.ops.iter().filter_map(|op| match &op.op {
+            CircuitOp::Input { name, .. } | CircuitOp::Output { name, .. } => Some(name),
+            _ => None,
+        })
+    };
+    for name in options.visibility.keys().filter(|name| !ports().any(|port| port == *name)) {
+        let all: Vec<&str> = ports().map(String::as_str).collect();
+        bad.push((name.clone(), format!("the model has no such input or output; it has {}", all.join(", "))));
+    }
     for op in &g.ops {
         if !can.lookups && op.op.looks_up() {
             bad.push((op.source(), format!("a lookup: the backend {backend} has none")));
         }
         match &op.op {
-            CircuitOp::Input { name, visibility, .. }
-                if !can.zero_knowledge && (options.zero_knowledge || *visibility == Visibility::Private) =>
-            {
-                bad.push((op.source(), hides_nothing("input", name)))
+            CircuitOp::Input { name, visibility, .. } => {
+                let seen = visibility_of(options, name, *visibility, true);
+                if seen != Visibility::Public && !can.zero_knowledge {
+                    bad.push((op.source(), hides_nothing(seen, "input", name)));
+                }
             }
-            CircuitOp::Output { name, visibility: Visibility::Private, .. } => bad.push((
-                op.source(),
-                match can.zero_knowledge {
-                    true => format!("the private output {name:?}: outputs are public in this version"),
-                    false => hides_nothing("output", name),
-                },
-            )),
+            CircuitOp::Output { name, visibility, .. } => {
+                let seen = visibility_of(options, name, *visibility, false);
+                if seen != Visibility::Public && !can.zero_knowledge {
+                    bad.push((op.source(), hides_nothing(seen, "output", name)));
+                } else if seen == Visibility::Private {
+                    let what = "a proof would say nothing of it; make it public or committed";
+                    bad.push((op.source(), format!("the private output {name:?}: {what}")));
+                }
+            }
             CircuitOp::Contract { .. } if !can.joins => bad.push((
                 op.source(),
                 format!("a matrix product or convolution: the backend {backend} joins no folds"),

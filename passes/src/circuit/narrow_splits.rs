@@ -203,12 +203,12 @@ impl Use<'_, '_> {
     }
 }
 
-/// Whether every use of a value leads to public outputs, through views.
+/// Whether every use of a value leads to outputs whose range is asked for, through views.
 fn is_public(value: Value) -> bool {
     let users = rewrite::users(value);
     !users.is_empty()
         && users.into_iter().all(|(user, _)| match CircuitOp::decode(user) {
-            Ok(Some(CircuitOp::Output { visibility: Visibility::Public, .. })) => true,
+            Ok(Some(CircuitOp::Output { visibility, .. })) => visibility != Visibility::Private,
             Ok(Some(CircuitOp::View { .. })) => user.results().all(|r: OperationResult| is_public(r.into())),
             _ => false,
         })

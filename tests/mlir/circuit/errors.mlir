@@ -314,7 +314,7 @@ func.func @main() {
 
 // Keywords that are none.
 func.func @main() {
-  // expected-error@+1 {{visibility: expected one of public, private, found secret}}
+  // expected-error@+1 {{visibility: expected one of public, private, committed, found secret}}
   %x = circuit.input "x" secret : 4 in [0, 9]
   return
 }

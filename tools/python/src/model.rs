@@ -61,6 +61,7 @@ impl Options {
             batch: self.batch,
             weights: if self.committed { Weights::Committed } else { Weights::Public },
             zero_knowledge: self.zero_knowledge,
+            visibility: Default::default(),
             uses: self.uses,
             backend: match &self.backend {
                 Some(name) => prover::backend(name)?,
@@ -330,7 +331,7 @@ impl Model {
             let watch = |run: &str| steps.done(run);
             let Said { ids, generated, runs } = generate::generate(&model, plan, &prompt, tokens, &watch)?;
             let claim = Claim { prompt: prompt.len() as u64, generated: generated.len() as u64 };
-            let batch = Batch { inputs: vec![ids], used: 1 };
+            let batch = Batch { inputs: vec![ids], used: 1, salts: vec![] };
             let proof = key.map(|key| key.proof(&model, (batch, Some(claim)), when, steps)).transpose()?;
             Ok((generated, runs, proof))
         })
@@ -402,9 +403,10 @@ impl Kept {
         when: When,
         steps: &Steps,
     ) -> Result<Proof> {
-        let trace = prove::fill(self.plan(model)?, batch.inputs)?;
+        let used = batch.used;
+        let (trace, _) = prove::fill(self.plan(model)?, batch)?;
         steps.done("witness")?;
-        let (mut proof, _) = self.key.prove(trace, batch.used)?;
+        let (mut proof, _) = self.key.prove(trace, used)?;
         proof.claim = claim;
         steps.done("proof")?;
         let verifying = self.key.verifying();
@@ -414,7 +416,7 @@ impl Kept {
         if prove::wanted(when, takes, prover::seconds(model)?) {
             prove::verifies(&bytes, &verifying)?;
         }
-        Ok(Proof::new(bytes, proof, verifying.metadata))
+        Ok(Proof::new(bytes, proof, &verifying))
     }
 }
 

@@ -129,9 +129,13 @@ pub struct Proof {
 
 impl Proof {
     /// A proof and its bytes.
-    pub fn new(bytes: Vec<u8>, proof: ProofFile, metadata: Metadata) -> Proof {
+    pub fn new(bytes: Vec<u8>, proof: ProofFile, key: &prover::VerifyingKey) -> Proof {
+        let metadata = key.metadata.clone();
         let ports = metadata.inputs.iter().chain(&metadata.outputs);
         let mut tensors = proof.publics.tensors;
+        // a root is no value of a tensor
+        let committed = key.statement().iter().zip(&mut tensors).filter(|(p, _)| p.role.is_committed());
+        committed.for_each(|(_, t)| t.clear());
         // the rest only fills the batch
         ports.zip(&mut tensors).for_each(|(p, t)| t.truncate(proof.used * p.len()));
         Proof { bytes: Arc::new(bytes), metadata, tensors, used: proof.used, claim: proof.claim }
@@ -157,7 +161,7 @@ impl Proof {
         let key = Arc::clone(&key.key);
         work(py, None, move |_| {
             let proof = prover::proof(&path, &key)?;
-            Ok(Proof::new(proof.to_bytes(&key), proof, key.metadata.clone()))
+            Ok(Proof::new(proof.to_bytes(&key), proof, &key))
         })
     }
 
@@ -167,7 +171,7 @@ impl Proof {
         let key = Arc::clone(&key.key);
         work(py, None, move |_| {
             let proof = ProofFile::from_bytes(&bytes, &key)?;
-            Ok(Proof::new(bytes, proof, key.metadata.clone()))
+            Ok(Proof::new(bytes, proof, &key))
         })
     }
 
@@ -202,9 +206,11 @@ impl Proof {
         self.some(py, &self.metadata.inputs, &self.tensors)
     }
 
-    /// Its outputs.
+    /// Its outputs, but for those that are committed to.
     fn outputs<'py>(&self, py: Python<'py>) -> Vec<Tensor<'py>> {
         let rest = self.tensors.get(self.metadata.inputs.len()..).unwrap_or_default();
-        self.some(py, &self.metadata.outputs, rest)
+        let all = self.metadata.outputs.iter().zip(rest).filter(|(_, values)| !values.is_empty());
+        let (ports, tensors): (Vec<Port>, Vec<Vec<i64>>) = all.map(|(p, t)| (p.clone(), t.clone())).unzip();
+        self.some(py, &ports, &tensors)
     }
 }

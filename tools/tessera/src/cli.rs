@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
 use tessera_api::Digest;
+use tessera_api::commitment::Root;
 
 /// Everything that can be asked of `tessera`.
 #[derive(Debug, Parser)]
@@ -54,6 +55,8 @@ pub enum Command {
     Publish(Publish),
     /// Check that a verifying key is of a model, or of an architecture, by making it again
     Audit(Audit),
+    /// Commit to an input: say its root, which anybody may know, and write its opening, which the prover needs
+    Commit(Commit),
     /// Run the model on an input and prove the output
     Prove(Prove),
     /// Let a language model say what follows a prompt, and prove all of it at once
@@ -199,6 +202,15 @@ pub struct Compile {
     /// nothing either; public weights stay public
     #[arg(long)]
     pub zero_knowledge: bool,
+    /// Who sees an input or output, as NAME=public, NAME=private or NAME=committed: of what is committed, a proof says the root of a
+    /// salted hash, which tessera commit makes of inputs, and which another proof can take as its input's. What is not public takes
+    /// zero knowledge
+    #[arg(long, value_name = "NAME=WHO")]
+    pub visibility: Vec<Named<Visible>>,
+    /// Take an input as another model gives an output, in its scale and range, so that the output that one proof commits to is the
+    /// input of another; as NAME=KEY:OUTPUT, with the verifying key of that model
+    #[arg(long, value_name = "NAME=KEY:OUTPUT", conflicts_with = "pass_pipeline")]
+    pub input_from: Vec<Named<ModelOutput>>,
     /// With --zero-knowledge and committed weights: how many proofs one key serves, at least; 16 if not given. More cost rows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub uses: Option<u32>,
@@ -223,7 +235,7 @@ pub struct Compile {
     #[arg(long, default_value_t = 256, value_name = "N")]
     pub calibration_samples: usize,
     /// The model scores tokens: let it say the one with the greatest score after every position instead, for tessera generate
-    #[arg(long, conflicts_with_all = ["pass_pipeline", "zero_knowledge", "labels"])]
+    #[arg(long, conflicts_with_all = ["pass_pipeline", "zero_knowledge", "visibility", "labels"])]
     pub tokens: bool,
     /// With --tokens: prompts have at least this many tokens. What comes after a position before the last of these is not computed
     #[arg(long, default_value_t = 1, value_name = "N", requires = "tokens", value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
@@ -285,6 +297,46 @@ pub struct Check {
     /// What the model leaves open
     #[command(flatten)]
     pub bindings: Bindings,
+}
+
+/// Who sees a tensor of the statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visible {
+    /// Whoever has a proof.
+    Public,
+    /// The prover.
+    Private,
+    /// The prover; whoever has a proof knows what it is committed as.
+    Committed,
+}
+
+impl FromStr for Visible {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "public" => Ok(Visible::Public),
+            "private" => Ok(Visible::Private),
+            "committed" => Ok(Visible::Committed),
+            _ => Err("expected public, private or committed".into()),
+        }
+    }
+}
+
+/// An output of another model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelOutput {
+    /// Its verifying key.
+    pub key: PathBuf,
+    /// The model's name for it.
+    pub output: String,
+}
+
+impl FromStr for ModelOutput {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        let (key, output) = s.split_once(".vk:").ok_or("expected KEY.vk:OUTPUT")?;
+        Ok(ModelOutput { key: format!("{key}.vk").into(), output: output.into() })
+    }
 }
 
 /// What a verifying key says of weights.
@@ -391,14 +443,41 @@ impl From<Regime> for tessera_api::Regime {
     }
 }
 
+/// `tessera commit`
+#[derive(Debug, Args)]
+pub struct Commit {
+    /// The verifying key of the model that will read it: what integers there are follows from that
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// One input, or as many as the model's batch: .npy, or .npz by input name
+    #[arg(long, value_name = "DATA")]
+    pub input: PathBuf,
+    /// Which input of the model it is [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Where to write the opening, which tells the input
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Take this one input of the file, counting from 0
+    #[arg(long, value_name = "N")]
+    pub index: Option<usize>,
+    /// Reading data
+    #[command(flatten)]
+    pub data: Data,
+}
+
 /// `tessera prove`
 #[derive(Debug, Args)]
 pub struct Prove {
     /// The compiled model
     pub model: PathBuf,
     /// One input, or as many as the model's batch: .npy, or .npz by input name
-    #[arg(long, value_name = "DATA")]
-    pub input: PathBuf,
+    #[arg(long, value_name = "DATA", required_unless_present = "opening")]
+    pub input: Option<PathBuf>,
+    /// The opening of a committed input, as tessera commit wrote it, or of another proof's output that is this input; with NAME= in front
+    /// where several inputs are committed. Openings of what nothing is given for are written beside the proof
+    #[arg(long, value_name = "[NAME=]FILE")]
+    pub opening: Vec<String>,
     /// Where to write the proof
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
@@ -482,6 +561,12 @@ pub struct Verify {
     /// What tokens spell, for proofs of texts: as tessera generate reads it
     #[arg(long, value_name = "FILE")]
     pub vocab: Option<PathBuf>,
+    /// Check, too, that the input or output of this name is committed as this root
+    #[arg(long, value_name = "NAME=ROOT")]
+    pub root: Vec<Named<Root>>,
+    /// Check this proof, too, and that its committed outputs are inputs of the one that is verified
+    #[arg(long, num_args = 2, value_names = ["KEY", "PROOF"])]
+    pub after: Vec<PathBuf>,
     /// Check, too, that the proof is about this input
     #[arg(long, value_name = "DATA")]
     pub input: Option<PathBuf>,

@@ -5,6 +5,7 @@ use crate::data::DataFile;
 use crate::data::bind::{self, Factor, Inputs, Wanted};
 use crate::failure::{Failure, Result};
 use crate::model::{Metadata, Port};
+use crate::opening::Salt;
 use crate::screen::Screen;
 use std::path::Path;
 
@@ -70,6 +71,8 @@ pub struct Batch {
     pub inputs: Vec<Vec<i64>>,
     /// Inferences that were asked for; the rest is padding.
     pub used: usize,
+    /// Of a proof: the salts of what is committed to, inputs before outputs.
+    pub salts: Vec<Salt>,
 }
 
 /// All inferences, in batches of the model's size.
@@ -86,7 +89,7 @@ pub fn batches(m: &Metadata, inputs: &Inputs) -> Vec<Batch> {
                 q.resize(m.batch * n, 0i64.clamp(port.min, port.max));
                 q
             });
-            Batch { inputs: tensors.collect(), used }
+            Batch { inputs: tensors.collect(), used, salts: vec![] }
         })
         .collect()
 }

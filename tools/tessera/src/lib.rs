@@ -19,6 +19,7 @@ pub mod measure;
 pub mod model;
 #[cfg(feature = "compiler")]
 pub mod networks;
+pub mod opening;
 #[cfg(feature = "compiler")]
 pub mod optimize;
 #[cfg(feature = "compiler")]

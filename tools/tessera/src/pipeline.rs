@@ -6,7 +6,7 @@ use crate::cli::CalibrationMethod;
 use crate::commands::compile::Watch;
 use crate::failure::{Failure, Problem, Result, USE};
 use crate::files;
-use crate::model::Level;
+use crate::model::{Level, Port};
 use melior::ir::{Module, OperationRef};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -54,6 +54,21 @@ pub fn default(level: &str, Quantizing { method, percentile, goal }: Quantizing)
 /// A pipeline for a network that scores tokens, which says them instead, from a position on.
 pub fn saying_tokens(pipeline: &str, first: u32) -> String {
     pipeline.replacen("builtin.module(", &format!("builtin.module(nn-next-tokens{{first={first}}},"), 1)
+}
+
+/// A pipeline for a network that takes inputs of these names as those of another are given.
+pub fn taking_inputs(pipeline: &str, inputs: &[(String, Port)]) -> Result<String> {
+    const CONVERT: &str = "convert-nn-to-qnn";
+    if inputs.is_empty() || pipeline.contains(CONVERT) {
+        let pass = |(name, port): &(String, Port)| {
+            let Port { scale, min, max, .. } = port;
+            format!(",qnn-take-input{{name={name} scale={scale:e} min={min} max={max}}}")
+        };
+        let passes: String = inputs.iter().map(pass).collect();
+        return Ok(pipeline.replacen(CONVERT, &format!("{CONVERT}{passes}"), 1));
+    }
+    Err(Failure::new("--input-from is for a network, and this IR is of an inner level")
+        .help("give the ONNX model, or IR of the level nn"))
 }
 
 /// Runs a pipeline and returns the last IR of every level that was reached, with its parameters.

@@ -43,7 +43,7 @@ pub fn predict(model: &Model, security: Security) -> Result<Prediction> {
     let sizes = backend.sizes(&model.program, security)?;
     let added = bytes_of(&model.metadata);
     // as many numbers as there are public values, of two bytes mostly
-    let statement: usize = model.program.publics.iter().map(Public::len).sum();
+    let statement: usize = model.program.publics.iter().map(Public::stated).sum();
     let proof = sizes.proof + 2 * statement as u64;
     // the command, and what a model's file holds of its weights
     let held =

@@ -183,7 +183,9 @@ impl From<FileError> for Error {
     fn from(e: FileError) -> Error {
         let error = Error::new(e.to_string());
         match e {
-            FileError::Magic => error.help("give a file that tessera wrote: .tess, .pk, .vk or .proof"),
+            FileError::Magic => {
+                error.help("give a file that tessera wrote: .tess, .pk, .vk, .proof or .opening")
+            }
             FileError::Damaged(_) => {
                 error.help("copy the file again, or make it again with the same command")
             }

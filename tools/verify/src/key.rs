@@ -116,6 +116,11 @@ impl VerifyingKey {
         self.key.offer()
     }
 
+    /// The tensors that proofs speak about, inputs first.
+    pub fn statement(&self) -> &[Public] {
+        self.key.statement()
+    }
+
     /// Digest of the Program it is for.
     pub fn program(&self) -> Digest {
         self.key.program()
@@ -139,7 +144,7 @@ impl VerifyingKey {
 
     /// More bytes than the file of any proof for this key has.
     pub fn proof_bytes_at_most(&self) -> u64 {
-        let values: usize = self.key.statement().iter().map(Public::len).sum();
+        let values: usize = self.key.statement().iter().map(Public::stated).sum();
         // a value is at most ten bytes long
         self.key.proof_bytes_at_most().saturating_add(values as u64 * 10).saturating_add(1 << 12)
     }
@@ -222,9 +227,17 @@ impl ProofFile {
     }
 
     /// Errs unless its public inputs are these, of which `used` inferences count.
-    pub fn is_about(&self, m: &Metadata, inputs: &[Vec<i64>], used: usize) -> Result<()> {
-        let all = m.inputs.iter().zip(&self.publics.tensors).zip(inputs);
-        for ((port, proven), given) in all {
+    pub fn is_about(&self, key: &VerifyingKey, inputs: &[Vec<i64>], used: usize) -> Result<()> {
+        let ports = key.metadata.inputs.iter().zip(key.statement());
+        for (((port, public), proven), given) in ports.zip(&self.publics.tensors).zip(inputs) {
+            if public.role.is_committed() {
+                return Err(Error::rejected(
+                    "the proof holds, and says of its input what it is committed as",
+                )
+                .expected(format!("a proof about a public input {:?}", port.name))
+                .found("a root, which only who has the salt can compare with values")
+                .help("verify with --root, and the root that the owner of the input published"));
+            }
             about(port, proven, given.get(..used * port.len()).unwrap_or(given))?;
         }
         Ok(())

@@ -15,6 +15,7 @@
 //! the end is [`report::Report`], of which there is none for a proof that does not hold. Files are read in [`files`] alone, so that
 //! everything else runs in a browser too.
 pub mod claim;
+pub mod commitments;
 pub mod error;
 #[cfg(not(target_family = "wasm"))]
 pub mod files;

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tessera_verify::commitments::Root;
 use tessera_verify::error::{Error, Result};
 use tessera_verify::key::Policy;
 use tessera_verify::report::Report;
@@ -24,6 +25,8 @@ Arguments:
 Options:
       --key-digest DIGEST   Refuse every other key than that of this digest
       --min-security BITS   Refuse keys whose proofs are worth fewer bits of security [default: 96]
+      --root NAME=ROOT      Check, too, that the input or output of this name is committed as ROOT
+      --after KEY PROOF     Check this proof, too, and that its committed outputs are inputs of the one that is verified
       --json                One JSON value on stdout
   -h, --help                Say this
   -V, --version             Say the version
@@ -33,18 +36,41 @@ Exit codes: 0 the proof holds, 1 it does not, 2 wrong use or a file that cannot 
 
 /// What was asked for.
 enum Request {
-    Verify { key: PathBuf, proof: PathBuf, policy: Policy },
+    Verify(Files, Checks),
     Say(String),
 }
 
+/// A key and a proof.
+struct Files {
+    key: PathBuf,
+    proof: PathBuf,
+}
+
+/// What else has to be.
+#[derive(Default)]
+struct Checks {
+    policy: Policy,
+    roots: Vec<(String, Root)>,
+    after: Vec<Files>,
+}
+
 fn parse(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
-    let (mut files, mut policy) = (vec![], Policy::default());
+    let (mut files, mut checks) = (vec![], Checks::default());
     while let Some(argument) = parser.next()? {
         match argument {
             // read before anything can fail
             Long("json") => {}
-            Long("key-digest") => policy.key_digest = Some(parser.value()?.parse()?),
-            Long("min-security") => policy.min_security = parser.value()?.parse()?,
+            Long("key-digest") => checks.policy.key_digest = Some(parser.value()?.parse()?),
+            Long("min-security") => checks.policy.min_security = parser.value()?.parse()?,
+            Long("root") => {
+                let text = parser.value()?.string()?;
+                let (name, root) = text.rsplit_once('=').ok_or("--root: expected NAME=ROOT")?;
+                checks.roots.push((name.into(), root.parse::<Root>()?));
+            }
+            Long("after") => {
+                let [key, proof] = [parser.value()?, parser.value()?].map(PathBuf::from);
+                checks.after.push(Files { key, proof });
+            }
             Long("help") | Short('h') => return Ok(Request::Say(HELP.into())),
             Long("version") | Short('V') => {
                 return Ok(Request::Say(format!("tessera-verify {}\n", env!("CARGO_PKG_VERSION"))));
@@ -54,10 +80,17 @@ fn parse(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
         }
     }
     match <[PathBuf; 2]>::try_from(files) {
-        Ok([key, proof]) => Ok(Request::Verify { key, proof, policy }),
+        Ok([key, proof]) => Ok(Request::Verify(Files { key, proof }, checks)),
         Err(files) if files.is_empty() => Err("a verifying key and a proof are needed".into()),
         Err(_) => Err("a proof is needed, too".into()),
     }
+}
+
+/// What a proof proves, if it holds.
+fn verified(Files { key, proof }: &Files, policy: Policy) -> Result<Report> {
+    let read = files::verifying_key(key)?;
+    policy.check(&read).map_err(|e| e.in_file(key))?;
+    Report::new(&read, &files::proof(proof, &read)?).map_err(|e| e.in_file(proof))
 }
 
 /// Everything that goes to stdout.
@@ -65,17 +98,23 @@ fn run(arguments: Vec<OsString>, json: bool) -> Result<String> {
     let request = parse(lexopt::Parser::from_args(arguments)).map_err(|e| {
         Error::new(e.to_string()).help("usage: tessera-verify KEY PROOF; tessera-verify --help says more")
     })?;
-    let (key, proof, policy) = match request {
-        Request::Verify { key, proof, policy } => (key, proof, policy),
+    let (own, checks) = match request {
+        Request::Verify(files, checks) => (files, checks),
         Request::Say(text) => return Ok(text),
     };
-    let read = files::verifying_key(&key)?;
-    policy.check(&read).map_err(|e| e.in_file(&key))?;
-    let report = Report::new(&read, &files::proof(&proof, &read)?).map_err(|e| e.in_file(&proof))?;
+    let mut report = verified(&own, checks.policy)?;
+    for (name, root) in checks.roots {
+        report = report.of_root(&name, root).map_err(|e| e.in_file(&own.proof))?;
+    }
+    for first in &checks.after {
+        // a digest pins one key
+        let policy = Policy { key_digest: None, ..checks.policy };
+        report = report.after(&verified(first, policy)?).map_err(|e| e.in_file(&own.proof))?;
+    }
     if json {
         return Ok(text::json(&report) + "\n");
     }
-    let title = format!("verified {}", proof.display());
+    let title = format!("verified {}", own.proof.display());
     let lines: Vec<String> = std::iter::once(title).chain(report.lines()).map(|l| text::plain(&l)).collect();
     Ok(lines.join("\n") + "\n")
 }

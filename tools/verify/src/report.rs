@@ -2,12 +2,15 @@
 //!
 //! Invariant: there is no report of a proof that does not hold, since making one is checking the proof.
 use crate::claim::Text;
-use crate::error::Result;
+use crate::commitments::{self, Committed, Link, Side, ports};
+use crate::error::{Error, Result};
 use crate::key::{ProofFile, VerifyingKey};
+use crate::metadata::Port;
 use crate::statement::{Statement, outputs_of, statement};
 use crate::text;
 use serde::Serialize;
-use tessera_api::Verified;
+use tessera_api::commitment::Root;
+use tessera_api::{Public, Verified};
 
 /// See the module's text.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,7 +35,13 @@ pub struct Report {
     pub text: Option<Text>,
     /// The inputs, as far as they are public.
     pub inputs: Vec<Input>,
-    /// Bits by which a proof is told from a simulated one, where inputs are hidden.
+    /// What is committed to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub committed: Vec<Committed>,
+    /// Inputs that were found to be outputs of other proofs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
+    /// Bits by which a proof is told from a simulated one, where something is hidden.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hiding: Option<f64>,
     /// How sure it is.
@@ -66,14 +75,13 @@ impl Report {
     pub fn new(key: &VerifyingKey, proof: &ProofFile) -> Result<Report> {
         let security = key.verify(proof)?;
         let (m, used) = (&key.metadata, proof.used);
-        let inputs = m.inputs.iter().zip(&proof.publics.tensors).map(|(p, flat)| Input {
-            name: p.name.clone(),
-            shape: p.shape.clone(),
-            scale: p.scale,
-            // a statement that holds has values of everything else
-            private: flat.is_empty(),
-            integers: flat.chunks(p.len().max(1)).take(used).map(<[i64]>::to_vec).collect(),
-        });
+        let input = |((p, public), flat): ((&Port, &Public), &Vec<i64>)| {
+            let private = public.role.is_hidden();
+            let values = if private { &[][..] } else { flat };
+            let integers = values.chunks(p.len().max(1)).take(used).map(<[i64]>::to_vec).collect();
+            Input { name: p.name.clone(), shape: p.shape.clone(), scale: p.scale, private, integers }
+        };
+        let inputs = ports(m, key.statement()).zip(&proof.publics.tensors).take(m.inputs.len()).map(input);
         Ok(Report {
             verified: true,
             model: m.name.clone(),
@@ -81,9 +89,11 @@ impl Report {
             program: format!("{:#}", key.program()),
             weights: key.weights().map(|d| format!("{d:#}")),
             source: m.source.to_string(),
-            statement: statement(m, outputs_of(m, &proof.publics), used, m.batch - used),
+            statement: statement(m, &outputs_of(m, key.statement(), &proof.publics), used, m.batch - used),
             text: proof.claim.map(|claim| claim.text(m, &proof.publics)).transpose()?,
             inputs: inputs.collect(),
+            committed: commitments::committed(key, proof),
+            links: vec![],
             hiding: key.offer().hiding,
             security,
             given: false,
@@ -101,8 +111,44 @@ impl Report {
         inputs: &[Vec<i64>],
         used: usize,
     ) -> Result<Report> {
-        proof.is_about(&key.metadata, inputs, used)?;
+        proof.is_about(key, inputs, used)?;
         Ok(Report { given: true, ..self })
+    }
+
+    /// Says the same of the tensor of this name, after checking that it is committed to as `root`.
+    ///
+    /// # Errors
+    /// Where it is another one, or not committed to.
+    pub fn of_root(self, name: &str, root: Root) -> Result<Report> {
+        let found: Vec<&Committed> = self.committed.iter().filter(|c| c.name == name).collect();
+        let [c] = found[..] else {
+            let all: Vec<&str> = self.committed.iter().map(|c| c.name.as_str()).collect();
+            let all = if all.is_empty() { "none".into() } else { all.join(", ") };
+            return Err(Error::new(format!("the proof has no one commitment to {name:?}"))
+                .expected(format!("the name of a tensor that {} commits to: {all}", self.model)));
+        };
+        if c.root != root {
+            return Err(Error::rejected("the proof holds, but it is about another commitment")
+                .expected(format!("the root {root} of {name:?}"))
+                .found(c.root.to_string()));
+        }
+        Ok(self)
+    }
+
+    /// Says which inputs are outputs of another proof that holds, after checking that there are such.
+    ///
+    /// # Errors
+    /// Where there are none, or the integers mean something else to the two models.
+    pub fn after(mut self, first: &Report) -> Result<Report> {
+        let [before, own] = [first, &self].map(|r| Side {
+            model: &r.model,
+            key: &r.key,
+            committed: &r.committed,
+            inferences: r.statement.inferences,
+        });
+        let links = commitments::links(&before, &own)?;
+        self.links.extend(links);
+        Ok(self)
     }
 
     /// For people, below a line that names the proof.
@@ -129,13 +175,28 @@ impl Report {
             let padding = text::plural(s.padding, "inference");
             lines.push(format!("             and {padding} that only fill the batch"));
         }
-        if let Some(bits) = self.hiding {
-            let names: Vec<&str> =
-                self.inputs.iter().filter(|i| i.private).map(|i| i.name.as_str()).collect();
+        for c in &self.committed {
+            let what = if c.input { "input" } else { "output" };
+            lines.push(format!("  committed  the {what} {} as {}", c.name, c.root));
+        }
+        for l in &self.links {
             lines.push(format!(
-                "  hidden     {}, but for its shape, scale and range and what the outputs tell of it ({bits:.0} bits)",
-                names.join(", ")
+                "  linked     {} is {} of {}, of the key {}",
+                l.input, l.output, l.model, l.key
             ));
+        }
+        if let Some(bits) = self.hiding {
+            let inputs = self.inputs.iter().filter(|i| i.private).map(|i| i.name.as_str());
+            let outputs = self.committed.iter().filter(|c| !c.input).map(|c| c.name.as_str());
+            let names: Vec<&str> = inputs.chain(outputs).collect();
+            let what = match names[..] {
+                [] => "what is computed on the way, but for what inputs and outputs tell of it".into(),
+                _ => format!(
+                    "{}, but for its shape, scale and range and what the outputs tell of it",
+                    names.join(", ")
+                ),
+            };
+            lines.push(format!("  hidden     {what} ({bits:.0} bits)"));
         }
         lines.push(format!("  key        {}", self.key));
         if let Some(weights) = &self.weights {

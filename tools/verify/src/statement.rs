@@ -1,8 +1,9 @@
 //! What a proof or a run says, in the model's own terms: outputs as integers and reals, classes with probabilities.
+use crate::commitments::ports;
 use crate::metadata::{Metadata, Port};
 use crate::text;
 use serde::Serialize;
-use tessera_api::Publics;
+use tessera_api::{Public, Publics};
 
 /// One output of some inferences.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -16,7 +17,7 @@ pub struct Output {
     /// Per inference, what is proven; none for the float model.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub integers: Vec<Vec<i64>>,
-    /// Per inference, what it stands for.
+    /// Per inference, what it stands for; none of an output that is committed to.
     pub values: Vec<Vec<f64>>,
 }
 
@@ -90,9 +91,10 @@ fn per_inference<T: Clone>(port: &Port, flat: &[T], count: usize) -> Vec<Vec<T>>
     flat.chunks(port.len().max(1)).take(count).map(<[T]>::to_vec).collect()
 }
 
-/// The outputs among the public tensors of a proof.
-pub fn outputs_of<'a>(m: &Metadata, publics: &'a Publics) -> &'a [Vec<i64>] {
-    publics.tensors.get(m.inputs.len()..).unwrap_or_default()
+/// The outputs among the public tensors of a proof; none of those that are committed to.
+pub fn outputs_of(m: &Metadata, statement: &[Public], publics: &Publics) -> Vec<Vec<i64>> {
+    let all = ports(m, statement).zip(&publics.tensors).skip(m.inputs.len());
+    all.map(|((_, p), values)| if p.role.is_committed() { vec![] } else { values.clone() }).collect()
 }
 
 impl Statement {
@@ -112,8 +114,9 @@ impl Statement {
             return format!("{number}class {}{label}, {:.1} %", c.index, c.probability * 100.0);
         }
         let one = |o: &Output| {
-            let shown: Vec<String> = o.values[i].iter().take(8).map(|v| format!("{v:.4}")).collect();
-            let more = if o.values[i].len() > 8 { ", …" } else { "" };
+            let Some(values) = o.values.get(i) else { return format!("{} {:?}, committed", o.name, o.shape) };
+            let shown: Vec<String> = values.iter().take(8).map(|v| format!("{v:.4}")).collect();
+            let more = if values.len() > 8 { ", …" } else { "" };
             format!("{} {:?} = [{}{more}]", o.name, o.shape, shown.join(", "))
         };
         number + &self.outputs.iter().map(one).collect::<Vec<_>>().join("; ")

@@ -1,7 +1,8 @@
 //! How numbers and names look to people.
 //!
 //! Invariant: pure text from plain data; no control character of a name reaches a terminal.
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::fmt::Display;
 
 /// Whether a character moves the cursor, changes colours, reorders letters or is not seen.
 fn moves(c: char) -> bool {
@@ -31,6 +32,11 @@ pub fn plain_json(json: &str) -> String {
 /// JSON of plain data of ours, which a terminal may have. Numbers that are not finite become null.
 pub fn json(value: &impl Serialize) -> String {
     plain_json(&serde_json::to_string_pretty(value).unwrap_or_default())
+}
+
+/// In JSON as it is shown.
+pub fn shown<T: Display, S: Serializer>(x: &T, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(x)
 }
 
 /// Whether a name can be shown as it is.

@@ -109,9 +109,10 @@ pub fn undetermined(system: &System, program: &Program, hints: &[Unknown]) -> Ve
     let mut facts =
         Facts { system, intervals: HashMap::new(), determined: HashSet::new(), relations, changed: true };
     for (t, p) in program.publics.iter().enumerate() {
-        for element in 0..p.len() as u32 {
+        let (min, max) = p.stated_range();
+        for element in 0..p.stated() as u32 {
             let u = Unknown::Public { tensor: t as u32, element };
-            facts.intervals.insert(u, (p.min as i128, p.max as i128));
+            facts.intervals.insert(u, (min as i128, max as i128));
             if p.role == Role::Input {
                 facts.determined.insert(u);
             }

@@ -15,13 +15,7 @@ pub struct Poly(pub Vec<(i64, u32)>);
 
 /// The residue of `x` that lies in −(p−1)/2 ..= (p−1)/2.
 pub fn balanced(x: F) -> i64 {
-    let v = x.as_canonical_u64();
-    if v <= F::ORDER_U64 / 2 { v as i64 } else { -((F::ORDER_U64 - v) as i64) }
-}
-
-/// Whether `c` is a balanced residue.
-pub fn is_balanced(c: i64) -> bool {
-    c.unsigned_abs() <= F::ORDER_U64 / 2
+    tessera_api::field::integer(x.as_canonical_u64())
 }
 
 impl Poly {

@@ -2,10 +2,10 @@
 //!
 //! A verifying key is trusted for what it says, but its bytes may come from anywhere: nothing here or after it may panic or
 //! allocate beyond the bytes that were read.
-use super::symbol::is_balanced;
 use super::{Air, Dot, EXTRA_VARIABLES, Factor, Group, Mask, Node, Operand, Poly};
 use crate::arithmetic::{DEGREES, F, PrimeField64};
 use tessera_api::Role;
+use tessera_api::field::is_balanced;
 
 const MAX_LOG_HEIGHT: u8 = 26;
 const MAX_WIDTH: usize = 1 << 16;
@@ -69,7 +69,7 @@ impl Air {
                     let p = &self.publics[*public as usize];
                     ensure(p.role != Role::Private, || format!("an equation speaks of {:?}", p.name))?;
                     monomials
-                        .check(1 + self.variables.len(), p.len() as u64)
+                        .check(1 + self.variables.len(), p.stated() as u64)
                         .map_err(|e| format!("public tensor {:?}: {e}", p.name))?;
                 }
                 Operand::Ones { monomials } => {

@@ -22,6 +22,7 @@ mod differential;
 mod edges;
 mod files;
 mod forgeries;
+mod hash;
 mod hiding;
 pub mod join;
 pub mod model;

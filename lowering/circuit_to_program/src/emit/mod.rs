@@ -16,6 +16,7 @@
 //!   they are zero.
 //!
 //! Every row of a bound value takes part in exactly one of the two.
+mod committed;
 mod plan;
 mod tables;
 
@@ -23,7 +24,7 @@ use crate::PlaceError;
 use crate::cluster::Held;
 use crate::layout::{Nest, compose, gaps, sequence};
 use crate::order::Order;
-use crate::placement::Placement;
+use crate::placement::{Hidden, Placement};
 use std::collections::{BTreeMap, HashMap};
 use tessera_api::{
     Blob, Equation, EquationTerm, FixedColumn, Fold, Lane, Operand, Program, Public, Role, Seq, Table,
@@ -151,8 +152,11 @@ struct Emitter<'a> {
     contraction: Vec<EquationTerm>,
     link: Vec<EquationTerm>,
     next_use: i64,
-    /// The table of each private input.
-    private: HashMap<ValueId, u32>,
+    /// The tables of the elements of tensors that the statement does not have, by public tensor.
+    elements: BTreeMap<u32, u32>,
+    /// What is committed to, and the table of its permutations.
+    committed: Vec<committed::Committed>,
+    commitments: Option<u32>,
 }
 
 /// What is written of a placement.
@@ -199,12 +203,15 @@ pub(crate) fn emit(g: &Circuit, p: &Placement, extent: Extent) -> Result<(Progra
         contraction: vec![],
         link: vec![],
         next_use: 0,
-        private: HashMap::new(),
+        elements: BTreeMap::new(),
+        committed: vec![],
+        commitments: None,
     };
     e.contraction_uses();
     let products: Vec<ProductTables> = p.products.iter().map(|products| e.product_tables(products)).collect();
     let cluster_ports = e.port_uses();
     e.publics();
+    e.commitments();
     let clusters = e.cluster_tables(&cluster_ports)?;
     let layout = e.border_rows();
     let borders = e.border_table(&layout).map(|table| (table, layout));
@@ -385,18 +392,30 @@ impl Emitter<'_> {
         self.program.publics.len() as u32 - 1
     }
 
-    /// Public tensors: outputs are uses, inputs are makers. Call after all other uses are recorded.
+    /// The tensors of the statement: outputs are uses, inputs are makers. Call after all other uses are recorded.
     fn publics(&mut self) {
         let p = self.p;
-        let role = |v: &ValueId| if p.private.contains_key(v) { Role::Private } else { Role::Input };
-        let inputs: Vec<u32> = p.inputs.iter().map(|(n, v)| self.public(n, *v, role(v))).collect();
-        for (name, v) in &p.outputs {
-            let public = self.public(name, *v, Role::Output);
+        let role = |hidden: &Option<Hidden>, [public, private, committed]: [Role; 3]| match hidden {
+            None => public,
+            Some(Hidden { committed: false, .. }) => private,
+            Some(Hidden { committed: true, .. }) => committed,
+        };
+        let [hidden_inputs, hidden_outputs] = &p.hidden;
+        let roles = [Role::Input, Role::Private, Role::CommittedInput];
+        let inputs = p.inputs.iter().zip(hidden_inputs);
+        let inputs: Vec<u32> = inputs.map(|((n, v), h)| self.public(n, *v, role(h, roles))).collect();
+        for ((name, v), hidden) in p.outputs.iter().zip(hidden_outputs) {
+            let roles = [Role::Output, Role::Output, Role::CommittedOutput];
+            let public = self.public(name, *v, role(hidden, roles));
             let d = self.use_id();
             let len = self.g.values[*v].len();
             let order = Order::plain(len);
             self.own_uses(*v, order, len, d);
             let (direct, linked) = self.read(*v, order, len, d);
+            if let Some(hidden) = hidden {
+                self.hidden_output((name, *v, public), *hidden, (direct, linked));
+                continue;
+            }
             let seq = |m: &Monomials| m.seq(len * p.batch);
             if direct.any() {
                 self.contraction.push(term(-1, Operand::Public { public, monomials: seq(&direct) }));
@@ -405,9 +424,9 @@ impl Emitter<'_> {
                 self.link.push(term(1, Operand::Public { public, monomials: seq(&linked) }));
             }
         }
-        for ((name, v), public) in p.inputs.iter().zip(inputs) {
-            if let Some(range) = p.private.get(v) {
-                self.private_table(name, *v, *range);
+        for (((name, v), hidden), public) in p.inputs.iter().zip(hidden_inputs).zip(inputs) {
+            if let Some(hidden) = hidden {
+                self.hidden_input((name, *v, public), *hidden);
                 continue;
             }
             let len = self.g.values[*v].len();

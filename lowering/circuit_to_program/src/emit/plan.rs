@@ -34,22 +34,7 @@ impl Emitter<'_> {
             let tensor = self.tensor(name.clone(), self.g.values[*v].len() * p.batch);
             self.tensors.insert(*v, tensor);
             self.plan.steps.push(Step::Load { public: i as u32, tensor });
-            if let Some(table) = self.private.get(v) {
-                let rows = self.g.values[*v].len() * p.batch;
-                let index = Seq { dim: 1, runs: vec![run([0], [(rows, [1])])] };
-                let ops = vec![
-                    RowOp::Gather { tensor, index, default: 0, dst: 0 },
-                    RowOp::Store { src: 0, column: 0 },
-                ];
-                self.plan.steps.push(Step::Rows(RowStep {
-                    table: *table,
-                    first_row: 0,
-                    rows: rows as u32,
-                    registers: 1,
-                    ops,
-                    source: name.clone(),
-                }));
-            }
+            self.hidden_steps(name, tensor, i as u32);
         }
         let mut segment_rows = vec![[SegmentRows::default(); 2]; p.contractions.len()];
         for (products, tables) in p.products.iter().zip(products) {
@@ -94,7 +79,9 @@ impl Emitter<'_> {
             for (root, nests) in self.sources(*v, len) {
                 self.gather(self.tensors[&root], tensor, &nests);
             }
-            self.plan.steps.push(Step::Publish { tensor, public: (inputs + i) as u32 });
+            let public = (inputs + i) as u32;
+            self.plan.steps.push(Step::Publish { tensor, public });
+            self.hidden_steps(name, tensor, public);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::biases::Bias;
 use crate::cluster::{Cluster, Instruction, RowProgram};
 use crate::contraction::{Border, Contraction, Part};
 use crate::layout::{Nest, run, sequence};
-use crate::placement::{Factors, Products};
+use crate::placement::{Factors, Hidden, Products};
 use std::collections::{HashMap, HashSet};
 use tessera_api::{
     Blob, Block, Cell, Constraint, Expr, FixedColumn, Lane, Lookup, Matrix, Operand, Run, Seq, Term, Values,
@@ -267,14 +267,23 @@ impl Emitter<'_> {
         Ok(indices)
     }
 
-    /// A private input: a maker whose elements are cells, one a row, in the range that everybody knows.
-    pub(super) fn private_table(&mut self, name: &str, v: ValueId, range: u32) {
+    /// A table of the elements of a tensor that the statement does not have, one a row, in the range that everybody knows.
+    fn elements(&mut self, what: &str, (name, v, public): (&str, ValueId, u32), hidden: Hidden) -> u32 {
         let x = &self.g.values[v];
-        let (len, rows) = (x.len(), x.len() * self.p.batch);
         let witness = vec![WitnessColumn { name: "x".into(), padding: 0.clamp(x.lo, x.hi) }];
-        let table = self.push_table(&format!("input {name}"), rows, vec![], witness);
-        let lookup = Lookup { relation: range, tuple: vec![Expr::witness(0)], source: name.into() };
+        let table = self.push_table(&format!("{what} {name}"), x.len() * self.p.batch, vec![], witness);
+        let lookup = Lookup { relation: hidden.range, tuple: vec![Expr::witness(0)], source: name.into() };
         self.program.tables[table as usize].lookups.push(lookup);
+        self.elements.insert(public, table);
+        table
+    }
+
+    /// A hidden input: a maker whose elements are cells.
+    pub(super) fn hidden_input(&mut self, port: (&str, ValueId, u32), hidden: Hidden) {
+        let (name, v, public) = port;
+        let table = self.elements("input", port, hidden);
+        let len = self.g.values[v].len();
+        let rows = len * self.p.batch;
         let layers = self.uses.0.get(&v).into_iter().flatten();
         let monomials = |l: &Vec<Use>| Monomials(l.iter().map(|u| u.in_batch(self.p.batch, len)).collect());
         let lanes = layers.map(|l| (Expr::witness(0).scale(-1), monomials(l))).collect();
@@ -282,7 +291,30 @@ impl Emitter<'_> {
             let operand = self.whole_fold(format!("input {name}"), table, lanes);
             self.link.push(term(1, operand));
         }
-        self.private.insert(v, table);
+        if hidden.committed {
+            self.commit(name, rows, public);
+        }
+    }
+
+    /// A hidden output: a reader whose elements are cells, with these monomials in the contraction and in the link equation.
+    pub(super) fn hidden_output(
+        &mut self,
+        port: (&str, ValueId, u32),
+        hidden: Hidden,
+        (direct, linked): (Monomials, Monomials),
+    ) {
+        let (name, v, public) = port;
+        let table = self.elements("output", port, hidden);
+        let rows = self.g.values[v].len() * self.p.batch;
+        for lanes in grouped(vec![(Expr::witness(0), direct)], rows) {
+            let operand = self.whole_fold(format!("output {name} accumulators"), table, lanes);
+            self.contraction.push(term(-1, operand));
+        }
+        for lanes in grouped(vec![(Expr::witness(0), linked)], rows) {
+            let operand = self.whole_fold(format!("output {name}"), table, lanes);
+            self.link.push(term(1, operand));
+        }
+        self.commit(name, rows, public);
     }
 
     /// The first row of each cluster of a table.
@@ -603,7 +635,7 @@ fn is_restless(lane: &Seq, rows: usize) -> bool {
 }
 
 /// Distributes lanes over folds: lanes whose monomials move together share one.
-fn grouped(lanes: Vec<(Expr, Monomials)>, rows: usize) -> Vec<Vec<Lane>> {
+pub(super) fn grouped(lanes: Vec<(Expr, Monomials)>, rows: usize) -> Vec<Vec<Lane>> {
     let mut folds: Vec<Vec<Lane>> = vec![];
     for (expr, m) in lanes.into_iter().filter(|l| l.1.any()) {
         let lane = Lane { expr, monomials: m.seq(rows) };

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
@@ -225,6 +225,8 @@ class Verified:
     hiding: Optional[float]
     #: The text that is proven, where the proof is of one.
     text: Optional[Text] = None
+    #: Roots of the inputs and outputs that are committed to, by name.
+    committed: dict[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return True
@@ -269,6 +271,7 @@ def verify(
         weights=said.get("weights"),
         hiding=said.get("hiding"),
         text=None if text is None else Text(text["prompt"], text["generated"]),
+        committed={c["name"]: c["root"] for c in said.get("committed", [])},
     )
 
 

@@ -179,6 +179,7 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path) -> Result<Value> {
                     batch: f.batch,
                     weights: f.weights,
                     zero_knowledge: f.zero_knowledge,
+                    visibility: Default::default(),
                     uses: None,
                     backend: tessera_backends::default(),
                 },
@@ -216,9 +217,9 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path) -> Result<Value> {
             let plan = prove::prepare(&model)?;
             let (mut witness, mut times, mut last) = (vec![], vec![], None);
             for _ in 0..o.runs.max(1) {
-                let (trace, t) = timed(|| prove::fill(&plan, batch.inputs.clone()));
+                let (trace, t) = timed(|| prove::fill(&plan, batch.clone()));
                 witness.push(t);
-                let trace = trace?;
+                let (trace, _) = trace?;
                 let (proved, t) = timed(|| key.prove(trace, batch.used));
                 times.push(t);
                 let (proof, timings) = proved?;

@@ -61,6 +61,7 @@ pub fn run(o: &Check, screen: &Screen) -> Result<()> {
         batch: o.batch as usize,
         weights: o.weights,
         zero_knowledge: o.zero_knowledge,
+        visibility: Default::default(),
         uses: None,
         backend: backend(&o.backend)?,
     };
@@ -117,6 +118,7 @@ fn expected(r: &Request) -> Result<std::result::Result<Expected, Vec<Refused>>> 
         labels: vec![],
         name: r.name.clone(),
         import: r.import.clone(),
+        placing: r.placing.clone(),
         ..*r
     }) {
         Ok(compiled) => compiled,

@@ -1,5 +1,7 @@
 //! `tessera compile`: import, calibrate, quantize, lower, place; one file comes out. Given IR, it continues from there.
-use crate::cli::{Bindings, Bits, CalibrationMethod, Compile, Level as EmitLevel, Weights};
+use crate::cli::{
+    Bindings, Bits, CalibrationMethod, Compile, Level as EmitLevel, ModelOutput, Named, Visible, Weights,
+};
 use crate::data::bind::{self, Factor, Inputs, Wanted};
 use crate::data::{Array, DataFile, Numbers};
 use crate::failure::{Failure, Problem, Result, USE};
@@ -7,10 +9,10 @@ use crate::ir::Ir;
 use crate::measure::{Time, peak_rss_mb, timed};
 use crate::model::{Calibration, Level, Metadata, Model, Port};
 use crate::pipeline::Quantizing;
-use crate::prover::backend;
+use crate::prover::{self, backend};
 use crate::screen::Screen;
 use crate::show::program::{ProgramSummary, summary};
-use crate::{files, optimize, pipeline, prover, show};
+use crate::{files, optimize, pipeline, show};
 use melior::{
     Context,
     ir::{Module, OperationRef, operation::OperationLike},
@@ -20,6 +22,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use tessera_api::{Backend, Digest, Target, TargetSpec, spec};
+use tessera_circuit::ops::Visibility;
 use tessera_circuit::ports::ports;
 use tessera_circuit_to_program::{PlaceError, PlaceOptions, place};
 use tessera_import_onnx::{ImportError, ImportOptions, Source};
@@ -60,7 +63,7 @@ pub struct Request<'a> {
 pub type Watch<'a> = &'a dyn Fn(&str) -> Result<()>;
 
 /// How a circuit becomes a Program.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Placing {
     /// Inferences a proof covers.
     pub batch: usize,
@@ -68,6 +71,8 @@ pub struct Placing {
     pub weights: Weights,
     /// Whether inputs are private, and proofs hide them.
     pub zero_knowledge: bool,
+    /// Who sees which input or output; of others inputs are private with zero knowledge, and all else is public.
+    pub visibility: BTreeMap<String, Visible>,
     /// How many proofs a key of hidden weights serves, at least; 16 where nothing is said.
     pub uses: Option<u32>,
     /// The backend that will prove.
@@ -77,7 +82,8 @@ pub struct Placing {
 impl Placing {
     /// Errs where this version cannot do it.
     pub fn checked(self) -> Result<Placing> {
-        let hidden = self.zero_knowledge && self.weights == Weights::Committed;
+        let hides = self.zero_knowledge || self.visibility.values().any(|v| *v != Visible::Public);
+        let hidden = hides && self.weights == Weights::Committed;
         match (self.uses, hidden) {
             (Some(0), true) => {
                 Err(Failure::new("a key that serves no proof is none").expected("at least one proof"))
@@ -134,7 +140,7 @@ pub fn compile_by(r: &Request, pipeline: &str) -> Result<Compiled> {
     let start = import(&context, r)?;
     let lowered = lower(start, pipeline, r.placing.backend, (r.dump_ir, r.watch))?;
     (r.watch)("place")?;
-    finish(lowered, &r.labels, r.placing, r.dump_ir)
+    finish(lowered, &r.labels, &r.placing, r.dump_ir)
 }
 
 /// A module that no pass has seen yet, and what is known about it.
@@ -206,7 +212,7 @@ pub fn compile_ir(ir: &Ir, r: &Request) -> Result<Compiled> {
     let lowered =
         lower(start, &pipeline::default(level, r.quantizing), r.placing.backend, (r.dump_ir, r.watch))?;
     (r.watch)("place")?;
-    finish(lowered, &r.labels, r.placing, r.dump_ir)
+    finish(lowered, &r.labels, &r.placing, r.dump_ir)
 }
 
 /// The network as the file has it.
@@ -285,7 +291,7 @@ fn lower<'c>(
 }
 
 /// Puts a circuit in the place of another that computes the same, where its proof is predicted to take less time.
-fn optimized<'c>(mut lowered: Lowered<'c>, placing: Placing, dump: Option<&Path>) -> Result<Lowered<'c>> {
+fn optimized<'c>(mut lowered: Lowered<'c>, placing: &Placing, dump: Option<&Path>) -> Result<Lowered<'c>> {
     if level_of(lowered.module.as_operation())? != "circuit" {
         return Err(Failure::new("only a circuit is optimized, and the pipeline ends before it is one")
             .found(lowered.pipeline)
@@ -321,19 +327,26 @@ fn optimized<'c>(mut lowered: Lowered<'c>, placing: Placing, dump: Option<&Path>
     Ok(lowered)
 }
 
-fn place_options(Placing { batch, weights, zero_knowledge, uses, backend }: Placing) -> PlaceOptions {
+fn place_options(placing: &Placing) -> PlaceOptions {
+    let Placing { batch, weights, zero_knowledge, ref visibility, uses, backend } = *placing;
+    let seen = |v: &Visible| match v {
+        Visible::Public => Visibility::Public,
+        Visible::Private => Visibility::Private,
+        Visible::Committed => Visibility::Committed,
+    };
     PlaceOptions {
         batch,
         committed: weights == Weights::Committed,
         zero_knowledge,
+        visibility: visibility.iter().map(|(name, v)| (name.clone(), seen(v))).collect(),
         uses: uses.unwrap_or(USES),
         ..PlaceOptions::new(backend)
     }
 }
 
 /// Places the circuit: what comes out is a model.
-fn finish(lowered: Lowered, labels: &[String], placing: Placing, dump: Option<&Path>) -> Result<Compiled> {
-    let Placing { batch, backend, .. } = placing;
+fn finish(lowered: Lowered, labels: &[String], placing: &Placing, dump: Option<&Path>) -> Result<Compiled> {
+    let Placing { batch, backend, .. } = *placing;
     let Lowered { module, about, pipeline, levels } = lowered;
     let level = level_of(module.as_operation())?;
     if level != "circuit" {
@@ -501,7 +514,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         let start = if is_ir(&o.model) {
             read_ir(&context, o, &name, &bytes)?
         } else {
-            read_onnx(&context, o, &name, &bytes, placing)?
+            read_onnx(&context, o, &name, &bytes, placing.clone())?
         };
         let level = level_of(start.module.as_operation())?;
         if o.tokens && level != "nn" {
@@ -515,13 +528,14 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
             if o.tokens { pipeline::saying_tokens(&pipeline, o.shortest_prompt - 1) } else { pipeline }
         };
         let pipeline = o.pass_pipeline.clone().unwrap_or_else(by_default);
+        let pipeline = pipeline::taking_inputs(&pipeline, &sources(o)?)?;
         let lowered = lower(start, &pipeline, placing.backend, (dump, &|_| Ok(())))?;
-        let lowered = if o.optimize { optimized(lowered, placing, dump)? } else { lowered };
+        let lowered = if o.optimize { optimized(lowered, &placing, dump)? } else { lowered };
         match o.emit {
             Some(level) if level != EmitLevel::Program => {
                 Ok(Done::Level(emit(level, &lowered)?, lowered.about.notes))
             }
-            _ => finish(lowered, &labels, placing, dump).map(|compiled| Done::Model(Box::new(compiled))),
+            _ => finish(lowered, &labels, &placing, dump).map(|compiled| Done::Model(Box::new(compiled))),
         }
     });
     bar.finish_and_clear();
@@ -621,6 +635,24 @@ fn is_ir(path: &Path) -> bool {
 /// How many proofs a key of hidden weights serves, where nothing else is said.
 const USES: u32 = 16;
 
+/// Inputs that are outputs of other models, as these give them.
+fn sources(o: &Compile) -> Result<Vec<(String, Port)>> {
+    let source = |n: &Named<ModelOutput>| {
+        let ModelOutput { key, output } = &n.value;
+        let m = prover::verifying_key(key)?.metadata;
+        let port = m.outputs.iter().find(|p| p.name == *output).ok_or_else(|| {
+            let all: Vec<&str> = m.outputs.iter().map(|p| p.name.as_str()).collect();
+            Failure::new(format!("{} has no output {output:?}", m.name)).expected(all.join(", ")).in_file(key)
+        })?;
+        // the name becomes an option in a pipeline
+        if n.name.chars().any(|c| !c.is_ascii_alphanumeric() && !"_.-:/".contains(c)) {
+            return Err(Failure::new(format!("the input {:?} cannot be named in a pipeline", n.name)));
+        }
+        Ok((n.name.clone(), port.clone()))
+    };
+    o.input_from.iter().map(source).collect()
+}
+
 /// How the user wants the circuit placed.
 fn placing(o: &Compile) -> Result<Placing> {
     if o.tokens && o.batch > 1 {
@@ -630,6 +662,7 @@ fn placing(o: &Compile) -> Result<Placing> {
         batch: o.batch as usize,
         weights: o.weights,
         zero_knowledge: o.zero_knowledge,
+        visibility: o.visibility.iter().map(|n| (n.name.clone(), n.value)).collect(),
         uses: o.uses,
         backend: backend(&o.backend)?,
     }

@@ -78,6 +78,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
             batch: 1,
             weights: Weights::Public,
             zero_knowledge: false,
+            visibility: Default::default(),
             uses: None,
             backend: tessera_backends::default(),
         },
@@ -133,8 +134,9 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
         let model = Model::read(&path)?;
         let key = ProvingKey::read(&pk, &model)?;
         let batch = infer::batches(&model.metadata, &inputs).remove(0);
-        let trace = prove::fill(&prove::prepare(&model)?, batch.inputs)?;
-        Ok(key.prove(trace, batch.used)?.0.to_bytes(&key.verifying()))
+        let used = batch.used;
+        let (trace, _) = prove::fill(&prove::prepare(&model)?, batch)?;
+        Ok(key.prove(trace, used)?.0.to_bytes(&key.verifying()))
     });
     bar.finish_and_clear();
     let proof_path = dir.join("image.proof");

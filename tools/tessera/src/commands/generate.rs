@@ -78,7 +78,7 @@ pub fn run(o: &Generate, screen: &Screen) -> Result<()> {
     let made = match proof {
         None => None,
         Some((output, key)) => {
-            let batch = Batch { inputs: vec![ids], used: 1 };
+            let batch = Batch { inputs: vec![ids], used: 1, salts: vec![] };
             let Proven { made, .. } =
                 prove::make(&model, &key, (&plan, batch), (output, Some(claim), o.check), screen)?;
             screen.line(made.line("the text", &m.name));

@@ -27,7 +27,7 @@ pub fn run(o: &Inspect, screen: &Screen) -> Result<()> {
     if !bytes.starts_with(&MAGIC) {
         return Err(Failure::from(FileError::Magic)
             .in_file(&o.file)
-            .expected("a .tess, .pk, .vk or .proof file, or NumPy's .npy or .npz"));
+            .expected("a .tess, .pk, .vk, .proof or .opening file, or NumPy's .npy or .npz"));
     }
     container(&bytes, screen).map_err(|f| f.in_file(&o.file))
 }
@@ -75,7 +75,11 @@ fn container(bytes: &Bytes, screen: &Screen) -> Result<()> {
         "sections": sections,
         "model": metadata,
     }));
-    let owner = if file.kind == FileKind::Proof { "verifying key" } else { "program" };
+    let owner = match file.kind {
+        FileKind::Proof => "verifying key",
+        FileKind::Opening => "root",
+        FileKind::Model | FileKind::ProvingKey | FileKind::VerifyingKey => "program",
+    };
     screen.line(format!("belongs to {owner} {}", file.parent));
     if let Some(m) = &metadata {
         describe(m, screen);
@@ -112,6 +116,7 @@ fn kind(k: FileKind) -> &'static str {
         FileKind::ProvingKey => "proving key",
         FileKind::VerifyingKey => "verifying key",
         FileKind::Proof => "proof",
+        FileKind::Opening => "opening",
     }
 }
 

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod bench;
 #[cfg(feature = "compiler")]
 pub mod check;
+pub mod commit;
 #[cfg(feature = "compiler")]
 pub mod compile;
 #[cfg(feature = "compiler")]
@@ -30,6 +31,7 @@ pub fn run(command: &Command, screen: &Screen) -> Result<()> {
         Command::Setup(o) => setup::run(o, screen),
         Command::Publish(o) => publish::run(o, screen),
         Command::Audit(o) => audit::run(o, screen),
+        Command::Commit(o) => commit::run(o, screen),
         Command::Prove(o) => prove::run(o, screen),
         Command::Generate(o) => generate::run(o, screen),
         Command::Verify(o) => verify::run(o, screen),

@@ -3,16 +3,20 @@ use crate::cli::{Prove, When};
 use crate::failure::{Failure, Result};
 use crate::infer::{self, Batch};
 use crate::measure::{Time, timed};
-use crate::model::Model;
+use crate::model::{Metadata, Model, Port};
+use crate::opening::{self, Opening, Salt};
 use crate::prover::{self, ProofFile, ProvingKey, VerifyingKey};
 use crate::screen::Screen;
-use crate::statement::{Statement, outputs_of, statement};
+use crate::statement::{Statement, statement};
 use crate::{files, show};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tessera_api::{Timings, Trace};
+use tessera_api::commitment::Root;
+use tessera_api::{Public, Publics, Timings, Trace};
 use tessera_runtime::Prepared;
 use tessera_verify::claim::Claim;
+use tessera_verify::commitments::{Tensor, ports};
 
 #[derive(Serialize)]
 struct Report {
@@ -29,6 +33,9 @@ struct Report {
 pub struct Made {
     proof: String,
     proof_bytes: u64,
+    /// Openings that were written: of what is committed to with a new salt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    openings: Vec<String>,
     witness: Time,
     prove: Time,
     /// Verifying the proof before it was written, if that was done.
@@ -61,8 +68,7 @@ impl Made {
 pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
     let (loaded, read) = timed(|| -> Result<_> {
         let model = Model::read(&o.model)?;
-        let inputs = infer::read(&model.metadata, &o.input, o.data.scale, o.index, screen)?;
-        let batch = infer::single(&model.metadata, &inputs, &o.input)?;
+        let batch = given(o, &model, screen)?;
         let key = ProvingKey::read(&key_path(o.key.as_deref(), &o.model)?, &model)?;
         Ok((model, batch, key))
     });
@@ -71,14 +77,23 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
     let m = &model.metadata;
     let used = batch.used;
     let (plan, prepared) = timed(|| prepare(&model));
-    let Proven { file, mut made } = make(&model, &key, (&plan?, batch), (&o.output, None, o.check), screen)?;
+    let Proven { file, values, mut made } =
+        make(&model, &key, (&plan?, batch), (&o.output, None, o.check), screen)?;
     made.witness = made.witness + prepared;
-    let statement = statement(m, outputs_of(m, &file.publics), used, m.batch - used);
+    let statement = statement(m, &values.tensors[m.inputs.len()..], used, m.batch - used);
     let report = Report { model: m.name.clone(), statement, read, made };
     screen.json(&report);
     let s = &report.statement;
     screen.line(report.made.line(&show::plural(s.inferences, "inference"), &m.name));
     s.lines(10).iter().for_each(|l| screen.line(format!("  {l}")));
+    for (port, public) in ports(m, &model.program.publics).filter(|(_, p)| p.role.is_committed()) {
+        let at = model.program.publics.iter().position(|p| std::ptr::eq(p, public));
+        let root = at.and_then(|i| Root::of(&file.publics.tensors[i])).unwrap_or_default();
+        screen.line(format!("  {} is committed as {root}", port.name));
+    }
+    report.made.openings.iter().for_each(|path| {
+        screen.line(format!("  {path}  for who may know the values, and nobody else"));
+    });
     if s.padding > 0 {
         screen.note(format!(
             "the proof covers {} inferences; {} of them are padding (inputs of zeros)",
@@ -92,6 +107,8 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
 pub struct Proven {
     /// The proof.
     pub file: ProofFile,
+    /// The values of all inputs and outputs, those that the statement does not have too.
+    pub values: Publics,
     /// Where it is, and how long it took.
     pub made: Made,
 }
@@ -108,9 +125,11 @@ pub fn make(
     let wall = predicted / rayon::current_num_threads().max(1) as f64;
     let bar =
         screen.progress.phase(&format!("proving {}", show::plural(batch.used, "inference")), Some(wall));
-    let (trace, witness) = timed(|| fill(plan, batch.inputs));
-    let trace = trace?;
-    let (proved, prove) = timed(|| key.prove(trace, batch.used));
+    let (used, salts) = (batch.used, batch.salts.clone());
+    let (filled, witness) = timed(|| fill(plan, batch));
+    let (trace, values) = filled?;
+    let openings = openings(model, (&values, used), &salts, output)?;
+    let (proved, prove) = timed(|| key.prove(trace, used));
     bar.finish_and_clear();
     let (mut file, Timings { phases }) = proved?;
     file.claim = claim;
@@ -121,17 +140,20 @@ pub fn make(
     let check = wanted(when, takes, predicted);
     let checked = check.then(|| timed(|| verifies(&bytes, &key)));
     let check = checked.map(|(result, time)| result.map(|()| time)).transpose()?;
+    // first what nobody could make again
+    openings.iter().try_for_each(|(path, opening)| opening.write(path))?;
     files::write(output, &bytes)?;
     let phase = |(name, cpu_s, wall_s)| Phase { name, time: Time { cpu_s, wall_s } };
     let made = Made {
         proof: output.display().to_string(),
         proof_bytes: bytes.len() as u64,
+        openings: openings.iter().map(|(path, _)| path.display().to_string()).collect(),
         witness,
         prove,
         check,
         phases: phases.into_iter().map(phase).collect(),
     };
-    Ok(Proven { file, made })
+    Ok(Proven { file, values, made })
 }
 
 /// Whether the proof is verified before it is written, by what verifying and proving are predicted to cost.
@@ -161,9 +183,111 @@ pub fn prepare(model: &Model) -> Result<Prepared> {
         .map_err(|e| Failure::new(format!("the witness plan does not fit the model: {e}")))
 }
 
-/// The witness of a batch.
-pub fn fill(plan: &Prepared, inputs: Vec<Vec<i64>>) -> Result<Trace> {
-    plan.run(inputs).map_err(|e| Failure::new(format!("the witness cannot be computed: {e}")))
+/// The witness of a batch, and the values of all inputs and outputs.
+pub fn fill(plan: &Prepared, batch: Batch) -> Result<(Trace, Publics)> {
+    if batch.salts.len() != plan.salts() {
+        return Err(Failure::new("this model commits to inputs or outputs, and they are given no salts")
+            .help("prove with the command: tessera prove MODEL.tess --opening FILE -o OUT.proof"));
+    }
+    let salts = batch.salts.into_iter().map(|s| s.salt.to_vec());
+    plan.run_open(batch.inputs.into_iter().chain(salts).collect())
+        .map_err(|e| Failure::new(format!("the witness cannot be computed: {e}")))
+}
+
+/// What is proven about: inputs from data and from openings, and the salts of all that is committed to, new ones where nothing is given.
+fn given(o: &Prove, model: &Model, screen: &Screen) -> Result<Batch> {
+    let m = &model.metadata;
+    let publics = &model.program.publics;
+    let mut opened: BTreeMap<usize, Opening> = BTreeMap::new();
+    for given in &o.opening {
+        let (at, path) = which(given, m, publics)?;
+        let port = &m.inputs[at];
+        let opening = Opening::read(path, (port, &Tensor::of(m, port)))?;
+        if opened.insert(at, opening).is_some() {
+            return Err(Failure::new(format!("two openings of the input {:?}", port.name)).in_file(path));
+        }
+    }
+    let rest = |i: &usize| !opened.contains_key(i);
+    let ports = (0..m.inputs.len()).filter(rest).map(|i| m.inputs[i].clone()).collect();
+    let others = Metadata { inputs: ports, ..m.clone() };
+    let mut batch = match &o.input {
+        Some(path) if !others.inputs.is_empty() => {
+            infer::single(&others, &infer::read(&others, path, o.data.scale, o.index, screen)?, path)?
+        }
+        Some(path) => {
+            return Err(Failure::new("all inputs are given by openings, and data too").in_file(path));
+        }
+        None if others.inputs.is_empty() => Batch { inputs: vec![], used: 0, salts: vec![] },
+        None => {
+            let names: Vec<&str> = others.inputs.iter().map(|p| p.name.as_str()).collect();
+            let what = "some inputs are given neither by an opening nor by data";
+            return Err(Failure::new(what).expected(format!("--input DATA, with {}", names.join(", "))));
+        }
+    };
+    let counts = opened.values().map(|o| o.used).chain((batch.used > 0).then_some(batch.used));
+    let counts: Vec<usize> = counts.collect();
+    if let Some([a, b]) = counts.array_windows().find(|[a, b]| a != b) {
+        return Err(Failure::new("the inputs are of different numbers of inferences")
+            .expected(a.to_string())
+            .found(b.to_string()));
+    }
+    batch.used = counts.first().copied().unwrap_or(1);
+    // those that were taken out come back in their order
+    opened.iter().for_each(|(at, opening)| batch.inputs.insert(*at, opening.values.clone()));
+    for public in opening::committed(&model.program) {
+        batch.salts.push(match opened.get(&public) {
+            Some(opening) => opening.salt(public),
+            None => Salt { public, salt: opening::salt(&batch.inputs.concat())?, new: true },
+        });
+    }
+    Ok(batch)
+}
+
+/// Which input an opening is for, and its file: NAME=FILE, or FILE where one input is committed.
+fn which<'a>(given: &'a str, m: &Metadata, publics: &[Public]) -> Result<(usize, &'a Path)> {
+    let committed =
+        || ports(m, publics).take(m.inputs.len()).enumerate().filter(|(_, (_, p))| p.role.is_committed());
+    let names = committed().map(|(_, (port, _))| port.name.as_str()).collect::<Vec<_>>().join(", ");
+    let named = given.split_once('=').and_then(|(name, path)| {
+        committed().find(|(_, (port, _))| port.name == name).map(|(at, _)| (at, Path::new(path)))
+    });
+    let only = || {
+        let mut all = committed();
+        all.next().filter(|_| all.next().is_none()).map(|(at, _)| (at, Path::new(given)))
+    };
+    named.or_else(only).ok_or_else(|| {
+        let none = names.is_empty();
+        let what = if none {
+            "this model commits to no input".into()
+        } else {
+            format!("which input does {given} open?")
+        };
+        let wanted = if none { "no --opening".into() } else { format!("NAME=FILE, and NAME one of {names}") };
+        Failure::new(what).expected(wanted)
+    })
+}
+
+/// Openings of what is committed to with a new salt, and where they go: beside the proof.
+fn openings(
+    model: &Model,
+    (values, used): (&Publics, usize),
+    salts: &[Salt],
+    proof: &Path,
+) -> Result<Vec<(PathBuf, Opening)>> {
+    let m = &model.metadata;
+    let new: Vec<(&Port, &Salt)> = salts
+        .iter()
+        .filter(|s| s.new)
+        .filter_map(|s| Some((m.inputs.iter().chain(&m.outputs).nth(s.public)?, s)))
+        .collect();
+    let names: Vec<&str> = new.iter().map(|(port, _)| port.name.as_str()).collect();
+    let paths = opening::beside(proof, &names);
+    paths.iter().try_for_each(|path| files::check_output(path))?;
+    let opening = |(port, s): (&Port, &Salt)| {
+        let values = values.tensors[s.public].clone();
+        Opening::new(Tensor::of(m, port), (values, used), s.salt)
+    };
+    Ok(paths.into_iter().zip(new.into_iter().map(opening)).collect())
 }
 
 /// Where the proving key of a model is: where it was said to be, or beside it.

@@ -26,9 +26,24 @@ pub fn run(o: &Verify, screen: &Screen) -> Result<()> {
     let key = prover::verifying_key(&o.key)?;
     o.policy.check(&key).map_err(|f| f.in_file(&o.key))?;
     let proof = prover::proof(&o.proof, &key)?;
+    let mut before = vec![];
+    for [key, proof] in o.after.as_chunks::<2>().0 {
+        let key_of = prover::verifying_key(key)?;
+        // a digest pins one key
+        let policy = Policy { min_security: o.policy.min_security, key_digest: None };
+        policy.check(&key_of).map_err(|f| f.in_file(key))?;
+        before.push((key_of, proof));
+    }
     let vocabulary = o.vocab.as_deref().map(Vocabulary::read).transpose()?;
     let (report, time) = timed(|| Report::new(&key, &proof));
     let mut report = report.map_err(|e| e.in_file(&o.proof))?;
+    for root in &o.root {
+        report = report.of_root(&root.name, root.value).map_err(|e| e.in_file(&o.proof))?;
+    }
+    for (key, path) in &before {
+        let first = Report::new(key, &prover::proof(path, key)?).map_err(|e| e.in_file(path))?;
+        report = report.after(&first).map_err(|e| e.in_file(&o.proof))?;
+    }
     if let Some(path) = &o.input {
         let m = &key.metadata;
         let inputs = infer::read(m, path, o.data.scale, o.index, screen)?;

@@ -62,7 +62,7 @@ pub fn summary(p: &Program) -> ProgramSummary {
         folds: p.folds.len(),
         terms: p.terms.len(),
         equations: p.equations.len(),
-        public_values: p.publics.iter().map(tessera_api::Public::len).sum(),
+        public_values: p.publics.iter().map(tessera_api::Public::stated).sum(),
     }
 }
 

@@ -1,0 +1,66 @@
+//! `tessera commit`: the root of an input, and its opening. Needs neither the model nor a proving key.
+use crate::cli::Commit;
+use crate::failure::{Failure, Result};
+use crate::model::Metadata;
+use crate::opening::{self, Opening};
+use crate::prover;
+use crate::screen::Screen;
+use crate::{files, infer};
+use serde::Serialize;
+use tessera_verify::commitments::{Tensor, ports};
+
+#[derive(Serialize)]
+struct Report<'a> {
+    model: &'a str,
+    name: &'a str,
+    #[serde(flatten)]
+    tensor: &'a Tensor,
+    inferences: usize,
+    root: String,
+    opening: String,
+}
+
+/// Runs the command.
+pub fn run(o: &Commit, screen: &Screen) -> Result<()> {
+    let key = prover::verifying_key(&o.key)?;
+    files::check_output(&o.output)?;
+    let m = &key.metadata;
+    let inputs = || ports(m, key.statement()).take(m.inputs.len()).filter(|(_, p)| p.role.is_committed());
+    let names = || inputs().map(|(port, _)| port.name.as_str()).collect::<Vec<_>>().join(", ");
+    let asked = |name: &str| o.name.as_deref().is_none_or(|n| n == name);
+    let found: Vec<_> = inputs().filter(|(port, _)| asked(&port.name)).collect();
+    let [(port, _)] = found[..] else {
+        let none = inputs().next().is_none();
+        let what = match &o.name {
+            _ if none => format!("{} commits to no input", m.name),
+            Some(name) => format!("{} commits to no input {name:?}", m.name),
+            None => format!("{} commits to several inputs", m.name),
+        };
+        let help = match none {
+            true => "compile it with: tessera compile --visibility NAME=committed",
+            false => "say which one, with --name",
+        };
+        let expected = if none { "a key of a model with a committed input".into() } else { names() };
+        return Err(Failure::new(what).expected(expected).in_file(&o.key).help(help));
+    };
+    let only = Metadata { inputs: vec![port.clone()], ..m.clone() };
+    let read = infer::read(&only, &o.input, o.data.scale, o.index, screen)?;
+    let mut batch = infer::single(&only, &read, &o.input)?;
+    let values = batch.inputs.remove(0);
+    let salt = opening::salt(&values)?;
+    let opening = Opening::new(Tensor::of(m, port), (values, batch.used), salt);
+    opening.write(&o.output)?;
+    let root = opening.root().to_string();
+    screen.json(&Report {
+        model: &m.name,
+        name: &port.name,
+        tensor: &opening.tensor,
+        inferences: batch.used,
+        root: root.clone(),
+        opening: o.output.display().to_string(),
+    });
+    screen.line(format!("{} {:?} of {} is committed as {root}", port.name, port.shape, m.name));
+    screen
+        .line(format!("  {}  for the prover, and for nobody who may not know the input", o.output.display()));
+    Ok(())
+}
