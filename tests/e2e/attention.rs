@@ -29,6 +29,7 @@ fn rows(file: &Path, name: Option<&str>) -> Vec<Vec<f64>> {
         Numbers::F32(v) => v.iter().map(|v| f64::from(*v)).collect(),
         Numbers::F64(v) => v.clone(),
         Numbers::I64(v, _) => v.iter().map(|v| *v as f64).collect(),
+        Numbers::Text(_) => panic!("arrays are numbers"),
     };
     values.chunks(values.len() / array.shape[0]).map(<[f64]>::to_vec).collect()
 }

@@ -8,6 +8,7 @@ mod models;
 mod owners;
 mod predict;
 mod support;
+mod table;
 mod texts;
 mod trust;
 mod verifier;

@@ -45,6 +45,7 @@ fn made((family, seed): (Family, u64)) -> Files {
             max: p.max,
             factor: None,
             exact: false,
+            texts: vec![],
         };
         of.map(port).collect::<Vec<_>>()
     };

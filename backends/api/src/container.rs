@@ -19,7 +19,7 @@ use std::fmt;
 /// First bytes of every file.
 pub const MAGIC: [u8; 8] = *b"TESSERA\0";
 /// Format version.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 /// Bodies begin at multiples of this, so that numbers in them can be read in place.
 pub const ALIGNMENT: usize = 64;
 const MAX_SECTIONS: usize = 64;

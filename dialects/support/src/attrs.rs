@@ -158,6 +158,9 @@ pub fn set_range(op: OperationRef, low: f64, high: f64) {
 /// The name of the calibrated range, on ops and on function arguments.
 pub const RANGE: &str = "nn.range";
 
+/// The name, on arguments that are texts, of how many the model knows: they are whole numbers from 0 up to that, which is any other text.
+pub const TEXTS: &str = "nn.texts";
+
 /// The name of the bits that an op's first result, or a function argument, is to be quantized with.
 pub const BITS: &str = "nn.bits";
 

@@ -225,6 +225,12 @@ impl<'c, 'a> Func<'c, 'a> {
         attrs::f64_pair(self.port(index, "arg_attrs")?.element_by_name(attrs::RANGE)?)
     }
 
+    /// How many texts the model knows, of an argument that is texts.
+    pub fn argument_texts(&self, index: usize) -> Option<i64> {
+        attrs::to_int(self.port(index, "arg_attrs")?.element_by_name(attrs::TEXTS)?)
+            .filter(|&texts| texts >= 0)
+    }
+
     /// Sets the calibrated range of an argument.
     pub fn set_argument_range(&self, index: usize, low: f64, high: f64) {
         self.set_argument(index, attrs::RANGE, attrs::f64s(self.context(), &[low, high]));

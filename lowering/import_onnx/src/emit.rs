@@ -11,11 +11,11 @@ use melior::{
     ir::{Location, Module, Type, Value},
 };
 use std::collections::BTreeSet;
-use tessera_mlir::Error;
 use tessera_mlir::func::{self, FuncBuilder, Port};
 use tessera_mlir::loc;
 use tessera_mlir::params::{self, Param, ParamData, Params};
 use tessera_mlir::types::TensorType;
+use tessera_mlir::{Error, attrs};
 
 /// Builds and verifies the module. With a name for the weights, registers and attaches them.
 pub(crate) fn emit<'c>(
@@ -84,7 +84,12 @@ fn build<'c>(context: &'c Context, graph: Graph) -> tessera_mlir::Result<(Module
         });
     }
     let outputs: Vec<&str> = graph.outputs.iter().map(|(name, _)| name.as_str()).collect();
-    function.finish(&returned, &outputs)?;
+    let function = function.finish(&returned, &outputs)?;
+    for (input, texts) in graph.texts.iter().enumerate() {
+        if let Some(texts) = texts {
+            function.set_argument(input, attrs::TEXTS, attrs::int(context, *texts as i64));
+        }
+    }
     tessera_mlir::verify(&module)?;
     Ok((module, params))
 }

@@ -50,6 +50,8 @@ pub struct Constant {
 pub struct Graph {
     /// Names and types of the inputs.
     pub inputs: Vec<(String, TensorType)>,
+    /// How many texts an input may be, and one more for any other; none for numbers. As many as inputs, or fewer.
+    pub texts: Vec<Option<usize>>,
     /// Operations in topological order.
     pub nodes: Vec<Node>,
     /// Weights and other constants.

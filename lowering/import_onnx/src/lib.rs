@@ -61,6 +61,26 @@ pub fn inputs(bytes: &[u8]) -> Result<Vec<InputInfo>, ImportError> {
     proto::inputs(bytes)
 }
 
+/// The texts that a file names, and which inputs and outputs are texts: they are computed with as places in the list, and the place
+/// after the last is any other text.
+///
+/// # Errors
+/// When it is no ONNX file.
+pub fn texts(bytes: &[u8]) -> Result<Texts, ImportError> {
+    proto::texts(bytes)
+}
+
+/// What a file says of texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// All that categories, keys and classes are, sorted.
+    pub all: Vec<String>,
+    /// Names of the inputs that are texts.
+    pub inputs: Vec<String>,
+    /// Names of the outputs that are.
+    pub outputs: Vec<String>,
+}
+
 /// What a file says of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputInfo {

@@ -6,15 +6,15 @@
 //! - Every graph input that is no initializer has a tensor type that is supported and a known shape.
 //! - No tensor refers to another file, and no shape annotation inside the graph is left to trust.
 
-use crate::InputInfo;
 use crate::error::ImportError;
 use crate::graph::{MAX_ELEMENTS, element_count};
 use crate::guard::guarded;
 use crate::node::{node_name, operator};
 use crate::source::{ImportOptions, Source};
 use crate::tensor::Kind;
+use crate::{InputInfo, Texts};
 use prost::Message;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
@@ -90,6 +90,34 @@ fn load(bytes: &[u8], directory: Option<&Path>, options: &ImportOptions) -> Resu
     }
     model.graph = Some(graph);
     Ok(model)
+}
+
+/// The texts of a file, and which inputs and outputs hold some.
+pub(crate) fn texts(bytes: &[u8]) -> Result<Texts, ImportError> {
+    guarded("decoding the file", || {
+        let model = ModelProto::decode(bytes).map_err(|e| ImportError::NotOnnx(e.to_string()))?;
+        let graph = model.graph.unwrap_or_default();
+        let of = |ports: &[ValueInfoProto]| {
+            let text = |port: &&ValueInfoProto| {
+                let Some(TypeValue::TensorType(t)) = port.r#type.as_ref().and_then(|t| t.value.as_ref())
+                else {
+                    return false;
+                };
+                Kind::of_port(t.elem_type.into()) == Some(Kind::Text)
+            };
+            ports.iter().filter(text).map(|port| port.name.clone()).collect()
+        };
+        Ok(Texts { all: known_texts(&graph), inputs: of(&graph.input), outputs: of(&graph.output) })
+    })
+}
+
+/// The texts that categories, keys and classes are, sorted.
+pub(crate) fn known_texts(graph: &GraphProto) -> Vec<String> {
+    const LISTS: [&str; 3] = ["cats_strings", "keys_strings", "classlabels_strings"];
+    let attributes = graph.node.iter().flat_map(|n| &n.attribute);
+    let lists = attributes.filter(|a| LISTS.contains(&a.name.as_str())).flat_map(|a| &a.strings);
+    let all: BTreeSet<String> = lists.map(|text| String::from_utf8_lossy(text).into_owned()).collect();
+    all.into_iter().collect()
 }
 
 /// How often each operator stands in a file, with its domain if that is not the standard one.
@@ -396,7 +424,7 @@ fn fix_inputs(graph: &mut GraphProto, options: &ImportOptions) -> Result<(), Imp
             problems.push(format!("the input \"{name}\" has no tensor type"));
             continue;
         };
-        if Kind::of(t.elem_type.into()).is_none() {
+        if Kind::of_port(t.elem_type.into()).is_none() {
             let found = DataType::try_from(t.elem_type).map_or("unknown".to_owned(), |d| format!("{d:?}"));
             problems
                 .push(format!("the input \"{name}\" has elements of type {found}, which is not supported"));

@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     U32,
     U64,
     Bool,
+    /// A text, as its place in the list of all that the model names; beyond the list is any other.
+    Text,
 }
 
 impl Kind {
@@ -44,6 +46,11 @@ impl Kind {
         })
     }
 
+    /// The type of an input or an output, which may be text, too.
+    pub(crate) fn of_port(code: i64) -> Option<Kind> {
+        if code == i64::from(DataType::String as i32) { Some(Kind::Text) } else { Kind::of(code) }
+    }
+
     pub(crate) fn is_float(self) -> bool {
         matches!(self, Kind::F16 | Kind::F32 | Kind::F64)
     }
@@ -54,7 +61,7 @@ impl Kind {
             Kind::I8 | Kind::U8 | Kind::Bool => 1,
             Kind::F16 | Kind::I16 | Kind::U16 => 2,
             Kind::F32 | Kind::I32 | Kind::U32 => 4,
-            Kind::F64 | Kind::I64 | Kind::U64 => 8,
+            Kind::F64 | Kind::I64 | Kind::U64 | Kind::Text => 8,
         }
     }
 
@@ -73,7 +80,8 @@ impl Kind {
             | Kind::U16
             | Kind::U32
             | Kind::U64
-            | Kind::Bool => (x as i128).to_le_bytes()[..self.bytes()].to_vec(),
+            | Kind::Bool
+            | Kind::Text => (x as i128).to_le_bytes()[..self.bytes()].to_vec(),
         }
     }
 
@@ -90,7 +98,7 @@ impl Kind {
             Kind::U16 => unsigned(16),
             Kind::U32 => unsigned(32),
             Kind::U64 => unsigned(64),
-            Kind::F16 | Kind::F32 | Kind::F64 | Kind::Bool => return None,
+            Kind::F16 | Kind::F32 | Kind::F64 | Kind::Bool | Kind::Text => return None,
         })
     }
 
@@ -220,7 +228,7 @@ impl Tensor {
                 .chunks_exact(2)
                 .map(|b| bits(u16::from_le_bytes(b.try_into().unwrap_or_default())))
                 .collect(),
-            Kind::F32 => vec![],
+            Kind::F32 | Kind::Text => vec![],
             Kind::F64 => raw!(f64),
             Kind::I8 => raw!(i8),
             Kind::U8 | Kind::Bool => raw!(u8),

@@ -9,6 +9,7 @@ use crate::build::{Builder, Reason, Value, known};
 use crate::error::{ImportError, UnsupportedNode};
 use crate::graph::{self, Graph};
 use crate::node::{Node, node_name, operator, standard};
+use crate::proto;
 use crate::tensor::{Kind, Tensor};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use tessera_mlir::types::{Elem, TensorType};
@@ -37,6 +38,8 @@ pub(crate) struct Translator<'g> {
     functions: &'g [FunctionProto],
     /// Names of the model's outputs.
     outputs: HashSet<&'g str>,
+    /// Texts that the model names, sorted.
+    pub(crate) texts: Vec<String>,
     /// Versions of operator sets by domain.
     opsets: BTreeMap<&'g str, i64>,
     /// Names of values, from the outermost graph to the innermost; `None` for what a refused node gives.
@@ -63,6 +66,7 @@ pub(crate) fn translate(mut model: ModelProto, find: Find) -> Result<Graph, Impo
         find,
         functions: &model.functions,
         outputs: HashSet::new(),
+        texts: proto::known_texts(&graph),
         opsets: versions(&model.opset_import),
         scopes: vec![],
         refused: vec![],
@@ -79,6 +83,7 @@ pub(crate) fn translate(mut model: ModelProto, find: Find) -> Result<Graph, Impo
         })?;
         let elem = if is_index(&graph, &input.name, kind) { INDEX } else { Elem::F32 };
         t.build.graph.inputs.push((input.name.clone(), TensorType { shape, elem }));
+        t.build.graph.texts.push((kind == Kind::Text).then_some(t.texts.len()));
         let at = graph::Value::Input(t.build.graph.inputs.len() - 1);
         if !kind.is_float() {
             t.build.whole.insert(at);
@@ -146,8 +151,29 @@ fn declared(input: &ValueInfoProto) -> Option<(Kind, Vec<usize>)> {
         _ => None,
     };
     let shape = t.shape.as_ref()?.dim.iter().map(extent).collect::<Option<_>>()?;
-    Some((Kind::of(t.elem_type.into())?, shape))
+    Some((Kind::of_port(t.elem_type.into())?, shape))
 }
+
+/// Operators that move texts, or compare them with those that the model names.
+const TEXTUAL: [&str; 17] = [
+    "ArrayFeatureExtractor",
+    "Cast",
+    "Concat",
+    "Expand",
+    "Flatten",
+    "Gather",
+    "Identity",
+    "LabelEncoder",
+    "OneHotEncoder",
+    "Reshape",
+    "Slice",
+    "Split",
+    "Squeeze",
+    "Tile",
+    "Transpose",
+    "Unsqueeze",
+    "ZipMap",
+];
 
 /// Marks a node that reads what a refused one gives; it is not reported by itself.
 const UPSTREAM: &str = "upstream";
@@ -218,6 +244,10 @@ impl<'g> Translator<'g> {
         }
         let inputs = proto.input.iter().map(|name| (!name.is_empty()).then(|| self.value(name)).transpose());
         let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+        let texts = inputs.iter().flatten().any(|input| self.build.kind(input) == Kind::Text);
+        if texts && !TEXTUAL.contains(&proto.op_type.as_str()) {
+            return Err("works on text; do this step before the model runs".into());
+        }
         if let Some(function) = function {
             return self.call(function, proto, inputs);
         }

@@ -89,7 +89,9 @@ pub fn calibrate(
     let Some(seen) = seen.transpose()? else { return Ok(()) };
     for (i, h) in seen.iter().take(inputs).enumerate() {
         let (lo, hi) = h.range();
-        function.set_argument_range(i, lo, hi);
+        // any text may come, whatever was seen
+        let texts = function.argument_texts(i).map_or(0.0, |texts| texts as f64);
+        function.set_argument_range(i, lo, hi.max(texts));
         if let Some(reach) = features::seen(samples.iter().filter_map(|sample| sample.get(i))) {
             function.set_argument(i, features::REACH, attrs::f64s(function.context(), &reach));
         }

@@ -74,6 +74,8 @@ pub(crate) enum Format {
 
 /// Bits of a calibrated range that exact sums are taken with.
 const OPEN_BITS: u32 = 16;
+/// Those of features that were scaled and are compared with numbers: sums of them and a number have 32 bits.
+const COMPARED_BITS: u32 = 24;
 /// Those where what is added up is clamped, to twice the calibrated range of the sum: in many layers, what sums may be at most grows far
 /// beyond what they are.
 const CLAMPED_BITS: u32 = 14;
@@ -92,6 +94,8 @@ pub(crate) struct Group {
     most: i64,
     /// Whether sums that are added up exactly are clamped.
     clamped: bool,
+    /// Whether values are compared one by one, so that their steps are as fine as is exact.
+    compared: bool,
 }
 
 /// Stored integers of a group.
@@ -103,7 +107,8 @@ pub(crate) struct Width {
 
 impl Group {
     fn new(scale: f64, format: Format) -> Self {
-        let mut group = Group { scale, format, reach: 0.0, signed: true, most: 0, clamped: false };
+        let mut group =
+            Group { scale, format, reach: 0.0, signed: true, most: 0, clamped: false, compared: false };
         group.most = group.finest();
         group
     }
@@ -165,6 +170,7 @@ impl Group {
     fn steps(&self) -> Option<f64> {
         match self.format {
             Format::Scores | Format::Shares | Format::Signs | Format::Compared => None,
+            Format::Open if self.compared => Some(f64::from(1 << COMPARED_BITS)),
             Format::Open => Some(f64::from(1 << if self.clamped { CLAMPED_BITS } else { OPEN_BITS })),
             _ if self.is_clamped() => Some(self.finest() as f64),
             _ => Some(self.width().max as f64),
@@ -499,8 +505,12 @@ impl Scales {
                 (31.0 - steps.log2()).floor().clamp(f64::from(ROOMY_SHIFT), f64::from(MAX_SHIFT)) as u32;
             // sums of more bits are proven in more limbs
             let most = if self.group(out).is_exact(model) { MAX_SHIFT } else { most };
-            if features::reads(model, op) {
-                // multipliers of features differ as their reach does: the greatest has nearly all the bits there are
+            let weighted = matches!(model.ops[op].decoded, NnOp::Conv { .. } | NnOp::Linear { .. });
+            let many = matches!(self.group(out).format, Format::Chosen(bits) if bits > ROOMY_BITS);
+            let fine = (many || self.group(out).compared) && !weighted;
+            if features::reads(model, op) || fine {
+                // multipliers of features differ as their reach does: the greatest has nearly all the bits there are, as values of many
+                // bits ask for, too, where no weights follow the multiplier
                 let greatest = sums.multiplier(model, self, op, true) * good_multiplier(true) / scale;
                 let most = (30.0 - greatest.max(1e-30).log2()).floor();
                 self.shifts[op] = most.clamp(f64::from(MIN_SHIFT), f64::from(MAX_SHIFT)) as u32;
@@ -768,6 +778,8 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         decisive: bool,
         most_bits: u32,
         features: bool,
+        tested: bool,
+        affine: bool,
         clamped: bool,
         asked: Vec<(Format, usize)>,
     }
@@ -782,6 +794,8 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         decisive: false,
         most_bits: TESTED_BITS,
         features: false,
+        tested: false,
+        affine: true,
         clamped: false,
         asked: vec![],
     };
@@ -815,6 +829,12 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
             _ => false,
         };
         group.asked.extend(asks(model, v));
+        let affine = |&u: &usize| {
+            model.ops[u].role == Role::Moves
+                || model.constant(u).is_some()
+                || features::test(model, u).is_some()
+        };
+        group.affine &= !info.returned && info.users.iter().all(affine);
     }
     for group in seen.iter_mut().filter(|group| group.decisive) {
         group.bits = group.bits.or(Some(group.most_bits));
@@ -834,11 +854,25 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
             seen[out].asked.push((Format::Signs, op));
             let group = &mut seen[group_of[test.operand]];
             group.bits = group.bits.max(Some(TESTED_BITS));
+            group.tested = true;
         } else if model.ops[op].accumulates() && model.ops[op].term_of.is_none() && features::reads(model, op)
         {
             // sums that reach far beyond what was seen, so they are clamped even where they leave the model
             seen[out].clamped = true;
         }
+    }
+    // what is compared one by one, and what that is scaled from, where nothing else reads it
+    for (op, info) in model.ops.iter().enumerate().rev() {
+        if !model.precise
+            && model.constant(op).is_some()
+            && seen[group_of[model.outcome(model.rounded_by(op))]].tested
+        {
+            info.operands.iter().for_each(|&x| seen[group_of[x]].tested = true);
+        }
+    }
+    for (v, info) in model.values.iter().enumerate().filter(|(v, _)| is_real_value(model, *v)) {
+        let group = &mut seen[group_of[v]];
+        group.features |= group.tested && group.affine && matches!(info.source, Source::Argument(_));
     }
     for (v, _) in model.features.iter().enumerate().filter(|(_, reach)| reach.is_some()) {
         seen[group_of[v]].features = true;
@@ -861,6 +895,7 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
                 }
                 None if seen.compared && seen.sums && !seen.wide && !seen.returned => Format::Compared,
                 None if seen.features => Format::Features,
+                None if seen.tested && seen.affine && !model.precise => Format::Open,
                 None if seen.bits.is_some() => Format::Chosen(seen.bits.unwrap_or(8)),
                 // few bits would make equals of what differs
                 None if seen.compared && !seen.wide && model.precise => Format::Open,
@@ -887,7 +922,8 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
             Format::Shares => 1.0 / softmax::TOTAL as f64,
             _ => 0.0,
         };
-        Ok(Group::new(scale, format))
+        let compared = seen.tested && seen.affine && !model.precise;
+        Ok(Group { compared, ..Group::new(scale, format) })
     };
     let mut groups = seen.iter().cloned().map(choose).collect::<Result<Vec<_>>>()?;
     for (op, info) in model.ops.iter().enumerate() {

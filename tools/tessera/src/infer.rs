@@ -32,6 +32,7 @@ pub fn bind(m: &Metadata, file: &DataFile, factor: Option<Factor>, index: Option
             factor: p.factor,
             integers: false,
             exact: exact(p),
+            texts: &p.texts,
         })
         .collect();
     let mut inputs = bind::inputs(file, &wanted, factor)?;

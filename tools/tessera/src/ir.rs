@@ -256,6 +256,7 @@ impl Ir {
                 factor: None,
                 integers: false,
                 exact: exact(p),
+                texts: &p.texts,
             })
             .collect();
         let bound: Inputs = bind::inputs(data, &names, factor)?;
@@ -345,6 +346,7 @@ fn wanted(op: OperationRef, level: &str) -> Result<Vec<Port>> {
             max,
             factor: None,
             exact,
+            texts: vec![],
         });
     }
     Ok(inputs)

@@ -165,6 +165,7 @@ pub(crate) mod tests {
             max: 127,
             factor: None,
             exact: false,
+            texts: vec![],
         };
         let public = |name: &str, n: u32, role| Public {
             name: name.into(),

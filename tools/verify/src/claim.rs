@@ -128,6 +128,7 @@ mod tests {
             max: 9,
             factor: None,
             exact: true,
+            texts: vec![],
         };
         let calibration =
             Calibration { method: "min-max".into(), percentile: None, samples: 1, data: "d".into() };

@@ -59,6 +59,8 @@ pub struct Port {
     pub factor: Option<Factor>,
     /// Whether it takes integers as they are, such as indices: one outside of the range is refused, not clamped.
     pub exact: bool,
+    /// Where it is texts: those that the model knows, of which an integer·scale is the place; beyond the last is any other text.
+    pub texts: Vec<String>,
 }
 
 impl Port {
@@ -82,6 +84,12 @@ impl Port {
     pub fn clamps(&self, x: f32) -> bool {
         let q = (f64::from(x) / self.scale).round_ties_even();
         q < self.min as f64 || q > self.max as f64
+    }
+
+    /// The text that a real stands for, where this is texts that the model knows.
+    pub fn text(&self, x: f64) -> Option<&str> {
+        let place = x.round();
+        (place >= 0.0).then(|| self.texts.get(place as usize)).flatten().map(String::as_str)
     }
 
     /// The real that an integer stands for.
@@ -136,7 +144,8 @@ impl Metadata {
         let damaged = |why: String| Err(FileError::Damaged(format!("section \"metadata\": {why}")));
         // they are shown to people, who must not be shown anything else
         let calibration = [&self.calibration.method, &self.calibration.data];
-        let ports = self.inputs.iter().chain(&self.outputs).map(|p| &p.name);
+        let ports =
+            self.inputs.iter().chain(&self.outputs).flat_map(|p| [&p.name].into_iter().chain(&p.texts));
         let mut names = [&self.name, &self.compiler, &self.backend]
             .into_iter()
             .chain(calibration)
@@ -189,6 +198,7 @@ pub(crate) mod tests {
             max: 127,
             factor: None,
             exact: false,
+            texts: vec![],
         };
         Metadata {
             name: "tiny".into(),

@@ -19,6 +19,9 @@ pub struct Output {
     pub integers: Vec<Vec<i64>>,
     /// Per inference, what it stands for; none of an output that is committed to.
     pub values: Vec<Vec<f64>>,
+    /// Per inference, where these are texts: the texts; "?" for one that the model does not know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<Vec<String>>,
 }
 
 /// The largest score of an output that is one vector.
@@ -68,12 +71,18 @@ pub fn of_reals(m: &Metadata, outputs: &[Vec<f64>], count: usize) -> Statement {
         .outputs
         .iter()
         .zip(outputs)
-        .map(|(port, flat)| Output {
-            name: port.name.clone(),
-            shape: port.shape.clone(),
-            scale: port.scale,
-            integers: vec![],
-            values: per_inference(port, flat, count),
+        .map(|(port, flat)| {
+            let values = per_inference(port, flat, count);
+            let said = |x: &f64| port.text(*x).unwrap_or("?").to_owned();
+            let texts = |values: &Vec<f64>| values.iter().map(said).collect();
+            Output {
+                name: port.name.clone(),
+                shape: port.shape.clone(),
+                scale: port.scale,
+                integers: vec![],
+                texts: if port.texts.is_empty() { vec![] } else { values.iter().map(texts).collect() },
+                values,
+            }
         })
         .collect();
     let classes = outputs.first().map_or(vec![], |o| {
@@ -115,7 +124,10 @@ impl Statement {
         }
         let one = |o: &Output| {
             let Some(values) = o.values.get(i) else { return format!("{} {:?}, committed", o.name, o.shape) };
-            let shown: Vec<String> = values.iter().take(8).map(|v| format!("{v:.4}")).collect();
+            let shown: Vec<String> = match o.texts.get(i) {
+                Some(texts) => texts.iter().take(8).map(|text| format!("{text:?}")).collect(),
+                None => values.iter().take(8).map(|v| format!("{v:.4}")).collect(),
+            };
             let more = if values.len() > 8 { ", …" } else { "" };
             format!("{} {:?} = [{}{more}]", o.name, o.shape, shown.join(", "))
         };

@@ -128,7 +128,7 @@ fn cast(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     let to = n.int("to").ok_or("the attribute \"to\" is missing")?;
     n.int("saturate");
     n.text("round_mode");
-    let kind = Kind::of(to).ok_or_else(|| format!("elements of type {to} are not supported"))?;
+    let kind = Kind::of_port(to).ok_or_else(|| format!("elements of type {to} are not supported"))?;
     Ok(vec![convert(&mut t.build, n.input(0)?, kind)?])
 }
 
@@ -142,6 +142,9 @@ fn cast_like(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
 /// A value as another type holds it. Integers are computed as real numbers: none is expected to leave its type.
 pub(super) fn convert(b: &mut Builder, x: &Value, kind: Kind) -> Result<Value, Reason> {
     let from = b.kind(x);
+    if (from == Kind::Text) != (kind == Kind::Text) {
+        return Err("makes numbers of texts, or texts of numbers; do this step before the model runs".into());
+    }
     let changed = match x {
         Value::Known(_) => return b.retyped(x, kind),
         _ if kind == Kind::Bool && from != Kind::Bool => {

@@ -128,10 +128,17 @@ fn imputer(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     Ok(vec![b.retyped(&y, kind)?])
 }
 
-/// A list of numbers that an attribute holds as floats, whole numbers or a tensor, and whether they are whole.
-fn numbers(n: &Node, what: &str) -> Result<(Vec<f64>, bool), Reason> {
-    if !n.texts(&format!("{what}_strings")).is_empty() {
-        return Err("works on text; do this step before the model runs".into());
+/// The places of texts in the list of all that the model names.
+fn places(known: &[String], texts: &[String]) -> Result<Vec<f64>, Reason> {
+    let place = |text: &String| known.binary_search(text).map(|at| at as f64);
+    texts.iter().map(|text| place(text).map_err(|_| format!("names {text:?} out of place"))).collect()
+}
+
+/// A list of numbers that an attribute holds as floats, whole numbers, a tensor or texts, and whether they are whole.
+fn numbers(known: &[String], n: &Node, what: &str) -> Result<(Vec<f64>, bool), Reason> {
+    let texts = n.texts(&format!("{what}_strings"));
+    if !texts.is_empty() {
+        return Ok((places(known, &texts)?, true));
     }
     let floats = n.floats(&format!("{what}_floats")).filter(|v| !v.is_empty());
     let whole = n.ints(&format!("{what}_int64s")).filter(|v| !v.is_empty());
@@ -145,7 +152,10 @@ fn numbers(n: &Node, what: &str) -> Result<(Vec<f64>, bool), Reason> {
 
 /// Σ [x = key]·(value − default) + default.
 fn label_encoder(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
-    let ((keys, _), (values, whole)) = (numbers(n, "keys")?, numbers(n, "values")?);
+    if !n.texts("values_strings").is_empty() {
+        return Err("gives texts; do this step after the model has run".into());
+    }
+    let ((keys, _), (values, whole)) = (numbers(&t.texts, n, "keys")?, numbers(&t.texts, n, "values")?);
     let (real, integer) = (n.float("default_float"), n.int("default_int64"));
     let tensor = n.tensor("default_tensor")?.and_then(|t| t.number());
     let given = if whole { integer.map(|d| d as f64) } else { real };
@@ -165,7 +175,7 @@ fn label_encoder(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
 
 fn one_hot_encoder(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     n.int("zeros");
-    let (categories, _) = numbers(n, "cats")?;
+    let (categories, _) = numbers(&t.texts, n, "cats")?;
     Ok(vec![among(&mut t.build, n.input(0)?, &categories)?])
 }
 
@@ -189,12 +199,12 @@ pub(super) fn post_transform(b: &mut Builder, n: &Node, scores: &Value) -> Resul
 }
 
 /// The whole numbers that classes are called by.
-pub(super) fn labels(n: &Node, names: [&str; 2]) -> Result<Vec<f64>, Reason> {
+pub(super) fn labels(known: &[String], n: &Node, names: [&str; 2]) -> Result<Vec<f64>, Reason> {
     let (numbers, texts) = (n.ints(names[0]).unwrap_or_default(), n.texts(names[1]));
-    if !texts.is_empty() {
-        return Err("classes with names are not supported; number them before training".into());
+    match texts.is_empty() {
+        true => Ok(numbers.iter().map(|&l| l as f64).collect()),
+        false => places(known, &texts),
     }
-    Ok(numbers.iter().map(|&l| l as f64).collect())
 }
 
 /// The label of the class with the greatest score of each row.
@@ -233,7 +243,7 @@ fn linear_regressor(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> 
 fn linear_classifier(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     let (x, b) = (n.input(0)?, &mut t.build);
     n.int("multi_class");
-    let labels = labels(n, ["classlabels_ints", "classlabels_strings"])?;
+    let labels = labels(&t.texts, n, ["classlabels_ints", "classlabels_strings"])?;
     let scores = linear(b, n, x, labels.len())?;
     let label = label(b, &scores, &labels)?;
     Ok(vec![label, post_transform(b, n, &scores)?])
@@ -279,7 +289,7 @@ fn svm_regressor(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
 fn svm_classifier(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     let (x, b) = (n.input(0)?, &mut t.build);
     let (x, _, features) = rows(b, x)?;
-    let labels = labels(n, ["classlabels_ints", "classlabels_strings"])?;
+    let labels = labels(&t.texts, n, ["classlabels_ints", "classlabels_strings"])?;
     let classes = labels.len();
     if classes < 2 {
         return Err(format!("expected labels of at least two classes, found {classes}"));

@@ -281,7 +281,7 @@ fn tree_regressor(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
 fn tree_classifier(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     let (x, b) = (n.input(0)?, &mut t.build);
     let ensemble = read(n, "class")?;
-    let labels = labels(n, ["classlabels_int64s", "classlabels_strings"])?;
+    let labels = labels(&t.texts, n, ["classlabels_int64s", "classlabels_strings"])?;
     let classes: std::collections::BTreeSet<usize> =
         ensemble.leaves().flat_map(|l| l.weights.iter().map(|(c, _)| *c)).collect();
     if labels.len() == 2 && classes.len() == 1 {

@@ -25,7 +25,7 @@ use tessera_api::{Backend, Digest, Target, TargetSpec, spec};
 use tessera_circuit::ops::Visibility;
 use tessera_circuit::ports::ports;
 use tessera_circuit_to_program::{PlaceError, PlaceOptions, place};
-use tessera_import_onnx::{ImportError, ImportOptions, Source};
+use tessera_import_onnx::{ImportError, ImportOptions, Source, Texts};
 use tessera_mlir::types::{self, Elem};
 use tessera_mlir::{attrs, context_of, func::Func, params};
 use tessera_nn_to_qnn::{Goal, Outcome, attach_samples, calibrate::SAMPLES};
@@ -157,6 +157,7 @@ struct About {
     calibration: Calibration,
     /// What integers in data files are multiplied by, by input.
     factors: Vec<Option<Factor>>,
+    texts: Texts,
     notes: Vec<String>,
 }
 
@@ -171,8 +172,8 @@ struct Lowered<'c> {
 /// The imported network, with samples to calibrate it.
 fn import<'c>(context: &'c Context, r: &Request) -> Result<Start<'c>> {
     let module = imported(context, r)?;
-    let integers = integer_inputs(r.onnx)?;
-    let (inputs, samples) = samples(&module, &r.name, r.data, (r.factor, &integers), r.samples)?;
+    let declared = Declared::of(r.onnx)?;
+    let (inputs, samples) = samples(&module, &r.name, r.data, (r.factor, &declared), r.samples)?;
     let calibration = Calibration {
         method: method_name(r.quantizing.method).into(),
         percentile: percentile(r.quantizing),
@@ -186,6 +187,7 @@ fn import<'c>(context: &'c Context, r: &Request) -> Result<Start<'c>> {
         calibration,
         // remembered for integers only: floats are taken as they are when a model runs
         factors: inputs.factors,
+        texts: declared.texts,
         notes: inputs.notes,
     };
     Ok(Start { module, about })
@@ -195,8 +197,7 @@ fn import<'c>(context: &'c Context, r: &Request) -> Result<Start<'c>> {
 pub(crate) fn module_of<'c>(context: &'c Context, r: &Request) -> Result<Module<'c>> {
     let module = imported(context, r)?;
     if !r.data.is_empty() {
-        let integers = integer_inputs(r.onnx)?;
-        samples(&module, &r.name, r.data, (r.factor, &integers), r.samples)?;
+        samples(&module, &r.name, r.data, (r.factor, &Declared::of(r.onnx)?), r.samples)?;
     }
     Ok(module)
 }
@@ -228,10 +229,19 @@ fn imported<'c>(context: &'c Context, r: &Request) -> Result<Module<'c>, ImportE
     Ok(tessera_import_onnx::import(context, source, &options)?.0)
 }
 
-/// Inputs that a file says are integers, which a network may take for numbers like others.
-fn integer_inputs(onnx: &[u8]) -> Result<HashSet<String>, ImportError> {
-    let inputs = tessera_import_onnx::inputs(onnx)?;
-    Ok(inputs.into_iter().filter(|i| i.integers).map(|i| i.name).collect())
+/// What a file says of its inputs that the network does not.
+#[derive(Default)]
+struct Declared {
+    /// Inputs that are integers, which a network may take for numbers like others.
+    integers: HashSet<String>,
+    texts: Texts,
+}
+
+impl Declared {
+    fn of(onnx: &[u8]) -> Result<Self, ImportError> {
+        let integers = tessera_import_onnx::inputs(onnx)?.into_iter().filter(|i| i.integers).map(|i| i.name);
+        Ok(Declared { integers: integers.collect(), texts: tessera_import_onnx::texts(onnx)? })
+    }
 }
 
 /// Data that stand in for calibration data, of the shapes that a network wants: what is predicted of a model depends on its shapes, and little
@@ -240,7 +250,7 @@ pub fn stand_ins(r: &Request) -> Result<DataFile, ImportError> {
     const SAMPLES: usize = 2;
     let context = tessera_passes::context();
     let module = imported(&context, r)?;
-    let integers = integer_inputs(r.onnx)?;
+    let Declared { integers, texts } = Declared::of(r.onnx)?;
     let bad = |e: tessera_mlir::Error| ImportError::Build(e.to_string());
     let main = Func::main(module.as_operation()).map_err(bad)?;
     let mut seed = 1u64;
@@ -261,6 +271,7 @@ pub fn stand_ins(r: &Request) -> Result<DataFile, ImportError> {
         let numbers = match ty.elem {
             // every table has these rows
             Elem::Int(_) => Numbers::I64(vec![0; len], "int64"),
+            _ if texts.inputs.contains(&main.argument_name(i)) => Numbers::I64(vec![0; len], "int64"),
             // truth values, most often
             _ if integers.contains(&main.argument_name(i)) => {
                 Numbers::I64((0..len).map(|_| i64::from(normal() > -1.0)).collect(), "int64")
@@ -362,14 +373,19 @@ fn finish(lowered: Lowered, labels: &[String], placing: &Placing, dump: Option<&
     if let Some(dir) = dump {
         files::write(&dir.join("program.txt"), placed.dump.as_bytes())?;
     }
+    let texts = &about.texts;
+    let spoken = |port: Port, of: &[String]| {
+        let texts = if of.contains(&port.name) { texts.all.clone() } else { vec![] };
+        Port { texts, ..port }
+    };
     let metadata = Metadata {
         name: about.name,
         compiler: env!("CARGO_PKG_VERSION").into(),
         source: about.source,
         parameters: about.parameters,
         batch,
-        inputs: ins.iter().zip(about.factors).map(|(p, f)| port(p, f)).collect(),
-        outputs: outs.iter().map(|p| port(p, None)).collect(),
+        inputs: ins.iter().zip(about.factors).map(|(p, f)| spoken(port(p, f), &texts.inputs)).collect(),
+        outputs: outs.iter().map(|p| spoken(port(p, None), &texts.outputs)).collect(),
         labels: labels.to_vec(),
         calibration: about.calibration,
         pipeline: vec![pipeline],
@@ -401,7 +417,7 @@ fn samples(
     module: &Module,
     name: &str,
     data: &[DataFile],
-    factor: (Option<Factor>, &HashSet<String>),
+    factor: (Option<Factor>, &Declared),
     limit: usize,
 ) -> Result<(Inputs, usize)> {
     let op = module.as_operation();
@@ -422,6 +438,7 @@ pub(crate) fn port(p: &tessera_circuit::ports::Port, factor: Option<Factor>) -> 
         max,
         factor,
         exact: p.scaling.is_none(),
+        texts: vec![],
     }
 }
 
@@ -439,7 +456,7 @@ fn method_name(m: CalibrationMethod) -> &'static str {
 /// The calibration data, bound to the inputs of the imported model; what the file says are integers is taken as it is.
 fn calibration_data(
     data: &[DataFile],
-    (factor, integers): (Option<Factor>, &HashSet<String>),
+    (factor, Declared { integers, texts }): (Option<Factor>, &Declared),
     module: OperationRef,
 ) -> Result<Inputs> {
     let main = Func::main(module)?;
@@ -458,6 +475,7 @@ fn calibration_data(
             factor: None,
             integers: integers.contains(name),
             exact: *exact,
+            texts: if texts.inputs.contains(name) { &texts.all } else { &[] },
         })
         .collect();
     let mut all = data.iter().map(|d| bind::inputs(d, &wanted, factor));
@@ -574,11 +592,9 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         report.model,
         show::bytes(report.bytes)
     ));
-    for p in &m.inputs {
-        screen.line(format!("  input  {} {:?}, step {:.6}", p.name, p.shape, p.scale));
-    }
-    for p in &m.outputs {
-        screen.line(format!("  output {} {:?}, step {:.6}", p.name, p.shape, p.scale));
+    for (role, p) in m.inputs.iter().map(|p| ("input ", p)).chain(m.outputs.iter().map(|p| ("output", p))) {
+        let stored = if p.texts.is_empty() { format!("step {:.6}", p.scale) } else { show::texts(&p.texts) };
+        screen.line(format!("  {role} {} {:?}, {stored}", p.name, p.shape));
     }
     report.bits.map(bit_lines).iter().flatten().for_each(|l| screen.line(format!("  {l}")));
     report.program.lines().iter().for_each(|l| screen.line(format!("  {l}")));
@@ -732,6 +748,7 @@ fn about_ir(module: &Module, name: &str, bytes: &[u8], from: &str, factor: Optio
             data: from.into(),
         },
         factors: vec![factor; Func::main(op)?.arguments().len().max(ports(op)?.0.len())],
+        texts: Texts::default(),
         notes: vec![],
     })
 }
@@ -756,7 +773,7 @@ fn calibrated_by(
         return Err(Failure::new(format!("IR of the level {level} is quantized already"))
             .help("leave out --calibration, or give IR of the level nn"));
     }
-    let (inputs, count) = samples(module, &about.name, data, (factor, &HashSet::new()), limit)?;
+    let (inputs, count) = samples(module, &about.name, data, (factor, &Declared::default()), limit)?;
     about.calibration.samples = count;
     about.calibration.data = data.first().map(|d| file_name(&d.path)).unwrap_or_default();
     (about.factors, about.notes) = (inputs.factors, inputs.notes);

@@ -150,6 +150,9 @@ fn describe(m: &Metadata, screen: &Screen) {
     ));
     let port = |role: &str, p: &Port| {
         let factor = p.factor.map_or(String::new(), |f| format!(", integers in files times {f}"));
+        if !p.texts.is_empty() {
+            return format!("  {role} {} {:?}: {}", p.name, p.shape, show::texts(&p.texts));
+        }
         format!("  {role} {} {:?}: [{}, {}] · {:.6}{factor}", p.name, p.shape, p.min, p.max, p.scale)
     };
     m.inputs.iter().for_each(|p| screen.line(port("input ", p)));

@@ -21,6 +21,8 @@ pub struct Wanted<'a> {
     pub integers: bool,
     /// Least and greatest integer, where integers are taken as they are.
     pub exact: Option<(i64, i64)>,
+    /// The texts that the model knows, where it takes texts.
+    pub texts: &'a [String],
 }
 
 /// The greatest index that a data file may hold: `f32` has every integer up to it.
@@ -167,6 +169,14 @@ fn convert(array: &Array, w: &Wanted, given: Option<Factor>) -> Result<(usize, V
             .expected(shapes(w.shape))
             .found(format!("{:?}", array.shape)));
     }
+    if !w.texts.is_empty() {
+        return places(array, w.texts, &input).map(|values| (count, values, None));
+    }
+    if let Numbers::Text(_) = array.numbers {
+        return Err(Failure::new(format!("the array for {input} holds texts, and the model eats numbers"))
+            .expected(super::npy::DTYPES)
+            .found(array.numbers.dtype()));
+    }
     if let Some(within) = w.exact {
         return exact(array, within, &input).map(|values| (count, values, None));
     }
@@ -186,6 +196,7 @@ fn convert(array: &Array, w: &Wanted, given: Option<Factor>) -> Result<(usize, V
         Numbers::F32(v) => v.iter().map(|x| scaled(f64::from(*x))).collect(),
         Numbers::F64(v) => v.iter().map(|x| scaled(*x)).collect(),
         Numbers::I64(v, _) => v.iter().map(|x| scaled(*x as f64)).collect(),
+        Numbers::Text(_) => vec![],
     };
     let bad: Vec<usize> = (0..values.len()).filter(|i| !values[*i].is_finite()).collect();
     if let Some(first) = bad.first() {
@@ -200,6 +211,20 @@ fn convert(array: &Array, w: &Wanted, given: Option<Factor>) -> Result<(usize, V
             .help("a model's answer to NaN means nothing; mend the data"));
     }
     Ok((count, values, factor.filter(|_| array.numbers.is_integer())))
+}
+
+/// Texts as their places among those that the model knows, and the place after the last for all others. Places are taken as they are.
+fn places(array: &Array, known: &[String], input: &str) -> Result<Vec<f32>> {
+    match &array.numbers {
+        Numbers::Text(texts) => {
+            let place = |text| known.binary_search(text).unwrap_or(known.len()) as f32;
+            Ok(texts.iter().map(place).collect())
+        }
+        Numbers::I64(..) => exact(array, (0, known.len() as i64), input),
+        _ => Err(Failure::new(format!("the array for {input} has to hold texts"))
+            .expected("texts, of a dtype like <U8: array.astype(str)")
+            .found(array.numbers.dtype())),
+    }
 }
 
 /// Integers as they are.
@@ -280,7 +305,7 @@ mod tests {
     }
 
     fn image(factor: Option<Factor>) -> Vec<Wanted<'static>> {
-        vec![Wanted { name: "x", shape: IMAGE, factor, integers: false, exact: None }]
+        vec![Wanted { name: "x", shape: IMAGE, factor, integers: false, exact: None, texts: &[] }]
     }
 
     #[test]
@@ -349,7 +374,14 @@ mod tests {
         let two = file(vec![("a", a(2)), ("b", a(3))]);
         let both = [
             image(None),
-            vec![Wanted { name: "mask", shape: &[1, 5], factor: None, integers: false, exact: None }],
+            vec![Wanted {
+                name: "mask",
+                shape: &[1, 5],
+                factor: None,
+                integers: false,
+                exact: None,
+                texts: &[],
+            }],
         ]
         .concat();
         let texts = [

@@ -23,6 +23,8 @@ pub enum Numbers {
     F64(Vec<f64>),
     /// Any integer type or bool, and its name.
     I64(Vec<i64>, &'static str),
+    /// Texts.
+    Text(Vec<String>),
 }
 
 impl Numbers {
@@ -32,6 +34,7 @@ impl Numbers {
             Numbers::F32(v) => v.len(),
             Numbers::F64(v) => v.len(),
             Numbers::I64(v, _) => v.len(),
+            Numbers::Text(v) => v.len(),
         }
     }
 
@@ -46,6 +49,7 @@ impl Numbers {
             Numbers::F32(_) => "float32",
             Numbers::F64(_) => "float64",
             Numbers::I64(_, name) => name,
+            Numbers::Text(_) => "text",
         }
     }
 

@@ -9,8 +9,10 @@ use crate::failure::{Failure, Result};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// Dtypes that are read, for messages.
+/// Dtypes of numbers that are read, for messages.
 pub const DTYPES: &str = "float16, float32, float64, int8 to int64, uint8 to uint64 or bool";
+/// Most characters of a text.
+const LONGEST: usize = 1 << 16;
 
 /// Reads a whole `.npy` file.
 pub fn read(bytes: &[u8]) -> Result<Array> {
@@ -36,7 +38,7 @@ pub fn read(bytes: &[u8]) -> Result<Array> {
 
     let (little, kind, size) = dtype(&header.descr).ok_or_else(|| {
         Failure::new("the array has a dtype that no model eats")
-            .expected(DTYPES)
+            .expected(format!("{DTYPES}; or text, like <U8"))
             .found(readable(&header.descr))
             .help("convert it first, for example array.astype(numpy.float32)")
     })?;
@@ -52,17 +54,33 @@ pub fn read(bytes: &[u8]) -> Result<Array> {
             .help("the file was cut or written twice; save the array again"));
     }
     let body = if header.fortran { reorder(body, &header.shape, size) } else { body.to_vec() };
-    let numbers = numbers(&body, little, kind, size);
+    let numbers = match kind {
+        'U' => Numbers::Text(
+            texts(&body, little, size, count)
+                .ok_or_else(|| header_error("a text holds what is no character"))?,
+        ),
+        _ => numbers(&body, little, kind, size),
+    };
     debug_assert_eq!(numbers.len(), count);
     Ok(Array { shape: header.shape, numbers })
 }
 
 /// Writes a C-order little-endian `.npy` file.
 pub fn write(array: &Array) -> Vec<u8> {
+    let descr_of_texts;
     let (descr, body): (&str, Vec<u8>) = match &array.numbers {
         Numbers::F32(v) => ("<f4", v.iter().flat_map(|x| x.to_le_bytes()).collect()),
         Numbers::F64(v) => ("<f8", v.iter().flat_map(|x| x.to_le_bytes()).collect()),
         Numbers::I64(v, _) => ("<i8", v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        Numbers::Text(v) => {
+            let most = v.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(1);
+            descr_of_texts = format!("<U{most}");
+            let filled = |text: &String| {
+                let characters = text.chars().map(u32::from).chain(std::iter::repeat(0)).take(most);
+                characters.flat_map(u32::to_le_bytes).collect::<Vec<u8>>()
+            };
+            (&descr_of_texts, v.iter().flat_map(filled).collect())
+        }
     };
     let shape: String = array.shape.iter().map(|d| format!("{d}, ")).collect();
     let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
@@ -115,6 +133,14 @@ fn dtype(descr: &str) -> Option<(bool, char, usize)> {
     let order = chars.next()?;
     let kind = chars.next()?;
     let size: usize = chars.as_str().parse().ok()?;
+    if kind == 'U' {
+        // four bytes a character
+        return ((1..=LONGEST).contains(&size) && matches!(order, '<' | '>' | '=')).then_some((
+            order != '>',
+            kind,
+            4 * size,
+        ));
+    }
     let known = match kind {
         'f' => matches!(size, 2 | 4 | 8),
         'i' | 'u' => matches!(size, 1 | 2 | 4 | 8),
@@ -165,6 +191,20 @@ fn reorder(body: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
         }
     }
     out
+}
+
+/// Texts of four bytes a character, filled up with zeros.
+fn texts(body: &[u8], little: bool, size: usize, count: usize) -> Option<Vec<String>> {
+    let character = |c: &[u8]| {
+        let bytes = c.try_into().ok()?;
+        char::from_u32(if little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
+    };
+    let text = |at: usize| -> Option<String> {
+        let text: String =
+            body[at * size..(at + 1) * size].chunks_exact(4).map(character).collect::<Option<_>>()?;
+        Some(text.trim_end_matches('\0').to_owned())
+    };
+    (0..count).map(text).collect()
 }
 
 fn numbers(body: &[u8], little: bool, kind: char, size: usize) -> Numbers {
@@ -297,5 +337,22 @@ mod tests {
             b.truncate(cut);
             let _ = read(&b);
         }
+    }
+
+    #[test]
+    fn texts_are_read_in_either_order_of_bytes_and_refused_where_they_hold_no_characters() {
+        let texts =
+            Array { shape: vec![3], numbers: Numbers::Text(vec!["é".into(), "".into(), "male".into()]) };
+        let mut bytes = write(&texts);
+        assert_eq!(read(&bytes).unwrap(), texts);
+        let (at, start) = (bytes.windows(3).position(|b| b == b"<U4").unwrap(), bytes.len() - 48);
+        bytes[at] = b'>';
+        bytes[start..].chunks_exact_mut(4).for_each(|character| character.reverse());
+        assert_eq!(read(&bytes).unwrap(), texts);
+        bytes[start] = 0xff;
+        assert!(read(&bytes).unwrap_err().to_string().contains("no character"));
+        // no bytes at all would be any number of texts
+        bytes[at + 2] = b'0';
+        assert!(read(&bytes[..start]).is_err());
     }
 }

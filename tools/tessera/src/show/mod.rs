@@ -85,6 +85,14 @@ pub fn plain_but_styled(text: &str) -> String {
     out
 }
 
+/// The first of the texts that a port may be.
+pub fn texts(texts: &[String]) -> String {
+    const SHOWN: usize = 6;
+    let shown: Vec<String> = texts.iter().take(SHOWN).map(|text| format!("{text:?}")).collect();
+    let more = if texts.len() > SHOWN { format!(", … ({} in all)", texts.len()) } else { String::new() };
+    format!("text: {}{more}", shown.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
