@@ -23,6 +23,8 @@ pub const FORMAT: u32 = 5;
 /// Bodies begin at multiples of this, so that numbers in them can be read in place.
 pub const ALIGNMENT: usize = 64;
 const MAX_SECTIONS: usize = 64;
+/// Bytes up to which a section is always compared with its hash.
+pub const HASHED: usize = 1 << 26;
 /// Bytes of a file's head that say what it is.
 pub const HEAD: usize = 16;
 
@@ -314,6 +316,18 @@ impl Container {
                 "the checksum of section {name:?} does not match; it was changed on the way"
             ))
         })
+    }
+
+    /// The bytes of a section: of one up to [`HASHED`] bytes compared with their hash, of a larger one as they lie. For what a reader does not
+    /// rely on.
+    pub fn bytes_in_place(&self, name: &str) -> Result<Bytes, FileError> {
+        let section = self.section(name)?;
+        if section.len() > HASHED { Ok(section.body()) } else { self.bytes(name) }
+    }
+
+    /// Whether some section is so large that [`Container::bytes_in_place`] would not hash it.
+    pub fn is_large(&self) -> bool {
+        self.sections.values().any(|s| s.len() > HASHED)
     }
 
     /// What [`digest_of`] gives for the value in a section, read from the file's head.

@@ -8,14 +8,23 @@ use crate::air::Group;
 use crate::air::compile::compile;
 use crate::arithmetic::{Cubic, Extension};
 use crate::keys::{FixedColumns, ProvingKey, Round, VerifyingKey, assemble, limits_of};
-use crate::p3::{SALT, Stored, decode, encode, loaded, matrices, summed_matrices};
+use crate::p3::{SALT, Stored, decode, encode, loaded, matrices};
 use crate::security;
 use std::sync::Arc;
 use tessera_api::{Container, Digest, FileError, FileKind, Program};
 
 /// Sections of a proving key.
-const PROVING: [&str; 8] =
-    ["key", "entropy", "fixed", "model", "summed", "fixed.extended", "model.extended", "summed.extended"];
+const PROVING: [&str; 9] = [
+    "key",
+    "entropy",
+    "fixed",
+    "model",
+    "summed",
+    "fixed.extended",
+    "model.extended",
+    "summed.extended",
+    "summed.tree",
+];
 /// Those that say the rest: columns can be made again of the Program.
 const LEAN: [&str; 2] = ["key", "entropy"];
 
@@ -92,8 +101,10 @@ impl ProvingKey {
         c.insert("fixed.extended", encode(extended));
         let extended = self.model_committed.iter().flat_map(|c| matrices(c));
         c.insert("model.extended", encode(extended));
-        let extended = self.summed_tree.iter().flat_map(|t| summed_matrices(t));
+        let extended = self.summed_tree.iter().flat_map(|t| t.matrices());
         c.insert("summed.extended", encode(extended));
+        let digests = self.summed_tree.as_ref().map(|t| t.digests().clone());
+        c.insert("summed.tree", digests.unwrap_or_default());
         c
     }
 
@@ -101,8 +112,9 @@ impl ProvingKey {
     /// has none, and they are made again of the Program's data.
     ///
     /// # Correctness
-    /// A prover that was given wrong columns makes proofs that are rejected, nothing worse. Extensions are hashed again, and
-    /// must have the commitments of the verifying part.
+    /// A prover that was given wrong columns makes proofs that are rejected, nothing worse. Extensions are hashed again, and must have the
+    /// commitments of the verifying part; but summed columns, which are most of a large key, are not where they are large: their tree lies
+    /// beside them, and its root is that of the verifying part.
     pub fn from_container(c: &Container, program: Arc<Program>) -> Result<ProvingKey, FileError> {
         kind(c, FileKind::ProvingKey)?;
         c.only(&PROVING)?;
@@ -121,7 +133,7 @@ impl ProvingKey {
             let shapes = vk.air.groups.iter().map(|g| (g.height() << log_blowup, width(g) as usize));
             // matrices without columns are committed nowhere
             let shapes: Vec<_> = shapes.filter(|s| log_blowup == 0 || s.1 > 0).collect();
-            decode(&c.bytes(section)?, &shapes)
+            decode(&c.bytes_in_place(section)?, &shapes)
                 .ok_or_else(|| damaged(format!("section {section:?} has not the size of its columns")))
         };
         let log_blowup = vk.security.fri.log_blowup;
@@ -129,7 +141,7 @@ impl ProvingKey {
         if !columns().any(|name| c.contains(name)) {
             let columns = FixedColumns::new(&program, &vk.program, (&compiled, log_blowup), entropy);
             let columns = columns.map_err(|e| damaged(format!("its columns cannot be made again: {e}")))?;
-            let key = assemble(program, vk.program, compiled, vk.security, columns);
+            let key = assemble(program, vk.program, compiled, vk.security, columns).map_err(damaged)?;
             return if key.vk == vk { Ok(key) } else { Err(foreign()) };
         }
         let loaded = |c: Vec<Stored>| c.into_iter().map(loaded).collect::<Vec<_>>();
@@ -140,11 +152,16 @@ impl ProvingKey {
             model_extended: loaded(read("model.extended", |g| g.model, log_blowup)?),
             summed: read("summed", |g| g.summed, 0)?,
             summed_extended: read("summed.extended", |g| g.summed, log_blowup)?,
+            summed_tree: c.is_large().then(|| c.bytes_in_place("summed.tree")).transpose()?,
             entropy,
         };
-        let key = assemble(program, vk.program, compiled, vk.security, columns);
+        let key = assemble(program, vk.program, compiled, vk.security, columns).map_err(damaged)?;
         if key.vk != vk {
             return Err(foreign());
+        }
+        let digests = key.summed_tree.as_ref().map(|t| t.digests().clone()).unwrap_or_default();
+        if !c.is_large() && c.section("summed.tree")?.body() != digests {
+            return Err(damaged("the tree of its summed columns is one of others".into()));
         }
         Ok(key)
     }

@@ -12,7 +12,7 @@ use crate::hiding::random::Seed;
 use crate::hiding::tails::{self, Points, Tails};
 use crate::hiding::weights;
 use crate::p3::{
-    Commitment, Committed, FriProof, LOG_QUOTIENT, Opened, Stored, SummedTree, commit_extended,
+    Commitment, Committed, FriProof, Kept, LOG_QUOTIENT, Opened, Stored, SummedTree, commit_extended,
     commit_summed, extend, stored,
 };
 use crate::quotient::Live;
@@ -20,6 +20,7 @@ pub use crate::rounds::{Round, Shape};
 use crate::security::{Goal, Report, SecurityParams, SecurityTarget, choose, report};
 use crate::size::proof_bytes;
 use crate::unsupported;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tessera_api::container::digest_of;
@@ -122,6 +123,8 @@ pub(crate) struct FixedColumns {
     pub model_extended: Vec<Mat>,
     pub summed: Vec<Stored>,
     pub summed_extended: Vec<Stored>,
+    /// The digests of their tree, where they are known.
+    pub summed_tree: Option<Bytes>,
     /// Of hidden weights: what their free rows and salts are drawn from.
     pub entropy: Option<[u8; 32]>,
 }
@@ -226,7 +229,7 @@ fn filled(
     };
     let columns =
         FixedColumns::new(&program, &program_digest, (&compiled, security.fri.log_blowup), entropy)?;
-    Ok(assemble(Arc::new(program), program_digest, compiled, security, columns))
+    assemble(Arc::new(program), program_digest, compiled, security, columns).map_err(|e| unsupported(&e))
 }
 
 impl FixedColumns {
@@ -252,6 +255,7 @@ impl FixedColumns {
             summed_extended: extended(&summed).into_iter().map(stored).collect(),
             fixed,
             summed: summed.into_iter().map(stored).collect(),
+            summed_tree: None,
             entropy,
         })
     }
@@ -280,21 +284,34 @@ pub fn audit(program: &Program, vk: &VerifyingKey) -> Result<(), String> {
     if same == *vk { Ok(()) } else { Err("the key is not that of this model".into()) }
 }
 
-/// A key of its parts. The columns' commitments are computed, whatever the columns are.
+/// A key of its parts. The columns' commitments are computed, whatever the columns are, but for those whose tree is known.
+///
+/// # Errors
+/// When that is the tree of other columns, by its size.
 pub(crate) fn assemble(
     program: Arc<Program>,
     program_digest: Digest,
     compiled: Compiled,
     security: SecurityParams,
     columns: FixedColumns,
-) -> ProvingKey {
+) -> Result<ProvingKey, String> {
     let (commitment, committed) = commit_extended(columns.fixed_extended).unzip();
     let (model_commitment, model_committed) = match &columns.entropy {
         Some(entropy) => weights::commit(columns.model_extended, &Seed::of_weights(entropy, &program_digest)),
         None => commit_extended(columns.model_extended),
     }
     .unzip();
-    let (summed_commitment, summed_tree) = commit_summed(columns.summed_extended).unzip();
+    let foreign = "the tree of its summed columns is one of others";
+    let (summed_commitment, summed_tree) = match columns.summed_tree {
+        Some(digests) if columns.summed_extended.is_empty() => {
+            digests.is_empty().then_some((None, None)).ok_or(foreign)?
+        }
+        Some(digests) => {
+            let kept = Kept::new(columns.summed_extended, digests).ok_or(foreign)?;
+            (Some(kept.commitment()), Some(Arc::new(kept)))
+        }
+        None => commit_summed(columns.summed_extended).unzip(),
+    };
     let sparse: Vec<Mat> = compiled.air.groups.iter().map(sparse).collect();
     let sparse_extended = sparse.iter().cloned().map(|m| extend(m, LOG_QUOTIENT as u8)).collect();
     let hiding = compiled.air.budget().map(|b| {
@@ -318,7 +335,7 @@ pub(crate) fn assemble(
     };
     let digest = vk.digest();
     let FixedColumns { fixed, model, summed, entropy, .. } = columns;
-    ProvingKey {
+    Ok(ProvingKey {
         program,
         vk,
         digest,
@@ -333,7 +350,7 @@ pub(crate) fn assemble(
         model_committed,
         summed,
         summed_tree,
-    }
+    })
 }
 
 const _: () = assert!(LOG_QUOTIENT == 1, "constraints have degree 3 and the quotient two chunks");

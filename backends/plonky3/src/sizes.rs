@@ -15,6 +15,8 @@ use tessera_api::{Container, Cost, FileKind, Program, SetupError, Sizes};
 
 /// Bytes of a cell of a column.
 const CELL: u64 = 8;
+/// Bytes of a digest.
+const DIGEST: u64 = 32;
 /// Bytes that the opening takes for a point of an extension.
 const ROW: u64 = 200;
 
@@ -41,6 +43,9 @@ pub fn sizes(program: &Program, target: SecurityTarget) -> Result<Sizes, SetupEr
     let cells: u64 = air.groups.iter().map(|g| u64::from(g.fixed + g.model + g.summed) << g.log_height).sum();
     let blowup = 1u64 << security.fri.log_blowup;
     let columns = cells * CELL * (1 + blowup);
+    // a digest for each node of the tree of summed columns
+    let summed = air.groups.iter().filter(|g| g.summed > 0).map(|g| (2 * blowup) << g.log_height).max();
+    let digests = summed.map_or(0, |nodes| (nodes - 1) * DIGEST);
     let cost = cost(&compiled);
     let fixed: u64 = air.groups.iter().map(|g| u64::from(g.fixed + g.model) << g.log_height).sum();
     let witness = cost.cells(|g| g.witness);
@@ -56,7 +61,7 @@ pub fn sizes(program: &Program, target: SecurityTarget) -> Result<Sizes, SetupEr
             + (2 + blowup) * CELL * witness
             + (2 + blowup) * CELL * extension
             + ROW * blowup * cost.cells(|_| 1),
-        proving_key: key.to_bytes().len() as u64 + columns,
+        proving_key: key.to_bytes().len() as u64 + columns + digests,
         lean_key: lean,
         verifying_key: verifying,
         proof: proof_bytes(air, &security.fri) as u64,

@@ -413,7 +413,7 @@ impl Kept {
         let bytes = proof.to_bytes(&verifying);
         let backend = prover::backend(&model.metadata.backend)?;
         let takes = backend.prices().verify_seconds(bytes.len() as u64);
-        if prove::wanted(when, takes, prover::seconds(model)?) {
+        if prove::wanted(when, takes, prover::seconds(model)?, self.key.is_large()) {
             prove::verifies(&bytes, &verifying)?;
         }
         Ok(Proof::new(bytes, proof, &verifying))

@@ -84,6 +84,8 @@ pub const SECURITY: Security =
 pub struct ProvingKey {
     key: Box<dyn Prover>,
     metadata: Metadata,
+    /// Whether some of it was not compared with its hash, being large.
+    large: bool,
     /// Its file, beside which the proofs of a key that hides weights are counted.
     file: Mutex<Option<PathBuf>>,
 }
@@ -165,7 +167,12 @@ impl ProvingKey {
             .help("make the keys of this model with: tessera setup MODEL.tess"));
         }
         let key = backend(&metadata.backend)?.prover(&c, Arc::clone(&model.program))?;
-        Ok(ProvingKey { key, metadata, file: Mutex::new(None) })
+        Ok(ProvingKey { key, metadata, large: c.is_large(), file: Mutex::new(None) })
+    }
+
+    /// Whether some of its file was not compared with its hash, being large: what it proves is to be verified before somebody relies on it.
+    pub fn is_large(&self) -> bool {
+        self.large
     }
 
     /// The key that its proofs are checked with.

@@ -1,7 +1,7 @@
 //! Builders for weighted sums and the constraints of one table: folds, sums, lookups.
 use super::basis::{Combination, Selector};
 use super::rows::{Block, Ratio, Walk};
-use super::symbol::{Monomials, Poly, balanced};
+use super::symbol::{Monomials, Poly, Terms, balanced};
 use super::{Dot, Fraction, Node, Part, Product};
 use crate::arithmetic::{F, PrimeCharacteristicRing, signed};
 use std::collections::BTreeMap;
@@ -63,8 +63,8 @@ impl Place {
 /// A weighted sum under construction.
 #[derive(Clone, Default)]
 pub struct Sum {
-    constant: Poly,
-    cells: BTreeMap<u32, Poly>,
+    constant: Terms,
+    cells: BTreeMap<u32, Terms>,
 }
 
 impl Sum {
@@ -87,10 +87,8 @@ impl Sum {
     }
     /// The finished sum.
     pub fn dot(self) -> Dot {
-        Dot {
-            constant: self.constant,
-            cells: self.cells.into_iter().filter(|(_, p)| !p.0.is_empty()).collect(),
-        }
+        let cells = self.cells.into_iter().map(|(c, p)| (c, p.poly()));
+        Dot { constant: self.constant.poly(), cells: cells.filter(|(_, p)| !p.0.is_empty()).collect() }
     }
 }
 
@@ -186,7 +184,8 @@ pub fn pairs(
     monomials: &mut Monomials,
 ) -> Vec<Vec<Fraction>> {
     let mut fraction = |relation: u32, tuple: &[Expr], multiplicity: Option<u32>| {
-        let mut d = Sum { constant: tag(relation, width, variables, monomials), ..Sum::default() };
+        let mut d = Sum::default();
+        tag(relation, width, variables, monomials).0.iter().for_each(|(c, m)| d.constant.add(signed(*c), *m));
         for (i, e) in tuple.iter().enumerate() {
             d.expr(place, F::ONE, power(variables, 0, i as i64, monomials), e);
         }

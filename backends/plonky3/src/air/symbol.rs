@@ -40,6 +40,47 @@ impl Poly {
     }
 }
 
+/// A polynomial under construction: an indicator of many kinds of rows has thousands of monomials.
+#[derive(Clone, Default)]
+pub struct Terms {
+    list: Vec<(F, u32)>,
+    /// Where each monomial stands, once there are many.
+    index: HashMap<u32, usize>,
+}
+
+impl Terms {
+    /// Adds coefficient · monomial.
+    pub fn add(&mut self, coefficient: F, monomial: u32) {
+        const FEW: usize = 16;
+        if coefficient == F::ZERO {
+            return;
+        }
+        let found = match self.list.len() <= FEW {
+            true => self.list.iter().position(|t| t.1 == monomial),
+            false => {
+                if self.index.is_empty() {
+                    self.index = self.list.iter().enumerate().map(|(i, t)| (t.1, i)).collect();
+                }
+                self.index.get(&monomial).copied()
+            }
+        };
+        match found {
+            Some(i) => self.list[i].0 += coefficient,
+            None => {
+                if !self.index.is_empty() {
+                    self.index.insert(monomial, self.list.len());
+                }
+                self.list.push((coefficient, monomial));
+            }
+        }
+    }
+
+    /// The polynomial, monomials in order of first use.
+    pub fn poly(self) -> Poly {
+        Poly(self.list.into_iter().filter(|t| t.0 != F::ZERO).map(|(c, m)| (balanced(c), m)).collect())
+    }
+}
+
 /// Interned monomials.
 #[derive(Default)]
 pub struct Monomials {

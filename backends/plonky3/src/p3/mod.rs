@@ -6,6 +6,7 @@
 //! Invariants: nothing here reads a length from a proof before comparing it with what the key demands; no function's
 //! result depends on the number of threads.
 use crate::arithmetic::{Extension, F, Field, Mat, PrimeCharacteristicRing, TwoAdicField};
+pub use kept::Kept;
 use p3_commit::{ExtensionMmcs, Mmcs as _, Pcs as _, PolynomialSpace};
 use p3_dft::{Layout, Radix2DFTSmallBatch, Radix2DitParallel, TwoAdicSubgroupDft};
 use p3_fri::{FriParameters, TwoAdicFriPcs};
@@ -24,6 +25,7 @@ pub use summed::{Claimed, sums};
 use summed::{ColumnData, ColumnMmcs};
 
 mod hash;
+mod kept;
 mod open;
 mod sponge;
 mod stored;
@@ -49,7 +51,7 @@ pub type Commitment = MerkleCap<F, [u8; 32]>;
 /// Low-degree extensions and their tree.
 pub type Committed = ColumnData<Mat>;
 /// The tree of the key's summed columns.
-pub type SummedTree = Arc<<Tree as p3_commit::Mmcs<F>>::ProverData<Stored>>;
+pub type SummedTree = Arc<Kept>;
 /// FRI's part of a proof.
 pub type FriProof<E> = <Pcs<E> as p3_commit::Pcs<E, Sponge>>::Proof;
 /// Opened values by commitment, matrix, point, column.
@@ -182,13 +184,8 @@ fn commit(extended: Vec<Mat>) -> (Commitment, Committed) {
 
 /// Commits to low-degree extensions of summed columns, none if there is no matrix.
 pub fn commit_summed(extended: Vec<Stored>) -> Option<(Commitment, SummedTree)> {
-    let (c, tree) = (!extended.is_empty()).then(|| tree().commit(extended))?;
+    let (c, tree) = (!extended.is_empty()).then(|| Kept::commit(extended))?;
     Some((c, Arc::new(tree)))
-}
-
-/// The low-degree extensions of summed columns.
-pub fn summed_matrices(data: &SummedTree) -> Vec<&Stored> {
-    tree().get_matrices(data.as_ref())
 }
 
 /// The summed columns' tree with the low-degree extensions of the sums of one proof.

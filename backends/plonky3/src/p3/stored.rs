@@ -5,13 +5,15 @@
 use crate::arithmetic::{F, Mat, PrimeCharacteristicRing, PrimeField64};
 use bytes::Bytes;
 use p3_matrix::dense::{DenseMatrix, DenseStorage};
+use serde::{Serialize, Serializer};
 use std::borrow::Borrow;
+use std::sync::Arc;
 
 /// Cells of a matrix.
 #[derive(Clone, Debug)]
 pub enum Cells {
     /// In memory.
-    Owned(Vec<F>),
+    Owned(Arc<Vec<F>>),
     /// In a file: little-endian residues, at an address that suits `F`.
     Shared(Bytes),
 }
@@ -33,16 +35,23 @@ impl Borrow<[F]> for Cells {
 impl DenseStorage<F> for Cells {
     fn to_vec(self) -> Vec<F> {
         match self {
-            Cells::Owned(v) => v,
+            Cells::Owned(v) => Arc::unwrap_or_clone(v),
             Cells::Shared(_) => Borrow::<[F]>::borrow(&self).to_vec(),
         }
+    }
+}
+
+/// What is written of a tree of a key leaves its cells out: they have sections of their own.
+impl Serialize for Cells {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
     }
 }
 
 /// A matrix in memory.
 pub fn stored(m: Mat) -> Stored {
     let width = m.width;
-    Stored::new(Cells::Owned(m.values), width)
+    Stored::new(Cells::Owned(m.values.into()), width)
 }
 
 /// Into memory.
@@ -75,7 +84,7 @@ pub fn decode(bytes: &Bytes, shapes: &[(usize, usize)]) -> Option<Vec<Stored>> {
             Cells::Shared(body)
         } else {
             let number = |b: &[u8; 8]| F::from_u64(u64::from_le_bytes(*b));
-            Cells::Owned(body.as_chunks::<8>().0.iter().map(number).collect())
+            Cells::Owned(Arc::new(body.as_chunks::<8>().0.iter().map(number).collect()))
         };
         out.push(Stored::new(cells, *width));
     }

@@ -15,7 +15,7 @@
 //!
 //! Salts are one more matrix of the tree, as tall as the tallest, that FRI does not see: what is opened of it stands behind the rows,
 //! and says nothing.
-use super::{Commitment, SALT, Stored, Tree};
+use super::{Commitment, Kept, SALT, Stored, Tree};
 use crate::arithmetic::{Extension, F, Mat};
 use p3_commit::{BatchOpening, BatchOpeningRef, Mmcs};
 use p3_matrix::{Dimensions, Matrix};
@@ -48,7 +48,7 @@ pub enum ColumnData<M> {
     /// A tree of the key, and the matrices of sums that stand for its own.
     Summed {
         /// The key's.
-        tree: Arc<<Tree as Mmcs<F>>::ProverData<Stored>>,
+        tree: Arc<Kept>,
         /// Low-degree extensions, rows in bit-reversed order.
         sums: Vec<M>,
     },
@@ -83,7 +83,8 @@ impl Mmcs<F> for ColumnMmcs {
         let (mut rows, _) = self.open_multi_batch(&[index], data);
         let proof = match data {
             ColumnData::Tree(d) | ColumnData::Salted(d) => self.tree.open_batch(index, d).unpack().1,
-            ColumnData::Summed { tree, .. } => self.tree.open_batch(index, tree.as_ref()).unpack().1,
+            // one path alone shares no digest with another
+            ColumnData::Summed { tree, .. } => tree.open(&[index]).1.sibling_hashes,
         };
         BatchOpening::new(rows.pop().unwrap_or_default(), proof)
     }
@@ -129,7 +130,7 @@ impl Mmcs<F> for ColumnMmcs {
                 (rows, (proof, salts))
             }
             ColumnData::Summed { tree, sums } => {
-                let (behind, proof) = self.tree.open_multi_batch(indices, tree.as_ref());
+                let (behind, proof) = tree.open(indices);
                 let tallest = sums.iter().map(|m| m.height()).max().unwrap_or(1);
                 let row = |index: usize, m: &M| -> Vec<F> {
                     m.row(index / (tallest / m.height())).into_iter().flatten().collect()

@@ -61,8 +61,9 @@ fn moved(key: &ProvingKey, row: usize) -> ProvingKey {
         summed: key.summed.clone(),
         summed_extended: extended(&summed).into_iter().map(stored).collect(),
         entropy: key.entropy,
+        summed_tree: None,
     };
-    assemble(key.program.clone(), key.vk.program, compiled, key.vk.security, columns)
+    assemble(key.program.clone(), key.vk.program, compiled, key.vk.security, columns).unwrap()
 }
 
 /// What a proof at known challenges shows of the owner's first column.
