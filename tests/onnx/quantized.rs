@@ -220,6 +220,49 @@ fn the_quantized_module_survives_being_printed() {
     }
 }
 
+/// Networks that ONNX Runtime quantized have its own integers: what they give is its quantized network's, in the same steps, but for what lies
+/// between two of them.
+#[test]
+fn quantized_networks_keep_their_integers() {
+    let mut expected =
+        NpzReader::new(File::open(here().join("../models/quantized/expected.npz")).unwrap()).unwrap();
+    let (fashion, ..) = fashion();
+    let mut digits = NpzReader::new(File::open(here().join("../models/digits_test.npz")).unwrap()).unwrap();
+    let digits: Array2<u8> = digits.by_name("images_u8").unwrap();
+    let digit = |image: ndarray::ArrayView1<u8>| {
+        let pixels = image.iter().map(|&p| f32::from(p) / 16.0).collect();
+        vec![ArrayD::from_shape_vec(IxDyn(&[1, 64]), pixels).unwrap()]
+    };
+    let digits: Samples = digits.outer_iter().map(digit).collect();
+    let context = context();
+    for name in ["lenet_qdq", "lenet_operators", "digits_qdq", "digits_operators"] {
+        let samples = if name.starts_with("lenet") { &fashion } else { &digits };
+        let (module, weights) = import(&context, &here().join(format!("../models/quantized/{name}.onnx")));
+        let op = module.as_operation();
+        tessera_nn_to_qnn::calibrate(op, &weights, &samples[..8], Method::MinMax).unwrap();
+        let file = format!("{name}.test.safetensors");
+        let stored = tessera_nn_to_qnn::quantize(op, &weights, &file, &Settings::default()).unwrap();
+        let plan = QuantizedPlan::new(&Func::main(op).unwrap(), &stored).unwrap();
+        let types = tessera_nn_to_qnn::evaluate::input_types(&plan).unwrap();
+        let returned = Func::main(op).unwrap().returns().unwrap()[0];
+        let tessera_mlir::types::Elem::Quant(quant) = tessera_mlir::types::of(returned).unwrap().elem else {
+            panic!("{name}: the output is not quantized")
+        };
+        let wanted: Array2<f32> = expected.by_name(name).unwrap();
+        let (mut equal, mut count) = (0, 0);
+        for (sample, wanted) in samples[64..264].iter().zip(wanted.outer_iter()) {
+            let x = tessera_qnn::interp::quantize_array(&sample[0], &types[0]).unwrap();
+            for (found, wanted) in plan.run(&[x]).unwrap()[0].iter().zip(wanted) {
+                let apart = (*found as f64 - f64::from(*wanted) / quant.scales[0]).abs();
+                assert!(apart < 1.01, "{name}: {found} steps of {}, not {wanted}", quant.scales[0]);
+                equal += usize::from(apart < 0.01);
+                count += 1;
+            }
+        }
+        assert!(equal * 1000 >= count * 995, "{name}: {equal} of {count} are equal");
+    }
+}
+
 #[test]
 fn digits_keep_their_accuracy() {
     let mut data = NpzReader::new(File::open(here().join("../models/digits_test.npz")).unwrap()).unwrap();

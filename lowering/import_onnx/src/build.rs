@@ -49,6 +49,14 @@ pub(crate) struct Masked {
     pub(crate) node: String,
 }
 
+/// What stands behind quantized integers: real numbers on a grid.
+#[derive(Clone, Debug)]
+pub(crate) struct Quantized {
+    pub(crate) real: graph::Value,
+    pub(crate) scale: f64,
+    pub(crate) zero: f64,
+}
+
 /// A graph under construction.
 #[derive(Default)]
 pub(crate) struct Builder {
@@ -61,6 +69,8 @@ pub(crate) struct Builder {
     pub(crate) masked: HashMap<graph::Value, Masked>,
     /// What a softmax may read instead of results.
     pub(crate) mild: HashMap<graph::Value, Value>,
+    /// Integers that real numbers were quantized to.
+    pub(crate) quantized: HashMap<graph::Value, Quantized>,
     /// Results that are integers, whatever their type.
     pub(crate) whole: HashSet<graph::Value>,
     grown: usize,

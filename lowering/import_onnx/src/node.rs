@@ -35,6 +35,11 @@ impl<'g> Node<'g> {
         Node { proto, opset, is_output: false, inputs, read: RefCell::default() }
     }
 
+    /// The operands, those left out too; none counts as read.
+    pub(crate) fn operands(&self) -> &[Option<Value>] {
+        &self.inputs
+    }
+
     /// How many operands are listed.
     pub(crate) fn inputs(&self) -> usize {
         self.inputs.len()

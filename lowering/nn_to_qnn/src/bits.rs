@@ -211,6 +211,7 @@ fn tensors(module: OperationRef, weights: &Params, settings: &Settings) -> Resul
             | Format::Shares
             | Format::Compared
             | Format::Features
+            | Format::Grid
             | Format::Signs => {
                 continue;
             }

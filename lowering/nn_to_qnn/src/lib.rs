@@ -16,6 +16,7 @@ mod emit;
 pub mod evaluate;
 mod families;
 mod features;
+mod grid;
 mod histogram;
 mod model;
 mod quantize;

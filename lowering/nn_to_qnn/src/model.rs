@@ -8,6 +8,7 @@
 //! - A sum that flows into a normalization is exact: it and its operands have one scale, and nothing is rounded.
 //! - Sums that a sum alone reads are its terms: what they give is rounded once, with it, and has no scale of its own.
 
+use crate::grid::Grid;
 use crate::quantize::Settings;
 use melior::ir::{OperationRef, Value, ValueLike, operation::OperationLike};
 use std::collections::HashMap;
@@ -220,6 +221,7 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
         errors.extend(check(&model));
         Error::all(errors)?;
         model.precise = model.ops.iter().any(|op| op.role == Role::Rows);
+        model.find_grids();
         model.fuse();
         model.find_exact_sums();
         model.merge();
@@ -292,7 +294,10 @@ impl<'c, 'a, 'p> Model<'c, 'a, 'p> {
 
     fn fuse(&mut self) {
         for op in 0..self.ops.len() {
-            let clamps = matches!(&self.ops[op].decoded, NnOp::Map { f, .. } if f.clamp().is_some());
+            let clamps = match &self.ops[op].decoded {
+                NnOp::Map { f, .. } => f.clamp().is_some() || Grid::of(f).is_some(),
+                _ => false,
+            };
             let Some((x, _)) = self.number(op).or(clamps.then(|| (self.ops[op].operands[0], 1.0))) else {
                 continue;
             };

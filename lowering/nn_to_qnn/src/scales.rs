@@ -13,8 +13,9 @@
 //! *precise* model, one with softmax or normalizations, sums are as large as they are, and proven in more limbs, and values are *even*: 13
 //! bits, in steps of powers of two, so that layers that are alike are proven in the same tables.
 
-use crate::families::{self, Accumulate, good_multiplier, softmax};
+use crate::families::{self, Accumulate, softmax};
 use crate::features;
+use crate::grid::{self, Grid};
 use crate::model::{Model, OpInfo, Role, Source};
 use melior::ir::operation::OperationLike;
 use tessera_mlir::functions::Map;
@@ -70,6 +71,8 @@ pub(crate) enum Format {
     Shares,
     /// Sums that comparisons alone read, as they are: nothing is rounded, so no two become equal, and nothing is clamped.
     Compared,
+    /// Integers of a grid that the model states.
+    Grid,
 }
 
 /// Bits of a calibrated range that exact sums are taken with.
@@ -96,6 +99,8 @@ pub(crate) struct Group {
     clamped: bool,
     /// Whether values are compared one by one, so that their steps are as fine as is exact.
     compared: bool,
+    /// That of [`Format::Grid`].
+    grid: Option<Grid>,
 }
 
 /// Stored integers of a group.
@@ -107,8 +112,16 @@ pub(crate) struct Width {
 
 impl Group {
     fn new(scale: f64, format: Format) -> Self {
-        let mut group =
-            Group { scale, format, reach: 0.0, signed: true, most: 0, clamped: false, compared: false };
+        let mut group = Group {
+            scale,
+            format,
+            reach: 0.0,
+            signed: true,
+            most: 0,
+            clamped: false,
+            compared: false,
+            grid: None,
+        };
         group.most = group.finest();
         group
     }
@@ -143,6 +156,10 @@ impl Group {
 
     pub(crate) fn width(&self) -> Width {
         match self.format {
+            Format::Grid => {
+                let (min, max) = self.grid.map_or((0, 0), |grid| (grid.low, grid.high));
+                Width { bits: if min >= -128 && max < 128 { 8 } else { 16 }, min, max }
+            }
             Format::Narrow | Format::Chosen(_) | Format::Fine => {
                 let bits = if self.most < 1 << 7 { 8 } else { 16 };
                 Width { bits, min: if self.is_unsigned() { 0 } else { -self.most }, max: self.most }
@@ -157,6 +174,11 @@ impl Group {
         }
     }
 
+    /// The scale that types have. That of a grid is computed with as it is: printed, it is another number.
+    fn printed(&self) -> f64 {
+        if self.format == Format::Grid { printable(self.scale) } else { self.scale }
+    }
+
     /// Bits of what is clamped to the calibrated range.
     fn bits(&self) -> u32 {
         match self.format {
@@ -169,7 +191,7 @@ impl Group {
     /// Steps that the calibrated range of a value is stored with; `None` where the scale is a fixed one.
     fn steps(&self) -> Option<f64> {
         match self.format {
-            Format::Scores | Format::Shares | Format::Signs | Format::Compared => None,
+            Format::Scores | Format::Shares | Format::Signs | Format::Compared | Format::Grid => None,
             Format::Open if self.compared => Some(f64::from(1 << COMPARED_BITS)),
             Format::Open => Some(f64::from(1 << if self.clamped { CLAMPED_BITS } else { OPEN_BITS })),
             _ if self.is_clamped() => Some(self.finest() as f64),
@@ -190,7 +212,7 @@ impl Group {
     /// Whether sums are as large as they are, and proven in more limbs where two do not hold them.
     pub(crate) fn is_exact(&self, model: &Model) -> bool {
         model.precise
-            || matches!(self.format, Format::Open | Format::Signs | Format::Compared)
+            || matches!(self.format, Format::Open | Format::Signs | Format::Compared | Format::Grid)
             || matches!(self.format, Format::Chosen(bits) if bits > ROOMY_BITS)
     }
 
@@ -256,7 +278,7 @@ impl Scales {
             }
             _ => group.width(),
         };
-        Quant { bits, min, max, scales: vec![group.scale], axis: None }
+        Quant { bits, min, max, scales: vec![group.printed()], axis: None }
     }
 
     /// Interval of the real numbers a value stands for.
@@ -362,6 +384,9 @@ impl Scales {
         for group in &mut groups {
             let even = matches!(group.format, Format::Even | Format::Normed)
                 || (model.precise && group.format == Format::Open);
+            if group.format == Format::Grid {
+                continue;
+            }
             group.scale = printable(if even { group.scale.log2().ceil().exp2() } else { group.scale });
         }
         // normalized rows reach about as far in all layers: where one scale suits them, one table of roots does
@@ -507,11 +532,12 @@ impl Scales {
             let most = if self.group(out).is_exact(model) { MAX_SHIFT } else { most };
             let weighted = matches!(model.ops[op].decoded, NnOp::Conv { .. } | NnOp::Linear { .. });
             let many = matches!(self.group(out).format, Format::Chosen(bits) if bits > ROOMY_BITS);
-            let fine = (many || self.group(out).compared) && !weighted;
+            let fine =
+                (many || self.group(out).compared) && !weighted || self.group(out).format == Format::Grid;
             if features::reads(model, op) || fine {
                 // multipliers of features differ as their reach does: the greatest has nearly all the bits there are, as values of many
                 // bits ask for, too, where no weights follow the multiplier
-                let greatest = sums.multiplier(model, self, op, true) * good_multiplier(true) / scale;
+                let greatest = sums.greatest(model, self, op) / scale;
                 let most = (30.0 - greatest.max(1e-30).log2()).floor();
                 self.shifts[op] = most.clamp(f64::from(MIN_SHIFT), f64::from(MAX_SHIFT)) as u32;
                 continue;
@@ -685,6 +711,7 @@ fn kept(op: &OpInfo, intervals: &[(i64, i64)]) -> Option<(i64, i64)> {
     let hull = op.activations().iter().map(|&o| intervals[o]).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     let (lo, hi) = hull?;
     match op.decoded {
+        NnOp::Map { ref f, .. } if Grid::of(f).is_some() => Some((lo, hi)),
         NnOp::Map { .. } => Some((lo.max(0), hi.max(0))),
         NnOp::Pad { .. } => Some((lo.min(0), hi.max(0))),
         NnOp::MaxPool { .. }
@@ -781,6 +808,7 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         tested: bool,
         affine: bool,
         clamped: bool,
+        grids: Vec<Grid>,
         asked: Vec<(Format, usize)>,
     }
     let none = Seen {
@@ -797,9 +825,10 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         tested: false,
         affine: true,
         clamped: false,
+        grids: vec![],
         asked: vec![],
     };
-    let mut seen = vec![none; count];
+    let (mut seen, grids) = (vec![none; count], grid::grids(model));
     for (v, info) in model.values.iter().enumerate().filter(|(v, _)| is_real_value(model, *v)) {
         let group = &mut seen[group_of[v]];
         let computed = matches!(info.source, Source::Op(_));
@@ -829,6 +858,7 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
             _ => false,
         };
         group.asked.extend(asks(model, v));
+        group.grids.extend(grids[v]);
         let affine = |&u: &usize| {
             model.ops[u].role == Role::Moves
                 || model.constant(u).is_some()
@@ -885,6 +915,13 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         let format = match seen.asked.iter().find(|(format, _)| *format != seen.asked[0].0) {
             None => match seen.asked.first() {
                 Some(&(format, _)) => format,
+                None if seen
+                    .grids
+                    .first()
+                    .is_some_and(|first| seen.grids.iter().all(|grid| grid == first)) =>
+                {
+                    Format::Grid
+                }
                 None if seen.clamped => Format::Chosen(TESTED_BITS),
                 None if seen.wide && seen.returned => {
                     if model.precise || seen.bits.is_some_and(|bits| bits > ROOMY_BITS) {
@@ -920,10 +957,11 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         let scale = match format {
             Format::Scores => softmax::STEP,
             Format::Shares => 1.0 / softmax::TOTAL as f64,
+            Format::Grid => seen.grids[0].scale,
             _ => 0.0,
         };
         let compared = seen.tested && seen.affine && !model.precise;
-        Ok(Group { compared, ..Group::new(scale, format) })
+        Ok(Group { compared, grid: seen.grids.first().copied(), ..Group::new(scale, format) })
     };
     let mut groups = seen.iter().cloned().map(choose).collect::<Result<Vec<_>>>()?;
     for (op, info) in model.ops.iter().enumerate() {

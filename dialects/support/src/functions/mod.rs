@@ -132,6 +132,7 @@ functions! {
     equal_zero::EqualZero,
     erf::Erf,
     exp::Exp,
+    fake_quantize::FakeQuantize,
     floor::Floor,
     gelu::Gelu,
     gelu_tanh::GeluTanh,

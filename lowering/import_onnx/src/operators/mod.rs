@@ -12,9 +12,10 @@ mod elementwise;
 mod gather;
 mod layout;
 mod learned;
+mod microsoft;
 mod normalize;
 mod products;
-mod quantized;
+pub(crate) mod quantized;
 mod recurrent;
 mod reduce;
 mod resize;
@@ -56,6 +57,7 @@ const FAMILIES: &[&[Operator]] = &[
     gather::OPERATORS,
     layout::OPERATORS,
     learned::OPERATORS,
+    microsoft::OPERATORS,
     normalize::OPERATORS,
     products::OPERATORS,
     quantized::OPERATORS,

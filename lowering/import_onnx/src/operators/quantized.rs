@@ -1,13 +1,19 @@
 //! Models that were quantized before: integers with scales, as real numbers.
+//!
+//! What is quantized with one scale is the real number on the grid of that scale (`fake_quantize`), and the integer is a function of it that
+//! is forgotten where it is dequantized with the same scale and zero: so a quantization and what dequantizes it are one op, whatever moves
+//! or compares the integers between them.
 
 use super::operators;
 use super::products::multiply;
 use super::windows;
-use crate::build::{Builder, Reason, Value};
+use crate::build::{Builder, Quantized, Reason, Value};
+use crate::graph;
 use crate::node::{self, Node};
 use crate::tensor::{Kind, Tensor};
 use crate::translate::Translator;
 use std::rc::Rc;
+use tessera_nn::NnOp;
 
 operators! { "";
     "ConvInteger" => conv_integer,
@@ -21,7 +27,7 @@ operators! { "";
 const SCALES: &str = "scales and zero points";
 
 /// clamp(round(x/scale) + zero): one scale, or one for each position of an axis.
-fn quantize(
+pub(super) fn quantize(
     b: &mut Builder,
     x: &Value,
     (scales, zeros): (&[f64], &[f64]),
@@ -35,7 +41,10 @@ fn quantize(
         return Err("scales are positive".into());
     }
     let x = b.retyped(x, Kind::F32)?;
-    let parts = if scales.len() == 1 {
+    let parts = if let (1, Value::Computed(..)) = (scales.len(), &x) {
+        let real = on_grid(b, &x, (scales[0], zero(0)), (low, high))?;
+        return integers(b, &real, (scales[0], zero(0)), kind);
+    } else if scales.len() == 1 {
         b.map(&x, "quantize", &[scales[0], zero(0), low, high])?
     } else {
         if shape.get(axis) != Some(&scales.len()) {
@@ -49,6 +58,102 @@ fn quantize(
         b.concat(&parts, axis)?
     };
     b.retyped(&parts, kind)
+}
+
+/// x on the grid of a scale and a zero. What clamps x before is a bound of the grid, too.
+fn on_grid(
+    b: &mut Builder,
+    x: &Value,
+    (scale, zero): (f64, f64),
+    (low, high): (f64, f64),
+) -> Result<Value, Reason> {
+    let (mut x, mut low, mut high) = (x.clone(), low - zero, high - zero);
+    while let Value::Computed(graph::Value::Node(node), kind) = x
+        && let NnOp::Map { x: operand, f } = &b.graph.nodes[node].op
+        && let Some((least, most)) = f.clamp()
+    {
+        let bound = |real: f64| (real / scale).round_ties_even().clamp(low, high);
+        (low, high) = (bound(least), bound(most));
+        x = Value::Computed(*operand, kind);
+    }
+    b.map(&x, "fake_quantize", &[scale, low, high])
+}
+
+/// The integers that real numbers on a grid stand for.
+fn integers(b: &mut Builder, real: &Value, (scale, zero): (f64, f64), kind: Kind) -> Result<Value, Reason> {
+    let steps = b.scale(real, 1.0 / scale)?;
+    // integers of their own, even where a step is 1 and nothing is added
+    let steps = b.map(&steps, "round", &[])?;
+    let y = b.shift(&steps, zero)?;
+    let y = b.retyped(&y, kind)?;
+    if let (Value::Computed(y, _), Value::Computed(real, _)) = (&y, real) {
+        b.quantized.insert(*y, Quantized { real: *real, scale, zero });
+    }
+    Ok(y)
+}
+
+/// The real numbers that integers were quantized from, with that scale and zero.
+fn real_of(b: &Builder, x: &Value, scale: f64, zero: f64) -> Option<Value> {
+    let Value::Computed(x, _) = x else { return None };
+    let quantized = b.quantized.get(x).filter(|q| q.scale == scale && q.zero == zero)?;
+    Some(Value::Computed(quantized.real, Kind::F32))
+}
+
+/// Real numbers of integers with one scale.
+pub(super) fn real(b: &mut Builder, x: &Value, scale: f64, zero: f64) -> Result<Value, Reason> {
+    if let Some(real) = real_of(b, x, scale, zero) {
+        return Ok(real);
+    }
+    let x = b.retyped(x, Kind::F32)?;
+    let x = b.shift(&x, -zero)?;
+    b.scale(&x, scale)
+}
+
+/// Operators that give some of the integers that they read, or the greatest of some: they work on real numbers as well, where these are
+/// quantized with one scale.
+const MOVES: [&str; 11] = [
+    "Concat",
+    "Flatten",
+    "Identity",
+    "MaxPool",
+    "Reshape",
+    "Slice",
+    "Split",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+    "Relu",
+];
+
+/// The node of a moving operator on the real numbers that its operands were quantized from, with what quantized them.
+pub(crate) fn on_reals<'g>(b: &Builder, node: &Node<'g>) -> Option<(Node<'g>, Quantized, Kind)> {
+    let op = node.proto.op_type.as_str();
+    if !MOVES.contains(&op) || !node::standard(&node.proto.domain).is_empty() {
+        return None;
+    }
+    let operands = node.operands();
+    let read = if op == "Concat" { operands.len() } else { 1 };
+    let of = |x: &Option<Value>| match x {
+        Some(Value::Computed(x, kind)) => b.quantized.get(x).map(|q| (q.clone(), *kind)),
+        _ => None,
+    };
+    let found: Vec<(Quantized, Kind)> = operands.iter().take(read).map(of).collect::<Option<_>>()?;
+    let (first, kind) = found.first()?.clone();
+    // what is greater than the integer 0 is not what is greater than the real one
+    let alike = found.iter().all(|(q, _)| q.scale == first.scale && q.zero == first.zero);
+    if !alike || (op == "Relu" && first.zero != 0.0) {
+        return None;
+    }
+    let mut reals = operands.to_vec();
+    for (slot, (q, _)) in reals.iter_mut().zip(&found) {
+        *slot = Some(Value::Computed(q.real, Kind::F32));
+    }
+    Some((Node::new(node.proto, node.opset, reals), first, kind))
+}
+
+/// What a moving operator gave, as integers again.
+pub(crate) fn requantized(b: &mut Builder, y: &Value, q: &Quantized, kind: Kind) -> Result<Value, Reason> {
+    integers(b, y, (q.scale, q.zero), kind)
 }
 
 fn quantize_linear(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
@@ -100,6 +205,10 @@ fn dequantize_linear(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason>
     let rank = b.shape(x).len();
     let axis = n.int("axis").unwrap_or(1);
     let axis = if scale.len() == 1 { 0 } else { node::axis(axis, rank)? };
+    let first = zero.and_then(|z| z.numbers().first().copied()).unwrap_or(0.0);
+    if let Some(real) = scale.number().and_then(|scale| real_of(b, x, scale, first)) {
+        return Ok(vec![b.retyped(&real, scale.kind)?]);
+    }
     let x = centered(b, x, zero, axis)?;
     let scales = along(b, scale, axis, rank)?;
     let scaled = b.mul(&x, &scales)?;
@@ -123,6 +232,16 @@ fn qlinear_matmul(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     let (sx, zx, sy, zy, sz, zz) = (sx?, zx?, sy?, zy?, sz?, zz?);
     let one = |t: &Tensor| t.number().ok_or("scales of rows and columns are not supported");
     let scale = one(sz)? / (one(sx)? * one(sy)?);
+    let (sx, sy, zx1, zy1) = (one(sx)?, one(sy)?, one(zx), one(zy));
+    let known = matches!(y, Value::Known(_));
+    if let (Ok(zx), Ok(zy)) = (zx1, zy1)
+        && let Some(left) = real_of(b, x, sx, zx)
+        && (known || real_of(b, y, sy, zy).is_some())
+    {
+        let right = real(b, y, sy, zy)?;
+        let product = multiply(b, &left, &right)?;
+        return Ok(vec![quantize(b, &product, (&[one(sz)?], &[one(zz)?]), 0, zz.kind)?]);
+    }
     let (rows, columns) = (b.shape(x).len().saturating_sub(2), b.shape(y).len().saturating_sub(1));
     let (x, y) = (centered(b, x, Some(zx), rows)?, centered(b, y, Some(zy), columns)?);
     let product = multiply(b, &x, &y)?;
@@ -147,8 +266,26 @@ fn qlinear_conv(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     let bias = n.known(8, "the bias of a convolution")?;
     let one = |t: &Tensor| t.number().ok_or("expected one scale");
     let (sx, sy, zero) = (one(sx)?, one(sy)?, one(zy)?);
+    let left = real_of(b, x, sx, one(zx)?);
     let x = centered(b, x, Some(zx), 1)?;
     let w = centered(b, &Value::Known(w.clone()), Some(zw), 0)?;
+    if let Some(x) = left {
+        let rank = b.shape(&w).len();
+        let scales = along(b, sw, 0, rank)?;
+        let w = b.mul(&w, &scales)?;
+        let bias = match bias {
+            Some(bias) => {
+                let steps = sw.numbers().iter().map(|sw| sx * sw).collect::<Vec<_>>();
+                let values = bias.numbers();
+                let step = |c: usize| steps.get(c).or(steps.first()).copied().unwrap_or(0.0);
+                let values = values.iter().enumerate().map(|(c, v)| v * step(c)).collect();
+                Some(b.known(Kind::F32, bias.shape(), values)?)
+            }
+            None => None,
+        };
+        let y = windows::conv_of(b, n, &x, &w, bias)?;
+        return Ok(vec![quantize(b, &y, (&[sy], &[zero]), 1, zy.kind)?]);
+    }
     let bias = match bias {
         Some(bias) => Some(b.retyped(&Value::Known(bias.clone()), Kind::F32)?),
         None => None,

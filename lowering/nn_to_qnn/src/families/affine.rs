@@ -1,7 +1,9 @@
-//! Functions that are a·x + c, as a negation is: no table, but a multiplier and a bias of the sums that they become.
+//! Functions that are a·x + c, as a negation is: no table, but a multiplier and a bias of the sums that they become. What brings a value to
+//! a grid is one of them, up to the rounding.
 
 use super::{Accumulate, Converted, Family, good_multiplier};
 use crate::emit::{Emitter, Sums, to_multiplier};
+use crate::grid::Grid;
 use crate::model::{Model, Role};
 use crate::scales::Scales;
 use tessera_mlir::functions::Map;
@@ -10,8 +12,11 @@ use tessera_nn::NnOp;
 
 pub(super) struct Affine;
 
-/// a and c of a function that is a·x + c everywhere.
+/// a and c of a function that is a·x + c everywhere, but for a grid that it is rounded to.
 pub(super) fn factors(f: &Map) -> Option<(f64, f64)> {
+    if Grid::of(f).is_some() {
+        return Some((1.0, 0.0));
+    }
     match f.pieces()?[..] {
         [all] if all.slope != 0.0 && f.clamp().is_none() => Some((all.slope, all.intercept)),
         _ => None,
@@ -48,6 +53,9 @@ impl Family for Affine {
 
     fn convert<'c, 'a>(&self, e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Converted<'c, 'a>> {
         let (x, (_, intercept)) = (e.model.ops[op].operands[0], function(e.model, op)?);
+        if e.model.ops[op].role == Role::Moves {
+            return e.get(x).map(Converted::Value);
+        }
         let unit = unit(e.model, e.scales, op);
         let (lo, hi) = e.scales.interval(x);
         let multiplier = to_multiplier(unit / e.scales.target(e.model, op), e.scales.shift(e.model, op));

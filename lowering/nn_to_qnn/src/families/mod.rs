@@ -68,6 +68,11 @@ pub(crate) trait Accumulate: Sync {
     /// costs too little to matter. More matters where 16 bits leave the model, which are `wide`.
     fn multiplier(&self, model: &Model, scales: &Scales, op: usize, wide: bool) -> f64;
 
+    /// The greatest of them, up to rounding.
+    fn greatest(&self, model: &Model, scales: &Scales, op: usize) -> f64 {
+        self.multiplier(model, scales, op, true) * good_multiplier(true)
+    }
+
     /// Whether the sums of all channels can have one unit.
     fn has_unit(&self) -> bool {
         false

@@ -5,10 +5,11 @@
 //! multiplier is exact, however small it is; rounding it costs a slightly coarser grid of weights and nothing else.
 
 use super::{Accumulate, Converted, Family};
-use crate::emit::{Emitter, Sums, Term, recorded, stored_as};
+use crate::emit::{Emitter, Sums, Term, recorded, stored_as, to_multiplier};
 use crate::features::{self, Normalized};
+use crate::grid;
 use crate::model::{Model, Role};
-use crate::scales::{Scales, printable};
+use crate::scales::{Format, Scales, printable};
 use melior::ir::operation::OperationLike;
 use tessera_mlir::params::ParamData;
 use tessera_mlir::types::{Quant, TensorType};
@@ -71,13 +72,17 @@ impl Family for Weighted {
         let grid = s_y / (s_x * 2f64.powi(e.scales.shift(model, op) as i32));
         let (mut multipliers, mut units, mut intervals) = (vec![], vec![], vec![]);
         let (mut stored, mut biases, mut weight_scales) = (Vec::<i64>::new(), Vec::<i32>::new(), vec![]);
-        let limit = weight_max(model, op);
+        let own = (0..layer.weights.len()).any(|c| layer.own_step(model, e.scales, op, c).is_some());
+        let limit = if own { weight_max(model, op).max(255.0) } else { weight_max(model, op) };
         for (channel, w) in layer.weights.iter().enumerate() {
             let least = layer.least_step(channel, limit, (s_x, (lo, hi)));
             let multiplier = (least / grid).ceil().clamp(1.0, f64::from(i32::MAX));
-            // where a sign is all that is read, one feature is compared as it is
-            let (multiplier, s_w) =
-                test.map_or((multiplier, multiplier * grid), |test| (1.0, test.magnitude));
+            let (multiplier, s_w) = match (test, layer.own_step(model, e.scales, op, channel)) {
+                // where a sign is all that is read, one feature is compared as it is
+                (Some(test), _) => (1.0, test.magnitude),
+                (None, Some(step)) => (to_multiplier(step / grid, 0) as f64, step),
+                (None, None) => (multiplier, multiplier * grid),
+            };
             let bias = (layer.bias(channel) / (s_x * s_w)).round_ties_even();
             if bias.abs() > f64::from(i32::MAX) {
                 return Err(Error::new(format!(
@@ -106,7 +111,8 @@ impl Family for Weighted {
             None => format!("{}.{role}", loc::describe(location)),
         };
         let weight_name = name(info.operands[1], "weight");
-        let bits = if model.weight_bits(op) > 8 { 16 } else { 8 };
+        let bits = if stored.iter().all(|&q| i8::try_from(q).is_ok()) && limit <= 255.0 { 8 } else { 16 };
+        let limit = if bits == 8 { limit.min(127.0) } else { limit };
         let ty = TensorType::quant(
             model.values[info.operands[1]].shape.clone(),
             Quant { bits, min: -(limit as i64), max: limit as i64, scales: weight_scales, axis: Some(0) },
@@ -148,6 +154,14 @@ impl Accumulate for Weighted {
         let Ok(layer) = Layer::of(model, op) else { return 0.0 };
         let limit = weight_max(model, op);
         typical(&layer) / limit * layer.operand(model, scales, op).0 / good(limit)
+    }
+
+    fn greatest(&self, model: &Model, scales: &Scales, op: usize) -> f64 {
+        let Ok(layer) = Layer::of(model, op) else { return 0.0 };
+        let (limit, s_x) = (weight_max(model, op), layer.operand(model, scales, op).0);
+        let step =
+            |c: usize| layer.own_step(model, scales, op, c).unwrap_or(greatest(&layer.weights[c]) / limit);
+        (0..layer.weights.len()).map(step).fold(0.0, f64::max) * s_x
     }
 
     fn has_unit(&self) -> bool {
@@ -224,6 +238,18 @@ impl<'m> Layer<'m> {
         let sums =
             w.iter().map(|&w| f64::from(w).abs()).sum::<f64>() * reach + self.bias(channel).abs() / s_x;
         (greatest(w) / limit).max(sums / ACCUMULATOR)
+    }
+
+    /// The step of the grid that a channel's weights lie on, where they meet values of a grid, too, and sums of both fit their type.
+    fn own_step(&self, model: &Model, scales: &Scales, op: usize, channel: usize) -> Option<f64> {
+        let x = model.ops[op].operands[0];
+        let on_grids = scales.group(x).format == Format::Grid
+            && scales.group(model.outcome(model.rounded_by(op))).format == Format::Grid;
+        // the bias counts in the same steps
+        let (s_x, bias) = (self.operand(model, scales, op).0, self.bias(channel));
+        let step = on_grids.then(|| grid::scale_of(&self.weights[channel], bias / s_x)).flatten()?;
+        let least = self.least_step(channel, 255.0, self.operand(model, scales, op));
+        (step >= least * (1.0 - 1e-6)).then_some(step)
     }
 
     fn bias(&self, channel: usize) -> f64 {
