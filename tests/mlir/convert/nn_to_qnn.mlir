@@ -119,3 +119,13 @@ module attributes {tessera.params = "convert/params.safetensors"} {
     return %1 : tensor<2xi64>
   }
 }
+
+// -----
+
+// The average of a large window: its multiplier is a small number, which is rounded, and what that adds to the greatest sum is counted.
+func.func @main(%x: tensor<1x1x112x112xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>, nn.bits = 12 : i64}) -> (tensor<1x1x1x1xf32> {nn.name = "y"}) {
+  %0 = nn.avg_pool %x kernel [112, 112] strides [1, 1] {nn.range = array<f64: -0.02, 0.02>, nn.bits = 12 : i64} : tensor<1x1x112x112xf32> -> tensor<1x1x1x1xf32>
+  %1 = nn.relu %0 {nn.range = array<f64: 0.0, 0.02>, nn.bits = 12 : i64} : tensor<1x1x1x1xf32>
+  %2 = nn.map "sigmoid" %1 {nn.range = array<f64: 0.5, 0.52>} : tensor<1x1x1x1xf32>
+  return %2 : tensor<1x1x1x1xf32>
+}

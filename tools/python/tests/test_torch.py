@@ -1,5 +1,6 @@
 """Modules of PyTorch: exported as they are, with the names of their layers, and left as they were."""
 
+import collections
 import inspect
 
 import numpy as np
@@ -62,6 +63,50 @@ def test_two_inputs_and_two_outputs(torch):
     assert model.verify(proof) and s.shape == r.shape == (1, 3) and (r >= 0).all()
     by_name = model.run({"right": right[:1], "left": left[:1]})
     assert torch.equal(by_name[0], s)
+
+
+def test_inputs_by_keyword_and_outputs_by_name(torch):
+    """As models of Hugging Face are called: keywords with defaults between, a mapping of results, some of them None."""
+
+    class Output(collections.OrderedDict):
+        pass
+
+    class Encoder(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.words = torch.nn.Embedding(50, 16)
+            self.dense = torch.nn.Linear(16, 16)
+            self.classifier = torch.nn.Linear(16, 3)
+
+        def forward(self, input_ids=None, inputs_embeds=None, attention_mask=None, labels=None, return_dict=True):
+            x = torch.tanh(self.dense(self.words(input_ids)))
+            share = attention_mask.to(x.dtype)[..., None]
+            pooled = (x * share).sum(1) / 8
+            return Output(loss=None, logits=self.classifier(pooled), pooled=pooled)
+
+    net = Encoder().eval()
+    data = {"attention_mask": torch.ones(8, 8, dtype=torch.long), "input_ids": torch.randint(0, 50, (8, 8))}
+    model = tessera.compile(net, {k: v[:1] for k, v in data.items()}, calibration=data)
+    assert [p.name for p in model.inputs] == ["input_ids", "attention_mask"]
+    one = {k: v[3:4] for k, v in data.items()}
+    logits, pooled = model.run(one)
+    with torch.no_grad():
+        expected = net(**one)
+    assert (logits - expected["logits"]).abs().max() < 0.05 and (pooled - expected["pooled"]).abs().max() < 0.05
+    names = [name for name, _, _ in model.evaluate(data).layers]
+    assert any("classifier" in name for name in names) and not any("model" in name for name in names), names
+    assert model.verify(model.prove(one))
+    # what gives a mapping may be called in order as well
+    in_order = tessera.compile(torch.nn.Sequential(net.dense, Named(torch)).eval(), torch.zeros(1, 16), calibration=torch.rand(8, 16))
+    assert in_order.outputs[0].shape[-1] == 16
+
+
+def Named(torch):
+    class Named(torch.nn.Module):
+        def forward(self, x):
+            return {"result": torch.relu(x)}
+
+    return Named()
 
 
 def test_attention_layers_of_torch_are_exported_as_operators(torch):

@@ -3,7 +3,7 @@
 use super::{Accumulate, Converted, Family, good_multiplier};
 use crate::emit::{Emitter, Sums, to_multiplier};
 use crate::model::{Model, Role};
-use crate::scales::Scales;
+use crate::scales::{ROOMY_SHIFT, Scales};
 use melior::ir::operation::OperationLike;
 use tessera_mlir::shape::PoolAttrs;
 use tessera_mlir::{Error, Result};
@@ -32,8 +32,13 @@ impl Family for AveragePool {
     }
 
     fn bound(&self, model: &Model, scales: &Scales, op: usize) -> f64 {
-        let (lo, hi) = scales.reals(model.ops[op].operands[0]);
-        lo.abs().max(hi.abs())
+        let x = model.ops[op].operands[0];
+        let ((lo, hi), (least, most)) = (scales.reals(x), scales.interval(x));
+        // of a large window the multiplier is a small number, and rounding it by half counts
+        let cells = window(model, op).map_or(1.0, |(_, cells)| cells);
+        let sum = cells * most.max(-least) as f64;
+        let rounded = sum * 0.5 * scales.target(model, op) / f64::from(1 << ROOMY_SHIFT);
+        lo.abs().max(hi.abs()) + rounded
     }
 
     fn convert<'c, 'a>(&self, e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Converted<'c, 'a>> {

@@ -6,6 +6,7 @@ Nothing is rescaled or reshaped silently, torch is never imported here, and an a
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Iterable, Iterator, NamedTuple, Optional, Union
@@ -88,7 +89,7 @@ def named(x: Any, names: list[str], what: str) -> list[Given]:
     after the inputs is left out."""
     if isinstance(x, (str, Path)):
         return _file(Path(x), what)
-    if isinstance(x, dict):
+    if isinstance(x, Mapping):
         return [given(str(k), v, f"{what}, array {k!r},") for k, v in x.items()]
     if isinstance(x, (tuple, list)) and x and any(is_tensor(a) or isinstance(a, np.ndarray) for a in x):
         return [given(None, a, what) for a in x[: len(names)]]
@@ -117,7 +118,7 @@ def _file(path: Path, what: str) -> list[Given]:
 
 def is_batches(x: Any, names: list[str]) -> bool:
     """Whether this is something to iterate over, not the arrays of the model's inputs."""
-    if isinstance(x, (str, Path, dict, np.ndarray)) or is_tensor(x) or _numbers(x):
+    if isinstance(x, (str, Path, Mapping, np.ndarray)) or is_tensor(x) or _numbers(x):
         return False
     if isinstance(x, (list, tuple)):
         # as many arrays side by side as there are inputs are inputs; a list of arrays for one input is a list of batches

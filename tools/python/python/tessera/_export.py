@@ -14,6 +14,7 @@ import logging
 import sys
 import traceback
 import warnings
+from collections.abc import Mapping
 from typing import Any, Iterator, Optional
 
 from ._data import is_tensor
@@ -44,6 +45,31 @@ def input_names(module: Any, count: int) -> list[str]:
     return (plain + more)[:count]
 
 
+def adapted(module: Any, keywords: Optional[list[str]]) -> Any:
+    """A module that takes its inputs one by one and gives tensors, of one that takes them by these keywords, or gives a mapping, as models of Hugging
+    Face do. Its layers keep their names: it has the other's parts for its own."""
+    import torch
+
+    class Adapted(torch.nn.Module):
+        def forward(self, *tensors: Any) -> Any:
+            given = module(*tensors) if keywords is None else module(**dict(zip(keywords, tensors)))
+            if not isinstance(given, Mapping):
+                return given
+            results = tuple(x for x in given.values() if is_tensor(x))
+            return results[0] if len(results) == 1 else results
+
+    whole = Adapted()
+    whole._modules, whole._parameters, whole._buffers = module._modules, module._parameters, module._buffers
+    whole.training = module.training
+    return whole
+
+
+def by_keyword(module: Any, given: Mapping[str, Any]) -> list[str]:
+    """The keywords of these inputs, in the order of the module's forward where it names them."""
+    order = {name: i for i, name in enumerate(inspect.signature(module.forward).parameters)}
+    return sorted((str(k) for k in given), key=lambda k: order.get(k, len(order)))
+
+
 def examples(given: Any) -> tuple[Any, ...]:
     """Example inputs as a tuple of tensors for one inference: of a batch, the first."""
     import torch
@@ -71,7 +97,8 @@ def export(module: Any, example: tuple[Any, ...], names: list[str], exporter: Op
 
     _check_weights(module)
     with _evaluating(module):
-        _check_control_flow(module, example)
+        if isinstance(_check_control_flow(module, example), Mapping):
+            module = adapted(module, None)
         has_dynamo = "dynamo" in inspect.signature(torch.onnx.export).parameters
         if exporter == "dynamo" and not has_dynamo:
             raise use_error(
@@ -223,15 +250,15 @@ def _noticing() -> Any:
     return type("Noticing", (torch.Tensor,), {name: noticing(name) for name in names})
 
 
-def _check_control_flow(module: Any, example: tuple[Any, ...]) -> None:
+def _check_control_flow(module: Any, example: tuple[Any, ...]) -> Any:
     """Errs where the way through the module depends on values: a circuit has one way. The module is run once on tensors that notice
-    when they are asked for a number, which shapes and weights are not."""
+    when they are asked for a number, which shapes and weights are not; what it gives is the result."""
     import torch
 
     _asked.clear()
     with torch.no_grad():
         try:
-            module(*(x.as_subclass(_noticing()) for x in example))
+            given = module(*(x.as_subclass(_noticing()) for x in example))
         except UseError:
             raise
         except Exception as e:
@@ -247,6 +274,7 @@ def _check_control_flow(module: Any, example: tuple[Any, ...]) -> None:
             found="\n".join(dict.fromkeys(_asked)),
             help="write both ways and choose between their results with torch.where",
         )
+    return given
 
 
 def export_estimator(estimator: Any, example: Any, names: list[str]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -102,7 +103,7 @@ def compile(
 ) -> CompiledModel:
     """Compiles a network: quantizes it by representative inputs, and lays it out for proofs.
 
-    ``model`` is a ``torch.nn.Module`` (of which ``example_inputs`` are inputs, the batch axis first), the path or the bytes of an ONNX
+    ``model`` is a ``torch.nn.Module`` (of which ``example_inputs`` are inputs, the batch axis first, or a mapping of those by keyword), the path or the bytes of an ONNX
     file, a scikit-learn estimator, or a :class:`tessera.ir.Module`, on which what is left of the default pipeline is run. ``calibration`` are representative inputs, from which the ranges of 8-bit activations come: an
     array or tensor whose first axis counts inferences, a DataLoader or any iterable of such (what comes after the inputs in an item,
     such as labels, is left out), a dictionary by input name, or a ``.npy`` or ``.npz`` path. At most ``calibration_samples`` are used.
@@ -253,9 +254,14 @@ def _onnx(model: Any, example_inputs: Any, calibration: Any, exporter: Optional[
     if _export.is_module(model):
         if example_inputs is None:
             example_inputs = _first(calibration)
+        name = type(model).__name__
+        if isinstance(example_inputs, Mapping):
+            names = _export.by_keyword(model, example_inputs)
+            example = _export.examples([example_inputs[k] for k in names])
+            return _export.export(_export.adapted(model, names), example, names, exporter), None, name
         example = _export.examples(example_inputs)
         names = _export.input_names(model, len(example))
-        return _export.export(model, example, names, exporter), None, type(model).__name__
+        return _export.export(model, example, names, exporter), None, name
     if _export.is_estimator(model):
         example = example_inputs if example_inputs is not None else calibration
         if example is None:
@@ -287,7 +293,7 @@ def _first(calibration: Any) -> Any:
                 item = item[0]
             return item
         raise use_error("the calibration data are empty", expected="at least one input", found="a loader without items")
-    if isinstance(calibration, (dict, str, PathLike)):
+    if isinstance(calibration, (str, PathLike)):
         raise _no_example()
     return calibration
 
@@ -565,7 +571,7 @@ def _example(inputs: Any) -> Any:
     for x in inputs:
         if is_tensor(x):
             return x
-        if isinstance(x, dict):
+        if isinstance(x, Mapping):
             x = tuple(x.values())
         if isinstance(x, (tuple, list)):
             found = _example(x)
