@@ -19,9 +19,12 @@ fn compile(d: &Path, output: &str, more: &[&str]) {
 
 /// A text of the command with its digests left out: they change with whatever changes a byte of a Program.
 fn without_digests(text: &str) -> String {
-    let is_digest = |word: &&str| word.len() == 16 && word.bytes().all(|b| b.is_ascii_hexdigit());
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
-    words.filter(is_digest).fold(text.to_owned(), |text, digest| text.replace(digest, "DIGEST"))
+    let is_digest =
+        |word: &&str| [16, 64].contains(&word.len()) && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(is_digest).collect();
+    // what one begins with may be another
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    words.into_iter().fold(text.to_owned(), |text, digest| text.replace(digest, "DIGEST"))
 }
 
 #[test]
@@ -109,6 +112,82 @@ fn a_key_that_hides_weights_counts_its_proofs() {
     texts.push(conversation(d, &[], prove));
     texts.push(conversation(d, &[], &["compile", "none.onnx", "--uses", "3", "--zero-knowledge"]));
     insta::assert_snapshot!(without_digests(&texts.join("\n\n")).replace(&uses.to_string(), "N"));
+}
+
+/// Further keys of the same weights, each with its own turns, are known by the first key and certificates of them.
+#[test]
+fn further_keys_are_certified() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    compile(d, "mine.tess", &["--weights", "committed", "--zero-knowledge", "--uses", "4"]);
+    ok(d, &["setup", "mine.tess"]);
+    let status = |key: &str| ok(d, &["model", "status", "mine.tess", "--key", key]);
+    let before = status("mine.pk");
+    let (turns, of) =
+        (before["certificate"].as_u64().expect("turns"), before["of"].as_u64().expect("proofs"));
+    assert_eq!((&before["used"], turns), (&0.into(), 1));
+    let next =
+        |key: &str, output: &str| ok(d, &["model", "next-epoch", "mine.tess", "--key", key, "-o", output]);
+    let one = next("mine.pk", "one.pk");
+    next("one.pk", "two.pk");
+    for (key, used) in [("mine.pk", 1), ("one.pk", 2), ("two.pk", 1)] {
+        let left = status(key);
+        assert_eq!(
+            (&left["used"], &left["of"], &left["left"]),
+            (&used.into(), &of.into(), &(of - used).into())
+        );
+    }
+    assert_eq!(status("one.pk")["key"], one["key"]);
+    for key in ["one", "two"] {
+        let (pk, proof) = (format!("{key}.pk"), format!("{key}.proof"));
+        ok(d, &["prove", "mine.tess", "--key", &pk, "--input", "x.npy", "-o", &proof]);
+    }
+    let said = ok(d, &["verify", "one.proof", "--key", "mine.vk", "--certificate", "one.cert"]);
+    assert_eq!((&said["key"], &said["certified"]), (&one["key"], &serde_json::json!([before["key"], 1])));
+    let digest = before["key"].as_str().expect("a digest");
+    let both = ["--certificate", "one.cert", "--certificate", "two.cert"];
+    let twice = [&["verify", "two.proof", "--key", "mine.vk", "--key-digest", digest], &both[..]].concat();
+    let said = ok(d, &twice);
+    assert_eq!((&said["verified"], &said["certified"][1]), (&true.into(), &2.into()));
+    // one of three proofs has to be false
+    let bits = |v: &serde_json::Value| v["security"]["security_bits"].as_f64().expect("bits");
+    assert!((98.0..99.0).contains(&bits(&said)), "{said}");
+
+    // other weights of the same architecture: keys of them are certified by none of these
+    let other = std::fs::read(models().join("digits_mlp.onnx")).expect("the network");
+    std::fs::write(d.join("other.onnx"), other).expect("a file");
+    compile(
+        d,
+        "other.tess",
+        &["--weights", "committed", "--zero-knowledge", "--uses", "4", "--calibration-samples", "5"],
+    );
+    ok(d, &["setup", "other.tess"]);
+    next("two.pk", "three.pk");
+    let all = ["--certificate", "one.cert", "--certificate", "two.cert", "--certificate", "three.cert"];
+    let cases: Vec<Vec<&str>> = vec![
+        vec!["verify", "one.proof", "--key", "mine.vk"],
+        vec!["verify", "two.proof", "--key", "mine.vk", "--certificate", "two.cert"],
+        vec!["verify", "two.proof", "--key", "mine.vk", "--certificate", "one.cert"],
+        vec!["verify", "one.proof", "--key", "other.vk", "--certificate", "one.cert"],
+        [&["verify", "two.proof", "--key", "mine.vk"], &all[..]].concat(),
+        vec!["verify", "two.proof", "--key", "mine.vk", "--certificate", "one.proof"],
+        vec!["model", "next-epoch", "mine.tess", "-o", "one.pk"],
+        vec!["model", "next-epoch", "mine.tess", "--key", "other.pk", "-o", "never.pk"],
+    ];
+    let mut texts: Vec<String> = cases.iter().map(|args| conversation(d, &[], args)).collect();
+    // a key that has one turn left, and one that has none
+    let count = std::fs::read_to_string(d.join("mine.uses")).expect("the count");
+    std::fs::write(d.join("mine.uses"), count.replace("\"used\":1", &format!("\"used\":{of}")))
+        .expect("a file");
+    texts.push(conversation(d, &[], &["model", "next-epoch", "mine.tess", "-o", "never.pk"]));
+    compile(d, "open.tess", &[]);
+    ok(d, &["setup", "open.tess"]);
+    texts.push(conversation(d, &[], &["model", "status", "open.tess"]));
+    texts.push(conversation(d, &[], &["model", "next-epoch", "open.tess", "-o", "never.pk"]));
+    assert!(!d.join("never.pk").exists() && !d.join("never.cert").exists());
+    insta::assert_snapshot!(
+        without_digests(&texts.join("\n\n")).replace(&format!("the {of} proofs"), "the N proofs")
+    );
 }
 
 /// A review's attack: biases of one entry of the batch differ from those of the other, in a model file that is edited by hand. Biases stand in

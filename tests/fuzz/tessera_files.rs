@@ -130,6 +130,7 @@ fn change(kind: FileKind, file: &[u8], all: &[Vec<u8>], r: &mut Random) -> Vec<u
                     tessera_plonky3::keys::Proof<tessera_plonky3::arithmetic::Quadratic>,
                 >(&mut c, "proof", r),
                 (FileKind::Opening, _) => in_section::<Opening>(&mut c, "opening", r),
+                (FileKind::Certificate, _) => {}
                 (FileKind::ProvingKey | FileKind::VerifyingKey, _) => {
                     in_section::<tessera_plonky3::VerifyingKey>(&mut c, "key", r);
                 }

@@ -1,5 +1,6 @@
 //! Damaged files of all kinds: errors, never a panic, and never a proof that holds all the same.
 use crate::lenet::lenet;
+use crate::support::{calibration, compiled_with};
 use proptest::prelude::*;
 use std::sync::OnceLock;
 use tessera::model::Model;
@@ -16,10 +17,45 @@ struct Files {
     vk: Vec<u8>,
     proof: Vec<u8>,
     opening: Vec<u8>,
+    certificate: Vec<u8>,
 }
 
-const KINDS: [FileKind; 5] =
-    [FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof, FileKind::Opening];
+const KINDS: [FileKind; 6] = [
+    FileKind::Model,
+    FileKind::ProvingKey,
+    FileKind::VerifyingKey,
+    FileKind::Proof,
+    FileKind::Opening,
+    FileKind::Certificate,
+];
+
+/// A key that hides weights, and a certificate of a further one.
+struct Certified {
+    key: VerifyingKey,
+    certificate: Vec<u8>,
+}
+
+fn certified() -> &'static Certified {
+    static ONE: OnceLock<Certified> = OnceLock::new();
+    ONE.get_or_init(|| {
+        let (data, scale) = calibration("digits_mlp");
+        let data = data.to_string_lossy();
+        let hidden = ["--weights", "committed", "--zero-knowledge", "--uses", "2"];
+        let options = [&["--calibration", &*data, "--scale", scale], &hidden[..]].concat();
+        let files = compiled_with("digits_mlp", "digits_certified".into(), &options);
+        let (tess, pk) = (files.file("tess"), files.file("pk"));
+        let model = Model::from_bytes(&std::fs::read(&tess).expect("a file")).expect("the model");
+        // a key of its own, which has its turns, whoever else runs this test
+        let dir = tempfile::tempdir().expect("a directory");
+        let (own, new) = (dir.path().join("own.pk"), dir.path().join("new.pk"));
+        std::fs::copy(&pk, &own).expect("a copy");
+        std::fs::copy(pk.with_extension("uses"), own.with_extension("uses")).expect("a copy");
+        let key = ProvingKey::read(&own, &model).expect("the key");
+        let path = dir.path().join("new.cert");
+        key.epoch(&new, &path).expect("a further key");
+        Certified { key: key.verifying(), certificate: std::fs::read(path).expect("a certificate") }
+    })
+}
 
 fn files() -> &'static Files {
     static ONE: OnceLock<Files> = OnceLock::new();
@@ -37,6 +73,7 @@ fn files() -> &'static Files {
             vk: read("vk"),
             proof: proof.to_bytes(&key),
             opening: opening.container().to_bytes(),
+            certificate: certified().certificate.clone(),
         }
     })
 }
@@ -56,6 +93,7 @@ fn of(kind: FileKind) -> &'static [u8] {
         FileKind::VerifyingKey => &f.vk,
         FileKind::Proof => &f.proof,
         FileKind::Opening => &f.opening,
+        FileKind::Certificate => &f.certificate,
     }
 }
 
@@ -72,6 +110,7 @@ fn reads(kind: FileKind, bytes: &[u8]) -> bool {
         }
         FileKind::VerifyingKey => VerifyingKey::from_bytes(bytes).is_ok(),
         FileKind::Opening => Opening::from_bytes(bytes).is_ok(),
+        FileKind::Certificate => certified().key.next(bytes).is_ok(),
         FileKind::Proof => {
             let Ok(key) = VerifyingKey::from_bytes(of(FileKind::VerifyingKey)) else { return false };
             ProofFile::from_bytes(bytes, &key).is_ok_and(|p| key.verify(&p).is_ok())
@@ -101,6 +140,7 @@ fn binding(kind: FileKind, section: &str) -> bool {
     match kind {
         FileKind::Proof => section == "proof" || section == "publics",
         FileKind::ProvingKey => section.ends_with(".extended"),
+        FileKind::Certificate => true,
         // a changed key is another key: it may be read, but must not accept the proof, nor be taken for the first
         FileKind::VerifyingKey | FileKind::Model => false,
         // what the integers are to a model is no part of their root

@@ -351,11 +351,35 @@ pub trait Prover: Send + Sync {
         None
     }
 
+    /// A further key of the weights that this one hides, and the proof that it is one. It takes turns of both keys
+    /// ([`Prover::certificate_turns`]): who keeps them counts first.
+    ///
+    /// # Errors
+    /// Where the key hides no weights, or the backend cannot.
+    fn epoch(&self) -> Result<Epoch, ProveError> {
+        Err(ProveError::Internal("keys of this kind have no certificates".into()))
+    }
+
+    /// How many turns of this key, and of the further one, a certificate takes; none where there are no certificates.
+    fn certificate_turns(&self) -> Option<u64> {
+        None
+    }
+
     /// Proves that `trace` satisfies the Program. The file belongs to the digest of the verifying key and holds no public values.
     ///
     /// # Errors
     /// When the trace has not the Program's shape.
     fn prove(&self, trace: Trace) -> Result<(Container, Timings), ProveError>;
+}
+
+/// A further key of the same weights.
+pub struct Epoch {
+    /// For whoever proves.
+    pub proving: Container,
+    /// For whoever verifies; a [`Verifier`] of the older key gets to it by the certificate.
+    pub verifying: Container,
+    /// That it is of the same weights.
+    pub certificate: Container,
 }
 
 /// A verifying key that was read.
@@ -376,6 +400,20 @@ pub trait Verifier: Send + Sync {
 
     /// More bytes than the file of any proof for this key has, beside its statement: no more is read of one.
     fn proof_bytes_at_most(&self) -> u64;
+
+    /// The key that a certificate leads to, of the same model and the same weights, with what the certificate is worth.
+    ///
+    /// # Errors
+    /// [`CheckError::File`] where the file is no certificate of this key's, [`CheckError::Rejected`] where it is a wrong one, or the
+    /// backend has none.
+    fn next(&self, _certificate: &Container) -> Result<(Box<dyn Verifier>, Verified), CheckError> {
+        Err(VerifyError::Shape("keys of this kind have no certificates".into()).into())
+    }
+
+    /// More bytes than the file of any certificate has.
+    fn certificate_bytes_at_most(&self) -> u64 {
+        0
+    }
 
     /// Checks a proof of a statement.
     ///

@@ -97,13 +97,22 @@ pub enum FileKind {
     Proof = 4,
     /// What a root was made of, `*.opening`.
     Opening = 5,
+    /// That a newer key commits to the same weights, `*.cert`.
+    Certificate = 6,
 }
 
 impl FileKind {
     fn from_u32(k: u32) -> Option<FileKind> {
-        [FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof, FileKind::Opening]
-            .into_iter()
-            .find(|x| *x as u32 == k)
+        [
+            FileKind::Model,
+            FileKind::ProvingKey,
+            FileKind::VerifyingKey,
+            FileKind::Proof,
+            FileKind::Opening,
+            FileKind::Certificate,
+        ]
+        .into_iter()
+        .find(|x| *x as u32 == k)
     }
 }
 
@@ -115,6 +124,7 @@ impl fmt::Display for FileKind {
             FileKind::VerifyingKey => "verifying key (.vk)",
             FileKind::Proof => "proof (.proof)",
             FileKind::Opening => "opening (.opening)",
+            FileKind::Certificate => "certificate (.cert)",
         })
     }
 }

@@ -25,8 +25,8 @@ pub mod trace;
 pub mod validate;
 
 pub use backend::{
-    Backend, Capabilities, CheckError, Goal, Keys, Offer, ProveError, Prover, Regime, Security, SetupError,
-    Sizes, Target, Timings, Verified, Verifier, VerifyError,
+    Backend, Capabilities, CheckError, Epoch, Goal, Keys, Offer, ProveError, Prover, Regime, Security,
+    SetupError, Sizes, Target, Timings, Verified, Verifier, VerifyError,
 };
 pub use blob::Blob;
 pub use bytes::Bytes;

@@ -424,6 +424,69 @@ fn roots_in_equations() {
     refused("equation \"link\" speaks of the private tensor \"p\"", of(Role::Private, 2));
 }
 
+/// Tables of an owner that say, column by column, that a second list is equal to theirs.
+fn certificate() -> Program {
+    let twice = |name: &str| Table {
+        fixed: vec![fixed(Values::Seq(seq(&[0; 4])), 0), fixed(Values::Seq(seq(&[0; 4])), 0)],
+        witness: vec![column(), column()],
+        committed: true,
+        ..table(name, 4, 2)
+    };
+    let difference =
+        |c: u32| Expr { constant: 0, terms: vec![(1, vec![Cell::Fixed(c)]), (-1, vec![Cell::Witness(c)])] };
+    let lanes = || (0..2).map(|c| lane(difference(c), ones(4))).collect();
+    let equation = |i: u32| Equation {
+        name: "equal".into(),
+        terms: vec![EquationTerm { coefficient: 1, monomial: vec![0, 0], operand: Operand::Term(i) }],
+    };
+    Program {
+        zero_knowledge: true,
+        constants: vec![],
+        matrices: vec![],
+        tables: vec![twice("a"), twice("b")],
+        relations: vec![],
+        publics: vec![],
+        folds: vec![fold(0, lanes(), &[4]), fold(1, lanes(), &[4])],
+        terms: (0..2).map(|fold| Term::Sum { fold, weights: ones(1) }).collect(),
+        equations: vec![equation(0), equation(1)],
+        ..honest()
+    }
+}
+
+/// An owner's columns have a witness beside them in certificates alone, and there it says that both are equal.
+#[test]
+fn certificates() {
+    let verdict = |change: &dyn Fn(&mut Program)| {
+        let mut p = certificate();
+        change(&mut p);
+        p.validate().err().map_or("accepted".into(), |e| e.to_string())
+    };
+    assert_eq!(verdict(&|_| {}), "accepted");
+    let a = |why: &str| format!("table \"a\" is its owner's, and {why}");
+    let others = a("has more than fixed columns");
+    let difference = a("a lane of it is no difference");
+    let equation = a("no equation says that its columns are equal");
+    let cases: [(&dyn Fn(&mut Program), &str); 11] = [
+        (&|p| p.tables.push(table("c", 4, 2)), &others),
+        (&|p| p.tables[1].witness.push(column()), &others),
+        (&|p| p.tables[1].committed = false, &others),
+        (&|p| p.publics = honest().publics, &others),
+        (&|p| p.relations = honest().relations, &others),
+        (&|p| p.tables[0].constraints.push(constraint(product(1))), &a("has more than columns")),
+        (&|p| p.folds.push(fold(0, vec![], &[4])), &a("has no one fold")),
+        (&|p| p.folds[0].lanes.truncate(1), &difference),
+        (&|p| p.folds[0].lanes[0].expr = Expr::fixed(0), &difference),
+        (&|p| p.folds[0].lanes.swap(0, 1), &difference),
+        (&|p| p.equations[0].terms[0].operand = Operand::Term(1), &equation),
+    ];
+    for (i, (change, why)) in cases.into_iter().enumerate() {
+        assert_eq!(verdict(change), why, "case {i}");
+    }
+    // and an ordinary Program has none of it
+    let why = "table \"weights\" is its owner's, and has more than fixed columns";
+    refused(why, |p| (p.tables[WEIGHTS].committed, p.tables[WEIGHTS].witness) = (true, vec![column(); 3]));
+}
+
 #[test]
 fn segments_of_folds() {
     let ends = |ends: &'static [i64]| {

@@ -6,9 +6,9 @@ use crate::{Plonky3, Proof, ProvingKey, VerifyingKey, cost};
 use std::sync::Arc;
 use tessera_api::container::digest_of;
 use tessera_api::{
-    Backend, Capabilities, CheckError, Container, Cost, Digest, FileError, Keys, Offer, Prices, Program,
-    ProveError, Prover, Public, Publics, Security, SetupError, Shape, Sizes, TableShape, Target, Timings,
-    Trace, Verified, Verifier,
+    Backend, Capabilities, CheckError, Container, Cost, Digest, Epoch, FileError, Keys, Offer, Prices,
+    Program, ProveError, Prover, Public, Publics, Security, SetupError, Shape, Sizes, TableShape, Target,
+    Timings, Trace, Verified, Verifier,
 };
 
 /// The backend's place in a registry.
@@ -84,6 +84,19 @@ impl Prover for ProvingKey {
         self.uses()
     }
 
+    fn epoch(&self) -> Result<Epoch, ProveError> {
+        let made = self.epoch()?;
+        Ok(Epoch {
+            proving: made.key.to_container(),
+            verifying: made.key.vk.to_container(),
+            certificate: made.to_container(&self.vk)?,
+        })
+    }
+
+    fn certificate_turns(&self) -> Option<u64> {
+        crate::certificate::turns(&self.vk)
+    }
+
     fn prove(&self, trace: Trace) -> Result<(Container, Timings), ProveError> {
         let (proof, timings) = BACKEND.prove(self, trace)?;
         Ok((proof.to_container(self.digest), timings))
@@ -120,6 +133,15 @@ impl Verifier for VerifyingKey {
 
     fn proof_bytes_at_most(&self) -> u64 {
         self.proof_bytes_at_most()
+    }
+
+    fn next(&self, certificate: &Container) -> Result<(Box<dyn Verifier>, Verified), CheckError> {
+        let (key, verified) = self.next(certificate)?;
+        Ok((Box::new(key), verified))
+    }
+
+    fn certificate_bytes_at_most(&self) -> u64 {
+        self.certificate_bytes_at_most()
     }
 
     fn verify(&self, publics: &Publics, proof: &Container) -> Result<Verified, CheckError> {

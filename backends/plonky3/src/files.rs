@@ -60,6 +60,10 @@ impl VerifyingKey {
         c.check_parent(key.program)?;
         key.air.validate().map_err(FileError::Damaged)?;
         security::check(&key.security, &key.air).map_err(FileError::Damaged)?;
+        if let Some(e) = &key.epochs {
+            e.air.validate().map_err(FileError::Damaged)?;
+            security::check(&e.security, &e.air).map_err(FileError::Damaged)?;
+        }
         Ok(key)
     }
 

@@ -7,7 +7,7 @@ use crate::air::fixed::sparse;
 use crate::air::reshape::Limits;
 use crate::air::{Air, Group};
 use crate::arithmetic::{DEGREES, Extension, F, Mat};
-use crate::budget::Budget;
+use crate::epochs::{self, Epochs};
 use crate::hiding::random::Seed;
 use crate::hiding::tails::{self, Points, Tails};
 use crate::hiding::weights;
@@ -15,6 +15,7 @@ use crate::p3::{
     Commitment, Committed, FriProof, Kept, LOG_QUOTIENT, Opened, Stored, SummedTree, commit_extended,
     commit_summed, extend, stored,
 };
+use crate::queries::budget;
 use crate::quotient::Live;
 pub use crate::rounds::{Round, Shape};
 use crate::security::{Goal, Report, SecurityParams, SecurityTarget, choose, report};
@@ -41,6 +42,8 @@ pub struct VerifyingKey {
     pub summed: Option<Commitment>,
     /// Parameters.
     pub security: SecurityParams,
+    /// What certificates are of, by which newer keys of the same weights are known; none where weights are not hidden.
+    pub epochs: Option<Box<Epochs>>,
 }
 
 impl VerifyingKey {
@@ -191,20 +194,6 @@ fn relation(
     Ok((compiled, security))
 }
 
-/// How many queries have to be hidden: as many as the target takes over the heights that tables have when so many are hidden.
-fn budget(program: &Program, target: SecurityTarget, limits: Limits) -> Result<Budget, SetupError> {
-    let mut b = Budget { queries: 1, degree: limits.degree };
-    loop {
-        let air = compile(program, limits.hiding(b))?.air;
-        air.validate().map_err(|e| unsupported(&e))?;
-        let needed = choose(target, &air).map_err(|e| unsupported(&e))?.fri.queries as usize;
-        if needed <= b.queries {
-            return Ok(b);
-        }
-        b.queries = needed;
-    }
-}
-
 /// Keys of a Program with this digest, with parameters that depend on the compiled relation.
 pub fn build(
     program: Program,
@@ -242,7 +231,7 @@ impl FixedColumns {
     ) -> Result<FixedColumns, SetupError> {
         let [fixed, mut model, summed] = compiled.fixed(program)?;
         if let Some(entropy) = &entropy {
-            weights::mask(compiled, &mut model, &Seed::of_weights(entropy, digest));
+            model = masked(compiled, model, &Seed::of_weights(entropy, digest));
         }
         let extended = |all: &[Mat]| -> Vec<Mat> {
             let used = all.iter().filter(|m| m.width > 0).cloned();
@@ -259,6 +248,12 @@ impl FixedColumns {
             entropy,
         })
     }
+}
+
+/// The owner's columns with uniform rows where no parameter stands.
+pub(crate) fn masked(compiled: &Compiled, mut model: Vec<Mat>, seed: &Seed) -> Vec<Mat> {
+    weights::mask(compiled, &mut model, seed);
+    model
 }
 
 /// The limits that a relation was compiled with.
@@ -294,6 +289,18 @@ pub(crate) fn assemble(
     compiled: Compiled,
     security: SecurityParams,
     columns: FixedColumns,
+) -> Result<ProvingKey, String> {
+    let epochs = epochs::epochs(&compiled, &security).map(Box::new);
+    assembled(program, program_digest, (compiled, security), columns, epochs)
+}
+
+/// [`assemble`], where what certificates are of is known.
+pub(crate) fn assembled(
+    program: Arc<Program>,
+    program_digest: Digest,
+    (compiled, security): (Compiled, SecurityParams),
+    columns: FixedColumns,
+    epochs: Option<Box<Epochs>>,
 ) -> Result<ProvingKey, String> {
     let (commitment, committed) = commit_extended(columns.fixed_extended).unzip();
     let (model_commitment, model_committed) = match &columns.entropy {
@@ -332,6 +339,7 @@ pub(crate) fn assemble(
         model: model_commitment,
         summed: summed_commitment,
         security,
+        epochs,
     };
     let digest = vk.digest();
     let FixedColumns { fixed, model, summed, entropy, .. } = columns;

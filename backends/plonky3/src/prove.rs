@@ -3,7 +3,7 @@
 //! Invariants: a witness that violates the relation is not refused: it yields a proof that does not verify. The proof does
 //! not depend on the number of threads.
 use crate::adversary::{Claims, Drawn, Honest, Tamper};
-use crate::air::{Air, symbol};
+use crate::air::{Air, Group, symbol};
 use crate::arithmetic::{Columns, Extension, Mat, flatten};
 use crate::clock::Clock;
 use crate::columns::{self, Given};
@@ -21,7 +21,7 @@ use crate::quotient::{self, Live};
 use crate::security;
 use crate::transcript::{Find, Transcript};
 use p3_maybe_rayon::prelude::*;
-use tessera_api::{ProveError, Timings, Trace};
+use tessera_api::{ProveError, Publics, Timings, Trace};
 
 /// The prover's commitments: of a hiding proof with tails of what is committed, and salts.
 struct Commit<'a, E: Extension> {
@@ -99,6 +99,21 @@ fn extended_sums(sums: Vec<Mat>, log_blowup: u8, hiding: Option<&Hiding>) -> (Ve
     }
 }
 
+/// Columns of the groups that have a witness, as one matrix a group.
+fn of_groups(air: &Air, columns: &[Mat]) -> Result<Vec<Mat>, ProveError> {
+    let mut rest = columns.iter();
+    let matrix = |g: &Group| match g.witness {
+        0 => Some(Mat::new(vec![], 0)),
+        width => rest
+            .next()
+            .filter(|m| m.width == width as usize && m.values.len() == g.height() * m.width)
+            .cloned(),
+    };
+    let all: Option<Vec<Mat>> = air.groups.iter().map(matrix).collect();
+    all.filter(|_| rest.next().is_none())
+        .ok_or_else(|| ProveError::Shape("the committed columns are not those of the key".into()))
+}
+
 /// The tails of a group's matrix in a round, if it has one.
 fn tails_of<'a>(air: &Air, round: Round, all: &'a [Tails], group: usize) -> Option<&'a Tails> {
     all.get(round.shapes(air).iter().position(|s| s.group == group)?)
@@ -110,20 +125,60 @@ pub fn prove<E: Extension>(
     trace: Trace,
     tamper: &mut dyn Tamper<E>,
 ) -> Result<(Proof<E>, Timings), ProveError> {
+    prove_of(key, Source::Trace(trace), tamper)
+}
+
+/// What is proven with.
+pub(crate) enum Source {
+    /// Cells of the Program's tables.
+    Trace(Trace),
+    /// Columns that are committed already. The statement is empty.
+    Sealed(Box<Sealed>),
+}
+
+/// A witness with a commitment of its own, whose mask rows are filled.
+pub(crate) struct Sealed {
+    /// Of the groups that have any.
+    pub columns: Vec<Mat>,
+    pub commitment: Commitment,
+    pub data: Committed,
+    /// What the randomness of the proof is mixed with besides.
+    pub mark: Vec<i64>,
+}
+
+/// [`prove`], of a witness that may be committed already.
+pub(crate) fn prove_of<E: Extension>(
+    key: &ProvingKey,
+    source: Source,
+    tamper: &mut dyn Tamper<E>,
+) -> Result<(Proof<E>, Timings), ProveError> {
     let mut clock = Clock::new();
     let (air, p) = (&key.vk.air, &key.vk.security);
     if usize::from(air.degree) != E::DEGREE {
         let why = format!("challenges of degree {} for a key of degree {}", E::DEGREE, air.degree);
         return Err(ProveError::Internal(why));
     }
+    let (trace, sealed) = match source {
+        Source::Trace(trace) => (trace, None),
+        Source::Sealed(sealed) => {
+            let publics = Publics { tensors: vec![] };
+            (Trace { tables: vec![sealed.mark.clone()], publics }, Some(sealed))
+        }
+    };
     trace.publics.check(&air.publics).map_err(ProveError::Publics)?;
     let hiding = hiding(key, &trace, tamper)?;
-    let mut witness = columns::witness(&key.program, &key.compiled, trace.tables)?;
     let publics = trace.publics;
-    if let Some(h) = &hiding {
-        h.witness::<E>(air, &mut witness);
-        tamper.masks(&mut witness);
-    }
+    let mut witness = match &sealed {
+        Some(sealed) => of_groups(air, &sealed.columns)?,
+        None => {
+            let mut witness = columns::witness(&key.program, &key.compiled, trace.tables)?;
+            if let Some(h) = &hiding {
+                h.witness::<E>(air, &mut witness);
+                tamper.masks(&mut witness);
+            }
+            witness
+        }
+    };
     tamper.witness(&mut witness);
     clock.lap("fill columns");
 
@@ -131,7 +186,13 @@ pub fn prove<E: Extension>(
         Commit { key, hiding: hiding.as_ref(), tamper }.columns(round, columns)
     };
     let columns = witness.iter().filter(|m| m.width > 0).cloned().collect();
-    let Done { commitment: c1, data: mut d1, tails: t1 } = commit(Round::Witness, columns, tamper);
+    let Done { commitment: c1, data: mut d1, tails: t1 } = match sealed {
+        None => commit(Round::Witness, columns, tamper),
+        Some(sealed) => {
+            let tails = extended_sums(columns, p.fri.log_blowup, hiding.as_ref()).1;
+            Done { commitment: Some(sealed.commitment), data: Some(sealed.data), tails }
+        }
+    };
     tamper.committed(&mut witness);
     clock.lap("commit witness");
 

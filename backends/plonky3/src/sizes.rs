@@ -33,6 +33,7 @@ pub fn sizes(program: &Program, target: SecurityTarget) -> Result<Sizes, SetupEr
         model: of(Round::Model),
         summed: of(Round::Summed),
         security,
+        epochs: crate::epochs::epochs(&compiled, &security).map(Box::new),
     };
     let verifying = vk.to_container().to_bytes().len() as u64;
     let mut key = Container::new(FileKind::ProvingKey, vk.program);

@@ -55,6 +55,8 @@ pub enum Command {
     Publish(Publish),
     /// Check that a verifying key is of a model, or of an architecture, by making it again
     Audit(Audit),
+    /// Of weights that nobody sees: how many proofs their key has left, and a further key of the same weights with a certificate
+    Model(ModelKeys),
     /// Commit to an input: say its root, which anybody may know, and write its opening, which the prover needs
     Commit(Commit),
     /// Run the model on an input and prove the output
@@ -443,6 +445,47 @@ impl From<Regime> for tessera_api::Regime {
     }
 }
 
+/// `tessera model`
+#[derive(Debug, Args)]
+pub struct ModelKeys {
+    /// What to do.
+    #[command(subcommand)]
+    pub what: ModelCommand,
+}
+
+/// What is done with keys that hide weights.
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Say how many proofs a key has made, and how many it has left
+    Status(Status),
+    /// Make a further key of the same weights, and the certificate that it is one: who has the first verifying key checks proofs of the further
+    /// one with verify --certificate
+    NextEpoch(NextEpoch),
+}
+
+/// `tessera model status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// The compiled model
+    pub model: PathBuf,
+    /// The proving key [default: MODEL.pk beside the model]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+}
+
+/// `tessera model next-epoch`
+#[derive(Debug, Args)]
+pub struct NextEpoch {
+    /// The compiled model
+    pub model: PathBuf,
+    /// The proving key that certifies the further one [default: MODEL.pk beside the model]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Where to write the further proving key, .pk; its count and its certificate, .uses and .cert, go beside it
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
 /// `tessera commit`
 #[derive(Debug, Args)]
 pub struct Commit {
@@ -555,6 +598,10 @@ pub struct Verify {
     /// The verifying key
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
+    /// The proof is of a further key of the same weights, which this certificate of the verifying key is of; twice, where that one's
+    /// certificate leads to the key
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Vec<PathBuf>,
     /// What a key has to be worth
     #[command(flatten)]
     pub policy: Policy,

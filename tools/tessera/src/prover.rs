@@ -11,7 +11,7 @@ use crate::uses;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tessera_api::{
-    Backend, Bytes, Container, Digest, FileKind, Keys, Prover, Public, Security, Shape, Timings, Trace,
+    Backend, Bytes, Container, Digest, Epoch, FileKind, Keys, Prover, Public, Security, Shape, Timings, Trace,
 };
 use tessera_verify::key::VERIFYING_KEY_AT_MOST;
 pub use tessera_verify::key::{ProofFile, VerifyingKey};
@@ -126,7 +126,7 @@ impl ProvingKey {
             .help("move its .pk and .uses files together, or make another key with another setup"));
         }
         // first of all: a new key beside the count of an older one is refused
-        uses::start(&uses::beside(path), format!("{:#}", self.verifying().digest()), of)?;
+        uses::start(&uses::beside(path), format!("{:#}", self.verifying().digest()), (0, of))?;
         files::write_container(path, container)?;
         *file = Some(path.into());
         Ok(())
@@ -185,6 +185,37 @@ impl ProvingKey {
         self.key.uses()
     }
 
+    /// How many turns a certificate of a further key takes of this one, and of that; none where there are no certificates.
+    pub fn certificate_turns(&self) -> Option<u64> {
+        self.key.certificate_turns()
+    }
+
+    /// Makes a further key of the weights that this one hides, in the file `pk`, with a count beside it, and the certificate that it is one.
+    /// Takes turns of both keys. Returns the digest of the further key's verifying part.
+    ///
+    /// # Errors
+    /// Where this key has no turns left, no file or no certificates.
+    pub fn epoch(&self, pk: &Path, certificate: &Path) -> Result<Digest> {
+        let (Some(of), Some(turns)) = (self.uses(), self.certificate_turns()) else {
+            return Err(Failure::new("this key has no certificates")
+                .expected("a key that hides weights, made for short proving time")
+                .help("compile with --weights committed --zero-knowledge, and set up without --optimize"));
+        };
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let file =
+            file.ok_or_else(|| Failure::new("a key that hides weights makes certificates from its file"))?;
+        // first of all: what is taken is taken, whatever comes of it
+        uses::take(&file, &format!("{:#}", self.verifying().digest()), (turns, of))?;
+        let Epoch { mut proving, verifying, certificate: proof } = self.key.epoch()?;
+        proving.put("metadata", &self.metadata);
+        let verifier = backend(&self.metadata.backend)?.verifier(&verifying)?;
+        let digest = VerifyingKey::new(verifier, self.metadata.clone()).digest();
+        uses::start(&uses::beside(pk), format!("{digest:#}"), (turns, of))?;
+        files::write_container(pk, &proving)?;
+        files::write_container(certificate, &proof)?;
+        Ok(digest)
+    }
+
     /// Proves a trace, of which `used` inferences were asked for. A key that hides weights has so many turns, and this is one.
     ///
     /// # Errors
@@ -199,7 +230,7 @@ impl ProvingKey {
                     "write it first: model.save(\"mine.tess\") in Python; tessera setup writes it always",
                 )
             })?;
-            uses::take(&file, &format!("{:#}", self.verifying().digest()), of)?;
+            uses::take(&file, &format!("{:#}", self.verifying().digest()), (1, of))?;
         }
         let publics = trace.publics.clone();
         let (proof, timings) = self.key.prove(trace)?;
@@ -211,6 +242,12 @@ impl ProvingKey {
 pub fn verifying_key(path: &Path) -> Result<VerifyingKey> {
     let bytes = files::read_ours(path, FileKind::VerifyingKey, VERIFYING_KEY_AT_MOST)?;
     Ok(VerifyingKey::from_bytes(&bytes).map_err(|e| e.in_file(path))?)
+}
+
+/// The key that a certificate of `key` leads to.
+pub fn certificate(path: &Path, key: &VerifyingKey) -> Result<VerifyingKey> {
+    let bytes = files::read_ours(path, FileKind::Certificate, key.certificate_bytes_at_most())?;
+    Ok(key.next(&bytes).map_err(|e| e.in_file(path))?)
 }
 
 /// Reads a proof. Errs, as rejected, when it is a proof for another key.

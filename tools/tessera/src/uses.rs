@@ -32,16 +32,16 @@ pub fn beside(key: &Path) -> PathBuf {
     key.with_extension("uses")
 }
 
-/// Starts to count, for a new key.
-pub fn start(path: &Path, key: String, of: u64) -> Result<()> {
-    files::write(path, text(&Count { key, of, used: 0 })?.as_bytes())
+/// Starts to count, for a new key that has made so many.
+pub fn start(path: &Path, key: String, (used, of): (u64, u64)) -> Result<()> {
+    files::write(path, text(&Count { key, of, used })?.as_bytes())
 }
 
-/// Takes a turn of the key in the file `pk`, which has this digest and serves `of` proofs. Returns how many are left.
+/// Takes turns of the key in the file `pk`, which has this digest and serves `of` proofs. Returns how many are left.
 ///
 /// # Errors
 /// Where there is none left, no count, or the count of another key.
-pub fn take(pk: &Path, key: &str, of: u64) -> Result<u64> {
+pub fn take(pk: &Path, key: &str, (turns, of): (u64, u64)) -> Result<u64> {
     let lock = File::open(pk).map_err(|e| Failure::io("read", pk, &e))?;
     lock.lock().map_err(|e| Failure::io("lock", pk, &e))?;
     let path = beside(pk);
@@ -63,7 +63,13 @@ pub fn take(pk: &Path, key: &str, of: u64) -> Result<u64> {
                 "make another key with: tessera setup; compile with more --uses for keys that serve more",
             ));
     }
-    let used = count.used + 1;
+    let used = count.used.saturating_add(turns);
+    if used > of {
+        return Err(Failure::new("this key has too few proofs left")
+            .expected(format!("{turns}, which a certificate takes"))
+            .found(format!("{} of {of}", of - count.used))
+            .help("make a certificate with a key that has more left"));
+    }
     // whole, synced and renamed: whoever is killed here has either the count before or the one after
     files::write(&path, text(&Count { used, ..count })?.as_bytes())?;
     Ok(of - used)
@@ -99,14 +105,14 @@ mod tests {
     fn every_turn_is_had_once() {
         let dir = tempfile::tempdir().unwrap();
         let (pk, path) = (dir.path().join("m.pk"), dir.path().join("m.uses"));
-        let refused = |key: &str, of: u64| take(&pk, key, of).unwrap_err().to_string();
+        let refused = |key: &str, of: u64| take(&pk, key, (1, of)).unwrap_err().to_string();
         assert!(refused("k", 40).contains("m.pk"));
         std::fs::write(&pk, "a key").unwrap();
         assert!(refused("k", 40).contains("m.uses"));
-        start(&path, "k".into(), 40).unwrap();
+        start(&path, "k".into(), (0, 40)).unwrap();
         assert!(refused("l", 40).contains("another key") && refused("k", 41).contains("another key"));
         let mut left: Vec<u64> = std::thread::scope(|s| {
-            let some = || (0..10).map(|_| take(&pk, "k", 40).unwrap()).collect::<Vec<_>>();
+            let some = || (0..10).map(|_| take(&pk, "k", (1, 40)).unwrap()).collect::<Vec<_>>();
             let all: Vec<_> = (0..4).map(|_| s.spawn(some)).collect();
             all.into_iter().flat_map(|t| t.join().unwrap()).collect()
         });
@@ -114,6 +120,10 @@ mod tests {
         assert_eq!(left, (0..40).collect::<Vec<_>>());
         assert!(refused("k", 40).contains("has served"));
         assert_eq!(read(&path).unwrap(), (40, 40));
+        // several at once, or none
+        start(&path, "k".into(), (3, 5)).unwrap();
+        assert!(take(&pk, "k", (3, 5)).unwrap_err().to_string().contains("too few"));
+        assert_eq!((take(&pk, "k", (2, 5)).unwrap(), read(&path).unwrap()), (0, (5, 5)));
         std::fs::write(&path, "nonsense").unwrap();
         assert!(refused("k", 40).contains("no count"));
     }

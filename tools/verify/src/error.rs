@@ -184,7 +184,7 @@ impl From<FileError> for Error {
         let error = Error::new(e.to_string());
         match e {
             FileError::Magic => {
-                error.help("give a file that tessera wrote: .tess, .pk, .vk, .proof or .opening")
+                error.help("give a file that tessera wrote: .tess, .pk, .vk, .proof, .opening or .cert")
             }
             FileError::Damaged(_) => {
                 error.help("copy the file again, or make it again with the same command")

@@ -21,6 +21,12 @@ pub fn proof(path: &Path, key: &VerifyingKey) -> Result<ProofFile> {
     ProofFile::from_bytes(&bytes, key).map_err(|e| e.in_file(path))
 }
 
+/// The key that a certificate of `key` leads to.
+pub fn certificate(path: &Path, key: &VerifyingKey) -> Result<VerifyingKey> {
+    let (_, bytes) = limited(path, key.certificate_bytes_at_most(), Some(FileKind::Certificate))?;
+    key.next(&bytes).map_err(|e| e.in_file(path))
+}
+
 /// Opens a file to read it, unless it is something that never ends.
 pub fn open(path: &Path) -> Result<(File, Metadata)> {
     let failed = |e: std::io::Error| Error::io("read", path, &e);

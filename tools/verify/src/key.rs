@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 use crate::metadata::{Metadata, Port};
 use serde::Serialize;
 use tessera_api::{
-    Backend, Container, Digest, FileError, FileKind, Offer, Program, Public, Publics, Verified, Verifier,
-    container::digest_of,
+    Backend, CheckError, Container, Digest, FileError, FileKind, Offer, Program, Public, Publics, Verified,
+    Verifier, container::digest_of,
 };
 
 /// The most bytes of a verifying key: nothing in one grows with a model's weights or activations.
@@ -51,7 +51,19 @@ pub struct VerifyingKey {
     key: Box<dyn Verifier>,
     /// About the model.
     pub metadata: Metadata,
+    certified: Option<Certified>,
 }
+
+/// How a key is known that was not read.
+struct Certified {
+    /// Digest of the key that was.
+    root: Digest,
+    /// What each certificate on the way is worth.
+    bits: Vec<f64>,
+}
+
+/// The most certificates from a key that was read to one that proofs are of.
+pub const MOST_CERTIFICATES: usize = 2;
 
 /// What a verifying key is of and worth, for scripts.
 #[derive(Debug, Serialize)]
@@ -71,7 +83,7 @@ pub struct About<'a> {
 impl VerifyingKey {
     /// A backend's key, and what it is of.
     pub fn new(key: Box<dyn Verifier>, metadata: Metadata) -> VerifyingKey {
-        VerifyingKey { key, metadata }
+        VerifyingKey { key, metadata, certified: None }
     }
 
     /// Reads a key's bytes.
@@ -80,7 +92,53 @@ impl VerifyingKey {
         let metadata: Metadata = c.take("metadata")?;
         let key = backend(&metadata.backend)?.verifier(&c)?;
         metadata.check(key.statement())?;
-        Ok(VerifyingKey { key, metadata })
+        Ok(VerifyingKey::new(key, metadata))
+    }
+
+    /// The key that a certificate of this one leads to: of the same model and the same weights.
+    ///
+    /// # Errors
+    /// Where the file is no certificate of this key's, or does not hold; where there are too many on the way.
+    pub fn next(&self, certificate: &[u8]) -> Result<VerifyingKey> {
+        let (root, mut bits) =
+            self.certified.as_ref().map_or((self.digest(), vec![]), |c| (c.root, c.bits.clone()));
+        if bits.len() == MOST_CERTIFICATES {
+            return Err(Error::new("there are too many certificates")
+                .expected(format!("{MOST_CERTIFICATES} at most"))
+                .help("a key that was certified twice certifies none that a verifier takes: make further ones of the first two"));
+        }
+        let c = Container::from_bytes(certificate, FileKind::Certificate)?;
+        let (key, verified) = self.key.next(&c).map_err(|e| match e {
+            CheckError::File(FileError::Parent { .. }) => {
+                Error::rejected("this certificate is not of this key's weights")
+                    .expected(format!(
+                        "a certificate that was made with the key {:#}, of {}",
+                        self.digest(),
+                        self.metadata.name
+                    ))
+                    .help("give certificates in the order in which their keys were made, from the key on")
+            }
+            other => other.into(),
+        })?;
+        bits.push(verified.security_bits);
+        Ok(VerifyingKey { key, metadata: self.metadata.clone(), certified: Some(Certified { root, bits }) })
+    }
+
+    /// The digest of the key that was read, where certificates led here, and how many.
+    pub fn certified(&self) -> Option<(Digest, usize)> {
+        self.certified.as_ref().map(|c| (c.root, c.bits.len()))
+    }
+
+    /// What a proof of so many bits is worth together with the certificates: one of them has to be false.
+    fn together(&self, bits: f64) -> f64 {
+        let certificates = self.certified.iter().flat_map(|c| &c.bits);
+        let chance: f64 = certificates.map(|b| (bits - b).exp2()).sum();
+        bits - (1.0 + chance).log2()
+    }
+
+    /// More bytes than the file of any certificate has.
+    pub fn certificate_bytes_at_most(&self) -> u64 {
+        self.key.certificate_bytes_at_most().saturating_add(1 << 12)
     }
 
     /// Its own digest, which its proofs name: of everything that `tessera verify` says of a model.
@@ -113,7 +171,8 @@ impl VerifyingKey {
 
     /// What its proofs are worth.
     pub fn offer(&self) -> Offer {
-        self.key.offer()
+        let offer = self.key.offer();
+        Offer { bits: self.together(offer.bits), ..offer }
     }
 
     /// The tensors that proofs speak about, inputs first.
@@ -171,7 +230,8 @@ impl VerifyingKey {
     /// # Correctness
     /// Exit code 0 of `tessera verify`, and every [`Report`](crate::report::Report), rests on this call and on nothing else.
     pub fn verify(&self, proof: &ProofFile) -> Result<Verified> {
-        let verified = self.key.verify(&proof.publics, &proof.proof)?;
+        let mut verified = self.key.verify(&proof.publics, &proof.proof)?;
+        verified.security_bits = self.together(verified.security_bits);
         proof.claim.map_or(Ok(()), |claim| claim.text(&self.metadata, &proof.publics).map(drop))?;
         Ok(verified)
     }

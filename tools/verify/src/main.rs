@@ -27,6 +27,8 @@ Options:
       --min-security BITS   Refuse keys whose proofs are worth fewer bits of security [default: 96]
       --root NAME=ROOT      Check, too, that the input or output of this name is committed as ROOT
       --after KEY PROOF     Check this proof, too, and that its committed outputs are inputs of the one that is verified
+      --certificate FILE    PROOF is of a further key of the same weights, which this certificate of KEY is of; twice, where that one's
+                            certificate leads to the key
       --json                One JSON value on stdout
   -h, --help                Say this
   -V, --version             Say the version
@@ -52,6 +54,7 @@ struct Checks {
     policy: Policy,
     roots: Vec<(String, Root)>,
     after: Vec<Files>,
+    certificates: Vec<PathBuf>,
 }
 
 fn parse(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
@@ -71,6 +74,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
                 let [key, proof] = [parser.value()?, parser.value()?].map(PathBuf::from);
                 checks.after.push(Files { key, proof });
             }
+            Long("certificate") => checks.certificates.push(parser.value()?.into()),
             Long("help") | Short('h') => return Ok(Request::Say(HELP.into())),
             Long("version") | Short('V') => {
                 return Ok(Request::Say(format!("tessera-verify {}\n", env!("CARGO_PKG_VERSION"))));
@@ -87,9 +91,13 @@ fn parse(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
 }
 
 /// What a proof proves, if it holds.
-fn verified(Files { key, proof }: &Files, policy: Policy) -> Result<Report> {
-    let read = files::verifying_key(key)?;
+fn verified(Files { key, proof }: &Files, policy: Policy, certificates: &[PathBuf]) -> Result<Report> {
+    let mut read = files::verifying_key(key)?;
     policy.check(&read).map_err(|e| e.in_file(key))?;
+    for path in certificates {
+        read = files::certificate(path, &read)?;
+    }
+    read.at_least(policy.min_security)?;
     Report::new(&read, &files::proof(proof, &read)?).map_err(|e| e.in_file(proof))
 }
 
@@ -102,14 +110,14 @@ fn run(arguments: Vec<OsString>, json: bool) -> Result<String> {
         Request::Verify(files, checks) => (files, checks),
         Request::Say(text) => return Ok(text),
     };
-    let mut report = verified(&own, checks.policy)?;
+    let mut report = verified(&own, checks.policy, &checks.certificates)?;
     for (name, root) in checks.roots {
         report = report.of_root(&name, root).map_err(|e| e.in_file(&own.proof))?;
     }
     for first in &checks.after {
         // a digest pins one key
         let policy = Policy { key_digest: None, ..checks.policy };
-        report = report.after(&verified(first, policy)?).map_err(|e| e.in_file(&own.proof))?;
+        report = report.after(&verified(first, policy, &[])?).map_err(|e| e.in_file(&own.proof))?;
     }
     if json {
         return Ok(text::json(&report) + "\n");

@@ -20,6 +20,9 @@ pub struct Report {
     pub model: String,
     /// Digest of the verifying key.
     pub key: String,
+    /// Digest of the key that certificates lead to it from, and how many of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certified: Option<(String, usize)>,
     /// Digest of the Program.
     pub program: String,
     /// The commitment to weights that are their owner's.
@@ -86,6 +89,7 @@ impl Report {
             verified: true,
             model: m.name.clone(),
             key: format!("{:#}", key.digest()),
+            certified: key.certified().map(|(root, n)| (format!("{root:#}"), n)),
             program: format!("{:#}", key.program()),
             weights: key.weights().map(|d| format!("{d:#}")),
             source: m.source.to_string(),
@@ -199,6 +203,10 @@ impl Report {
             lines.push(format!("  hidden     {what} ({bits:.0} bits)"));
         }
         lines.push(format!("  key        {}", self.key));
+        if let Some((root, n)) = &self.certified {
+            let by = text::plural(*n, "certificate");
+            lines.push(format!("  certified  by {by}, as of the weights of the key {root}"));
+        }
         if let Some(weights) = &self.weights {
             lines.push(format!(
                 "  weights    those committed as {weights}, the same in every proof of this key"

@@ -18,6 +18,7 @@ pub const FEWEST_SUMMED: usize = 8;
 const MOST_SUMS: usize = 2;
 
 /// A compiled Program.
+#[derive(Clone)]
 pub struct Compiled {
     /// The Program's tables, reshaped.
     pub tables: Vec<Table>,

@@ -18,6 +18,7 @@ macro_rules! both {
     };
 }
 
+mod certificates;
 mod differential;
 mod edges;
 mod files;

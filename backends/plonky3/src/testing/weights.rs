@@ -12,7 +12,7 @@ use crate::p3::{extend, loaded, stored};
 use crate::{SecurityTarget, VerifyingKey};
 
 /// A matrix product with few weights, which are their owner's; a table of this height, a power of two, has them.
-fn case(log_height: u8, zero_knowledge: bool) -> Case {
+pub fn case(log_height: u8, zero_knowledge: bool) -> Case {
     let s = Shape {
         layers: 1,
         channels: 3,
@@ -30,19 +30,19 @@ fn case(log_height: u8, zero_knowledge: bool) -> Case {
     c
 }
 
-fn key<E: Extension>(c: &Case) -> ProvingKey {
+pub fn key<E: Extension>(c: &Case) -> ProvingKey {
     let target = SecurityTarget { bits: 5, grinding: 0, ..Default::default() };
     Over::<E>::new(target).setup(&c.program).unwrap().0
 }
 
 /// The group of the owner's columns, and how many of its rows hold no weight.
-fn place(key: &ProvingKey) -> (usize, usize) {
+pub fn place(key: &ProvingKey) -> (usize, usize) {
     let i = key.program.tables.iter().position(|t| t.committed).unwrap();
     (key.compiled.places[i].group, key.compiled.places[i].pad as usize)
 }
 
 /// The key with one added to a row of the owner's first column.
-fn moved(key: &ProvingKey, row: usize) -> ProvingKey {
+pub fn moved(key: &ProvingKey, row: usize) -> ProvingKey {
     let compiled = compile(&key.program, limits_of(&key.vk.air)).unwrap();
     let log_blowup = key.vk.security.fri.log_blowup;
     let extended = |all: &[Mat]| -> Vec<Mat> {

@@ -27,7 +27,7 @@ pub fn run(o: &Inspect, screen: &Screen) -> Result<()> {
     if !bytes.starts_with(&MAGIC) {
         return Err(Failure::from(FileError::Magic)
             .in_file(&o.file)
-            .expected("a .tess, .pk, .vk, .proof or .opening file, or NumPy's .npy or .npz"));
+            .expected("a .tess, .pk, .vk, .proof, .opening or .cert file, or NumPy's .npy or .npz"));
     }
     container(&bytes, screen).map_err(|f| f.in_file(&o.file))
 }
@@ -78,6 +78,7 @@ fn container(bytes: &Bytes, screen: &Screen) -> Result<()> {
     let owner = match file.kind {
         FileKind::Proof => "verifying key",
         FileKind::Opening => "root",
+        FileKind::Certificate => "certificates of",
         FileKind::Model | FileKind::ProvingKey | FileKind::VerifyingKey => "program",
     };
     screen.line(format!("belongs to {owner} {}", file.parent));
@@ -117,6 +118,7 @@ fn kind(k: FileKind) -> &'static str {
         FileKind::VerifyingKey => "verifying key",
         FileKind::Proof => "proof",
         FileKind::Opening => "opening",
+        FileKind::Certificate => "certificate",
     }
 }
 

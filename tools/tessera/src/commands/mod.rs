@@ -18,6 +18,7 @@ pub mod eval;
 pub mod explain;
 pub mod generate;
 pub mod inspect;
+pub mod model;
 pub mod prove;
 pub mod publish;
 pub mod run;
@@ -31,6 +32,7 @@ pub fn run(command: &Command, screen: &Screen) -> Result<()> {
         Command::Setup(o) => setup::run(o, screen),
         Command::Publish(o) => publish::run(o, screen),
         Command::Audit(o) => audit::run(o, screen),
+        Command::Model(o) => model::run(o, screen),
         Command::Commit(o) => commit::run(o, screen),
         Command::Prove(o) => prove::run(o, screen),
         Command::Generate(o) => generate::run(o, screen),

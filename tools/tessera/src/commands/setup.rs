@@ -42,7 +42,7 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
     let key = format!("{:#}", VerifyingKey::from_bytes(&keys.verifying.to_bytes())?.digest());
     // first of all: a new key beside the count of an older one is refused
     if let Some(of) = keys.uses {
-        uses::start(&count, key.clone(), of)?;
+        uses::start(&count, key.clone(), (0, of))?;
     }
     let proving_bytes = files::write_container(&pk, &keys.proving)?;
     let verifying_bytes = files::write_container(&vk, &keys.verifying)?;

@@ -23,8 +23,12 @@ struct Timed<'a> {
 
 /// Runs the command.
 pub fn run(o: &Verify, screen: &Screen) -> Result<()> {
-    let key = prover::verifying_key(&o.key)?;
+    let mut key = prover::verifying_key(&o.key)?;
     o.policy.check(&key).map_err(|f| f.in_file(&o.key))?;
+    for path in &o.certificate {
+        key = prover::certificate(path, &key)?;
+    }
+    key.at_least(o.policy.min_security)?;
     let proof = prover::proof(&o.proof, &key)?;
     let mut before = vec![];
     for [key, proof] in o.after.as_chunks::<2>().0 {
