@@ -17,6 +17,15 @@ fn rows_of_a_table_with_texts_get_the_librarys_classes_and_a_proof() {
         panic!("classes are texts")
     };
     assert_eq!(labels, expected);
+    // what is right are texts, too
+    let right = format!("{rows}:expected");
+    let evaluated =
+        ok(d, &["eval", "table.tess", "--input", &rows, "--labels", &right, "--report", "page.html"]);
+    assert_eq!(evaluated["task"], "labels");
+    assert_eq!(evaluated["quantized"]["accuracy"], 1.0);
+    assert_eq!(evaluated["outputs"][1]["name"], "probabilities");
+    let page = std::fs::read_to_string(d.join("page.html")).expect("the page");
+    assert!(page.contains("LinearClassifier") && page.contains("have the same label in both"));
     // the last row has a port that is no category: none of the one-hot columns is set
     ok(d, &["setup", "table.tess"]);
     ok(d, &["prove", "table.tess", "--input", &rows, "--index", "99", "-o", "last.proof"]);

@@ -8,6 +8,7 @@ use std::fs::File;
 use tessera_mlir::func::Func;
 use tessera_mlir::params;
 use tessera_nn::interp::Plan as FloatPlan;
+use tessera_nn_to_qnn::evaluate::Truth;
 use tessera_nn_to_qnn::{Evaluation, Goal, Method, Outcome, Settings, choose_bits};
 use tessera_qnn::interp::Plan as QuantizedPlan;
 
@@ -24,6 +25,10 @@ fn fashion() -> (Samples, Vec<usize>, Array2<f32>) {
     };
     let samples = images.outer_iter().map(sample).collect();
     (samples, labels.iter().map(|&l| l.into()).collect(), data.by_name("logits_f32").unwrap())
+}
+
+fn truth(labels: &[usize]) -> Truth {
+    Truth::Classes(labels.iter().map(|&label| label as i64).collect())
 }
 
 /// Calibrates on the first samples, quantizes, and compares on all of them.
@@ -48,7 +53,7 @@ fn quantize<'c>(
     tessera_mlir::verify(&module).unwrap();
     params::check(module.as_operation()).unwrap();
     let plan = QuantizedPlan::new(&Func::main(module.as_operation()).unwrap(), &quantized).unwrap();
-    let evaluation = tessera_nn_to_qnn::evaluate(&float, &plan, samples, Some(labels)).unwrap();
+    let evaluation = tessera_nn_to_qnn::evaluate(&float, &plan, samples, Some(&truth(labels))).unwrap();
     (module, plan, evaluation)
 }
 
@@ -93,7 +98,7 @@ fn bits_are_chosen_until_the_goal_holds() {
         assert_eq!(chosen, outcome.before.cosine < cosine, "{outcome:?}");
         let stored = tessera_nn_to_qnn::quantize(op, &weights, "bits.test.safetensors", &settings).unwrap();
         let plan = QuantizedPlan::new(&Func::main(op).unwrap(), &stored).unwrap();
-        let evaluation = tessera_nn_to_qnn::evaluate(&float, &plan, &samples, Some(&labels)).unwrap();
+        let evaluation = tessera_nn_to_qnn::evaluate(&float, &plan, &samples, Some(&truth(&labels))).unwrap();
         assert!(1.0 - evaluation.cosine.mean < 4.0 * (1.0 - cosine), "{cosine} {evaluation:?}");
         noise.push(1.0 - evaluation.cosine.mean);
     }
@@ -301,4 +306,45 @@ fn what_cannot_be_quantized_is_listed_before_anything_changes() {
     .unwrap_err();
     assert_eq!(tessera_mlir::print(&module), before);
     insta::assert_snapshot!(error);
+}
+
+/// One output of one real number: its distance from what is right, and how much of the variance it explains.
+#[test]
+fn regressions_are_judged_by_their_numbers() {
+    let context = context();
+    let source = r#"
+module {
+  ml_program.global private @w(#ml_program.extern<tensor<1x4xf32>>) : tensor<1x4xf32>
+  func.func @main(%x: tensor<1x4xf32> {nn.name = "x"}) -> (tensor<1x1xf32> {nn.name = "y"}) {
+    %w = ml_program.global_load_const @w : tensor<1x4xf32>
+    %0 = nn.linear %x, %w : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x1xf32>
+    return %0 : tensor<1x1xf32>
+  }
+}"#;
+    let mut weights = params::Params::default();
+    let w = params::ParamData::F32(vec![0.5, -1.0, 0.25, 2.0].into());
+    weights.insert("w", params::Param::new(vec![1, 4], w).unwrap());
+    let module = tessera_mlir::parse(&context, source, "regression.mlir").unwrap();
+    let op = module.as_operation();
+    let float = FloatPlan::new(&Func::main(op).unwrap(), &weights).unwrap();
+    let sample = |i: usize| {
+        vec![ArrayD::from_shape_fn(IxDyn(&[1, 4]), |at| ((i * 7 + at[1] * 5) % 23) as f32 / 11.5 - 1.0)]
+    };
+    let samples: Samples = (0..100).map(sample).collect();
+    tessera_nn_to_qnn::calibrate(op, &weights, &samples, Method::MinMax).unwrap();
+    let stored =
+        tessera_nn_to_qnn::quantize(op, &weights, "regression.test.safetensors", &Settings::default())
+            .unwrap();
+    let plan = QuantizedPlan::new(&Func::main(op).unwrap(), &stored).unwrap();
+    // one too much, always
+    let truth = Truth::Numbers(
+        samples.iter().map(|sample| vec![f64::from(float.run(sample).unwrap()[0][[0, 0]]) - 1.0]).collect(),
+    );
+    let found = tessera_nn_to_qnn::evaluate(&float, &plan, &samples, Some(&truth)).unwrap();
+    assert_eq!((found.task, found.float.accuracy), (tessera_nn_to_qnn::evaluate::Task::Numbers, None));
+    let error = [&found.float, &found.quantized].map(|quality| quality.error.unwrap());
+    assert!((error[0] - 1.0).abs() < 1e-6 && (error[1] - 1.0).abs() < 0.05, "{error:?}");
+    assert!(found.float.r2.unwrap() < 0.9 && found.cosine.mean > 0.999, "{found:?}");
+    let wrong = Truth::Numbers(vec![vec![0.0; 2]; 100]);
+    assert!(tessera_nn_to_qnn::evaluate(&float, &plan, &samples, Some(&wrong)).is_err());
 }

@@ -253,6 +253,11 @@ impl Plan {
         &self.0.outputs
     }
 
+    /// Types of the outputs, where they are known.
+    pub fn output_types(&self) -> Vec<Option<&TensorType>> {
+        self.0.result_types()
+    }
+
     /// The ops, in order.
     pub fn steps(&self) -> &[Step<QnnOp<usize>>] {
         &self.0.steps

@@ -158,6 +158,15 @@ impl<V: Clone, K> Plan<V, K> {
         Ok(plan)
     }
 
+    /// The types of the results that are inputs or given by steps.
+    pub fn result_types(&self) -> Vec<Option<&TensorType>> {
+        let of = |slot: &usize| match self.inputs.get(*slot) {
+            Some(input) => Some(&input.ty),
+            None => self.steps.iter().find(|step| step.operands.last() == Some(slot)).map(|step| &step.ty),
+        };
+        self.results.iter().map(of).collect()
+    }
+
     fn find_last_uses(&mut self) {
         let mut needed = vec![false; self.slots];
         self.results.iter().for_each(|&r| needed[r] = true);

@@ -4,7 +4,7 @@ use ndarray::ArrayD;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use tessera_mlir::types::{Elem, Quant};
+use tessera_mlir::types::{Elem, Quant, TensorType};
 use tessera_mlir::{Error, Result};
 use tessera_qnn::interp::{Tensor, dequantize_array, quantize_array};
 
@@ -13,28 +13,69 @@ use tessera_qnn::interp::{Tensor, dequantize_array, quantize_array};
 pub struct Evaluation {
     /// Number of samples.
     pub samples: usize,
+    /// What the first output is.
+    pub task: Task,
     /// The float network.
     pub float: Quality,
     /// The quantized network.
     pub quantized: Quality,
-    /// Share of samples on which both give the same class, 0..=1.
+    /// Share of samples on which both give the same class or label, 0..=1; of numbers, on which both give the same within a hundredth of what
+    /// the float network's spread over.
     pub agreement: f64,
-    /// Cosine of the angle between both outputs.
+    /// Cosine of the angle between both outputs; of outputs of one number, that of all samples' deviations from their mean.
     pub cosine: Cosine,
+    /// All outputs, in order.
+    pub ports: Vec<Output>,
     /// The layer with the least signal-to-noise ratio.
     pub worst_layer: Option<Layer>,
     /// All layers, in order.
     pub layers: Vec<Layer>,
-    /// The first output of every sample: the float network's, and the quantized network's as it is stored, in steps of its scale.
+    /// The first output of every sample: the float network's, and the quantized network's.
     #[serde(skip)]
     pub outputs: [Vec<f32>; 2],
 }
 
+/// What the first output of a network is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Scores of classes, of which the greatest counts.
+    Classes,
+    /// The number of a class.
+    Labels,
+    /// Numbers that are to be near others.
+    Numbers,
+}
+
+/// What is right.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Truth {
+    /// The class, or the label, of every sample.
+    Classes(Vec<i64>),
+    /// The first output of every sample.
+    Numbers(Vec<Vec<f64>>),
+}
+
 /// Quality of one network.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Quality {
-    /// Share of samples whose class is right, 0..=1. Absent without labels.
+    /// Share of samples whose class is right, 0..=1. Absent where none is said.
     pub accuracy: Option<f64>,
+    /// Share of the numbers' variance that is explained (R²), up to 1. Absent where no numbers are said.
+    pub r2: Option<f64>,
+    /// Mean absolute error of the numbers.
+    pub error: Option<f64>,
+}
+
+/// One output of both networks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Output {
+    /// Its name.
+    pub name: String,
+    /// Cosine between both, as of the whole.
+    pub cosine: f64,
+    /// Signal-to-noise ratio in decibels, of what differs between samples.
+    pub snr_db: f64,
 }
 
 /// Similarity of outputs, over all samples; 1 is equal direction.
@@ -55,38 +96,112 @@ pub struct Layer {
     pub op: String,
     /// Signal-to-noise ratio in decibels; capped at 200 where there is no noise.
     pub snr_db: f64,
+    /// Cosine of the angle between all float and all quantized values.
+    pub cosine: f64,
+    /// How values are spread.
+    pub histogram: Histogram,
+    /// What the layer's values do to the first output: its signal-to-noise ratio where they stand in the float network, and all after them is
+    /// exact. Of the layers with the least ratios, in a few samples.
+    pub reaches_output_db: Option<f64>,
 }
+
+/// Counts of values in bins of equal width.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Histogram {
+    /// Where the first bin begins.
+    pub low: f64,
+    /// Where the last one ends.
+    pub high: f64,
+    /// Of the float network.
+    pub float: Vec<u64>,
+    /// Of the quantized one.
+    pub quantized: Vec<u64>,
+    /// Share of the quantized values that are the least or the greatest that is stored, and not 0, 0..=1.
+    pub clamped: f64,
+}
+
+/// Bins of a histogram.
+const BINS: usize = 48;
+/// Samples that say how far a histogram reaches.
+const PROBES: usize = 8;
+/// Layers whose way to the output is followed.
+const FOLLOWED: usize = 12;
 
 #[derive(Clone, Default)]
 struct Noise {
     signal: f64,
     noise: f64,
+    /// Sums of products, and of squares of quantized values.
+    product: f64,
+    square: f64,
+    float: Vec<u64>,
+    quantized: Vec<u64>,
+    values: u64,
+    ends: u64,
 }
 
-/// Runs both networks on every sample (one array per input). The class is the greatest element of the first output.
+impl Noise {
+    fn add(&mut self, (a, b): (f32, f32), (low, high): (f64, f64), end: bool) {
+        let (a, b) = (f64::from(a), f64::from(b));
+        self.signal += a * a;
+        self.noise += (a - b).powi(2);
+        self.product += a * b;
+        self.square += b * b;
+        let bin = |x: f64| ((x - low) / (high - low) * BINS as f64).clamp(0.0, BINS as f64 - 1.0) as usize;
+        self.float.resize(BINS, 0);
+        self.quantized.resize(BINS, 0);
+        self.float[bin(a)] += 1;
+        self.quantized[bin(b)] += 1;
+        self.values += 1;
+        self.ends += u64::from(end);
+    }
+
+    fn merge(&mut self, other: Noise) {
+        self.signal += other.signal;
+        self.noise += other.noise;
+        self.product += other.product;
+        self.square += other.square;
+        self.values += other.values;
+        self.ends += other.ends;
+        for (all, more) in [(&mut self.float, other.float), (&mut self.quantized, other.quantized)] {
+            all.resize(BINS, 0);
+            all.iter_mut().zip(more).for_each(|(all, more)| *all += more);
+        }
+    }
+
+    fn cosine(&self) -> f64 {
+        match (self.signal * self.square).sqrt() {
+            0.0 => f64::from(u8::from(self.signal == self.square)),
+            product => self.product / product,
+        }
+    }
+}
+
+/// Runs both networks on every sample (one array per input).
 ///
 /// # Errors
-/// When samples do not fit the inputs, labels do not fit the samples, or the networks do not fit each other.
+/// When samples do not fit the inputs, what is right does not fit the samples or the first output, or the networks do not fit each other.
 pub fn evaluate(
     float: &tessera_nn::interp::Plan,
     quantized: &tessera_qnn::interp::Plan,
     samples: &[Vec<ArrayD<f32>>],
-    labels: Option<&[usize]>,
+    truth: Option<&Truth>,
 ) -> Result<Evaluation> {
     if samples.is_empty() {
         return Err(Error::new("evaluation needs at least one sample, found none"));
     }
-    if let Some(labels) = labels.filter(|l| l.len() != samples.len()) {
-        return Err(Error::new(format!(
-            "expected one label per sample, found {} for {}",
-            labels.len(),
-            samples.len()
-        )));
+    let told = truth.map(|truth| match truth {
+        Truth::Classes(classes) => classes.len(),
+        Truth::Numbers(numbers) => numbers.len(),
+    });
+    if let Some(told) = told.filter(|told| *told != samples.len()) {
+        return Err(Error::new(format!("expected one label per sample, found {told} for {}", samples.len())));
     }
     if float.inputs().len() != quantized.inputs().len() {
         return Err(Error::new("the two networks have different numbers of inputs"));
     }
-    let pairs = pair_layers(float, quantized);
+    let mut pairs = pair_layers(float, quantized);
+    spread(float, &samples[..samples.len().min(PROBES)], &mut pairs)?;
     let chunks = samples
         .par_chunks(8)
         .enumerate()
@@ -104,37 +219,205 @@ pub fn evaluate(
     let mut outcomes = Vec::new();
     for (some, more) in chunks {
         outcomes.extend(some);
-        for (total, n) in noise.iter_mut().zip(more) {
-            total.signal += n.signal;
-            total.noise += n.noise;
-        }
+        noise.iter_mut().zip(more).for_each(|(total, n)| total.merge(n));
     }
     let count = outcomes.len() as f64;
-    let share = |f: &dyn Fn(usize, &Outcome) -> bool| {
-        outcomes.iter().enumerate().filter(|(i, o)| f(*i, o)).count() as f64 / count
+    let first = |which: usize| -> Vec<&[f64]> { outcomes.iter().map(|o| &o.outputs[which][0][..]).collect() };
+    let (expected, found) = (first(0), first(1));
+    let task = task(&expected, truth);
+    let same: Vec<bool> = match task {
+        Task::Classes => expected.iter().zip(&found).map(|(a, b)| greatest(a) == greatest(b)).collect(),
+        Task::Labels => expected.iter().zip(&found).map(|(a, b)| a[0].round() == b[0].round()).collect(),
+        Task::Numbers => {
+            let all = || expected.iter().flat_map(|x| x.iter());
+            let (low, high) =
+                all().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &x| (l.min(x), h.max(x)));
+            let near = |(a, b): (&&[f64], &&[f64])| {
+                a.iter().zip(*b).all(|(a, b)| (a - b).abs() <= 0.01 * (high - low))
+            };
+            expected.iter().zip(&found).map(near).collect()
+        }
     };
-    let layers: Vec<Layer> = pairs
-        .iter()
-        .zip(&noise)
-        .map(|(pair, n)| Layer { node: pair.node.clone(), op: pair.op.clone(), snr_db: decibels(n) })
+    let ports: Vec<Output> = (0..outcomes[0].outputs[0].len())
+        .map(|port| {
+            let list = |which: usize| -> Vec<&[f64]> {
+                outcomes.iter().map(|o| &o.outputs[which][port][..]).collect()
+            };
+            let (cosine, snr_db) = likeness(&list(0), &list(1));
+            Output { name: float.outputs().get(port).cloned().unwrap_or_default(), cosine, snr_db }
+        })
         .collect();
+    let cosine = match expected[0].len() {
+        1 => Cosine { mean: ports[0].cosine, worst: ports[0].cosine },
+        _ => {
+            let all: Vec<f64> = expected.iter().zip(&found).map(|(a, b)| cosine(a, b)).collect();
+            Cosine { mean: all.iter().sum::<f64>() / count, worst: all.iter().copied().fold(1.0, f64::min) }
+        }
+    };
+    let mut layers: Vec<Layer> = pairs
+        .iter()
+        .zip(noise)
+        .map(|(pair, n)| Layer {
+            node: pair.node.clone(),
+            op: pair.op.clone(),
+            snr_db: decibels(n.signal, n.noise),
+            cosine: n.cosine(),
+            histogram: Histogram {
+                low: pair.range.0,
+                high: pair.range.1,
+                clamped: n.ends as f64 / n.values.max(1) as f64,
+                float: n.float,
+                quantized: n.quantized,
+            },
+            reaches_output_db: None,
+        })
+        .collect();
+    follow(float, quantized, &samples[..samples.len().min(PROBES)], &pairs, &mut layers)?;
     Ok(Evaluation {
         samples: outcomes.len(),
-        float: Quality { accuracy: labels.map(|l| share(&|i, o| o.float == l[i])) },
-        quantized: Quality { accuracy: labels.map(|l| share(&|i, o| o.quantized == l[i])) },
-        agreement: share(&|_, o| o.float == o.quantized),
-        cosine: Cosine {
-            mean: outcomes.iter().map(|o| o.cosine).sum::<f64>() / count,
-            worst: outcomes.iter().map(|o| o.cosine).fold(1.0, f64::min),
-        },
+        task,
+        float: quality(task, &expected, truth)?,
+        quantized: quality(task, &found, truth)?,
+        agreement: same.iter().filter(|same| **same).count() as f64 / count,
+        cosine,
+        ports,
         worst_layer: layers.iter().min_by(|a, b| a.snr_db.total_cmp(&b.snr_db)).cloned(),
         layers,
-        outputs: outcomes.into_iter().fold(Default::default(), |[mut float, mut quantized], o| {
-            float.extend(o.outputs[0].iter().map(|&v| v as f32));
-            quantized.extend(o.outputs[1].iter().map(|&v| v as f32));
-            [float, quantized]
-        }),
+        outputs: [&expected, &found]
+            .map(|all| all.iter().flat_map(|x| x.iter().map(|&v| v as f32)).collect()),
     })
+}
+
+/// What the first output is: a label, where the float network says nothing but one whole number; numbers, where that is what is compared
+/// with, or where there is one.
+fn task(expected: &[&[f64]], truth: Option<&Truth>) -> Task {
+    match (truth, expected[0].len()) {
+        (Some(Truth::Numbers(_)), _) => Task::Numbers,
+        (_, 1) if expected.iter().all(|x| x[0].fract() == 0.0) => Task::Labels,
+        (_, 1) => Task::Numbers,
+        _ => Task::Classes,
+    }
+}
+
+/// How well outputs are what is right.
+fn quality(task: Task, outputs: &[&[f64]], truth: Option<&Truth>) -> Result<Quality> {
+    let share = |right: &dyn Fn(usize) -> bool| {
+        (0..outputs.len()).filter(|&i| right(i)).count() as f64 / outputs.len() as f64
+    };
+    Ok(match (task, truth) {
+        (_, None) => Quality::default(),
+        (Task::Classes, Some(Truth::Classes(classes))) => {
+            let right = |i: usize| usize::try_from(classes[i]) == Ok(greatest(outputs[i]));
+            Quality { accuracy: Some(share(&right)), ..Quality::default() }
+        }
+        (Task::Labels, Some(Truth::Classes(classes))) => {
+            let right = |i: usize| outputs[i][0].round() == classes[i] as f64;
+            Quality { accuracy: Some(share(&right)), ..Quality::default() }
+        }
+        (_, Some(truth)) => {
+            let of = |i: usize| match truth {
+                Truth::Classes(classes) => vec![classes[i] as f64],
+                Truth::Numbers(numbers) => numbers[i].clone(),
+            };
+            let numbers: Vec<Vec<f64>> = (0..outputs.len()).map(of).collect();
+            if let Some((i, wrong)) = numbers.iter().enumerate().find(|(i, n)| n.len() != outputs[*i].len()) {
+                return Err(Error::new(format!(
+                    "sample {i}: expected {} numbers, as the first output has, found {}",
+                    outputs[i].len(),
+                    wrong.len()
+                )));
+            }
+            let width = numbers[0].len();
+            let mean: Vec<f64> = (0..width)
+                .map(|at| numbers.iter().map(|n| n[at]).sum::<f64>() / numbers.len() as f64)
+                .collect();
+            let all = || outputs.iter().zip(&numbers).flat_map(|(y, n)| y.iter().zip(n).zip(&mean));
+            let off: f64 = all().map(|((y, n), _)| (y - n).powi(2)).sum();
+            let spread: f64 = all().map(|((_, n), mean)| (n - mean).powi(2)).sum();
+            let error = all().map(|((y, n), _)| (y - n).abs()).sum::<f64>() / (width * outputs.len()) as f64;
+            Quality { accuracy: None, r2: (spread > 0.0).then(|| 1.0 - off / spread), error: Some(error) }
+        }
+    })
+}
+
+/// Mean cosine between outputs, of one number that of all deviations from the mean; and the ratio of what differs between samples to what
+/// is off.
+fn likeness(expected: &[&[f64]], found: &[&[f64]]) -> (f64, f64) {
+    let (count, width) = (expected.len() as f64, expected[0].len());
+    let mean: Vec<f64> = (0..width).map(|at| expected.iter().map(|x| x[at]).sum::<f64>() / count).collect();
+    let centred = |x: &[f64]| -> Vec<f64> {
+        x.iter().zip(&mean).map(|(v, mean)| if expected.len() > 1 { v - mean } else { *v }).collect()
+    };
+    let all = |list: &[&[f64]]| -> Vec<f64> { list.iter().flat_map(|x| centred(x)).collect() };
+    let (a, b) = (all(expected), all(found));
+    let signal: f64 = a.iter().map(|v| v * v).sum();
+    let noise: f64 = a.iter().zip(&b).map(|(a, b)| (a - b).powi(2)).sum();
+    let mean = match width {
+        1 => cosine(&a, &b),
+        _ => expected.iter().zip(found).map(|(a, b)| cosine(a, b)).sum::<f64>() / count,
+    };
+    (mean, decibels(signal, noise))
+}
+
+/// How far the float network's values of every layer reach.
+fn spread(float: &tessera_nn::interp::Plan, samples: &[Vec<ArrayD<f32>>], pairs: &mut [Pair]) -> Result<()> {
+    for sample in samples {
+        let mut step = 0;
+        float.run_observed(sample, |_, value| {
+            for pair in pairs.iter_mut().filter(|pair| pair.float == step) {
+                for &v in value {
+                    pair.range = (pair.range.0.min(v.into()), pair.range.1.max(v.into()));
+                }
+            }
+            step += 1;
+        })?;
+    }
+    for pair in pairs {
+        if pair.range.1 <= pair.range.0 {
+            pair.range = (pair.range.0.min(0.0), pair.range.0.max(0.0) + 1.0);
+        }
+    }
+    Ok(())
+}
+
+/// Puts the quantized values of the worst layers into the float network, one layer at a time.
+fn follow(
+    float: &tessera_nn::interp::Plan,
+    quantized: &tessera_qnn::interp::Plan,
+    samples: &[Vec<ArrayD<f32>>],
+    pairs: &[Pair],
+    layers: &mut [Layer],
+) -> Result<()> {
+    let mut order: Vec<usize> = (0..pairs.len()).collect();
+    order.sort_by(|&a, &b| layers[a].snr_db.total_cmp(&layers[b].snr_db));
+    order.truncate(FOLLOWED);
+    let mut noise = vec![(0.0, 0.0); pairs.len()];
+    for sample in samples {
+        let inputs = inputs(sample, quantized)?;
+        let (mut step, mut stored) = (0, BTreeMap::new());
+        quantized.run_tensors(&inputs, |_, value| {
+            if let (true, Tensor::Int(value)) =
+                (order.iter().any(|&layer| pairs[layer].quantized == step), value)
+            {
+                stored.insert(step, value.clone());
+            }
+            step += 1;
+        })?;
+        let exact = float.run(sample)?;
+        for &layer in &order {
+            let Some(value) = stored.get(&pairs[layer].quantized) else { continue };
+            let real = dequantize_array(value, &pairs[layer].quant);
+            let reached = float.run_with(sample, pairs[layer].float, &real)?;
+            for (a, b) in exact[0].iter().zip(&reached[0]) {
+                noise[layer].0 += f64::from(*a).powi(2);
+                noise[layer].1 += f64::from(a - b).powi(2);
+            }
+        }
+    }
+    for layer in order {
+        layers[layer].reaches_output_db = Some(decibels(noise[layer].0, noise[layer].1));
+    }
+    Ok(())
 }
 
 /// The quantized types of a network's inputs.
@@ -157,6 +440,8 @@ struct Pair {
     float: usize,
     quantized: usize,
     quant: Quant,
+    /// What the float network's values reach.
+    range: (f64, f64),
 }
 
 /// For each ONNX node the last float step and the last quantized step that carry its name.
@@ -184,6 +469,7 @@ fn pair_layers(float: &tessera_nn::interp::Plan, quantized: &tessera_qnn::interp
                 float: f,
                 quantized: q,
                 quant: quant.clone(),
+                range: (f64::INFINITY, f64::NEG_INFINITY),
             })
         })
         .collect();
@@ -191,11 +477,14 @@ fn pair_layers(float: &tessera_nn::interp::Plan, quantized: &tessera_qnn::interp
     pairs
 }
 
+/// The outputs of the float and the quantized network.
 struct Outcome {
-    float: usize,
-    quantized: usize,
-    cosine: f64,
-    outputs: [Vec<f64>; 2],
+    outputs: [Vec<Vec<f64>>; 2],
+}
+
+/// A sample as the quantized network takes it.
+fn inputs(sample: &[ArrayD<f32>], quantized: &tessera_qnn::interp::Plan) -> Result<Vec<Tensor>> {
+    sample.iter().zip(quantized.inputs()).map(|(x, input)| stored(x, &input.ty.elem)).collect()
 }
 
 fn compare(
@@ -214,39 +503,35 @@ fn compare(
         }
         step += 1;
     })?;
-    let inputs: Vec<Tensor> = sample
-        .iter()
-        .zip(quantized.inputs())
-        .map(|(x, input)| stored(x, &input.ty.elem))
-        .collect::<Result<_>>()?;
     let mut step = 0;
-    let found = quantized.run_tensors(&inputs, |s, value| {
+    let found = quantized.run_tensors(&inputs(sample, quantized)?, |s, value| {
         for (pair, n) in pairs.iter().zip(noise.iter_mut()).filter(|(p, _)| p.quantized == step) {
             if let (Tensor::Int(stored), Elem::Quant(_)) = (value, &s.ty.elem) {
                 let real = dequantize_array(stored, &pair.quant);
-                for (&a, &b) in values[&pair.float].iter().zip(real.iter()) {
-                    n.signal += f64::from(a).powi(2);
-                    n.noise += f64::from(a - b).powi(2);
+                let ends = [pair.quant.min, pair.quant.max];
+                for ((&a, &b), q) in values[&pair.float].iter().zip(real.iter()).zip(stored) {
+                    // zero is what a ReLU gives, not what was too small to store
+                    n.add((a, b), pair.range, *q != 0 && ends.contains(q));
                 }
             }
         }
         step += 1;
     })?;
-    let (Some(expected), Some(found)) = (expected.first(), found.first()) else {
-        return Err(Error::new("the network has no output"));
+    if expected.is_empty() || found.len() != expected.len() {
+        return Err(Error::new("the networks have different outputs, or none"));
+    }
+    let types = quantized.output_types();
+    let real = |(found, ty): (&Tensor, &Option<&TensorType>)| -> Vec<f64> {
+        match (found, ty.map(|ty| &ty.elem)) {
+            (Tensor::Int(a), Some(Elem::Quant(quant))) => {
+                a.iter().map(|&v| v as f64 * quant.scale_at(0)).collect()
+            }
+            (Tensor::Int(a), _) => a.iter().map(|&v| v as f64).collect(),
+            (Tensor::Real(a), _) => a.iter().map(|&v| v.into()).collect(),
+        }
     };
-    // One scale per output tensor, so classes and angles may be taken from the stored integers.
-    let found: Vec<f64> = match found {
-        Tensor::Int(a) => a.iter().map(|&v| v as f64).collect(),
-        Tensor::Real(a) => a.iter().map(|&v| v.into()).collect(),
-    };
-    let expected: Vec<f64> = expected.iter().map(|&v| v.into()).collect();
-    Ok(Outcome {
-        float: greatest(&expected),
-        quantized: greatest(&found),
-        cosine: cosine(&expected, &found),
-        outputs: [expected, found],
-    })
+    let expected = expected.iter().map(|x| x.iter().map(|&v| v.into()).collect()).collect();
+    Ok(Outcome { outputs: [expected, found.iter().zip(&types).map(real).collect()] })
 }
 
 /// A sample as a quantized network takes it: indices are what they are.
@@ -278,7 +563,7 @@ pub(crate) fn cosine(a: &[f64], b: &[f64]) -> f64 {
     }
 }
 
-fn decibels(n: &Noise) -> f64 {
+fn decibels(signal: f64, noise: f64) -> f64 {
     const CAP: f64 = 200.0;
-    if n.noise == 0.0 { CAP } else { (10.0 * (n.signal / n.noise).log10()).clamp(-CAP, CAP) }
+    if noise == 0.0 { CAP } else { (10.0 * (signal / noise).log10()).clamp(-CAP, CAP) }
 }

@@ -119,7 +119,8 @@ impl Pass for ConvertNnToQnn {
                          for every requantization 0 <= sum*multiplier + 2^(shift-1) + 2^31 < 2^32, both proven from the \
                          actual weights. With softmax or normalizations: weights in 12 bits and activations in 13, in steps of powers of two, sums that flow \
                          into a normalization and outputs exact, without a clamp. What decisions of small networks are made of, up to 2^18 products \
-                         that flow into comparisons, has 16 bits everywhere; sums of weights that comparisons alone read, as an argmax, are exact",
+                         that flow into comparisons, has 16 bits everywhere; sums of weights that comparisons alone read, as an argmax, are exact. What a fake_quantize gives \
+                         is stored as the integers of its grid, and weights that meet it as those of theirs",
             rejects: "ops that have no quantized form, all of them at once and before anything is changed; values \
                       without a calibrated range",
             options: const {

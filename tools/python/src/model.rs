@@ -14,7 +14,7 @@ use tessera::commands::explain::Explained;
 use tessera::commands::generate::{self, Said};
 use tessera::commands::{self, eval, prove, run};
 use tessera::data::DataFile;
-use tessera::data::bind::{self, Factor, Inputs};
+use tessera::data::bind::{Factor, Inputs};
 use tessera::failure::{Failure, Result};
 use tessera::infer::Batch;
 use tessera::measure::timed;
@@ -350,13 +350,10 @@ impl Model {
         let model = Arc::clone(&self.0);
         let (report, notes, [float, quantized]) = work(py, None, move |_| {
             let inputs = bound(&model, &given, scale)?;
-            let classes = model.metadata.outputs.first().map_or(0, |p| p.len());
-            let labels = labels.map(|l| bind::labels(&l, inputs.count, classes)).transpose()?;
-            let (evaluation, time) = timed(|| eval::evaluation(&model, &inputs, labels.as_deref()));
+            let truth = labels.map(|l| eval::truth(&model.metadata, &l, inputs.count)).transpose()?;
+            let (evaluation, time) = timed(|| eval::evaluation(&model, &inputs, truth.as_ref()));
             let mut evaluation = evaluation?;
-            let [float, mut quantized] = std::mem::take(&mut evaluation.outputs);
-            let scale = model.metadata.outputs.first().map_or(1.0, |p| p.scale);
-            quantized.iter_mut().for_each(|q| *q = (f64::from(*q) * scale) as f32);
+            let [float, quantized] = std::mem::take(&mut evaluation.outputs);
             Ok((eval::report(&model.metadata, &evaluation, time).json(), inputs.notes, [float, quantized]))
         })?;
         Ok((report, notes, [flat(py, float), flat(py, quantized)]))

@@ -655,9 +655,13 @@ pub struct Eval {
     /// Inputs: .npy, or .npz by input name
     #[arg(long, value_name = "DATA")]
     pub input: PathBuf,
-    /// Class of every input: integers, .npy, or the array "labels" or "y" of a .npz
+    /// What is right of the first output: a class or a label of every input, as integers or texts, or real numbers; .npy, or the array
+    /// "labels" or "y" of a .npz
     #[arg(long, value_name = "DATA")]
     pub labels: Option<PathBuf>,
+    /// Write a page: layers, how their values are spread in both networks, and what the worst do to the output
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Reading data
     #[command(flatten)]
     pub data: Data,

@@ -5,6 +5,7 @@
 //! `[1, 1, 28, 28]`. Nothing else is reshaped.
 use super::{Array, DataFile, Numbers};
 use crate::failure::{Failure, Problem, Result};
+use crate::model::Port;
 use crate::show::plural;
 pub use tessera_verify::metadata::Factor;
 
@@ -257,8 +258,18 @@ fn position(mut flat: usize, shape: &[usize]) -> Vec<usize> {
     at
 }
 
-/// Class labels: one integer per inference, from `.npy` or from the array `labels` (or `y`) of a `.npz`.
-pub fn labels(file: &DataFile, count: usize, classes: usize) -> Result<Vec<usize>> {
+/// What is right of the first output of every inference.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answers {
+    /// Its class, or the label that it is.
+    Classes(Vec<i64>),
+    /// Its numbers.
+    Numbers(Vec<Vec<f64>>),
+}
+
+/// Answers from `.npy` or from the array `labels` (or `y`) of a `.npz`: one integer per inference, or a text where the output is texts, or as many
+/// real numbers as the output has.
+pub fn answers(file: &DataFile, count: usize, port: &Port) -> Result<Answers> {
     let named = |(n, _): &&(Option<String>, Array)| matches!(n.as_deref(), None | Some("labels" | "y"));
     let Some((name, array)) = file.arrays.iter().find(named) else {
         return Err(Failure::new("no array of labels")
@@ -268,11 +279,29 @@ pub fn labels(file: &DataFile, count: usize, classes: usize) -> Result<Vec<usize
             .help(format!("choose one: {}:NAME", file.path.display())));
     };
     let place = file.place(name.as_deref());
-    let Numbers::I64(values, _) = &array.numbers else {
-        return Err(Failure::new("labels have to be integers")
-            .expected("one class number per inference, of an integer dtype")
-            .found(array.numbers.dtype())
-            .at(place));
+    let reals = |values: Vec<f64>| {
+        match values.len() == count * port.len() {
+        true => Ok(Answers::Numbers(values.chunks(port.len().max(1)).map(<[f64]>::to_vec).collect())),
+        false => Err(Failure::new("labels have to be integers")
+            .expected(format!("one class number per inference, of an integer dtype, or {} real numbers, as the first output has", port.len()))
+            .found(format!("{} of shape {:?}", array.numbers.dtype(), array.shape))
+            .at(&place)),
+    }
+    };
+    let values = match &array.numbers {
+        Numbers::I64(values, _) => values.clone(),
+        Numbers::F32(values) => return reals(values.iter().map(|&v| v.into()).collect()),
+        Numbers::F64(values) => return reals(values.clone()),
+        Numbers::Text(texts) if !port.texts.is_empty() => {
+            let code = |text| port.texts.binary_search(text).map_or(-1, |at| at as i64);
+            texts.iter().map(code).collect()
+        }
+        Numbers::Text(_) => {
+            return Err(Failure::new("labels are texts, and the model has none")
+                .expected("one class number per inference, of an integer dtype")
+                .found(array.numbers.dtype())
+                .at(place));
+        }
     };
     if values.len() != count {
         return Err(Failure::new("labels and inputs differ in number")
@@ -280,17 +309,16 @@ pub fn labels(file: &DataFile, count: usize, classes: usize) -> Result<Vec<usize
             .found(format!("{} labels of shape {:?}", values.len(), array.shape))
             .at(place));
     }
-    values
-        .iter()
-        .map(|v| {
-            usize::try_from(*v).ok().filter(|v| *v < classes).ok_or_else(|| {
-                Failure::new("a label is no class of the model")
-                    .expected(format!("0 to {}", classes - 1))
-                    .found(v.to_string())
-                    .at(&place)
-            })
-        })
-        .collect()
+    // an output of one value is a label, of any number
+    let classes = port.len();
+    let wrong = |v: &&i64| usize::try_from(**v).ok().is_none_or(|v| v >= classes);
+    match values.iter().find(|v| classes > 1 && wrong(v)) {
+        Some(v) => Err(Failure::new("a label is no class of the model")
+            .expected(format!("0 to {}", classes - 1))
+            .found(v.to_string())
+            .at(&place)),
+        None => Ok(Answers::Classes(values)),
+    }
 }
 
 #[cfg(test)]
@@ -395,11 +423,33 @@ mod tests {
 
     #[test]
     fn labels_are_integers_within_the_classes_and_as_many_as_inputs() {
+        let port = |classes: usize, texts: &[&str]| Port {
+            name: "y".into(),
+            shape: vec![1, classes],
+            scale: 1.0,
+            min: 0,
+            max: 1,
+            factor: None,
+            exact: false,
+            texts: texts.iter().map(ToString::to_string).collect(),
+        };
         let l = |v: Vec<i64>| npy(&[v.len()], Numbers::I64(v, "uint8"));
-        assert_eq!(labels(&l(vec![0, 9]), 2, 10).unwrap(), [0, 9]);
+        assert_eq!(answers(&l(vec![0, 9]), 2, &port(10, &[])).unwrap(), Answers::Classes(vec![0, 9]));
+        assert_eq!(answers(&l(vec![-7, 90]), 2, &port(1, &[])).unwrap(), Answers::Classes(vec![-7, 90]));
+        let texts = npy(&[2], Numbers::Text(vec!["b".into(), "x".into()]));
+        assert_eq!(answers(&texts, 2, &port(1, &["a", "b"])).unwrap(), Answers::Classes(vec![1, -1]));
+        let real = npy(&[2, 2], Numbers::F32(vec![0.0, 1.0, 2.0, 3.0]));
+        let rows = vec![vec![0.0, 1.0], vec![2.0, 3.0]];
+        assert_eq!(answers(&real, 2, &port(2, &[])).unwrap(), Answers::Numbers(rows));
         let float = npy(&[1], Numbers::F32(vec![0.0]));
-        let texts = [labels(&l(vec![0, 10]), 2, 10), labels(&l(vec![0]), 2, 10), labels(&float, 1, 10)]
-            .map(|r| r.unwrap_err().to_string());
+        let ten = port(10, &[]);
+        let texts = [
+            answers(&l(vec![0, 10]), 2, &ten),
+            answers(&l(vec![0]), 2, &ten),
+            answers(&float, 1, &ten),
+            answers(&texts, 2, &ten),
+        ]
+        .map(|r| r.unwrap_err().to_string());
         insta::assert_snapshot!(texts.join("\n\n"));
     }
 }

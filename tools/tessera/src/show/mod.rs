@@ -2,6 +2,8 @@
 //!
 //! Invariant: pure text from plain data; whether the terminal understands colours or wide characters is asked once,
 //! in [`Style::detect`].
+#[cfg(feature = "compiler")]
+pub mod fidelity;
 pub mod image;
 pub mod program;
 pub mod progress;

@@ -190,7 +190,7 @@ fn kind(table: &str) -> &'static str {
     }
 }
 
-fn escape(s: &str) -> String {
+pub(super) fn escape(s: &str) -> String {
     let mut out = String::new();
     for c in s.chars() {
         match c {
@@ -204,7 +204,7 @@ fn escape(s: &str) -> String {
     out
 }
 
-const STYLE: &str = "
+pub(super) const STYLE: &str = "
 body{font:15px/1.45 system-ui,sans-serif;max-width:1240px;margin:24px auto;padding:0 16px;color:#1c2430;background:#fff}
 h1{font-size:22px;font-weight:600}pre{background:#f4f6f8;padding:12px;border-radius:6px;overflow-x:auto}
 input{position:absolute;opacity:0}label{display:inline-block;padding:4px 14px;margin:4px 4px 10px 0;border:1px solid #c6ced8;border-radius:14px;cursor:pointer}
