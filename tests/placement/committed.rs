@@ -138,6 +138,35 @@ fn a_root_is_of_one_salt_and_one_tensor() {
     assert!(with(commitment::cells(&SALTS[1], &filled), true).is_err());
 }
 
+/// What verifiers hold a public output to, a lookup does for one that is committed to: the trade of `outputs_that_share_a_cell_cannot_trade`, with
+/// elements and a root that follow it.
+#[test]
+fn a_committed_output_keeps_its_range() {
+    let c = committed(&mut eight_high_parts(8), 1, &["y"]);
+    let at = |name: &str| c.program.tables.iter().position(|t| t.name == name).unwrap();
+    let (t, elements, range) = (at("elementwise0"), at("output y"), at("table[0, 511]"));
+    let width = c.program.tables[t].witness.len();
+    let column =
+        |name: &str| c.program.tables[t].witness.iter().position(|c| c.name.starts_with(name)).unwrap();
+    let partner = (4 * width) + column("lo");
+    assert!(c.trace.tables[t][partner] > 0, "another seed: the partner's low part is to stay in range");
+    let mut forged = c.trace.clone();
+    forged.tables[t][column("hi")] += 1 << 23;
+    forged.tables[t][partner] -= 1;
+    let value = c.trace.tables[t][partner] as usize;
+    forged.tables[range][value] -= 1;
+    forged.tables[range][value - 1] += 1;
+    // what is not looked up any more is counted once less
+    forged.tables[at("table[-2048, 2047]")][(c.values[1][0] + 2048) as usize] -= 1;
+    forged.tables[elements][0] += 1 << 23;
+    let cells = commitment::cells(&SALTS[0], &forged.tables[elements]);
+    forged.publics.tensors[1] = commitment::root_of(&cells).unwrap().0.to_vec();
+    forged.tables[table(&c.program)] = cells;
+    let failures = tessera_checker::check(&c.program, &forged).unwrap_err();
+    let lookup = |f: &tessera_checker::Failure| matches!(f, tessera_checker::Failure::Lookup { .. });
+    assert!(failures.len() == 1 && lookup(&failures[0]), "the range alone tells: {failures:?}");
+}
+
 /// What is proven holds for its roots and no others; proofs of one root differ.
 #[test]
 fn proofs_are_about_roots() {

@@ -1,11 +1,11 @@
 //! Certificates: which keys they lead to, what is refused, and what they show of weights.
 use super::hiding::{deaf, rank, shown};
 use super::suite::quick;
-use super::weights::{case, key, moved, place};
+use super::weights::{case, changed, key, moved, place};
 use super::*;
 use crate::VerifyingKey;
 use crate::adversary::{Honest, Tamper};
-use crate::arithmetic::{F, Mat};
+use crate::arithmetic::{F, Mat, PrimeCharacteristicRing};
 use crate::certificate::{Epoch, key_of, turns};
 use crate::keys::{ProvingKey, Round, audit};
 use crate::p3::Commitment;
@@ -70,6 +70,15 @@ fn other_weights_are_not_certified<E: Extension>() {
             matches!(refused, Err(CheckError::Rejected(VerifyError::Equation(_)))),
             "row {row}: {refused:?}"
         );
+    }
+    // nor where changes balance, in a row and in a column
+    assert!(old.model[group].width > 1 && height > free + 1);
+    let (one, less) = (F::ONE, F::NEG_ONE);
+    for cells in [[(free, 0, one), (free, 1, less)], [(free, 0, one), (free + 1, 0, less)]] {
+        let new = changed(&old.epoch().unwrap().key, &cells);
+        let certificate = file(&old.vk, old.certify::<E>(&new, &mut Honest).unwrap());
+        let refused = old.vk.next(&certificate);
+        assert!(matches!(refused, Err(CheckError::Rejected(VerifyError::Equation(_)))), "{cells:?}");
     }
     for row in [0, free - 1] {
         let new = other(&old, row);

@@ -43,6 +43,11 @@ pub fn place(key: &ProvingKey) -> (usize, usize) {
 
 /// The key with one added to a row of the owner's first column.
 pub fn moved(key: &ProvingKey, row: usize) -> ProvingKey {
+    changed(key, &[(row, 0, F::ONE)])
+}
+
+/// The key with something added to cells of the owner's, by row and column.
+pub fn changed(key: &ProvingKey, cells: &[(usize, usize, F)]) -> ProvingKey {
     let compiled = compile(&key.program, limits_of(&key.vk.air)).unwrap();
     let log_blowup = key.vk.security.fri.log_blowup;
     let extended = |all: &[Mat]| -> Vec<Mat> {
@@ -51,7 +56,7 @@ pub fn moved(key: &ProvingKey, row: usize) -> ProvingKey {
     };
     let mut model = key.model.clone();
     let m = &mut model[place(key).0];
-    m.values[row * m.width] += F::ONE;
+    cells.iter().for_each(|(row, column, by)| m.values[row * m.width + column] += *by);
     let summed: Vec<Mat> = key.summed.iter().cloned().map(loaded).collect();
     let columns = FixedColumns {
         fixed: key.fixed.clone(),
