@@ -11,6 +11,7 @@ use crate::p3::Commitment;
 use crate::rounds::Round;
 use crate::security::SecurityTarget;
 use crate::size::proof_bytes;
+use tessera_api::container::HASHED;
 use tessera_api::{Container, Cost, FileKind, Program, SetupError, Sizes};
 
 /// Bytes of a cell of a column.
@@ -47,6 +48,10 @@ pub fn sizes(program: &Program, target: SecurityTarget) -> Result<Sizes, SetupEr
     // a digest for each node of the tree of summed columns
     let summed = air.groups.iter().filter(|g| g.summed > 0).map(|g| (2 * blowup) << g.log_height).max();
     let digests = summed.map_or(0, |nodes| (nodes - 1) * DIGEST);
+    // of a large key only the sums' operands are read, and rows of their extension
+    let summed: u64 = air.groups.iter().map(|g| u64::from(g.summed) << g.log_height).sum();
+    let unread = summed * CELL * blowup;
+    let read = columns - if unread > HASHED as u64 { unread } else { 0 };
     let cost = cost(&compiled);
     let fixed: u64 = air.groups.iter().map(|g| u64::from(g.fixed + g.model) << g.log_height).sum();
     let witness = cost.cells(|g| g.witness);
@@ -57,7 +62,7 @@ pub fn sizes(program: &Program, target: SecurityTarget) -> Result<Sizes, SetupEr
         setup_memory: cells * 3 * (1 + blowup) * CELL,
         // columns of the key where they lie, of which the plain ones are read into memory; the witness as it was computed, as columns and extended;
         // columns of later rounds as elements and extended; vectors of the opening
-        prove_memory: columns
+        prove_memory: read
             + 3 * CELL * fixed
             + (2 + blowup) * CELL * witness
             + (2 + blowup) * CELL * extension

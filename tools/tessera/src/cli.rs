@@ -530,7 +530,7 @@ pub struct Prove {
     /// Take this one input of the file, counting from 0
     #[arg(long, value_name = "N")]
     pub index: Option<usize>,
-    /// Verify the proof before it is written: always, never, or where that adds less than a twentieth to proving
+    /// Verify the proof before it is written: always, never, or where that adds less than a twentieth to proving or the key is large
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     pub check: When,
     /// Reading data
@@ -574,7 +574,7 @@ pub struct Generate {
     /// The proving key [default: MODEL.pk beside the model]
     #[arg(long, value_name = "FILE", requires = "output")]
     pub key: Option<PathBuf>,
-    /// Verify the proof before it is written: always, never, or where that adds less than a twentieth to proving
+    /// Verify the proof before it is written: always, never, or where that adds less than a twentieth to proving or the key is large
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     pub check: When,
 }
@@ -582,7 +582,7 @@ pub struct Generate {
 /// When something is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum When {
-    /// Where it costs little.
+    /// Where it costs little, and where a key is so large that opening it does not hash it.
     Auto,
     /// In any case.
     Always,

@@ -11,7 +11,8 @@ use crate::uses;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tessera_api::{
-    Backend, Bytes, Container, Digest, Epoch, FileKind, Keys, Prover, Public, Security, Shape, Timings, Trace,
+    Backend, Blob, Bytes, Container, Digest, Epoch, FileKind, Keys, Prover, Public, Security, Shape, Timings,
+    Trace,
 };
 use tessera_verify::key::VERIFYING_KEY_AT_MOST;
 pub use tessera_verify::key::{ProofFile, VerifyingKey};
@@ -45,9 +46,9 @@ pub fn predict(model: &Model, security: Security) -> Result<Prediction> {
     // as many numbers as there are public values, of two bytes mostly
     let statement: usize = model.program.publics.iter().map(Public::stated).sum();
     let proof = sizes.proof + 2 * statement as u64;
-    // the command, and what a model's file holds of its weights
-    let held =
-        COMMAND + model.program.constants.iter().map(|c| (c.len() * c.width().bytes()) as u64).sum::<u64>();
+    // the command, and of a model's weights what its file holds and what inference packs: 16 bits, or floats of 64 where they have more
+    let packed = |c: &Blob| c.width().bytes() + if c.width().bytes() > 2 { 8 } else { 2 };
+    let held = COMMAND + model.program.constants.iter().map(|c| (c.len() * packed(c)) as u64).sum::<u64>();
     Ok(Prediction {
         prove_cpu_s: prices.seconds(&sizes.cost),
         verify_cpu_s: prices.verify_seconds(proof),

@@ -450,7 +450,7 @@ class CompiledModel:
     def prove(self, *inputs: Any, scale: Scale = None, check: str = "auto", progress: Progress = None) -> Proof:
         """Runs the model on one input, or on up to ``batch`` of them, and proves the outputs.
 
-        ``check`` says whether the proof is verified before it is returned: "always", "never", or where that costs little ("auto").
+        ``check`` says whether the proof is verified before it is returned: "always", "never", or where that costs little or the key is large ("auto").
 
         >>> proof = model.prove(image)
         >>> bool((proof.output == model.run(image)).all())
