@@ -21,6 +21,10 @@ fn end_to_end(onnx: &str, shape: &[usize]) {
     let (tess, vk) = (m.file("tess"), m.file("vk"));
     let (x, tess, vk) = (x.to_string_lossy(), tess.to_string_lossy(), vk.to_string_lossy());
     let proved = ok(dir.path(), &["prove", &tess, "--input", &x, "-o", "out.proof"]);
+    // the parts are within the whole
+    let wall = |part: &str| proved[part]["wall_s"].as_f64().unwrap_or_else(|| panic!("{part}: {proved}"));
+    let parts: f64 = ["read", "witness", "prove", "write"].map(wall).iter().sum();
+    assert!(wall("whole") >= parts && wall("read") > 0.0, "{proved}");
     let verified = ok(dir.path(), &["verify", "out.proof", "--key", &vk, "--input", &x]);
     assert_eq!(verified["verified"], true);
     assert_eq!(integers(&proved), integers(&verified));

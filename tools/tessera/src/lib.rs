@@ -47,6 +47,7 @@ fn trace_spans() {
 
 /// The whole command: reads the arguments of this process, does what they say, and gives the exit code.
 pub fn main() -> ExitCode {
+    measure::begin();
     process::catch_signals();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,

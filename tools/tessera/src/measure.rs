@@ -1,6 +1,7 @@
 //! Time and memory of this process, and what machine it is.
 
 use serde::Serialize;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 /// CPU seconds of all threads, and wall seconds.
@@ -36,6 +37,19 @@ impl Stopwatch {
     pub fn read(&self) -> Time {
         Time { cpu_s: cpu_seconds() - self.cpu, wall_s: self.wall.elapsed().as_secs_f64() }
     }
+}
+
+/// When the command began.
+static BEGAN: OnceLock<Stopwatch> = OnceLock::new();
+
+/// The command begins.
+pub fn begin() {
+    BEGAN.get_or_init(Stopwatch::start);
+}
+
+/// All that this command took so far.
+pub fn whole() -> Time {
+    BEGAN.get_or_init(Stopwatch::start).read()
 }
 
 /// Runs and measures.

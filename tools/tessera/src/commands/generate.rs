@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::prover::ProvingKey;
 use crate::screen::Screen;
 use crate::vocabulary::Vocabulary;
-use crate::{files, show};
+use crate::{files, measure, show};
 use serde::Serialize;
 use tessera_runtime::Prepared;
 use tessera_verify::claim::{Claim, Speech, Text};
@@ -81,7 +81,7 @@ pub fn run(o: &Generate, screen: &Screen) -> Result<()> {
             let batch = Batch { inputs: vec![ids], used: 1, salts: vec![] };
             let Proven { made, .. } =
                 prove::make(&model, &key, (&plan, batch), (output, Some(claim), o.check), screen)?;
-            screen.line(made.line("the text", &m.name));
+            screen.line(made.line("the text", &m.name, measure::whole()));
             Some(made)
         }
     };

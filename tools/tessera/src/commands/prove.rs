@@ -8,7 +8,7 @@ use crate::opening::{self, Opening, Salt};
 use crate::prover::{self, ProofFile, ProvingKey, VerifyingKey};
 use crate::screen::Screen;
 use crate::statement::{Statement, statement};
-use crate::{files, show};
+use crate::{files, measure, show};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ struct Report {
     read: Time,
     #[serde(flatten)]
     made: Made,
+    /// All that the command took.
+    whole: Time,
 }
 
 /// A proof that was written.
@@ -41,6 +43,7 @@ pub struct Made {
     /// Verifying the proof before it was written, if that was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<Time>,
+    write: Time,
     phases: Vec<Phase>,
 }
 
@@ -52,26 +55,38 @@ struct Phase {
 }
 
 impl Made {
-    /// For people: what was proven of which model, how fast, and where it is.
-    pub fn line(&self, what: &str, model: &str) -> String {
+    /// For people: what was proven of which model, where it is, and how long all of it took.
+    pub fn line(&self, what: &str, model: &str, whole: Time) -> String {
         format!(
             "proved {what} of {model} in {} ({} CPU): {}, {}",
-            show::seconds(self.witness.wall_s + self.prove.wall_s),
-            show::seconds(self.witness.cpu_s + self.prove.cpu_s),
+            show::seconds(whole.wall_s),
+            show::seconds(whole.cpu_s),
             self.proof,
             show::bytes(self.proof_bytes)
         )
+    }
+
+    /// What the time went to.
+    pub fn parts(&self, read: Time) -> String {
+        let check = self.check.map(|time| ("checking it", time));
+        let parts = [("reading", read), ("inference", self.witness), ("proof", self.prove)];
+        let parts = parts.into_iter().chain(check).chain([("writing", self.write)]);
+        let all: Vec<String> =
+            parts.map(|(what, time)| format!("{what} {}", show::seconds(time.wall_s))).collect();
+        format!("time       {}", all.join(", "))
     }
 }
 
 /// Runs the command.
 pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
+    let bar = screen.progress.phase("reading the model and the key", None);
     let (loaded, read) = timed(|| -> Result<_> {
         let model = Model::read(&o.model)?;
         let batch = given(o, &model, screen)?;
         let key = ProvingKey::read(&key_path(o.key.as_deref(), &o.model)?, &model)?;
         Ok((model, batch, key))
     });
+    bar.finish_and_clear();
     let (model, batch, key) = loaded?;
     files::check_output(&o.output)?;
     let m = &model.metadata;
@@ -81,11 +96,12 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
         make(&model, &key, (&plan?, batch), (&o.output, None, o.check), screen)?;
     made.witness = made.witness + prepared;
     let statement = statement(m, &values.tensors[m.inputs.len()..], used, m.batch - used);
-    let report = Report { model: m.name.clone(), statement, read, made };
+    let report = Report { model: m.name.clone(), statement, read, made, whole: measure::whole() };
     screen.json(&report);
     let s = &report.statement;
-    screen.line(report.made.line(&show::plural(s.inferences, "inference"), &m.name));
+    screen.line(report.made.line(&show::plural(s.inferences, "inference"), &m.name, report.whole));
     s.lines(10).iter().for_each(|l| screen.line(format!("  {l}")));
+    screen.line(format!("  {}", report.made.parts(read)));
     for (port, public) in ports(m, &model.program.publics).filter(|(_, p)| p.role.is_committed()) {
         let at = model.program.publics.iter().position(|p| std::ptr::eq(p, public));
         let root = at.and_then(|i| Root::of(&file.publics.tensors[i])).unwrap_or_default();
@@ -123,11 +139,13 @@ pub fn make(
 ) -> Result<Proven> {
     let predicted = prover::seconds(model)?;
     let wall = predicted / rayon::current_num_threads().max(1) as f64;
-    let bar =
-        screen.progress.phase(&format!("proving {}", show::plural(batch.used, "inference")), Some(wall));
+    let proving = format!("proving {}", show::plural(batch.used, "inference"));
+    let bar = screen.progress.phase("running the network", None);
     let (used, salts) = (batch.used, batch.salts.clone());
     let (filled, witness) = timed(|| fill(plan, batch));
+    bar.finish_and_clear();
     let (trace, values) = filled?;
+    let bar = screen.progress.phase(&proving, Some(wall));
     let openings = openings(model, (&values, used), &salts, output)?;
     let (proved, prove) = timed(|| key.prove(trace, used));
     bar.finish_and_clear();
@@ -139,11 +157,18 @@ pub fn make(
     let bytes = file.to_bytes(&key);
     let takes = prover::backend(&model.metadata.backend)?.prices().verify_seconds(bytes.len() as u64);
     let check = wanted(when, takes, predicted, large);
+    let bar = screen
+        .progress
+        .phase(if check { "checking and writing the proof" } else { "writing the proof" }, None);
     let checked = check.then(|| timed(|| verifies(&bytes, &key)));
     let check = checked.map(|(result, time)| result.map(|()| time)).transpose()?;
     // first what nobody could make again
-    openings.iter().try_for_each(|(path, opening)| opening.write(path))?;
-    files::write(output, &bytes)?;
+    let (written, write) = timed(|| {
+        openings.iter().try_for_each(|(path, opening)| opening.write(path))?;
+        files::write(output, &bytes)
+    });
+    bar.finish_and_clear();
+    written?;
     let phase = |(name, cpu_s, wall_s)| Phase { name, time: Time { cpu_s, wall_s } };
     let made = Made {
         proof: output.display().to_string(),
@@ -152,6 +177,7 @@ pub fn make(
         witness,
         prove,
         check,
+        write,
         phases: phases.into_iter().map(phase).collect(),
     };
     Ok(Proven { file, values, made })

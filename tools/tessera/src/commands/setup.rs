@@ -5,7 +5,7 @@ use crate::measure::{Time, timed};
 use crate::model::Model;
 use crate::prover::{self, VerifyingKey};
 use crate::screen::Screen;
-use crate::{files, show, uses};
+use crate::{files, measure, show, uses};
 use serde::Serialize;
 use tessera_api::{Offer, Security};
 
@@ -22,12 +22,19 @@ struct Report {
     /// How many proofs the proving key serves, where it hides weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     uses: Option<u64>,
+    /// Reading the model.
+    read: Time,
+    /// Making the keys.
     time: Time,
+    write: Time,
+    /// All that the command took.
+    whole: Time,
 }
 
 /// Runs the command.
 pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
-    let model = Model::read(&o.model)?;
+    let (model, read) = timed(|| Model::read(&o.model));
+    let model = model?;
     let (pk, vk) = (files::beside(&o.model, "pk"), files::beside(&o.model, "vk"));
     let count = uses::beside(&pk);
     [&pk, &vk, &count].into_iter().try_for_each(|path| files::check_output(path))?;
@@ -44,8 +51,12 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
     if let Some(of) = keys.uses {
         uses::start(&count, key.clone(), (0, of))?;
     }
-    let proving_bytes = files::write_container(&pk, &keys.proving)?;
-    let verifying_bytes = files::write_container(&vk, &keys.verifying)?;
+    let bar = screen.progress.phase("writing the keys", None);
+    let (written, write) = timed(|| -> Result<_> {
+        Ok((files::write_container(&pk, &keys.proving)?, files::write_container(&vk, &keys.verifying)?))
+    });
+    bar.finish_and_clear();
+    let (proving_bytes, verifying_bytes) = written?;
 
     let report = Report {
         model: model.metadata.name.clone(),
@@ -57,15 +68,20 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
         verifying_key_bytes: verifying_bytes,
         security: keys.offer,
         uses: keys.uses,
+        read,
         time,
+        write,
+        whole: measure::whole(),
     };
     screen.json(&report);
     screen.line(format!(
         "keys for {} (program {}) in {}",
         report.model,
         model.digest(),
-        show::seconds(time.wall_s)
+        show::seconds(report.whole.wall_s)
     ));
+    let [read, made, write] = [read, time, write].map(|time| show::seconds(time.wall_s));
+    screen.line(format!("  time       reading {read}, keys {made}, writing {write}"));
     screen.line(format!("  {}  {}, for proving", report.proving_key, show::bytes(report.proving_key_bytes)));
     screen.line(format!(
         "  {}  {}, for verifying",
