@@ -15,6 +15,7 @@ mod build;
 mod emit;
 mod error;
 pub mod graph;
+mod grid;
 mod guard;
 #[cfg(test)]
 mod hostile;

@@ -8,8 +8,8 @@
 use crate::build::{Builder, Reason, Value, known};
 use crate::error::{ImportError, UnsupportedNode};
 use crate::graph::{self, Graph};
+use crate::grid;
 use crate::node::{Node, node_name, operator, standard};
-use crate::operators::quantized;
 use crate::proto;
 use crate::tensor::{Kind, Tensor};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -257,11 +257,11 @@ impl<'g> Translator<'g> {
         node.is_output =
             self.scopes.len() == 1 && proto.output.iter().any(|o| self.outputs.contains(o.as_str()));
         let outer = std::mem::replace(&mut self.build.node, node_name(proto));
-        let results = operator.and_then(|translate| match quantized::on_reals(&self.build, &node) {
+        let results = operator.and_then(|translate| match grid::on_reals(&self.build, &node) {
             Some((reals, of, kind)) => {
                 let results = translate(self, &reals)?;
                 node = reals;
-                results.iter().map(|y| quantized::requantized(&mut self.build, y, &of, kind)).collect()
+                results.iter().map(|y| grid::requantized(&mut self.build, y, &of, kind)).collect()
             }
             None => translate(self, &node),
         });

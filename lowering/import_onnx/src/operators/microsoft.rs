@@ -3,9 +3,9 @@
 
 use super::operators;
 use super::products::multiply;
-use super::quantized::{quantize, real};
 use super::reduce::{Reduction, reduce};
 use crate::build::{Builder, Reason, Value};
+use crate::grid::{quantize, real};
 use crate::node::{self, Node};
 use crate::tensor::{Kind, Tensor};
 use crate::translate::Translator;
