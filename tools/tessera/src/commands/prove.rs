@@ -243,7 +243,9 @@ fn given(o: &Prove, model: &Model, screen: &Screen) -> Result<Batch> {
             infer::single(&others, &infer::read(&others, path, o.data.scale, o.index, screen)?, path)?
         }
         Some(path) => {
-            return Err(Failure::new("all inputs are given by openings, and data too").in_file(path));
+            return Err(Failure::new("all inputs are given by openings, and data too")
+                .help("leave out --input: an opening holds the input that it commits to")
+                .in_file(path));
         }
         None if others.inputs.is_empty() => Batch { inputs: vec![], used: 0, salts: vec![] },
         None => {
