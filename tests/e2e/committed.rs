@@ -185,31 +185,13 @@ fn visibility_is_chosen_by_name() {
         Opening::from_bytes(&std::fs::read(d.join("m.y.opening")).expect("an opening")).expect("an opening");
     assert_eq!(opening.root().to_string(), root(&said, "y"));
     assert_eq!(serde_json::json!([opening.values]), proved["outputs"][0]["integers"]);
+    let compile = |visibility| -> Vec<&str> {
+        let data = ["compile", &*model, "--calibration", &*data, "--scale", scale];
+        [&data[..], &["--visibility", visibility, "-o", "n.tess"]].concat()
+    };
     let cases: [&[&str]; 4] = [
-        &[
-            "compile",
-            &*model,
-            "--calibration",
-            &*data,
-            "--scale",
-            scale,
-            "--visibility",
-            "z=private",
-            "-o",
-            "n.tess",
-        ],
-        &[
-            "compile",
-            &*model,
-            "--calibration",
-            &*data,
-            "--scale",
-            scale,
-            "--visibility",
-            "y=private",
-            "-o",
-            "n.tess",
-        ],
+        &compile("z=private"),
+        &compile("y=private"),
         &["commit", "--key", "m.vk", "--input", &input, "-o", "n.opening"],
         &["prove", "m.tess", "--opening", "m.y.opening", "-o", "n.proof"],
     ];

@@ -20,15 +20,6 @@ struct Files {
     certificate: Vec<u8>,
 }
 
-const KINDS: [FileKind; 6] = [
-    FileKind::Model,
-    FileKind::ProvingKey,
-    FileKind::VerifyingKey,
-    FileKind::Proof,
-    FileKind::Opening,
-    FileKind::Certificate,
-];
-
 /// A key that hides weights, and a certificate of a further one.
 struct Certified {
     key: VerifyingKey,
@@ -80,7 +71,7 @@ fn files() -> &'static Files {
 
 #[test]
 fn whole_files_are_taken() {
-    for kind in KINDS {
+    for kind in FileKind::ALL {
         assert!(reads(kind, of(kind)), "a {kind} is refused");
     }
 }
@@ -119,7 +110,7 @@ fn reads(kind: FileKind, bytes: &[u8]) -> bool {
 }
 
 fn kinds() -> impl Strategy<Value = FileKind> {
-    prop::sample::select(KINDS.to_vec())
+    prop::sample::select(FileKind::ALL.to_vec())
 }
 
 proptest! {
@@ -220,8 +211,8 @@ fn a_proving_key_with_more_grinding_is_another_key() {
 
 #[test]
 fn the_wrong_kind_of_file_is_named() {
-    for expected in KINDS {
-        for found in KINDS {
+    for expected in FileKind::ALL {
+        for found in FileKind::ALL {
             assert_eq!(reads(expected, of(found)), expected == found, "a {found} as a {expected}");
         }
     }

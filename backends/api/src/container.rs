@@ -102,17 +102,18 @@ pub enum FileKind {
 }
 
 impl FileKind {
+    /// All kinds.
+    pub const ALL: [FileKind; 6] = [
+        FileKind::Model,
+        FileKind::ProvingKey,
+        FileKind::VerifyingKey,
+        FileKind::Proof,
+        FileKind::Opening,
+        FileKind::Certificate,
+    ];
+
     fn from_u32(k: u32) -> Option<FileKind> {
-        [
-            FileKind::Model,
-            FileKind::ProvingKey,
-            FileKind::VerifyingKey,
-            FileKind::Proof,
-            FileKind::Opening,
-            FileKind::Certificate,
-        ]
-        .into_iter()
-        .find(|x| *x as u32 == k)
+        FileKind::ALL.into_iter().find(|x| *x as u32 == k)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::model::{Calibration, Level, Metadata, Model, Port};
 use crate::pipeline::Quantizing;
 use crate::prover::{self, backend};
 use crate::screen::Screen;
-use crate::show::program::{ProgramSummary, summary};
+use crate::show::program::{Prediction, ProgramSummary, summary};
 use crate::{files, optimize, pipeline, show};
 use melior::{
     Context,
@@ -121,6 +121,8 @@ impl From<&Bindings> for Import {
 pub struct Compiled {
     /// The model.
     pub model: Model,
+    /// What keys and proofs of it take.
+    pub prediction: Prediction,
     /// Where everything was placed, as text.
     pub placement: String,
     /// What a person should know.
@@ -394,9 +396,9 @@ fn finish(lowered: Lowered, labels: &[String], placing: &Placing, dump: Option<&
     metadata.check(&placed.program.publics)?;
     let model = Model::new(metadata, placed.program, placed.plan, levels);
     // what no keys can be made of is refused now
-    prover::predict(&model, prover::SECURITY)?;
+    let prediction = prover::predict(&model, prover::SECURITY)?;
     let bits = Outcome::read(module.as_operation());
-    Ok(Compiled { model, placement: placed.dump, notes: about.notes, bits })
+    Ok(Compiled { model, prediction, placement: placed.dump, notes: about.notes, bits })
 }
 
 /// Trained parameters of a module.
