@@ -4,6 +4,7 @@ mod backends;
 mod committed;
 mod errors;
 mod functions;
+mod interrupts;
 mod models;
 mod owners;
 mod predict;

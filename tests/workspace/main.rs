@@ -25,6 +25,10 @@ fn folder(m: &Metadata, p: &Package) -> String {
 
 /// Whether a crate in folder `from` may use one in folder `to`.
 fn allowed(from: &str, to: &str) -> bool {
+    // std alone, and nothing of what the others are about
+    if to == "cancel" {
+        return true;
+    }
     let room = |s: &str| s.split('/').next().unwrap_or_default().to_string();
     match &room(from)[..] {
         // no dialect knows another
@@ -110,7 +114,7 @@ fn the_verifier_uses_what_is_listed() {
     let needs = needs(&m, &verify.id);
     let members: BTreeMap<&str, String> = packages.iter().map(|p| (p.name.as_str(), folder(&m, p))).collect();
     let ours: Vec<&String> = needs.iter().filter_map(|name| members.get(name)).collect();
-    assert!(ours.iter().all(|f| f.starts_with("backends/")), "the verifier needs {ours:?}");
+    assert!(ours.iter().all(|f| f.starts_with("backends/") || *f == "cancel"), "the verifier needs {ours:?}");
     for forbidden in ["melior", "mlir-sys", "tract-onnx", "tessera-runtime", "clap", "memmap2", "tempfile"] {
         assert!(!needs.contains(forbidden), "the verifier needs {forbidden}");
     }

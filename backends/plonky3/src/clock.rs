@@ -33,8 +33,9 @@ impl Clock {
     pub fn new() -> Clock {
         Clock { wall: Instant::now(), cpu: cpu_seconds(), phases: Timings::default() }
     }
-    /// Ends a phase.
+    /// Ends a phase; and the work, where nobody waits for it.
     pub fn lap(&mut self, phase: &str) {
+        tessera_cancel::point();
         let (wall, cpu) = (Instant::now(), cpu_seconds());
         self.phases.phases.push((phase.into(), cpu - self.cpu, (wall - self.wall).as_secs_f64()));
         (self.wall, self.cpu) = (wall, cpu);

@@ -65,6 +65,7 @@ pub fn witness(
         let m = &mut out[place.group];
         let (pad, at) = (place.pad as usize, place.witness as usize);
         m.values.par_chunks_mut(m.width * BLOCK).enumerate().for_each(|(b, rows)| {
+            tessera_cancel::point();
             for (i, row) in rows.chunks_mut(m.width).enumerate() {
                 let r = b * BLOCK + i;
                 let row = &mut row[at..at + width];
@@ -157,6 +158,7 @@ fn sweep_rows<A: Arithmetic>(
     let pairs: usize =
         tasks.iter().map(|t| if let Task::Lookups { pairs, .. } = t { pairs.len() } else { 0 }).sum();
     out_blocks.into_par_iter().zip(extra_blocks).enumerate().for_each(|(b, (out, extra))| {
+        tessera_cancel::point();
         let first = b * BLOCK;
         let n = BLOCK.min(rows - first);
         let mut row = columns.buffer::<A>();

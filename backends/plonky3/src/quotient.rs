@@ -126,6 +126,7 @@ fn rows<A: Arithmetic>(input: &Input<A::E>) -> Vec<A::E> {
     let terminals: Vec<A::X> = input.terminals.iter().map(|t| A::constant(*t)).collect();
     let mut out = A::E::zero_vec(size);
     out.par_chunks_mut(BLOCK).enumerate().for_each(|(b, out)| {
+        tessera_cancel::point();
         let mut row = columns.buffer::<A>();
         let mut factor = live.buffer::<A>();
         let (mut here, mut there) = (extension.buffer::<A>(), after_it.buffer::<A>());

@@ -249,6 +249,7 @@ impl Prepared {
     }
 
     fn step(&self, task: &mut Task, tensors: &[Cells], given: &Given) -> Result<(), RunError> {
+        tessera_cancel::point();
         let read = |t: usize| tensors[t].0.as_deref().unwrap_or_default();
         match &self.steps[task.step] {
             Checked::Load { public, .. } => task.outs[0].copy_from_slice(&given.publics.tensors[*public]),

@@ -161,6 +161,7 @@ fn copied(places: &Seq, lens: [usize; 2], ctx: &mut Context) -> Result<Box<[Run]
 }
 
 fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Checked, Refusal> {
+    tessera_cancel::point();
     let public = |p: u32, tensor: usize, input: bool, ctx: &Context| -> Result<usize, String> {
         let n = ctx.program.publics.len();
         let shape = ctx

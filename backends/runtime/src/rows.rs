@@ -310,6 +310,7 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn block(&self, b: &mut Block, regs: &mut Registers) -> Result<(), RunError> {
+        tessera_cancel::point();
         let (s, n) = (self.step, b.rows);
         let width = self.table.padding.len();
         for (op, live) in s.ops.iter().zip(&s.feeds_scatter) {

@@ -68,6 +68,7 @@ pub fn run_circuit(circuit: &Circuit, inputs: &[ArrayD<i64>]) -> Result<Vec<Arra
     let params = Params::default();
     let mut run = Run { tables: &circuit.tables, params: &params, inputs: inputs.iter(), outputs: vec![] };
     for node in &circuit.ops {
+        tessera_cancel::point();
         let types: Vec<CircuitType> = node.results.iter().map(|&id| circuit.values[id].clone()).collect();
         let results = match node.results[..] {
             [id] if circuit.known.contains_key(&id) => {

@@ -261,6 +261,7 @@ pub fn prove(circuit: &Circuit) -> Result<()> {
     };
     let mut errors: Vec<Error> = circuit.tables.iter().filter_map(check).collect();
     for node in &circuit.ops {
+        tessera_cancel::point();
         let results = proven.results(&node.op, &node.results);
         if let Err(error) = &results {
             errors.push(error.clone().context(format!("'{}' op", node.op.name())).or_in(&node.place));

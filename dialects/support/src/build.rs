@@ -56,6 +56,7 @@ impl<'c, 'a> Cursor<'c, 'a> {
 
     /// Inserts an op.
     pub fn insert(&self, op: Operation<'c>) -> OperationRef<'c, 'a> {
+        tessera_cancel::point();
         match self.place {
             Place::End => self.block.append_operation(op),
             Place::Before(next) => self.block.insert_operation_before(next, op),

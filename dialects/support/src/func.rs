@@ -263,6 +263,7 @@ impl<'c, 'a> Func<'c, 'a> {
 
     /// The ops in order, without the return.
     pub fn ops(&self) -> Vec<OperationRef<'c, 'a>> {
+        tessera_cancel::point();
         let mut ops = vec![];
         let mut next = self.block.first_operation();
         while let Some(op) = next {

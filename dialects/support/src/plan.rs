@@ -205,6 +205,7 @@ impl<V: Clone, K> Plan<V, K> {
         }
         let missing = || Error::new("a value was used after its last use; this is a defect");
         for step in &self.steps {
+            tessera_cancel::point();
             let (&result, operands) = step.operands.split_last().ok_or_else(missing)?;
             let operands: Option<Vec<&V>> = operands.iter().map(|&o| values[o].as_deref()).collect();
             let value = eval(step, &operands.ok_or_else(missing)?).map_err(|mut e| {

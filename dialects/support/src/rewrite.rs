@@ -242,7 +242,10 @@ unsafe extern "C" fn rewrite_one(
     // SAFETY: the driver's rewriter lives as long as the visit.
     let rewriter = Rewriter { base: unsafe { mlirPatternRewriterAsBase(rewriter) }, root };
     let location = root.location();
-    let outcome = catch_unwind(AssertUnwindSafe(|| run.rewrites[index as usize](root, &rewriter)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        tessera_cancel::point();
+        run.rewrites[index as usize](root, &rewriter)
+    }));
     outcome.unwrap_or_else(|panic| Err(panicked(&*panic))).unwrap_or_else(|error| {
         run.error = Some(error.or_at(location));
         false

@@ -267,6 +267,7 @@ fn clip<const E: usize>(
 
 /// The elements of `first` whose places are elements of `second`, with where those lead.
 pub fn compose<const E: usize>(first: &[Nest<1>], second: &[Nest<E>]) -> Vec<Nest<E>> {
+    tessera_cancel::point();
     let mut out = vec![];
     for a in first.iter().filter(|a| !a.is_empty()) {
         let all: Option<Vec<Option<Nest<E>>>> = second.iter().map(|b| a.then(b)).collect();

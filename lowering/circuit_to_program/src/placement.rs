@@ -289,6 +289,7 @@ struct Contract {
 fn contracts(g: &Circuit, roots: &Roots) -> Result<Vec<(ValueId, Contract)>, PlaceError> {
     let mut all = vec![];
     for op in &g.ops {
+        tessera_cancel::point();
         let CircuitOp::Contract { x, w, maps } = &op.op else { continue };
         let (mut x, mut w) = (*x, *w);
         let mut spec = ContractSpec::from_maps(maps, &g.values[x].shape, &g.values[w].shape)

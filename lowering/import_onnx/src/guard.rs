@@ -32,9 +32,14 @@ pub(crate) fn guarded<T: Send>(
         let text = text.or_else(|| payload.downcast_ref::<&str>().map(|s| (*s).to_owned()));
         Err(ImportError::Crash { stage, message: text.unwrap_or_else(|| "no message".into()) })
     };
+    let mark = tessera_cancel::Mark::current();
+    let work = move || {
+        mark.enter();
+        f()
+    };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(THREAD.into()).stack_size(STACK_BYTES);
-        match thread.spawn_scoped(scope, || catch_unwind(AssertUnwindSafe(f))) {
+        match thread.spawn_scoped(scope, || catch_unwind(AssertUnwindSafe(work))) {
             Ok(handle) => match handle.join() {
                 Ok(Ok(result)) => result,
                 Ok(Err(payload)) | Err(payload) => crash(payload),

@@ -1,19 +1,22 @@
-//! Long work on a thread of its own: the interpreter is free meanwhile, progress is told, and Ctrl-C ends the wait at once.
+//! Long work on threads of its own: the interpreter is free meanwhile, progress is told, and Ctrl-C ends it.
 //!
-//! Invariant: interrupted work writes nothing. It ends at its next step, and a process waits for it before it ends: threads that
-//! still compute when the process takes its memory down would crash it. A process that the interrupt itself ends is killed instead.
+//! Invariants: interrupted work ends at its next [`tessera_cancel::point`], gives its memory back and writes nothing; work of other threads
+//! goes on. A process waits for interrupted work before it ends: threads that still compute when the process takes its memory down would crash
+//! it. A process that the interrupt itself ends is killed instead.
 use crate::failure::raised;
 use pyo3::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tessera::failure::{Failure, Result};
+use tessera_cancel::Mark;
 
 /// How long a signal may wait.
 const GLANCE: Duration = Duration::from_millis(50);
+/// How long an interrupted call waits for its work to end: most does at once.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// The compiler walks nested expressions by recursion.
 const STACK: usize = 64 << 20;
 
@@ -25,17 +28,17 @@ enum Event<T> {
     Done(Result<T>),
 }
 
-/// What the work is told, and tells.
+/// What the work tells.
 pub struct Steps {
-    stop: Arc<AtomicBool>,
-    tell: Box<dyn Fn(String) + Send>,
+    tell: Box<dyn Fn(String) + Send + Sync>,
 }
 
 impl Steps {
-    /// Tells that a step is done. Errs when the work shall end.
+    /// Tells that a step is done, and ends the work where nobody waits for it.
     pub fn done(&self, step: &str) -> Result<()> {
         (self.tell)(step.to_owned());
-        if self.stop.load(Ordering::Relaxed) { Err(Failure::machine("interrupted")) } else { Ok(()) }
+        tessera_cancel::point();
+        Ok(())
     }
 }
 
@@ -46,36 +49,48 @@ pub fn work<T: Send + 'static>(
     f: impl FnOnce(&Steps) -> Result<T> + Send + 'static,
 ) -> PyResult<T> {
     let (sender, receiver) = channel();
-    let stop = Arc::new(AtomicBool::new(false));
-    let thread = start(sender, Arc::clone(&stop), f).map_err(|e| raised(py, &e))?;
+    let mark = Mark::default();
+    let thread = start(sender, mark.clone(), f).map_err(|e| raised(py, &e))?;
     let result = wait_for(py, receiver, progress);
     // what was read for this call may be written by the next
     tessera::files::forget();
     if let Err(e) = result {
-        stop.store(true, Ordering::Relaxed);
-        left().push(thread);
+        mark.set();
+        py.detach(|| ends(PATIENCE, || thread.is_finished()));
+        let mut left = left();
+        left.retain(|thread| !thread.is_finished());
+        left.push(thread);
         return Err(e);
     }
     result?.map_err(|failure| raised(py, &failure))
 }
 
+/// A thread that waits while a pool of threads does `f`: all that `f` starts is known by its mark, and whatever waits in the threads that
+/// other work shares is none of it.
 fn start<T: Send + 'static>(
     sender: Sender<Event<T>>,
-    stop: Arc<AtomicBool>,
+    mark: Mark,
     f: impl FnOnce(&Steps) -> Result<T> + Send + 'static,
 ) -> Result<JoinHandle<()>> {
+    let failed = |e: &dyn std::fmt::Display| {
+        Failure::machine(format!("threads for the work cannot be started: {e}"))
+            .help("give the process more memory or more threads")
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .thread_name(|i| format!("tessera-{i}"))
+        .stack_size(STACK)
+        .start_handler(move |_| mark.enter())
+        .build()
+        .map_err(|e| failed(&e))?;
     let tell = sender.clone();
     // nobody listens to work that was left
-    let steps = Steps { stop, tell: Box::new(move |step| drop(tell.send(Event::Step(step)))) };
+    let steps = Steps { tell: Box::new(move |step| drop(tell.send(Event::Step(step)))) };
     let all = move || {
-        let result = catch_unwind(AssertUnwindSafe(|| f(&steps)));
+        let result = catch_unwind(AssertUnwindSafe(|| pool.install(|| f(&steps))));
         let result = result.unwrap_or_else(|panic| Err(tessera::process::panicked(&*panic)));
         drop(sender.send(Event::Done(result)));
     };
-    std::thread::Builder::new().name("tessera".into()).stack_size(STACK).spawn(all).map_err(|e| {
-        Failure::machine(format!("a thread for the work cannot be started: {e}"))
-            .help("give the process more memory or more threads")
-    })
+    std::thread::Builder::new().name("tessera".into()).spawn(all).map_err(|e| failed(&e))
 }
 
 /// The result, or why nobody waits for it any more.
@@ -102,6 +117,18 @@ fn wait_for<T: Send>(
     }
 }
 
+/// Waits until something has ended, so long at most. Says whether it has.
+fn ends(most: Duration, ended: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    while !ended() {
+        if start.elapsed() > most {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    true
+}
+
 fn left() -> std::sync::MutexGuard<'static, Vec<JoinHandle<()>>> {
     LEFT.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -109,16 +136,8 @@ fn left() -> std::sync::MutexGuard<'static, Vec<JoinHandle<()>>> {
 /// Waits for work that was interrupted, for so many seconds at most where they are given. Says whether all of it has ended.
 #[pyfunction]
 pub fn wait(py: Python<'_>, seconds: Option<f64>) -> bool {
-    let start = Instant::now();
-    py.detach(|| {
-        while left().iter().any(|t| !t.is_finished()) {
-            if seconds.is_some_and(|most| start.elapsed().as_secs_f64() > most) {
-                return false;
-            }
-            std::thread::sleep(GLANCE);
-        }
-        true
-    })
+    let most = seconds.map_or(Duration::MAX, |s| Duration::try_from_secs_f64(s).unwrap_or_default());
+    py.detach(|| ends(most, || left().iter().all(JoinHandle::is_finished)))
 }
 
 /// Removes files that are half-written, before the process is killed.

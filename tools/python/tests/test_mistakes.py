@@ -254,6 +254,57 @@ def test_an_interrupted_run_ends_within_a_second_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("step", ["compile", "setup", "prove", "evaluate", "run"])
+def test_interrupted_work_is_over_when_the_interrupt_is_caught(step, tmp_path):
+    child = python(
+        """
+        import os, signal, sys, threading, time, numpy as np, tessera
+        from tessera import _tessera
+        onnx, step = sys.argv[1:]
+        images = np.load(onnx.replace(".onnx", "_test1000.npz"))["images_u8"]
+        options = {"calibration": images, "scale": 1/255}
+        batch = 2 if step == "evaluate" else 512
+        if step != "compile":
+            model = tessera.compile(onnx, calibration_samples=8, batch=batch, **options)
+        if step in ("prove", "run"):
+            model.setup()
+        work = {
+            "compile": lambda: tessera.compile(onnx, calibration_samples=1000, batch=4096, **options),
+            "setup": lambda: model.setup(),
+            "prove": lambda: model.prove(images[:512]),
+            "evaluate": lambda: model.evaluate(np.concatenate([images] * 8)),
+            "run": lambda: model.run(np.concatenate([images] * 8), level="circuit"),
+        }
+        def resident():
+            return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        before = resident()
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        start = time.time()
+        try:
+            work[step]()
+            print("there was nothing to interrupt", time.time() - start)
+        except KeyboardInterrupt:
+            print("raised after", time.time() - start)
+            # nothing goes on behind the caller's back
+            cpu, start = time.process_time(), time.time()
+            assert _tessera.wait(0.5), "still at work"
+            assert resident() - before < 256 << 20, "memory is held"
+            time.sleep(0.5)
+            assert time.process_time() - cpu < 0.4, "processors are at work"
+            small = tessera.compile(onnx, calibration=images[:4], scale=1/255)
+            assert small.verify(small.prove(images[0]))
+            print("next call works")
+        """,
+        LENET,
+        step,
+        cwd=tmp_path,
+    )
+    out, err = child.communicate(timeout=300)
+    assert child.returncode == 0 and "next call works" in out, (out, err)
+    assert float(out.split()[2]) < 1.3, out
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("step", ["compile", "setup", "prove"])
 def test_a_program_that_ctrl_c_ends_is_gone_within_a_second(step, tmp_path):
     child = python(

@@ -156,7 +156,7 @@ pub fn write_container(path: &Path, container: &Container) -> Result<u64> {
     write_by(path, |file| container.write_to(file))
 }
 
-fn write_by<T>(path: &Path, f: impl FnOnce(&mut File) -> std::io::Result<T>) -> Result<T> {
+fn write_by<T>(path: &Path, f: impl FnOnce(&mut Piecewise) -> std::io::Result<T>) -> Result<T> {
     check_output(path)?;
     unchanged()?;
     let failed = |e: std::io::Error| Failure::io("write", path, &e);
@@ -175,16 +175,32 @@ fn write_by<T>(path: &Path, f: impl FnOnce(&mut File) -> std::io::Result<T>) -> 
         part
     };
     let _written = Written(part.path().into());
-    let done = f(part.as_file_mut()).map_err(failed)?;
+    let done = f(&mut Piecewise(part.as_file_mut())).map_err(failed)?;
     part.as_file().sync_all().map_err(failed)?;
     unchanged()?;
     check_output(path)?;
+    tessera_cancel::point();
     part.persist(path).map_err(|e| failed(e.error))?;
     // the name is on the disk too; not every file system can say so
     if let Ok(dir) = File::open(directory(path)) {
         let _ = dir.sync_all();
     }
     Ok(done)
+}
+
+/// A file that is written a piece at a time, so that writing much can be ended.
+struct Piecewise<'a>(&'a mut File);
+
+impl Write for Piecewise<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        const PIECE: usize = 16 << 20;
+        tessera_cancel::point();
+        self.0.write(&bytes[..bytes.len().min(PIECE)])
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Files that are being written, under the names that they have until they are whole.

@@ -49,6 +49,7 @@ fn trace_spans() {
 pub fn main() -> ExitCode {
     measure::begin();
     process::catch_signals();
+    process::end_cleanly();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) if e.use_stderr() => {

@@ -77,6 +77,41 @@ pub fn catch_signals() {
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
+/// Where a signal asks for the end, as Ctrl-C does: removes what is half-written, then lets the signal end the process. To be called before
+/// any thread is started.
+pub fn end_cleanly() {
+    // SAFETY: the calls fill the structs that they are given, of which zeros are values. A signal that whoever started this process ignores
+    // stays ignored.
+    let asked = unsafe {
+        let mut asked: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut asked);
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+            let mut now: libc::sigaction = std::mem::zeroed();
+            if libc::sigaction(signal, std::ptr::null(), &mut now) == 0 && now.sa_sigaction == libc::SIG_DFL {
+                libc::sigaddset(&mut asked, signal);
+            }
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &asked, std::ptr::null_mut());
+        asked
+    };
+    let wait = move || {
+        let mut signal = 0;
+        // SAFETY: the set is initialized, and waiting for one of its signals writes which it was.
+        if unsafe { libc::sigwait(&asked, &mut signal) } == 0 {
+            crate::files::abandon();
+            // SAFETY: unblocked in this thread, the signal does what it does by default.
+            unsafe {
+                libc::pthread_sigmask(libc::SIG_UNBLOCK, &asked, std::ptr::null_mut());
+                libc::raise(signal);
+            }
+        }
+    };
+    if std::thread::Builder::new().name("signals".into()).spawn(wait).is_err() {
+        // SAFETY: as above; without the thread, signals end the process at once.
+        unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &asked, std::ptr::null_mut()) };
+    }
+}
+
 extern "C" fn on_bus_error(_: libc::c_int) {
     end(b"error: a file was cut short while it was in use, or its disk failed\n  help     run the command again, on files that nobody writes to\n");
 }

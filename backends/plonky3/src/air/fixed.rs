@@ -44,7 +44,10 @@ impl Compiled {
                     Some(_) => vec![],
                     None => some
                         .par_iter()
-                        .map(|column| program.fixed_values(t, column))
+                        .map(|column| {
+                            tessera_cancel::point();
+                            program.fixed_values(t, column)
+                        })
                         .collect::<Result<Vec<_>, _>>()?,
                 };
                 // k rows of the table stand side by side

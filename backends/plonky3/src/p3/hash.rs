@@ -74,6 +74,7 @@ impl CryptographicHasher<F, [u8; 32]> for RowHash {
         let group = (STAGE / len.clamp(1, CHUNK) / lanes).max(1) * lanes;
         let mut stage = vec![];
         for (g, digests) in out.chunks_mut(group).enumerate() {
+            tessera_cancel::point();
             digests.fill([0; 32]);
             for (at, n) in parts(len) {
                 let size = size(at == 0, n);

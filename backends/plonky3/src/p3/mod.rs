@@ -106,6 +106,7 @@ fn extend_to(m: Mat, log_blowup: u8, shift: F) -> Mat {
     fn by(dft: &impl TwoAdicSubgroupDft<F>, m: Mat, log_blowup: u8, shift: F) -> Mat {
         dft.coset_lde_batch(m, log_blowup.into(), shift).bit_reverse_rows().to_row_major_matrix()
     }
+    tessera_cancel::point();
     if m.width >= WIDE { by(wide_dft(), m, log_blowup, shift) } else { by(dft(), m, log_blowup, shift) }
 }
 
@@ -134,6 +135,7 @@ pub fn extend_seeing(m: Mat, log_blowup: u8, see: impl FnOnce(&[F], usize, Order
         });
         extended.bit_reverse_rows().to_row_major_matrix()
     }
+    tessera_cancel::point();
     if m.width >= WIDE { by(wide_dft(), m, log_blowup, see) } else { by(dft(), m, log_blowup, see) }
 }
 
@@ -149,6 +151,7 @@ pub fn interpolate(values: Mat, shift: F) -> Mat {
 
 /// The low-degree extension of polynomials with these coefficients, rows in bit-reversed order.
 pub fn extend_coefficients(mut coefficients: Mat, log_blowup: u8) -> Mat {
+    tessera_cancel::point();
     coefficients.values.resize(coefficients.values.len() << log_blowup, F::ZERO);
     let values = dft().coset_dft_batch(coefficients, F::GENERATOR);
     values.bit_reverse_rows().to_row_major_matrix()

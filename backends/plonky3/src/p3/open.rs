@@ -202,6 +202,7 @@ fn values<E: Extension>(m: &Mat, low: usize, at: &[(E, &[E])], coset: &[F]) -> V
         .par_chunks(SUMMED_BLOCK * width)
         .enumerate()
         .map(|(b, rows)| {
+            tessera_cancel::point();
             let mut sums = vec![Sum::<E>::default(); strips * at.len()];
             let here = b * SUMMED_BLOCK..b * SUMMED_BLOCK + rows.len() / width;
             let weigh = |(x, d): (&F, &E)| Constant::from(*d * *x);
@@ -297,6 +298,7 @@ impl<'a, E: Extension> Reduction<'a, E> {
         let whole = height / PF::WIDTH * PF::WIDTH;
         let (packed, rest) = out.split_at_mut(whole);
         packed.par_chunks_mut(BLOCK).enumerate().for_each(|(b, out)| {
+            tessera_cancel::point();
             let mut at = vec![PE::<E>::ZERO; self.points.len()];
             let mut rows: Vec<_> = self.matrices.iter().map(|r| r.columns.buffer::<Packed<E>>()).collect();
             for (i, out) in out.chunks_exact_mut(PF::WIDTH).enumerate() {

@@ -186,6 +186,7 @@ impl Doubles {
             }
             return;
         }
+        tessera_cancel::point();
         let mut kept = &self.kept[..];
         loop {
             kept = match kept {

@@ -185,6 +185,7 @@ impl Narrow {
     fn block(&self, w: &[[Lanes; BLOCK]], panels: &[Pair], pairs: usize) -> Vec<[[i32; VECTOR]; BLOCK]> {
         let mut sums = vec![[[0i32; VECTOR]; BLOCK]; self.len];
         for (turn, w) in self.turns.iter().zip(w.chunks(pairs)) {
+            tessera_cancel::point();
             let panel = |p: usize| &panels[(turn.panel + p) * pairs..][..pairs];
             let mut add = |p: usize, tile: &[[i32; VECTOR]; BLOCK]| {
                 let sums = &mut sums[turn.y + self.positions[p] as usize];

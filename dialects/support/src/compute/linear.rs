@@ -19,6 +19,7 @@ pub fn linear<T: Num>(x: &ArrayD<T>, w: &ArrayD<T>, bias: Option<&ArrayD<T>>) ->
         let row = &xs[r * k..][..k];
         out.par_chunks_mut(COLUMNS).enumerate().with_min_len(PER_TASK / (COLUMNS * k + 1) + 1).for_each(
             |(chunk, out)| {
+                tessera_cancel::point();
                 let first = chunk * COLUMNS;
                 dots(row, &ws[first * k..][..out.len() * k], out);
                 if let Some(b) = bias {
@@ -47,6 +48,7 @@ pub fn matmul<T: Num>(a: &ArrayD<T>, b: &ArrayD<T>) -> Result<ArrayD<T>> {
     let batches: usize = lead.iter().product();
     let mut out = vec![T::ZERO; batches * m * n];
     out.par_chunks_exact_mut(n.max(1)).enumerate().for_each(|(r, out)| {
+        tessera_cancel::point();
         let row = &xs[r * k..][..k];
         for (chunk, out) in out.chunks_mut(COLUMNS).enumerate() {
             dots(row, &ys[(r / m * n + chunk * COLUMNS) * k..][..out.len() * k], out);

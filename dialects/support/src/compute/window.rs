@@ -64,6 +64,7 @@ pub fn conv2d<T: Num>(
             });
             let some = out.par_chunks_mut(CHANNELS * positions).zip(ws.par_chunks(CHANNELS * depth.max(1)));
             some.enumerate().for_each(|(chunk, (planes, ws))| {
+                tessera_cancel::point();
                 let start = |k: usize| bias.map_or(T::ZERO, |b| b[[group * og + chunk * CHANNELS + k]]);
                 for (tile, panel) in panels.chunks_exact(depth.max(1)).enumerate() {
                     let from = first + tile * LANES;
