@@ -243,6 +243,8 @@ pub struct Known<'a> {
     pub exported: &'a HashSet<ValueId>,
     /// Data known at setup that rows read as they read what enters, being multiplied by ones elsewhere ([`crate::biases`]).
     pub held: &'a HashSet<ValueId>,
+    /// Whether parts and products that other cells determine have no cells.
+    pub determined: bool,
 }
 
 /// Compiles one group.
@@ -672,7 +674,7 @@ impl Builder<'_> {
             (0..self.bound_columns.len()).partition(|i| self.held.contains_key(i));
         let entering = own.into_iter().chain(held).map(|bound| self.bound_columns[bound]);
         // then parts and products; what a prover finds, as hints and maxima, stays a cell of its own
-        let made = |name: &str| ["hi", "lo", "product"].contains(&name);
+        let made = |name: &str| self.known.determined && ["hi", "lo", "product"].contains(&name);
         let others = (0..).zip(&self.k.columns).filter(|(_, (name, _))| made(name)).map(|(c, _)| c);
         for column in entering.chain(others).collect::<Vec<u32>>() {
             let cell = Cell::Witness(column);

@@ -71,6 +71,14 @@ pub struct PlaceOptions {
     pub w_width: Option<usize>,
     /// Whether weights of several output channels share a cell where ranges allow it.
     pub pack: bool,
+    /// Whether parts and products that a row's other cells determine have no cells.
+    pub determined: bool,
+    /// Whether rows of a layer stand channel by channel in blocks.
+    pub blocks: bool,
+    /// Whether layers of one kind of row share tables; without, each has its own.
+    pub shared: bool,
+    /// Whether layers of one kind of row are divided into tables such that little is padding; without, they share one.
+    pub divided: bool,
     /// Whether public data that are added to all results of a contraction are rows of its weights, not columns of all rows that read the
     /// results; chosen by cost when absent.
     pub biases: Option<bool>,
@@ -94,6 +102,10 @@ impl PlaceOptions {
             x_width: None,
             w_width: None,
             pack: true,
+            determined: true,
+            blocks: true,
+            shared: true,
+            divided: true,
             biases: None,
             committed: false,
             zero_knowledge: false,

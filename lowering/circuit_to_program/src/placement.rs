@@ -170,6 +170,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
                 published: &published,
                 exported: &exported,
                 held: &held,
+                determined: options.determined,
             };
             flat.push(cluster::build(g, &roots, ops, known, &mut relations)?);
         }
@@ -186,16 +187,18 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
         held.retain(|r| !left.contains(r));
     };
     let mut biases = biases::apart(g, &roots, &mut flat, operations.len())?;
-    order::choose(&roots, &mut flat, &operations);
+    if options.blocks {
+        order::choose(&roots, &mut flat, &operations);
+    }
     let mut clusters: Vec<Vec<Cluster>> = vec![];
     for c in flat {
         match clusters.iter_mut().find(|t| t[0].row_program == c.row_program) {
-            Some(t) => t.push(c),
-            None => clusters.push(vec![c]),
+            Some(t) if options.shared => t.push(c),
+            _ => clusters.push(vec![c]),
         }
     }
-    let clusters: Vec<Vec<Cluster>> =
-        clusters.into_iter().flat_map(|c| tables::split(c, batch, heights)).collect();
+    let divide = |c| if options.divided { tables::split(c, batch, heights) } else { vec![c] };
+    let clusters: Vec<Vec<Cluster>> = clusters.into_iter().flat_map(divide).collect();
     let read = |c: &Cluster| -> Vec<(ValueId, String)> {
         let own = c.bound.iter().enumerate().filter(|(i, _)| !c.held.contains_key(i));
         own.map(|(_, p)| (*p, c.source.clone())).collect()

@@ -282,8 +282,13 @@ impl Writer {
         let least = self.weight(format!("where_{n}.least"), &[], &[f32::NEG_INFINITY]);
         let inputs = vec![allowed, scores.name.clone(), least];
         let masked = self.node("Where", inputs, vec![], scores.shape.clone());
+        self.softmax(&masked)
+    }
+
+    /// Softmax over the last axis.
+    pub fn softmax(&mut self, scores: &Tensor) -> Tensor {
         let last = scores.shape.len() - 1;
-        self.node("Softmax", vec![masked.name], vec![int("axis", last)], scores.shape.clone())
+        self.node("Softmax", vec![scores.name.clone()], vec![int("axis", last)], scores.shape.clone())
     }
 
     /// The file, with `output` as its only output.

@@ -76,7 +76,9 @@ fn edges(model: &Model) -> Vec<(usize, usize, (f64, f64))> {
                     stored.iter().any(|s| matches!(s, Format::Open | Format::Shares))
                         || beyond_keys(model, x, &fixed)
                 }
-                Role::Sums => stored.contains(&Format::Open) && !adds(&info.decoded),
+                Role::Sums => {
+                    stored.contains(&Format::Open) && !adds(&info.decoded) && !separates(&info.decoded)
+                }
                 Role::Moves => coarse(model, op, x, range),
                 Role::Compares => false,
             };
@@ -96,6 +98,11 @@ fn is_softmax(format: &Format) -> bool {
 
 fn adds<V>(op: &NnOp<V>) -> bool {
     matches!(op, NnOp::Binary { kind: Binary::Add | Binary::Sub, .. })
+}
+
+/// Whether an op is a layer that was put between others.
+fn separates<V>(op: &NnOp<V>) -> bool {
+    matches!(op, NnOp::AvgPool { attrs, .. } if attrs.kernel == [1, 1])
 }
 
 /// Values that have the format of an op that chooses its own.

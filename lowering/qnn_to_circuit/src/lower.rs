@@ -46,8 +46,12 @@ impl Pass for ConvertQnnToCircuit {
 
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let target = attrs::opt_parsed::<TargetSpec>(module, spec::ATTRIBUTE)?.unwrap_or_default();
-        let most = usize::try_from(options.int("looked-up")).unwrap_or(0);
-        lower(module, &Ways::named(options.choice("convolution"), target), most)
+        let forms = Forms {
+            looked_up: usize::try_from(options.int("looked-up")).unwrap_or(0),
+            lengths: options.boolean("lengths"),
+            wide_clamps: options.boolean("wide-clamps"),
+        };
+        lower(module, &Ways::named(options.choice("convolution"), target), forms)
     }
 }
 
@@ -65,7 +69,26 @@ const OPTIONS: &[OptionSpec] = &[
         0,
         embedding::ELEMENTS as i64,
     ),
+    OptionSpec::boolean(
+        "lengths",
+        "bound sums by how long normalized rows are, and show clamps that they reach no further; without, as far as intervals go",
+        true,
+    ),
+    OptionSpec::boolean(
+        "wide-clamps",
+        "clamp what has more than 16 bits by one lookup in a taller table where enough elements share it; without, by limbs",
+        true,
+    ),
 ];
+
+/// What the options of the pass say beside the ways to check convolutions.
+#[derive(Clone, Copy)]
+struct Forms {
+    /// Elements of a table of embeddings that are looked up one by one, at most.
+    looked_up: usize,
+    lengths: bool,
+    wide_clamps: bool,
+}
 
 const EXAMPLE: &str = r#"!q = !quant.uniform<i8<-127:127>:f32, 5.000000e-01>
 func.func @main(%x: tensor<1x2x4x4xf32> {nn.name = "x"}) -> (tensor<1x2x2x2xf32> {nn.name = "y"}) {
@@ -103,10 +126,10 @@ enum Lowered<'c, 'a> {
 /// # Errors
 /// Everything the pass rejects.
 pub fn lower_module(module: OperationRef, ways: &Ways) -> Result<()> {
-    lower(module, ways, embedding::ELEMENTS)
+    lower(module, ways, Forms { looked_up: embedding::ELEMENTS, lengths: true, wide_clamps: true })
 }
 
-fn lower(module: OperationRef, ways: &Ways, looked_up: usize) -> Result<()> {
+fn lower(module: OperationRef, ways: &Ways, forms: Forms) -> Result<()> {
     let main = Func::main(module)?;
     params::check(module)?;
     let body = module_body(module)?;
@@ -115,7 +138,7 @@ fn lower(module: OperationRef, ways: &Ways, looked_up: usize) -> Result<()> {
     let (values, lengths, totals, sums, alike) = Default::default();
     let params = params::of(module)?;
     let mut lowering =
-        Lowering { emit, ways, looked_up, values, lengths, totals, sums, alike, params, errors: vec![] };
+        Lowering { emit, ways, forms, values, lengths, totals, sums, alike, params, errors: vec![] };
     lowering.function(main);
     let Lowering { emit, errors, .. } = lowering;
     let circuit = builder.finish(&[], &[] as &[&str])?;
@@ -138,8 +161,7 @@ fn module_body<'c, 'a>(module: OperationRef<'c, 'a>) -> Result<BlockRef<'c, 'a>>
 struct Lowering<'c, 'a, 'w> {
     emit: Emit<'c, 'a>,
     ways: &'w Ways<'w>,
-    /// Elements of a table of embeddings that are looked up one by one, at most.
-    looked_up: usize,
+    forms: Forms,
     values: HashMap<usize, Lowered<'c, 'a>>,
     /// How long rows along the last axis are at most, where that is known.
     lengths: HashMap<usize, f64>,
@@ -311,10 +333,15 @@ impl<'c, 'a> Lowering<'c, 'a, '_> {
                 let last = types::of(xs[0])?.shape.len().saturating_sub(1);
                 let channels = attrs.axis == last || attrs.multipliers[0].len() == 1 && attrs.bias.len() <= 1;
                 let reach = match (&xs[..], self.sums.get(&key(xs[0]))) {
-                    ([_], Some(sums)) if channels => Some(lengths::of_shifted(sums, &attrs)),
+                    ([_], Some(sums)) if channels && self.forms.lengths => {
+                        Some(lengths::of_shifted(sums, &attrs))
+                    }
                     _ => None,
                 };
-                let alike = self.alike.get(&Alike::of(op, &attrs)?).copied().unwrap_or(0);
+                let alike = match self.forms.wide_clamps {
+                    true => self.alike.get(&Alike::of(op, &attrs)?).copied().unwrap_or(0),
+                    false => 0,
+                };
                 let xs = xs.into_iter().map(|x| self.value(x)).collect::<Result<Vec<_>>>()?;
                 let known = requantize::Known { reach, alike, target: &self.ways.target };
                 requantize::requantize(&mut self.emit, &xs, &attrs, &known)?
@@ -354,7 +381,7 @@ impl<'c, 'a> Lowering<'c, 'a, '_> {
             }
             QnnOp::Embedding { table, ids } => {
                 let (table, ids) = (self.parameter(table, "a table's entries")?, self.value(ids)?);
-                embedding::embedding(&mut self.emit, &table, ids, self.looked_up)?
+                embedding::embedding(&mut self.emit, &table, ids, self.forms.looked_up)?
             }
             QnnOp::ArgMax { x } => {
                 let x = self.value(x)?;

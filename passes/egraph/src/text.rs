@@ -87,6 +87,14 @@ pub enum Expr {
 }
 
 impl<O: Op> Rule<O> {
+    /// The op that its left side rewrites, by which rules are grouped; `any` where that may be any.
+    pub fn group(&self) -> &str {
+        match self.left.first() {
+            Some(Term::Op { head: Head::Name(name, _), .. }) => name,
+            _ => "any",
+        }
+    }
+
     /// An attribute or a condition as it is written.
     pub fn show(&self, expr: &Expr) -> String {
         match expr {

@@ -129,3 +129,17 @@ func.func @main(%x: tensor<1x1x112x112xf32> {nn.name = "x", nn.range = array<f64
   %2 = nn.map "sigmoid" %1 {nn.range = array<f64: 0.5, 0.52>} : tensor<1x1x1x1xf32>
   return %2 : tensor<1x1x1x1xf32>
 }
+
+// -----
+
+// What a normalization and a layer read is rounded for the layer, once.
+module attributes {tessera.params = "convert/params.safetensors"} {
+  ml_program.global private @x.linear.w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+  func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -2.0, 2.0>})
+      -> (tensor<2x4xf32> {nn.name = "n"}, tensor<2x3xf32> {nn.name = "y"}) {
+    %w = ml_program.global_load_const @x.linear.w : tensor<3x4xf32>
+    %0 = nn.norm %x centred epsilon 1.0e-5 {nn.range = array<f64: -2.0, 2.0>} : tensor<2x4xf32>
+    %1 = nn.linear %x, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+    return %0, %1 : tensor<2x4xf32>, tensor<2x3xf32>
+  }
+}

@@ -67,6 +67,7 @@ impl Options {
                 Some(name) => prover::backend(name)?,
                 None => tessera_backends::default(),
             },
+            forms: Default::default(),
         }
         .checked()
     }

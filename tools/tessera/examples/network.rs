@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "resnet18" => (networks::resnet18(), &[3, 32, 32]),
         "mobilenet" => (networks::mobilenet(), &[3, 32, 32]),
         "mlp" => (networks::mlp(), &[784]),
+        "encoder" => (networks::encoder(), &[64, 512]),
         // a layer of a language model, which reads 64 tokens
         "block" => {
             let sizes = networks::Gpt { layers: 1, width: 256, heads: 4, vocabulary: 512, positions: 64 };
@@ -23,7 +24,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             std::fs::write(path, networks::gpt(sizes))?;
             return Ok(());
         }
-        _ => return Err(format!("there is no network {name}: vgg16, resnet18, mobilenet, mlp, block").into()),
+        _ => {
+            return Err(format!(
+                "there is no network {name}: vgg16, resnet18, mobilenet, mlp, encoder, block"
+            )
+            .into());
+        }
     };
     let images =
         Numbers::F32(networks::images(TEXTS, shape).into_iter().map(|v| f32::from(v) / 255.0).collect());

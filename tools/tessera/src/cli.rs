@@ -248,9 +248,9 @@ pub struct Compile {
     /// Run these passes instead of the default ones, which zk-opt --print-default-pipeline prints
     #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["calibration_method", "percentile", "bits", "target_cosine", "max_accuracy_loss"])]
     pub pass_pipeline: Option<String>,
-    /// Look for an equal form of the circuit whose proof is predicted to take less time
-    #[arg(long)]
-    pub optimize: bool,
+    /// Leave out a form of the circuit or of its placement, to measure what it is worth, or all of them: docs/benchmarks.md has them
+    #[arg(long, value_name = "FORM", conflicts_with = "pass_pipeline")]
+    pub without: Vec<String>,
     /// Write the IR after every pass to this directory; each file can be edited, and compiled from there
     #[arg(long, value_name = "DIR")]
     pub dump_ir: Option<PathBuf>,
@@ -719,6 +719,9 @@ pub struct Bench {
     /// What the keys are chosen for
     #[arg(long, value_enum, default_value = "time")]
     pub optimize: Goal,
+    /// Measure what each form is worth, by leaving it out, on some of the models
+    #[arg(long)]
+    pub ablation: bool,
     /// Also write benchmarks.md and benchmarks.svg here
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,

@@ -99,6 +99,15 @@ pub const ALL: [Fixture; 14] = [
     Fixture { name: "vgg16_zk", zero_knowledge: true, ..VGG },
 ];
 
+/// What is measured form by form, in this order.
+pub const ABLATED: [Fixture; 5] = [
+    LENET,
+    VGG,
+    generated("resnet18", networks::resnet18, &[3, 32, 32]),
+    generated("mobilenet", networks::mobilenet, &[3, 32, 32]),
+    generated("encoder", networks::encoder, &[64, 512]),
+];
+
 /// Generated images a fixture has.
 const IMAGES: usize = 16;
 

@@ -10,6 +10,8 @@ pub mod failure;
 pub mod files;
 #[cfg(feature = "compiler")]
 pub mod fixtures;
+#[cfg(feature = "compiler")]
+pub mod forms;
 pub mod infer;
 #[cfg(feature = "compiler")]
 pub mod ir;

@@ -47,6 +47,27 @@ impl Net {
         let (w, b) = (self.weights(outputs * x.shape[1], x.shape[1], 1.0), self.biases(outputs));
         self.writer.linear(x, outputs, &w, &b)
     }
+
+    /// Numbers for the features of a tensor, near 1 and near 0: normalized, multiplied, added.
+    fn norm(&mut self, name: &str, x: &Tensor) -> Tensor {
+        let width = x.shape[2];
+        let factor: Vec<f32> = self.biases(width).iter().map(|b| 1.0 + b).collect();
+        let factor = self.writer.parameter(&format!("{name}.factor"), &[width], &factor);
+        let bias = self.biases(width);
+        let bias = self.writer.parameter(&format!("{name}.bias"), &[width], &bias);
+        self.writer.layer_norm(x, &factor, &bias)
+    }
+
+    /// A linear layer on the last of three axes.
+    fn dense(&mut self, name: &str, x: &Tensor, outputs: usize, gain: f32) -> Tensor {
+        let inputs = x.shape[2];
+        let w = self.weights(inputs * outputs, inputs, gain);
+        let w = self.writer.parameter(&format!("{name}.weight"), &[inputs, outputs], &w);
+        let b = self.biases(outputs);
+        let b = self.writer.parameter(&format!("{name}.bias"), &[outputs], &b);
+        let y = self.writer.matmul(x, &w);
+        self.writer.add(&y, &b)
+    }
 }
 
 const SAME: Conv = Conv { stride: 1, pad: 1, groups: 1 };
@@ -127,6 +148,35 @@ pub fn mlp() -> Vec<u8> {
     n.writer.finish(&y)
 }
 
+/// A layer of an encoder that reads 64 tokens (Vaswani et al. 2017, the base model: 512 wide, 8 heads, 2048 in the part between, sums
+/// before normalizations): 3.2 M weights. Queries, keys and values are products of their own, as exporters write them.
+pub fn encoder() -> Vec<u8> {
+    let (positions, width, heads, inner) = (64, 512, 8, 2048);
+    let mut n = Net::new("encoder");
+    let x = n.writer.input("tokens", &[1, positions, width]);
+    let [q, k, v] = ["query", "key", "value"].map(|name| {
+        let y = n.dense(name, &x, width, 0.7);
+        let y = n.writer.reshape(&y, &[1, positions, heads, width / heads]);
+        n.writer.transpose(&y, &[0, 2, 1, 3])
+    });
+    let k = n.writer.transpose(&k, &[0, 1, 3, 2]);
+    let scores = n.writer.matmul(&q, &k);
+    let scores = n.writer.with_number("Div", &scores, (width as f32 / heads as f32).sqrt());
+    let shares = n.writer.softmax(&scores);
+    let y = n.writer.matmul(&shares, &v);
+    let y = n.writer.transpose(&y, &[0, 2, 1, 3]);
+    let y = n.writer.reshape(&y, &[1, positions, width]);
+    let y = n.dense("of_heads", &y, width, 0.7);
+    let x = n.writer.add(&x, &y);
+    let x = n.norm("after_attention", &x);
+    let y = n.dense("up", &x, inner, 1.0);
+    let y = n.writer.relu(&y);
+    let y = n.dense("down", &y, width, 0.7);
+    let y = n.writer.add(&x, &y);
+    let y = n.norm("after_layers", &y);
+    n.writer.finish(&y)
+}
+
 /// Sizes of a language model of GPT-2's architecture (Radford et al. 2019).
 #[derive(Clone, Copy, Debug)]
 pub struct Gpt {
@@ -158,29 +208,13 @@ pub fn gpt(sizes: Gpt) -> Vec<u8> {
     };
     let table = draw(&mut n, "wte", &[vocabulary, width], 0.1);
     let places = draw(&mut n, "wpe", &[positions, width], 0.1);
-    let norm = |n: &mut Net, name: &str, x: &Tensor| {
-        let factor: Vec<f32> = n.biases(width).iter().map(|b| 1.0 + b).collect();
-        let factor = n.writer.parameter(&format!("{name}.factor"), &[width], &factor);
-        let bias = n.biases(width);
-        let bias = n.writer.parameter(&format!("{name}.bias"), &[width], &bias);
-        n.writer.layer_norm(x, &factor, &bias)
-    };
-    let dense = |n: &mut Net, name: &str, x: &Tensor, outputs: usize, gain: f32| {
-        let inputs = x.shape[2];
-        let w = n.weights(inputs * outputs, inputs, gain);
-        let w = n.writer.parameter(&format!("{name}.weight"), &[inputs, outputs], &w);
-        let b = n.biases(outputs);
-        let b = n.writer.parameter(&format!("{name}.bias"), &[outputs], &b);
-        let y = n.writer.matmul(x, &w);
-        n.writer.add(&y, &b)
-    };
     let rows = n.writer.gather(&table, &ids);
     let mut x = n.writer.add(&rows, &places);
     // the sums of all branches keep the scale
     let branch = 0.5 / (layers as f32).sqrt();
     for layer in 0..layers {
-        let y = norm(&mut n, &format!("{layer}.before_attention"), &x);
-        let y = dense(&mut n, &format!("{layer}.attention"), &y, 3 * width, 0.7);
+        let y = n.norm(&format!("{layer}.before_attention"), &x);
+        let y = n.dense(&format!("{layer}.attention"), &y, 3 * width, 0.7);
         let part = |n: &mut Net, part: usize| {
             let part = n.writer.slice(&y, &[0, 0, part * width], &[1, positions, width]);
             let part = n.writer.reshape(&part, &[1, positions, heads, width / heads]);
@@ -194,15 +228,15 @@ pub fn gpt(sizes: Gpt) -> Vec<u8> {
         let y = n.writer.matmul(&shares, &v);
         let y = n.writer.transpose(&y, &[0, 2, 1, 3]);
         let y = n.writer.reshape(&y, &[1, positions, width]);
-        let y = dense(&mut n, &format!("{layer}.of_heads"), &y, width, branch);
+        let y = n.dense(&format!("{layer}.of_heads"), &y, width, branch);
         x = n.writer.add(&x, &y);
-        let y = norm(&mut n, &format!("{layer}.before_layers"), &x);
-        let y = dense(&mut n, &format!("{layer}.up"), &y, 4 * width, 1.0);
+        let y = n.norm(&format!("{layer}.before_layers"), &x);
+        let y = n.dense(&format!("{layer}.up"), &y, 4 * width, 1.0);
         let y = n.writer.function("Gelu(tanh)", &y);
-        let y = dense(&mut n, &format!("{layer}.down"), &y, width, branch);
+        let y = n.dense(&format!("{layer}.down"), &y, width, branch);
         x = n.writer.add(&x, &y);
     }
-    let x = norm(&mut n, "last", &x);
+    let x = n.norm("last", &x);
     let head = n.writer.transpose(&table, &[1, 0]);
     let scores = n.writer.matmul(&x, &head);
     n.writer.finish(&scores)

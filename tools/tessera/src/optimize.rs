@@ -9,6 +9,7 @@
 //! predictions are wrong by; how many are placed is bounded by their number, not by a clock.
 
 use crate::failure::Result;
+use crate::forms::{Forms, SEARCH};
 use melior::ir::Module;
 use tessera_api::{TargetSpec, spec};
 use tessera_circuit::graph::Circuit;
@@ -34,8 +35,8 @@ pub struct Found {
     pub rules: Vec<String>,
 }
 
-/// Looks for a form of a module's circuit.
-pub fn choose(module: &Module, options: &PlaceOptions) -> Result<Found> {
+/// Looks for a form of a module's circuit, by the rules that are not left out.
+pub fn choose(module: &Module, options: &PlaceOptions, forms: &Forms) -> Result<Found> {
     let op = module.as_operation();
     let circuit = Circuit::read(op, &*params::of(op)?)?;
     let target = attrs::opt_parsed::<TargetSpec>(op, spec::ATTRIBUTE)?.unwrap_or_default();
@@ -50,7 +51,14 @@ pub fn choose(module: &Module, options: &PlaceOptions) -> Result<Found> {
         let cost = optimized.circuit.as_ref().and_then(|found| price(found, options).ok());
         Ok(cost.map(|cost| (prices.seconds(&cost), optimized.applied.into_keys().collect())))
     };
-    let mut best = try_without(&[])?.map(|(cost, applied)| (cost, vec![], applied));
+    let left_out = forms.rules.clone();
+    let mut best = try_without(&left_out)?.map(|(cost, applied)| (cost, left_out, applied));
+    if !forms.has(SEARCH) {
+        return Ok(match best {
+            Some((after, disabled, rules)) => Found { pass: Some(pass(&disabled)), before, after, rules },
+            None => Found { pass: None, before, after: before, rules: vec![] },
+        });
+    }
     let mut tried = 1;
     while let Some((cost, disabled, applied)) = best.clone() {
         let mut better: Option<(f64, Vec<String>, Vec<String>)> = None;
@@ -75,8 +83,15 @@ pub fn choose(module: &Module, options: &PlaceOptions) -> Result<Found> {
     let Some((after, disabled, rules)) = best else {
         return Ok(Found { pass: None, before, after: before, rules: vec![] });
     };
-    let disable =
-        if disabled.is_empty() { String::new() } else { format!("{{disable={}}}", disabled.join("+")) };
-    let pass = (after < before * (1.0 - ERROR)).then(|| format!("optimize{disable}"));
+    let pass = (after < before * (1.0 - ERROR)).then(|| pass(&disabled));
     Ok(Found { pass, before, after, rules })
+}
+
+/// The pass, without these rules.
+fn pass(disabled: &[String]) -> String {
+    if disabled.is_empty() {
+        "optimize".into()
+    } else {
+        format!("optimize{{disable={}}}", disabled.join("+"))
+    }
 }

@@ -2,10 +2,13 @@
 //!
 //! Invariant: every stage of every model runs in a process of its own, so that its peak memory is its own; within it,
 //! medians over equal runs, reading files left out.
-use super::{compile, prove};
+use super::{ablation, compile, prove};
 use crate::cli::{Bench, Regime};
+use crate::data::DataFile;
+use crate::data::bind::Factor;
 use crate::failure::{Failure, Result};
-use crate::fixtures::{ALL, Fixture};
+use crate::fixtures::{ABLATED, ALL, Fixture};
+use crate::forms::Forms;
 use crate::measure::{Machine, Time, median, peak_rss_mb, timed};
 use crate::model::Model;
 use crate::pipeline::Quantizing;
@@ -16,6 +19,7 @@ use crate::show::{self, program::columns};
 use crate::{files, infer};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::path::Path;
 use std::process::Command;
 use tessera_api::Security;
@@ -24,6 +28,15 @@ const STAGES: [&str; 4] = ["compile", "setup", "prove", "verify"];
 
 /// Runs the command.
 pub fn run(o: &Bench, screen: &Screen) -> Result<()> {
+    if o.stage.as_deref() == Some(ablation::STAGE) {
+        let found = ABLATED.iter().find(|f| o.model.iter().any(|name| name == f.name));
+        let f = found.ok_or_else(|| Failure::new("--stage ablation needs one of its models"))?;
+        screen.json(&ablation::measure(o, f)?);
+        return Ok(());
+    }
+    if o.ablation {
+        return ablation::run(o, screen);
+    }
     let chosen: Vec<Fixture> = if o.model.is_empty() {
         ALL.to_vec()
     } else {
@@ -69,7 +82,7 @@ pub fn run(o: &Bench, screen: &Screen) -> Result<()> {
     let models = models?;
 
     let machine = Machine::here();
-    let commit = std::env::var("TESSERA_COMMIT").unwrap_or_else(|_| "unknown".into());
+    let commit = commit();
     if let Some(dir) = &o.report {
         let about = format!(
             "{}, {} threads, {:.0} GB of memory, {}; {} bits, {} regime; medians of {} runs; commit {commit}",
@@ -107,7 +120,13 @@ pub fn run(o: &Bench, screen: &Screen) -> Result<()> {
     Ok(())
 }
 
-fn regime(r: Regime) -> &'static str {
+/// The commit that is measured, as `./x` says.
+pub fn commit() -> String {
+    std::env::var("TESSERA_COMMIT").unwrap_or_else(|_| "unknown".into())
+}
+
+/// As the command line spells it.
+pub fn regime(r: Regime) -> &'static str {
     match r {
         Regime::Proven => "proven",
         Regime::Conjectured => "conjectured",
@@ -115,7 +134,13 @@ fn regime(r: Regime) -> &'static str {
 }
 
 /// Runs a stage in a child of this very program.
-fn in_own_process(o: &Bench, f: &Fixture, stage: &str, dir: &Path, threads: Option<usize>) -> Result<Value> {
+pub fn in_own_process(
+    o: &Bench,
+    f: &Fixture,
+    stage: &str,
+    dir: &Path,
+    threads: Option<usize>,
+) -> Result<Value> {
     let me = std::env::current_exe().map_err(|e| Failure::new(format!("cannot find this program: {e}")))?;
     let mut command = Command::new(me);
     if let Some(n) = threads {
@@ -161,35 +186,57 @@ fn repeat<T>(runs: u32, mut f: impl FnMut() -> Result<T>) -> Result<(T, Vec<Time
     last.map(|l| (l, times)).ok_or_else(|| Failure::new("nothing was measured"))
 }
 
+/// A model's file and data.
+pub struct Inputs {
+    fixture: Fixture,
+    onnx: Cow<'static, [u8]>,
+    images: DataFile,
+    factor: Factor,
+}
+
+impl Inputs {
+    /// Reads or makes them.
+    pub fn of(f: &Fixture) -> Result<Inputs> {
+        let (images, factor) = f.images()?;
+        Ok(Inputs { fixture: *f, onnx: f.onnx(), images, factor })
+    }
+
+    /// What is asked of the compiler.
+    pub fn request(&self, forms: Forms) -> compile::Request<'_> {
+        let f = &self.fixture;
+        compile::Request {
+            name: f.name.into(),
+            onnx: &self.onnx,
+            file: None,
+            data: std::slice::from_ref(&self.images),
+            factor: Some(self.factor),
+            placing: compile::Placing {
+                batch: f.batch,
+                weights: f.weights,
+                zero_knowledge: f.zero_knowledge,
+                visibility: Default::default(),
+                uses: None,
+                backend: tessera_backends::default(),
+                forms,
+            },
+            quantizing: Quantizing::default(),
+            samples: 256,
+            labels: vec![],
+            dump_ir: None,
+            import: compile::Import::default(),
+            watch: &|_| Ok(()),
+        }
+    }
+}
+
 /// One stage of one model, in this process.
 fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path) -> Result<Value> {
     let file = |extension: &str| dir.join(format!("{}.{extension}", f.name));
     let security = Security { bits: o.security, regime: o.regime.into(), goal: o.optimize.into() };
     match stage {
         "compile" => {
-            let (images, factor) = f.images()?;
-            let onnx = f.onnx();
-            let request = compile::Request {
-                name: f.name.into(),
-                onnx: &onnx,
-                file: None,
-                data: std::slice::from_ref(&images),
-                factor: Some(factor),
-                placing: compile::Placing {
-                    batch: f.batch,
-                    weights: f.weights,
-                    zero_knowledge: f.zero_knowledge,
-                    visibility: Default::default(),
-                    uses: None,
-                    backend: tessera_backends::default(),
-                },
-                quantizing: Quantizing::default(),
-                samples: 256,
-                labels: vec![],
-                dump_ir: None,
-                import: compile::Import::default(),
-                watch: &|_| Ok(()),
-            };
+            let inputs = Inputs::of(f)?;
+            let request = inputs.request(Forms::default());
             let (compiled, times) = repeat(o.runs, || compile::compile(&request))?;
             let m = medians(&times, Some(peak_rss_mb()));
             let bytes = files::write_container(&file("tess"), &compiled.model.container())?;

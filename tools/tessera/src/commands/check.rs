@@ -64,6 +64,7 @@ pub fn run(o: &Check, screen: &Screen) -> Result<()> {
         visibility: Default::default(),
         uses: None,
         backend: backend(&o.backend)?,
+        forms: Default::default(),
     };
     let request = Request {
         name: name.clone(),

@@ -5,6 +5,7 @@ use crate::cli::{
 use crate::data::bind::{self, Factor, Inputs, Wanted};
 use crate::data::{Array, DataFile, Numbers};
 use crate::failure::{Failure, Problem, Result, USE};
+use crate::forms::{EGRAPH, Forms};
 use crate::ir::Ir;
 use crate::measure::{Time, peak_rss_mb, timed};
 use crate::model::{Calibration, Level, Metadata, Model, Port};
@@ -12,7 +13,7 @@ use crate::pipeline::Quantizing;
 use crate::prover::{self, backend};
 use crate::screen::Screen;
 use crate::show::program::{Prediction, ProgramSummary, summary};
-use crate::{files, optimize, pipeline, show};
+use crate::{files, forms, optimize, pipeline, show};
 use melior::{
     Context,
     ir::{Module, OperationRef, operation::OperationLike},
@@ -77,6 +78,8 @@ pub struct Placing {
     pub uses: Option<u32>,
     /// The backend that will prove.
     pub backend: &'static dyn Backend,
+    /// Which forms are left out.
+    pub forms: Forms,
 }
 
 impl Placing {
@@ -140,7 +143,7 @@ pub fn compile(r: &Request) -> Result<Compiled> {
 pub fn compile_by(r: &Request, pipeline: &str) -> Result<Compiled> {
     let context = tessera_passes::context();
     let start = import(&context, r)?;
-    let lowered = lower(start, pipeline, r.placing.backend, (r.dump_ir, r.watch))?;
+    let lowered = lower(start, pipeline, &r.placing, (r.dump_ir, r.watch))?;
     (r.watch)("place")?;
     finish(lowered, &r.labels, &r.placing, r.dump_ir)
 }
@@ -212,8 +215,7 @@ pub fn compile_ir(ir: &Ir, r: &Request) -> Result<Compiled> {
     let mut about = about_ir(&module, &r.name, ir.text.as_bytes(), "a module", r.factor)?;
     calibrated_by(&module, &mut about, (r.data, r.factor, r.samples))?;
     let start = Start { module, about };
-    let lowered =
-        lower(start, &pipeline::default(level, r.quantizing), r.placing.backend, (r.dump_ir, r.watch))?;
+    let lowered = lower(start, &pipeline::default(level, r.quantizing), &r.placing, (r.dump_ir, r.watch))?;
     (r.watch)("place")?;
     finish(lowered, &r.labels, &r.placing, r.dump_ir)
 }
@@ -285,8 +287,22 @@ pub fn stand_ins(r: &Request) -> Result<DataFile, ImportError> {
     Ok(DataFile { path: "stand-ins".into(), arrays, unreadable: vec![] })
 }
 
-/// Runs the passes, for a backend.
+/// Runs the passes, and puts a cheaper form in a circuit's place, for a backend and without what is left out.
 fn lower<'c>(
+    start: Start<'c>,
+    pipeline: &str,
+    placing: &Placing,
+    (dump, watch): (Option<&Path>, Watch),
+) -> Result<Lowered<'c>> {
+    let lowered = run_passes(start, &placing.forms.pipeline(pipeline), placing.backend, (dump, watch))?;
+    match placing.forms.has(EGRAPH) && level_of(lowered.module.as_operation())? == "circuit" {
+        true => optimized(lowered, placing, dump),
+        false => Ok(lowered),
+    }
+}
+
+/// Runs the passes, for a backend.
+fn run_passes<'c>(
     start: Start<'c>,
     pipeline: &str,
     backend: &dyn Target,
@@ -305,29 +321,16 @@ fn lower<'c>(
 
 /// Puts a circuit in the place of another that computes the same, where its proof is predicted to take less time.
 fn optimized<'c>(mut lowered: Lowered<'c>, placing: &Placing, dump: Option<&Path>) -> Result<Lowered<'c>> {
-    if level_of(lowered.module.as_operation())? != "circuit" {
-        return Err(Failure::new("only a circuit is optimized, and the pipeline ends before it is one")
-            .found(lowered.pipeline)
-            .help("leave --optimize out, or end the pipeline as the default one does"));
-    }
-    let found = optimize::choose(&lowered.module, &place_options(placing))?;
+    let found = optimize::choose(&lowered.module, &place_options(placing), &placing.forms)?;
+    let Some(pass) = found.pass else { return Ok(lowered) };
     let change = 100.0 * (1.0 - found.after / found.before);
     let (before, after) = (show::seconds(found.before), show::seconds(found.after));
-    let Some(pass) = found.pass else {
-        let best = if found.rules.is_empty() {
-            "no other form is cheaper op by op".into()
-        } else {
-            format!("the best of other forms, {after}, is {change:.1} % less")
-        };
-        lowered.about.notes.push(format!("optimize: the circuit stays; predicted {before}, and {best}"));
-        return Ok(lowered);
-    };
     let levels = pipeline::run(&mut lowered.module, &format!("builtin.module({pass})"), None, &|_| Ok(()))?;
     if let Some(dir) = dump {
-        files::write(
-            &dir.join("optimized.mlir"),
-            tessera_mlir::print_with_locations(lowered.module.as_operation()).as_bytes(),
-        )?;
+        let text = tessera_mlir::print_with_locations(lowered.module.as_operation());
+        let step = forms::passes(&lowered.pipeline).len() + 1;
+        files::write(&dir.join(format!("{step:02}-optimize.mlir")), text.as_bytes())?;
+        files::write(&dir.join("circuit.mlir"), text.as_bytes())?;
     }
     lowered.levels.extend(levels);
     let inner = lowered.pipeline.trim_end().trim_end_matches(')').to_owned();
@@ -341,20 +344,20 @@ fn optimized<'c>(mut lowered: Lowered<'c>, placing: &Placing, dump: Option<&Path
 }
 
 fn place_options(placing: &Placing) -> PlaceOptions {
-    let Placing { batch, weights, zero_knowledge, ref visibility, uses, backend } = *placing;
+    let Placing { batch, weights, zero_knowledge, ref visibility, uses, backend, ref forms } = *placing;
     let seen = |v: &Visible| match v {
         Visible::Public => Visibility::Public,
         Visible::Private => Visibility::Private,
         Visible::Committed => Visibility::Committed,
     };
-    PlaceOptions {
+    forms.place(PlaceOptions {
         batch,
         committed: weights == Weights::Committed,
         zero_knowledge,
         visibility: visibility.iter().map(|(name, v)| (name.clone(), seen(v))).collect(),
         uses: uses.unwrap_or(USES),
         ..PlaceOptions::new(backend)
-    }
+    })
 }
 
 /// Places the circuit: what comes out is a model.
@@ -390,7 +393,7 @@ fn finish(lowered: Lowered, labels: &[String], placing: &Placing, dump: Option<&
         outputs: outs.iter().map(|p| spoken(port(p, None), &texts.outputs)).collect(),
         labels: labels.to_vec(),
         calibration: about.calibration,
-        pipeline: vec![pipeline],
+        pipeline: std::iter::once(pipeline).chain(placing.forms.note()).collect(),
         backend: backend.name().into(),
     };
     metadata.check(&placed.program.publics)?;
@@ -549,8 +552,10 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         };
         let pipeline = o.pass_pipeline.clone().unwrap_or_else(by_default);
         let pipeline = pipeline::taking_inputs(&pipeline, &sources(o)?)?;
-        let lowered = lower(start, &pipeline, placing.backend, (dump, &|_| Ok(())))?;
-        let lowered = if o.optimize { optimized(lowered, &placing, dump)? } else { lowered };
+        let lowered = match o.pass_pipeline {
+            Some(_) => run_passes(start, &pipeline, placing.backend, (dump, &|_| Ok(())))?,
+            None => lower(start, &pipeline, &placing, (dump, &|_| Ok(())))?,
+        };
         match o.emit {
             Some(level) if level != EmitLevel::Program => {
                 Ok(Done::Level(emit(level, &lowered)?, lowered.about.notes))
@@ -683,6 +688,7 @@ fn placing(o: &Compile) -> Result<Placing> {
         visibility: o.visibility.iter().map(|n| (n.name.clone(), n.value)).collect(),
         uses: o.uses,
         backend: backend(&o.backend)?,
+        forms: Forms::without(o.without.iter().map(String::as_str))?,
     }
     .checked()
 }

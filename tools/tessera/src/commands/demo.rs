@@ -81,6 +81,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
             visibility: Default::default(),
             uses: None,
             backend: tessera_backends::default(),
+            forms: Default::default(),
         },
         quantizing: Quantizing::default(),
         samples: 256,

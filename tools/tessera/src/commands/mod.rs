@@ -3,6 +3,8 @@ use crate::cli::Command;
 use crate::failure::{Failure, Result};
 use crate::screen::Screen;
 
+#[cfg(feature = "compiler")]
+pub mod ablation;
 pub mod audit;
 #[cfg(feature = "compiler")]
 pub mod bench;

@@ -6,8 +6,16 @@ use serde_json::Value;
 use std::fmt::Write;
 use std::path::Path;
 
-const BEGIN: &str = "<!-- measured: written by ./x bench --report docs -->";
-const END: &str = "<!-- end of what was measured -->";
+/// Marks around what is written.
+pub type Marks = [&'static str; 2];
+
+/// Around what all models cost.
+const MODELS: Marks =
+    ["<!-- measured: written by ./x bench --report docs -->", "<!-- end of what was measured -->"];
+
+/// Around what each form is worth.
+pub const ABLATION: Marks =
+    ["<!-- forms: written by ./x bench --ablation --report docs -->", "<!-- end of forms -->"];
 
 /// What stands above a page that does not exist yet.
 const INTRODUCTION: &str = "# Benchmarks\n\nWritten by `./x bench --report docs`.\n\n";
@@ -34,14 +42,19 @@ fn name(m: &Value) -> &str {
     m["model"].as_str().unwrap_or_default()
 }
 
+/// A page with what stands between two marks replaced; at its end, where they are not there yet.
+pub fn replaced(page: &Path, [begin, end]: Marks, text: &str) -> String {
+    let old = std::fs::read_to_string(page).unwrap_or_else(|_| INTRODUCTION.to_string());
+    let (before, after) = match (old.split_once(begin), old.split_once(end)) {
+        (Some((before, _)), Some((_, after))) => (before.to_string(), after.to_string()),
+        _ => (format!("{}\n\n", old.trim_end()), "\n".to_string()),
+    };
+    format!("{before}{begin}\n\n{}\n\n{end}{after}", text.trim_end())
+}
+
 /// The page, with its measured part replaced.
 pub fn page(models: &[Value], about: &str, old: &Path) -> String {
-    let old = std::fs::read_to_string(old).unwrap_or_else(|_| INTRODUCTION.to_string());
-    let (before, after) = match (old.split_once(BEGIN), old.split_once(END)) {
-        (Some((before, _)), Some((_, after))) => (before.to_string(), after.to_string()),
-        _ => (old, "\n".to_string()),
-    };
-    let mut s = format!("{before}{BEGIN}\n\n{about}.\n\n");
+    let mut s = format!("{about}.\n\n");
     s += "| model | inferences | compile | setup | witness | prove | prove, 1 thread | verify | proof | key | memory |\n";
     s += "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
     for m in models {
@@ -87,8 +100,8 @@ pub fn page(models: &[Value], about: &str, old: &Path) -> String {
             total / floor.max(1e-9)
         );
     }
-    let _ = write!(s, "\n![Where proving time goes](benchmarks.svg)\n\n{END}{after}");
-    s
+    s += "\n![Where proving time goes](benchmarks.svg)";
+    replaced(old, MODELS, &s)
 }
 
 /// Shares of one thread's time by phase, a bar for each model.
@@ -156,7 +169,7 @@ mod tests {
     fn the_page_keeps_what_people_wrote() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("benchmarks.md");
-        std::fs::write(&path, format!("# Mine\n\n{BEGIN}\nold\n{END}\n\nAfter.\n")).unwrap();
+        std::fs::write(&path, format!("# Mine\n\n{}\nold\n{}\n\nAfter.\n", MODELS[0], MODELS[1])).unwrap();
         let page = page(&models(), "a machine", &path);
         assert!(page.starts_with("# Mine") && page.ends_with("After.\n") && !page.contains("old"));
         assert!(page.contains("| m | 100 | 200 | 100 | 400 | 200 | 2.0 |"), "{page}");
