@@ -76,6 +76,7 @@ fn load(bytes: &[u8], directory: Option<&Path>, options: &ImportOptions) -> Resu
         problems.push("the graph has no outputs".to_owned());
     }
     read_external(&mut graph, directory, options, &mut problems)?;
+    place_texts(&mut graph);
     check_tensors(&graph, &mut problems);
     check_attributes(&nodes(&graph, &model.functions), &mut problems);
     check_wiring(&graph, &mut problems);
@@ -111,13 +112,30 @@ pub(crate) fn texts(bytes: &[u8]) -> Result<Texts, ImportError> {
     })
 }
 
-/// The texts that categories, keys and classes are, sorted.
+/// The texts that categories, keys and classes are, and those of tensors, sorted.
 pub(crate) fn known_texts(graph: &GraphProto) -> Vec<String> {
     const LISTS: [&str; 3] = ["cats_strings", "keys_strings", "classlabels_strings"];
     let attributes = graph.node.iter().flat_map(|n| &n.attribute);
     let lists = attributes.filter(|a| LISTS.contains(&a.name.as_str())).flat_map(|a| &a.strings);
+    let lists = lists.chain(tensors(graph).flat_map(|(_, t)| &t.string_data));
     let all: BTreeSet<String> = lists.map(|text| String::from_utf8_lossy(text).into_owned()).collect();
     all.into_iter().collect()
+}
+
+/// Gives tensors of texts their places among all that the file names, as numbers.
+fn place_texts(graph: &mut GraphProto) {
+    let is_text = |t: &TensorProto| t.data_type == DataType::String as i32;
+    if !tensors(graph).any(|(_, t)| is_text(t)) {
+        return;
+    }
+    let known = known_texts(graph);
+    let place = |text: &Vec<u8>| {
+        known.binary_search(&String::from_utf8_lossy(text).into_owned()).unwrap_or(known.len())
+    };
+    for t in tensors_mut(graph).filter(|t| is_text(t)) {
+        t.raw_data.clear();
+        t.double_data = t.string_data.iter().map(|text| place(text) as f64).collect();
+    }
 }
 
 /// How often each operator stands in a file, with its domain if that is not the standard one.
@@ -323,7 +341,7 @@ fn check_tensor(t: &TensorProto) -> Result<(), String> {
     }
     let data_type =
         DataType::try_from(t.data_type).map_err(|_| format!("unknown element type {}", t.data_type))?;
-    let Some(size) = Kind::of(t.data_type.into()).map(Kind::bytes) else {
+    let Some(size) = Kind::of_port(t.data_type.into()).map(Kind::bytes) else {
         return Err(format!("element type {data_type:?} is not supported"));
     };
     let count = elements(t)?;
@@ -332,7 +350,7 @@ fn check_tensor(t: &TensorProto) -> Result<(), String> {
     } else {
         let typed = match data_type {
             DataType::Float => t.float_data.len(),
-            DataType::Double => t.double_data.len(),
+            DataType::Double | DataType::String => t.double_data.len(),
             DataType::Int64 => t.int64_data.len(),
             DataType::Uint32 | DataType::Uint64 => t.uint64_data.len(),
             _ => t.int32_data.len(),

@@ -7,6 +7,9 @@ use crate::error::Reason;
 use ndarray::{ArrayD, IxDyn};
 use tract_onnx::pb::{TensorProto, tensor_proto::DataType};
 
+/// More texts than a model names: `f32` has every integer up to it.
+const MOST_TEXTS: f64 = (1 << 24) as f64;
+
 /// An element type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -192,7 +195,7 @@ impl Tensor {
 
     /// The tensor of a file. Its length was checked when the file was read.
     pub(crate) fn read(t: &TensorProto) -> Result<Tensor, Reason> {
-        let kind = Kind::of(t.data_type.into());
+        let kind = Kind::of_port(t.data_type.into());
         let kind = kind.ok_or_else(|| format!("elements of type {} are not supported", t.data_type))?;
         let shape: Vec<usize> = t.dims.iter().map(|&d| usize::try_from(d).unwrap_or(0)).collect();
         let raw = &t.raw_data[..];
@@ -217,6 +220,11 @@ impl Tensor {
         }
         let bits = |v: u16| f64::from(half(v));
         let data = match kind {
+            // places, which `proto` puts there
+            Kind::Text if t.double_data.iter().all(|v| v.fract() == 0.0 && (0.0..MOST_TEXTS).contains(v)) => {
+                t.double_data.clone()
+            }
+            Kind::Text => return Err(format!("the texts of \"{}\" have no places", t.name)),
             _ if raw.is_empty() => match kind {
                 Kind::F64 => t.double_data.clone(),
                 Kind::I64 => t.int64_data.iter().map(|&v| v as f64).collect(),
@@ -228,7 +236,7 @@ impl Tensor {
                 .chunks_exact(2)
                 .map(|b| bits(u16::from_le_bytes(b.try_into().unwrap_or_default())))
                 .collect(),
-            Kind::F32 | Kind::Text => vec![],
+            Kind::F32 => vec![],
             Kind::F64 => raw!(f64),
             Kind::I8 => raw!(i8),
             Kind::U8 | Kind::Bool => raw!(u8),

@@ -110,5 +110,24 @@ CODES = rng.integers(0, 6, (7, 2))
 save("one_hot", "OneHotEncoder", CODES, [F], cats_int64s=[4, 0, 2], zeros=1)
 save("labels", "LabelEncoder", CODES, [F], keys_int64s=[4, 0, 2], values_floats=[0.5, -2.0, 8.0], default_float=3.0)
 
+# labels as skl2onnx writes them: texts of a tensor, at the places of the greatest scores
+x, classes = rows(12, 4), ["oslo", "bern", "rome", "bern"]
+nodes = [
+    helper.make_node("ArgMax", ["x"], ["at"], axis=1, name="/at"),
+    helper.make_node("ArrayFeatureExtractor", ["classes", "at"], ["picked"], domain="ai.onnx.ml", name="/pick"),
+    helper.make_node("Reshape", ["picked", "shape"], ["y0"], name="/label"),
+]
+graph = helper.make_graph(
+    nodes, "texts", [helper.make_tensor_value_info("x", F, [12, 4])], [helper.make_tensor_value_info("y0", TensorProto.STRING, [12])],
+    [helper.make_tensor("classes", TensorProto.STRING, [4], classes), helper.make_tensor("shape", I, [1], [-1])],
+)
+opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+model = helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="tessera tests")
+onnx.checker.check_model(model)
+onnx.save(model, os.path.join(HERE, "texts.onnx"))
+EXPECTED["texts.in0"] = x
+# a text is its place among all that the file names
+EXPECTED["texts.out0"] = np.array([sorted(set(classes)).index(classes[i]) for i in x.argmax(axis=1)], dtype=np.float32)
+
 np.savez(os.path.join(HERE, "expected.npz"), **EXPECTED)
 print(len([k for k in EXPECTED if k.endswith("in0")]), "models")

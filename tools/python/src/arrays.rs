@@ -1,4 +1,4 @@
-//! NumPy's arrays in and out. The Python half hands over flat arrays of float32, float64 or int64 in row-major order, each with its
+//! NumPy's arrays in and out. The Python half hands over flat arrays of float32, float64, int64 or texts in row-major order, each with its
 //! name, its shape and the dtype that it had.
 use crate::failure::raised;
 use numpy::{PyArray1, PyReadonlyArray1};
@@ -22,6 +22,7 @@ impl Given<'_> {
             ("float16" | "float32", _) => {
                 Numbers::F32(self.flat.extract::<PyReadonlyArray1<'_, f32>>()?.as_slice()?.to_vec())
             }
+            ("text", _) => Numbers::Text(self.flat.call_method0("tolist")?.extract()?),
             ("float64", _) => {
                 Numbers::F64(self.flat.extract::<PyReadonlyArray1<'_, f64>>()?.as_slice()?.to_vec())
             }

@@ -91,8 +91,8 @@ pages! {
     elsewhere: "gallery/elsewhere.md", super::USUAL;
     gpt: "gallery/gpt.md", super::USUAL;
     lenet: "gallery/lenet.md", super::USUAL;
-    #[ignore = "needs scikit-learn and skl2onnx: ./x gallery"]
-    sklearn: "gallery/sklearn.md", "numpy, pytest, sklearn, skl2onnx";
+    #[ignore = "needs pandas, scikit-learn and skl2onnx: ./x gallery"]
+    sklearn: "gallery/sklearn.md", "numpy, pytest, pandas, sklearn, skl2onnx";
     torchvision: "gallery/torchvision.md", super::USUAL;
     two_parties: "gallery/two-parties.md", super::USUAL;
 }

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -197,6 +198,69 @@ def test_a_model_on_the_meta_device(torch, lenet):
     net = torch.nn.Linear(4, 2, device="meta").eval()
     told(lambda: tessera.compile(net, calibration=torch.rand(4, 4)), "lies on the meta device", "load_state_dict")
     told(lambda: lenet.run(torch.empty(1, 1, 28, 28, device="meta")), "lies on the meta device", "torch.rand")
+
+
+def test_data_that_are_no_arrays(torch, lenet, small):
+    told(lambda: lenet.run([[1.0, 2.0], [3.0]]), "lists of different lengths are no array", "pad them to one shape")
+    told(lambda: lenet.run(torch.rand(1, 1, 28, 28).to_sparse()), "of layout torch.sparse_coo", "x.to_dense()")
+    told(lambda: lenet.run(torch.quantize_per_tensor(torch.rand(1, 1, 28, 28), 0.1, 0, torch.quint8)), "a quantized tensor", "x.dequantize()")
+    told(lambda: lenet.run(np.zeros((1, 1, 28, 28), complex)), "no array of numbers or texts", "found    complex128")
+    told(lambda: lenet.run(np.full((1, 1, 28, 28), "a")), "holds texts, and the model eats numbers")
+    told(lambda: lenet.run(None), "found    NoneType")
+    told(lambda: lenet.run(), "the model has 1 input, and 0 were given", "one array for each")
+    told(lambda: lenet.run(np.zeros((28, 28), np.float32), 3), "and 2 were given")
+
+
+def test_several_inputs_of_which_some_are_missing(torch):
+    class Two(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.dense = torch.nn.Linear(4, 3)
+
+        def forward(self, a, b):
+            return self.dense(a) + b
+
+    a, b = torch.rand(8, 4), torch.rand(8, 3)
+    model = tessera.compile(Two().eval(), (a, b), calibration=(a, b))
+    told(lambda: model.run({"a": a}), 'no array for the model\'s input "b"', "a mapping with that name, or one array for each input")
+    told(lambda: model.run(a), "the model has 2 inputs, and this is 1 array", "a mapping by name")
+    told(lambda: model.run(a, b, b), "the model has 2 inputs, and 3 were given")
+
+
+def test_an_iterator_that_is_used_up(small):
+    net, data = small
+    items = iter(data.split(4))
+    # its first item is the example, and calibrates as well
+    assert tessera.compile(net, calibration=items).metadata["calibration"]["samples"] == 32
+    told(lambda: tessera.compile(net, data[:1], calibration=items), "a loader without items", "make it anew, or give a list or a DataLoader")
+
+
+def test_what_is_no_model(torch, lenet, tmp_path):
+    data = torch.rand(4, 4)
+    told(lambda: tessera.compile(torch.nn.Linear, calibration=data), "the class Linear", "make one: Linear(...)")
+    told(lambda: tessera.compile(torch.relu, data, calibration=data), "a torch.nn.Module whose forward calls it")
+    told(lambda: tessera.compile(torch.nn.Linear(4, 2).state_dict(), calibration=data), "module.load_state_dict(weights)")
+    told(lambda: tessera.compile(lenet, calibration=data), "it is compiled already")
+    told(lambda: tessera.compile(tmp_path / "net.pt", calibration=data), "this is no ONNX file", "torch.load(path)")
+    told(lambda: tessera.compile(tmp_path / "net.tess", calibration=data), "tessera.CompiledModel.load(path)")
+    told(lambda: tessera.compile(tmp_path, calibration=data), "Is a directory", "check the path of the ONNX file")
+    told(lambda: tessera.compile(torch.nn.LazyLinear(2), data[:1], calibration=data), "lazy layers", "run it once")
+    with pytest.raises(TypeError, match="model.save"):
+        pickle.dumps(lenet)
+
+
+def test_a_module_that_gives_no_tensor(torch):
+    class Silent(torch.nn.Module):
+        def forward(self, x):
+            self.seen = x + 1
+
+    told(lambda: tessera.compile(Silent().eval(), calibration=torch.rand(4, 8)), "the module gives no tensor", "NoneType from Silent.forward")
+
+
+def test_data_beyond_the_calibrated_range_are_told(lenet, images, caplog):
+    with caplog.at_level(logging.WARNING, logger="tessera"):
+        lenet.run(images[0] * np.float32(4 / 255))
+    assert "lie outside the range seen at calibration and are clamped" in caplog.text
 
 
 def test_options_that_do_not_exist(lenet, images):

@@ -47,7 +47,7 @@ def test_a_changed_claim_is_noticed(gpt):
         ([1, 200], None, "none of the model's"),
         ([1, 2], 40, "do not fit into the model"),
         ([1, 2], 0, "1 token or more"),
-        ("To be", None, "no array of numbers"),
+        ("To be", None, "a tokenizer makes ids of words"),
         ([0.5], None, "a tokenizer makes ids of words"),
         ([[1, 2], [3, 4]], None, "of one text"),
     ],

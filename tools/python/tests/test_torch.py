@@ -140,3 +140,53 @@ def test_torchvision_compiles(torch):
     images = torch.rand(2, 3, 32, 32)
     model = tessera.compile(net, calibration=images)
     assert np.abs((model.run(images, level="nn") - net(images).detach()).numpy()).max() < 1e-3
+
+
+@pytest.mark.parametrize("around", ["script", "trace", "DataParallel", "OptimizedModule"])
+def test_modules_that_are_wrapped(torch, small, around):
+    net, data = small
+
+    class OptimizedModule(torch.nn.Module):
+        """As torch.compile makes one."""
+
+        def __init__(self, module):
+            super().__init__()
+            self._orig_mod = module
+
+        def forward(self, *inputs):
+            raise NotImplementedError
+
+    wrap = {
+        "script": torch.jit.script,
+        "trace": lambda net: torch.jit.trace(net, data[:1]),
+        "DataParallel": torch.nn.DataParallel,
+        "OptimizedModule": OptimizedModule,
+    }[around]
+    plain, wrapped = (tessera.compile(m, data[:1], calibration=data) for m in (net, wrap(net)))
+    assert wrapped.inputs == plain.inputs and [p.name for p in wrapped.outputs] == ["output"]
+    assert torch.equal(wrapped.run(data), plain.run(data))
+
+
+def test_outputs_are_named_by_what_a_module_gives(torch):
+    Pair = collections.namedtuple("Pair", "score bias")
+
+    class Module(torch.nn.Module):
+        def __init__(self, give):
+            super().__init__()
+            self.give, self.dense = give, torch.nn.Linear(4, 3)
+
+        def forward(self, output):
+            return self.give(self.dense(output))
+
+    data = torch.rand(8, 4)
+
+    def names(give):
+        model = tessera.compile(Module(give).eval(), calibration=data)
+        return [p.name for p in model.outputs]
+
+    assert names(lambda y: y) == ["output_"]
+    assert names(lambda y: (y, [y + 1, y * 2])) == ["output0", "output1", "output2"]
+    assert names(lambda y: {"logits": y, "none": None, "loss": y + 1}) == ["logits", "loss"]
+    assert names(lambda y: Pair(y, y + 1)) == ["score", "bias"]
+    # the same tensor twice
+    assert names(lambda y: (y, y)) == ["output0", "output1"]

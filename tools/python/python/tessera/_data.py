@@ -13,7 +13,7 @@ from typing import Any, Iterable, Iterator, NamedTuple, Optional, Union
 
 import numpy as np
 
-from ._errors import use_error
+from ._errors import UseError, use_error
 
 log = logging.getLogger("tessera")
 
@@ -34,8 +34,13 @@ def is_tensor(x: Any) -> bool:
     return any(c.__module__.startswith("torch") and c.__name__ == "Tensor" for c in type(x).__mro__)
 
 
+def is_table(x: Any) -> bool:
+    """Whether this is a table with named columns, such as a DataFrame of pandas, without importing that."""
+    return hasattr(x, "columns") and hasattr(x, "to_numpy")
+
+
 def to_numpy(x: Any, what: str) -> np.ndarray:
-    """An array, a tensor, or numbers in lists, as an array. A tensor on the CPU shares its memory."""
+    """An array, a tensor, or numbers or texts in lists, as an array. A tensor on the CPU shares its memory."""
     if is_tensor(x):
         device = x.device.type
         if device == "meta":
@@ -51,15 +56,27 @@ def to_numpy(x: Any, what: str) -> np.ndarray:
                 help="copy it: x.cpu()",
             )
         x = x.detach()
+        if str(x.layout) != "torch.strided" or x.is_quantized:
+            raise use_error(
+                f"{what} is stored in another way than number by number",
+                found="a quantized tensor" if x.is_quantized else f"a tensor of layout {x.layout}",
+                help="convert it: x.dequantize()" if x.is_quantized else "convert it: x.to_dense()",
+            )
         if str(x.dtype) == "torch.bfloat16":
             x = x.float()
         return x.numpy()
-    array = np.asarray(x)
-    if array.dtype.kind not in "fiub":
+    try:
+        array = np.asarray(x)
+    except ValueError as e:
+        raise use_error(f"{what}: lists of different lengths are no array", found=str(e), help="pad them to one shape") from None
+    if array.dtype == object and array.size and all(isinstance(text, str) for text in array.flat):
+        array = array.astype(str)
+    if array.dtype.kind not in "fiubU":
         raise use_error(
-            f"{what} is no array of numbers",
+            f"{what}: this is no array of numbers or texts",
             expected="a NumPy array, a torch tensor, or lists of numbers",
             found=type(x).__name__ if array.dtype == object else str(array.dtype),
+            help="convert it: x.toarray()" if hasattr(x, "toarray") else None,
         )
     return array
 
@@ -71,6 +88,8 @@ def given(name: Optional[str], x: Any, what: str) -> Given:
     """An array for the compiled half, flat and in row-major order."""
     array = to_numpy(x, what)
     dtype = array.dtype.name
+    if array.dtype.kind == "U":
+        return Given(name, tuple(array.shape), "text", array.reshape(-1))
     if array.dtype.kind == "f":
         if dtype == "float64" and what not in _warned:
             _warned.add(what)
@@ -85,10 +104,12 @@ def given(name: Optional[str], x: Any, what: str) -> Given:
 
 
 def named(x: Any, names: list[str], what: str) -> list[Given]:
-    """The arrays of some inferences: one for one input, a mapping by name, or a sequence in the model's order, of which what comes
+    """The arrays of some inferences: one for one input, a mapping or a table by name, or a sequence in the model's order, of which what comes
     after the inputs is left out."""
     if isinstance(x, (str, Path)):
         return _file(Path(x), what)
+    if is_table(x) and len(names) > 1:
+        x = {column: x[column].to_numpy() for column in x.columns if str(column) in names}
     if isinstance(x, Mapping):
         return [given(str(k), v, f"{what}, array {k!r},") for k, v in x.items()]
     if isinstance(x, (tuple, list)) and x and any(is_tensor(a) or isinstance(a, np.ndarray) for a in x):
@@ -118,7 +139,7 @@ def _file(path: Path, what: str) -> list[Given]:
 
 def is_batches(x: Any, names: list[str]) -> bool:
     """Whether this is something to iterate over, not the arrays of the model's inputs."""
-    if isinstance(x, (str, Path, Mapping, np.ndarray)) or is_tensor(x) or _numbers(x):
+    if isinstance(x, (str, Path, Mapping, np.ndarray)) or is_tensor(x) or hasattr(x, "to_numpy") or _numbers(x):
         return False
     if isinstance(x, (list, tuple)):
         # as many arrays side by side as there are inputs are inputs; a list of arrays for one input is a list of batches
@@ -150,6 +171,12 @@ def batches(
         rows += inferences(arrays, rank)
         if limit is not None and rows >= limit:
             return
+
+
+def empty(x: Any, what: str) -> UseError:
+    """There is nothing in what was iterated over."""
+    used = "an iterator is used up by one pass: make it anew, or give a list or a DataLoader" if isinstance(x, Iterator) else None
+    return use_error(f"{what} are empty", expected="at least one input", found="a loader without items", help=used)
 
 
 def inferences(arrays: list[Given], rank: Optional[int]) -> int:

@@ -45,6 +45,10 @@ _SPELLINGS = [
     (r"--shape INPUT=1,3,32,32", r'shapes={"INPUT": [1, 3, 32, 32]}'),
     (r"leave out --calibration", r"leave out calibration="),
     (r"compile with more --uses", r"compile with more uses="),
+    (r"rename the array, or choose one: .*:NAME", r"give a mapping with that name, or one array for each input"),
+    (r"expected a \.npz file with arrays named", r"expected arrays named"),
+    (r"^a \.npz file with arrays named", r"arrays named"),
+    (r"numpy\.savez\(path, name=array, …\) with the inputs' names", r"give one array for each input, or a mapping by name"),
     (r"verify without --input", r"verify without input="),
 ]
 

@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, Iterator, Optional
 
-from ._data import is_tensor
+from ._data import is_table, is_tensor, to_numpy
 from ._errors import UseError, use_error
 
 log = logging.getLogger("tessera")
@@ -32,6 +32,19 @@ def is_module(x: Any) -> bool:
     return any(c.__module__.startswith("torch.") and c.__name__ == "Module" for c in type(x).__mro__)
 
 
+def unwrapped(x: Any) -> Any:
+    """The module inside of what spreads it over devices or compiles it."""
+    while is_module(x):
+        kind = type(x).__name__
+        if kind == "OptimizedModule" and hasattr(x, "_orig_mod"):
+            x = x._orig_mod
+        elif kind in ("DataParallel", "DistributedDataParallel"):
+            x = x.module
+        else:
+            break
+    return x
+
+
 def is_estimator(x: Any) -> bool:
     """Whether this is a scikit-learn estimator, without importing scikit-learn."""
     return any(c.__module__.startswith("sklearn.") and c.__name__ == "BaseEstimator" for c in type(x).__mro__)
@@ -39,7 +52,11 @@ def is_estimator(x: Any) -> bool:
 
 def input_names(module: Any, count: int) -> list[str]:
     """The names of the first `count` parameters of the module's forward."""
-    parameters = list(inspect.signature(module.forward).parameters.values())
+    try:
+        parameters = list(inspect.signature(module.forward).parameters.values())
+    except ValueError:
+        # a traced module keeps no signature that Python reads, and has a schema
+        return [a.name for a in module.forward.schema.arguments[1:]][:count]
     plain = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     more = [f"input{i}" for i in range(len(plain), count)]
     return (plain + more)[:count]
@@ -97,7 +114,9 @@ def export(module: Any, example: tuple[Any, ...], names: list[str], exporter: Op
 
     _check_weights(module)
     with _evaluating(module):
-        if isinstance(_check_control_flow(module, example), Mapping):
+        results = _check_control_flow(module, example)
+        outputs = _output_names(module, results, names)
+        if isinstance(results, Mapping):
             module = adapted(module, None)
         has_dynamo = "dynamo" in inspect.signature(torch.onnx.export).parameters
         if exporter == "dynamo" and not has_dynamo:
@@ -105,10 +124,10 @@ def export(module: Any, example: tuple[Any, ...], names: list[str], exporter: Op
                 f"PyTorch {torch.__version__} has no exporter by dynamo for modules",
                 help='leave out exporter="dynamo", or install a newer PyTorch with onnxscript',
             )
-        dynamo: dict[str, Any] = {"input_names": names, "dynamo": True, "opset_version": OPSET_DYNAMO}
+        dynamo: dict[str, Any] = {"input_names": names, "output_names": outputs, "dynamo": True, "opset_version": OPSET_DYNAMO}
         if exporter == "dynamo":
             return _exported(module, example, dynamo)
-        options: dict[str, Any] = {"input_names": names, "opset_version": OPSET, "training": torch.onnx.TrainingMode.EVAL}
+        options: dict[str, Any] = {"input_names": names, "output_names": outputs, "opset_version": OPSET, "training": torch.onnx.TrainingMode.EVAL}
         if has_dynamo:
             options["dynamo"] = False
         try:
@@ -118,6 +137,32 @@ def export(module: Any, example: tuple[Any, ...], names: list[str], exporter: Op
                 raise
             log.info("%s is exported by dynamo, since it cannot be traced", type(module).__name__)
             return _exported(module, example, dynamo)
+
+
+def _output_names(module: Any, results: Any, taken: list[str]) -> list[str]:
+    """Names of the tensors that a module gives: the keys of a mapping, the fields of a named tuple, or what is not an input's name."""
+
+    def count(x: Any) -> int:
+        if isinstance(x, (tuple, list)):
+            return sum(count(y) for y in x)
+        return int(is_tensor(x))
+
+    if isinstance(results, Mapping):
+        found = [str(name) for name, x in results.items() if is_tensor(x)]
+    elif hasattr(results, "_fields") and count(results) == len(results) == len(results._fields):
+        found = list(results._fields)
+    else:
+        found = ["output"] if is_tensor(results) else [f"output{i}" for i in range(count(results))]
+    if not found:
+        raise use_error(
+            "the module gives no tensor, and a proof is of what it gives",
+            expected="a tensor, or a tuple or mapping of tensors",
+            found=f"{type(results).__name__} from {type(module).__name__}.forward",
+            help="return what shall be proven",
+        )
+    while set(found) & set(taken):
+        found = [name + "_" for name in found]
+    return found
 
 
 def _exported(module: Any, example: tuple[Any, ...], options: dict[str, Any]) -> bytes:
@@ -191,6 +236,13 @@ def _check_weights(module: Any) -> None:
     import torch
 
     tensors = list(module.named_parameters()) + list(module.named_buffers())
+    lazy = [name for name, t in tensors if type(t).__name__ in ("UninitializedParameter", "UninitializedBuffer")]
+    if lazy:
+        raise use_error(
+            "the module has lazy layers, whose weights do not exist yet",
+            found=_some(lazy),
+            help="run it once, on an example: module(example)",
+        )
     meta = [name for name, t in tensors if t.device.type == "meta"]
     if meta:
         raise use_error(
@@ -277,16 +329,37 @@ def _check_control_flow(module: Any, example: tuple[Any, ...]) -> Any:
     return given
 
 
-def export_estimator(estimator: Any, example: Any, names: list[str]) -> bytes:
-    """The ONNX file of a scikit-learn estimator, by skl2onnx."""
+def export_estimator(estimator: Any, example: Any) -> bytes:
+    """The ONNX file of a scikit-learn estimator, by skl2onnx: with one input for an array, and one for each column of a table."""
     try:
         from skl2onnx import to_onnx
+        from skl2onnx.common.data_types import FloatTensorType, StringTensorType
     except ImportError:
         raise use_error(
             "scikit-learn estimators are exported by skl2onnx, which is not installed", help="install it: pip install skl2onnx"
         ) from None
-    import numpy as np
 
-    example = np.asarray(example, dtype=np.float32)[:1]
+    def kind(array: Any, features: int) -> Any:
+        return (StringTensorType if array.dtype.kind == "U" else FloatTensorType)([None, features])
+
+    if is_table(example):
+        columns = [(str(name), to_numpy(example[name].to_numpy(), f"the column {name!r}")) for name in example.columns]
+        types = [(name, kind(array, 1)) for name, array in columns]
+    else:
+        array = to_numpy(example, "the example")
+        if array.ndim != 2:
+            raise use_error(
+                "an estimator is exported for rows of features",
+                expected="an array of two axes, such as X[:1]",
+                found=f"shape {list(array.shape)}",
+            )
+        types = [("X", kind(array, array.shape[1]))]
     options = {id(estimator): {"zipmap": False}} if hasattr(estimator, "predict_proba") else None
-    return to_onnx(estimator, example, options=options).SerializeToString()
+    try:
+        return to_onnx(estimator, initial_types=types, options=options).SerializeToString()
+    except Exception as e:
+        raise use_error(
+            f"skl2onnx cannot export this estimator: {str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__}",
+            found=f"{type(e).__name__} in {type(estimator).__name__}",
+            help="fit it first, and take estimators that skl2onnx knows (skl2onnx.supported_converters())",
+        ) from e

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import Any, NamedTuple, Optional, Union
 import numpy as np
 
 from . import _export, _html, _tessera
-from ._data import Given, Scale, batches, inferences, is_batches, is_tensor, joined, like, named, scale_text, to_numpy
+from ._data import Given, Scale, batches, empty, inferences, is_batches, is_tensor, joined, like, named, scale_text, to_numpy
 from ._errors import UseError, use_error
 from ._progress import Progress, progress as _progress
-from ._proof import File, Proof, Verified, VerifyingKey, shaped, verify
+from ._proof import File, Proof, Verified, VerifyingKey, said, shaped, verify
 from ._results import Evaluation, Explanation, Generated
 
 log = logging.getLogger("tessera")
@@ -67,12 +68,10 @@ def _calibration(onnx: bytes, file: Optional[Path], calibration: Any, samples: i
     ports = _tessera.onnx_inputs(onnx, str(file or "the model"))
     names, rank = [name for name, _ in ports], ports[0][1] if ports else None
     items = list(batches(calibration, names, "the calibration data", samples, rank))
-    if not items or any(0 in given.shape for item in items for given in item):
-        raise use_error(
-            "the calibration data are empty",
-            expected="at least one input",
-            found="a loader without items" if not items else "an array without elements",
-        )
+    if not items:
+        raise empty(calibration, "the calibration data")
+    if any(0 in given.shape for item in items for given in item):
+        raise use_error("the calibration data are empty", expected="at least one input", found="an array without elements")
     return items
 
 
@@ -131,6 +130,14 @@ def compile(
             "a network is quantized by representative inputs, and none were given",
             help="add calibration=loader, or an array of some inputs",
         )
+    if example_inputs is None and isinstance(calibration, Iterator):
+        # its first item is the example too
+        first = list(itertools.islice(calibration, 1))
+        calibration = itertools.chain(first, calibration)
+        example_inputs = _first(first) if first else None
+    if scale is None and _export.is_estimator(model):
+        # numbers of a table are what they are
+        scale = 1
     onnx, file, found = (b"", None, "model") if module is not None else _onnx(model, example_inputs, calibration, exporter)
     if module is None:
         items = _calibration(onnx, file, calibration, calibration_samples)
@@ -251,6 +258,7 @@ def _check_options(weights: str, exporter: Optional[str]) -> None:
 
 def _onnx(model: Any, example_inputs: Any, calibration: Any, exporter: Optional[str]) -> tuple[bytes, Optional[Path], str]:
     """The bytes of the ONNX file, where it lies, and a name for people."""
+    model = _export.unwrapped(model)
     if _export.is_module(model):
         if example_inputs is None:
             example_inputs = _first(calibration)
@@ -269,11 +277,15 @@ def _onnx(model: Any, example_inputs: Any, calibration: Any, exporter: Optional[
                 "an estimator is exported for rows of some length, and no example was given",
                 help="add example_inputs, such as X[:1]",
             )
-        return _export.export_estimator(model, example, ["X"]), None, type(model).__name__
+        if isinstance(example, (str, PathLike)):
+            raise use_error("an estimator is exported for rows of some kind, and no example was given", help="add example_inputs, such as X[:1]")
+        return _export.export_estimator(model, example), None, type(model).__name__
     if isinstance(model, bytes):
         return model, None, "model"
     if isinstance(model, (str, PathLike)):
         path = Path(model)
+        if path.suffix in _ELSEWHERE:
+            raise use_error("this is no ONNX file", found=str(path), help=_ELSEWHERE[path.suffix])
         try:
             return path.read_bytes(), path, path.stem
         except OSError as e:
@@ -281,8 +293,31 @@ def _onnx(model: Any, example_inputs: Any, calibration: Any, exporter: Optional[
     raise use_error(
         "this is no model that can be compiled",
         expected="a torch.nn.Module, the path or bytes of an ONNX file, or a scikit-learn estimator",
-        found=type(model).__name__,
+        found=f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__,
+        help=_instead(model),
     )
+
+
+#: What to do with files that are no ONNX.
+_ELSEWHERE = {
+    ".tess": "it is compiled already: tessera.CompiledModel.load(path)",
+    **dict.fromkeys((".pt", ".pth", ".ckpt", ".bin"), "read it into its module, module.load_state_dict(torch.load(path)), and give that"),
+    ".safetensors": "read it into its module, module.load_state_dict(safetensors.torch.load_file(path)), and give that",
+    ".mlir": "read it by tessera.ir.load(path), and give that",
+}
+
+
+def _instead(model: Any) -> Optional[str]:
+    """What somebody may have meant by what is no model."""
+    if isinstance(model, CompiledModel):
+        return "it is compiled already"
+    if isinstance(model, type):
+        return f"make one: {model.__name__}(...)"
+    if isinstance(model, Mapping):
+        return "of weights alone the network is not known: module.load_state_dict(weights), and give the module"
+    if callable(model):
+        return "make a module of it: a torch.nn.Module whose forward calls it"
+    return None
 
 
 def _first(calibration: Any) -> Any:
@@ -292,7 +327,7 @@ def _first(calibration: Any) -> Any:
             if isinstance(item, (tuple, list)) and item:
                 item = item[0]
             return item
-        raise use_error("the calibration data are empty", expected="at least one input", found="a loader without items")
+        raise empty(calibration, "the calibration data")
     if isinstance(calibration, (str, PathLike)):
         raise _no_example()
     return calibration
@@ -307,7 +342,7 @@ def _no_example() -> UseError:
 
 def _note(notes: list[str]) -> None:
     for note in notes:
-        log.info("%s", note)
+        log.log(logging.WARNING if note.endswith("are clamped") else logging.INFO, "%s", note)
 
 
 class CompiledModel:
@@ -427,6 +462,12 @@ class CompiledModel:
 
     def _given(self, inputs: tuple[Any, ...]) -> list[Given]:
         names = [p.name for p in self.inputs]
+        if not inputs or len(inputs) > len(names):
+            raise use_error(
+                f"the model has {len(names)} input{'s' * (len(names) > 1)}, and {len(inputs)} were given",
+                expected=", ".join(names),
+                help="give one array for each, of one or more inferences; or a mapping by name",
+            )
         x = inputs[0] if len(inputs) == 1 else inputs
         shapes = [p.shape for p in self.inputs]
         if is_batches(x, names) and not (isinstance(x, (tuple, list)) and len(names) > 1):
@@ -444,7 +485,8 @@ class CompiledModel:
         count, outputs, notes = self._model.run(self._given(inputs), scale_text(scale), level)
         _note(notes)
         example = _example(inputs)
-        values = [like(example, shaped(count, shape, reals.astype(np.float32))) for _, shape, _, reals in outputs]
+        texts = [p["texts"] for p in self.metadata["outputs"]]
+        values = [said(known, example, count, shape, reals) for known, (_, shape, _, reals) in zip(texts, outputs)]
         return values[0] if len(values) == 1 else tuple(values)
 
     def prove(self, *inputs: Any, scale: Scale = None, check: str = "auto", progress: Progress = None) -> Proof:
@@ -531,7 +573,7 @@ class CompiledModel:
         else:
             given = joined(batches(data, names, "the input"), shapes)
         if not given:
-            raise use_error("the data are empty", expected="at least one input", found="a loader without items")
+            raise empty(data, "the data")
         if samples is not None:
             given = [_rows(g, samples) for g in given]
             labels = None if labels is None else np.asarray(labels)[:samples]
@@ -540,6 +582,18 @@ class CompiledModel:
         _note(notes)
         report, shape = json.loads(said), self.metadata["outputs"][0]["shape"]
         return Evaluation.of(report, [shaped(report["samples"], shape, flat) for flat in both], self.outputs[0].scale)
+
+    def __copy__(self) -> CompiledModel:
+        other = CompiledModel.__new__(CompiledModel)
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __deepcopy__(self, memo: Any) -> CompiledModel:
+        # nothing in it changes but keys that are made
+        return self.__copy__()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a compiled model is not pickled: model.save(path) keeps it with its keys, and CompiledModel.load(path) reads it")
 
     def __repr__(self) -> str:
         def ports(of: list[Port]) -> str:

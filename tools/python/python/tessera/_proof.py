@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Optional, Union
 import numpy as np
 
 from . import _html, _tessera
-from ._data import Scale, like, named, scale_text
+from ._data import Scale, like, named, scale_text, to_numpy
 from ._errors import use_error
 
 File = Union[str, "PathLike[str]"]
@@ -21,6 +21,15 @@ def shaped(count: int, shape: list[int], flat: np.ndarray) -> np.ndarray:
     """The values of some inferences, with one first axis for all of them."""
     rest = shape[1:] if shape[:1] == [1] else shape
     return flat.reshape(count, *rest)
+
+
+def said(texts: list[str], example: Any, count: int, shape: list[int], reals: np.ndarray) -> Any:
+    """The values of some inferences as an array, or as a tensor where the example is one; of an output that is texts, the texts, "?" for one
+    that the model does not know."""
+    if not texts:
+        return like(example, shaped(count, shape, reals.astype(np.float32)))
+    places = reals.round().astype(int)
+    return shaped(count, shape, np.array([texts[i] if 0 <= i < len(texts) else "?" for i in places]))
 
 
 class VerifyingKey:
@@ -140,11 +149,9 @@ class Proof:
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """Every output by name, as real numbers: the proven integers times the key's scales."""
-        return {
-            name: like(self._example, shaped(len(self), shape, reals.astype(np.float32)))
-            for name, shape, _, reals in self._proof.outputs()
-        }
+        """Every output by name, as real numbers: the proven integers times the key's scales; or as texts, where it is texts."""
+        texts = {p["name"]: p["texts"] for p in self._metadata["outputs"]}
+        return {name: said(texts[name], self._example, len(self), shape, reals) for name, shape, _, reals in self._proof.outputs()}
 
     @property
     def output(self) -> Any:
@@ -159,19 +166,22 @@ class Proof:
 
     @property
     def inputs(self) -> dict[str, Optional[np.ndarray]]:
-        """Every input by name, as real numbers after quantization; None for one that the proof hides."""
+        """Every input by name, as real numbers after quantization, or as texts; None for one that the proof hides."""
+        texts = {p["name"]: p["texts"] for p in self._metadata["inputs"]}
         return {
-            name: shaped(len(self), shape, reals.astype(np.float32)) if len(reals) else None
+            name: said(texts[name], None, len(self), shape, reals) if len(reals) else None
             for name, shape, _, reals in self._proof.inputs()
         }
 
     @property
     def labels(self) -> list[str]:
-        """The name of the greatest score of each inference, or its number where the model has no names. Of one vector of scores."""
-        scores = next(iter(self.integers.values())).reshape(len(self), -1)
-        names = self._metadata["labels"]
-        best = [int(i) for i in scores.argmax(axis=1)]
-        return [names[i] if i < len(names) else str(i) for i in best]
+        """The name of the greatest score of each inference, or its number where the model has no names; of a first output that is labels, those."""
+        first = to_numpy(next(iter(self.outputs.values())), "the output").reshape(len(self), -1)
+        if first.dtype.kind == "U":
+            return [str(text) for text in first[:, 0]]
+        names, scores = self._metadata["labels"], next(iter(self.integers.values())).reshape(len(self), -1)
+        best = [int(i) for i in (first[:, 0].round() if first.shape[1] == 1 else scores.argmax(axis=1))]
+        return [names[i] if 0 <= i < len(names) else str(i) for i in best]
 
     @property
     def text(self) -> Optional[Text]:

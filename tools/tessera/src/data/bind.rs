@@ -36,7 +36,7 @@ pub struct Inputs {
     pub count: usize,
     /// Per input of the model, all inferences one after the other.
     pub tensors: Vec<Vec<f32>>,
-    /// The factor that was applied, for inputs that were integers in the file.
+    /// The factor of integers, for inputs that were some in the file or where it was given.
     pub factors: Vec<Option<Factor>>,
     /// What a person should know about how the file was read.
     pub notes: Vec<String>,
@@ -209,9 +209,10 @@ fn convert(array: &Array, w: &Wanted, given: Option<Factor>) -> Result<(usize, V
                 values.len(),
                 position(*first, &array.shape)
             ))
-            .help("a model's answer to NaN means nothing; mend the data"));
+            .help("mend the data; for what is missing, put what the model's imputer would, before it runs: no value of a proof is missing"));
     }
-    Ok((count, values, factor.filter(|_| array.numbers.is_integer())))
+    // what is said of integers is kept for those to come
+    Ok((count, values, factor.filter(|_| given.is_some() || array.numbers.is_integer())))
 }
 
 /// Texts as their places among those that the model knows, and the place after the last for all others. Places are taken as they are.
