@@ -68,6 +68,10 @@ pub trait Tamper<E: Extension> {
     /// Low-degree extensions of the witness, then of round 2, then of round 3, rows in bit-reversed order, before they are
     /// committed.
     fn extended(&mut self, _matrices: &mut [Mat]) {}
+    /// Whether what is opened may be no extension, so that its combination is taken row by row.
+    fn any_rows(&self) -> bool {
+        false
+    }
     /// A commitment of the witness, of round 2 or of round 3, before it is absorbed and sent.
     fn commitment(&mut self, _round: Round, _key: &VerifyingKey, _c: &mut Option<Commitment>) {}
     /// The challenges that follow the witness are drawn.

@@ -14,7 +14,7 @@ use crate::hiding::segments::{self, Segments};
 use crate::hiding::tails::{self, Points, Tails};
 use crate::keys::{Proof, ProvingKey, Round};
 use crate::p3::{
-    Commitment, Committed, Scheme, commit_extended, commit_quotients, commit_salted, extend,
+    Commitment, Committed, Scheme, Watch, commit_extended, commit_quotients, commit_salted, extend,
     extend_coefficients, matrices, with_sums,
 };
 use crate::quotient::{self, Live};
@@ -333,7 +333,9 @@ pub(crate) fn prove_of<E: Extension>(
     });
     // within: one combination of all openings is tested ("batched openings"), layer by layer at one point each ("FRI folding"), on some
     // of its points ("FRI queries")
-    let opening = Scheme::new(&p.fri).open(rounds.collect(), &mut sponge, &mut |layer| tamper.folded(layer));
+    let any_rows = tamper.any_rows();
+    let watch = Watch { folded: &mut |layer| tamper.folded(layer), any_rows };
+    let opening = Scheme::new(&p.fri).open(rounds.collect(), &mut sponge, watch);
     let (opened, fri, batching) = opening.map_err(ProveError::Internal)?;
     // the coordinates of a random codeword are combined by powers of this challenge
     if hiding.is_some() && batching.as_base().is_some() {

@@ -410,6 +410,10 @@ impl<E: Extension> Tamper<E> for Forger {
         }
     }
 
+    fn any_rows(&self) -> bool {
+        self.is(Forged::HighDegree)
+    }
+
     fn drawn(&mut self, drawn: Drawn) {
         if self.is(Forged::Adapted)
             && let Some((g, cell)) = self.locate(drawn.witness.iter().map(|m| m.values.len()))

@@ -7,6 +7,7 @@
 //! result depends on the number of threads.
 use crate::arithmetic::{Extension, F, Field, Mat, PrimeCharacteristicRing, TwoAdicField};
 pub use kept::Kept;
+pub use open::Watch;
 use p3_commit::{ExtensionMmcs, Mmcs as _, Pcs as _, PolynomialSpace};
 use p3_dft::{Layout, Radix2DFTSmallBatch, Radix2DitParallel, TwoAdicSubgroupDft};
 use p3_fri::{FriParameters, TwoAdicFriPcs};
@@ -251,15 +252,14 @@ impl<E: Extension> Scheme<E> {
         Scheme { pcs: Pcs::new(dft().clone(), mmcs.clone(), fri.clone()), fri, mmcs }
     }
 
-    /// Opens every matrix of every commitment at its points; `folded` sees each layer that FRI has folded. The last result is the
-    /// challenge that batches openings.
+    /// Opens every matrix of every commitment at its points. The last result is the challenge that batches openings.
     pub fn open(
         &self,
         rounds: Vec<(&Committed, Vec<Vec<E>>)>,
         sponge: &mut Sponge,
-        folded: &mut dyn FnMut(&mut [E]),
+        watch: Watch<E>,
     ) -> Result<(Opened<E>, FriProof<E>, E), String> {
-        open::open(&self.mmcs, &self.fri, rounds, sponge, folded)
+        open::open(&self.mmcs, &self.fri, rounds, sponge, watch)
     }
 
     /// Checks claimed openings.

@@ -7,12 +7,13 @@
 //! # Correctness
 //! None rests here: a wrong value makes a proof that the verifier refuses. The order in which columns take powers of α is
 //! p3's: matrices in order of commitment, for each height a running count of (column, point) pairs.
-use super::{ColumnMmcs, Committed, FriProof, Opened, Sponge};
+use super::{ColumnMmcs, Committed, FriProof, Opened, Sponge, extend_coefficients, interpolate};
 use crate::arithmetic::dot::{Constant, MOST, Sum};
 use crate::arithmetic::lanes::{Arithmetic, Packed, Single, Weights};
 use crate::arithmetic::rows::Strips;
 use crate::arithmetic::{
-    Extension, F, Field, Mat, PE, PF, PackedFieldExtension, PackedValue, PrimeCharacteristicRing, invert_all,
+    Extension, F, Field, Mat, PE, PF, PackedFieldExtension, PackedValue, PrimeCharacteristicRing, flatten,
+    invert_all,
 };
 use p3_commit::{Mmcs, OpeningRequest};
 use p3_field::coset::TwoAdicMultiplicativeCoset;
@@ -22,11 +23,13 @@ use p3_fri::{
     TwoAdicFriFoldingForMmcs,
 };
 use p3_matrix::Matrix;
+use p3_matrix::bitrev::BitReversibleMatrix;
 use p3_maybe_rayon::prelude::*;
 use p3_util::reverse_slice_index_bits;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::ops::Mul;
 
 /// Rows handed to one task.
 const BLOCK: usize = 1024;
@@ -39,13 +42,21 @@ const _: () = assert!(SUMMED_BLOCK <= MOST);
 /// A commitment's data and the points at which each of its matrices is opened: one or two.
 pub type Request<'a, E> = (&'a Committed, Vec<Vec<E>>);
 
+/// Who looks on, and what is not taken for granted.
+pub struct Watch<'a, E> {
+    /// Sees each layer that FRI has folded.
+    pub folded: &'a mut dyn FnMut(&mut [E]),
+    /// Whether matrices may be no extensions: then all their rows are combined.
+    pub any_rows: bool,
+}
+
 /// Opens every matrix at its points; the last result is the challenge that batches openings.
 pub fn open<E: Extension>(
     mmcs: &ColumnMmcs,
     fri: &FriParameters<super::FriMmcs<E>>,
     requests: Vec<Request<E>>,
     sponge: &mut Sponge,
-    folded: &mut dyn FnMut(&mut [E]),
+    watch: Watch<E>,
 ) -> Result<(Opened<E>, FriProof<E>, E), String> {
     let matrices: Vec<(Vec<&Mat>, &Vec<Vec<E>>)> =
         requests.iter().map(|(data, points)| (mmcs.get_matrices(data), points)).collect();
@@ -97,11 +108,12 @@ pub fn open<E: Extension>(
     let mut inputs = vec![];
     for (height, r) in sums.iter().rev() {
         let distances = r.points.iter().map(|p| distances(&p.z, *height)).collect::<Result<Vec<_>, _>>()?;
-        inputs.push(r.evaluate(*height, &distances));
+        let log_blowup = if watch.any_rows { 0 } else { fri.log_blowup };
+        inputs.push(r.evaluate(*height, log_blowup, &distances));
     }
     let rounds: Vec<_> =
         requests.into_iter().map(|(prover_data, points)| OpeningRequest { prover_data, points }).collect();
-    let folding = Folding { p3: TwoAdicFriFolding(PhantomData), folded: RefCell::new(folded) };
+    let folding = Folding { p3: TwoAdicFriFolding(PhantomData), folded: RefCell::new(watch.folded) };
     let proof = transcript.delegate(|sponge| {
         let log_height = tallest.trailing_zeros() as usize;
         prove_fri(&folding, fri, inputs, sponge, log_height, &rounds, mmcs, batch_pow.unwrap_or(F::ZERO))
@@ -292,44 +304,62 @@ impl<'a, E: Extension> Reduction<'a, E> {
         self.matrices.push(Reduced { columns: Strips::new(&[m], |_| true), weights, points: at });
     }
 
-    fn evaluate(&self, height: usize, distances: &[&[E]]) -> Vec<E> {
-        let mut out = E::zero_vec(height);
-        let values: Vec<PE<E>> = self.points.iter().map(|p| PE::<E>::from(p.value)).collect();
-        let whole = height / PF::WIDTH * PF::WIDTH;
-        let (packed, rest) = out.split_at_mut(whole);
-        packed.par_chunks_mut(BLOCK).enumerate().for_each(|(b, out)| {
+    /// On the whole extension, of which the first of 2^log_blowup parts is read: a combination of extensions is the extension of the
+    /// combination.
+    fn evaluate(&self, height: usize, log_blowup: usize, distances: &[&[E]]) -> Vec<E> {
+        let mut sums = self.combine(height >> log_blowup);
+        let points = self.points.len();
+        if log_blowup > 0 {
+            let flat = flatten(std::mem::take(&mut sums), points);
+            let natural = flat.bit_reverse_rows().to_row_major_matrix();
+            let extended = extend_coefficients(interpolate(natural, F::GENERATOR), log_blowup as u8);
+            sums = E::reconstitute_from_base(extended.values);
+        }
+        let value = |(i, sums): (usize, &[E])| -> E {
+            self.points.iter().zip(sums).zip(distances).map(|((p, sum), d)| (p.value - *sum) * d[i]).sum()
+        };
+        sums.par_chunks(points).enumerate().with_min_len(BLOCK).map(value).collect()
+    }
+
+    /// Σ α^k·f(x) for each point, on the first rows.
+    fn combine(&self, rows: usize) -> Vec<E> {
+        let points = self.points.len();
+        let mut out = E::zero_vec(rows * points);
+        let whole = rows / PF::WIDTH * PF::WIDTH;
+        let (packed, rest) = out.split_at_mut(whole * points);
+        packed.par_chunks_mut(BLOCK * points).enumerate().for_each(|(b, out)| {
             tessera_cancel::point();
-            let mut at = vec![PE::<E>::ZERO; self.points.len()];
+            let mut at = vec![PE::<E>::ZERO; points];
             let mut rows: Vec<_> = self.matrices.iter().map(|r| r.columns.buffer::<Packed<E>>()).collect();
-            for (i, out) in out.chunks_exact_mut(PF::WIDTH).enumerate() {
-                let first = b * BLOCK + i * PF::WIDTH;
-                let positions: [usize; PF::WIDTH] = std::array::from_fn(|l| first + l);
-                at.copy_from_slice(&values);
+            for (i, out) in out.chunks_exact_mut(PF::WIDTH * points).enumerate() {
+                let positions: [usize; PF::WIDTH] = std::array::from_fn(|l| b * BLOCK + i * PF::WIDTH + l);
+                at.fill(PE::<E>::ZERO);
                 for (r, row) in self.matrices.iter().zip(&mut rows) {
                     r.columns.load::<Packed<E>>(&positions, row);
-                    let sum = Packed::<E>::dot(&r.weights, row);
-                    for (k, (p, factor)) in r.points.iter().enumerate() {
-                        at[*p] -= if k == 0 { sum } else { sum * *factor };
-                    }
+                    r.add(Packed::<E>::dot(&r.weights, row), &mut at);
                 }
-                let mut total = PE::<E>::ZERO;
-                for (x, d) in at.iter().zip(distances) {
-                    total += *x * PE::<E>::from_ext_slice(&d[first..first + PF::WIDTH]);
+                for (k, x) in at.iter().enumerate() {
+                    (0..PF::WIDTH).for_each(|l| out[l * points + k] = x.extract(l));
                 }
-                total.to_ext_slice(out);
             }
         });
-        for (position, out) in (whole..).zip(rest) {
-            let mut at: Vec<E> = self.points.iter().map(|p| p.value).collect();
+        for (position, out) in (whole..).zip(rest.chunks_exact_mut(points)) {
             for r in &self.matrices {
                 let mut row = r.columns.buffer::<Single<E>>();
                 r.columns.load::<Single<E>>(&[position], &mut row);
-                let sum = Single::<E>::dot(&r.weights, &row);
-                r.points.iter().for_each(|(p, factor)| at[*p] -= sum * *factor);
+                r.add(Single::<E>::dot(&r.weights, &row), out);
             }
-            *out = at.iter().zip(distances).map(|(x, d)| *x * d[position]).sum();
         }
         out
+    }
+}
+
+impl<E: Extension> Reduced<'_, E> {
+    /// Adds a combination of its columns at each of its points.
+    fn add<X: PrimeCharacteristicRing + Copy + Mul<E, Output = X>>(&self, sum: X, at: &mut [X]) {
+        for (k, (p, factor)) in self.points.iter().enumerate() {
+            at[*p] += if k == 0 { sum } else { sum * *factor };
+        }
     }
 }
 
@@ -343,12 +373,12 @@ mod tests {
     /// A proof is a function of the transcript, so both ways give the same bytes.
     #[test]
     fn opens_exactly_as_p3_does() {
-        for (log_blowup, log_final) in [(1, 0), (3, 0), (2, 1)] {
-            opens_as_p3_does(log_blowup, log_final);
+        for (log_blowup, log_final, any_rows) in [(1, 0, false), (1, 0, true), (3, 0, false), (2, 1, false)] {
+            opens_as_p3_does(log_blowup, log_final, any_rows);
         }
     }
 
-    fn opens_as_p3_does(log_blowup: u8, log_final: u8) {
+    fn opens_as_p3_does(log_blowup: u8, log_final: u8, any_rows: bool) {
         let config = FriConfig {
             queries: 5,
             query_pow: 3,
@@ -389,8 +419,9 @@ mod tests {
                     |(i, r): (usize, &Vec<(u8, usize)>)| r.iter().map(|(h, _)| points(i, *h)).collect();
                 data.iter().zip(shapes.iter().enumerate().map(round)).collect()
             };
+            let watch = Watch { folded: &mut |_| {}, any_rows };
             let (opened, proof, _) =
-                open(&scheme.mmcs, &scheme.fri, requests(), &mut Sponge::new(b"t"), &mut |_| {}).unwrap();
+                open(&scheme.mmcs, &scheme.fri, requests(), &mut Sponge::new(b"t"), watch).unwrap();
             let theirs =
                 scheme.pcs.open(requests().into_iter().map(Into::into).collect(), &mut Sponge::new(b"t"));
             let bytes = |x: &(Opened<E>, FriProof<E>)| postcard::to_allocvec(x).unwrap();
