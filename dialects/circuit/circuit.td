@@ -281,12 +281,14 @@ def Circuit_HintOp : Circuit_PureOp<"hint", [DeclareOpInterfaceMethods<SymbolUse
       beyond any limit, above it its last value; it does not increase. Where `causal` is 1, the last two axes are rows and columns, and
       row `i` of `r` sums over the columns `j ≤ i + n − r` of `n`; else `causal` is 0.
     - `greatest []`: along the last axis, the greatest element and the position where it stands first.
+    - `one_hot [n]`: of `0 ≤ x < n`, along a new last axis, 1 at position `x` and 0 elsewhere.
 
     ```mlir
     %q = circuit.hint quotient(%x) [768] : 16 in [-70000, 70000] -> 16 in [-92, 91]
     %v, %e = circuit.hint mantissa(%s) [2, 16, 3, 14] : 16 in [1, 99999999] -> 16 in [0, 65535], 16 in [3, 14]
     %c = circuit.hint threshold @exp(%a) [256, 1] : 4x16x16 in [-50, 50] -> 4x16 in [-50, 77]
     %m, %i = circuit.hint greatest(%x) [] : 4x10 in [-99, 99] -> 4 in [-99, 99], 4 in [0, 9]
+    %b = circuit.hint one_hot(%t) [512] : 16 in [0, 511] -> 16x512 in [0, 1]
     ```
   }];
   let arguments = (ins StrAttr:$function, OptionalAttr<FlatSymbolRefAttr>:$table, Circuit_Value:$input, DenseI64ArrayAttr:$parameters);

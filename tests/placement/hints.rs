@@ -127,6 +127,28 @@ impl Build {
         self.op(CircuitOp::AssertZero { x: here }, vec![]);
         [most, place]
     }
+    /// Ones at the positions that x says.
+    fn one_hot(&mut self, x: ValueId, positions: usize) -> ValueId {
+        let count = self.shape(x)[0];
+        let code = self.hint(x, Hint::OneHot { positions }, &[(0, 1)])[0];
+        let sums = self.given(&[positions, 2], (0..positions as i64).flat_map(|v| [1, v]).collect());
+        let (from, with) = ([count, positions], [positions, 2]);
+        let y = vec![ResultIndex::One(0), ResultIndex::One(2)];
+        let spec = ContractSpec::new(3, vec![0, 1], vec![1, 2], y, &from, &with).unwrap();
+        let sums = {
+            let y = self.value(&[count, 2], 0, (positions * positions) as i64);
+            self.op(CircuitOp::Contract { x: code, w: sums, maps: spec.maps() }, vec![y])
+        };
+        for (column, of) in [(0, None), (1, Some(x))] {
+            let sum = self.view(sums, View::dense(vec![count], column, vec![2]));
+            let zero = match of {
+                None => self.affine(vec![(1, sum)], -1, -1, (positions * positions) as i64 - 1),
+                Some(x) => self.minus(sum, (1, x), 0),
+            };
+            self.op(CircuitOp::AssertZero { x: zero }, vec![]);
+        }
+        code
+    }
     fn given(&mut self, shape: &[usize], data: Vec<i64>) -> ValueId {
         let (lo, hi) = (*data.iter().min().unwrap(), *data.iter().max().unwrap());
         let v = self.constant(shape, lo, hi);
@@ -184,6 +206,18 @@ fn twice(seed: u64) -> Build {
     let x = b.view(x, View::reshape(vec![2, 4]));
     let [most, place] = b.place_of_greatest(x);
     let y = b.together(&[most, place]);
+    b.output(y);
+    b
+}
+
+fn codes(seed: u64) -> Build {
+    let mut b = Build { seed, ..Build::default() };
+    let x = b.input(&[2]);
+    let x = b.affine(vec![(1, x)], 127, 0, 254);
+    let x = b.lookups(x, &[("position", (0..255).map(|v| v % 5).collect())])[0];
+    let code = b.one_hot(x, 5);
+    // wide enough to say nothing of the code
+    let y = b.affine(vec![(2, code)], 0, -64, 64);
     b.output(y);
     b
 }
@@ -346,6 +380,28 @@ fn every_other_threshold_is_rejected() {
             // all that are near, and some of those that are not
             for other in (-128..384).filter(|v| *v != honest && ((v - honest).abs() < 12 || v % 16 == 0)) {
                 case.rejects(&[(u, other - honest)]);
+            }
+        }
+    }
+}
+
+/// All other codes that sum up to one, to the position, or to both in cells that are no bits.
+#[test]
+fn every_other_one_hot_code_is_rejected() {
+    for batch in [1, 2] {
+        let case = Case::of(&mut codes(3), batch);
+        let cells = hints(&case.plan);
+        assert_eq!(cells.len(), 2 * 5 * batch);
+        for row in cells.chunks_exact(5) {
+            let honest: Vec<i64> = row.iter().map(|u| case.value(*u)).collect();
+            assert_eq!(honest.iter().sum::<i64>(), 1);
+            for other in 0..3i64.pow(5) {
+                let code: Vec<i64> = (0..5).map(|j| other / 3i64.pow(j) % 3 - 1).collect();
+                if code != honest {
+                    let change = |(u, (a, b)): (&Unknown, (&i64, &i64))| (*u, a - b);
+                    let changes: Vec<_> = row.iter().zip(code.iter().zip(&honest)).map(change).collect();
+                    case.rejects(&changes);
+                }
             }
         }
     }

@@ -87,6 +87,15 @@ pub enum Step {
         /// Its position, from 0 on: an element for each run.
         at: TensorId,
     },
+    /// For each element of x a run of `columns` elements of y: 1 at the position that it says, 0 elsewhere.
+    OneHot {
+        /// From.
+        x: TensorId,
+        /// Elements of a run.
+        columns: u32,
+        /// To.
+        y: TensorId,
+    },
     /// The cells of a [`commitment`](crate::commitment) to x, whose root is the statement's.
     Commit {
         /// From.

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Format version of Program and WitnessPlan.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// A whole relation; see the module's text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

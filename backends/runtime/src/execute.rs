@@ -273,6 +273,7 @@ impl Prepared {
                 })?;
             }
             Checked::Greatest(g) => g.run(read(g.x), &mut task.outs),
+            Checked::OneHot(o) => o.run(read(o.x), &mut task.outs[0]),
             Checked::Commit { x, public, .. } => {
                 task.outs[0] = commitment::cells(&given.salts[*public], read(*x));
             }

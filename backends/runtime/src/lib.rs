@@ -16,6 +16,7 @@ mod error;
 mod execute;
 mod greatest;
 mod lookup;
+mod one_hot;
 mod prepare;
 mod rows;
 mod schedule;

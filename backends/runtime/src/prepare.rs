@@ -9,6 +9,7 @@ use crate::contract::Contract;
 use crate::error::PlanError;
 use crate::greatest::Greatest;
 use crate::lookup::{Counting, LookupRelations};
+use crate::one_hot::OneHot;
 use crate::rows::Rows;
 use crate::schedule::{Access, Schedule};
 use crate::step::Checked;
@@ -130,6 +131,7 @@ fn describe(s: &Step) -> String {
         Step::Contract { .. } => "contract".into(),
         Step::Threshold { .. } => "threshold".into(),
         Step::Greatest { .. } => "greatest".into(),
+        Step::OneHot { .. } => "one-hot code".into(),
         Step::Commit { .. } => "commit".into(),
         Step::Rows(r) => format!("rows of {}", r.source),
         Step::Publish { .. } => "publish".into(),
@@ -216,6 +218,7 @@ fn prepare_step(s: &Step, ctx: &mut Context) -> Result<Checked, Refusal> {
         Step::Greatest { x, columns, greatest, at } => {
             Checked::Greatest(Greatest::new(*x, *columns, [*greatest, *at], ctx)?)
         }
+        Step::OneHot { x, columns, y } => Checked::OneHot(OneHot::new(*x, *columns, *y, ctx)?),
         Step::Commit { x, public: p, cells } => {
             let (x, cells) = (ctx.tensor(*x)?, ctx.tensor(*cells)?);
             let input = ctx.program.publics.get(*p as usize).is_some_and(|p| p.role.is_input());

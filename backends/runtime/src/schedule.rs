@@ -27,6 +27,7 @@ impl Access {
             Checked::Contract(c) => Access { reads: c.reads(), writes: vec![c.y], ..Access::default() },
             Checked::Threshold(t) => Access { reads: vec![t.x], writes: vec![t.y], ..Access::default() },
             Checked::Greatest(g) => Access { reads: vec![g.x], writes: g.to.to_vec(), ..Access::default() },
+            Checked::OneHot(o) => Access { reads: vec![o.x], writes: vec![o.y], ..Access::default() },
             Checked::Commit { x, cells, .. } => {
                 Access { reads: vec![*x], writes: vec![*cells], ..Access::default() }
             }

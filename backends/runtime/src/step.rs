@@ -1,6 +1,7 @@
 //! A step that was checked: every index lies within what it addresses.
 use crate::contract::Contract;
 use crate::greatest::Greatest;
+use crate::one_hot::OneHot;
 use crate::rows::Rows;
 use crate::threshold::Threshold;
 use tessera_api::Run;
@@ -26,6 +27,7 @@ pub(crate) enum Checked {
     Contract(Box<Contract>),
     Threshold(Box<Threshold>),
     Greatest(Greatest),
+    OneHot(OneHot),
     /// The commitment to a tensor of the statement.
     Commit {
         x: usize,

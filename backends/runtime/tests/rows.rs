@@ -82,6 +82,10 @@ fn reference(p: &Program, plan: &WitnessPlan, inputs: &[Vec<i64>]) -> Option<Tra
                 tensors[*greatest as usize] = most;
                 tensors[*at as usize] = first;
             }
+            Step::OneHot { x, columns, y } => {
+                let code = |v: &i64| (0..i64::from(*columns)).map(|j| i64::from(j == *v)).collect::<Vec<_>>();
+                tensors[*y as usize] = tensors[*x as usize].iter().flat_map(code).collect();
+            }
             // no plan here has one
             Step::Commit { .. } => return None,
             Step::Rows(r) => {
@@ -403,6 +407,19 @@ fn the_first_of_the_greatest_is_found() {
     let wrong = [(0, 4, 2, 1), (0, 3, 1, 1), (0, 3, 0, 1), (0, 0, 2, 1), (9, 3, 2, 1)];
     for (x, columns, greatest, at) in wrong {
         plan.steps[1] = Step::Greatest { x, columns, greatest, at };
+        assert!(Prepared::new(&program, &plan).is_err());
+    }
+}
+
+#[test]
+fn a_one_hot_code_has_a_one_where_there_is_such_a_position() {
+    let (program, mut plan, inputs) = rows_case(6, 0, vec![], vec![2, 7]);
+    plan.steps[1] = Step::OneHot { x: 0, columns: 3, y: 1 };
+    let trace = Prepared::new(&program, &plan).unwrap().run(inputs.clone()).unwrap();
+    assert_eq!(trace.publics.tensors[1], [0, 0, 1, 0, 0, 0]);
+    assert_eq!(Some(trace), reference(&program, &plan, &inputs));
+    for (x, columns, y) in [(0, 2, 1), (0, 0, 1), (1, 1, 1), (0, 3, 9), (9, 3, 1), (0, u32::MAX, 1)] {
+        plan.steps[1] = Step::OneHot { x, columns, y };
         assert!(Prepared::new(&program, &plan).is_err());
     }
 }

@@ -7,6 +7,9 @@
 use crate::semantics::{Interval, TableFunction};
 use tessera_mlir::{Error, Result, shape};
 
+/// Most elements of a one-hot code.
+const MOST: usize = 1 << 30;
+
 /// What a `circuit.hint` computes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Hint {
@@ -37,6 +40,11 @@ pub enum Hint {
     /// Along the last axis, the greatest element m and the position i where it stands first. Pinned down by m − x_j ≥ 0 everywhere,
     /// m − x_j ≥ 1 where j < i, and m = x_i.
     Greatest,
+    /// Along a new last axis, 1 at position x and 0 elsewhere. Pinned down by b_j ∈ {0, 1}, Σ b_j = 1 and Σ j·b_j = x.
+    OneHot {
+        /// How many positions there are, at least 1.
+        positions: usize,
+    },
 }
 
 impl Hint {
@@ -59,12 +67,15 @@ impl Hint {
                 Some(Self::Threshold { table, limit, causal: causal == 1 })
             }
             ("greatest", None, &[]) => Some(Self::Greatest),
+            ("one_hot", None, &[positions]) if positions >= 1 => {
+                usize::try_from(positions).ok().map(|positions| Self::OneHot { positions })
+            }
             _ => None,
         };
         hint.ok_or_else(|| {
             Error::new(format!(
                 "expected quotient [d] with d ≥ 1, mantissa [k, bits, lo, hi] with 1 ≤ k ≤ bits, lo ≤ hi and k·hi ≤ 62, threshold @table \
-                 [limit, causal] with limit ≥ 0 and causal 0 or 1, or greatest [], found {name} {parameters:?}"
+                 [limit, causal] with limit ≥ 0 and causal 0 or 1, greatest [], or one_hot [n] with n ≥ 1, found {name} {parameters:?}"
             ))
         })
     }
@@ -76,13 +87,14 @@ impl Hint {
             Self::Mantissa { .. } => "mantissa",
             Self::Threshold { .. } => "threshold",
             Self::Greatest => "greatest",
+            Self::OneHot { .. } => "one_hot",
         }
     }
 
     /// Its table.
     pub fn table(&self) -> Option<&str> {
         match self {
-            Self::Quotient { .. } | Self::Mantissa { .. } | Self::Greatest => None,
+            Self::Quotient { .. } | Self::Mantissa { .. } | Self::Greatest | Self::OneHot { .. } => None,
             Self::Threshold { table, .. } => Some(table),
         }
     }
@@ -96,13 +108,14 @@ impl Hint {
             }
             Self::Threshold { limit, causal, .. } => vec![*limit, i64::from(*causal)],
             Self::Greatest => vec![],
+            Self::OneHot { positions } => vec![*positions as i64],
         }
     }
 
     /// How many results it has.
     pub fn results(&self) -> usize {
         match self {
-            Self::Quotient { .. } | Self::Threshold { .. } => 1,
+            Self::Quotient { .. } | Self::Threshold { .. } | Self::OneHot { .. } => 1,
             Self::Mantissa { .. } | Self::Greatest => 2,
         }
     }
@@ -111,7 +124,7 @@ impl Hint {
     pub fn is_elementwise(&self) -> bool {
         match self {
             Self::Quotient { .. } | Self::Mantissa { .. } => true,
-            Self::Threshold { .. } | Self::Greatest => false,
+            Self::Threshold { .. } | Self::Greatest | Self::OneHot { .. } => false,
         }
     }
 
@@ -127,6 +140,7 @@ impl Hint {
                 Ok([outer, &[*rows]].concat())
             }
             (Self::Greatest, _) => Ok(shape::last_axis(x)?.0.to_vec()),
+            (Self::OneHot { positions }, _) => Ok([x, &[*positions]].concat()),
             (Self::Threshold { .. }, _) => Err(Error::new(format!(
                 "threshold: expected an axis to sum over, and no more rows than columns where it is causal, found {}",
                 shape::show(x)
@@ -142,6 +156,9 @@ impl Hint {
         match self {
             Self::Mantissa { .. } if x.lo < 0 => {
                 Err(Error::new(format!("mantissa: expected an operand that is not negative, found {x}")))
+            }
+            Self::OneHot { positions } if x.lo < 0 || x.hi >= *positions as i128 => {
+                Err(Error::new(format!("one_hot: expected one of {positions} positions, found {x}")))
             }
             _ => Ok(()),
         }
@@ -191,6 +208,17 @@ impl Hint {
                 };
                 let (greatest, at) = x.chunks_exact(columns).map(first).unzip();
                 Ok(vec![greatest, at])
+            }
+            Self::OneHot { positions } => {
+                let none = || Error::new(format!("one_hot: more than {MOST} elements"));
+                let len = x.len().checked_mul(*positions).filter(|len| *len <= MOST).ok_or_else(none)?;
+                let mut code = vec![0; len];
+                for (row, v) in code.chunks_exact_mut(*positions).zip(x) {
+                    if let Some(one) = usize::try_from(*v).ok().and_then(|v| row.get_mut(v)) {
+                        *one = 1;
+                    }
+                }
+                Ok(vec![code])
             }
         }
     }
@@ -252,6 +280,20 @@ mod tests {
         assert_eq!(hint.compute(&[3, 7, 7, -5, -9, -5], &[2, 3], None).unwrap(), [[7, -5], [1, 0]]);
         assert_eq!(hint.shape(&[4, 2, 3]).unwrap(), [4, 2]);
         assert!(hint.shape(&[]).is_err() && Hint::new("greatest", None, &[1]).is_err());
+    }
+
+    #[test]
+    fn a_one_hot_code_has_a_new_axis() {
+        let hint = Hint::new("one_hot", None, &[3]).unwrap();
+        assert_eq!(hint.compute(&[2, 0], &[2], None).unwrap(), [[0, 0, 1, 1, 0, 0]]);
+        assert_eq!(hint.shape(&[4, 2]).unwrap(), [4, 2, 3]);
+        assert!(hint.check(Interval { lo: 0, hi: 2 }).is_ok());
+        assert!(
+            hint.check(Interval { lo: 0, hi: 3 }).is_err() && hint.check(Interval { lo: -1, hi: 2 }).is_err()
+        );
+        assert!(Hint::new("one_hot", None, &[0]).is_err() && Hint::new("one_hot", None, &[]).is_err());
+        let all = Hint::new("one_hot", None, &[i64::MAX]).unwrap();
+        assert!(all.compute(&[0], &[1], None).is_err());
     }
 
     #[test]

@@ -482,7 +482,7 @@ impl Builder<'_> {
                         let v = self.step(Instruction::Mantissa(r, *step, *bits, *exponents));
                         vec![v, self.step(Instruction::Exponent(r, *step, *bits, *exponents))]
                     }
-                    Hint::Threshold { .. } | Hint::Greatest => {
+                    Hint::Threshold { .. } | Hint::Greatest | Hint::OneHot { .. } => {
                         let table = hint.table();
                         let table =
                             table.map(|t| self.relations.with_function(self.g, t, &source)).transpose()?;
@@ -519,13 +519,22 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Shows that an expression lies in an interval: by a lookup, or as the sum of limbs that are looked up.
+    /// Shows that an expression lies in an interval: as a root of a polynomial where a cell is one of two numbers, by a lookup, or as the sum of limbs
+    /// that are looked up.
     fn within(
         &mut self,
         (e, r): &(Expr, usize),
         (lo, hi): (i64, i64),
         source: &str,
     ) -> Result<(), PlaceError> {
+        let is_cell = e.constant == 0 && matches!(&e.terms[..], [(1, cells)] if cells.len() == 1);
+        if is_cell && i128::from(hi) - i128::from(lo) == 1 {
+            let from = |c: i64| minus(e.clone(), Expr::constant(c));
+            let both = from(lo).zip(from(hi)).and_then(|(a, b)| a.checked_times(&b));
+            self.k.constraints.push(within(both, source)?);
+            self.constraint_sources.push(source.into());
+            return Ok(());
+        }
         let all = limbs((lo, hi));
         if all == [0] {
             // from 0 on where the numbers are whole bits, so that intervals of one length share a table

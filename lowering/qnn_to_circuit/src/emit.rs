@@ -67,7 +67,12 @@ impl<'c, 'a> Emit<'c, 'a> {
 
     /// Ones, which are no parameter: zero where the data are.
     pub fn ones(&mut self, shape: &[usize], data: &ParamData) -> Result<Value<'c, 'a>> {
-        self.known("ones", Stage::Fixed, shape, data)
+        self.fixed("ones", shape, data)
+    }
+
+    /// What everybody knows, and is no parameter.
+    pub fn fixed(&mut self, name: &str, shape: &[usize], data: &ParamData) -> Result<Value<'c, 'a>> {
+        self.known(name, Stage::Fixed, shape, data)
     }
 
     fn known(

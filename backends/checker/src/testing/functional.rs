@@ -5,6 +5,7 @@
 //! Method: as for constraint systems elsewhere (Pailoor et al., "Automated Detection of Under-Constrained Circuits", PLDI 2023), facts are
 //! drawn from one relation at a time until none is new: in which interval an unknown is, and that it is determined. The rules:
 //! * a lookup bounds its entries; where all unknowns of an entry but one are bounded, that one is;
+//! * (u − a)·(u − b) = 0 leaves a and b;
 //! * a lookup of a determined key among distinct keys determines its other entries, each with one unknown left;
 //! * a linear relation determines one unknown, or several that are digits: bounded, and each step of one more than all smaller ones
 //!   together, the whole below p;
@@ -62,11 +63,12 @@ pub fn is_a_function(program: &Program, honest: &Trace, hints: &[Unknown]) -> Re
     }
 }
 
-/// The cells of a plan's hints: what is stored of quotients, mantissas, exponents, thresholds and greatest elements.
+/// The cells of a plan's hints: what is stored of quotients, mantissas, exponents, thresholds, greatest elements and one-hot codes.
 pub fn hints(plan: &WitnessPlan) -> Vec<Unknown> {
     let computed = plan.steps.iter().flat_map(|s| match s {
         Step::Threshold { y, .. } => vec![*y],
         Step::Greatest { greatest, at, .. } => vec![*greatest, *at],
+        Step::OneHot { y, .. } => vec![*y],
         _ => vec![],
     });
     let computed: HashSet<u32> = computed.collect();
@@ -130,7 +132,10 @@ pub fn undetermined(system: &System, program: &Program, hints: &[Unknown]) -> Ve
                 l.entries[1..].iter().for_each(|e| facts.digits(e));
             }
         });
-        (0..system.zeros.len()).for_each(|i| facts.zero(i));
+        (0..system.zeros.len()).for_each(|i| {
+            facts.roots(&system.zeros[i].polynomial);
+            facts.zero(i);
+        });
         facts.maxima();
         for hint in hints {
             if facts.intervals.contains_key(hint) {
@@ -239,6 +244,26 @@ impl Facts<'_> {
         }
         if below < MODULUS as i128 {
             open.into_iter().for_each(|(u, _)| self.determine(u));
+        }
+    }
+    /// The rule of roots: where u² − s·u + q is zero, and is (u − a)·(u − b) over the integers.
+    fn roots(&mut self, p: &Polynomial) {
+        let Some(u) = p.0.keys().find_map(|u| if let [a, b] = u[..] { (a == b).then_some(a) } else { None })
+        else {
+            return;
+        };
+        let at = |unknowns: Vec<Unknown>| p.0.get(&unknowns).map_or(0, |k| signed(*k));
+        let (square, sum, product) = (at(vec![u, u]), -at(vec![u]), at(vec![]));
+        let terms = [square, sum, product].iter().filter(|k| **k != 0).count();
+        if square != 1 || terms != p.0.len() || self.settled(&u) {
+            return;
+        }
+        let Some(discriminant) = sum.checked_mul(sum).and_then(|s| s.checked_sub(4 * product)) else {
+            return;
+        };
+        let Some(root) = u128::try_from(discriminant).ok().map(|d| d.isqrt() as i128) else { return };
+        if root * root == discriminant {
+            self.within(u, ((sum - root) / 2, (sum + root) / 2));
         }
     }
     fn zero(&mut self, i: usize) {

@@ -344,9 +344,18 @@ impl Emitter<'_> {
             (Hint::Greatest, _, &[greatest, at]) => {
                 self.plan.steps.push(Step::Greatest { x, columns, greatest, at });
             }
-            // rows do these
-            (Hint::Quotient { .. } | Hint::Mantissa { .. } | Hint::Threshold { .. } | Hint::Greatest, ..) => {
+            (Hint::OneHot { positions }, _, &[y]) => {
+                self.plan.steps.push(Step::OneHot { x, columns: *positions as u32, y });
             }
+            // rows do these
+            (
+                Hint::Quotient { .. }
+                | Hint::Mantissa { .. }
+                | Hint::Threshold { .. }
+                | Hint::Greatest
+                | Hint::OneHot { .. },
+                ..,
+            ) => {}
         }
         ys
     }
