@@ -217,6 +217,7 @@ impl<'s, O: Op> Extractor<'s, O> {
             let before = cost;
             for class in self.members.keys().copied().collect::<Vec<_>>() {
                 for moved in self.moves(&choice, class) {
+                    tessera_cancel::point();
                     if let Some(new) = self.cost(&moved)
                         && new < cost
                     {

@@ -33,6 +33,7 @@ impl<O: Op> Analysis<Node> for Facts<O> {
     type Data = Known<O>;
 
     fn make(egraph: &mut EGraph<Node, Self>, node: &Node, _: Id) -> Known<O> {
+        tessera_cancel::point();
         let facts = &egraph.analysis;
         let operands: Option<Vec<(Id, O::Type)>> =
             node.operands.iter().map(|&id| Some((egraph.find(id), egraph[id].data.ty.clone()?))).collect();
