@@ -19,7 +19,7 @@ pub struct Evaluation {
     pub float: Quality,
     /// The quantized network.
     pub quantized: Quality,
-    /// Share of samples on which both give the same class or label, 0..=1; of numbers, on which both give the same within a hundredth of what
+    /// Share of samples on which both give the same class or label, of sequences share of all positions, 0..=1; of numbers, on which both give the same within a hundredth of what
     /// the float network's spread over.
     pub agreement: f64,
     /// Cosine of the angle between both outputs; of outputs of one number, that of all samples' deviations from their mean.
@@ -41,7 +41,9 @@ pub struct Evaluation {
 pub enum Task {
     /// Scores of classes, of which the greatest counts.
     Classes,
-    /// The number of a class.
+    /// Such scores at each position of a sequence: positions by classes.
+    Sequence,
+    /// The number of a class, or of one at each position.
     Labels,
     /// Numbers that are to be near others.
     Numbers,
@@ -65,6 +67,9 @@ pub struct Quality {
     pub r2: Option<f64>,
     /// Mean absolute error of the numbers.
     pub error: Option<f64>,
+    /// Of scores of the next token at each position of the one input: e to the mean of −ln of the share that a softmax gives each token of the
+    /// input, given those before it.
+    pub perplexity: Option<f64>,
 }
 
 /// One output of both networks.
@@ -224,10 +229,19 @@ pub fn evaluate(
     let count = outcomes.len() as f64;
     let first = |which: usize| -> Vec<&[f64]> { outcomes.iter().map(|o| &o.outputs[which][0][..]).collect() };
     let (expected, found) = (first(0), first(1));
-    let task = task(&expected, truth);
+    let shape = quantized.output_types().first().copied().flatten().map_or(&[][..], |ty| &ty.shape);
+    let task = task(&expected, shape, truth);
+    let both = || expected.iter().zip(&found);
     let same: Vec<bool> = match task {
-        Task::Classes => expected.iter().zip(&found).map(|(a, b)| greatest(a) == greatest(b)).collect(),
-        Task::Labels => expected.iter().zip(&found).map(|(a, b)| a[0].round() == b[0].round()).collect(),
+        Task::Classes => both().map(|(a, b)| greatest(a) == greatest(b)).collect(),
+        Task::Sequence => {
+            let positions = |all: &&[f64]| all.chunks(shape[2]).map(greatest).collect::<Vec<_>>();
+            both().flat_map(|(a, b)| equal(&positions(a), &positions(b))).collect()
+        }
+        Task::Labels => {
+            let labels = |all: &&[f64]| all.iter().map(|x| x.round()).collect::<Vec<_>>();
+            both().flat_map(|(a, b)| equal(&labels(a), &labels(b))).collect()
+        }
         Task::Numbers => {
             let all = || expected.iter().flat_map(|x| x.iter());
             let (low, high) =
@@ -235,8 +249,15 @@ pub fn evaluate(
             let near = |(a, b): (&&[f64], &&[f64])| {
                 a.iter().zip(*b).all(|(a, b)| (a - b).abs() <= 0.01 * (high - low))
             };
-            expected.iter().zip(&found).map(near).collect()
+            both().map(near).collect()
         }
+    };
+    let perplexity = |outputs: &[&[f64]]| match (task, quantized.inputs()) {
+        (Task::Sequence, [input]) if matches!(input.ty.elem, Elem::Int(_)) => {
+            let texts = samples.iter().filter_map(|sample| sample.first()?.as_slice());
+            perplexity(texts, outputs, shape[2])
+        }
+        _ => None,
     };
     let ports: Vec<Output> = (0..outcomes[0].outputs[0].len())
         .map(|port| {
@@ -276,9 +297,9 @@ pub fn evaluate(
     Ok(Evaluation {
         samples: outcomes.len(),
         task,
-        float: quality(task, &expected, truth)?,
-        quantized: quality(task, &found, truth)?,
-        agreement: same.iter().filter(|same| **same).count() as f64 / count,
+        float: Quality { perplexity: perplexity(&expected), ..quality(task, &expected, truth)? },
+        quantized: Quality { perplexity: perplexity(&found), ..quality(task, &found, truth)? },
+        agreement: same.iter().filter(|same| **same).count() as f64 / same.len() as f64,
         cosine,
         ports,
         worst_layer: layers.iter().min_by(|a, b| a.snr_db.total_cmp(&b.snr_db)).cloned(),
@@ -288,15 +309,36 @@ pub fn evaluate(
     })
 }
 
-/// What the first output is: a label, where the float network says nothing but one whole number; numbers, where that is what is compared
+fn equal<T: PartialEq>(a: &[T], b: &[T]) -> Vec<bool> {
+    a.iter().zip(b).map(|(a, b)| a == b).collect()
+}
+
+/// What the first output is: labels, where the float network says nothing but whole numbers; numbers, where that is what is compared
 /// with, or where there is one.
-fn task(expected: &[&[f64]], truth: Option<&Truth>) -> Task {
-    match (truth, expected[0].len()) {
-        (Some(Truth::Numbers(_)), _) => Task::Numbers,
-        (_, 1) if expected.iter().all(|x| x[0].fract() == 0.0) => Task::Labels,
-        (_, 1) => Task::Numbers,
+fn task(expected: &[&[f64]], shape: &[usize], truth: Option<&Truth>) -> Task {
+    match (truth, expected[0].len(), shape) {
+        (Some(Truth::Numbers(_)), ..) => Task::Numbers,
+        _ if expected.iter().all(|x| x.iter().all(|x| x.fract() == 0.0)) => Task::Labels,
+        (_, 1, _) => Task::Numbers,
+        (None, _, [1, positions, classes]) if *positions > 1 && *classes > 1 => Task::Sequence,
         _ => Task::Classes,
     }
+}
+
+/// See [`Quality::perplexity`]. Scores may be of the last positions alone; none where a text has a token that has no score.
+fn perplexity<'a>(texts: impl Iterator<Item = &'a [f32]>, outputs: &[&[f64]], classes: usize) -> Option<f64> {
+    let (mut sum, mut count) = (0.0, 0);
+    for (ids, scores) in texts.zip(outputs) {
+        let positions = scores.len() / classes;
+        let next = ids.get((ids.len() + 1).checked_sub(positions)?..)?;
+        for (&id, scores) in next.iter().zip(scores.chunks(classes)) {
+            let score = scores.get(id as usize)?;
+            let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            sum += most + scores.iter().map(|x| (x - most).exp()).sum::<f64>().ln() - score;
+            count += 1;
+        }
+    }
+    (count > 0).then(|| (sum / f64::from(count)).exp())
 }
 
 /// How well outputs are what is right.
@@ -310,7 +352,7 @@ fn quality(task: Task, outputs: &[&[f64]], truth: Option<&Truth>) -> Result<Qual
             let right = |i: usize| usize::try_from(classes[i]) == Ok(greatest(outputs[i]));
             Quality { accuracy: Some(share(&right)), ..Quality::default() }
         }
-        (Task::Labels, Some(Truth::Classes(classes))) => {
+        (Task::Labels, Some(Truth::Classes(classes))) if outputs[0].len() == 1 => {
             let right = |i: usize| outputs[i][0].round() == classes[i] as f64;
             Quality { accuracy: Some(share(&right)), ..Quality::default() }
         }
@@ -335,7 +377,8 @@ fn quality(task: Task, outputs: &[&[f64]], truth: Option<&Truth>) -> Result<Qual
             let off: f64 = all().map(|((y, n), _)| (y - n).powi(2)).sum();
             let spread: f64 = all().map(|((_, n), mean)| (n - mean).powi(2)).sum();
             let error = all().map(|((y, n), _)| (y - n).abs()).sum::<f64>() / (width * outputs.len()) as f64;
-            Quality { accuracy: None, r2: (spread > 0.0).then(|| 1.0 - off / spread), error: Some(error) }
+            let r2 = (spread > 0.0).then(|| 1.0 - off / spread);
+            Quality { r2, error: Some(error), ..Quality::default() }
         }
     })
 }

@@ -64,6 +64,59 @@ def test_outputs_of_both_networks_are_compared(lenet, images, labels):
     assert shown == 400 and "<script" not in html
 
 
+def test_a_language_model_is_compared_by_its_perplexity():
+    ids = np.load(MODELS / "gpt2_tiny_ids.npy")
+    model = tessera.compile(MODELS / "gpt2_tiny.onnx", calibration=ids)
+    result = model.evaluate(ids[:16])
+    assert result.task == "sequence" and result.quantized_output.shape == (16, 16, 96)
+    for found, scores in zip(result.perplexity, (result.float_output, result.quantized_output)):
+        shares = np.exp(scores[:, :-1].astype(np.float64))
+        said = np.take_along_axis(shares, ids[:16, 1:, None], axis=2)[..., 0] / shares.sum(axis=2)
+        assert found == pytest.approx(np.exp(-np.log(said).mean()), rel=1e-6)
+    same = result.float_output.argmax(axis=2) == result.quantized_output.argmax(axis=2)
+    assert result.agreement == pytest.approx(same.mean())
+    html = result._repr_html_()
+    assert f"quantized {result.perplexity[1]:.4f}, of the tokens" in html and "same class, of positions" in html
+
+
+def test_tokens_are_compared_one_by_one(gpt):
+    ids = np.load(MODELS / "gpt2_tiny_ids.npy")[:16]
+    result = gpt.evaluate(ids)
+    assert result.task == "labels" and result.perplexity is None
+    assert result.agreement == pytest.approx((result.float_output == result.quantized_output).mean())
+
+
+def test_numbers_are_compared_as_numbers(torch):
+    net, x = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1)).eval(), torch.randn(64, 6)
+    model = tessera.compile(net, calibration=x)
+    with torch.no_grad():
+        right = net(x) + 0.05 * torch.randn(64, 1)
+    result = model.evaluate(x, right)
+    assert result.task == "numbers" and result.float_accuracy is None and min(result.r2) > 0.5
+    assert result.error[1] == pytest.approx(np.abs(result.quantized_output - right.numpy()).mean(), rel=1e-3)
+    html = result._repr_html_()
+    assert "of the variance" in html and "within a hundredth of the range" in html and "class" not in html.replace('class="tessera"', "")
+
+
+def test_every_output_is_compared_and_labels_are_shown(torch):
+    class Two(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.dense = torch.nn.Linear(6, 3)
+
+        def forward(self, x):
+            y = self.dense(x)
+            return {"scores": y, "boxes": torch.relu(y)}
+
+    x = torch.randn(32, 6)
+    model = tessera.compile(Two().eval(), calibration=x, labels=["<cat>", "dog", "cow"])
+    result = model.evaluate(x)
+    assert [name for name, _, _ in result.outputs] == ["scores", "boxes"] and min(cosine for _, cosine, _ in result.outputs) > 0.99
+    assert "output boxes" in result._repr_html_() and "scores moved by" in result._repr_html_()
+    x = x[(model.run(x)[0].argmax(dim=1) == 0)][:1]
+    assert "&lt;cat&gt;" in model.prove(x)._repr_html_()
+
+
 def test_plots_ask_for_matplotlib(lenet, images, monkeypatch):
     import sys
 

@@ -204,10 +204,13 @@ def proof(p: Any) -> str:
     one = "an input that the prover knows" if hidden else "the public input in the proof"
     many = f"{len(p)} inputs that the prover knows" if hidden else f"the {len(p)} public inputs in the proof"
     rows = [("statement", f"the quantized model {escape(p._metadata['name'])}, run on {one if len(p) == 1 else many}, gives:")]
-    for name, value in p.integers.items():
-        flat = [str(v) for v in value.reshape(-1)[:12]]
+    for (name, value), said in zip(p.integers.items(), p.outputs.values()):
+        texts = np.asarray(said).dtype.kind == "U"
+        flat = [escape(str(v)) for v in (np.asarray(said) if texts else value).reshape(-1)[:12]]
         shape = "×".join(str(d) for d in value.shape)
-        rows.append((f"output {name}", f"{shape}: {', '.join(flat)}{' …' if value.size > 12 else ''}"))
+        rows.append((f"output {name}", f"{shape}{' texts' if texts else ' integers'}: {', '.join(flat)}{' …' if value.size > 12 else ''}"))
+    if p._metadata["labels"]:
+        rows.append(("greatest score", ", ".join(escape(label) for label in p.labels[:12])))
     if p.text is not None:
         words = " ".join(map(str, p.text.prompt)), " ".join(map(str, p.text.generated))
         rows.append(("text", f"after the prompt {escape(words[0])} the tokens {escape(words[1])}"))
@@ -229,14 +232,31 @@ def proof(p: Any) -> str:
     return _titled(f"Proof of {p._metadata['name']}", _table(rows))
 
 
+#: What an evaluation's agreement is a share of.
+_SAME = {
+    "classes": "same class",
+    "sequence": "same class, of positions",
+    "labels": "same label",
+    "numbers": "within a hundredth of the range",
+}
+
+
 def evaluation(e: Any) -> str:
     """Float beside quantized, how far outputs moved, and the noise of every layer."""
     rows = [("inputs", f"{e.samples:,}")]
     if e.float_accuracy is not None and e.quantized_accuracy is not None:
         rows.append(("accuracy", f"float {e.float_accuracy:.1%}, quantized {e.quantized_accuracy:.1%}"))
-    rows.append(("same class", _bar(e.agreement, f"{e.agreement:.1%}")))
+    if e.r2 is not None:
+        rows.append(("explained", f"float {e.r2[0]:.2%}, quantized {e.r2[1]:.2%} of the variance"))
+    if e.error is not None:
+        rows.append(("error", f"float {e.error[0]:.4g}, quantized {e.error[1]:.4g}, in the mean"))
+    if e.perplexity is not None:
+        rows.append(("perplexity", f"float {e.perplexity[0]:.4f}, quantized {e.perplexity[1]:.4f}, of the tokens of the inputs"))
+    rows.append((_SAME[e.task], _bar(e.agreement, f"{e.agreement:.1%}")))
     rows.append(("cosine", f"mean {e.cosine[0]:.5f}, least {e.cosine[1]:.5f}"))
-    rows.append(("outputs moved by", _chart(e.errors, e.step)))
+    if len(e.outputs) > 1:
+        rows += [(f"output {name}", f"cosine {cosine:.5f}, signal to noise {snr:.1f} dB") for name, cosine, snr in e.outputs]
+    rows.append((f"{e.outputs[0][0]} moved by" if len(e.outputs) > 1 else "output moved by", _chart(e.errors, e.step)))
     layers = [
         [f"<code>{escape(name)}</code>", escape(op), *(["", ""] if snr is None else [f"{snr:.1f} dB", _bar(snr / 60)])]
         for name, op, snr in e.layers

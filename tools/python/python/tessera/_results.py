@@ -64,14 +64,25 @@ class Evaluation:
 
     #: Inferences looked at.
     samples: int
+    #: What the first output is: "classes" and "sequence" are scores, of one class or of one at each position, "labels" and "numbers" are what they are.
+    task: str
     #: Share of right classes, where labels were given.
     float_accuracy: Optional[float]
     #: The same of the quantized network, which is what is proven.
     quantized_accuracy: Optional[float]
-    #: Share of inferences in which both have the same class.
+    #: Share of the variance of the numbers that were given as labels which the float and the quantized network explain.
+    r2: Optional[tuple[float, float]]
+    #: Mean absolute error of those numbers, of both.
+    error: Optional[tuple[float, float]]
+    #: Of a language model, both networks' perplexity of the tokens of the inputs, each after those before it.
+    perplexity: Optional[tuple[float, float]]
+    #: Share of inferences in which both have the same class or label, of positions in a sequence; of numbers, of those within a hundredth of
+    #: the range of the float network's.
     agreement: float
     #: Cosine of the outputs of both: mean and least.
     cosine: tuple[float, float]
+    #: (name, cosine, signal-to-noise ratio in dB) of every output.
+    outputs: list[tuple[str, float, float]]
     #: (name, operation, signal-to-noise ratio in dB) of every layer.
     layers: list[tuple[str, str, float]]
     #: The first output of every inference, of the float network.
@@ -84,12 +95,22 @@ class Evaluation:
     @staticmethod
     def of(report: dict[str, Any], outputs: list[np.ndarray], step: float) -> Evaluation:
         """From the command's report and the outputs of both networks."""
+
+        def both(what: str) -> Optional[tuple[float, float]]:
+            pair = report["float"][what], report["quantized"][what]
+            return None if None in pair else pair
+
         return Evaluation(
             report["samples"],
+            report["task"],
             report["float"]["accuracy"],
             report["quantized"]["accuracy"],
+            both("r2"),
+            both("error"),
+            both("perplexity"),
             report["agreement"],
             (report["cosine"]["mean"], report["cosine"]["min"]),
+            [(o["name"], o["cosine"], o["snr_db"]) for o in report["outputs"]],
             [(layer["name"], layer["op"], layer["snr_db"]) for layer in report["layers"]],
             outputs[0],
             outputs[1],

@@ -137,15 +137,23 @@ fn lines(e: &Evaluation) -> Vec<String> {
     if let (Some(f), Some(q)) = (e.float.r2, e.quantized.r2) {
         lines.push(format!("explained   float {}, quantized {} of the variance", percent(f), percent(q)));
     }
+    if let (Some(f), Some(q)) = (e.float.perplexity, e.quantized.perplexity) {
+        lines.push(format!("perplexity  float {f:.4}, quantized {q:.4}, of the tokens of the inputs, each after those before it"));
+    }
     lines.push(match e.task {
         Task::Classes => format!("agreement   {} have the same class in both", percent(e.agreement)),
+        Task::Sequence => {
+            format!("agreement   {} of the positions have the same class in both", percent(e.agreement))
+        }
         Task::Labels => format!("agreement   {} have the same label in both", percent(e.agreement)),
         Task::Numbers => {
             format!("agreement   {} are within a hundredth of the float outputs' range", percent(e.agreement))
         }
     });
     lines.push(match e.task {
-        Task::Classes => format!("cosine      mean {:.5}, least {:.5}", e.cosine.mean, e.cosine.worst),
+        Task::Classes | Task::Sequence => {
+            format!("cosine      mean {:.5}, least {:.5}", e.cosine.mean, e.cosine.worst)
+        }
         _ => format!("cosine      {:.5}, of deviations from the mean", e.cosine.mean),
     });
     if e.ports.len() > 1 {

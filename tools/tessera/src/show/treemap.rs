@@ -206,7 +206,7 @@ pub(super) fn escape(s: &str) -> String {
 
 pub(super) const STYLE: &str = "
 body{font:15px/1.45 system-ui,sans-serif;max-width:1240px;margin:24px auto;padding:0 16px;color:#1c2430;background:#fff}
-h1{font-size:22px;font-weight:600}pre{background:#f4f6f8;padding:12px;border-radius:6px;overflow-x:auto}
+h1{font-size:22px;font-weight:600}pre{background:#f4f6f8;padding:12px;border-radius:6px;white-space:pre-wrap}
 input{position:absolute;opacity:0}label{display:inline-block;padding:4px 14px;margin:4px 4px 10px 0;border:1px solid #c6ced8;border-radius:14px;cursor:pointer}
 input:checked+label{background:#1c2430;color:#fff}input:focus-visible+label{outline:2px solid #2f6fd0}
 .legend svg{display:inline-block;width:12px;height:12px;margin:0 5px 0 14px;vertical-align:-1px}.legend{font-size:13px}
