@@ -23,6 +23,38 @@ const STACK: usize = 64 << 20;
 /// Work whose result nobody waits for any more.
 static LEFT: Mutex<Vec<JoinHandle<()>>> = Mutex::new(vec![]);
 
+/// How much work is going on.
+static GOING_ON: Mutex<usize> = Mutex::new(0);
+/// Memory that so much work had is given back at its end: what is short is often done again.
+const MUCH: Duration = Duration::from_secs(1);
+
+/// While there is one, freed memory is kept for what is allocated next: fresh pages cost a fifth of compiling.
+struct Memory {
+    mark: Mark,
+    since: Instant,
+}
+
+impl Memory {
+    fn new(mark: Mark) -> Memory {
+        let mut going_on = GOING_ON.lock().unwrap_or_else(PoisonError::into_inner);
+        if *going_on == 0 {
+            tessera::measure::keep_freed_memory();
+        }
+        *going_on += 1;
+        Memory { mark, since: Instant::now() }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        let mut going_on = GOING_ON.lock().unwrap_or_else(PoisonError::into_inner);
+        *going_on -= 1;
+        if *going_on == 0 {
+            tessera::measure::give_back_freed_memory(self.mark.is_set() || self.since.elapsed() > MUCH);
+        }
+    }
+}
+
 enum Event<T> {
     Step(String),
     Done(Result<T>),
@@ -76,18 +108,21 @@ fn start<T: Send + 'static>(
         Failure::machine(format!("threads for the work cannot be started: {e}"))
             .help("give the process more memory or more threads")
     };
+    let marked = mark.clone();
     let pool = rayon::ThreadPoolBuilder::new()
         .thread_name(|i| format!("tessera-{i}"))
         .stack_size(STACK)
-        .start_handler(move |_| mark.enter())
+        .start_handler(move |_| marked.enter())
         .build()
         .map_err(|e| failed(&e))?;
     let tell = sender.clone();
     // nobody listens to work that was left
     let steps = Steps { tell: Box::new(move |step| drop(tell.send(Event::Step(step)))) };
     let all = move || {
+        let memory = Memory::new(mark);
         let result = catch_unwind(AssertUnwindSafe(|| pool.install(|| f(&steps))));
         let result = result.unwrap_or_else(|panic| Err(tessera::process::panicked(&*panic)));
+        drop(memory);
         drop(sender.send(Event::Done(result)));
     };
     std::thread::Builder::new().name("tessera".into()).spawn(all).map_err(|e| failed(&e))

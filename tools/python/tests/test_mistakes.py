@@ -47,7 +47,7 @@ def test_wrong_shape(lenet, images):
         'the array for input "x" has the wrong shape',
         "expected [1, 1, 28, 28], or [N, 1, 28, 28]",
         "found    [27, 28]",
-        "nothing else is reshaped or transposed for you",
+        "nothing else is padded, cut, reshaped or transposed for you",
     )
 
 

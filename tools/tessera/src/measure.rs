@@ -85,10 +85,23 @@ pub fn peak_rss_mb() -> f64 {
 /// back to the system, whose fresh pages cost a tenth of a proof.
 pub fn keep_freed_memory() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: called before there are threads; both are thresholds in bytes, and a refusal changes nothing
+    // SAFETY: both are thresholds in bytes, which other threads read under the allocator's lock or once; a refusal changes nothing
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, i32::MAX);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+    }
+}
+
+/// Ends [`keep_freed_memory`]: from now on, much that is freed is given back to the system; and so is what was kept until now, with `all`.
+pub fn give_back_freed_memory(all: bool) {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: as above; the thresholds are the greatest that glibc would choose by itself
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 64 << 20);
+        if all {
+            libc::malloc_trim(0);
+        }
     }
 }
 

@@ -163,7 +163,7 @@ fn convert(array: &Array, w: &Wanted, given: Option<Factor>) -> Result<(usize, V
         return Err(Failure::new(format!("the array for {input} has the wrong shape"))
             .expected(shapes(w.shape))
             .found(format!("{:?}", array.shape))
-            .help("axes of extent 1 may be left out; nothing else is reshaped or transposed for you"));
+            .help("axes of extent 1 may be left out; nothing else is padded, cut, reshaped or transposed for you: make it so, or compile for the other shape"));
     };
     if count == 0 {
         return Err(Failure::new(format!("the array for {input} is empty"))
