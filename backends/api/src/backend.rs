@@ -279,6 +279,8 @@ pub struct Sizes {
     pub setup_memory: u64,
     /// Of memory, while a proof is made, beside the Program.
     pub prove_memory: u64,
+    /// The same where memory is saved ([`Prover::save_memory`]); none where that cannot be done.
+    pub least_memory: Option<u64>,
     /// What is committed, as it is compiled: more is known of it than of the [`Shape`].
     pub cost: Cost,
 }
@@ -363,6 +365,16 @@ pub trait Prover: Send + Sync {
     /// How many turns of this key, and of the further one, a certificate takes; none where there are no certificates.
     fn certificate_turns(&self) -> Option<u64> {
         None
+    }
+
+    /// Bytes of memory that a proof takes beside the Program, and those it takes once memory is saved, where it can be.
+    fn memory(&self) -> (u64, Option<u64>) {
+        (0, None)
+    }
+
+    /// From now on, proofs take less memory and more time, where the backend can do that; says whether it can. Proofs are the same.
+    fn save_memory(&mut self) -> bool {
+        false
     }
 
     /// Proves that `trace` satisfies the Program. The file belongs to the digest of the verifying key and holds no public values.

@@ -97,6 +97,14 @@ impl Prover for ProvingKey {
         crate::certificate::turns(&self.vk)
     }
 
+    fn memory(&self) -> (u64, Option<u64>) {
+        crate::sizes::memory(&self.compiled, self.vk.security.fri.log_blowup)
+    }
+
+    fn save_memory(&mut self) -> bool {
+        self.save_memory()
+    }
+
     fn prove(&self, trace: Trace) -> Result<(Container, Timings), ProveError> {
         let (proof, timings) = BACKEND.prove(self, trace)?;
         Ok((proof.to_container(self.digest), timings))

@@ -72,6 +72,8 @@ pub struct ProvingKey {
     /// Its digest.
     pub digest: Digest,
     pub(crate) compiled: Compiled,
+    /// Whether extensions of columns are made anew wherever they are read, and not kept.
+    pub(crate) streams: bool,
     pub(crate) fixed: Vec<Mat>,
     pub(crate) sparse: Vec<Mat>,
     pub(crate) sparse_extended: Vec<Mat>,
@@ -95,6 +97,13 @@ pub(crate) struct Beyond {
 }
 
 impl ProvingKey {
+    /// From now on, extensions of columns are made anew wherever they are read: proofs are the same, and take less memory and more time. Not
+    /// of a proof that hides something; says whether it is done.
+    pub fn save_memory(&mut self) -> bool {
+        self.streams = self.vk.air.budget().is_none();
+        self.streams
+    }
+
     /// How many proofs may be made with this key: with one more, what they show would tell of the weights that they hide. None where
     /// weights are public, or where nothing is hidden.
     pub fn uses(&self) -> Option<u64> {
@@ -344,6 +353,7 @@ pub(crate) fn assembled(
     let digest = vk.digest();
     let FixedColumns { fixed, model, summed, entropy, .. } = columns;
     Ok(ProvingKey {
+        streams: false,
         program,
         vk,
         digest,

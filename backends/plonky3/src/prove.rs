@@ -14,8 +14,8 @@ use crate::hiding::segments::{self, Segments};
 use crate::hiding::tails::{self, Points, Tails};
 use crate::keys::{Proof, ProvingKey, Round};
 use crate::p3::{
-    Commitment, Committed, Scheme, Watch, commit_extended, commit_quotients, commit_salted, extend,
-    extend_coefficients, matrices, with_sums,
+    Commitment, Committed, Scheme, Watch, commit_extended, commit_quotients, commit_salted, commit_streamed,
+    extend, extend_coefficients, half_of, half_rows, matrices, streamed, with_sums,
 };
 use crate::quotient::{self, Live};
 use crate::security;
@@ -42,6 +42,10 @@ impl<E: Extension> Commit<'_, E> {
     fn columns(&mut self, round: Round, columns: Vec<Mat>) -> Done {
         let (mut extended, mut tails) = (vec![], vec![]);
         let log_blowup = self.key.vk.security.fri.log_blowup;
+        if self.key.streams {
+            let (commitment, tree) = commit_streamed(&columns.iter().collect::<Vec<_>>(), log_blowup).unzip();
+            return Done { commitment, data: tree.map(|tree| streamed(columns, log_blowup, tree)), tails };
+        }
         match self.hiding {
             None => extended.extend(columns.into_iter().map(|m| extend(m, log_blowup))),
             Some(h) => {
@@ -185,11 +189,23 @@ pub(crate) fn prove_of<E: Extension>(
     let commit = |round: Round, columns: Vec<Mat>, tamper: &mut dyn Tamper<E>| {
         Commit { key, hiding: hiding.as_ref(), tamper }.columns(round, columns)
     };
-    let columns = witness.iter().filter(|m| m.width > 0).cloned().collect();
+    if key.streams && hiding.is_some() {
+        return Err(ProveError::Internal("hidden columns are kept, and not made anew".into()));
+    }
+    let log_blowup = p.fri.log_blowup;
+    let present = |m: &&Mat| m.width > 0;
+    let mut tree = None;
     let Done { commitment: c1, data: mut d1, tails: t1 } = match sealed {
-        None => commit(Round::Witness, columns, tamper),
+        None if key.streams => {
+            let made = commit_streamed(&witness.iter().filter(present).collect::<Vec<_>>(), log_blowup);
+            let (commitment, made) = made.unzip();
+            tree = made;
+            Done { commitment, data: None, tails: vec![] }
+        }
+        None => commit(Round::Witness, witness.iter().filter(present).cloned().collect(), tamper),
         Some(sealed) => {
-            let tails = extended_sums(columns, p.fri.log_blowup, hiding.as_ref()).1;
+            let columns = witness.iter().filter(present).cloned().collect();
+            let tails = extended_sums(columns, log_blowup, hiding.as_ref()).1;
             Done { commitment: Some(sealed.commitment), data: Some(sealed.data), tails }
         }
     };
@@ -238,9 +254,13 @@ pub(crate) fn prove_of<E: Extension>(
         clock.lap("round 3");
     }
     drop(base);
+    if let Some(tree) = tree {
+        let columns = std::mem::take(&mut witness).into_iter().filter(|m| m.width > 0);
+        d1 = Some(streamed(columns.collect(), log_blowup, tree));
+    }
     let Done { commitment: c3, data: d3, tails: t3 } = third;
     let sums: Vec<Mat> = sums.into_iter().filter(|m| m.width > 0).collect();
-    let (sums, t0) = extended_sums(sums, p.fri.log_blowup, hiding.as_ref());
+    let (sums, t0) = extended_sums(sums, log_blowup, hiding.as_ref());
     let sums = key.summed_tree.as_ref().map(|tree| with_sums(tree, sums));
     drop(witness);
     drop(second);
@@ -254,11 +274,12 @@ pub(crate) fn prove_of<E: Extension>(
     let (fixed, model) = (key.committed.as_ref(), key.model_committed.as_ref());
     let sources: [Option<&Committed>; 6] =
         [fixed, model, sums.as_ref(), d1.as_ref(), d2.as_ref(), d3.as_ref()];
-    let of = |round: Round, g: usize| -> Option<&Mat> {
+    let place = |round: Round, g: usize| -> Option<(&Committed, usize)> {
         let at = round.shapes(air).iter().position(|s| s.group == g)?;
         let k = Round::ALL.iter().position(|r| *r == round)?;
-        Some(matrices(sources[k]?)[at])
+        Some((sources[k]?, at))
     };
+    let of = |round: Round, g: usize| place(round, g).map(|(data, at)| matrices(data)[at]);
     let nodes: Vec<Vec<Ready<E>>> = air.groups.iter().map(|g| prepare(g, &monomials)).collect();
     let input = |g: usize| -> quotient::Input<E> {
         let sparse = Some(&key.sparse_extended[g]);
@@ -275,8 +296,31 @@ pub(crate) fn prove_of<E: Extension>(
         }
     };
     let all = 0..air.groups.len();
-    let mut quotients: Vec<Vec<E>> =
-        all.clone().into_par_iter().map(|g| quotient::evaluate(&input(g))).collect();
+    // what is made anew is made for one half of one group at a time
+    let by_halves = |g: usize| -> Vec<E> {
+        let height = air.groups[g].height();
+        let half = |which: usize| -> Vec<E> {
+            let of = |round: Round| place(round, g).and_then(|(data, at)| half_of(data, at, which, height));
+            let sparse = Some(half_rows(&key.sparse_extended[g], which, height));
+            let base = [of(Round::Fixed), of(Round::Model), sparse, of(Round::Witness), of(Round::Summed)];
+            let extension = [of(Round::Second), of(Round::Third)];
+            let input = quotient::Input {
+                log_height: air.groups[g].log_height,
+                base: base.iter().flatten().collect(),
+                extension: extension.iter().flatten().collect(),
+                nodes: &nodes[g],
+                terminals: &terminals,
+                alpha,
+                live: None,
+            };
+            quotient::half(&input, which, 0)
+        };
+        [half(0), half(1)].concat()
+    };
+    let mut quotients: Vec<Vec<E>> = match key.streams {
+        true => all.clone().map(by_halves).collect(),
+        false => all.clone().into_par_iter().map(|g| quotient::evaluate(&input(g))).collect(),
+    };
     tamper.quotients(&mut quotients);
     clock.lap("quotient");
 
@@ -308,7 +352,7 @@ pub(crate) fn prove_of<E: Extension>(
             let mut last = segments::last::<E>(h, &segments);
             tamper.last(&mut last);
             let all = segments.into_iter().map(|s| s.tall).chain([last]);
-            let extended = all.map(|m| extend_coefficients(m, p.fri.log_blowup)).collect();
+            let extended = all.map(|m| extend_coefficients(m, log_blowup)).collect();
             let mut commit = Commit { key, hiding: Some(h), tamper };
             let none = || ProveError::Internal("a quotient without columns".into());
             commit.extended(Round::Quotient, extended).ok_or_else(none)?
@@ -318,7 +362,7 @@ pub(crate) fn prove_of<E: Extension>(
                 let l = g.log_height;
                 (l, quotient::halves(q, l))
             });
-            commit_quotients(halves.collect(), p.fri.log_blowup)
+            commit_quotients(halves.collect(), log_blowup)
         }
     };
     // ζ: polynomials are compared at one point outside the domain ("out-of-domain point")

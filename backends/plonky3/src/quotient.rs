@@ -102,18 +102,26 @@ pub fn beyond<E: Extension>(input: &Input<E>, live: &Live, points: Points, tails
 
 /// Values of the quotient on the extension, in bit-reversed order.
 pub fn evaluate<E: Extension>(input: &Input<E>) -> Vec<E> {
-    if (2usize << input.log_height).is_multiple_of(PF::WIDTH) {
-        rows::<Packed<E>>(input)
+    let height = 1usize << input.log_height;
+    let [first, second] = [0, 1].map(|which| half(input, which, which * height));
+    [first, second].concat()
+}
+
+/// The values on one half of the extension, whose rows are those of the matrices from this one on.
+pub fn half<E: Extension>(input: &Input<E>, which: usize, first: usize) -> Vec<E> {
+    if (1usize << input.log_height).is_multiple_of(PF::WIDTH) {
+        rows::<Packed<E>>(input, which, first)
     } else {
-        rows::<Single<E>>(input)
+        rows::<Single<E>>(input, which, first)
     }
 }
 
-fn rows<A: Arithmetic>(input: &Input<A::E>) -> Vec<A::E> {
-    let size = 1usize << (input.log_height as usize + LOG_QUOTIENT);
+fn rows<A: Arithmetic>(input: &Input<A::E>, which: usize, start: usize) -> Vec<A::E> {
+    let size = 1usize << input.log_height;
     // xⁿ − 1 takes two values on the coset: natural even rows come first in bit-reversed order
     let gn = F::GENERATOR.exp_power_of_2(input.log_height as usize);
-    let inverse = [(gn - F::ONE).inverse(), (-gn - F::ONE).inverse()];
+    let vanishing = if which == 0 { gn - F::ONE } else { -gn - F::ONE };
+    let inverse = vanishing.inverse();
     let columns = Strips::new(&input.base, |_| true);
     let live: Vec<&Mat> = input.live.into_iter().collect();
     let live = Strips::new(&live, |_| true);
@@ -136,8 +144,8 @@ fn rows<A: Arithmetic>(input: &Input<A::E>) -> Vec<A::E> {
         for i in (0..out.len()).step_by(A::LANES) {
             let first = b * BLOCK + i;
             for l in 0..A::LANES {
-                at[l] = first + l;
-                after[l] = next_position(first + l, input.log_height);
+                at[l] = start + first + l;
+                after[l] = start + next_position(first + l, input.log_height);
             }
             columns.load::<A>(&at, &mut row);
             extension.load::<A>(&at, &mut here);
@@ -147,8 +155,7 @@ fn rows<A: Arithmetic>(input: &Input<A::E>) -> Vec<A::E> {
             live.load::<A>(&at, &mut factor);
             let r = Row::<A> { base: &row, current: &current, next: &next, live: factor.first().copied() };
             let v = combine::<A>(input.nodes, &combiner, &r, &terminals, &mut scratch);
-            // a machine vector may span both halves of a tiny domain
-            let v = A::scale(v, A::pack_base(|l| inverse[usize::from(first + l >= size / 2)]));
+            let v = A::scale(v, A::base(inverse));
             (0..A::LANES).for_each(|l| out[i + l] = A::lane(&v, l));
         }
     });
@@ -167,13 +174,12 @@ pub fn halves<E: Extension>(values: &[E], log_height: u8) -> [Mat; 2] {
     })
 }
 
-/// Where the next row of the row at `position` of the extension to 2n points stands, whose rows are in bit-reversed order: natural index
-/// rev(position) + 2.
+/// Where the next row of the row at `position` of a half of n points stands, whose rows are in bit-reversed order: natural index
+/// rev(position) + 1. So the row after a row of one half of an extension to 2n points is in the same half.
 #[inline]
 pub fn next_position(position: usize, log_height: u8) -> usize {
-    let bits = log_height as usize + LOG_QUOTIENT;
-    let natural = reverse_bits_len(position, bits);
-    reverse_bits_len((natural + (1 << LOG_QUOTIENT)) & ((1 << bits) - 1), bits)
+    let bits = log_height as usize;
+    reverse_bits_len((reverse_bits_len(position, bits) + 1) & ((1 << bits) - 1), bits)
 }
 
 #[cfg(test)]
@@ -190,7 +196,8 @@ mod tests {
             shifted.rotate_left(1);
             let (a, b) = (extend(Mat::new(values, 1), 1), extend(Mat::new(shifted, 1), 1));
             for p in 0..2 * n {
-                assert_eq!(a.values[next_position(p, log_height)], b.values[p]);
+                let half = p / n * n;
+                assert_eq!(a.values[half + next_position(p - half, log_height)], b.values[p]);
             }
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! Invariants: no column is made, no data are looked at, and nothing is measured: equal Programs give equal numbers. Keys are counted; so is
 //! a proof, but for what queries share of their paths, which is taken at its expectation. Memory is what is held at once at the peak.
-use crate::air::Node;
 use crate::air::compile::Compiled;
+use crate::air::{Group, Node};
 use crate::arithmetic::DEGREES;
 use crate::files;
 use crate::keys::{VerifyingKey, planned};
@@ -20,6 +20,8 @@ const CELL: u64 = 8;
 const DIGEST: u64 = 32;
 /// Bytes that the opening takes for a point of an extension.
 const ROW: u64 = 200;
+/// Columns that are extended at a time where extensions are not kept.
+const PART: u64 = 128;
 
 /// The sizes of a Program's keys and proofs at a security target.
 pub fn sizes(program: &Program, target: SecurityTarget) -> Result<Sizes, SetupError> {
@@ -48,31 +50,47 @@ pub fn sizes(program: &Program, target: SecurityTarget) -> Result<Sizes, SetupEr
     // a digest for each node of the tree of summed columns
     let summed = air.groups.iter().filter(|g| g.summed > 0).map(|g| (2 * blowup) << g.log_height).max();
     let digests = summed.map_or(0, |nodes| (nodes - 1) * DIGEST);
-    // of a large key only the sums' operands are read, and rows of their extension
-    let summed: u64 = air.groups.iter().map(|g| u64::from(g.summed) << g.log_height).sum();
-    let unread = summed * CELL * blowup;
-    let read = columns - if unread > HASHED as u64 { unread } else { 0 };
-    let cost = cost(&compiled);
-    let fixed: u64 = air.groups.iter().map(|g| u64::from(g.fixed + g.model) << g.log_height).sum();
-    let witness = cost.cells(|g| g.witness);
-    let extension: u64 = air.groups.iter().map(|g| u64::from(g.round2 + g.round3) << g.log_height).sum();
-    let extension = extension * u64::from(air.degree);
+    let (prove_memory, least_memory) = memory(&compiled, security.fri.log_blowup);
     Ok(Sizes {
         // columns, their extensions, both once more as a file, and a transform on the way
         setup_memory: cells * 3 * (1 + blowup) * CELL,
-        // columns of the key where they lie, of which the plain ones are read into memory; the witness as it was computed, as columns and extended;
-        // columns of later rounds as elements and extended; vectors of the opening
-        prove_memory: read
-            + 3 * CELL * fixed
-            + (2 + blowup) * CELL * witness
-            + (2 + blowup) * CELL * extension
-            + ROW * blowup * cost.cells(|_| 1),
+        prove_memory,
+        least_memory,
         proving_key: key.to_bytes().len() as u64 + columns + digests,
         lean_key: lean,
         verifying_key: verifying,
         proof: proof_bytes(air, &security.fri) as u64,
-        cost,
+        cost: cost(&compiled),
     })
+}
+
+/// Bytes of memory that a proof takes, and those it takes where extensions are made anew, if they can be.
+pub fn memory(compiled: &Compiled, log_blowup: u8) -> (u64, Option<u64>) {
+    let air = &compiled.air;
+    let (blowup, degree) = (1u64 << log_blowup, u64::from(air.degree));
+    let of = |width: fn(&Group) -> u32| -> u64 {
+        air.groups.iter().map(|g| u64::from(width(g)) << g.log_height).sum()
+    };
+    let (fixed, summed, witness) = (of(|g| g.fixed + g.model), of(|g| g.summed), of(|g| g.witness));
+    let extension = degree * of(|g| g.round2 + g.round3);
+    // columns of the key where they lie, of which the plain ones are read into memory; of a large key only the sums' operands are read, and rows
+    // of their extension
+    let unread = summed * CELL * blowup;
+    let read = (fixed + summed) * CELL * (1 + blowup) - if unread > HASHED as u64 { unread } else { 0 };
+    let key = read + 3 * CELL * fixed;
+    let opening = ROW * blowup * of(|_| 1);
+    // the witness as it was computed, as columns and extended; columns of later rounds as elements and extended; vectors of the opening
+    let kept = key + (2 + blowup) * CELL * (witness + extension) + opening;
+    // columns, those of later rounds twice, and the largest that is made anew: a part of a round's columns with its extension, or half of all
+    // extensions of a group
+    let anew = |g: &Group| {
+        let all = u64::from(g.fixed + g.model + g.witness) + degree * u64::from(g.round2 + g.round3);
+        let part = u64::from(g.witness.max(degree as u32 * g.round2)).min(PART) * (1 + blowup);
+        (all.max(part) * CELL) << g.log_height
+    };
+    let anew = air.groups.iter().map(anew).max().unwrap_or(0);
+    let least = key + CELL * (witness + 2 * extension) + anew + opening;
+    (kept, air.budget().is_none().then_some(least))
 }
 
 /// What is committed, by groups, as it is compiled.

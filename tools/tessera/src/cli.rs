@@ -113,6 +113,22 @@ impl FromStr for Extents {
     }
 }
 
+/// A number of bytes, as 4096, 800KiB, 1.5MiB or 2GiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteCount(pub u64);
+
+impl FromStr for ByteCount {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+        let (number, shift) =
+            units.iter().find_map(|(unit, shift)| Some((s.strip_suffix(unit)?, *shift))).unwrap_or((s, 0));
+        let bytes = number.trim().parse().ok().map(|n: f64| n * f64::from(1u32 << shift));
+        let bytes = bytes.filter(|n| (1.0..1e15).contains(n)).map(|n| ByteCount(n as u64));
+        bytes.ok_or_else(|| "expected a number of bytes, like 4096, 800KiB, 1.5MiB or 2GiB".into())
+    }
+}
+
 /// How to read data files.
 #[derive(Debug, Args)]
 pub struct Data {
@@ -533,6 +549,10 @@ pub struct Prove {
     /// Verify the proof before it is written: always, never, or where that adds less than a twentieth to proving or the key is large
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     pub check: When,
+    /// The most memory that proving may take, like 12GiB: beyond it extensions of columns are made anew where they are read, which takes less
+    /// memory and more time; what that cannot do is refused [default: what the machine has free, which refuses nothing]
+    #[arg(long, value_name = "BYTES")]
+    pub max_memory: Option<ByteCount>,
     /// Reading data
     #[command(flatten)]
     pub data: Data,
@@ -577,6 +597,10 @@ pub struct Generate {
     /// Verify the proof before it is written: always, never, or where that adds less than a twentieth to proving or the key is large
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     pub check: When,
+    /// The most memory that proving may take, like 12GiB: beyond it extensions of columns are made anew where they are read, which takes less
+    /// memory and more time; what that cannot do is refused [default: what the machine has free, which refuses nothing]
+    #[arg(long, value_name = "BYTES", requires = "output")]
+    pub max_memory: Option<ByteCount>,
 }
 
 /// When something is done.

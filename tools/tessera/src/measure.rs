@@ -118,22 +118,34 @@ pub struct Machine {
     pub os: String,
 }
 
+/// A file of the system; nothing where there is none.
+fn read(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// What stands after a key on its line.
+fn after(text: &str, key: &str, by: char) -> Option<String> {
+    let line = text.lines().find(|l| l.starts_with(key))?;
+    line.split_once(by).map(|(_, v)| v.trim().trim_matches('"').to_string())
+}
+
+/// Kilobytes of a kind of memory.
+fn memory(key: &str) -> Option<u64> {
+    after(&read("/proc/meminfo"), key, ':')?.split(' ').next()?.parse().ok()
+}
+
+/// Bytes of memory that a program can take without others losing theirs, where the system tells.
+pub fn free_memory() -> Option<u64> {
+    Some(memory("MemAvailable")? * 1024)
+}
+
 impl Machine {
     /// This one; unknown parts are empty or zero.
     pub fn here() -> Machine {
-        let read = |p: &str| std::fs::read_to_string(p).unwrap_or_default();
-        let after = |text: &str, key: &str, by: char| {
-            text.lines()
-                .find(|l| l.starts_with(key))
-                .and_then(|l| l.split_once(by))
-                .map(|(_, v)| v.trim().trim_matches('"').to_string())
-        };
-        let memory = after(&read("/proc/meminfo"), "MemTotal", ':').unwrap_or_default();
         Machine {
             cpu: after(&read("/proc/cpuinfo"), "model name", ':').unwrap_or_default(),
             threads: rayon::current_num_threads(),
-            memory_mb: memory.split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) * 1024
-                / 1_000_000,
+            memory_mb: memory("MemTotal").unwrap_or(0) * 1024 / 1_000_000,
             os: after(&read("/etc/os-release"), "PRETTY_NAME", '=').unwrap_or_default(),
         }
     }

@@ -5,7 +5,9 @@
 //! was proven.
 use crate::failure::{Failure, Result};
 use crate::files;
+use crate::measure;
 use crate::model::{Metadata, Model};
+use crate::show;
 use crate::show::program::Prediction;
 use crate::uses;
 use std::path::{Path, PathBuf};
@@ -46,9 +48,7 @@ pub fn predict(model: &Model, security: Security) -> Result<Prediction> {
     // as many numbers as there are public values, of two bytes mostly
     let statement: usize = model.program.publics.iter().map(Public::stated).sum();
     let proof = sizes.proof + 2 * statement as u64;
-    // the command, and of a model's weights what its file holds and what inference packs: 16 bits, or floats of 64 where they have more
-    let packed = |c: &Blob| c.width().bytes() + if c.width().bytes() > 2 { 8 } else { 2 };
-    let held = COMMAND + model.program.constants.iter().map(|c| (c.len() * packed(c)) as u64).sum::<u64>();
+    let held = held(model);
     Ok(Prediction {
         prove_cpu_s: prices.seconds(&sizes.cost),
         verify_cpu_s: prices.verify_seconds(proof),
@@ -60,6 +60,13 @@ pub fn predict(model: &Model, security: Security) -> Result<Prediction> {
         memory_bytes: sizes.prove_memory + held,
         cost: sizes.cost,
     })
+}
+
+/// Bytes of memory that are taken before anything is made or proven: the command, and of a model's weights what its file holds and what
+/// inference packs, 16 bits, or floats of 64 where they have more.
+fn held(model: &Model) -> u64 {
+    let packed = |c: &Blob| c.width().bytes() + if c.width().bytes() > 2 { 8 } else { 2 };
+    COMMAND + model.program.constants.iter().map(|c| (c.len() * packed(c)) as u64).sum::<u64>()
 }
 
 /// Bytes of memory that the command takes before it does anything.
@@ -215,6 +222,29 @@ impl ProvingKey {
         files::write_container(pk, &proving)?;
         files::write_container(certificate, &proof)?;
         Ok(digest)
+    }
+
+    /// Keeps the memory that proofs take within a limit, or within what the machine has free where there is none: beyond it they take less, and
+    /// more time. What they will take then is said.
+    ///
+    /// # Errors
+    /// Where there is a limit, and they take more in any case.
+    pub fn fit(&mut self, model: &Model, limit: Option<u64>) -> Result<Option<u64>> {
+        let held = held(model);
+        let (kept, least) = self.key.memory();
+        let (kept, least) = (kept + held, least.map(|least| least + held));
+        let Some(most) = limit.or_else(measure::free_memory).filter(|most| kept > *most) else {
+            return Ok(None);
+        };
+        let fits = least.is_some_and(|least| least <= most) || limit.is_none();
+        if !fits {
+            let expected = show::bytes(least.unwrap_or(kept));
+            return Err(Failure::new("proving takes more memory than it may")
+                .expected(format!("a limit of {expected} or more"))
+                .found(format!("--max-memory {most}"))
+                .help("compile with a smaller --batch, or for a shorter text"));
+        }
+        Ok(least.filter(|_| self.key.save_memory()))
     }
 
     /// Proves a trace, of which `used` inferences were asked for. A key that hides weights has so many turns, and this is one.

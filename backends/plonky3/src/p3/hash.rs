@@ -23,7 +23,7 @@ const STAGE: usize = 2048;
 pub struct RowHash;
 
 /// (start, length) of the parts of a row, in elements: 128, then 124 at a time.
-fn parts(len: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(super) fn parts(len: usize) -> impl Iterator<Item = (usize, usize)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let room = if at == 0 { CHUNK } else { CHUNK - DIGEST };
@@ -47,6 +47,30 @@ fn fill(slot: &mut [u8], first: bool, digest: &[u8; 32], elements: &[F]) {
 /// Bytes of a part, padding included.
 fn size(first: bool, elements: usize) -> usize {
     (elements + if first { 0 } else { DIGEST }).next_multiple_of(BLOCK) * 8
+}
+
+impl RowHash {
+    /// Hashes a part of many rows, as [`parts`] has it: `digests` are those of the parts before it, and become those of this one.
+    pub(super) fn part<'a>(
+        &self,
+        first: bool,
+        elements: usize,
+        stage: &mut Vec<u8>,
+        digests: &mut [[u8; 32]],
+        row: impl Fn(usize) -> &'a [F],
+    ) {
+        let size = size(first, elements);
+        let lanes = <Self as CryptographicHasher<F, [u8; 32]>>::LANES.max(1);
+        let group = (STAGE / elements.clamp(1, CHUNK) / lanes).max(1) * lanes;
+        for (g, digests) in digests.chunks_mut(group).enumerate() {
+            stage.clear();
+            stage.resize(size * digests.len(), 0);
+            for (i, (slot, digest)) in stage.chunks_exact_mut(size).zip(digests.iter()).enumerate() {
+                fill(slot, first, digest, row(g * group + i));
+            }
+            Blake3 {}.hash_many(stage, digests);
+        }
+    }
 }
 
 impl CryptographicHasher<F, [u8; 32]> for RowHash {
@@ -77,14 +101,7 @@ impl CryptographicHasher<F, [u8; 32]> for RowHash {
             tessera_cancel::point();
             digests.fill([0; 32]);
             for (at, n) in parts(len) {
-                let size = size(at == 0, n);
-                stage.clear();
-                stage.resize(size * digests.len(), 0);
-                for (i, (slot, digest)) in stage.chunks_exact_mut(size).zip(digests.iter()).enumerate() {
-                    let from = (g * group + i) * len + at;
-                    fill(slot, at == 0, digest, &input[from..from + n]);
-                }
-                Blake3 {}.hash_many(&stage, digests);
+                self.part(at == 0, n, &mut stage, digests, |i| &input[(g * group + i) * len + at..][..n]);
             }
         }
     }

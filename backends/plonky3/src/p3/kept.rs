@@ -75,19 +75,28 @@ impl Kept {
             m.row(index >> (tallest - m.height().trailing_zeros() as usize)).into_iter().flatten().collect()
         };
         let rows = indices.iter().map(|i| self.matrices.iter().map(|m| row(*i, m)).collect()).collect();
-        let mut nodes = indices.to_vec();
-        nodes.sort_unstable();
-        nodes.dedup();
-        let mut sibling_hashes = vec![];
-        for layer in 0..tallest {
-            let alone = |i: &usize| nodes.binary_search(&(nodes[*i] ^ 1)).is_err();
-            let siblings = (0..nodes.len()).filter(alone).map(|i| self.digest(layer, nodes[i] ^ 1));
-            sibling_hashes.extend(siblings);
-            nodes.iter_mut().for_each(|n| *n >>= 1);
-            nodes.dedup();
-        }
-        (rows, PrunedMerklePaths { sibling_hashes })
+        (rows, paths(tallest, indices, |layer, index| self.digest(layer, index)))
     }
+}
+
+/// The digests that are missing to compute the root from the leaves at these indices, in p3's order: of a tree of so many layers above
+/// its leaves, whose digests are asked for by layer and index.
+pub(super) fn paths(
+    layers: usize,
+    indices: &[usize],
+    digest: impl Fn(usize, usize) -> [u8; DIGEST],
+) -> PrunedMerklePaths<u8, DIGEST> {
+    let mut nodes = indices.to_vec();
+    nodes.sort_unstable();
+    nodes.dedup();
+    let mut sibling_hashes = vec![];
+    for layer in 0..layers {
+        let alone = |i: &usize| nodes.binary_search(&(nodes[*i] ^ 1)).is_err();
+        sibling_hashes.extend((0..nodes.len()).filter(alone).map(|i| digest(layer, nodes[i] ^ 1)));
+        nodes.iter_mut().for_each(|n| *n >>= 1);
+        nodes.dedup();
+    }
+    PrunedMerklePaths { sibling_hashes }
 }
 
 /// The digests of a tree as p3 serializes it: a list of matrices, of which [`super::stored::Cells`] leave the width alone, and a list of

@@ -22,6 +22,8 @@ pub use sponge::DEAF;
 pub use sponge::Sponge;
 use std::sync::{Arc, OnceLock};
 pub use stored::{Stored, decode, encode, loaded, stored};
+use streamed::half;
+pub use streamed::{Streamed, Tree as StreamedTree, commit as commit_streamed};
 pub use summed::{Claimed, sums};
 use summed::{ColumnData, ColumnMmcs};
 
@@ -30,6 +32,7 @@ mod kept;
 mod open;
 mod sponge;
 mod stored;
+mod streamed;
 mod summed;
 
 /// Collision resistance of the hash, in bits.
@@ -140,6 +143,12 @@ pub fn extend_seeing(m: Mat, log_blowup: u8, see: impl FnOnce(&[F], usize, Order
     if m.width >= WIDE { by(wide_dft(), m, log_blowup, see) } else { by(dft(), m, log_blowup, see) }
 }
 
+/// A half of the extension at an inverse rate of two, rows in bit-reversed order: the first or the second half of its rows.
+fn coset(m: Mat, which: usize, height: usize) -> Mat {
+    let twice = F::two_adic_generator(height.trailing_zeros() as usize + 1);
+    extend_to(m, 0, F::GENERATOR * twice.exp_u64(which as u64))
+}
+
 /// Values on a coset of polynomials with these coefficients, both in natural order.
 pub fn evaluate(coefficients: Mat, shift: F) -> Mat {
     dft().coset_dft_batch(coefficients, shift).to_row_major_matrix()
@@ -219,7 +228,26 @@ pub fn commit_quotients(chunks: Vec<(u8, [Mat; 2])>, log_blowup: u8) -> (Commitm
     commit(chunks.into_iter().map(matrix).collect())
 }
 
-/// The committed low-degree extensions.
+/// Columns on the trace domain with the tree of their extensions.
+pub fn streamed(columns: Vec<Mat>, log_blowup: u8, tree: StreamedTree) -> Committed {
+    ColumnData::Streamed(Streamed::new(columns, log_blowup, tree))
+}
+
+/// A half of an extension on twice the rows: of the matrix at a place.
+pub fn half_of(data: &Committed, at: usize, which: usize, rows: usize) -> Option<Mat> {
+    match data {
+        ColumnData::Streamed(s) => Some(half(s.columns().get(at)?, which)),
+        data => Some(half_rows(matrices(data).get(at)?, which, rows)),
+    }
+}
+
+/// The rows of a half.
+pub fn half_rows(m: &Mat, which: usize, rows: usize) -> Mat {
+    let first = which * rows * m.width;
+    Mat::new(m.values[first..first + rows * m.width].to_vec(), m.width)
+}
+
+/// The committed low-degree extensions; none where they are made anew.
 pub fn matrices(data: &Committed) -> Vec<&Mat> {
     mmcs().get_matrices(data)
 }

@@ -7,13 +7,13 @@
 //! # Correctness
 //! None rests here: a wrong value makes a proof that the verifier refuses. The order in which columns take powers of α is
 //! p3's: matrices in order of commitment, for each height a running count of (column, point) pairs.
-use super::{ColumnMmcs, Committed, FriProof, Opened, Sponge, extend_coefficients, interpolate};
+use super::{ColumnMmcs, Committed, FriProof, Opened, Sponge, extend, extend_coefficients, interpolate};
 use crate::arithmetic::dot::{Constant, MOST, Sum};
 use crate::arithmetic::lanes::{Arithmetic, Packed, Single, Weights};
 use crate::arithmetic::rows::Strips;
 use crate::arithmetic::{
-    Extension, F, Field, Mat, PE, PF, PackedFieldExtension, PackedValue, PrimeCharacteristicRing, flatten,
-    invert_all,
+    Extension, F, Field, Mat, PE, PF, PackedFieldExtension, PackedValue, PrimeCharacteristicRing,
+    TwoAdicField, flatten, invert_all,
 };
 use p3_commit::{Mmcs, OpeningRequest};
 use p3_field::coset::TwoAdicMultiplicativeCoset;
@@ -58,15 +58,16 @@ pub fn open<E: Extension>(
     sponge: &mut Sponge,
     watch: Watch<E>,
 ) -> Result<(Opened<E>, FriProof<E>, E), String> {
-    let matrices: Vec<(Vec<&Mat>, &Vec<Vec<E>>)> =
-        requests.iter().map(|(data, points)| (mmcs.get_matrices(data), points)).collect();
-    let heights = matrices.iter().flat_map(|m| &m.0).map(|m| m.values.len() / m.width);
+    let log_blowup = fri.log_blowup;
+    let matrices: Vec<(Vec<Known>, &Vec<Vec<E>>)> =
+        requests.iter().map(|(data, points)| (known(mmcs, data), points)).collect();
+    let heights = matrices.iter().flat_map(|m| &m.0).map(|m| m.height(log_blowup));
     let tallest = heights.max().ok_or("nothing to open")?;
     let coset = coset(tallest);
     let mut inverses: BTreeMap<(Vec<u64>, usize), Vec<E>> = BTreeMap::new();
     for (all, points) in &matrices {
         for (m, points) in all.iter().zip(*points) {
-            let height = m.values.len() / m.width;
+            let height = m.height(log_blowup);
             for z in points {
                 // matrices of one height share their points; ζ serves all heights by a prefix
                 let known = inverses.range((key(*z), 0)..=(key(*z), usize::MAX)).next_back();
@@ -85,10 +86,21 @@ pub fn open<E: Extension>(
     for (all, points) in &matrices {
         let mut round = vec![];
         for (m, points) in all.iter().zip(*points) {
-            let low = (m.values.len() / m.width) >> fri.log_blowup;
-            let at =
-                points.iter().map(|z| Ok((*z, distances(z, low)?))).collect::<Result<Vec<_>, String>>()?;
-            round.push(values(m, low, &at, &coset));
+            let low = m.height(log_blowup) >> log_blowup;
+            round.push(match m {
+                Known::Extension(m) => {
+                    let at = points.iter().map(|z| Ok((*z, distances(z, low)?)));
+                    values(m, &at.collect::<Result<Vec<_>, String>>()?, &coset[..low], F::GENERATOR)
+                }
+                Known::Trace(m) => {
+                    let subgroup: Vec<F> =
+                        F::two_adic_generator(low.trailing_zeros() as usize).powers().take(low).collect();
+                    let there: Vec<Vec<E>> =
+                        points.iter().map(|z| inverse_distances(*z, &subgroup)).collect();
+                    let at: Vec<(E, &[E])> = points.iter().zip(&there).map(|(z, d)| (*z, &d[..])).collect();
+                    values(m, &at, &subgroup, F::ONE)
+                }
+            });
         }
         opened.push(round);
     }
@@ -101,15 +113,14 @@ pub fn open<E: Extension>(
     let mut sums: BTreeMap<usize, Reduction<E>> = BTreeMap::new();
     for ((all, points), values) in matrices.iter().zip(&opened) {
         for ((m, points), values) in all.iter().zip(*points).zip(values) {
-            let height = m.values.len() / m.width;
-            sums.entry(height).or_default().add(m, points, values, alpha);
+            sums.entry(m.height(log_blowup)).or_default().add(m, points, values, alpha);
         }
     }
     let mut inputs = vec![];
     for (height, r) in sums.iter().rev() {
         let distances = r.points.iter().map(|p| distances(&p.z, *height)).collect::<Result<Vec<_>, _>>()?;
-        let log_blowup = if watch.any_rows { 0 } else { fri.log_blowup };
-        inputs.push(r.evaluate(*height, log_blowup, &distances));
+        let unread = if watch.any_rows { 0 } else { log_blowup };
+        inputs.push(r.evaluate(*height, log_blowup, unread, &distances));
     }
     let rounds: Vec<_> =
         requests.into_iter().map(|(prover_data, points)| OpeningRequest { prover_data, points }).collect();
@@ -127,6 +138,39 @@ pub fn open<E: Extension>(
             transcript.abort();
             Err(format!("the openings cannot be proven: {e}"))
         }
+    }
+}
+
+/// What is known of columns that are opened.
+enum Known<'a> {
+    /// Their extension, rows in bit-reversed order.
+    Extension(&'a Mat),
+    /// Their values on the trace domain.
+    Trace(&'a Mat),
+}
+
+impl<'a> Known<'a> {
+    fn matrix(&self) -> &'a Mat {
+        match self {
+            Known::Extension(m) | Known::Trace(m) => m,
+        }
+    }
+
+    /// Rows of the extension.
+    fn height(&self, log_blowup: usize) -> usize {
+        let m = self.matrix();
+        let rows = m.values.len() / m.width;
+        match self {
+            Known::Extension(_) => rows,
+            Known::Trace(_) => rows << log_blowup,
+        }
+    }
+}
+
+fn known<'a>(mmcs: &ColumnMmcs, data: &'a Committed) -> Vec<Known<'a>> {
+    match data {
+        Committed::Streamed(s) => s.columns().iter().map(Known::Trace).collect(),
+        data => mmcs.get_matrices(data).into_iter().map(Known::Extension).collect(),
     }
 }
 
@@ -204,10 +248,10 @@ fn strip(cells: &[F]) -> PF {
     }
 }
 
-/// The values of a matrix's columns at points, by barycentric interpolation over its first `low` rows:
-/// f(z) = (zⁿ − gⁿ)/(n·gⁿ) · Σ x·f(x)/(z − x) over the coset gH of n points.
-fn values<E: Extension>(m: &Mat, low: usize, at: &[(E, &[E])], coset: &[F]) -> Vec<Vec<E>> {
-    let width = m.width;
+/// The values of a matrix's columns at points, by barycentric interpolation over its first rows, which are its values on a coset:
+/// f(z) = (zⁿ − gⁿ)/(n·gⁿ) · Σ x·f(x)/(z − x) over the coset gH of n points, g being its shift. Of every point, the inverse distances.
+fn values<E: Extension>(m: &Mat, at: &[(E, &[E])], coset: &[F], shift: F) -> Vec<Vec<E>> {
+    let (width, low) = (m.width, coset.len());
     let strips = width.div_ceil(PF::WIDTH);
     let zero = || vec![E::array(|_| PF::ZERO); strips * at.len()];
     let sums = m.values[..low * width]
@@ -239,7 +283,7 @@ fn values<E: Extension>(m: &Mat, low: usize, at: &[(E, &[E])], coset: &[F]) -> V
             a
         });
     let n = F::from_usize(low);
-    let shift = F::GENERATOR.exp_u64(low as u64);
+    let shift = shift.exp_u64(low as u64);
     at.iter()
         .enumerate()
         .map(|(k, (z, _))| {
@@ -258,12 +302,15 @@ struct Reduction<'a, E: Extension> {
     /// Pairs so far.
     count: u64,
     points: Vec<AtPoint<E>>,
+    /// Extensions.
     matrices: Vec<Reduced<'a, E>>,
+    /// Columns on the trace domain.
+    traces: Vec<Reduced<'a, E>>,
 }
 
 impl<E: Extension> Default for Reduction<'_, E> {
     fn default() -> Self {
-        Reduction { count: 0, points: vec![], matrices: vec![] }
+        Reduction { count: 0, points: vec![], matrices: vec![], traces: vec![] }
     }
 }
 
@@ -282,7 +329,8 @@ struct Reduced<'a, E: Extension> {
 }
 
 impl<'a, E: Extension> Reduction<'a, E> {
-    fn add(&mut self, m: &'a Mat, points: &[E], values: &[Vec<E>], alpha: E) {
+    fn add(&mut self, known: &Known<'a>, points: &[E], values: &[Vec<E>], alpha: E) {
+        let m = known.matrix();
         let first = alpha.exp_u64(self.count);
         let powers: Vec<E> = alpha.shifted_powers(first).take(m.width).collect();
         let step = alpha.exp_u64(m.width as u64);
@@ -301,19 +349,31 @@ impl<'a, E: Extension> Reduction<'a, E> {
             self.count += m.width as u64;
         }
         let weights = Weights::new(E::ZERO, (0..m.width as u32).collect(), powers);
-        self.matrices.push(Reduced { columns: Strips::new(&[m], |_| true), weights, points: at });
+        let side = if matches!(known, Known::Trace(_)) { &mut self.traces } else { &mut self.matrices };
+        side.push(Reduced { columns: Strips::new(&[m], |_| true), weights, points: at });
     }
 
-    /// On the whole extension, of which the first of 2^log_blowup parts is read: a combination of extensions is the extension of the
-    /// combination.
-    fn evaluate(&self, height: usize, log_blowup: usize, distances: &[&[E]]) -> Vec<E> {
-        let mut sums = self.combine(height >> log_blowup);
+    /// On the whole extension, of which the first of 2^`unread` parts is read: a combination of extensions is the extension of the
+    /// combination. So is that of columns on the trace domain, which has one of 2^log_blowup parts.
+    fn evaluate(&self, height: usize, log_blowup: usize, unread: usize, distances: &[&[E]]) -> Vec<E> {
         let points = self.points.len();
-        if log_blowup > 0 {
-            let flat = flatten(std::mem::take(&mut sums), points);
-            let natural = flat.bit_reverse_rows().to_row_major_matrix();
-            let extended = extend_coefficients(interpolate(natural, F::GENERATOR), log_blowup as u8);
-            sums = E::reconstitute_from_base(extended.values);
+        let mut sums = vec![];
+        if !self.matrices.is_empty() {
+            sums = self.combine(&self.matrices, height >> unread);
+            if unread > 0 {
+                let natural = flatten(sums, points).bit_reverse_rows().to_row_major_matrix();
+                let extended = extend_coefficients(interpolate(natural, F::GENERATOR), unread as u8);
+                sums = E::reconstitute_from_base(extended.values);
+            }
+        }
+        if !self.traces.is_empty() {
+            let here = self.combine(&self.traces, height >> log_blowup);
+            let extended = E::reconstitute_from_base(extend(flatten(here, points), log_blowup as u8).values);
+            if sums.is_empty() {
+                sums = extended;
+            } else {
+                sums.par_iter_mut().with_min_len(BLOCK).zip(&extended).for_each(|(a, b)| *a += *b);
+            }
         }
         let value = |(i, sums): (usize, &[E])| -> E {
             self.points.iter().zip(sums).zip(distances).map(|((p, sum), d)| (p.value - *sum) * d[i]).sum()
@@ -322,7 +382,7 @@ impl<'a, E: Extension> Reduction<'a, E> {
     }
 
     /// Σ α^k·f(x) for each point, on the first rows.
-    fn combine(&self, rows: usize) -> Vec<E> {
+    fn combine(&self, matrices: &[Reduced<E>], rows: usize) -> Vec<E> {
         let points = self.points.len();
         let mut out = E::zero_vec(rows * points);
         let whole = rows / PF::WIDTH * PF::WIDTH;
@@ -330,11 +390,11 @@ impl<'a, E: Extension> Reduction<'a, E> {
         packed.par_chunks_mut(BLOCK * points).enumerate().for_each(|(b, out)| {
             tessera_cancel::point();
             let mut at = vec![PE::<E>::ZERO; points];
-            let mut rows: Vec<_> = self.matrices.iter().map(|r| r.columns.buffer::<Packed<E>>()).collect();
+            let mut rows: Vec<_> = matrices.iter().map(|r| r.columns.buffer::<Packed<E>>()).collect();
             for (i, out) in out.chunks_exact_mut(PF::WIDTH * points).enumerate() {
                 let positions: [usize; PF::WIDTH] = std::array::from_fn(|l| b * BLOCK + i * PF::WIDTH + l);
                 at.fill(PE::<E>::ZERO);
-                for (r, row) in self.matrices.iter().zip(&mut rows) {
+                for (r, row) in matrices.iter().zip(&mut rows) {
                     r.columns.load::<Packed<E>>(&positions, row);
                     r.add(Packed::<E>::dot(&r.weights, row), &mut at);
                 }
@@ -344,7 +404,7 @@ impl<'a, E: Extension> Reduction<'a, E> {
             }
         });
         for (position, out) in (whole..).zip(rest.chunks_exact_mut(points)) {
-            for r in &self.matrices {
+            for r in matrices {
                 let mut row = r.columns.buffer::<Single<E>>();
                 r.columns.load::<Single<E>>(&[position], &mut row);
                 r.add(Single::<E>::dot(&r.weights, &row), out);
@@ -365,7 +425,7 @@ impl<E: Extension> Reduced<'_, E> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FriConfig, Scheme, commit_extended, extend, next_point};
+    use super::super::{FriConfig, Scheme, commit_extended, commit_streamed, extend, next_point, streamed};
     use super::*;
     use crate::arithmetic::Quadratic;
     use p3_commit::Pcs;
@@ -401,31 +461,37 @@ mod tests {
             vec![vec![(4u8, 3)], vec![(4, 2)]],
             vec![vec![(9, 5), (6, 1), (2, 4)], vec![(9, 2), (6, 20)], vec![(7, 4), (2 * log_final, 2)]],
         ] {
-            let data: Vec<Committed> = shapes
-                .iter()
-                .map(|r| {
-                    commit_extended(r.iter().map(|(h, w)| extend(mat(*h, *w), log_blowup)).collect())
-                        .unwrap()
-                        .1
-                })
+            let columns: Vec<Vec<Mat>> =
+                shapes.iter().map(|r| r.iter().map(|(h, w)| mat(*h, *w)).collect()).collect();
+            let extended = |r: &Vec<Mat>| -> Committed {
+                commit_extended(r.iter().map(|m| extend(m.clone(), log_blowup)).collect()).unwrap().1
+            };
+            let streaming = |r: &Vec<Mat>| -> Committed {
+                let tree = commit_streamed(&r.iter().collect::<Vec<_>>(), log_blowup).unwrap().1;
+                streamed(r.clone(), log_blowup, tree)
+            };
+            let data: Vec<Committed> = columns.iter().map(extended).collect();
+            // some of them in memory, the others made anew
+            let mixed: Vec<Committed> = (columns.iter().enumerate())
+                .map(|(i, r)| if i % 2 == 0 { streaming(r) } else { extended(r) })
                 .collect();
             let zeta: E = Sponge::new(b"point").draw();
-            let requests = || -> Vec<Request<E>> {
-                let points = |i: usize, h: u8| match i {
-                    1 => vec![zeta, next_point(h, zeta)],
-                    _ => vec![zeta],
-                };
-                let round =
-                    |(i, r): (usize, &Vec<(u8, usize)>)| r.iter().map(|(h, _)| points(i, *h)).collect();
-                data.iter().zip(shapes.iter().enumerate().map(round)).collect()
+            let points = |i: usize, h: u8| match i {
+                1 => vec![zeta, next_point(h, zeta)],
+                _ => vec![zeta],
             };
-            let watch = Watch { folded: &mut |_| {}, any_rows };
-            let (opened, proof, _) =
-                open(&scheme.mmcs, &scheme.fri, requests(), &mut Sponge::new(b"t"), watch).unwrap();
-            let theirs =
-                scheme.pcs.open(requests().into_iter().map(Into::into).collect(), &mut Sponge::new(b"t"));
+            let round = |(i, r): (usize, &Vec<(u8, usize)>)| r.iter().map(|(h, _)| points(i, *h)).collect();
+            let all: Vec<Vec<Vec<E>>> = shapes.iter().enumerate().map(round).collect();
+            let theirs = data.iter().zip(&all).map(|(d, points)| (d, points.clone()).into());
+            let theirs = scheme.pcs.open(theirs.collect(), &mut Sponge::new(b"t")).unwrap();
             let bytes = |x: &(Opened<E>, FriProof<E>)| postcard::to_allocvec(x).unwrap();
-            assert_eq!(bytes(&(opened, proof)), bytes(&theirs.unwrap()));
+            for data in [&data, &mixed] {
+                let requests = data.iter().zip(all.clone()).collect();
+                let watch = Watch { folded: &mut |_| {}, any_rows };
+                let (opened, proof, _) =
+                    open(&scheme.mmcs, &scheme.fri, requests, &mut Sponge::new(b"t"), watch).unwrap();
+                assert_eq!(bytes(&(opened, proof)), bytes(&theirs));
+            }
         }
     }
 }

@@ -15,7 +15,7 @@
 //!
 //! Salts are one more matrix of the tree, as tall as the tallest, that FRI does not see: what is opened of it stands behind the rows,
 //! and says nothing.
-use super::{Commitment, Kept, SALT, Stored, Tree};
+use super::{Commitment, Kept, SALT, Stored, Streamed, Tree};
 use crate::arithmetic::{Extension, F, Mat};
 use p3_commit::{BatchOpening, BatchOpeningRef, Mmcs};
 use p3_matrix::{Dimensions, Matrix};
@@ -52,6 +52,8 @@ pub enum ColumnData<M> {
         /// Low-degree extensions, rows in bit-reversed order.
         sums: Vec<M>,
     },
+    /// A tree whose matrices are made anew where they are read.
+    Streamed(Streamed),
 }
 
 /// Why an opening is refused.
@@ -85,6 +87,7 @@ impl Mmcs<F> for ColumnMmcs {
             ColumnData::Tree(d) | ColumnData::Salted(d) => self.tree.open_batch(index, d).unpack().1,
             // one path alone shares no digest with another
             ColumnData::Summed { tree, .. } => tree.open(&[index]).1.sibling_hashes,
+            ColumnData::Streamed(s) => s.open(&[index]).1.sibling_hashes,
         };
         BatchOpening::new(rows.pop().unwrap_or_default(), proof)
     }
@@ -98,6 +101,14 @@ impl Mmcs<F> for ColumnMmcs {
                 all
             }
             ColumnData::Summed { sums, .. } => sums.iter().collect(),
+            ColumnData::Streamed(_) => vec![],
+        }
+    }
+
+    fn get_matrix_heights<M: Matrix<F>>(&self, data: &ColumnData<M>) -> Vec<usize> {
+        match data {
+            ColumnData::Streamed(s) => s.heights(),
+            _ => self.get_matrices(data).iter().map(|m| m.height()).collect(),
         }
     }
 
@@ -137,6 +148,10 @@ impl Mmcs<F> for ColumnMmcs {
                 };
                 let rows = indices.iter().map(|i| sums.iter().map(|m| row(*i, m)).collect()).collect();
                 (rows, (proof, behind))
+            }
+            ColumnData::Streamed(s) => {
+                let (rows, proof) = s.open(indices);
+                (rows, (proof, vec![]))
             }
         }
     }

@@ -63,10 +63,16 @@ fn check<E: Extension>(c: &Case) {
 
 fn check_for<E: Extension>(c: &Case, goal: Goal) {
     let b = quick_for::<E>(goal);
-    let (pk, vk) = b.setup(&c.program).unwrap_or_else(|e| panic!("{}: {e}", c.name));
+    let (mut pk, vk) = b.setup(&c.program).unwrap_or_else(|e| panic!("{}: {e}", c.name));
     let (proof, _) = b.prove(&pk, c.trace.clone()).unwrap_or_else(|e| panic!("{}: {e}", c.name));
     if let Err(e) = b.verify(&vk, &c.trace.publics, &proof) {
         panic!("{}: {e}", c.name);
+    }
+    // what is kept in memory, and what is made anew, is nobody's business but the prover's
+    if pk.save_memory() {
+        let (again, _) = b.prove(&pk, c.trace.clone()).unwrap_or_else(|e| panic!("{}: {e}", c.name));
+        let bytes = |p: &Proof<E>| postcard::to_allocvec(p).expect("a proof serializes");
+        assert!(bytes(&again) == bytes(&proof), "{}: another proof where memory is saved", c.name);
     }
 }
 

@@ -52,7 +52,9 @@ pub fn run(o: &Generate, screen: &Screen) -> Result<()> {
     // what could fail afterwards fails before long work
     let proof = o.output.as_ref().map(|output| -> Result<_> {
         files::check_output(output)?;
-        Ok((output, ProvingKey::read(&prove::key_path(o.key.as_deref(), &o.model)?, &model)?))
+        let mut key = ProvingKey::read(&prove::key_path(o.key.as_deref(), &o.model)?, &model)?;
+        prove::fit(&mut key, &model, o.max_memory, screen)?;
+        Ok((output, key))
     });
     let proof = proof.transpose()?;
 

@@ -1,5 +1,5 @@
 //! `tessera prove`: runs the quantized model and proves its output.
-use crate::cli::{Prove, When};
+use crate::cli::{ByteCount, Prove, When};
 use crate::failure::{Failure, Result};
 use crate::infer::{self, Batch};
 use crate::measure::{Time, timed};
@@ -77,13 +77,23 @@ impl Made {
     }
 }
 
+/// Keeps to a limit of memory, and says so where that takes time.
+pub fn fit(key: &mut ProvingKey, model: &Model, limit: Option<ByteCount>, screen: &Screen) -> Result<()> {
+    if let Some(least) = key.fit(model, limit.map(|limit| limit.0))? {
+        let least = show::bytes(least);
+        screen.note(format!("about {least} of memory are taken, which takes more time than with more of it"));
+    }
+    Ok(())
+}
+
 /// Runs the command.
 pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
     let bar = screen.progress.phase("reading the model and the key", None);
     let (loaded, read) = timed(|| -> Result<_> {
         let model = Model::read(&o.model)?;
         let batch = given(o, &model, screen)?;
-        let key = ProvingKey::read(&key_path(o.key.as_deref(), &o.model)?, &model)?;
+        let mut key = ProvingKey::read(&key_path(o.key.as_deref(), &o.model)?, &model)?;
+        fit(&mut key, &model, o.max_memory, screen)?;
         Ok((model, batch, key))
     });
     bar.finish_and_clear();
