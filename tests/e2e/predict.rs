@@ -44,6 +44,33 @@ fn files_are_as_large_as_was_said() {
 }
 
 #[test]
+fn proving_keeps_to_a_limit_of_memory() {
+    let m = compiled("fmnist_lenet", 1);
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    image(d, "fmnist_lenet", &[1, 1, 28, 28]);
+    let tess = m.file("tess");
+    let tess = tess.to_string_lossy();
+    let said = ok(d, &["inspect", &tess]);
+    let at = |what: &str| number(&said, &format!("/prediction/{what}")) as u64;
+    let (most, least) = (at("memory_bytes"), at("least_memory_bytes"));
+    assert!(least < most, "{said}");
+    let prove = |limit: u64, to: &str| {
+        tessera_in(d, &["prove", &tess, "--input", "x.npy", "-o", to, "--max-memory", &limit.to_string()])
+    };
+    let (ample, tight, little) =
+        (prove(most, "a.proof"), prove(least, "b.proof"), prove(least / 2, "c.proof"));
+    let notes = [&ample, &tight].map(|ran| (ran.code, ran.err.contains("takes more time")));
+    assert_eq!(notes, [(Some(0), false), (Some(0), true)], "{}{}", ample.err, tight.err);
+    let read = |name: &str| std::fs::read(d.join(name)).expect("a proof");
+    assert!(read("a.proof") == read("b.proof"), "the proof is another one");
+    assert_eq!((little.code, d.join("c.proof").exists()), (Some(2), false));
+    for words in ["more memory than it may", "a limit of", "--max-memory", "help "] {
+        assert!(little.err.contains(words), "{words:?} is not said:\n{}", little.err);
+    }
+}
+
+#[test]
 fn a_lean_key_proves_the_same() {
     let m = compiled("digits_mlp", 1);
     let dir = tempfile::tempdir().expect("a directory");

@@ -58,6 +58,10 @@ pub fn predict(model: &Model, security: Security) -> Result<Prediction> {
         verifying_key_bytes: sizes.verifying_key + added,
         setup_memory_bytes: sizes.setup_memory + held,
         memory_bytes: sizes.prove_memory + held,
+        least_memory_bytes: sizes
+            .least_memory
+            .filter(|least| *least < sizes.prove_memory)
+            .map(|least| least + held),
         cost: sizes.cost,
     })
 }
@@ -241,7 +245,7 @@ impl ProvingKey {
             let expected = show::bytes(least.unwrap_or(kept));
             return Err(Failure::new("proving takes more memory than it may")
                 .expected(format!("a limit of {expected} or more"))
-                .found(format!("--max-memory {most}"))
+                .found(format!("--max-memory of {}", show::bytes(most)))
                 .help("compile with a smaller --batch, or for a shorter text"));
         }
         Ok(least.filter(|_| self.key.save_memory()))

@@ -136,6 +136,8 @@ pub struct Prediction {
     pub setup_memory_bytes: u64,
     /// Bytes of memory while proving.
     pub memory_bytes: u64,
+    /// The same with as little as can be, if that is less.
+    pub least_memory_bytes: Option<u64>,
 }
 
 impl Prediction {
@@ -147,7 +149,15 @@ impl Prediction {
         let rows = [
             (
                 "proving",
-                format!("{} of one core, {} of memory", seconds(self.prove_cpu_s), bytes(self.memory_bytes)),
+                format!(
+                    "{} of one core, {} of memory{}",
+                    seconds(self.prove_cpu_s),
+                    bytes(self.memory_bytes),
+                    self.least_memory_bytes.map_or_else(String::new, |least| format!(
+                        " (down to {} with --max-memory)",
+                        bytes(least)
+                    ))
+                ),
             ),
             ("proof", format!("{}, verified in {}", bytes(self.proof_bytes), seconds(self.verify_cpu_s))),
             (
