@@ -2,6 +2,7 @@
 use crate::support::*;
 use serde_json::Value;
 use std::path::Path;
+use tempfile::TempDir;
 use tessera_import_onnx::write::Writer;
 
 fn number(v: &Value, at: &str) -> f64 {
@@ -17,21 +18,21 @@ fn near(found: f64, expected: f64, percent: f64, what: &str) {
     assert!((found / expected - 1.0).abs() <= percent / 100.0, "{what}: {found} is said, {expected} it is");
 }
 
-/// One image of a model's data, as an array in a directory.
-fn image(dir: &Path, onnx: &str, shape: &[usize]) {
+/// A model, its file, and a directory with one image of its data as an array.
+fn with_image(onnx: &str, shape: &[usize]) -> (Compiled, String, TempDir) {
+    let m = compiled(onnx, 1);
+    let dir = tempfile::tempdir().expect("a directory");
     let (all, n) = images(onnx);
-    npy(dir, "x.npy", shape, all[..n].to_vec());
+    npy(dir.path(), "x.npy", shape, all[..n].to_vec());
+    let tess = m.file("tess").to_string_lossy().into_owned();
+    (m, tess, dir)
 }
 
 #[test]
 fn files_are_as_large_as_was_said() {
     for (onnx, shape) in [("digits_mlp", &[1, 64][..]), ("fmnist_lenet", &[1, 1, 28, 28])] {
-        let m = compiled(onnx, 1);
-        let dir = tempfile::tempdir().expect("a directory");
+        let (m, tess, dir) = with_image(onnx, shape);
         let d = dir.path();
-        image(d, onnx, shape);
-        let tess = m.file("tess");
-        let tess = tess.to_string_lossy();
         ok(d, &["prove", &tess, "--input", "x.npy", "-o", "out.proof"]);
         let said = ok(d, &["inspect", &tess]);
         let said = &said["prediction"];
@@ -45,12 +46,8 @@ fn files_are_as_large_as_was_said() {
 
 #[test]
 fn proving_keeps_to_a_limit_of_memory() {
-    let m = compiled("fmnist_lenet", 1);
-    let dir = tempfile::tempdir().expect("a directory");
+    let (_, tess, dir) = with_image("fmnist_lenet", &[1, 1, 28, 28]);
     let d = dir.path();
-    image(d, "fmnist_lenet", &[1, 1, 28, 28]);
-    let tess = m.file("tess");
-    let tess = tess.to_string_lossy();
     let said = ok(d, &["inspect", &tess]);
     let at = |what: &str| number(&said, &format!("/prediction/{what}")) as u64;
     let (most, least) = (at("memory_bytes"), at("least_memory_bytes"));
@@ -72,11 +69,9 @@ fn proving_keeps_to_a_limit_of_memory() {
 
 #[test]
 fn a_lean_key_proves_the_same() {
-    let m = compiled("digits_mlp", 1);
-    let dir = tempfile::tempdir().expect("a directory");
+    let (m, tess, dir) = with_image("digits_mlp", &[1, 64]);
     let d = dir.path();
-    image(d, "digits_mlp", &[1, 64]);
-    std::fs::copy(m.file("tess"), d.join("m.tess")).expect("a copy");
+    std::fs::copy(tess, d.join("m.tess")).expect("a copy");
     let said = ok(d, &["inspect", "m.tess"]);
     let setup = ok(d, &["setup", "m.tess", "--lean"]);
     near(number(&said, "/prediction/lean_key_bytes"), number(&setup, "/proving_key_bytes"), 2.0, "lean key");
@@ -159,12 +154,8 @@ fn an_input_with_a_value_is_part_of_the_model() {
 
 #[test]
 fn a_cost_is_explained_layer_by_layer() {
-    let m = compiled("fmnist_lenet", 1);
-    let dir = tempfile::tempdir().expect("a directory");
+    let (_, tess, dir) = with_image("fmnist_lenet", &[1, 1, 28, 28]);
     let d = dir.path();
-    image(d, "fmnist_lenet", &[1, 1, 28, 28]);
-    let tess = m.file("tess");
-    let tess = tess.to_string_lossy();
     let ran = tessera_in(d, &["prove", &tess, "--input", "x.npy", "-o", "out.proof", "--json"]);
     std::fs::write(d.join("run.json"), &ran.out).expect("a file");
     let r = ok(d, &["explain", &tess, "--html", "page.html", "--measured", "run.json"]);

@@ -279,7 +279,8 @@ pub(crate) fn prove_of<E: Extension>(
         let k = Round::ALL.iter().position(|r| *r == round)?;
         Some((sources[k]?, at))
     };
-    let of = |round: Round, g: usize| place(round, g).map(|(data, at)| matrices(data)[at]);
+    // none of what is made anew
+    let of = |round: Round, g: usize| place(round, g).and_then(|(data, at)| matrices(data).get(at).copied());
     let nodes: Vec<Vec<Ready<E>>> = air.groups.iter().map(|g| prepare(g, &monomials)).collect();
     let input = |g: usize| -> quotient::Input<E> {
         let sparse = Some(&key.sparse_extended[g]);
@@ -304,15 +305,8 @@ pub(crate) fn prove_of<E: Extension>(
             let sparse = Some(half_rows(&key.sparse_extended[g], which, height));
             let base = [of(Round::Fixed), of(Round::Model), sparse, of(Round::Witness), of(Round::Summed)];
             let extension = [of(Round::Second), of(Round::Third)];
-            let input = quotient::Input {
-                log_height: air.groups[g].log_height,
-                base: base.iter().flatten().collect(),
-                extension: extension.iter().flatten().collect(),
-                nodes: &nodes[g],
-                terminals: &terminals,
-                alpha,
-                live: None,
-            };
+            let (base, extension) = (base.iter().flatten(), extension.iter().flatten());
+            let input = quotient::Input { base: base.collect(), extension: extension.collect(), ..input(g) };
             quotient::half(&input, which, 0)
         };
         [half(0), half(1)].concat()

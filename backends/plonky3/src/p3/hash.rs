@@ -49,6 +49,12 @@ fn size(first: bool, elements: usize) -> usize {
     (elements + if first { 0 } else { DIGEST }).next_multiple_of(BLOCK) * 8
 }
 
+/// Rows that are staged at a time where so many of their elements are hashed together.
+fn staged(elements: usize) -> usize {
+    let lanes = <RowHash as CryptographicHasher<F, [u8; 32]>>::LANES.max(1);
+    (STAGE / elements.clamp(1, CHUNK) / lanes).max(1) * lanes
+}
+
 impl RowHash {
     /// Hashes a part of many rows, as [`parts`] has it: `digests` are those of the parts before it, and become those of this one.
     pub(super) fn part<'a>(
@@ -60,8 +66,7 @@ impl RowHash {
         row: impl Fn(usize) -> &'a [F],
     ) {
         let size = size(first, elements);
-        let lanes = <Self as CryptographicHasher<F, [u8; 32]>>::LANES.max(1);
-        let group = (STAGE / elements.clamp(1, CHUNK) / lanes).max(1) * lanes;
+        let group = staged(elements);
         for (g, digests) in digests.chunks_mut(group).enumerate() {
             stage.clear();
             stage.resize(size * digests.len(), 0);
@@ -94,8 +99,7 @@ impl CryptographicHasher<F, [u8; 32]> for RowHash {
         }
         let len = input.len() / out.len();
         assert_eq!(len * out.len(), input.len(), "rows of equal length");
-        let lanes = <Self as CryptographicHasher<F, [u8; 32]>>::LANES.max(1);
-        let group = (STAGE / len.clamp(1, CHUNK) / lanes).max(1) * lanes;
+        let group = staged(len);
         let mut stage = vec![];
         for (g, digests) in out.chunks_mut(group).enumerate() {
             tessera_cancel::point();

@@ -253,7 +253,7 @@ impl Provable {
 fn compared(base: &Provable, other: &Provable, runs: u32) -> Result<Vec<(f64, f64)>> {
     let pair = |run: usize| {
         // neither is always the first
-        if run % 2 == 0 {
+        if run.is_multiple_of(2) {
             let first = base.proof(run)?.1;
             return Ok((first, other.proof(run)?.1));
         }
