@@ -33,6 +33,8 @@ use std::ops::Mul;
 
 /// Rows handed to one task.
 const BLOCK: usize = 1024;
+/// Columns, for each point, from which on it takes less time to extend their combination than to read all their rows.
+const MANY: usize = 64;
 /// Rows that are summed before the sum is reduced.
 const SUMMED_BLOCK: usize = 256;
 /// Rows that are read side by side.
@@ -353,64 +355,82 @@ impl<'a, E: Extension> Reduction<'a, E> {
         side.push(Reduced { columns: Strips::new(&[m], |_| true), weights, points: at });
     }
 
-    /// On the whole extension, of which the first of 2^`unread` parts is read: a combination of extensions is the extension of the
-    /// combination. So is that of columns on the trace domain, which has one of 2^log_blowup parts.
+    /// On the whole extension, of which the first of 2^`unread` parts is read where there are many columns: a combination of extensions is the
+    /// extension of the combination. So is that of columns on the trace domain, which has one of 2^log_blowup parts.
     fn evaluate(&self, height: usize, log_blowup: usize, unread: usize, distances: &[&[E]]) -> Vec<E> {
-        let points = self.points.len();
-        let mut sums = vec![];
-        if !self.matrices.is_empty() {
-            sums = self.combine(&self.matrices, height >> unread);
-            if unread > 0 {
-                let natural = flatten(sums, points).bit_reverse_rows().to_row_major_matrix();
-                let extended = extend_coefficients(interpolate(natural, F::GENERATOR), unread as u8);
-                sums = E::reconstitute_from_base(extended.values);
+        let columns: usize = self.matrices.iter().map(|r| r.weights.columns.len()).sum();
+        let unread = if columns < MANY * self.points.len() { 0 } else { unread };
+        let from_part = |m: Mat| match unread {
+            0 => m,
+            unread => {
+                let natural = m.bit_reverse_rows().to_row_major_matrix();
+                extend_coefficients(interpolate(natural, F::GENERATOR), unread as u8)
             }
-        }
-        if !self.traces.is_empty() {
-            let here = self.combine(&self.traces, height >> log_blowup);
-            let extended = E::reconstitute_from_base(extend(flatten(here, points), log_blowup as u8).values);
-            if sums.is_empty() {
-                sums = extended;
-            } else {
-                sums.par_iter_mut().with_min_len(BLOCK).zip(&extended).for_each(|(a, b)| *a += *b);
-            }
-        }
-        let value = |(i, sums): (usize, &[E])| -> E {
-            self.points.iter().zip(sums).zip(distances).map(|((p, sum), d)| (p.value - *sum) * d[i]).sum()
         };
-        sums.par_chunks(points).enumerate().with_min_len(BLOCK).map(value).collect()
+        let matrices = self.combine(&self.matrices, height >> unread, from_part);
+        let traces = self.combine(&self.traces, height >> log_blowup, |m| extend(m, log_blowup as u8));
+        let sums: Vec<(&[E], &[E])> = (matrices.iter().zip(distances).chain(traces.iter().zip(distances)))
+            .map(|(sum, d)| (&sum[..], *d))
+            .collect();
+        let mut out = E::zero_vec(height);
+        out.par_chunks_mut(BLOCK).enumerate().for_each(|(b, out)| {
+            let (first, whole) = (b * BLOCK, out.len() / PF::WIDTH * PF::WIDTH);
+            for i in (0..whole).step_by(PF::WIDTH) {
+                let packed = |v: &[E]| PE::<E>::from_ext_slice(&v[first + i..][..PF::WIDTH]);
+                let values = self.points.iter().zip(distances).map(|(p, d)| packed(d) * p.value);
+                let sums = sums.iter().map(|(sum, d)| packed(sum) * packed(d));
+                (values.sum::<PE<E>>() - sums.sum::<PE<E>>()).to_ext_slice(&mut out[i..i + PF::WIDTH]);
+            }
+            for (i, out) in (first + whole..).zip(&mut out[whole..]) {
+                let values = self.points.iter().zip(distances).map(|(p, d)| d[i] * p.value);
+                *out = values.sum::<E>() - sums.iter().map(|(sum, d)| sum[i] * d[i]).sum::<E>();
+            }
+        });
+        out
     }
 
-    /// Σ α^k·f(x) for each point, on the first rows.
-    fn combine(&self, matrices: &[Reduced<E>], rows: usize) -> Vec<E> {
+    /// Σ α^k·f(x) on the first rows of matrices, extended, for each point; nothing of no matrix.
+    fn combine(&self, matrices: &[Reduced<E>], rows: usize, extend: impl Fn(Mat) -> Mat) -> Vec<Vec<E>> {
+        if matrices.is_empty() {
+            return vec![];
+        }
         let points = self.points.len();
-        let mut out = E::zero_vec(rows * points);
+        let mut all = vec![E::zero_vec(rows); points];
         let whole = rows / PF::WIDTH * PF::WIDTH;
-        let (packed, rest) = out.split_at_mut(whole * points);
-        packed.par_chunks_mut(BLOCK * points).enumerate().for_each(|(b, out)| {
+        // of each block of rows the sums at all points
+        let mut blocks: Vec<Vec<&mut [E]>> = vec![];
+        blocks.resize_with(whole.div_ceil(BLOCK), Vec::new);
+        let mut rest = vec![];
+        for sums in &mut all {
+            let (packed, last) = sums.split_at_mut(whole);
+            blocks.iter_mut().zip(packed.chunks_mut(BLOCK)).for_each(|(block, sums)| block.push(sums));
+            rest.push(last);
+        }
+        blocks.par_iter_mut().enumerate().for_each(|(b, out)| {
             tessera_cancel::point();
             let mut at = vec![PE::<E>::ZERO; points];
             let mut rows: Vec<_> = matrices.iter().map(|r| r.columns.buffer::<Packed<E>>()).collect();
-            for (i, out) in out.chunks_exact_mut(PF::WIDTH * points).enumerate() {
-                let positions: [usize; PF::WIDTH] = std::array::from_fn(|l| b * BLOCK + i * PF::WIDTH + l);
+            for i in (0..BLOCK.min(whole - b * BLOCK)).step_by(PF::WIDTH) {
+                let positions: [usize; PF::WIDTH] = std::array::from_fn(|l| b * BLOCK + i + l);
                 at.fill(PE::<E>::ZERO);
                 for (r, row) in matrices.iter().zip(&mut rows) {
                     r.columns.load::<Packed<E>>(&positions, row);
                     r.add(Packed::<E>::dot(&r.weights, row), &mut at);
                 }
-                for (k, x) in at.iter().enumerate() {
-                    (0..PF::WIDTH).for_each(|l| out[l * points + k] = x.extract(l));
-                }
+                at.iter().zip(&mut *out).for_each(|(x, out)| x.to_ext_slice(&mut out[i..i + PF::WIDTH]));
             }
         });
-        for (position, out) in (whole..).zip(rest.chunks_exact_mut(points)) {
+        for position in whole..rows {
+            let mut at = E::zero_vec(points);
             for r in matrices {
                 let mut row = r.columns.buffer::<Single<E>>();
                 r.columns.load::<Single<E>>(&[position], &mut row);
-                r.add(Single::<E>::dot(&r.weights, &row), out);
+                r.add(Single::<E>::dot(&r.weights, &row), &mut at);
             }
+            at.iter().zip(&mut rest).for_each(|(x, out)| out[position - whole] = *x);
         }
-        out
+        let extended = |sums| E::reconstitute_from_base(extend(flatten(sums, 1)).values);
+        all.into_iter().map(extended).collect()
     }
 }
 
@@ -459,7 +479,7 @@ mod tests {
         };
         for shapes in [
             vec![vec![(4u8, 3)], vec![(4, 2)]],
-            vec![vec![(9, 5), (6, 1), (2, 4)], vec![(9, 2), (6, 20)], vec![(7, 4), (2 * log_final, 2)]],
+            vec![vec![(9, 5), (6, 1), (2, 4)], vec![(9, 2), (6, 150)], vec![(7, 4), (2 * log_final, 2)]],
         ] {
             let columns: Vec<Vec<Mat>> =
                 shapes.iter().map(|r| r.iter().map(|(h, w)| mat(*h, *w)).collect()).collect();
