@@ -428,18 +428,25 @@ fn every_other_greatest_is_rejected() {
 
 /// A model's case: a function of nn ops on one input, through all passes.
 fn lowered(source: &str) -> Case {
+    lowered_by(source, |passes| passes)
+}
+
+/// The same, through other passes.
+fn lowered_by(source: &str, change: impl Fn(String) -> String) -> Case {
     zk_opt::register_all();
     let context = tessera_passes::context();
     let mut module =
         tessera_mlir::parse(&context, source, "model.mlir").unwrap_or_else(|error| panic!("{error}"));
-    let passes = zk_opt::pipeline::pipeline_from("nn").replace("nn-calibrate,", "");
+    let passes = change(zk_opt::pipeline::pipeline_from("nn").replace("nn-calibrate,", ""));
     tessera_mlir::pipeline::run(&mut module, &passes, &tessera_mlir::pipeline::Settings::default()).unwrap();
     let params = tessera_mlir::params::of(module.as_operation()).unwrap_or_else(|_| Default::default());
     let options = PlaceOptions::new(tessera_backends::default());
     let placed = tessera_circuit_to_program::place(&module, &params, &options).unwrap();
     let (program, plan) = (placed.program, placed.plan);
     let mut b = Build { seed: 5, ..Build::default() };
-    let input: Vec<i64> = (0..plan.tensors[0].1).map(|_| b.random(-100, 100)).collect();
+    let given = &program.publics[0];
+    let (lo, hi) = (given.min.max(-100), given.max.min(100));
+    let input: Vec<i64> = (0..plan.tensors[0].1).map(|_| b.random(lo, hi)).collect();
     let honest = tessera_runtime::run(&program, &plan, vec![input.clone()]).unwrap();
     is_a_function(&program, &honest, &hints(&plan)).unwrap();
     Case { program, plan, input, honest }
@@ -481,6 +488,41 @@ fn every_other_argmax_is_rejected() {
         }
         for by in [-300, -1, 1, 300] {
             case.rejects(&[(most.0, by)]);
+        }
+    }
+}
+
+/// A one elsewhere, one more, one less, and numbers that are no bits.
+#[test]
+fn every_other_code_of_an_embedding_is_rejected() {
+    let case = lowered_by(
+        r#"module attributes {tessera.params = "levels/embedding.safetensors"} {
+          ml_program.global private @long(#ml_program.extern<tensor<43x2xf32>>) : tensor<43x2xf32>
+          func.func @main(%ids: tensor<1x3xi64> {nn.name = "ids"}) -> (tensor<1x3x2xf32> {nn.name = "y"}) {
+            %t = ml_program.global_load_const @long : tensor<43x2xf32>
+            %0 = nn.embedding %t, %ids {nn.range = array<f64: -1.0, 1.0>} : (tensor<43x2xf32>, tensor<1x3xi64>) -> tensor<1x3x2xf32>
+            return %0 : tensor<1x3x2xf32>
+          }
+        }"#,
+        |passes| passes.replace("convert-qnn-to-circuit", "convert-qnn-to-circuit{looked-up=0}"),
+    );
+    let cells = hints(&case.plan);
+    assert_eq!(cells.len(), 3 * 43);
+    // cells stand row by row of the table, or token by token
+    let ones: Vec<usize> = (0..cells.len()).filter(|i| case.value(cells[*i]) == 1).collect();
+    assert_eq!(ones.len(), 3);
+    for (i, &u) in cells.iter().enumerate() {
+        if ones.contains(&i) {
+            for by in [-2, -1, 1] {
+                case.rejects(&[(u, by)]);
+            }
+            continue;
+        }
+        for by in [-1, 1, 2] {
+            case.rejects(&[(u, by)]);
+        }
+        for &one in &ones {
+            case.rejects(&[(u, 1), (cells[one], -1)]);
         }
     }
 }
