@@ -270,6 +270,30 @@ fn inspect_describes_each_file() {
     assert!(r["prediction"]["prove_cpu_s"].as_f64().is_some_and(|s| s > 0.0), "{r}");
 }
 
+/// Where the usual keys take more, others are chosen, and what proofs have then is within the limit.
+#[test]
+fn limits_are_kept_or_refused_with_a_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = models().join("digits_mlp.onnx").to_string_lossy().into_owned();
+    let (data, scale) = calibration("digits_mlp");
+    let data = data.to_string_lossy().into_owned();
+    let compile = ["compile", &model, "--calibration", &data, "--scale", scale, "-o", "m.tess"];
+    let with = |limits: &[&str]| ok(dir.path(), &[&compile[..], limits].concat());
+    assert!(with(&["--max-proof-size", "1MiB", "--max-memory", "1GiB"])["setup_optimize"].is_null());
+    let goal = with(&["--max-proof-size", "250KiB"])["setup_optimize"].as_str().unwrap().to_owned();
+    ok(dir.path(), &["setup", "m.tess", "--optimize", &goal]);
+    let proof = ok(dir.path(), &["prove", "m.tess", "--input", &data, "--index", "0", "-o", "m.proof"]);
+    assert!(proof["proof_bytes"].as_u64().unwrap() < 250 << 10, "{proof}");
+    let ran = tessera_in(dir.path(), &[&compile[..], &["--max-proof-size", "10KiB"]].concat());
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("a proof of 10.0 KiB at most") && ran.err.contains("at least"), "{}", ran.err);
+    // what is left out changes what a proof costs, and nothing that is proven
+    let cells = |limits: &[&str]| with(limits)["program"]["tables"].to_string();
+    assert_ne!(cells(&["--without", "limbs"]), cells(&[]));
+    let ran = tessera_in(dir.path(), &[&compile[..], &["--without", "nothing"]].concat());
+    assert!(ran.code == Some(2) && ran.err.contains("egraph, search, all"), "{}", ran.err);
+}
+
 #[test]
 fn the_demo_says_verified() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -39,15 +39,16 @@ impl Target for Plonky3 {
     }
 }
 
+impl Plonky3 {
+    /// What is asked of keys, with the grinding that this prover has.
+    fn asked(&self, Security { bits, regime, goal }: Security) -> SecurityTarget {
+        SecurityTarget { bits, regime, goal, ..self.target }
+    }
+}
+
 impl Backend for Plonky3 {
     fn keys(&self, program: &Program, security: Security) -> Result<Keys, SetupError> {
-        let target = SecurityTarget {
-            bits: security.bits,
-            regime: security.regime,
-            goal: security.goal,
-            ..self.target
-        };
-        let (pk, vk) = Plonky3 { target }.setup(program)?;
+        let (pk, vk) = Plonky3 { target: self.asked(security) }.setup(program)?;
         Ok(Keys {
             proving: pk.to_container(),
             verifying: vk.to_container(),
@@ -58,8 +59,7 @@ impl Backend for Plonky3 {
 
     fn sizes(&self, program: &Program, security: Security) -> Result<Sizes, SetupError> {
         self.admit(program)?;
-        let target = SecurityTarget { bits: security.bits, regime: security.regime, ..self.target };
-        crate::sizes::sizes(program, target)
+        crate::sizes::sizes(program, self.asked(security))
     }
 
     fn lean(&self, key: &Container) -> Container {

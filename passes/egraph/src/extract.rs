@@ -33,6 +33,8 @@ pub struct Extractor<'s, O: Op> {
     prices: HashMap<Applied, Price>,
     /// The op of a class that the function did not have, where nothing else is said.
     cheapest: BTreeMap<Id, Node>,
+    /// Of each class those that have a member which reads it.
+    readers: BTreeMap<Id, BTreeSet<Id>>,
 }
 
 /// How often all moves are tried.
@@ -65,7 +67,13 @@ impl<'s, O: Op> Extractor<'s, O> {
                 prices.insert((node.op, node.operands), price);
             }
         }
-        let mut extractor = Extractor { space, members, prices, cheapest: BTreeMap::new() };
+        let mut readers: BTreeMap<Id, BTreeSet<Id>> = BTreeMap::new();
+        for (&class, nodes) in &members {
+            for &operand in nodes.iter().flat_map(|node| &node.operands) {
+                readers.entry(operand).or_default().insert(class);
+            }
+        }
+        let mut extractor = Extractor { space, members, prices, cheapest: BTreeMap::new(), readers };
         extractor.cheapest = extractor.cheapest();
         extractor
     }
@@ -213,16 +221,21 @@ impl<'s, O: Op> Extractor<'s, O> {
     pub fn best(&self) -> Result<(Choice, u64)> {
         let mut choice = self.today();
         let mut cost = self.cost(&choice).ok_or_else(|| Error::new("the function goes in a circle"))?;
+        let mut reached = self.reached(&choice);
         for _ in 0..SWEEPS {
             let before = cost;
-            for class in self.members.keys().copied().collect::<Vec<_>>() {
-                for moved in self.moves(&choice, class) {
+            for &class in self.members.keys() {
+                let mut better = false;
+                for moved in self.moves(&choice, class, &reached) {
                     tessera_cancel::point();
                     if let Some(new) = self.cost(&moved)
                         && new < cost
                     {
-                        (choice, cost) = (moved, new);
+                        (choice, cost, better) = (moved, new, true);
                     }
+                }
+                if better {
+                    reached = self.reached(&choice);
                 }
             }
             if cost == before {
@@ -248,8 +261,7 @@ impl<'s, O: Op> Extractor<'s, O> {
     }
 
     /// Other choices for a class: each other member; all that read it read something else; all that could read it do.
-    fn moves(&self, choice: &Choice, class: Id) -> Vec<Choice> {
-        let reached = self.reached(choice);
+    fn moves(&self, choice: &Choice, class: Id, reached: &BTreeSet<Id>) -> Vec<Choice> {
         let mut moves = vec![];
         let with = |changes: Vec<(Id, Node)>| {
             let mut moved = choice.clone();
@@ -257,10 +269,12 @@ impl<'s, O: Op> Extractor<'s, O> {
             moved
         };
         let now = self.chosen(choice, class);
+        let could_read =
+            self.readers.get(&class).into_iter().flatten().filter(|reader| reached.contains(reader));
         if reached.contains(&class) {
             let others = self.members[&class].iter().filter(|node| Some(*node) != now);
             moves.extend(others.map(|node| with(vec![(class, node.clone())])));
-            let readers = reached.iter().filter(|&&reader| {
+            let readers = could_read.filter(|&&reader| {
                 self.chosen(choice, reader).is_some_and(|node| node.operands.contains(&class))
             });
             let instead = |&reader: &Id| {
@@ -276,7 +290,7 @@ impl<'s, O: Op> Extractor<'s, O> {
                 let node = self.members[&reader].iter().find(|node| node.operands.contains(&class))?;
                 Some((reader, node.clone()))
             };
-            let all: Vec<(Id, Node)> = reached.iter().filter_map(could).collect();
+            let all: Vec<(Id, Node)> = could_read.filter_map(could).collect();
             if all.len() > 1 {
                 moves.push(with(all));
             }

@@ -8,6 +8,7 @@ use crate::op::{Arg, Node, Op};
 use crate::space::Space;
 use crate::text::{Expr, Head, Operand, Rule, Term};
 use egg::Id;
+use std::collections::HashMap;
 use tessera_mlir::{Error, Result};
 
 /// When to stop.
@@ -53,12 +54,17 @@ impl<O: Op> Space<O> {
     /// # Errors
     /// When the two sides of a rule differ in shape.
     pub fn saturate(&mut self, rules: &[Rule<O>], limits: &Limits) -> Result<(usize, bool)> {
+        // what was applied in another round is equal already, and finding that out again costs as much
+        let mut done: HashMap<(usize, Vec<Id>), Vec<Binding<O>>> = HashMap::new();
         for round in 0..limits.rounds {
             let mut found = vec![];
             for (index, rule) in rules.iter().enumerate() {
                 let mut bindings = self.matches(rule, limits.matches);
-                bindings.retain(|(_, binding)| {
-                    self.holds(&rule.conditions, binding) && self.holds(&rule.limits, binding)
+                bindings.retain(|(roots, binding)| {
+                    let known = done.get(&(index, roots.clone()));
+                    known.is_none_or(|known| !known.contains(binding))
+                        && self.holds(&rule.conditions, binding)
+                        && self.holds(&rule.limits, binding)
                 });
                 found.extend(bindings.into_iter().map(|(roots, binding)| (index, roots, binding)));
             }
@@ -67,7 +73,10 @@ impl<O: Op> Space<O> {
                 if self.egraph.total_number_of_nodes() >= limits.nodes {
                     return Ok((round + 1, false));
                 }
-                changed |= self.apply(&rules[index], index, &roots, &binding)?;
+                if let Some(new) = self.apply(&rules[index], index, &roots, &binding)? {
+                    changed |= new;
+                    done.entry((index, roots)).or_default().push(binding);
+                }
             }
             self.egraph.rebuild();
             if !changed {
@@ -236,21 +245,27 @@ impl<O: Op> Space<O> {
         }
     }
 
-    /// Adds the right side of a rule, equal to the left; whether that is new.
-    fn apply(&mut self, rule: &Rule<O>, index: usize, roots: &[Id], binding: &Binding<O>) -> Result<bool> {
+    /// Adds the right side of a rule, equal to the left; whether that is new. `None` where the sides do not fit what is there.
+    fn apply(
+        &mut self,
+        rule: &Rule<O>,
+        index: usize,
+        roots: &[Id],
+        binding: &Binding<O>,
+    ) -> Result<Option<bool>> {
         let mut plans = vec![];
         for (left, right) in rule.left.iter().zip(&rule.right) {
             let mut fresh = 0;
             let (Some(left), Some(right)) =
                 (self.plan(left, binding, &mut fresh), self.plan(right, binding, &mut fresh))
             else {
-                return Ok(false);
+                return Ok(None);
             };
             plans.push((left, right));
         }
         for (&root, (_, right)) in roots.iter().zip(&plans) {
             let (Some(expected), Some(found)) = (self.ty(root).cloned(), self.type_of(right)) else {
-                return Ok(false);
+                return Ok(None);
             };
             if O::meet(&expected, &found).is_none() {
                 return Err(Error::new(format!(
@@ -267,7 +282,7 @@ impl<O: Op> Space<O> {
                 changed = true;
             }
         }
-        Ok(changed)
+        Ok(Some(changed))
     }
 
     fn type_of(&self, plan: &Plan<O>) -> Option<O::Type> {

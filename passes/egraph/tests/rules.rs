@@ -4,6 +4,7 @@
 //! Invariants: nothing here knows a rule by name, so a new one is tested by being written; each condition of each rule is needed,
 //! which is shown by leaving it out: then some form computes something else, or is refused.
 
+use egg::Id;
 use ndarray::{ArrayD, IxDyn};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use tessera_circuit::ops::{CircuitOp, CircuitType, Visibility};
 use tessera_circuit::semantics::{ContractSpec, Interval, ResultIndex, TableFunction, View};
 use tessera_circuit::{proof, publish};
 use tessera_egraph::circuit::{Attr, Beside};
-use tessera_egraph::extract::Extractor;
+use tessera_egraph::extract::{Choice, Extractor};
 use tessera_egraph::op::Op;
 use tessera_egraph::optimize::CIRCUIT_RULES;
 use tessera_egraph::rewrite::Limits;
@@ -553,4 +554,60 @@ fn every_condition_of_every_rule_is_needed() {
         }
     }
     assert!(missed.is_empty(), "nothing goes wrong: {missed:?}");
+}
+
+/// The least cost of all choices for these classes.
+fn least(extractor: &Extractor<CircuitOp<()>>, choice: &Choice, classes: &[Id]) -> Option<u64> {
+    match classes.split_first() {
+        None => extractor.cost(choice),
+        Some((&class, rest)) => {
+            let choices = extractor.members_of(choice, class);
+            choices.iter().filter_map(|choice| least(extractor, choice, rest)).min()
+        }
+    }
+}
+
+/// What single moves lead to is never worse than what is there, and hardly ever worse than the best of all choices.
+#[test]
+fn the_search_comes_near_the_best_of_all_choices() {
+    const MOST: usize = 2000;
+    let rules = rules();
+    let (mut compared, mut changed, mut worse) = (0, 0, vec![]);
+    for (index, rule) in rules.iter().enumerate() {
+        let mut rng = SmallRng::seed_from_u64(index as u64);
+        for _ in 0..200 {
+            let Some((circuit, _)) = circuit(rule, &mut rng) else { continue };
+            if proof::prove(&circuit).is_err() {
+                continue;
+            }
+            let env = Beside::new(&circuit, TargetSpec::default());
+            let mut space = Space::of(&circuit.graph, env).expect("a circuit has no arguments");
+            space
+                .saturate(&rules, &Limits { rounds: 2, nodes: 100, ..Limits::default() })
+                .expect("rules that fit");
+            let extractor = Extractor::new(&space);
+            let all = space.egraph.classes().map(|class| class.id);
+            let open: Vec<Id> = all.filter(|&class| extractor.members(class).len() > 1).collect();
+            let ways = open.iter().try_fold(1usize, |ways, &class| {
+                ways.checked_mul(extractor.members(class).len()).filter(|ways| *ways <= MOST)
+            });
+            if ways.is_none_or(|ways| ways < 2) {
+                continue;
+            }
+            let today = extractor.cost(&extractor.today()).expect("what is there has a cost");
+            let (_, found) = extractor.best().expect("what is there has a cost");
+            let best = least(&extractor, &extractor.today(), &open).expect("what is there is a choice");
+            assert!(best <= found && found <= today, "{best} {found} {today}: {:?}", circuit.ops);
+            (compared, changed) = (compared + 1, changed + usize::from(found < today));
+            if found > best {
+                worse.push((rule.name.clone(), found as f64 / best as f64));
+            }
+        }
+    }
+    println!(
+        "{compared} circuits, {changed} of them cheaper, {} could be cheaper still: {worse:?}",
+        worse.len()
+    );
+    assert!(compared >= 500 && changed >= 100, "{compared} {changed}");
+    assert!(worse.len() * 50 <= changed, "{} of {changed}: {worse:?}", worse.len());
 }

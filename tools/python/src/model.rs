@@ -68,6 +68,7 @@ impl Options {
                 None => tessera_backends::default(),
             },
             forms: Default::default(),
+            limits: Default::default(),
         }
         .checked()
     }

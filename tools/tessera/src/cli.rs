@@ -267,6 +267,13 @@ pub struct Compile {
     /// Leave out a form of the circuit or of its placement, to measure what it is worth, or all of them: docs/benchmarks.md has them
     #[arg(long, value_name = "FORM", conflicts_with = "pass_pipeline")]
     pub without: Vec<String>,
+    /// The most bytes a proof may have, like 800KiB: the fastest placement and parameters are taken that are predicted to keep to it, and
+    /// what setup has to be told is said
+    #[arg(long, value_name = "BYTES")]
+    pub max_proof_size: Option<ByteCount>,
+    /// The most bytes of memory that proving may take, like 2GiB, likewise
+    #[arg(long, value_name = "BYTES")]
+    pub max_memory: Option<ByteCount>,
     /// Write the IR after every pass to this directory; each file can be edited, and compiled from there
     #[arg(long, value_name = "DIR")]
     pub dump_ir: Option<PathBuf>,
@@ -746,6 +753,9 @@ pub struct Bench {
     /// Measure what each form is worth, by leaving it out, on some of the models
     #[arg(long)]
     pub ablation: bool,
+    /// Measure nothing: take what --ablation --json said before
+    #[arg(long, value_name = "FILE", requires = "ablation")]
+    pub measured: Vec<PathBuf>,
     /// Also write benchmarks.md and benchmarks.svg here
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
@@ -786,6 +796,9 @@ mod tests {
     fn names_and_shapes_are_read() {
         let shape: Named<Extents> = "a=b=1, 3,32".parse().unwrap();
         assert_eq!((&shape.name[..], shape.value.0), ("a=b", vec![1, 3, 32]));
+        let bytes = |s: &str| s.parse::<ByteCount>().ok().map(|b| b.0);
+        assert_eq!([bytes("4096"), bytes("1.5KiB"), bytes("2GiB")], [Some(4096), Some(1536), Some(2 << 30)]);
+        assert_eq!([bytes("-1"), bytes("1KB"), bytes("0"), bytes("inf")], [None; 4]);
         assert!("x=1,0".parse::<Named<Extents>>().is_err() && "x".parse::<Named<usize>>().is_err());
     }
 }

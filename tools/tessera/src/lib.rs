@@ -17,6 +17,8 @@ pub mod infer;
 pub mod ir;
 #[cfg(feature = "compiler")]
 pub mod levels;
+#[cfg(feature = "compiler")]
+pub mod limits;
 pub mod measure;
 pub mod model;
 #[cfg(feature = "compiler")]

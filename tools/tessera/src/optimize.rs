@@ -6,7 +6,7 @@
 //! model.
 //!
 //! Invariants: the circuit that is there is always a candidate, and another one is taken only where more is predicted than the
-//! predictions are wrong by; how many are placed is bounded by their number, not by a clock.
+//! predictions are wrong by; how many are placed is bounded by their number and the circuit's, not by a clock.
 
 use crate::failure::Result;
 use crate::forms::{Forms, SEARCH};
@@ -20,8 +20,9 @@ use tessera_mlir::{attrs, params};
 /// By how much a form must be predicted to be faster: the error of predictions, as docs/benchmarks.md has it.
 const ERROR: f64 = 0.02;
 
-/// Forms that are placed, at most.
+/// Forms that are placed, at most, and ops that all of them have together, but for the first.
 const MOST_PLACED: usize = 32;
+const MOST_OPS: usize = 2048;
 
 /// What was found.
 pub struct Found {
@@ -43,6 +44,7 @@ pub fn choose(module: &Module, options: &PlaceOptions, forms: &Forms) -> Result<
     let prices = options.target.prices();
     let before = prices.seconds(&price(&circuit, options)?);
     let all = rules()?;
+    let most = (MOST_OPS / circuit.ops.len().max(1)).clamp(1, MOST_PLACED);
     // what cannot be placed is no candidate
     let try_without = |disabled: &[String]| -> Result<Option<(f64, Vec<String>)>> {
         let mut request = Request::new(all.clone(), target);
@@ -63,7 +65,7 @@ pub fn choose(module: &Module, options: &PlaceOptions, forms: &Forms) -> Result<
     while let Some((cost, disabled, applied)) = best.clone() {
         let mut better: Option<(f64, Vec<String>, Vec<String>)> = None;
         for rule in applied.iter().filter(|rule| !disabled.contains(*rule)) {
-            if tried == MOST_PLACED {
+            if tried == most {
                 break;
             }
             tried += 1;

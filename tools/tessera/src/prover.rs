@@ -13,8 +13,8 @@ use crate::uses;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tessera_api::{
-    Backend, Blob, Bytes, Container, Digest, Epoch, FileKind, Keys, Prover, Public, Security, Shape, Timings,
-    Trace,
+    Backend, Blob, Bytes, Container, Digest, Epoch, FileKind, Keys, Program, Prover, Public, Security, Shape,
+    Timings, Trace,
 };
 use tessera_verify::key::VERIFYING_KEY_AT_MOST;
 pub use tessera_verify::key::{ProofFile, VerifyingKey};
@@ -41,14 +41,19 @@ pub fn seconds(model: &Model) -> Result<f64> {
 
 /// What a model takes with keys of this security: its backend compiles the Program for it, and makes nothing.
 pub fn predict(model: &Model, security: Security) -> Result<Prediction> {
-    let backend = backend(&model.metadata.backend)?;
+    predict_program(&model.program, &model.metadata, security)
+}
+
+/// As [`predict`], of a Program that is no model yet.
+pub fn predict_program(program: &Program, metadata: &Metadata, security: Security) -> Result<Prediction> {
+    let backend = backend(&metadata.backend)?;
     let prices = backend.prices();
-    let sizes = backend.sizes(&model.program, security)?;
-    let added = bytes_of(&model.metadata);
+    let sizes = backend.sizes(program, security)?;
+    let added = bytes_of(metadata);
     // as many numbers as there are public values, of two bytes mostly
-    let statement: usize = model.program.publics.iter().map(Public::stated).sum();
+    let statement: usize = program.publics.iter().map(Public::stated).sum();
     let proof = sizes.proof + 2 * statement as u64;
-    let held = held(model);
+    let held = held(program);
     Ok(Prediction {
         prove_cpu_s: prices.seconds(&sizes.cost),
         verify_cpu_s: prices.verify_seconds(proof),
@@ -68,9 +73,9 @@ pub fn predict(model: &Model, security: Security) -> Result<Prediction> {
 
 /// Bytes of memory that are taken before anything is made or proven: the command, and of a model's weights what its file holds and what
 /// inference packs, 16 bits, or floats of 64 where they have more.
-fn held(model: &Model) -> u64 {
+fn held(program: &Program) -> u64 {
     let packed = |c: &Blob| c.width().bytes() + if c.width().bytes() > 2 { 8 } else { 2 };
-    COMMAND + model.program.constants.iter().map(|c| (c.len() * packed(c)) as u64).sum::<u64>()
+    COMMAND + program.constants.iter().map(|c| (c.len() * packed(c)) as u64).sum::<u64>()
 }
 
 /// Bytes of memory that the command takes before it does anything.
@@ -234,7 +239,7 @@ impl ProvingKey {
     /// # Errors
     /// Where there is a limit, and they take more in any case.
     pub fn fit(&mut self, model: &Model, limit: Option<u64>) -> Result<Option<u64>> {
-        let held = held(model);
+        let held = held(&model.program);
         let (kept, least) = self.key.memory();
         let (kept, least) = (kept + held, least.map(|least| least + held));
         let Some(most) = limit.or_else(measure::free_memory).filter(|most| kept > *most) else {

@@ -218,6 +218,7 @@ impl Inputs {
                 uses: None,
                 backend: tessera_backends::default(),
                 forms,
+                limits: Default::default(),
             },
             quantizing: Quantizing::default(),
             samples: 256,

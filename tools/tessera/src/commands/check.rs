@@ -65,6 +65,7 @@ pub fn run(o: &Check, screen: &Screen) -> Result<()> {
         uses: None,
         backend: backend(&o.backend)?,
         forms: Default::default(),
+        limits: Default::default(),
     };
     let request = Request {
         name: name.clone(),

@@ -7,6 +7,7 @@ use crate::data::{Array, DataFile, Numbers};
 use crate::failure::{Failure, Problem, Result, USE};
 use crate::forms::{EGRAPH, Forms};
 use crate::ir::Ir;
+use crate::limits::{Chosen, Limits};
 use crate::measure::{Time, peak_rss_mb, timed};
 use crate::model::{Calibration, Level, Metadata, Model, Port};
 use crate::pipeline::Quantizing;
@@ -80,6 +81,8 @@ pub struct Placing {
     pub backend: &'static dyn Backend,
     /// Which forms are left out.
     pub forms: Forms,
+    /// The most that a proof may take.
+    pub limits: Limits,
 }
 
 impl Placing {
@@ -126,6 +129,8 @@ pub struct Compiled {
     pub model: Model,
     /// What keys and proofs of it take.
     pub prediction: Prediction,
+    /// What keys have to be made for to keep to limits, where that is not time.
+    pub goal: Option<&'static str>,
     /// Where everything was placed, as text.
     pub placement: String,
     /// What a person should know.
@@ -344,7 +349,8 @@ fn optimized<'c>(mut lowered: Lowered<'c>, placing: &Placing, dump: Option<&Path
 }
 
 fn place_options(placing: &Placing) -> PlaceOptions {
-    let Placing { batch, weights, zero_knowledge, ref visibility, uses, backend, ref forms } = *placing;
+    let Placing { batch, weights, zero_knowledge, ref visibility, uses, backend, ref forms, limits: _ } =
+        *placing;
     let seen = |v: &Visible| match v {
         Visible::Public => Visibility::Public,
         Visible::Private => Visibility::Private,
@@ -373,11 +379,6 @@ fn finish(lowered: Lowered, labels: &[String], placing: &Placing, dump: Option<&
             )));
     }
     let (ins, outs) = ports(module.as_operation())?;
-    let options = place_options(placing);
-    let placed = place(&module, &*params::of(module.as_operation())?, &options)?;
-    if let Some(dir) = dump {
-        files::write(&dir.join("program.txt"), placed.dump.as_bytes())?;
-    }
     let texts = &about.texts;
     let spoken = |port: Port, of: &[String]| {
         let texts = if of.contains(&port.name) { texts.all.clone() } else { vec![] };
@@ -396,12 +397,20 @@ fn finish(lowered: Lowered, labels: &[String], placing: &Placing, dump: Option<&
         pipeline: std::iter::once(pipeline).chain(placing.forms.note()).collect(),
         backend: backend.name().into(),
     };
+    let params = params::of(module.as_operation())?;
+    let chosen = placing
+        .limits
+        .place(&place_options(placing), &metadata, |options| place(&module, &params, options))?;
+    let mut notes = about.notes;
+    notes.extend(placing.limits.note(&chosen));
+    let Chosen { placed, prediction, goal } = chosen;
+    if let Some(dir) = dump {
+        files::write(&dir.join("program.txt"), placed.dump.as_bytes())?;
+    }
     metadata.check(&placed.program.publics)?;
     let model = Model::new(metadata, placed.program, placed.plan, levels);
-    // what no keys can be made of is refused now
-    let prediction = prover::predict(&model, prover::SECURITY)?;
     let bits = Outcome::read(module.as_operation());
-    Ok(Compiled { model, prediction, placement: placed.dump, notes: about.notes, bits })
+    Ok(Compiled { model, prediction, goal, placement: placed.dump, notes, bits })
 }
 
 /// Trained parameters of a module.
@@ -516,6 +525,9 @@ struct Report<'a> {
     program: ProgramSummary,
     #[serde(skip_serializing_if = "Option::is_none")]
     bits: Option<&'a Outcome>,
+    /// What setup has to be told to keep to the limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setup_optimize: Option<&'static str>,
     time: Time,
     peak_rss_mb: f64,
 }
@@ -586,6 +598,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         metadata: m,
         program: summary(&compiled.model.program),
         bits: compiled.bits.as_ref(),
+        setup_optimize: compiled.goal,
         time,
         peak_rss_mb: peak_rss_mb(),
     };
@@ -689,6 +702,7 @@ fn placing(o: &Compile) -> Result<Placing> {
         uses: o.uses,
         backend: backend(&o.backend)?,
         forms: Forms::without(o.without.iter().map(String::as_str))?,
+        limits: Limits { proof: o.max_proof_size, memory: o.max_memory },
     }
     .checked()
 }

@@ -82,6 +82,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
             uses: None,
             backend: tessera_backends::default(),
             forms: Default::default(),
+            limits: Default::default(),
         },
         quantizing: Quantizing::default(),
         samples: 256,
