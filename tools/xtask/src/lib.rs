@@ -122,6 +122,16 @@ fn insert_sorted(text: &str, prefix: &str, line: &str) -> Option<String> {
     Some(all.join("\n") + "\n")
 }
 
+/// Puts an entry behind the others of a file's last list, on a line of its own where they have theirs.
+fn append(text: &str, entry: &str) -> Option<String> {
+    let end = text.rfind("];")?;
+    let entries = text[..end].trim_end();
+    Some(match entries.strip_suffix(',') {
+        Some(entries) => format!("{entries},\n    {entry},\n{}", &text[end..]),
+        None => format!("{entries}, {entry}{}", &text[end..]),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +150,14 @@ mod tests {
             file.lines().filter(|line| !old.contains(line)).for_each(|line| text += &format!("+ {line}\n"));
         }
         text + "=== next\n" + &changes.next.join("\n")
+    }
+
+    /// Whatever is written, in new files and in old ones, can be parsed.
+    fn is_rust(changes: &Changes) {
+        let files = changes.created.iter().chain(&changes.edited);
+        for (path, text) in files.filter(|(path, _)| path.extension().is_some_and(|e| e == "rs")) {
+            syn::parse_file(text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()));
+        }
     }
 
     #[test]
@@ -202,11 +220,12 @@ mod tests {
     #[test]
     fn every_dialect_and_the_generic_folder_take_a_pass() {
         for dialect in ["nn", "qnn", "circuit", "generic"] {
-            new_pass(&root(), "say-hello", dialect).unwrap();
+            is_rust(&new_pass(&root(), "say-hello", dialect).unwrap());
         }
         for dialect in ["nn", "qnn", "circuit"] {
-            new_op(&root(), "hello", dialect).unwrap();
+            is_rust(&new_op(&root(), "hello", dialect).unwrap());
         }
+        is_rust(&new_backend(&root(), "hello").unwrap());
     }
 
     #[test]
@@ -242,6 +261,14 @@ mod tests {
         let forms = (name.kebab.as_str(), name.snake.as_str(), name.camel.as_str());
         assert_eq!(forms, ("merge-splits2", "merge_splits2", "MergeSplits2"));
         assert!(["", "-a", "a--b", "2d", "aB", "a/b"].iter().all(|text| Name::new(text).is_err()));
+    }
+
+    #[test]
+    fn entries_are_put_behind_others_as_those_stand() {
+        let one = append("const A: &[u8] = &[1, 2];\nfn f() {}\n", "3").unwrap();
+        assert_eq!(one, "const A: &[u8] = &[1, 2, 3];\nfn f() {}\n");
+        let many = append("const A: &[u8] = &[\n    1,\n    2,\n];\n", "3").unwrap();
+        assert_eq!(many, "const A: &[u8] = &[\n    1,\n    2,\n    3,\n];\n");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A new pass: its file, its line in the folder's list, its test, its entry in the reference (which is rendered).
 
-use super::{Changes, Name, fill, insert_sorted};
+use super::{Changes, Name, append, fill, insert_sorted};
 use std::path::Path;
 
 /// Where a pass may stand, and an example of a rewrite on that dialect that is right.
@@ -222,8 +222,7 @@ pub fn new_pass(root: &Path, name: &str, dialect: &str) -> Result<Changes, Strin
         changes.edit(root, &list, |text| {
             let text = insert_sorted(text, "mod ", &format!("mod {};", name.snake))?;
             let text = insert_sorted(&text, "pub use ", &format!("pub use {}::{};", name.snake, name.camel))?;
-            let at = text.rfind("];")?;
-            Some(format!("{}, &{}{}", &text[..at], name.camel, &text[at..]))
+            append(&text, &format!("&{}", name.camel))
         })?;
     } else {
         changes.created.insert(list, fill(LIST, &values));
