@@ -6,11 +6,15 @@
 mod arrays;
 mod failure;
 mod ir;
+mod memory;
 mod model;
 mod proof;
 mod work;
 
 use pyo3::prelude::*;
+
+#[global_allocator]
+static MEMORY: memory::Memory = memory::Memory;
 
 #[pymodule]
 mod _tessera {

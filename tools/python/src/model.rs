@@ -5,6 +5,7 @@ use crate::proof::{Proof, VerifyingKey};
 use crate::work::{Steps, work};
 use numpy::PyArray1;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -120,7 +121,7 @@ pub fn request<'a>(
 #[pyfunction]
 pub fn compile(
     py: Python<'_>,
-    onnx: Vec<u8>,
+    onnx: PyBackedBytes,
     calibration: Vec<Vec<Given<'_>>>,
     options: Options,
     progress: Option<Bound<'_, PyAny>>,
@@ -143,7 +144,7 @@ pub fn compile(
 #[pyfunction]
 pub fn check(
     py: Python<'_>,
-    onnx: Vec<u8>,
+    onnx: PyBackedBytes,
     options: Options,
     progress: Option<Bound<'_, PyAny>>,
 ) -> PyResult<(String, Vec<String>)> {
@@ -161,7 +162,11 @@ pub fn check(
 
 /// Name and rank, where it is stated, of every input of the bytes of an ONNX file.
 #[pyfunction]
-pub fn onnx_inputs(py: Python<'_>, onnx: Vec<u8>, place: String) -> PyResult<Vec<(String, Option<usize>)>> {
+pub fn onnx_inputs(
+    py: Python<'_>,
+    onnx: PyBackedBytes,
+    place: String,
+) -> PyResult<Vec<(String, Option<usize>)>> {
     work(py, None, move |_| {
         let inputs = tessera_import_onnx::inputs(&onnx).map_err(|e| Failure::from(e).at(place))?;
         Ok(inputs.into_iter().map(|i| (i.name, i.rank)).collect())

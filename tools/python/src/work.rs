@@ -4,6 +4,7 @@
 //! goes on. A process waits for interrupted work before it ends: threads that still compute when the process takes its memory down would crash
 //! it. A process that the interrupt itself ends is killed instead.
 use crate::failure::raised;
+use crate::memory;
 use pyo3::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -28,29 +29,29 @@ static GOING_ON: Mutex<usize> = Mutex::new(0);
 /// Memory that so much work had is given back at its end: what is short is often done again.
 const MUCH: Duration = Duration::from_secs(1);
 
-/// While there is one, freed memory is kept for what is allocated next: fresh pages cost a fifth of compiling.
-struct Memory {
+/// While there is one, freed memory is kept for what is allocated next: fresh pages cost a sixth of compiling.
+struct Kept {
     mark: Mark,
     since: Instant,
 }
 
-impl Memory {
-    fn new(mark: Mark) -> Memory {
+impl Kept {
+    fn new(mark: Mark) -> Kept {
         let mut going_on = GOING_ON.lock().unwrap_or_else(PoisonError::into_inner);
         if *going_on == 0 {
-            tessera::measure::keep_freed_memory();
+            memory::keep();
         }
         *going_on += 1;
-        Memory { mark, since: Instant::now() }
+        Kept { mark, since: Instant::now() }
     }
 }
 
-impl Drop for Memory {
+impl Drop for Kept {
     fn drop(&mut self) {
         let mut going_on = GOING_ON.lock().unwrap_or_else(PoisonError::into_inner);
         *going_on -= 1;
         if *going_on == 0 {
-            tessera::measure::give_back_freed_memory(self.mark.is_set() || self.since.elapsed() > MUCH);
+            memory::give_back(self.mark.is_set() || self.since.elapsed() > MUCH);
         }
     }
 }
@@ -119,10 +120,10 @@ fn start<T: Send + 'static>(
     // nobody listens to work that was left
     let steps = Steps { tell: Box::new(move |step| drop(tell.send(Event::Step(step)))) };
     let all = move || {
-        let memory = Memory::new(mark);
+        let kept = Kept::new(mark);
         let result = catch_unwind(AssertUnwindSafe(|| pool.install(|| f(&steps))));
         let result = result.unwrap_or_else(|panic| Err(tessera::process::panicked(&*panic)));
-        drop(memory);
+        drop(kept);
         drop(sender.send(Event::Done(result)));
     };
     std::thread::Builder::new().name("tessera".into()).spawn(all).map_err(|e| failed(&e))

@@ -200,6 +200,7 @@ def test_a_model_on_the_meta_device(torch, lenet):
     told(lambda: lenet.run(torch.empty(1, 1, 28, 28, device="meta")), "lies on the meta device", "torch.rand")
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 def test_data_that_are_no_arrays(torch, lenet, small):
     told(lambda: lenet.run([[1.0, 2.0], [3.0]]), "lists of different lengths are no array", "pad them to one shape")
     told(lambda: lenet.run(torch.rand(1, 1, 28, 28).to_sparse()), "of layout torch.sparse_coo", "x.to_dense()")

@@ -92,19 +92,6 @@ pub fn keep_freed_memory() {
     }
 }
 
-/// Ends [`keep_freed_memory`]: from now on, much that is freed is given back to the system; and so is what was kept until now, with `all`.
-pub fn give_back_freed_memory(all: bool) {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: as above; the thresholds are the greatest that glibc would choose by itself
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 64 << 20);
-        if all {
-            libc::malloc_trim(0);
-        }
-    }
-}
-
 /// What a measurement was made on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Machine {
