@@ -5,6 +5,7 @@ use crate::wire;
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
 use tessera::data::{Array, DataFile, Numbers, npy};
+use tessera::vocabulary::Vocabulary;
 use tessera_import_onnx::{ImportOptions, Source, read_graph};
 use tessera_mlir::params::{Param, ParamData, Params};
 
@@ -44,13 +45,14 @@ pub fn zipped(members: &[(String, Vec<u8>)], compressed: bool) -> Vec<u8> {
     out.finish().expect("an archive").into_inner()
 }
 
-fn members(file: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let mut zip = zip::ZipArchive::new(Cursor::new(file)).expect("an honest archive");
+/// Its two members, if it is an archive of such.
+fn members(file: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+    let mut zip = zip::ZipArchive::new(Cursor::new(file)).ok()?;
     let mut member = |i| {
-        let mut m = zip.by_index(i).expect("a member");
+        let mut m = zip.by_index(i).ok()?;
         let (name, mut body) = (m.name().to_string(), vec![]);
-        m.read_to_end(&mut body).expect("a body");
-        (name, body)
+        m.by_ref().take(1 << 20).read_to_end(&mut body).ok()?;
+        Some((name, body))
     };
     (0..2).map(&mut member).collect()
 }
@@ -80,12 +82,12 @@ fn npz() {
     let corpus = vec![zipped(&two, true), zipped(&two, false)];
     // bytes of the archive, or of a member under a right checksum
     let change = |b: &[u8], all: &[Vec<u8>], r: &mut Random| {
-        let mut b = b.to_vec();
-        if r.below(2) == 0 {
+        let inside = if r.below(2) == 0 { None } else { members(b) };
+        let Some(mut inside) = inside else {
+            let mut b = b.to_vec();
             mutate(&mut b, all, r);
             return b;
-        }
-        let mut inside = members(&b);
+        };
         mutate(&mut inside[r.below(2)].1, &a, r);
         zipped(&inside, r.below(2) == 0)
     };
@@ -119,6 +121,36 @@ fn parameters() {
         read: &read,
         change: None,
         memory: MEMORY,
+        native: false,
+    });
+}
+
+/// Files of vocabularies; what is read cuts its own tokens.
+#[test]
+fn vocabulary() {
+    let texts = [
+        r#"["a", "b", "ab", "\n", ""]"#,
+        r#"{"b": 1, "a": 0, "c": 5}"#,
+        r#"{"Hello": 0, "Ġworld": 1, "Ċ": 2, "Ã¼": 3, "Ġ": 4}"#,
+        "a\nb\nab\n",
+    ];
+    let read = |b: &[u8]| {
+        let Ok(text) = std::str::from_utf8(b) else { return false };
+        let Ok(v) = Vocabulary::parse(text) else { return false };
+        let said = v.decode(&[0, 1, 5, -1, i64::MAX]);
+        if let Ok(ids) = v.encode(&said) {
+            assert_eq!(v.decode(&ids), said, "a text that was cut is another");
+        }
+        true
+    };
+    run(&Target {
+        name: "vocabulary",
+        inputs: 20_000,
+        corpus: texts.map(|t| t.as_bytes().to_vec()).into(),
+        read: &read,
+        change: None,
+        // an id has a place, and so have those before it: 2²² of them at most
+        memory: (256 << 20, 64),
         native: false,
     });
 }

@@ -1,4 +1,5 @@
-//! The files of our own: model, keys, proof, opening. Three small models of the checker's families, with keys and proofs.
+//! The files of our own: model, keys, proof, opening, certificate, count of proofs. Three small models of the checker's families, one that
+//! says tokens and one whose weights are hidden, with keys and proofs.
 //!
 //! Changes: bytes of the whole file; bytes of one section, the checksum made right again; numbers of a section's value.
 use crate::driver::{MEMORY, Target, run};
@@ -9,9 +10,13 @@ use std::sync::OnceLock;
 use tessera::model::{Calibration, LEVELS, Level, Metadata, Model, Port};
 use tessera::opening::Opening;
 use tessera::prover::{ProofFile, ProvingKey, VerifyingKey, keys};
+use tessera::uses;
 use tessera_api::commitment::SALT;
-use tessera_api::{Container, Digest, FileKind, Goal, Program, Publics, Regime, Role, Security, WitnessPlan};
+use tessera_api::{Container, Digest, FileKind, Goal, Program, Publics, Regime, Security, WitnessPlan};
 use tessera_checker::testing::{Family, case};
+use tessera_circuit_to_program::{PlaceOptions, place};
+use tessera_mlir::params::{Param, ParamData, Params};
+use tessera_verify::claim::Claim;
 use tessera_verify::commitments::Tensor;
 
 /// The files of one model.
@@ -23,20 +28,86 @@ pub struct Files {
     vk: Vec<u8>,
     proof: Vec<u8>,
     opening: Vec<u8>,
+    /// Of a key whose weights are hidden.
+    certificate: Option<Vec<u8>>,
 }
 
 /// All of them, made once.
 pub fn files() -> &'static [Files] {
     static ALL: OnceLock<Vec<Files>> = OnceLock::new();
-    ALL.get_or_init(|| [(Family::Mixed, 3), (Family::Lookups, 5), (Family::Constraints, 1)].map(made).into())
+    ALL.get_or_init(|| {
+        let families = [(Family::Mixed, 3), (Family::Lookups, 5), (Family::Constraints, 1)].map(family);
+        families.into_iter().chain([speaker(), hidden()]).collect()
+    })
 }
 
-fn made((family, seed): (Family, u64)) -> Files {
+fn family((family, seed): (Family, u64)) -> Files {
     let mut c = case(family, seed);
     // FRI needs a table of some height
     c.program.tables[0].log_height = c.program.tables[0].log_height.max(3);
-    let ports = |role| {
-        let of = c.program.publics.iter().filter(move |p| p.role == role);
+    made(&format!("{family:?}"), (c.program, c.plan), c.inputs, None)
+}
+
+/// After each token comes the next one.
+const TOKENS: &str = r#"
+module {
+  circuit.table @after(x in [0, 7]) = [1, 2, 3, 4, 5, 6, 7, 0]
+  func.func @main() {
+    %x = circuit.input "ids" public : 1x4 in [0, 7]
+    %y = circuit.lookup @after(%x) : 1x4 in [0, 7] -> [0, 7]
+    circuit.output %y "next" public : 1x4 in [0, 7]
+    return
+  }
+}"#;
+
+/// A product with weights that are their owner's.
+const WEIGHTS: &str = r#"
+module attributes {tessera.params = "w.safetensors"} {
+  ml_program.global private @w(#ml_program.extern<tensor<3x4xi64>>) : tensor<3x4xi64>
+  func.func @main() {
+    %x = circuit.input "x" public : 1x4 in [-7, 7]
+    %w = circuit.weight @w model : 3x4 in [-9, 9]
+    %y = circuit.contract %x[n, i] * %w[o, i] -> [n, o] : 1x4 in [-7, 7], 3x4 in [-9, 9] -> 1x3 in [-252, 252]
+    circuit.output %y "y" public : 1x3 in [-252, 252]
+    return
+  }
+}"#;
+
+fn placed(text: &str, params: &Params, options: &PlaceOptions) -> (Program, WitnessPlan) {
+    let context = tessera_passes::context();
+    let module = tessera_mlir::parse(&context, text, "fuzz.mlir").expect("a circuit");
+    let placed = place(&module, params, options).expect("a placement");
+    (placed.program, placed.plan)
+}
+
+fn speaker() -> Files {
+    let options = PlaceOptions::new(tessera_backends::default());
+    let placed = placed(TOKENS, &Params::default(), &options);
+    made("speaker", placed, vec![vec![3, 4, 5, 6]], Some(Claim { prompt: 2, generated: 3 }))
+}
+
+fn hidden() -> Files {
+    let mut params = Params::default();
+    let values = (0..12).map(|i| i % 5 - 2).collect::<Vec<i64>>();
+    params.insert("w", Param::new(&[3, 4], ParamData::I64(values.into())).expect("as many values"));
+    let options = PlaceOptions {
+        committed: true,
+        zero_knowledge: true,
+        uses: 3,
+        ..PlaceOptions::new(tessera_backends::default())
+    };
+    made("hidden", placed(WEIGHTS, &params, &options), vec![vec![1, -2, 3, 7]], None)
+}
+
+/// The files of a model with this name. Numbers are tokens where something is claimed of them.
+fn made(
+    name: &str,
+    (program, plan): (Program, WitnessPlan),
+    inputs: Vec<Vec<i64>>,
+    claim: Option<Claim>,
+) -> Files {
+    let ports = |inputs: bool| {
+        let of = program.publics.iter().filter(move |p| p.role.is_input() == inputs);
         let port = |p: &tessera_api::Public| Port {
             name: p.name.clone(),
             shape: p.shape.iter().map(|d| *d as usize).collect(),
@@ -44,19 +115,19 @@ fn made((family, seed): (Family, u64)) -> Files {
             min: p.min,
             max: p.max,
             factor: None,
-            exact: false,
+            exact: claim.is_some(),
             texts: vec![],
         };
         of.map(port).collect::<Vec<_>>()
     };
     let metadata = Metadata {
-        name: format!("{family:?}"),
+        name: name.into(),
         compiler: "0".into(),
         source: Digest::default(),
         parameters: 1,
         batch: 1,
-        inputs: ports(Role::Input),
-        outputs: ports(Role::Output),
+        inputs: ports(true),
+        outputs: ports(false),
         labels: vec!["label".into()],
         calibration: Calibration { method: "min-max".into(), percentile: None, samples: 1, data: "d".into() },
         pipeline: vec![],
@@ -65,17 +136,28 @@ fn made((family, seed): (Family, u64)) -> Files {
     let level =
         |l: &str| (l.to_string(), Level { text: format!("// {l}\n").into(), params: vec![1, 2].into() });
     let levels = LEVELS.into_iter().map(level).collect();
-    let model = Model::new(metadata, c.program, c.plan, levels);
+    let model = Model::new(metadata, program, plan, levels);
     let made = keys(&model, Security { bits: 40, regime: Regime::Proven, goal: Goal::Time }).expect("keys");
     let (pk, vk) = (made.proving.to_bytes(), made.verifying.to_bytes());
-    let key = ProvingKey::from_bytes(&pk, &model).expect("the proving key");
-    let trace = tessera_runtime::run(&model.program, &model.plan, c.inputs).expect("a witness");
-    let (proof, _) = key.prove(trace, 1).expect("a proof");
+    // hidden weights are proven with from a file, beside which turns are counted
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name);
+    std::fs::write(at("m.pk"), &pk).expect("the proving key");
+    let key = ProvingKey::read(&at("m.pk"), &model).expect("the proving key");
+    let certificate = key.uses().map(|of| {
+        let digest = format!("{:#}", key.verifying().digest());
+        uses::start(&at("m.uses"), digest, (0, of)).expect("a count");
+        key.epoch(&at("next.pk"), &at("next.cert")).expect("a further key");
+        std::fs::read(at("next.cert")).expect("a certificate")
+    });
+    let trace = tessera_runtime::run(&model.program, &model.plan, inputs).expect("a witness");
+    let (mut proof, _) = key.prove(trace, 1).expect("a proof");
+    proof.claim = claim;
     let proof = proof.to_bytes(&key.verifying());
     let port = &model.metadata.inputs[0];
     let tensor = Tensor::of(&model.metadata, port);
     let opening = Opening::new(tensor, (vec![port.min; port.len()], 1), [7; SALT]).container().to_bytes();
-    Files { tess: model.to_bytes(), model, pk, vk, proof, opening }
+    Files { tess: model.to_bytes(), model, pk, vk, proof, opening, certificate }
 }
 
 /// Changes numbers of a section that holds a `T`.
@@ -126,11 +208,11 @@ fn change(kind: FileKind, file: &[u8], all: &[Vec<u8>], r: &mut Random) -> Vec<u
                 }
                 (FileKind::Model, _) => in_section::<Program>(&mut c, "program", r),
                 (FileKind::Proof, 0) => in_section::<Publics>(&mut c, "publics", r),
-                (FileKind::Proof, _) => in_section::<
+                (FileKind::Proof, 1) if c.contains("claim") => in_section::<Claim>(&mut c, "claim", r),
+                (FileKind::Proof | FileKind::Certificate, _) => in_section::<
                     tessera_plonky3::keys::Proof<tessera_plonky3::arithmetic::Quadratic>,
                 >(&mut c, "proof", r),
                 (FileKind::Opening, _) => in_section::<Opening>(&mut c, "opening", r),
-                (FileKind::Certificate, _) => {}
                 (FileKind::ProvingKey | FileKind::VerifyingKey, _) => {
                     in_section::<tessera_plonky3::VerifyingKey>(&mut c, "key", r);
                 }
@@ -153,26 +235,24 @@ fn kind(
     name: &'static str,
     inputs: usize,
     kind: FileKind,
-    of: fn(&Files) -> &Vec<u8>,
+    of: fn(&Files) -> Option<&Vec<u8>>,
     read: &dyn Fn(&[u8]) -> bool,
 ) {
     let change = |b: &[u8], all: &[Vec<u8>], r: &mut Random| change(kind, b, all, r);
-    let corpus = files().iter().map(|f| of(f).clone()).collect();
+    let corpus = files().iter().filter_map(|f| of(f).cloned()).collect();
     run(&Target { name, inputs, corpus, read, change: Some(&change), memory: MEMORY, native: false });
 }
 
 #[test]
 fn container() {
-    let all =
-        [FileKind::Model, FileKind::ProvingKey, FileKind::VerifyingKey, FileKind::Proof, FileKind::Opening];
-    let read = |b: &[u8]| all.iter().any(|k| Container::from_bytes(b, *k).is_ok());
-    let corpus =
-        files().iter().flat_map(|f| [&f.tess, &f.pk, &f.vk, &f.proof, &f.opening]).cloned().collect();
+    let read = |b: &[u8]| FileKind::ALL.iter().any(|k| Container::from_bytes(b, *k).is_ok());
+    let corpus = files().iter().flat_map(|f| [&f.tess, &f.pk, &f.vk, &f.proof, &f.opening]).cloned();
+    let corpus = corpus.chain(files().iter().filter_map(|f| f.certificate.clone())).collect();
     let change = |b: &[u8], all: &[Vec<u8>], r: &mut Random| {
         let mut b = b.to_vec();
-        if r.below(2) == 0 {
+        let head = head(&b);
+        if r.below(2) == 0 && head >= 32 {
             // the head, under a right checksum
-            let head = head(&b);
             let bodies = b.split_off(head);
             b.truncate(head - 32);
             mutate(&mut b, all, r);
@@ -196,7 +276,7 @@ fn container() {
 
 #[test]
 fn model() {
-    kind("model", 3000, FileKind::Model, |f| &f.tess, &|b| Model::from_bytes(b).is_ok());
+    kind("model", 3000, FileKind::Model, |f| Some(&f.tess), &|b| Model::from_bytes(b).is_ok());
 }
 
 #[test]
@@ -207,7 +287,7 @@ fn opening() {
         assert_eq!(opening.root().digest(), file.parent, "an opening of another root");
         true
     };
-    kind("opening", 3000, FileKind::Opening, |f| &f.opening, &read);
+    kind("opening", 3000, FileKind::Opening, |f| Some(&f.opening), &read);
 }
 
 #[test]
@@ -222,7 +302,7 @@ fn proving_key() {
                 })
         })
     };
-    kind("proving_key", 1000, FileKind::ProvingKey, |f| &f.pk, &read);
+    kind("proving_key", 1000, FileKind::ProvingKey, |f| Some(&f.pk), &read);
 }
 
 /// What is proven, or what proofs are checked with: these sections of a file.
@@ -247,7 +327,7 @@ fn verifying_key() {
         }
         true
     };
-    kind("verifying_key", 2000, FileKind::VerifyingKey, |f| &f.vk, &read);
+    kind("verifying_key", 2000, FileKind::VerifyingKey, |f| Some(&f.vk), &read);
 }
 
 #[test]
@@ -256,9 +336,61 @@ fn proof() {
         files().iter().map(|f| VerifyingKey::from_bytes(&f.vk).expect("the key")).collect();
     let honest: Vec<_> = files().iter().map(|f| meaning(&f.proof, FileKind::Proof)).collect();
     let read = |b: &[u8]| {
-        let verified = keys.iter().any(|k| ProofFile::from_bytes(b, k).is_ok_and(|p| k.verify(&p).is_ok()));
-        assert!(!verified || honest.contains(&meaning(b, FileKind::Proof)), "a changed proof is accepted");
-        verified
+        let read = keys.iter().filter_map(|k| Some((k, ProofFile::from_bytes(b, k).ok()?)));
+        let Some((_, p)) = read.into_iter().find(|(k, p)| k.verify(p).is_ok()) else { return false };
+        assert!(honest.contains(&meaning(b, FileKind::Proof)), "a changed proof is accepted");
+        if let Some(claim) = p.claim {
+            let [ids, next] = &p.publics.tensors[..] else {
+                panic!("a claim of a model that says no tokens")
+            };
+            let (from, to) = (claim.prompt as usize, claim.prompt as usize + claim.generated as usize);
+            let said = (from..to).all(|at| ids.get(at).is_none_or(|read| *read == next[at - 1]));
+            assert!(0 < from && from < to && to <= ids.len() + 1 && said, "a false claim is accepted");
+        }
+        true
     };
-    kind("proof", 3000, FileKind::Proof, |f| &f.proof, &read);
+    kind("proof", 3000, FileKind::Proof, |f| Some(&f.proof), &read);
+}
+
+#[test]
+fn certificate() {
+    let hidden = files().iter().find(|f| f.certificate.is_some()).expect("a key of hidden weights");
+    let key = VerifyingKey::from_bytes(&hidden.vk).expect("the key");
+    let honest = hidden.certificate.as_ref().map(|c| meaning(c, FileKind::Certificate));
+    let read = |b: &[u8]| {
+        let Ok(next) = key.next(b) else { return false };
+        assert_eq!(Some(meaning(b, FileKind::Certificate)), honest, "a changed certificate is accepted");
+        assert_ne!(next.weights(), key.weights());
+        true
+    };
+    kind("certificate", 1500, FileKind::Certificate, |f| f.certificate.as_ref(), &read);
+}
+
+#[test]
+fn count() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (pk, path) = (dir.path().join("m.pk"), dir.path().join("m.uses"));
+    std::fs::write(&pk, "a key").expect("a file");
+    uses::start(&path, "k".into(), (3, 1000)).expect("a count");
+    let corpus = vec![std::fs::read(&path).expect("the count")];
+    let read = |b: &[u8]| {
+        std::fs::write(&path, b).expect("the count");
+        let Ok((used, of)) = uses::read(&path) else { return false };
+        if used <= of - of.min(3) && of == 1000 {
+            let taken = uses::take(&pk, "k", (3, of));
+            assert!(taken.is_err() || uses::read(&path).is_ok_and(|now| now == (used + 3, of)), "{taken:?}");
+        } else {
+            assert!(uses::take(&pk, "k", (3, 1000)).is_err(), "turns that there are not: {used} of {of}");
+        }
+        true
+    };
+    run(&Target {
+        name: "count",
+        inputs: 4000,
+        corpus,
+        read: &read,
+        change: None,
+        memory: MEMORY,
+        native: false,
+    });
 }

@@ -144,16 +144,18 @@ impl Program {
                 ));
             }
             let last = last as usize;
-            if last < t.rows as usize {
+            let rows_after = last < t.rows as usize;
+            if rows_after {
                 work = work.saturating_add(t.rows as u64 * f.lanes.len() as u64);
                 walkable(work)?;
             }
             for l in &f.lanes {
                 expr(&l.expr, t, 1, "a fold lane")?;
                 monomials(&l.monomials, vars, t.rows as u64)?;
-                if last < t.rows as usize {
+                if rows_after {
                     let mut late = false;
-                    l.monomials.visit(t.rows as usize, &mut |row, m| late |= row >= last && m[0] != 0)?;
+                    let mut see = |row, m: &[i64]| late = late || row >= last && m[0] != 0;
+                    l.monomials.visit(t.rows as usize, &mut see)?;
                     if late {
                         return invalid(format!(
                             "fold {:?}: a lane takes part after the last segment",

@@ -272,19 +272,15 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
     }
     let lowest = lowest(air);
     let ways = ways(target.goal).into_iter().filter(|(log_blowup, _)| *log_blowup == 1 || lowest > 0);
-    let mut best: Option<(f64, SecurityParams)> = None;
-    let mut refused = None;
+    let (mut reached, mut refused) = (vec![], None);
     for (way, d) in ways.flat_map(|way| decodings.iter().map(move |d| (way, *d))) {
         match reach(target, air, &m, d, way) {
             Err(why) => refused = refused.or(Some(why)),
-            Ok(p) => {
-                let bytes = proof_bytes(air, &p.fri);
-                if best.as_ref().is_none_or(|b| bytes < b.0) {
-                    best = Some((bytes, p));
-                }
-            }
+            Ok(p) => reached.push((proof_bytes(air, &p.fri), p)),
         }
     }
+    // of two that are as small the first
+    let best = reached.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
     best.map(|b| b.1).ok_or_else(|| refused.unwrap_or_else(|| "there is no way to open columns".into()))
 }
 
@@ -315,13 +311,13 @@ fn reach(
     };
     let mut p = SecurityParams { target, fri, challenge_pow: 0, composition_pow: 0, point_pow: 0 };
     let (h, bits) = (air.log_height(), target.bits as f64);
-    let query = |p: &SecurityParams| terms(p, air, m, d)[0].1;
-    while query(&p) < bits {
-        p.fri.queries += 1;
-        if p.fri.queries > MAX_QUERIES {
-            return Err(format!("{MAX_QUERIES} queries do not reach {bits} bits over 2^{h} rows"));
-        }
-    }
+    let reaches = |queries: &u32| {
+        let fri = FriConfig { queries: *queries, ..p.fri };
+        terms(&SecurityParams { fri, ..p }, air, m, d)[0].1 >= bits
+    };
+    p.fri.queries = (1..=MAX_QUERIES)
+        .find(reaches)
+        .ok_or_else(|| format!("{MAX_QUERIES} queries do not reach {bits} bits over 2^{h} rows"))?;
     for (name, found) in terms(&p, air, m, d) {
         if found >= bits {
             continue;
@@ -500,6 +496,123 @@ mod tests {
         }
     }
 
+    fn grinding_makes_its_own_challenge_dearer<E: Extension>() {
+        let c = join::join(1, join::shape(1));
+        let vk = key::<E>(&c);
+        let at = |set: &dyn Fn(&mut SecurityParams) -> &mut u8, bits: u8| {
+            let mut p = vk.security;
+            *set(&mut p) = bits;
+            terms(&p, &vk.air, &vk.air.measure(), Decoding::Unique)
+        };
+        type Site = fn(&mut SecurityParams) -> &mut u8;
+        let sites: [(Site, &[&str]); 6] = [
+            (|p| &mut p.fri.query_pow, &["FRI queries"]),
+            (|p| &mut p.fri.commit_pow, &["FRI folding"]),
+            (|p| &mut p.fri.batch_pow, &["batched openings"]),
+            (|p| &mut p.point_pow, &["out-of-domain point"]),
+            (|p| &mut p.composition_pow, &["constraint composition"]),
+            (|p| &mut p.challenge_pow, &["folds", "lookups", "copied segment values"]),
+        ];
+        for (set, names) in sites {
+            let (without, with) = (at(&set, 0), at(&set, 7));
+            assert!(names.iter().any(|n| without.iter().any(|t| t.0 == *n)), "{names:?}");
+            for (a, b) in without.iter().zip(&with) {
+                let more = if names.contains(&&*a.0) { 7.0 } else { 0.0 };
+                assert!(a.0 == b.0 && (b.1 - a.1 - more).abs() < 1e-9, "{names:?}: {} {}", a.0, b.1 - a.1);
+            }
+        }
+    }
+
+    /// Each of the columns that a commitment may stand for has its own bad challenges.
+    fn challenges_are_bad_for_any_column_of_a_list<E: Extension>() {
+        let vk = key::<E>(&lookups(1));
+        let (air, m) = (of_heights(&vk.air, &[12]), vk.air.measure());
+        for k in [3, 5, 8] {
+            let [unique, listed] =
+                [Decoding::Unique, Decoding::List(k)].map(|d| terms(&vk.security, &air, &m, d));
+            let list = list_size_ldr_m(vk.security.fri.log_blowup.into(), k).log2();
+            assert!(list > 1.0);
+            for (a, b) in unique.iter().zip(&listed).filter(|(a, _)| a.0 == "folds" || a.0 == "lookups") {
+                assert!((a.1 - b.1 - list).abs() < 1e-9, "{}: {} {}", a.0, a.1, b.1);
+            }
+        }
+    }
+
+    /// The identity at the out-of-domain point, from the degrees that docs/protocol.md gives its parts.
+    fn three_segments_make_an_identity_of_the_degree_of_its_sides<E: Extension>() {
+        let vk = key::<E>(&lookups(1));
+        assert_eq!(segments_degree(&vk.air), 1.0, "nothing is hidden");
+        let mut higher = [0; 2];
+        for queries in [150, 190, 203] {
+            for heights in [&[9][..], &[12, 9], &[9, 12], &[10, 10]] {
+                let shown = 2 * queries + E::DEGREE;
+                let masks = queries + 2 * E::DEGREE + 2;
+                let mut air = of_heights(&vk.air, heights);
+                air.groups.iter_mut().for_each(|g| g.masks = masks as u32);
+                let sides = heights.iter().map(|h| {
+                    let n = 1 << h;
+                    // three columns of n coefficients, which two points were divided out of, and mask rows' roots
+                    let constraints = (n + 1) + (n + 1) + (n + 1) + masks;
+                    let third = (masks - 2 + shown + shown).next_power_of_two() + 2;
+                    [constraints, (n - shown) + (n - shown) + third + n]
+                });
+                let sides: Vec<[usize; 2]> = sides.collect();
+                let most = sides.iter().flatten().max().copied().unwrap_or(0);
+                assert_eq!(segments_degree(&air), most as f64, "{queries} queries, {heights:?}");
+                higher[usize::from(sides[0][1] == most)] += 1;
+                let found = terms(&vk.security, &air, &air.measure(), Decoding::Unique);
+                let point = found.iter().find(|t| t.0 == "out-of-domain point").map(|t| t.1);
+                let most = over_field::<E>(most as u64) + f64::from(vk.security.point_pow);
+                assert!(point.is_some_and(|bits| bits <= most));
+            }
+        }
+        assert!(higher[0] > 0 && higher[1] > 0, "{higher:?}");
+    }
+
+    fn reports_name_what_a_relation_has<E: Extension>() {
+        let named = |c: &Case| {
+            let vk = key::<E>(c);
+            let r = report(&vk.security, &vk.air);
+            ["folds", "lookups", "copied segment values"].map(|n| r.terms.iter().any(|t| t.0 == n))
+        };
+        assert_eq!(named(&lookups(1)), [true, true, false]);
+        assert_eq!(named(&folds(1)), [true, false, false]);
+    }
+
+    /// Of analyses that say the same, the one with the oldest theorems; of limits, the one that is named first.
+    #[test]
+    fn equal_bounds_are_the_first() {
+        let terms_of =
+            |bits: [f64; 3]| ["a", "b", "c"].iter().map(|n| n.to_string()).zip(bits).collect::<Vec<_>>();
+        assert_eq!(least(&terms_of([2.0, 1.0, 1.0])), ("b".into(), 1.0));
+        let vk = key::<crate::arithmetic::Cubic>(&lookups(1));
+        let air = of_heights(&vk.air, &[12]);
+        let mut p = vk.security;
+        (p.fri.queries, p.fri.commit_pow, p.fri.batch_pow) = (MAX_QUERIES, MAX_POW, MAX_POW);
+        (p.challenge_pow, p.composition_pow, p.point_pow) = (MAX_POW, MAX_POW, MAX_POW);
+        let r = report(&p, &air);
+        assert_eq!(r.limited_by, "hash collisions");
+        assert_eq!(r.terms, terms(&p, &air, &air.measure(), Decoding::Unique));
+    }
+
+    fn targets_have_an_end<E: Extension>() {
+        let air = key::<E>(&lookups(1)).air;
+        let chosen = |bits: usize, grinding: u8| {
+            let target = SecurityTarget { bits: bits as u32, grinding, ..Default::default() };
+            choose(target, &air).err().unwrap_or_default()
+        };
+        assert_eq!(chosen(20, MAX_POW), "");
+        let pow = |goal, grinding| {
+            let target = SecurityTarget { bits: 20, grinding, goal, ..Default::default() };
+            choose(target, &air).map(|p| p.fri.query_pow)
+        };
+        assert_eq!([pow(Goal::Time, 5), pow(Goal::Balanced, 5)], [Ok(5), Ok(5)]);
+        assert_eq!([pow(Goal::Size, 5), pow(Goal::Size, MAX_POW)], [Ok(5 + GRINDING_FOR_SIZE), Ok(MAX_POW)]);
+        assert!([MAX_POW + 1, MAX_POW + 2].iter().all(|g| chosen(20, *g).contains("grinding")));
+        assert!(!chosen(COLLISION_BITS, 16).contains("the hash gives"));
+        assert!([1, 2].iter().all(|more| chosen(COLLISION_BITS + more, 16).contains("the hash gives")));
+    }
+
     fn lookups_are_counted_with_their_tuples<E: Extension>() {
         for seed in 0..4 {
             let c = lookups(seed);
@@ -575,6 +688,11 @@ mod tests {
         list_decoding_is_bounded_by_the_smallest_table,
         committed_weights_are_decoded_uniquely_whatever_is_asked_for,
         a_folding_round_is_a_curve_of_the_degree_of_its_arity,
+        grinding_makes_its_own_challenge_dearer,
+        challenges_are_bad_for_any_column_of_a_list,
+        three_segments_make_an_identity_of_the_degree_of_its_sides,
+        reports_name_what_a_relation_has,
+        targets_have_an_end,
         lookups_are_counted_with_their_tuples,
         folds_and_copies_are_counted_from_the_relation_alone,
         a_relation_without_a_bound_is_refused

@@ -28,7 +28,11 @@ impl Vocabulary {
         Vocabulary::parse(&text).map_err(|f| f.in_file(path))
     }
 
-    fn parse(text: &str) -> Result<Vocabulary> {
+    /// Reads a text in any of the three forms.
+    ///
+    /// # Errors
+    /// Where it is JSON of another form, or has more than 2²² tokens.
+    pub fn parse(text: &str) -> Result<Vocabulary> {
         let json = |e: serde_json::Error| {
             Failure::new(format!(
                 "the vocabulary is no JSON list of strings, nor an object of strings and ids: {e}"
