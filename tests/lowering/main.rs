@@ -3,6 +3,7 @@
 //! Invariant: outputs are compared bit for bit, and the circuit's interpreter checks every declared interval, every table's
 //! domain and every split on the way; so an interval that does not hold is a failure too.
 
+mod attention;
 mod claims;
 mod random;
 mod shapes;

@@ -81,12 +81,14 @@ pub(crate) fn softmax<'c, 'a>(
     let c = emit.hint(hinted, &hint, &[factors])?[0];
     let c = emit.view(c, &View::reshape([&rows[..], &[1]].concat()))?;
     let c = emit.broadcast(c, &extents)?;
-    let mut keys = emit.affine(&[(1, c), (-1, x)], 0)?;
-    if let Some(counts) = &counts {
-        let kept = masked(emit, keys, counts, &extents)?;
-        let last = emit.weight("mask.last", &extents, &pick(counts, 0, KEYS - 1))?;
-        keys = emit.affine(&[(1, kept), (1, last)], 0)?;
-    }
+    let keys = match &counts {
+        None => emit.affine(&[(1, c), (-1, x)], 0)?,
+        Some(counts) => {
+            let below_last = emit.affine(&[(1, c), (-1, x)], 1 - KEYS)?;
+            let kept = masked(emit, below_last, counts, &extents)?;
+            emit.affine(&[(1, kept)], KEYS - 1)?
+        }
+    };
     let keys = emit.range(keys, Interval { lo: 0, hi: (KEYS - 1).into() })?;
     let before_name = format!("{}.before", table.name);
     let both = emit.lookups(keys, &[(&table.name, &exp), (&before_name, &before)])?;

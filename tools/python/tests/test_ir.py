@@ -123,7 +123,7 @@ def test_a_module_is_compiled_as_its_network_is(start, digits, tmp_path):
     assert same.summary["program"] == whole.summary["program"]
     # from any level, in memory and from files
     start.run(tessera.ir.default_pipeline(), dump_ir=tmp_path)
-    for name in ("02-cse.mlir", "06-cse.mlir", "13-circuit-intervals.mlir"):
+    for name in ("02-cse.mlir", "06-cse.mlir", "14-circuit-intervals.mlir"):
         later = tessera.compile(tessera.ir.read(tmp_path / name), scale=1 / 16)
         assert later.summary["program"] == whole.summary["program"], name
     circuit = tessera.ir.load(whole, level="circuit")

@@ -53,6 +53,11 @@ pub const FORMS: &[Form] = &[
         "zeros around an image are part of the convolution that reads it",
     ),
     form(
+        "attention",
+        Off::Pass("qnn-split-attention"),
+        "attention leaves out what its mask leaves out, in blocks of rows",
+    ),
+    form(
         TRANSFORM,
         Off::Option("convert-qnn-to-circuit", "convolution=direct"),
         "convolutions are products of polynomials where that is cheaper; without, every tap reads the image",

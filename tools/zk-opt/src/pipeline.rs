@@ -23,7 +23,7 @@ pub const STAGES: [Stage; 3] = [
     Stage {
         level: "qnn",
         enter: Some("convert-nn-to-qnn"),
-        passes: &["canonicalize", "cse", "qnn-absorb-pads"],
+        passes: &["canonicalize", "cse", "qnn-absorb-pads", "qnn-split-attention"],
     },
     Stage {
         level: "circuit",
