@@ -24,6 +24,28 @@ fn counters() -> &'static mut [u64] {
     &mut []
 }
 
+/// Counters that are looked at together: most of a process's are zero, and small readers are done sooner than all are looked at.
+const TOGETHER: usize = 8;
+
+/// Calls this with the counters that are not zero and their numbers, and makes them zero.
+fn taken(counters: &mut [u64], mut f: impl FnMut(usize, u64)) {
+    let (groups, rest) = counters.as_chunks_mut::<TOGETHER>();
+    let mut one = |at: usize, n: &mut u64| {
+        if *n > 0 {
+            f(at, *n);
+            *n = 0;
+        }
+    };
+    let last = groups.len() * TOGETHER;
+    for (i, group) in groups.iter_mut().enumerate() {
+        let [a, b, c, d, e, f, g, h] = group;
+        if *a | *b | *c | *d | *e | *f | *g | *h != 0 {
+            group.iter_mut().enumerate().for_each(|(j, n)| one(i * TOGETHER + j, n));
+        }
+    }
+    rest.iter_mut().enumerate().for_each(|(j, n)| one(last + j, n));
+}
+
 /// Orders of magnitude that were seen, a bit each, by counter.
 pub struct Seen(Vec<u8>);
 
@@ -35,24 +57,24 @@ impl Seen {
 
     /// Forgets what the counters say: before an input is read.
     pub fn start(&self) {
-        counters().fill(0);
+        taken(counters(), |_, _| ());
     }
 
-    /// Whether the input that was read since did something new.
+    /// Whether the input that was read since did something new; forgets it.
     pub fn is_new(&mut self) -> bool {
         let mut new = false;
-        for (seen, n) in self.0.iter_mut().zip(counters()).filter(|(_, n)| **n > 0) {
-            let order = match *n {
-                1..=3 => *n as u32 - 1,
+        taken(counters(), |at, n| {
+            let order = match n {
+                1..=3 => n as u32 - 1,
                 4..=7 => 3,
                 8..=15 => 4,
                 16..=31 => 5,
                 32..=127 => 6,
                 _ => 7,
             };
-            new |= *seen & (1 << order) == 0;
-            *seen |= 1 << order;
-        }
+            new |= self.0[at] & (1 << order) == 0;
+            self.0[at] |= 1 << order;
+        });
         new
     }
 
@@ -73,4 +95,16 @@ fn what_ran_is_new_once() {
     seen.start();
     read();
     assert!(!seen.is_new());
+}
+
+#[test]
+fn counters_are_taken_once() {
+    let mut counters = vec![0; 3 * TOGETHER + 2];
+    for at in [0, TOGETHER - 1, TOGETHER, 3 * TOGETHER, 3 * TOGETHER + 1] {
+        counters[at] = at as u64 + 1;
+    }
+    let mut all = vec![];
+    taken(&mut counters, |at, n| all.push((at, n)));
+    assert_eq!(all, [0, 7, 8, 24, 25].map(|at| (at, at as u64 + 1)));
+    assert!(counters.iter().all(|n| *n == 0));
 }

@@ -363,7 +363,7 @@ fn certificate() {
         assert_ne!(next.weights(), key.weights());
         true
     };
-    kind("certificate", 1500, FileKind::Certificate, |f| f.certificate.as_ref(), &read);
+    kind("certificate", 1000, FileKind::Certificate, |f| f.certificate.as_ref(), &read);
 }
 
 #[test]
@@ -386,7 +386,7 @@ fn count() {
     };
     run(&Target {
         name: "count",
-        inputs: 4000,
+        inputs: 500,
         corpus,
         read: &read,
         change: None,

@@ -401,6 +401,7 @@ pub fn hides(p: &SecurityParams, air: &Air) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::arithmetic::Extension;
+    use crate::budget::Budget;
     use crate::testing::{Case, folds, join, lookups, suite};
     use tessera_api::Operand;
 
@@ -613,6 +614,127 @@ mod tests {
         assert!([1, 2].iter().all(|more| chosen(COLLISION_BITS + more, 16).contains("the hash gives")));
     }
 
+    /// To the bit: what the field lacks is ground, up to a limit beyond which there is no key.
+    fn grinding_makes_up_for_what_a_field_lacks<E: Extension>() {
+        let air = key::<E>(&lookups(1)).air;
+        let (mut most, mut refused) = (0, 0);
+        for (height, bits) in [3, 8, 14].into_iter().flat_map(|h| (60..=128u32).map(move |b| (h, b))) {
+            let air = of_heights(&air, &[height]);
+            let target = SecurityTarget { bits, grinding: 16, ..Default::default() };
+            let fri = FriConfig { log_arity: 3, ..key::<E>(&lookups(1)).security.fri };
+            let fri = FriConfig { log_blowup: 1, commit_pow: 0, batch_pow: 0, ..fri };
+            let bare = SecurityParams { target, fri, challenge_pow: 0, composition_pow: 0, point_pow: 0 };
+            let found = terms(&bare, &air, &air.measure(), Decoding::Unique);
+            let missing = |names: &[&str]| {
+                let of = found.iter().filter(|t| names.contains(&&*t.0)).map(|t| t.1);
+                (f64::from(bits) - of.fold(f64::INFINITY, f64::min)).ceil().max(0.0) as u8
+            };
+            let wanted = [
+                missing(&["FRI folding"]),
+                missing(&["batched openings"]),
+                missing(&["out-of-domain point"]),
+                missing(&["constraint composition"]),
+                missing(&["folds", "lookups"]),
+            ];
+            match choose(target, &air) {
+                Ok(p) => {
+                    let pows =
+                        [p.fri.commit_pow, p.fri.batch_pow, p.point_pow, p.composition_pow, p.challenge_pow];
+                    assert_eq!(pows, wanted, "{bits} bits over 2^{height} rows");
+                    assert!(report(&p, &air).bits >= f64::from(bits) && check(&p, &air).is_ok());
+                    most = pows.into_iter().fold(most, u8::max);
+                }
+                Err(why) => {
+                    assert!(wanted.iter().any(|w| *w > MAX_CHALLENGE_POW), "{bits}, 2^{height}: {why}");
+                    refused += 1;
+                }
+            }
+        }
+        let limit = if E::DEGREE == 2 { MAX_CHALLENGE_POW } else { 0 };
+        assert_eq!((most, refused > 0), (limit, E::DEGREE == 2));
+    }
+
+    fn impossible_parameters_are_refused<E: Extension>() {
+        let vk = key::<E>(&lookups(1));
+        let air = of_heights(&vk.air, &[12]);
+        let mut base = vk.security;
+        base.target.bits = 1;
+        let why = |change: &dyn Fn(&mut SecurityParams)| {
+            let mut p = base;
+            change(&mut p);
+            check(&p, &air).err().unwrap_or_default()
+        };
+        assert_eq!(why(&|p| p.fri.queries = MAX_QUERIES), "");
+        assert!(why(&|p| p.fri.queries = 0).contains("impossible"));
+        for more in [1, 2] {
+            assert!(why(&|p| p.fri.queries = MAX_QUERIES + more).contains("impossible"));
+        }
+        assert!([0, 5].iter().all(|a| why(&|p| p.fri.log_arity = *a).contains("impossible")));
+        let sites: [fn(&mut SecurityParams) -> &mut u8; 6] = [
+            |p| &mut p.fri.query_pow,
+            |p| &mut p.fri.commit_pow,
+            |p| &mut p.fri.batch_pow,
+            |p| &mut p.challenge_pow,
+            |p| &mut p.composition_pow,
+            |p| &mut p.point_pow,
+        ];
+        for site in sites {
+            assert_eq!(why(&|p| *site(p) = MAX_POW), "");
+            assert!(
+                [1, 2].iter().all(|more| why(&|p| *site(p) = MAX_POW + more).contains("grinding beyond"))
+            );
+        }
+        // what is claimed, to the bit
+        let everything = |p: &mut SecurityParams| {
+            p.fri.queries = MAX_QUERIES;
+            sites.iter().for_each(|site| *site(p) = MAX_POW);
+        };
+        let mut most = base;
+        everything(&mut most);
+        let bits = report(&most, &air).bits;
+        let claimed = |bits: f64| why(&|p| (everything(p), p.target.bits = bits as u32).1);
+        assert_eq!(claimed(bits.floor()), "");
+        assert!(claimed(bits.floor() + 1.0).contains("it claims"));
+        assert_eq!(bits, COLLISION_BITS as f64, "exactly");
+    }
+
+    /// Two points, each of which may lie on a table's rows or on its extension, and variables that may be zero.
+    fn simulated_proofs_differ_by_the_chance_of_bad_challenges<E: Extension>() {
+        let vk = key::<E>(&folds(1));
+        assert_eq!(hiding(&vk.security, &vk.air), None);
+        for log_blowup in 1..=3 {
+            let mut air = of_heights(&vk.air, &[12, 9]);
+            let masks = Budget { queries: 50, degree: E::DEGREE }.rows();
+            air.groups.iter_mut().for_each(|g| g.masks = masks as u32);
+            let mut p = vk.security;
+            p.fri.log_blowup = log_blowup;
+            let rows = (1 << 12) + (1 << 9);
+            let points = rows + (rows << log_blowup);
+            let drawn = air.variables.iter().filter(|v| v.is_none()).count() as u64;
+            let bad = points + points + drawn + u64::from(crate::air::EXTRA_VARIABLES);
+            let bits = over_field::<E>(bad).min(COLLISION_BITS as f64);
+            assert!(hiding(&p, &air).is_some_and(|found| (found - bits).abs() < 1e-9), "{log_blowup}");
+            p.fri.queries = 50;
+            assert_eq!(hides(&p, &air), Ok(()));
+            p.fri.queries = 51;
+            assert!(hides(&p, &air).is_err() && check(&p, &air).is_err_and(|why| why.contains("mask rows")));
+            assert_eq!(hides(&p, &vk.air), Ok(()), "nothing is hidden");
+        }
+    }
+
+    fn columns_are_opened_in_the_way_that_suits_the_goal<E: Extension>() {
+        let air = of_heights(&key::<E>(&lookups(1)).air, &[14]);
+        let fri = |goal| {
+            let target = SecurityTarget { bits: 60, goal, ..Default::default() };
+            choose(target, &air).unwrap().fri
+        };
+        let [time, balanced, size] = [Goal::Time, Goal::Balanced, Goal::Size].map(fri);
+        assert_eq!((time.log_blowup, time.log_arity), (1, 3));
+        let bytes = [time, balanced, size].map(|f| proof_bytes(&air, &f));
+        assert!(bytes[0] > bytes[1] && bytes[1] > bytes[2], "{bytes:?}");
+        assert!(size.log_blowup > balanced.log_blowup && balanced.log_blowup > time.log_blowup);
+    }
+
     fn lookups_are_counted_with_their_tuples<E: Extension>() {
         for seed in 0..4 {
             let c = lookups(seed);
@@ -693,6 +815,10 @@ mod tests {
         three_segments_make_an_identity_of_the_degree_of_its_sides,
         reports_name_what_a_relation_has,
         targets_have_an_end,
+        columns_are_opened_in_the_way_that_suits_the_goal,
+        grinding_makes_up_for_what_a_field_lacks,
+        impossible_parameters_are_refused,
+        simulated_proofs_differ_by_the_chance_of_bad_challenges,
         lookups_are_counted_with_their_tuples,
         folds_and_copies_are_counted_from_the_relation_alone,
         a_relation_without_a_bound_is_refused

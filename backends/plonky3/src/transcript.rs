@@ -221,3 +221,37 @@ impl<G: Grind> Transcript<G> {
         (self.sponge, self.grind)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{join, lookups, suite};
+
+    /// What a proof must carry is what the prover finds on the way.
+    fn as_many_witnesses_as_challenges_are_ground<E: Extension>() {
+        let mut linked = 0;
+        // whatever is committed to
+        let key = suite::quick::<E>().setup(&lookups(1).program).unwrap().1;
+        let root = key.fixed.as_ref().or(key.summed.as_ref()).unwrap();
+        for c in [lookups(1), join::join(1, join::shape(1))] {
+            let vk = suite::quick::<E>().setup(&c.program).unwrap().1;
+            for (challenge, composition, point) in [(0, 0, 0), (3, 0, 0), (0, 3, 0), (0, 0, 3), (2, 3, 1)] {
+                let (challenge_pow, composition_pow, point_pow) = (challenge, composition, point);
+                let p = SecurityParams { challenge_pow, composition_pow, point_pow, ..vk.security };
+                let mut t = Transcript::new(vk.digest(), &Publics { tensors: vec![] }, Find::new(None));
+                let mut drawn = t.challenges::<E>(Some(root), &vk.air, &p).unwrap();
+                t.round2(Some(root));
+                if !vk.air.links.is_empty() {
+                    t.eta(&mut drawn, &p).unwrap();
+                    linked += 1;
+                }
+                t.alpha::<E>(&[E::ONE], &p).unwrap();
+                t.zeta::<E>(root, &p).unwrap();
+                assert_eq!(t.finish().1.0.len(), witnesses(&p, &vk.air), "{p:?}");
+            }
+        }
+        assert!(linked > 0, "a Program whose tables copy values");
+    }
+
+    both!(as_many_witnesses_as_challenges_are_ground);
+}

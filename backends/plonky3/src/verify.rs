@@ -308,7 +308,7 @@ pub(crate) fn equation<E: Extension>(
 fn public_fold<E: Extension>(layout: &Seq, values: &[i64], point: &[E]) -> E {
     let monomial = |exponents: &[i64]| -> E {
         let power = |(x, e): (&E, &i64)| {
-            let base = if *e < 0 { x.try_inverse().unwrap_or_default() } else { *x };
+            let base = if e.is_negative() { x.try_inverse().unwrap_or_default() } else { *x };
             base.exp_u64(e.unsigned_abs())
         };
         point.iter().zip(exponents).filter(|(_, e)| **e != 0).map(power).product()
@@ -401,8 +401,9 @@ mod tests {
         }
 
         #[test]
-        fn ones_are_sums_of_monomials(a in 1u32..40, b in 1u32..40, start in 0i64..5, steps in [0i64..5, 0i64..5]) {
-            let loops = vec![(a, vec![0, steps[0], 1]), (b, vec![0, steps[1], 0])];
+        fn ones_are_sums_of_monomials(a in 1u32..40, b in 1u32..40, start in 0i64..5, steps in [0i64..5, 0i64..5], both in any::<bool>()) {
+            let (b, mut loops) = (if both { b } else { 1 }, vec![(a, vec![0, steps[0], 1])]);
+            loops.extend(both.then(|| (b, vec![0, steps[1], 0])));
             let layout = Seq { dim: 3, runs: vec![tessera_api::Run { start: vec![1, start, 2], loops }] };
             let mut sponge = Sponge::new(b"test");
             let point: [E; 2] = [sponge.draw(), sponge.draw()];
