@@ -25,6 +25,7 @@ mod operators;
 mod proto;
 pub mod reference;
 mod rows;
+mod scopes;
 mod simplify;
 mod source;
 mod tensor;

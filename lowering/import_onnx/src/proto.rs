@@ -71,6 +71,7 @@ fn load(bytes: &[u8], directory: Option<&Path>, options: &ImportOptions) -> Resu
     let Some(mut graph) = model.graph.take() else {
         return Err(ImportError::NotOnnx("the file holds no graph (is it an .onnx file?)".into()));
     };
+    crate::scopes::name(bytes, &mut graph);
     let mut problems = Vec::new();
     if graph.output.is_empty() {
         problems.push("the graph has no outputs".to_owned());

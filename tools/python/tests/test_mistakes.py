@@ -319,7 +319,7 @@ def test_an_interrupted_run_ends_within_a_second_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("step", ["compile", "setup", "prove", "evaluate", "run"])
+@pytest.mark.parametrize("step", ["compile", "setup", "prove", "evaluate", "run", "generate"])
 def test_interrupted_work_is_over_when_the_interrupt_is_caught(step, tmp_path):
     child = python(
         """
@@ -333,12 +333,17 @@ def test_interrupted_work_is_over_when_the_interrupt_is_caught(step, tmp_path):
             model = tessera.compile(onnx, calibration_samples=8, batch=batch, **options)
         if step in ("prove", "run"):
             model.setup()
+        if step == "generate":
+            folder = os.path.dirname(onnx)
+            gpt = tessera.compile(folder + "/gpt2_tiny.onnx", calibration=folder + "/gpt2_tiny_ids.npy", tokens=True)
+            gpt.setup()
         work = {
             "compile": lambda: tessera.compile(onnx, calibration_samples=1000, batch=4096, **options),
             "setup": lambda: model.setup(),
             "prove": lambda: model.prove(images[:512]),
             "evaluate": lambda: model.evaluate(np.concatenate([images] * 8)),
             "run": lambda: model.run(np.concatenate([images] * 8), level="circuit"),
+            "generate": lambda: [gpt.generate([52, 79, 0, 66, 69]) for _ in range(100)],
         }
         def resident():
             return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
