@@ -6,6 +6,7 @@ import inspect
 import numpy as np
 import pytest
 import tessera
+from conftest import MODELS
 
 
 def test_a_module_is_proven_in_tensors(torch, small):
@@ -132,6 +133,14 @@ def test_the_exporter_by_dynamo(torch, small, kind):
     with torch.no_grad():
         assert (model.run(x, level="nn") - net(x)).abs().max() < 1e-4
     assert model.verify(model.prove(x[:1]))
+    part = "features." if kind == "convolutions" else "self_attn"
+    assert any(layer["layer"].startswith(part) for layer in model.explain().layers)
+
+
+def test_layers_have_the_modules_names_whatever_exporter_wrote_the_file(images):
+    for file, name in (("fmnist_lenet.dynamo.onnx", "f1/Gemm"), ("fmnist_lenet.onnx", "/f1/Gemm")):
+        model = tessera.compile(MODELS / file, calibration=images[:8], scale=1 / 255)
+        assert name in [layer["layer"] for layer in model.explain().layers]
 
 
 def test_torchvision_compiles(torch):
