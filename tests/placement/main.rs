@@ -724,6 +724,28 @@ fn all_unsupported_operations_are_named_at_once() {
 
 /// Coefficients multiply and add up where row programs are made; beyond 64 bits they would mean something else. Intervals do not
 /// see them where an operand is always zero.
+/// Sums over an index that the other operand does not have: of activations alone, and of weights alone.
+#[test]
+fn an_index_of_one_operand_is_summed_beforehand() {
+    for (x_alone, w_alone) in [(true, false), (false, true), (true, true)] {
+        let mut b = Build::default();
+        // indices: n, o, i, and one of x and of w alone
+        let (mut xs, mut ws) = (vec![0, 2], vec![1, 2]);
+        xs.extend(x_alone.then_some(3));
+        ws.extend(w_alone.then_some(3 + usize::from(x_alone)));
+        let of = |indices: &[usize]| indices.iter().map(|i| [1, 3, 4, 2, 2][*i]).collect::<Vec<_>>();
+        let (x, w) = (b.input(&of(&xs)), b.parameter(&of(&ws), -9, 9));
+        let y = vec![ResultIndex::One(0), ResultIndex::One(1)];
+        let indices = 3 + usize::from(x_alone) + usize::from(w_alone);
+        let spec = ContractSpec::new(indices, xs.clone(), ws.clone(), y, &of(&xs), &of(&ws)).unwrap();
+        let y = b.contract(x, w, spec);
+        b.output(y);
+        let refused = place_graph(&b.g, &PlaceOptions::new(tessera_backends::default()));
+        let why = refused.err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(why.contains("only one operand has"), "{x_alone} {w_alone}: {why}");
+    }
+}
+
 #[test]
 fn coefficients_beyond_64_bits_are_refused() {
     let refused = |constants: [i64; 2], coefficients: [i64; 2]| {

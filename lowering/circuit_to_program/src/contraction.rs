@@ -131,18 +131,6 @@ pub struct Border {
     pub z: Vec<i64>,
 }
 
-impl Border {
-    /// Number of monomials.
-    pub fn len(&self) -> usize {
-        (self.s.end - self.s.start) as usize * self.z.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
 /// An axis of positions of Y.
 struct Axis {
     /// Its index of X and, of a convolution, its index of W.
@@ -560,4 +548,178 @@ fn apart(positions: impl Iterator<Item = (i64, bool)>, most: i64) -> bool {
         let before = std::mem::replace(&mut seen[e as usize], if w { 2 } else { 1 });
         before == 0 || (before == 1 && !w)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    /// y[n, g, o, i + k, j + l] = Σ x[n, g, c, i, j]·w[g, o, c, k, l], for extents of n, g, o, c, i, j, k, l.
+    fn convolution(e: &[usize]) -> ContractSpec {
+        let of = |indices: &[usize]| indices.iter().map(|i| e[*i]).collect::<Vec<_>>();
+        let y = [0, 1, 2].map(ResultIndex::One).into_iter();
+        let y = y.chain([ResultIndex::Sum(4, 6), ResultIndex::Sum(5, 7)]).collect();
+        let (x, w) = (vec![0, 1, 3, 4, 5], vec![1, 2, 3, 6, 7]);
+        let (of_x, of_w) = (of(&x), of(&w));
+        ContractSpec::new(8, x, w, y, &of_x, &of_w).unwrap()
+    }
+
+    /// What each element of a nest leads to.
+    fn places<const N: usize>(n: &Nest<N>) -> BTreeMap<i64, [i64; N]> {
+        let mut all = BTreeMap::new();
+        n.visit(&mut |at, to| assert!(all.insert(at, *to).is_none(), "element {at} twice"));
+        all
+    }
+
+    /// Whether what is wanted shares its exponent with nothing.
+    fn alone(all: &[(i64, bool)]) -> bool {
+        let mut count = BTreeMap::new();
+        all.iter().for_each(|(e, _)| *count.entry(e).or_insert(0) += 1);
+        all.iter().all(|(e, wanted)| !wanted || count[e] == 1)
+    }
+
+    /// A convolution of which some elements are read: its specification, and which.
+    fn partly_read() -> impl Strategy<Value = (Vec<usize>, Vec<bool>)> {
+        let extents =
+            (1..3usize, 1..3usize, 1..6usize, 1..3usize, (1..5usize, 1..5usize), (1..4usize, 1..4usize));
+        let extents = extents.prop_map(|(n, g, o, c, (i, j), (k, l))| vec![n, g, o, c, i, j, k, l]);
+        (extents, prop::collection::vec(any::<bool>(), 1..40), any::<bool>())
+            .prop_map(|(e, read, all)| (e, if all { vec![true] } else { read }))
+    }
+
+    fn wanted(indices: &Indices, len: usize, read: &[bool]) -> Wanted {
+        let mut wanted = Wanted::none(indices);
+        for at in (0..len).filter(|at| read[at % read.len()]) {
+            wanted.add(indices, &[Nest::new(0, [at as i64], vec![])]).expect("read once");
+        }
+        wanted
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_read_has_a_monomial_of_its_own((e, read) in partly_read(), batch in 1usize..4, pack in 1usize..3) {
+            let spec = convolution(&e);
+            let op = Operation { x: 0, w: 1, y: 2, spec: &spec, holes: &[], source: "" };
+            let indices = Indices::new(&op).unwrap();
+            let shape = spec.result_shape();
+            let len = shape.iter().product::<usize>();
+            let wanted = wanted(&indices, len, &read);
+            let mut c = Contraction::new(&op, &indices, &wanted, (batch, false));
+            c.pack = pack;
+            let y = places(&c.y_at);
+            prop_assert_eq!(y.len(), len);
+            let is_read = |at: i64| read[at as usize % read.len()];
+
+            // every channel has one exponent of s, which packed ones share
+            let mut s_of = BTreeMap::new();
+            for s in 0..c.s_span() as i64 {
+                for (t, channel) in c.channels_at(s).enumerate() {
+                    prop_assert_eq!(s_of.insert(channel, (s, t as i64)), None);
+                }
+            }
+            prop_assert!(s_of.keys().copied().eq(0..(e[1] * e[2]) as i64));
+            for (at, [z, s, t]) in c.y_exponents().iter().flat_map(places) {
+                prop_assert_eq!(([z], (s, t)), ([y[&at][1]], s_of[&y[&at][0]]));
+            }
+
+            // who stands at a monomial, of all images: (position, image)
+            let positions = (shape[3] * shape[4]) as i64;
+            let position = |at: i64| at / (positions * e[1] as i64 * e[2] as i64) * positions + at % positions;
+            let mut at_monomial: BTreeMap<(i64, i64), BTreeSet<(i64, usize)>> = BTreeMap::new();
+            for image in 0..batch {
+                for (at, [channel, z]) in &y {
+                    let z = z + image as i64 * c.batch_stride;
+                    prop_assert!((0..c.y_span as i64).contains(&z));
+                    at_monomial.entry((s_of[channel].0, z)).or_default().insert((position(*at), image));
+                }
+            }
+            for (at, [channel, z]) in y.iter().filter(|(at, _)| is_read(**at)) {
+                for image in 0..batch {
+                    let here = &at_monomial[&(s_of[channel].0, z + image as i64 * c.batch_stride)];
+                    prop_assert_eq!(here, &BTreeSet::from([(position(*at), image)]));
+                }
+            }
+            let farthest = |span: &BTreeMap<i64, [i64; 2]>| {
+                span.values().map(|to| to[1]).max().unwrap_or(0) + (batch as i64 - 1) * c.batch_stride + 1
+            };
+            let x = places(&c.x_at);
+            prop_assert_eq!((farthest(&x), farthest(&y)), (c.x_span as i64, c.y_span as i64));
+
+            // what is reachable and not read is the border
+            let mut border: BTreeSet<(i64, i64)> = y.values().map(|[channel, z]| (s_of[channel].0, *z)).collect();
+            for [channel, z] in y.iter().filter(|(at, _)| is_read(**at)).map(|(_, to)| to) {
+                border.remove(&(s_of[channel].0, *z));
+            }
+            let borders = c.borders(&wanted);
+            let all = borders.iter().flat_map(|b| b.s.clone().flat_map(|s| b.z.iter().map(move |z| (s, *z))));
+            let listed: Vec<(i64, i64)> = all.collect();
+            prop_assert!(listed.iter().copied().eq(border.iter().copied()), "{:?} {:?}", listed, border);
+            let read_z: BTreeSet<i64> = y.iter().filter(|(at, _)| is_read(**at)).map(|(_, to)| to[1]).collect();
+            prop_assert!(c.read_exponents(&wanted).into_iter().eq(read_z));
+
+            // each weight has one place, and a product's exponent is the sum of its factors'
+            let own = |s: &Seq| -> Vec<i64> { s.expand(s.len().unwrap() as usize).unwrap() };
+            let channels = own(&c.weights.channels);
+            let mut tap_of = BTreeMap::new();
+            for p in &c.weights.parts {
+                for (segment, tap) in own(&p.segments).iter().flat_map(|s| p.taps.iter().map(move |t| (s, t))) {
+                    for channel in &channels {
+                        prop_assert_eq!(tap_of.insert(segment + channel + tap.1, tap.0), None);
+                    }
+                }
+            }
+            let weights: usize = [1, 2, 3, 6, 7].iter().map(|i| e[*i]).product();
+            prop_assert!(tap_of.keys().copied().eq(0..weights as i64));
+            prop_assert_eq!((c.elements(), c.segments, c.segments_of_a_group()), (weights, e[1] * e[3], e[3]));
+            for_each_index(&e, |i| {
+                let element = |map: &[usize]| {
+                    map.iter().fold(0, |at, axis| at * e[*axis] + i[*axis]) as i64
+                };
+                let row = ((i[0] * e[1] + i[1]) * e[2] + i[2]) * shape[3] + i[4] + i[6];
+                let to = y[&((row * shape[4] + i[5] + i[7]) as i64)];
+                let from = x[&element(&[0, 1, 3, 4, 5])];
+                assert_eq!(from[0], (i[1] * e[3] + i[3]) as i64);
+                assert_eq!(to[0], (i[1] * e[2] + i[2]) as i64);
+                assert_eq!(to[1], from[1] + tap_of[&element(&[1, 2, 3, 6, 7])]);
+            });
+            for width in 1..5 {
+                let packed = e[2].div_ceil(pack);
+                prop_assert_eq!(c.w_rows(width), e[1] * e[3] * e[6] * e[7] * packed.div_ceil(width));
+                prop_assert_eq!(c.x_rows(width), e[1] * e[3] * c.x_span.div_ceil(width));
+            }
+        }
+
+        /// From the inside out, none that is smaller keeps what is read apart.
+        #[test]
+        fn strides_are_the_smallest((e, read) in partly_read(), batch in 2usize..4) {
+            let spec = convolution(&e);
+            let op = Operation { x: 0, w: 1, y: 2, spec: &spec, holes: &[], source: "" };
+            let indices = Indices::new(&op).unwrap();
+            let wanted = wanted(&indices, spec.result_shape().iter().product(), &read).positions();
+            let (strides, image) = indices.strides(&wanted, batch);
+            let (of_x, of_y) = ([e[0], e[4], e[5]], [e[0], e[4] + e[6] - 1, e[5] + e[7] - 1]);
+            let (mut inner, mut span_x, mut span_y) = (vec![0i64], 1i64, 1i64);
+            for a in (0..3).rev() {
+                let at = |st: i64| (0..of_y[a] as i64).flat_map(|i| inner.iter().map(move |z| i * st + z)).collect::<Vec<i64>>();
+                let fits = |st: i64| {
+                    let z = at(st);
+                    wanted.chunks(z.len()).all(|c| alone(&z.iter().copied().zip(c.iter().copied()).collect::<Vec<_>>()))
+                };
+                prop_assert!(fits(strides[a]) && !(span_x..strides[a]).any(fits), "axis {}: {:?}", a, strides);
+                prop_assert!((span_x..=span_y.max(span_x)).contains(&strides[a]));
+                inner = at(strides[a]);
+                span_x += (of_x[a] as i64 - 1) * strides[a];
+                span_y += (of_y[a] as i64 - 1) * strides[a];
+            }
+            let fits = |st: i64| {
+                let two = [0, st].map(|from| inner.iter().map(move |z| from + z).zip(wanted.iter().copied()));
+                span_y <= 2 * st && alone(&two.into_iter().flatten().collect::<Vec<_>>())
+            };
+            prop_assert!(fits(image) && !(span_x..image).any(fits), "{} images: {}", batch, image);
+        }
+    }
 }

@@ -647,7 +647,7 @@ impl Placement {
                 c.y_span,
                 c.s_span(),
                 c.pack,
-                b.iter().map(Border::len).sum::<usize>() * self.batch,
+                b.iter().map(|b| b.s.clone().count() * b.z.len()).sum::<usize>() * self.batch,
                 c.batch_stride
             );
         }

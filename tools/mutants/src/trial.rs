@@ -52,26 +52,25 @@ pub fn names(b: &Binary) -> Result<Vec<String>, String> {
 }
 
 fn run(b: &Binary, name: &str, variable: (&str, &str), limit: Duration) -> Result<Outcome, String> {
+    // limits of other processes, which hold when this one is gone
+    let limits = format!(
+        "ulimit -v {MEMORY}; ulimit -c 0; exec timeout -s KILL {} \"$0\" \"$@\"",
+        limit.as_secs_f64()
+    );
     let mut command = Command::new("sh");
-    command.arg("-c").arg(format!("ulimit -v {MEMORY}; ulimit -c 0; exec \"$0\" \"$@\"")).arg(&b.path);
+    command.arg("-c").arg(limits).arg(&b.path);
     command.args(["--exact", name, "--test-threads", "1"]).current_dir(&b.folder).env(variable.0, variable.1);
     command.env("CARGO_MANIFEST_DIR", &b.folder).env("INSTA_UPDATE", "no");
     // what a mutant broke is no case to try again
     command.env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true").env("PROPTEST_RNG_SEED", "1");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let start = Instant::now();
-    let mut child = command.spawn().map_err(|e| format!("{}: {e}", b.path.display()))?;
-    loop {
-        if let Some(status) = child.try_wait().map_err(|e| e.to_string())? {
-            return Ok(if status.success() { Outcome::Passed } else { Outcome::Failed });
-        }
-        if start.elapsed() > limit {
-            let _ = child.kill();
-            let _ = child.wait();
-            return Ok(Outcome::TimedOut);
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let status = command.status().map_err(|e| format!("{}: {e}", b.path.display()))?;
+    Ok(match status.success() {
+        true => Outcome::Passed,
+        false if start.elapsed() >= limit => Outcome::TimedOut,
+        false => Outcome::Failed,
+    })
 }
 
 impl<'b> Test<'b> {
