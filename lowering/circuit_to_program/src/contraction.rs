@@ -601,9 +601,18 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn what_is_read_has_a_monomial_of_its_own((e, read) in partly_read(), batch in 1usize..4, pack in 1usize..3) {
+        fn what_is_read_has_a_monomial_of_its_own(
+            (e, read) in partly_read(),
+            batch in 1usize..4,
+            pack in 1usize..3,
+            padding in prop::collection::vec(any::<bool>(), 0..30),
+        ) {
             let spec = convolution(&e);
-            let op = Operation { x: 0, w: 1, y: 2, spec: &spec, holes: &[], source: "" };
+            let weights: usize = [1, 2, 3, 6, 7].iter().map(|i| e[*i]).product();
+            let is_hole = |at: i64| padding.get(at as usize % padding.len().max(1)) == Some(&true);
+            let holes: Vec<bool> = (0..weights as i64).map(is_hole).collect();
+            let holes = if padding.is_empty() { &[][..] } else { &holes };
+            let op = Operation { x: 0, w: 1, y: 2, spec: &spec, holes, source: "" };
             let indices = Indices::new(&op).unwrap();
             let shape = spec.result_shape();
             let len = shape.iter().product::<usize>();
@@ -664,17 +673,21 @@ mod tests {
             // each weight has one place, and a product's exponent is the sum of its factors'
             let own = |s: &Seq| -> Vec<i64> { s.expand(s.len().unwrap() as usize).unwrap() };
             let channels = own(&c.weights.channels);
-            let mut tap_of = BTreeMap::new();
+            let (mut tap_of, mut there, mut rows) = (BTreeMap::new(), 0, 0);
             for p in &c.weights.parts {
-                for (segment, tap) in own(&p.segments).iter().flat_map(|s| p.taps.iter().map(move |t| (s, t))) {
-                    for channel in &channels {
-                        prop_assert_eq!(tap_of.insert(segment + channel + tap.1, tap.0), None);
+                let segments = own(&p.segments);
+                prop_assert_eq!(segments.len(), p.count);
+                rows += segments.len() * p.taps.len();
+                for (segment, tap) in segments.iter().flat_map(|s| p.taps.iter().map(move |t| (s, t))) {
+                    for at in channels.iter().map(|channel| segment + channel + tap.1) {
+                        prop_assert!(!p.empty || is_hole(at));
+                        there += usize::from(!p.empty);
+                        prop_assert_eq!(tap_of.insert(at, tap.0), None);
                     }
                 }
             }
-            let weights: usize = [1, 2, 3, 6, 7].iter().map(|i| e[*i]).product();
-            prop_assert!(tap_of.keys().copied().eq(0..weights as i64));
-            prop_assert_eq!((c.elements(), c.segments, c.segments_of_a_group()), (weights, e[1] * e[3], e[3]));
+            prop_assert!((0..weights as i64).all(|at| tap_of.contains_key(&at) || is_hole(at)));
+            prop_assert_eq!((c.elements(), c.segments, c.segments_of_a_group()), (there, e[1] * e[3], e[3]));
             for_each_index(&e, |i| {
                 let element = |map: &[usize]| {
                     map.iter().fold(0, |at, axis| at * e[*axis] + i[*axis]) as i64
@@ -684,11 +697,12 @@ mod tests {
                 let from = x[&element(&[0, 1, 3, 4, 5])];
                 assert_eq!(from[0], (i[1] * e[3] + i[3]) as i64);
                 assert_eq!(to[0], (i[1] * e[2] + i[2]) as i64);
-                assert_eq!(to[1], from[1] + tap_of[&element(&[1, 2, 3, 6, 7])]);
+                let weight = element(&[1, 2, 3, 6, 7]);
+                assert!(is_hole(weight) || to[1] == from[1] + tap_of[&weight]);
             });
             for width in 1..5 {
                 let packed = e[2].div_ceil(pack);
-                prop_assert_eq!(c.w_rows(width), e[1] * e[3] * e[6] * e[7] * packed.div_ceil(width));
+                prop_assert_eq!(c.w_rows(width), rows * packed.div_ceil(width));
                 prop_assert_eq!(c.x_rows(width), e[1] * e[3] * c.x_span.div_ceil(width));
             }
         }

@@ -437,3 +437,41 @@ impl Emitter<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn elements(n: &Nest<4>) -> BTreeSet<i64> {
+        let mut all = BTreeSet::new();
+        n.visit(&mut |at, _| assert!(all.insert(at), "an element twice"));
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Each part of a use goes where none of its elements is used yet, into the first such layer.
+        #[test]
+        fn a_layer_uses_an_element_once(all in prop::collection::vec((0i64..5, 1usize..4, 0i64..4, 1usize..3, 0i64..10), 1..40)) {
+            let (mut uses, mut layers) = (Uses::default(), Vec::<BTreeSet<i64>>::new());
+            for (at, n, step, m, outer) in all {
+                let nest = Nest::new(at, [0; 4], [(n, step, [0; 4]), (m, outer, [0; 4])]);
+                uses.add(7, 20, &nest, [3, 5]);
+                for mut part in nest.once().iter().map(elements) {
+                    match layers.iter_mut().find(|l| l.is_disjoint(&part)) {
+                        Some(l) => l.append(&mut part),
+                        None => layers.push(part),
+                    }
+                }
+                let of = |l: &Vec<Use>| l.iter().flat_map(|u| elements(&u.at)).collect::<Vec<_>>();
+                let found: Vec<Vec<i64>> = uses.0[&7].iter().map(of).collect();
+                let sets: Vec<BTreeSet<i64>> = found.iter().map(|l| l.iter().copied().collect()).collect();
+                prop_assert_eq!(&sets, &layers);
+                prop_assert!(found.iter().zip(&sets).all(|(l, s)| l.len() == s.len()));
+            }
+        }
+    }
+}

@@ -673,6 +673,32 @@ fn moves_with(first: &Seq, lane: &Seq, rows: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Row by row, whether all, some or none of a chunk's rows are there.
+        #[test]
+        fn border_rows_have_what_is_present(
+            z in prop::collection::vec(prop::collection::btree_set(0i64..30, 1..8), 1..4),
+            chunks in prop::collection::vec(0usize..9, 1..6),
+            (width, lane, least) in (1usize..4, 0usize..4, 0i64..30),
+        ) {
+            let z: Vec<Vec<i64>> = z.into_iter().map(|z| z.into_iter().collect()).collect();
+            let chunks: Vec<usize> = chunks.iter().map(|c| c % z.len()).collect();
+            let b = BorderRows { rows: 0, width, chunks: chunks.clone(), z: z.clone(), borders: vec![] };
+            let present = |s: i64, z: i64| z >= least && s != 2;
+            let runs = b.runs(lane, present, [7, 7], |s| ([s, 1], [0, 2]));
+            let row = |(chunk, i): (usize, &usize)| {
+                let s = (chunk * width + lane) as i64;
+                let at = move |z: &i64| if present(s, *z) { [s, 1 + 2 * z] } else { [7, 7] };
+                z[*i].iter().flat_map(at).collect::<Vec<i64>>()
+            };
+            let all: Vec<i64> = chunks.iter().enumerate().flat_map(row).collect();
+            prop_assert_eq!(Seq::of_runs(2, runs).expand(all.len() / 2).unwrap(), all);
+        }
+    }
 
     /// Rows of 8 that two readers take turns at, each in its own order of heads: as many ratios as there are turns. Those of one reader are two.
     #[test]
