@@ -77,6 +77,26 @@ fn a_generated_text_is_proven_and_no_other_is_claimed() {
     assert_eq!(tessera_in(d, &["verify", "values.proof", "--key", &vk]).code, Some(1));
 }
 
+/// Keys and values of tokens are kept: what is known after each token is what a run of the whole text says, and no more than that.
+#[test]
+fn a_text_that_grows_says_what_a_run_of_it_says() {
+    for options in [&[][..], &["--shortest-prompt", "5"]] {
+        let m = speaker(&format!("grows{}", options.len()), options);
+        let model = tessera::model::Model::read(&m.file("tess")).unwrap();
+        let plan = tessera::commands::prove::prepare(&model).unwrap();
+        let text: Vec<i64> = (0..16).map(|i| (i * i * 7 + 3) % 96).collect();
+        let whole = plan.outputs(vec![text.clone()]).unwrap().tensors.pop().unwrap();
+        let mut growth = plan.growth().unwrap();
+        for (i, id) in text.iter().enumerate() {
+            growth.give(0, i, &[*id]).unwrap();
+            let known = growth.known(growth.publics() - 1);
+            let said = (i + 1).saturating_sub(16 - whole.len());
+            assert_eq!(known[..said], whole[..said].iter().copied().map(Some).collect::<Vec<_>>());
+            assert!(known[said..].iter().all(Option::is_none), "{i}: {known:?}");
+        }
+    }
+}
+
 #[test]
 fn thirty_two_tokens_are_one_proof() {
     let sizes = networks::Gpt { layers: 2, width: 32, heads: 2, vocabulary: 64, positions: 40 };

@@ -9,7 +9,7 @@ use crate::step::Checked;
 use rayon::prelude::*;
 use tessera_api::commitment::{self, Root, SALT};
 use tessera_api::field::is_balanced;
-use tessera_api::{Public, Publics, Role, Trace};
+use tessera_api::{Public, Publics, Role, Run, Trace};
 
 /// Called with the name and the values of a tensor after each step that wrote it.
 pub type Observer<'a> = dyn FnMut(&str, &[i64]) + 'a;
@@ -56,7 +56,9 @@ impl Prepared {
 
     /// Computes the outputs only, those that a statement does not have too: no tables, no multiplicities, no salts. Of inputs what is public.
     pub fn outputs(&self, inputs: Vec<Vec<i64>>) -> Result<Publics, RunError> {
-        let mut given = Given { publics: self.inputs(inputs)?, salts: vec![], roots: vec![] };
+        let count = self.publics.len();
+        let mut given =
+            Given { publics: self.inputs(inputs)?, salts: vec![[0; SALT]; count], roots: vec![None; count] };
         self.execute(&self.inference, &mut given, None, &mut |_, _| {})?;
         self.in_range(&given.publics)?;
         let hidden = |p: &Public| p.role.is_hidden() && p.role.is_input();
@@ -253,14 +255,8 @@ impl Prepared {
         let read = |t: usize| tensors[t].0.as_deref().unwrap_or_default();
         match &self.steps[task.step] {
             Checked::Load { public, .. } => task.outs[0].copy_from_slice(&given.publics.tensors[*public]),
-            Checked::Gather { src, runs, .. } => {
-                let (src, dst) = (read(*src), &mut task.outs[0]);
-                runs.iter().for_each(|r| copy(&r.loops, (r.start[0], r.start[1]), src, dst));
-            }
-            Checked::Fill { data, runs, .. } => {
-                let dst = &mut task.outs[0];
-                runs.iter().for_each(|r| copy(&r.loops, (r.start[0], r.start[1]), data, dst));
-            }
+            Checked::Gather { src, runs, .. } => copy_runs(runs, read(*src), &mut task.outs[0]),
+            Checked::Fill { data, runs, .. } => copy_runs(runs, data, &mut task.outs[0]),
             Checked::Contract(c) => {
                 c.run(read, &mut task.outs[0]).map_err(|element| RunError::Accumulator {
                     tensor: self.tensors[c.y].name.clone(),
@@ -268,12 +264,12 @@ impl Prepared {
                 })?;
             }
             Checked::Threshold(t) => {
-                t.run(read(t.x), &mut task.outs[0], &self.relations).map_err(|element| {
+                t.run(read(t.x), &mut task.outs[0], &self.relations, |_| true).map_err(|element| {
                     RunError::Threshold { tensor: self.tensors[t.y].name.clone(), element }
                 })?;
             }
-            Checked::Greatest(g) => g.run(read(g.x), &mut task.outs),
-            Checked::OneHot(o) => o.run(read(o.x), &mut task.outs[0]),
+            Checked::Greatest(g) => g.run(read(g.x), &mut task.outs, |_| true),
+            Checked::OneHot(o) => o.run(read(o.x), &mut task.outs[0], |_| true),
             Checked::Commit { x, public, .. } => {
                 task.outs[0] = commitment::cells(&given.salts[*public], read(*x));
             }
@@ -285,6 +281,11 @@ impl Prepared {
         }
         Ok(())
     }
+}
+
+/// Copies elements of `src` to where runs say.
+pub(crate) fn copy_runs(runs: &[Run], src: &[i64], dst: &mut [i64]) {
+    runs.iter().for_each(|r| copy(&r.loops, (r.start[0], r.start[1]), src, dst));
 }
 
 /// Copies elements along a loop nest, the innermost loop first, from (element of `dst`, element of `src`) on.

@@ -33,10 +33,12 @@ impl Greatest {
         Ok(Greatest { x, columns, to })
     }
 
-    pub(crate) fn run(&self, x: &[i64], outs: &mut [Vec<i64>]) {
+    /// The rows for which `chosen` holds.
+    pub(crate) fn run(&self, x: &[i64], outs: &mut [Vec<i64>], chosen: impl Fn(usize) -> bool + Sync) {
         let [greatest, at] = outs else { return };
         let rows = x.par_chunks_exact(self.columns).zip(greatest.par_iter_mut().zip(at.par_iter_mut()));
-        rows.for_each(|(row, (greatest, at))| {
+        let rows = rows.enumerate().filter(|(i, _)| chosen(*i));
+        rows.for_each(|(_, (row, (greatest, at)))| {
             (*greatest, *at) = (row[0], 0);
             for (j, v) in (0..).zip(row) {
                 if v > greatest {

@@ -15,6 +15,7 @@ mod contract;
 mod error;
 mod execute;
 mod greatest;
+mod grow;
 mod lookup;
 mod one_hot;
 mod prepare;
@@ -27,6 +28,7 @@ mod vector;
 pub use budget::Limits;
 pub use error::{PlanError, RunError};
 pub use execute::Observer;
+pub use grow::Growth;
 pub use prepare::Prepared;
 
 use tessera_api::{Program, Trace, WitnessPlan};

@@ -24,9 +24,10 @@ impl OneHot {
         Ok(OneHot { x, columns, y })
     }
 
-    /// Elements that say no position have no one.
-    pub(crate) fn run(&self, x: &[i64], y: &mut [i64]) {
-        y.par_chunks_exact_mut(self.columns).zip(x.par_iter()).for_each(|(row, v)| {
+    /// The rows for which `chosen` holds. Elements that say no position have no one.
+    pub(crate) fn run(&self, x: &[i64], y: &mut [i64], chosen: impl Fn(usize) -> bool + Sync) {
+        let rows = y.par_chunks_exact_mut(self.columns).zip(x.par_iter()).enumerate();
+        rows.filter(|(i, _)| chosen(*i)).for_each(|(_, (row, v))| {
             row.fill(0);
             if let Some(one) = usize::try_from(*v).ok().and_then(|v| row.get_mut(v)) {
                 *one = 1;

@@ -7,6 +7,7 @@
 use crate::budget::{ABSENT, indices};
 use crate::columns::TableShape;
 use crate::context::{Context, Refusal};
+use crate::contract::Growing;
 use crate::error::RunError;
 use crate::lookup::LookupRelations;
 use crate::vector;
@@ -31,6 +32,17 @@ enum Op {
     Mantissa { src: usize, step: u32, bits: u32, exponents: (u32, u32), mantissa: usize, exponent: usize },
     Store { src: usize, column: usize },
     Scatter { src: usize, slot: usize },
+}
+
+/// So many gathers have a bit each.
+const GATHERS: usize = 64;
+
+/// Rows of a step that wait until what they depend on is known.
+pub(crate) struct Waiting {
+    /// Rows that are not done.
+    rows: Vec<u32>,
+    /// By row, gathers that it depends on, by bit; all of them where there are none.
+    relevant: Vec<u64>,
 }
 
 /// A checked row program.
@@ -223,6 +235,13 @@ impl Rows {
         self.feeds_scatter = live;
     }
 
+    /// Calls `f` with tensor and element of everything that is scattered.
+    pub(crate) fn scattered(&self, f: &mut impl FnMut(usize, usize)) {
+        for (slot, index) in &self.scatters {
+            index.iter().filter(|i| **i != ABSENT).for_each(|i| f(self.writes[*slot], *i as usize));
+        }
+    }
+
     /// Runs all rows. `cells` are the table's rows of this step, or none when only the scattered values are wanted.
     pub(crate) fn run<'t>(
         &self,
@@ -232,16 +251,134 @@ impl Rows {
         relations: &LookupRelations,
         table: &TableShape,
     ) -> Result<(), RunError> {
+        self.run_some(read, cells, outs, relations, table, None)
+    }
+
+    /// Which rows wait for what.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let gathers = self.ops.iter().filter(|op| matches!(op, Op::Gather { .. })).count();
+        let masked = self.ops.iter().any(|op| matches!(op, Op::Fixed { .. }))
+            && self.ops.iter().any(|op| matches!(op, Op::Mul { .. }))
+            && gathers <= GATHERS;
+        let relevant = match masked {
+            true => (0..self.rows).into_par_iter().map(|row| self.relevant(row)).collect(),
+            false => vec![],
+        };
+        Waiting { rows: (0..self.rows as u32).collect(), relevant }
+    }
+
+    /// Which of the gathers, by bit, what is scattered in a row depends on: not on those that are multiplied by a constant 0.
+    fn relevant(&self, row: usize) -> u64 {
+        #[derive(Clone, Copy, Default)]
+        struct Register {
+            on: u64,
+            zero: bool,
+        }
+        let mut registers = vec![Register::default(); self.registers];
+        let (mut relevant, mut gather) = (0, 0);
+        for (op, live) in self.ops.iter().zip(&self.feeds_scatter) {
+            let bit = 1u64.checked_shl(gather).unwrap_or(0);
+            gather += u32::from(matches!(op, Op::Gather { .. }));
+            if !live {
+                continue;
+            }
+            let on = |srcs: &[usize]| srcs.iter().fold(0, |on, r| on | registers[*r].on);
+            let depends = |srcs: &[usize]| Register { on: on(srcs), zero: false };
+            let (dsts, value): (&[usize], Register) = match op {
+                Op::Gather { index, dst, .. } => {
+                    (&[*dst], Register { on: if index[row] == ABSENT { 0 } else { bit }, zero: false })
+                }
+                Op::Fixed { values, dst } => {
+                    (&[*dst], Register { on: 0, zero: values[self.first_row + row] == 0 })
+                }
+                Op::Mul { a, b, dst } if registers[*a].zero || registers[*b].zero => {
+                    (&[*dst], Register { on: 0, zero: true })
+                }
+                Op::Affine { terms, dst, .. } => {
+                    let srcs: Vec<usize> = terms.iter().map(|t| t.1).collect();
+                    (&[*dst], depends(&srcs))
+                }
+                Op::Mul { a, b, dst } | Op::Max { a, b, dst } => (&[*dst], depends(&[*a, *b])),
+                Op::Split { src, hi, lo, .. } => (&[*hi, *lo], depends(&[*src])),
+                Op::Lookup { key, dst, .. } => (&[*dst], depends(&[*key])),
+                Op::Quotient { src, dst, .. } => (&[*dst], depends(&[*src])),
+                Op::Mantissa { src, mantissa, exponent, .. } => (&[*mantissa, *exponent], depends(&[*src])),
+                Op::Scatter { src, slot } => {
+                    let (_, index) = &self.scatters[*slot];
+                    relevant |= if index[row] == ABSENT { 0 } else { on(&[*src]) };
+                    continue;
+                }
+                Op::Store { .. } => continue,
+            };
+            dsts.iter().for_each(|d| registers[*d] = value);
+        }
+        relevant
+    }
+
+    /// Runs the rows that are not done and of which all is known that they depend on.
+    pub(crate) fn grow<'t>(
+        &self,
+        read: &(impl Fn(usize) -> &'t Growing + Sync),
+        waiting: &mut Waiting,
+        outs: &mut [Growing],
+        relations: &LookupRelations,
+        table: &TableShape,
+    ) -> Result<(), RunError> {
+        let Waiting { rows: waiting, relevant } = waiting;
+        let gathers: Vec<(&[u32], &Growing)> = (self.ops.iter().zip(&self.feeds_scatter))
+            .filter_map(|(op, live)| match op {
+                Op::Gather { slot, index, .. } => Some((*live, &index[..], read(self.reads[*slot]))),
+                _ => None,
+            })
+            .map(|(live, index, x)| (if live { index } else { &[] }, x))
+            .collect();
+        let ready = |row: usize| {
+            let relevant = relevant.get(row).copied();
+            gathers.iter().enumerate().all(|(g, (index, x))| {
+                let asked = relevant.is_none_or(|relevant| relevant >> g & 1 == 1);
+                let at = index.get(row).filter(|i| asked && **i != ABSENT);
+                at.is_none_or(|i| x.is_known(*i as usize))
+            })
+        };
+        let (rows, others): (Vec<u32>, Vec<u32>) =
+            waiting.par_iter().with_min_len(1 << 12).partition(|row| ready(**row as usize));
+        *waiting = others;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut values: Vec<Vec<i64>> = outs.iter_mut().map(|out| std::mem::take(&mut out.values)).collect();
+        let of = |t: usize| &read(t).values[..];
+        let ran = self.run_some(&of, None, &mut values, relations, table, Some(&rows));
+        outs.iter_mut().zip(values).for_each(|(out, values)| out.values = values);
+        for (slot, index) in &self.scatters {
+            let written = rows.iter().map(|row| index[*row as usize]).filter(|i| *i != ABSENT);
+            written.for_each(|i| outs[*slot].know(i as usize));
+        }
+        ran
+    }
+
+    fn run_some<'t>(
+        &self,
+        read: &(impl Fn(usize) -> &'t [i64] + Sync),
+        cells: Option<&mut [i64]>,
+        outs: &mut [Vec<i64>],
+        relations: &LookupRelations,
+        table: &TableShape,
+        chosen: Option<&[u32]>,
+    ) -> Result<(), RunError> {
+        let rows = chosen.map_or(self.rows, <[u32]>::len);
         let reads: Vec<&[i64]> = self.reads.iter().map(|t| read(*t)).collect();
-        let bounds: Vec<(i64, i64)> = reads.iter().map(|r| vector::bounds(r)).collect();
+        // of a few rows it is the values that are bounded
+        let bounds = |r: &&[i64]| if chosen.is_none() { vector::bounds(r) } else { (0, 0) };
+        let bounds: Vec<(i64, i64)> = reads.iter().map(bounds).collect();
         let width = table.padding.len();
         let most = (BLOCK_ELEMENTS / self.registers.max(1)).clamp(64, 512);
-        let count = self.rows.div_ceil(most);
+        let count = rows.div_ceil(most);
         let all = cells.is_some();
         // scattered values wait here until all rows are done, so that blocks can run at the same time
-        let mut waiting: Vec<Vec<i64>> = self.scatters.iter().map(|_| vec![0; self.rows]).collect();
+        let mut waiting: Vec<Vec<i64>> = self.scatters.iter().map(|_| vec![0; rows]).collect();
         let mut blocks: Vec<Block> = (0..count)
-            .map(|b| Block { first: b * most, rows: most.min(self.rows - b * most), ..Block::default() })
+            .map(|b| Block { first: b * most, rows: most.min(rows - b * most), ..Block::default() })
             .collect();
         if let Some(cells) = cells.filter(|_| width > 0) {
             for (b, c) in blocks.iter_mut().zip(cells.chunks_mut(most * width)) {
@@ -253,7 +390,7 @@ impl Rows {
                 b.scatters.push(c);
             }
         }
-        let job = Job { step: self, reads: &reads, bounds: &bounds, relations, table, all };
+        let job = Job { step: self, reads: &reads, bounds: &bounds, relations, table, all, chosen };
         if count == 1 || rayon::current_num_threads() == 1 {
             let mut regs = Registers::new(self.registers, most);
             blocks.iter_mut().try_for_each(|b| job.block(b, &mut regs))?;
@@ -265,10 +402,14 @@ impl Rows {
         drop(blocks);
         for ((slot, index), values) in self.scatters.iter().zip(&waiting) {
             let out = &mut outs[*slot];
-            for (i, v) in index.iter().zip(values) {
+            let mut put = |(i, v): (&u32, &i64)| {
                 if *i != ABSENT {
                     out[*i as usize] = *v;
                 }
+            };
+            match chosen {
+                None => index.iter().zip(values).for_each(put),
+                Some(rows) => rows.iter().zip(values).for_each(|(row, v)| put((&index[*row as usize], v))),
             }
         }
         Ok(())
@@ -306,6 +447,8 @@ struct Job<'a> {
     relations: &'a LookupRelations,
     table: &'a TableShape,
     all: bool,
+    /// Rows of the step that blocks count; all of them where there are none.
+    chosen: Option<&'a [u32]>,
 }
 
 impl Job<'_> {
@@ -320,17 +463,32 @@ impl Job<'_> {
             let [scratch, second] = &mut regs.scratch;
             let (cols, ranges) = (&mut regs.columns, &mut regs.bounds);
             match op {
-                Op::Gather { slot, index, default, dst } => {
+                Op::Gather { slot, index, default, dst: to } => {
                     let (src, (lo, hi)) = (self.reads[*slot], self.bounds[*slot]);
-                    for (d, i) in cols[*dst][..n].iter_mut().zip(&index[b.first..b.first + n]) {
-                        *d = src.get(*i as usize).copied().unwrap_or(*default);
+                    let dst = cols[*to][..n].iter_mut();
+                    let value = |i: u32| src.get(i as usize).copied().unwrap_or(*default);
+                    match self.chosen {
+                        None => dst.zip(&index[b.first..b.first + n]).for_each(|(d, i)| *d = value(*i)),
+                        Some(rows) => {
+                            let rows = &rows[b.first..b.first + n];
+                            dst.zip(rows).for_each(|(d, row)| *d = value(index[*row as usize]));
+                        }
                     }
-                    ranges[*dst] = (lo.min(*default), hi.max(*default));
+                    ranges[*to] = match self.chosen {
+                        None => (lo.min(*default), hi.max(*default)),
+                        Some(_) => vector::bounds(&cols[*to][..n]),
+                    };
                 }
                 Op::Fixed { values, dst } => {
-                    let from = &values[s.first_row + b.first..][..n];
-                    cols[*dst][..n].copy_from_slice(from);
-                    ranges[*dst] = vector::bounds(from);
+                    let values = &values[s.first_row..];
+                    match self.chosen {
+                        None => cols[*dst][..n].copy_from_slice(&values[b.first..][..n]),
+                        Some(rows) => {
+                            let rows = &rows[b.first..b.first + n];
+                            cols[*dst].iter_mut().zip(rows).for_each(|(d, row)| *d = values[*row as usize]);
+                        }
+                    }
+                    ranges[*dst] = vector::bounds(&cols[*dst][..n]);
                 }
                 Op::Affine { terms, constant, dst } => {
                     let start = (*constant as i128, *constant as i128);
@@ -416,7 +574,7 @@ impl Job<'_> {
                         .map_err(|row| RunError::Missing {
                             origin: s.source.clone(),
                             table: self.table.name.clone(),
-                            row: s.first_row + b.first + row,
+                            row: self.row(b, row),
                             value: cols[*key][row].to_string(),
                             relation: self.relations.name(*relation).to_string(),
                         })?;
@@ -435,11 +593,17 @@ impl Job<'_> {
         Ok(())
     }
 
+    /// The table's row that a row of a block is.
+    fn row(&self, b: &Block, row: usize) -> usize {
+        let at = b.first + row;
+        self.step.first_row + self.chosen.map_or(at, |rows| rows[at] as usize)
+    }
+
     fn overflow(&self, b: &Block, row: usize, value: &str) -> RunError {
         RunError::Overflow {
             origin: self.step.source.clone(),
             table: self.table.name.clone(),
-            row: self.step.first_row + b.first + row,
+            row: self.row(b, row),
             value: value.into(),
         }
     }

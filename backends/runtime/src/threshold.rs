@@ -3,6 +3,8 @@
 //! Invariant: the table's keys are consecutive; where its values increase the result is a number that keeps the limit or an error,
 //! and the relation that rests on it fails.
 use crate::context::{Context, Refusal};
+use crate::contract::Growing;
+use crate::grow::rows_ready;
 use crate::lookup::LookupRelations;
 use rayon::prelude::*;
 use tessera_api::Step;
@@ -45,18 +47,34 @@ impl Threshold {
         Ok(Threshold { x, y, relation, entry: *entry as usize, limit: *limit, columns, causal_rows })
     }
 
-    /// Errs with the first row that no number suits.
-    pub(crate) fn run(&self, x: &[i64], y: &mut [i64], relations: &LookupRelations) -> Result<(), usize> {
+    /// How many elements of a row are summed over.
+    fn counted(&self, row: usize) -> usize {
+        match self.causal_rows {
+            0 => self.columns,
+            rows => row % rows + 1 + self.columns - rows,
+        }
+    }
+
+    /// Rows that are not done and of which all is known that they sum over; they are done from now on.
+    pub(crate) fn ready(&self, x: &Growing, done: &mut [bool]) -> Vec<bool> {
+        rows_ready(x, done, |row| row * self.columns..row * self.columns + self.counted(row))
+    }
+
+    /// The rows for which `chosen` holds. Errs with the first row that no number suits.
+    pub(crate) fn run(
+        &self,
+        x: &[i64],
+        y: &mut [i64],
+        relations: &LookupRelations,
+        chosen: impl Fn(usize) -> bool + Sync,
+    ) -> Result<(), usize> {
         let Some((first, values)) = relations.consecutive(self.relation, self.entry) else { return Err(0) };
         let row = |(i, (row, out)): (usize, (&[i64], &mut i64))| {
-            let counted = match self.causal_rows {
-                0 => self.columns,
-                rows => i % rows + 1 + self.columns - rows,
-            };
-            *out = threshold(&row[..counted], (first, values), self.limit).ok_or(i)?;
+            *out = threshold(&row[..self.counted(i)], (first, values), self.limit).ok_or(i)?;
             Ok(())
         };
-        x.par_chunks_exact(self.columns).zip(y.par_iter_mut()).enumerate().try_for_each(row)
+        let rows = x.par_chunks_exact(self.columns).zip(y.par_iter_mut()).enumerate();
+        rows.filter(|(i, _)| chosen(*i)).try_for_each(row)
     }
 }
 

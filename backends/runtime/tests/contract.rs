@@ -1,4 +1,7 @@
 //! Contractions against the plain definition, on layouts that reach every kernel.
+mod common;
+
+use common::grows;
 use proptest::prelude::*;
 use tessera_api::*;
 use tessera_runtime::{Prepared, RunError};
@@ -87,7 +90,9 @@ fn agree_on(loops: Vec<ContractLoop>, slack: usize, seed: u64, x_most: i64, w: V
     let x = numbers(seed, nx + slack, x_most);
     let expected = reference(&x, &w[slack..], ny + slack, &loops);
     let (program, plan) = single(nx + slack, w, slack as u64, ny + slack, loops);
-    let found = Prepared::new(&program, &plan).unwrap().outputs(vec![x]);
+    let prepared = Prepared::new(&program, &plan).unwrap();
+    grows(&prepared, std::slice::from_ref(&x), seed);
+    let found = prepared.outputs(vec![x]);
     match expected.into_iter().map(i64::try_from).collect::<Result<Vec<_>, _>>() {
         Ok(y) if y.iter().all(|v| v.abs() <= 1 << 61) => assert_eq!(found.unwrap().tensors[1], y),
         Ok(_) => assert!(matches!(found, Err(RunError::Outputs(_)))),

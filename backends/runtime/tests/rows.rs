@@ -1,5 +1,8 @@
 //! Whole plans against a plain interpreter that follows the definition row by row, and against themselves: with other
 //! thread counts, without the trace, and run again.
+mod common;
+
+use common::grows;
 use proptest::prelude::*;
 use tessera_api::*;
 use tessera_checker::testing::{Family, case};
@@ -357,6 +360,7 @@ proptest! {
         let ops = started(rows, input.len(), ops);
         let (program, plan, inputs) = rows_case(rows, first, ops, input);
         let prepared = Prepared::new(&program, &plan).unwrap();
+        grows(&prepared, &inputs, first as u64 + 7 * rows as u64);
         let found = prepared.run(inputs.clone());
         match reference(&program, &plan, &inputs) {
             Some(t) if t.publics.check(&program.publics).is_ok() => {
@@ -374,6 +378,7 @@ proptest! {
     fn plans_follow_the_definition(f in prop::sample::select(Family::ALL.to_vec()), seed: u64) {
         let c = case(f, seed);
         let prepared = Prepared::new(&c.program, &c.plan).unwrap();
+        prop_assert!(grows(&prepared, &c.inputs, seed));
         let t = prepared.run(c.inputs.clone()).unwrap();
         prop_assert_eq!(Some(t.clone()), reference(&c.program, &c.plan, &c.inputs));
         prop_assert_eq!(prepared.outputs(c.inputs.clone()).unwrap(), t.publics.clone());
@@ -401,6 +406,7 @@ fn the_first_of_the_greatest_is_found() {
     plan.tensors.push(("most".into(), 3));
     plan.steps[1] = Step::Greatest { x: 0, columns: 3, greatest: 2, at: 1 };
     let prepared = Prepared::new(&program, &plan).unwrap();
+    assert!(grows(&prepared, &inputs, 3));
     let trace = prepared.run(inputs.clone()).unwrap();
     assert_eq!(trace.publics.tensors[1], [1, 1, 0]);
     assert_eq!(Some(trace), reference(&program, &plan, &inputs));
@@ -415,7 +421,9 @@ fn the_first_of_the_greatest_is_found() {
 fn a_one_hot_code_has_a_one_where_there_is_such_a_position() {
     let (program, mut plan, inputs) = rows_case(6, 0, vec![], vec![2, 7]);
     plan.steps[1] = Step::OneHot { x: 0, columns: 3, y: 1 };
-    let trace = Prepared::new(&program, &plan).unwrap().run(inputs.clone()).unwrap();
+    let prepared = Prepared::new(&program, &plan).unwrap();
+    assert!(grows(&prepared, &inputs, 4));
+    let trace = prepared.run(inputs.clone()).unwrap();
     assert_eq!(trace.publics.tensors[1], [0, 0, 1, 0, 0, 0]);
     assert_eq!(Some(trace), reference(&program, &plan, &inputs));
     for (x, columns, y) in [(0, 2, 1), (0, 0, 1), (1, 1, 1), (0, 3, 9), (9, 3, 1), (0, u32::MAX, 1)] {

@@ -7,9 +7,11 @@
 //! Invariant: all offsets of the nest were compared with the operands' lengths when it was made; steps are not negative.
 mod dot;
 mod doubles;
+mod grow;
 mod narrow;
 
 use self::doubles::Doubles;
+pub(crate) use self::grow::{Growing, Progress, State};
 use self::narrow::Narrow;
 use crate::budget::{Budget, Limits};
 use crate::context::{Context, Refusal};
@@ -19,6 +21,9 @@ use tessera_api::{Blob, ContractLoop, with_numbers};
 
 /// Sums of this many offsets are tabulated, not looped over.
 const MAX_SUMMED: usize = 1 << 16;
+
+/// Where one of so many elements is known, its products are added one by one.
+const RARE: usize = 64;
 
 /// A loop with checked, non-negative steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,10 +232,7 @@ impl Weights {
 
     /// In vector units; false where that is not possible. Sums were found to be exact in `f64`.
     fn run(&self, (x, x_max): (&[i64], u64), y: &mut [i64], c: &Contract) -> bool {
-        if let Some(narrow) = &self.narrow
-            && x_max < 1 << 15
-            && fits(x_max, narrow.w_max, c.depth, 1 << 31)
-        {
+        if let Some(narrow) = self.narrow.as_ref().filter(|narrow| narrow.takes(x_max, c.depth)) {
             narrow.run(x, y);
             return true;
         }

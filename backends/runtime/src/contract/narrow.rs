@@ -8,7 +8,7 @@
 //! then a product of two matrices, in tiles of 8 positions and 32 channels ([`super::dot`]). Blocks of channels share
 //! nothing that changes, so they run at the same time.
 use super::dot::{Lanes, Pair, tile};
-use super::{MAX_SUMMED, Turn, Turned, table};
+use super::{MAX_SUMMED, Turn, Turned, fits, table};
 use crate::budget::Budget;
 use crate::error::PlanError;
 use rayon::prelude::*;
@@ -154,22 +154,31 @@ impl Narrow {
         }))
     }
 
-    /// Adds the products to y. Every |x| must be below 2¹⁵, every sum of products without the factors below 2³¹.
+    /// Whether products of numbers so large can be added up, so many of them.
+    pub(super) fn takes(&self, x_max: u64, depth: u128) -> bool {
+        x_max < 1 << 15 && fits(x_max, self.w_max, depth, 1 << 31)
+    }
+
+    /// Adds the products to y. Every |x| must be below 2¹⁵, every sum of products without the factors below 2³¹. Positions whose inputs are
+    /// all 0 cost no products.
     pub(super) fn run(&self, x: &[i64], y: &mut [i64]) {
         let x: Vec<i16> = x.iter().map(|v| *v as i16).collect();
         let pairs = self.summed.len().div_ceil(2);
         let mut panels: Vec<Pair> = vec![[0; 2]; self.panels.len() * pairs];
-        panels.par_chunks_mut(pairs).zip(&self.panels).with_min_len(64).for_each(|(panel, at)| {
+        let mut used = vec![false; self.panels.len()];
+        let all = panels.par_chunks_mut(pairs).zip(&mut used).zip(&self.panels).with_min_len(64);
+        all.for_each(|((panel, used), at)| {
             let x = &x[*at as usize..];
             for (pair, at) in panel.iter_mut().zip(self.summed.chunks(2)) {
                 for (p, at) in pair.iter_mut().zip(at) {
                     *p = x[*at as usize];
                 }
             }
+            *used = panel.iter().any(|pair| *pair != [0; 2]);
         });
         let per_block = self.turns.len() * pairs;
         let sums: Vec<Vec<[[i32; VECTOR]; BLOCK]>> =
-            self.w.par_chunks(per_block).map(|w| self.block(w, &panels, pairs)).collect();
+            self.w.par_chunks(per_block).map(|w| self.block(w, (&panels, &used), pairs)).collect();
         let Turned { step, extent, .. } = self.lane;
         y.par_chunks_mut(step).enumerate().for_each(|(i, y)| {
             let (high, c) = (i / extent, i % extent);
@@ -182,11 +191,17 @@ impl Narrow {
     }
 
     /// The sums of a block of channels, by position in y.
-    fn block(&self, w: &[[Lanes; BLOCK]], panels: &[Pair], pairs: usize) -> Vec<[[i32; VECTOR]; BLOCK]> {
+    fn block(
+        &self,
+        w: &[[Lanes; BLOCK]],
+        (panels, used): (&[Pair], &[bool]),
+        pairs: usize,
+    ) -> Vec<[[i32; VECTOR]; BLOCK]> {
         let mut sums = vec![[[0i32; VECTOR]; BLOCK]; self.len];
         for (turn, w) in self.turns.iter().zip(w.chunks(pairs)) {
             tessera_cancel::point();
             let panel = |p: usize| &panels[(turn.panel + p) * pairs..][..pairs];
+            let used = &used[turn.panel..];
             let mut add = |p: usize, tile: &[[i32; VECTOR]; BLOCK]| {
                 let sums = &mut sums[turn.y + self.positions[p] as usize];
                 for (sum, t) in sums.iter_mut().flatten().zip(tile.iter().flatten()) {
@@ -194,11 +209,11 @@ impl Narrow {
                 }
             };
             let whole = self.positions.len() / POSITIONS * POSITIONS;
-            for p in (0..whole).step_by(POSITIONS) {
+            for p in (0..whole).step_by(POSITIONS).filter(|&p| used[p..p + POSITIONS].contains(&true)) {
                 let tiles = tile::<BLOCK, POSITIONS>(w, std::array::from_fn(|i| panel(p + i)));
                 tiles.iter().enumerate().for_each(|(i, t)| add(p + i, t));
             }
-            for p in whole..self.positions.len() {
+            for p in (whole..self.positions.len()).filter(|&p| used[p]) {
                 add(p, &tile::<BLOCK, 1>(w, [panel(p)])[0]);
             }
         }

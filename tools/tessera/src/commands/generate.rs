@@ -1,7 +1,7 @@
 //! `tessera generate`: what a model of tokens says after a prompt, and one proof of all of it.
 //!
-//! Tokens are guessed for all positions, the whole text is run, and what it says replaces the guesses, until nothing changes. Of a causal model a
-//! run settles one more token at least, and more where guesses were right; the last run is the one that is proven.
+//! Token by token, each computes what depends on it and on those before: keys and values of all others are kept ([`tessera_runtime::Growth`]), and
+//! the integers are those of a run of the whole text, which is what is proven. A plan that cannot be run in parts is run as a whole for every token.
 use super::compile::Watch;
 use super::prove::{self, Proven};
 use crate::cli::Generate;
@@ -25,7 +25,7 @@ struct Report<'a> {
     /// What the tokens spell, the prompt first.
     #[serde(skip_serializing_if = "Option::is_none")]
     spelled: Option<[String; 2]>,
-    /// Runs of the model until nothing changed.
+    /// Runs of the model, of a part or the whole.
     runs: usize,
     generate: Time,
     #[serde(flatten)]
@@ -104,6 +104,9 @@ pub fn generate(
 ) -> Result<Said> {
     let speech = speech(model)?;
     let count = fitting(&speech, prompt, tokens)?;
+    if let Some(said) = grow(plan, &speech, prompt, count, watch)? {
+        return Ok(said);
+    }
     let mut run = |ids: &[i64]| {
         watch("run")?;
         let publics = plan.outputs(vec![ids.to_vec()]);
@@ -160,8 +163,43 @@ pub struct Said {
     pub ids: Vec<i64>,
     /// The tokens after the prompt.
     pub generated: Vec<i64>,
-    /// Runs of the model until nothing changed.
+    /// Runs of the model, of a part or the whole.
     pub runs: usize,
+}
+
+/// What is said token by token; none where the plan cannot be run in parts.
+fn grow(
+    plan: &Prepared,
+    speech: &Speech,
+    prompt: &[i64],
+    count: usize,
+    watch: Watch,
+) -> Result<Option<Said>> {
+    let Speech { positions, first, .. } = *speech;
+    let n = prompt.len();
+    let Some(mut growth) = plan.growth() else { return Ok(None) };
+    let mut generated: Vec<i64> = vec![];
+    let mut ids = prompt.to_vec();
+    for said in 0..count {
+        watch("run")?;
+        let at = if said == 0 { 0 } else { n + said - 1 };
+        if growth.give(0, at, &ids[at..]).is_err() {
+            return Ok(None);
+        }
+        let known = growth.known(growth.publics() - 1).get(n - 1 - first + said).copied().flatten();
+        let token = known.ok_or_else(looks_ahead)?;
+        generated.push(token);
+        ids.push(token);
+    }
+    ids.resize(positions, 0);
+    Ok(Some(Said { ids, generated, runs: count }))
+}
+
+fn looks_ahead() -> Failure {
+    Failure::new(
+        "what the model says of a token depends on tokens after it, so there is no text that it says",
+    )
+    .expected("a causal model: attention to the tokens before alone")
 }
 
 /// Runs a model until it says what it read.
@@ -186,10 +224,7 @@ fn say(
         }
         ids[n..n + read].copy_from_slice(&generated[..read]);
     }
-    Err(Failure::new(
-        "what the model says of a token depends on tokens after it, so there is no text that it says",
-    )
-    .expected("a causal model: attention to the tokens before alone"))
+    Err(looks_ahead())
 }
 
 #[cfg(test)]
