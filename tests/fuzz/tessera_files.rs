@@ -89,7 +89,7 @@ fn speaker() -> Files {
 fn hidden() -> Files {
     let mut params = Params::default();
     let values = (0..12).map(|i| i % 5 - 2).collect::<Vec<i64>>();
-    params.insert("w", Param::new(&[3, 4], ParamData::I64(values.into())).expect("as many values"));
+    params.insert("w", Param::new([3, 4], ParamData::I64(values.into())).expect("as many values"));
     let options = PlaceOptions {
         committed: true,
         zero_knowledge: true,
