@@ -23,7 +23,7 @@ mod _tessera {
     #[pymodule_export]
     use super::model::{Model, ProvingKey, check, compile, onnx_inputs};
     #[pymodule_export]
-    use super::proof::{Proof, VerifyingKey};
+    use super::proof::{Opening, Proof, VerifyingKey};
     #[pymodule_export]
     use super::work::{abandon, wait};
     use super::*;

@@ -1,7 +1,7 @@
 //! Compiled models and proving keys.
 use crate::arrays::{Given, data, flat};
 use crate::failure::raised;
-use crate::proof::{Proof, VerifyingKey};
+use crate::proof::{self, Opening, Proof, VerifyingKey};
 use crate::work::{Steps, work};
 use numpy::PyArray1;
 use pyo3::prelude::*;
@@ -19,11 +19,13 @@ use tessera::data::bind::{Factor, Inputs};
 use tessera::failure::{Failure, Result};
 use tessera::infer::Batch;
 use tessera::measure::timed;
+use tessera::model::Metadata;
 use tessera::pipeline::{self, Goal, Quantizing};
 use tessera::show::program::summary;
 use tessera::{files, infer, levels, prover};
 use tessera_api::{Container, FileKind, Regime, Security};
 use tessera_verify::claim::Claim;
+use tessera_verify::commitments::Tensor;
 
 /// Options of compiling, as the Python half has them in a dataclass.
 #[derive(FromPyObject)]
@@ -46,6 +48,9 @@ pub struct Options {
     dump_ir: Option<PathBuf>,
     tokens: bool,
     shortest_prompt: u32,
+    visibility: BTreeMap<String, String>,
+    /// Inputs that are outputs of other models: the input, the key of the other, and its output.
+    input_from: Vec<(String, Py<VerifyingKey>, String)>,
 }
 
 impl Options {
@@ -58,11 +63,15 @@ impl Options {
         if self.tokens && self.batch > 1 {
             return Err(Failure::new("a proof of a text is of one text").expected("a batch of 1 with tokens"));
         }
+        let visible = |(name, who): (&String, &String)| {
+            let who = who.parse().map_err(|e: String| Failure::new(format!("visibility of {name:?}: {e}")));
+            Ok((name.clone(), who?))
+        };
         Placing {
             batch: self.batch,
             weights: if self.committed { Weights::Committed } else { Weights::Public },
             zero_knowledge: self.zero_knowledge,
-            visibility: Default::default(),
+            visibility: self.visibility.iter().map(visible).collect::<Result<_>>()?,
             uses: self.uses,
             backend: match &self.backend {
                 Some(name) => prover::backend(name)?,
@@ -72,6 +81,13 @@ impl Options {
             limits: Default::default(),
         }
         .checked()
+    }
+
+    fn sources(&self) -> Result<Vec<(String, tessera::model::Port)>> {
+        let source = |(name, key, output): &(String, Py<VerifyingKey>, String)| {
+            commands::compile::source(name, key.get().about_model(), output)
+        };
+        self.input_from.iter().map(source).collect()
     }
 
     fn quantizing(&self) -> Quantizing {
@@ -135,6 +151,7 @@ pub fn compile(
             true => pipeline::saying_tokens(&pipeline, options.shortest_prompt.saturating_sub(1)),
             false => pipeline,
         };
+        let pipeline = pipeline::taking_inputs(&pipeline, &options.sources()?)?;
         let compiled = commands::compile::compile_by(&request, &pipeline)?;
         Ok((Model(Arc::new(compiled.model)), compiled.notes))
     })
@@ -296,22 +313,39 @@ impl Model {
         Ok((count, self.0.metadata.outputs.iter().zip(outputs.values).map(one).collect(), notes))
     }
 
-    /// Runs one batch and proves its outputs. `check` is "auto", "always" or "never". Returns notes beside the proof.
+    /// Runs one batch and proves its outputs; inputs that openings give, by name, are not among the others. `check` is "auto", "always" or
+    /// "never". Returns notes beside the proof, and openings of what it commits to with new salts.
+    #[allow(clippy::too_many_arguments)]
     fn prove(
         &self,
         py: Python<'_>,
         key: &ProvingKey,
         inputs: Vec<Given<'_>>,
+        openings: BTreeMap<String, Py<Opening>>,
         scale: Option<String>,
         check: &str,
         progress: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<(Proof, Vec<String>)> {
+    ) -> PyResult<(Proof, Vec<String>, Vec<(String, Opening)>)> {
         let (given, when) = (data("the input", &inputs)?, when(check));
         let (model, key) = (Arc::clone(&self.0), Arc::clone(&key.0));
         work(py, progress.as_ref(), move |steps| {
-            let inputs = bound(&model, &given, scale)?;
-            let batch = infer::single(&model.metadata, &inputs, Path::new("the input"))?;
-            Ok((key.proof(&model, (batch, None), when, steps)?, inputs.notes))
+            let m = &model.metadata;
+            let mut opened = BTreeMap::new();
+            for (name, opening) in openings {
+                let (at, port) = proof::committed_input(m, &model.program.publics, Some(&name))?;
+                opening.get().0.fits(port, &Tensor::of(m, port))?;
+                opened.insert(at, opening.get().0.as_ref().clone());
+            }
+            let others = Metadata { inputs: prove::unopened(m, &opened), ..m.clone() };
+            let (batch, notes) = if others.inputs.is_empty() {
+                (Batch { inputs: vec![], used: 0, salts: vec![] }, vec![])
+            } else {
+                let inputs = infer::bind(&others, &given, factor(scale.as_deref())?, None)?;
+                (infer::single(&others, &inputs, Path::new("the input"))?, inputs.notes)
+            };
+            let batch = prove::joined(&model, &opened, batch)?;
+            let (proof, openings) = key.proof(&model, (batch, None), when, steps)?;
+            Ok((proof, notes, openings))
         })
     }
 
@@ -339,7 +373,10 @@ impl Model {
             let Said { ids, generated, runs } = generate::generate(&model, plan, &prompt, tokens, &watch)?;
             let claim = Claim { prompt: prompt.len() as u64, generated: generated.len() as u64 };
             let batch = Batch { inputs: vec![ids], used: 1, salts: vec![] };
-            let proof = key.map(|key| key.proof(&model, (batch, Some(claim)), when, steps)).transpose()?;
+            let proof = key
+                .map(|key| key.proof(&model, (batch, Some(claim)), when, steps))
+                .transpose()?
+                .map(|(proof, _)| proof);
             Ok((generated, runs, proof))
         })
     }
@@ -399,16 +436,20 @@ impl Kept {
         Ok(self.plan.get_or_init(|| prepared))
     }
 
-    /// Proves a batch, with what the proof claims of it, and verifies the proof where that is wanted.
+    /// Proves a batch, with what the proof claims of it, and verifies the proof where that is wanted; with openings of what it commits to with new
+    /// salts.
     fn proof(
         &self,
         model: &tessera::model::Model,
         (batch, claim): (Batch, Option<Claim>),
         when: When,
         steps: &Steps,
-    ) -> Result<Proof> {
-        let used = batch.used;
-        let (trace, _) = prove::fill(self.plan(model)?, batch)?;
+    ) -> Result<(Proof, Vec<(String, Opening)>)> {
+        let (used, salts) = (batch.used, batch.salts.clone());
+        let (trace, values) = prove::fill(self.plan(model)?, batch)?;
+        let openings = prove::new_openings(model, (&values, used), &salts);
+        let openings =
+            openings.into_iter().map(|(port, o)| (port.name.clone(), Opening(Arc::new(o)))).collect();
         steps.done("witness")?;
         let (mut proof, _) = self.key.prove(trace, used)?;
         proof.claim = claim;
@@ -420,7 +461,7 @@ impl Kept {
         if prove::wanted(when, takes, prover::seconds(model)?, self.key.is_large()) {
             prove::verifies(&bytes, &verifying)?;
         }
-        Ok(Proof::new(bytes, proof, &verifying))
+        Ok((Proof::new(bytes, proof, &verifying), openings))
     }
 }
 

@@ -4,17 +4,24 @@ use crate::failure::raised;
 use crate::work::work;
 use numpy::PyArray1;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tessera::commands::commit;
 use tessera::failure::{Failure, Result};
 use tessera::model::{Metadata, Port};
 use tessera::prover::{self, ProofFile};
 use tessera::{files, infer};
-use tessera_api::{Digest, FileKind};
+use tessera_api::commitment::Root;
+use tessera_api::{Digest, FileKind, Public};
 use tessera_verify::claim::Claim;
 use tessera_verify::key::{Policy, VERIFYING_KEY_AT_MOST};
 use tessera_verify::report::Report;
+
+/// Bytes of an opening: one of a batch of large images has some millions of values.
+const OPENING_AT_MOST: u64 = 1 << 30;
 
 /// What a verifying key's file holds.
 #[pyclass(frozen, module = "tessera._tessera")]
@@ -28,6 +35,11 @@ impl VerifyingKey {
     pub fn new(bytes: Vec<u8>) -> Result<VerifyingKey> {
         let key = Arc::new(prover::VerifyingKey::from_bytes(&bytes)?);
         Ok(VerifyingKey { bytes: Arc::new(bytes), key })
+    }
+
+    /// What it says of its model.
+    pub fn about_model(&self) -> &Metadata {
+        &self.key.metadata
     }
 
     /// Its own digest.
@@ -79,7 +91,27 @@ impl VerifyingKey {
         })
     }
 
-    /// Checks a proof, and that the key is worth enough and the one of the digest; and that the proof is about an input, if one is given. Returns what is proven, as JSON.
+    /// Commits to an input of its model: that of this name, or the only one that is committed to.
+    fn commit(
+        &self,
+        py: Python<'_>,
+        name: Option<String>,
+        input: Vec<Given<'_>>,
+        scale: Option<String>,
+    ) -> PyResult<Opening> {
+        let (given, key) = (data("the input", &input)?, Arc::clone(&self.key));
+        work(py, None, move |_| {
+            let m = &key.metadata;
+            let (_, port) = committed_input(m, key.statement(), name.as_deref())?;
+            let only = Metadata { inputs: vec![port.clone()], ..m.clone() };
+            let inputs = infer::bind(&only, &given, crate::model::factor(scale.as_deref())?, None)?;
+            let batch = infer::single(&only, &inputs, Path::new("the input"))?;
+            Ok(Opening(Arc::new(commit::opening(m, port, batch)?)))
+        })
+    }
+
+    /// Checks a proof, and that the key is worth enough and the one of the digest; that the proof is about an input, if one is given; that it
+    /// commits to tensors as these roots; and that an input is an output of each of the other proofs. Returns what is proven, as JSON.
     ///
     /// # Correctness
     /// Whoever gets a return value holds a proof that `tessera verify` accepts: the same calls in the same order.
@@ -90,6 +122,8 @@ impl VerifyingKey {
         min_security: u32,
         digest: Option<&str>,
         input: Option<(Vec<Given<'_>>, Option<String>)>,
+        roots: BTreeMap<String, String>,
+        after: Vec<(Py<VerifyingKey>, PyBackedBytes)>,
     ) -> PyResult<String> {
         let key_digest = digest.map(str::parse::<Digest>).transpose().map_err(|e| {
             raised(
@@ -105,6 +139,19 @@ impl VerifyingKey {
             Policy { min_security, key_digest }.check(&key)?;
             let proof = ProofFile::from_bytes(&proof, &key)?;
             let mut report = Report::new(&key, &proof)?;
+            for (name, root) in roots {
+                let root = root.parse::<Root>().map_err(|e| {
+                    Failure::new(format!("this is no root: {e}"))
+                        .help("copy it whole, as Opening.root has it")
+                })?;
+                report = report.of_root(&name, root)?;
+            }
+            for (first, proof) in after {
+                // a digest pins one key
+                let key = &first.get().key;
+                Policy { min_security, key_digest: None }.check(key)?;
+                report = report.after(&Report::new(key, &ProofFile::from_bytes(&proof, key)?)?)?;
+            }
             if let Some((given, scale)) = given {
                 let factor = crate::model::factor(scale.as_deref())?;
                 let inputs = infer::bind(&key.metadata, &given, factor, None)?;
@@ -113,6 +160,50 @@ impl VerifyingKey {
             }
             Ok(serde_json::to_string(&report).unwrap_or_default())
         })
+    }
+}
+
+/// The committed input of this name, or the only one, and its place.
+pub fn committed_input<'m>(
+    m: &'m Metadata,
+    statement: &'m [Public],
+    name: Option<&str>,
+) -> Result<(usize, &'m Port)> {
+    let port = commit::port(m, statement, name)?;
+    let at = m.inputs.iter().position(|p| p.name == port.name).unwrap_or_default();
+    Ok((at, port))
+}
+
+/// What a root was made of.
+#[pyclass(frozen, module = "tessera._tessera")]
+pub struct Opening(pub Arc<tessera::opening::Opening>);
+
+#[pymethods]
+impl Opening {
+    /// Reads a file.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Opening> {
+        work(py, None, move |_| {
+            let bytes = files::read_ours(&path, FileKind::Opening, OPENING_AT_MOST)?;
+            let opening = tessera::opening::Opening::from_bytes(&bytes).map_err(|f| f.in_file(&path))?;
+            Ok(Opening(Arc::new(opening)))
+        })
+    }
+
+    /// Writes a file, whole or not at all.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let opening = Arc::clone(&self.0);
+        work(py, None, move |_| opening.write(&path))
+    }
+
+    /// By which others know it.
+    fn root(&self) -> String {
+        self.0.root().to_string()
+    }
+
+    /// Shape of one inference, and inferences that count.
+    fn shape(&self) -> (Vec<usize>, usize) {
+        (self.0.tensor.shape.clone(), self.0.used)
     }
 }
 

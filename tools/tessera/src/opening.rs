@@ -82,16 +82,18 @@ impl Opening {
         let most = ((wanted.batch * port.len()) as u64).saturating_mul(10).saturating_add(1 << 12);
         files::read_ours(path, FileKind::Opening, most)
             .and_then(|bytes| Opening::from_bytes(&bytes))
-            .and_then(|opening| {
-                opening.tensor.is(wanted).map_err(|why| {
-                    Failure::new(format!("this is no opening of the input {:?}", port.name))
-                        .expected("the shape, scale and range that the model takes")
-                        .found(why)
-                        .help("make it with: tessera commit --key MODEL.vk --input DATA -o FILE")
-                })?;
-                Ok(opening)
-            })
+            .and_then(|opening| opening.fits(port, wanted).map(|()| opening))
             .map_err(|f| f.in_file(path))
+    }
+
+    /// Errs unless it is of a tensor that a model takes as it is.
+    pub fn fits(&self, port: &Port, wanted: &Tensor) -> Result<()> {
+        self.tensor.is(wanted).map_err(|why| {
+            Failure::new(format!("this is no opening of the input {:?}", port.name))
+                .expected("the shape, scale and range that the model takes")
+                .found(why)
+                .help("make it with: tessera commit --key MODEL.vk --input DATA -o FILE")
+        })
     }
 
     /// Reads a file's bytes.

@@ -19,7 +19,7 @@ import logging as _logging
 from . import _interrupt, _tessera
 from ._errors import MachineFailure, ProofRejected, TesseraError, UseError
 from ._model import Check, CompiledModel, Port, Refused, check, compile
-from ._proof import Proof, Text, Verified, VerifyingKey, verify
+from ._proof import Opening, Proof, Text, Verified, VerifyingKey, commit, verify
 from ._results import Evaluation, Explanation, Generated
 from . import ir
 
@@ -31,6 +31,7 @@ __all__ = [
     "Explanation",
     "Generated",
     "MachineFailure",
+    "Opening",
     "Port",
     "Proof",
     "ProofRejected",
@@ -41,6 +42,7 @@ __all__ = [
     "Verified",
     "VerifyingKey",
     "check",
+    "commit",
     "compile",
     "ir",
     "verify",

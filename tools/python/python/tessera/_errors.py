@@ -49,6 +49,10 @@ _SPELLINGS = [
     (r"expected a \.npz file with arrays named", r"expected arrays named"),
     (r"^a \.npz file with arrays named", r"arrays named"),
     (r"numpy\.savez\(path, name=array, …\) with the inputs' names", r"give one array for each input, or a mapping by name"),
+    (r"compile it with: tessera compile --visibility NAME=committed", r'compile it with visibility={"NAME": "committed"}'),
+    (r"make it with: tessera commit --key MODEL\.vk --input DATA -o FILE", r"make it with: tessera.commit(model.verifying_key, data)"),
+    (r"say which one, with --name", r"say which one, with name="),
+    (r"verify with --root, and the root", r"verify with roots=, and the root"),
     (r"verify without --input", r"verify without input="),
 ]
 

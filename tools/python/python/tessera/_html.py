@@ -220,6 +220,8 @@ def proof(p: Any) -> str:
         bits = f", at {security['hiding']:.0f} bits" if security["hiding"] is not None else ""
         names = ", ".join(f"<code>{escape(name)}</code>" for name in hidden)
         rows.append(("hidden", f"input {names}, but for its shape, scale and range and what the outputs tell of it{bits}"))
+    for name, opening in p.openings.items():
+        rows.append(("committed", f"<code>{escape(name)}</code> as <code>{escape(opening.root)}</code>, opened in <code>openings</code>"))
     if about["weights"]:
         rows.append(("weights", f"their owner's, committed as <code>{escape(about['weights'][:16])}…</code>"))
     worth = f"{security['bits']:.1f} bits ({escape(security['regime'])} bounds), limited by {escape(security['limited_by'])}"
@@ -230,6 +232,26 @@ def proof(p: Any) -> str:
         ("", "not verified by being here: <code>tessera.verify(key, proof)</code>"),
     ]
     return _titled(f"Proof of {p._metadata['name']}", _table(rows))
+
+
+def verified(v: Any) -> str:
+    """What a proof that holds is worth, and what it hides and commits to."""
+    rows = [
+        ("soundness", f"{v.bits:.1f} bits ({escape(v.regime)} bounds), limited by {escape(v.limited_by)}"),
+        ("key", f"<code>{escape(v.key)}</code>"),
+        ("program", f"<code>{escape(v.program)}</code>"),
+    ]
+    if v.text is not None:
+        words = " ".join(map(str, v.text.prompt)), " ".join(map(str, v.text.generated))
+        rows.append(("text", f"after the prompt {escape(words[0])} the tokens {escape(words[1])}"))
+    if v.weights is not None:
+        rows.append(("weights", f"their owner's, committed as <code>{escape(v.weights)}</code>"))
+    if v.hiding is not None:
+        rows.append(("hidden", f"what is private, at {v.hiding:.0f} bits"))
+    rows += [("committed", f"<code>{escape(name)}</code> as <code>{escape(root)}</code>") for name, root in v.committed.items()]
+    for name, (output, model) in v.linked.items():
+        rows.append(("linked", f"<code>{escape(name)}</code> is <code>{escape(output)}</code> of {escape(model)}"))
+    return _titled("This proof holds", _table(rows))
 
 
 #: What an evaluation's agreement is a share of.

@@ -17,7 +17,7 @@ from . import _export, _html, _tessera
 from ._data import Given, Scale, batches, empty, inferences, is_batches, is_tensor, joined, like, named, scale_text, to_numpy
 from ._errors import UseError, use_error
 from ._progress import Progress, progress as _progress
-from ._proof import File, Proof, Verified, VerifyingKey, said, shaped, verify
+from ._proof import File, Opening, Proof, Verified, VerifyingKey, said, shaped, verify
 from ._results import Evaluation, Explanation, Generated
 
 log = logging.getLogger("tessera")
@@ -57,6 +57,8 @@ class _Options:
     dump_ir: Optional[Path] = None
     tokens: bool = False
     shortest_prompt: int = 1
+    visibility: dict[str, str] = field(default_factory=dict)
+    input_from: list[tuple[str, _tessera.VerifyingKey, str]] = field(default_factory=list)
 
 
 def _options(name: str, file: Optional[Path], shapes: Optional[dict[str, list[int]]], **more: Any) -> _Options:
@@ -85,6 +87,8 @@ def compile(
     weights: str = "public",
     zero_knowledge: bool = False,
     uses: Optional[int] = None,
+    visibility: Optional[dict[str, str]] = None,
+    input_from: Optional[dict[str, tuple[VerifyingKey, str]]] = None,
     percentile: Optional[float] = None,
     target_cosine: Optional[float] = None,
     max_accuracy_loss: Optional[float] = None,
@@ -110,7 +114,9 @@ def compile(
     Integer data need ``scale``, what they are multiplied by, such as ``1/255``; it is remembered for ``run`` and ``prove``. One proof covers
     up to ``batch`` inferences. ``weights="committed"`` keeps weights their owner's, ``zero_knowledge=True`` hides inputs. With both, proofs
     hide the weights too: a key serves at least ``uses`` proofs (16 if not given), and counts them in a file beside it, so such a model is saved
-    before it proves. ``percentile=99.9``
+    before it proves. ``visibility`` says of inputs and outputs by name whether they are "public", "private", or "committed": then proofs say a salted hash in
+    their place (:func:`tessera.commit`). ``input_from={name: (key, output)}`` takes an input as the output of another model gives it, so that the one's
+    proofs can be linked to the other's. ``percentile=99.9``
     clamps outliers of activations. ``tokens=True`` makes of a language model's scores the tokens of the greatest ones, for
     :meth:`CompiledModel.generate`; where prompts have ``shortest_prompt`` tokens at least, scores before the last of them are left out. With ``target_cosine=0.999`` or ``max_accuracy_loss=0.1`` (percent) every tensor has as many bits as its
     effect on the outputs asks for, on the calibration data. ``dims`` and ``shapes`` say what an ONNX file leaves open. ``exporter`` is "torchscript" or "dynamo".
@@ -130,6 +136,8 @@ def compile(
             "a network is quantized by representative inputs, and none were given",
             help="add calibration=loader, or an array of some inputs",
         )
+    if module is not None and input_from:
+        raise use_error("input_from is for a network, and this is IR", help="give the module or the ONNX model")
     if example_inputs is None and isinstance(calibration, Iterator):
         # its first item is the example too
         first = list(itertools.islice(calibration, 1))
@@ -151,6 +159,8 @@ def compile(
         committed=weights == "committed",
         zero_knowledge=zero_knowledge,
         uses=uses,
+        visibility=dict(visibility or {}),
+        input_from=[(name, key._key, output) for name, (key, output) in (input_from or {}).items()],
         backend=backend,
         percentile=percentile,
         target_cosine=target_cosine,
@@ -474,6 +484,20 @@ class CompiledModel:
             return joined(batches(x, names, "the input"), shapes)
         return named(x, names, "the input")
 
+    def _opened(self, inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, _tessera.Opening]]:
+        """What is given as arrays, and what by openings."""
+        if len(inputs) == 1 and isinstance(inputs[0], Mapping):
+            by_name = dict(inputs[0])
+        elif any(isinstance(x, Opening) for x in inputs):
+            if len(inputs) > len(self.inputs):
+                self._given(inputs)
+            by_name = dict(zip((p.name for p in self.inputs), inputs))
+        else:
+            return inputs, {}
+        openings = {name: x._opening for name, x in by_name.items() if isinstance(x, Opening)}
+        rest = {name: x for name, x in by_name.items() if name not in openings}
+        return ((rest,) if rest or not openings else ()), openings
+
     def run(self, *inputs: Any, scale: Scale = None, level: str = "program") -> Any:
         """The model's outputs for any number of inferences, without a proof: those that :meth:`prove` proves, bit for bit.
 
@@ -492,6 +516,7 @@ class CompiledModel:
     def prove(self, *inputs: Any, scale: Scale = None, check: str = "auto", progress: Progress = None) -> Proof:
         """Runs the model on one input, or on up to ``batch`` of them, and proves the outputs.
 
+        An :class:`Opening` in place of an input proves about what it was made of; what the proof commits to besides has new ones, in ``proof.openings``.
         ``check`` says whether the proof is verified before it is returned: "always", "never", or where that costs little or the key is large ("auto").
 
         >>> proof = model.prove(image)
@@ -501,9 +526,11 @@ class CompiledModel:
         _check_when(check)
         key, _ = self._keys()
         with _progress(progress, f"proving {self.name}") as step:
-            proof, notes = self._model.prove(key, self._given(inputs), scale_text(scale), check, step)
+            inputs, openings = self._opened(inputs)
+            arrays = self._given(inputs) if inputs else []
+            proof, notes, new = self._model.prove(key, arrays, openings, scale_text(scale), check, step)
         _note(notes)
-        return Proof(proof, self.verifying_key, _example(inputs))
+        return Proof(proof, self.verifying_key, _example(inputs), {name: Opening(o) for name, o in new})
 
     def generate(
         self, prompt: Any, tokens: Optional[int] = None, *, prove: bool = True, check: str = "auto", progress: Progress = None

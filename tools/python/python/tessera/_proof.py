@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -121,7 +122,11 @@ class Proof:
     True
     """
 
-    def __init__(self, proof: _tessera.Proof, key: VerifyingKey, example: Any = None) -> None:
+    def __init__(
+        self, proof: _tessera.Proof, key: VerifyingKey, example: Any = None, openings: Optional[dict[str, Opening]] = None
+    ) -> None:
+        #: What it commits to with new salts, by name: for whoever may know it, such as who proves with it next. No part of the proof or its file.
+        self.openings: dict[str, Opening] = openings or {}
         self._proof = proof
         self._key = key
         self._example = example
@@ -206,6 +211,49 @@ class Proof:
         return _html.proof(self)
 
 
+class Opening:
+    """An input or output that a proof commits to: its integers and the salt that they were hashed with. It is for the prover, and for nobody who may
+    not know them; its :attr:`root` tells nothing, and can be published.
+    """
+
+    def __init__(self, opening: _tessera.Opening) -> None:
+        self._opening = opening
+
+    @staticmethod
+    def load(path: File) -> Opening:
+        """Reads an ``.opening`` file."""
+        return Opening(_tessera.Opening.load(Path(path)))
+
+    def save(self, path: File) -> None:
+        """Writes an ``.opening`` file, whole or not at all."""
+        self._opening.save(Path(path))
+
+    @property
+    def root(self) -> str:
+        """By which others know it."""
+        return self._opening.root()
+
+    def __repr__(self) -> str:
+        shape, count = self._opening.shape()
+        return f"<tessera.Opening {list(shape)}, {count} inference{'s' * (count > 1)}, root {self.root[:16]}…>"
+
+
+def commit(key: Union[VerifyingKey, File], input: Any, *, name: Optional[str] = None, scale: Scale = None) -> Opening:
+    """Commits to an input of a model that was compiled with ``visibility={name: "committed"}``. Needs its verifying key alone, which says what integers
+    the model reads. Each opening has a salt of its own: no two roots can be told to be of one input.
+
+    >>> model = tessera.compile("fmnist_lenet.onnx", calibration=images[:16], scale=1/255, visibility={"x": "committed"})
+    >>> opening = tessera.commit(model.verifying_key, image)
+    >>> proof = model.prove(opening)
+    >>> said = tessera.verify(model.verifying_key, proof, roots={"x": opening.root})
+    >>> said.committed["x"] == opening.root, proof.inputs
+    (True, {'x': None})
+    """
+    key = _key(key)
+    wanted = [name] if name is not None else [p["name"] for p in key._about["model"]["inputs"]]
+    return Opening(key._key.commit(name, named(input, wanted[:1], "the input"), scale_text(scale)))
+
+
 class Text(NamedTuple):
     """Tokens of a language model."""
 
@@ -237,9 +285,14 @@ class Verified:
     text: Optional[Text] = None
     #: Roots of the inputs and outputs that are committed to, by name.
     committed: dict[str, str] = field(default_factory=dict)
+    #: Inputs that are outputs of other proofs: the output and the model of each, by the input's name.
+    linked: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return True
+
+    def _repr_html_(self) -> str:
+        return _html.verified(self)
 
 
 def verify(
@@ -250,16 +303,22 @@ def verify(
     scale: Scale = None,
     min_security: int = 96,
     key_digest: Optional[str] = None,
+    roots: Optional[Mapping[str, Union[str, Opening]]] = None,
+    after: Union[None, Proof, Sequence[Proof]] = None,
 ) -> Verified:
     """Whether a proof holds: returns what it says, and raises :class:`ProofRejected` if it does not.
 
     ``input`` asks for more, that the proof is about this input. ``key_digest`` takes the key of this digest and no other, and
-    ``min_security`` refuses keys whose proofs are worth fewer bits.
+    ``min_security`` refuses keys whose proofs are worth fewer bits. ``roots`` asks that inputs or outputs are committed to as these, by name, and
+    ``after`` that an input is an output of each of these proofs, which are verified as well, with the keys that they were read for.
 
     >>> tessera.verify("lenet.vk", "boot.proof").regime
     'proven'
     """
     key = _key(key)
+    before = [after] if isinstance(after, Proof) else list(after or [])
+    if not all(isinstance(first, Proof) for first in before):
+        raise use_error("these are no proofs to come after", expected="a tessera.Proof, such as Proof.load(path, key)")
     if isinstance(proof, Proof):
         data = proof.to_bytes()
     elif isinstance(proof, bytes):
@@ -270,7 +329,9 @@ def verify(
         raise use_error("this is no proof", expected="a tessera.Proof, its bytes or its path", found=type(proof).__name__)
     names = [p["name"] for p in key._about["model"]["inputs"]]
     about = None if input is None else (named(input, names, "the input"), scale_text(scale))
-    said = json.loads(key._key.verify(data, min_security, key_digest, about))
+    known = {name: root.root if isinstance(root, Opening) else root for name, root in (roots or {}).items()}
+    pairs = [(first._key._key, first.to_bytes()) for first in before]
+    said = json.loads(key._key.verify(data, min_security, key_digest, about, known, pairs))
     v, text = said["security"], said.get("text")
     return Verified(
         bits=v["security_bits"],
@@ -282,6 +343,7 @@ def verify(
         hiding=said.get("hiding"),
         text=None if text is None else Text(text["prompt"], text["generated"]),
         committed={c["name"]: c["root"] for c in said.get("committed", [])},
+        linked={link["input"]: (link["output"], link["model"]) for link in said.get("links", [])},
     )
 
 

@@ -675,18 +675,22 @@ const USES: u32 = 16;
 fn sources(o: &Compile) -> Result<Vec<(String, Port)>> {
     let source = |n: &Named<ModelOutput>| {
         let ModelOutput { key, output } = &n.value;
-        let m = prover::verifying_key(key)?.metadata;
-        let port = m.outputs.iter().find(|p| p.name == *output).ok_or_else(|| {
-            let all: Vec<&str> = m.outputs.iter().map(|p| p.name.as_str()).collect();
-            Failure::new(format!("{} has no output {output:?}", m.name)).expected(all.join(", ")).in_file(key)
-        })?;
-        // the name becomes an option in a pipeline
-        if n.name.chars().any(|c| !c.is_ascii_alphanumeric() && !"_.-:/".contains(c)) {
-            return Err(Failure::new(format!("the input {:?} cannot be named in a pipeline", n.name)));
-        }
-        Ok((n.name.clone(), port.clone()))
+        source(&n.name, &prover::verifying_key(key)?.metadata, output).map_err(|f| f.in_file(key))
     };
     o.input_from.iter().map(source).collect()
+}
+
+/// An input that is this output of another model, as that gives it.
+pub fn source(name: &str, other: &Metadata, output: &str) -> Result<(String, Port)> {
+    let port = other.outputs.iter().find(|p| p.name == output).ok_or_else(|| {
+        let all: Vec<&str> = other.outputs.iter().map(|p| p.name.as_str()).collect();
+        Failure::new(format!("{} has no output {output:?}", other.name)).expected(all.join(", "))
+    })?;
+    // the name becomes an option in a pipeline
+    if name.chars().any(|c| !c.is_ascii_alphanumeric() && !"_.-:/".contains(c)) {
+        return Err(Failure::new(format!("the input {name:?} cannot be named in a pipeline")));
+    }
+    Ok((name.to_owned(), port.clone()))
 }
 
 /// How the user wants the circuit placed.

@@ -232,7 +232,7 @@ pub fn fill(plan: &Prepared, batch: Batch) -> Result<(Trace, Publics)> {
         .map_err(|e| Failure::new(format!("the witness cannot be computed: {e}")))
 }
 
-/// What is proven about: inputs from data and from openings, and the salts of all that is committed to, new ones where nothing is given.
+/// What is proven about: inputs from data and from openings.
 fn given(o: &Prove, model: &Model, screen: &Screen) -> Result<Batch> {
     let m = &model.metadata;
     let publics = &model.program.publics;
@@ -245,10 +245,8 @@ fn given(o: &Prove, model: &Model, screen: &Screen) -> Result<Batch> {
             return Err(Failure::new(format!("two openings of the input {:?}", port.name)).in_file(path));
         }
     }
-    let rest = |i: &usize| !opened.contains_key(i);
-    let ports = (0..m.inputs.len()).filter(rest).map(|i| m.inputs[i].clone()).collect();
-    let others = Metadata { inputs: ports, ..m.clone() };
-    let mut batch = match &o.input {
+    let others = Metadata { inputs: unopened(m, &opened), ..m.clone() };
+    let batch = match &o.input {
         Some(path) if !others.inputs.is_empty() => {
             infer::single(&others, &infer::read(&others, path, o.data.scale, o.index, screen)?, path)?
         }
@@ -264,6 +262,17 @@ fn given(o: &Prove, model: &Model, screen: &Screen) -> Result<Batch> {
             return Err(Failure::new(what).expected(format!("--input DATA, with {}", names.join(", "))));
         }
     };
+    joined(model, &opened, batch)
+}
+
+/// The inputs that no opening gives.
+pub fn unopened(m: &Metadata, opened: &BTreeMap<usize, Opening>) -> Vec<Port> {
+    (0..m.inputs.len()).filter(|i| !opened.contains_key(i)).map(|i| m.inputs[i].clone()).collect()
+}
+
+/// What is proven about, of openings by the places of their inputs and of the inputs that none of them gives, in their order: with the salts of
+/// all that is committed to, new ones where nothing is given.
+pub fn joined(model: &Model, opened: &BTreeMap<usize, Opening>, mut batch: Batch) -> Result<Batch> {
     let counts = opened.values().map(|o| o.used).chain((batch.used > 0).then_some(batch.used));
     let counts: Vec<usize> = counts.collect();
     if let Some([a, b]) = counts.array_windows().find(|[a, b]| a != b) {
@@ -307,27 +316,33 @@ fn which<'a>(given: &'a str, m: &Metadata, publics: &[Public]) -> Result<(usize,
     })
 }
 
-/// Openings of what is committed to with a new salt, and where they go: beside the proof.
+/// Openings of what is committed to with a new salt, and whose they are.
+pub fn new_openings<'m>(
+    model: &'m Model,
+    (values, used): (&Publics, usize),
+    salts: &[Salt],
+) -> Vec<(&'m Port, Opening)> {
+    let m = &model.metadata;
+    let one = |s: &Salt| {
+        let port = m.inputs.iter().chain(&m.outputs).nth(s.public)?;
+        let values = values.tensors[s.public].clone();
+        Some((port, Opening::new(Tensor::of(m, port), (values, used), s.salt)))
+    };
+    salts.iter().filter(|s| s.new).filter_map(one).collect()
+}
+
+/// Those, and where they go: beside the proof.
 fn openings(
     model: &Model,
-    (values, used): (&Publics, usize),
+    values: (&Publics, usize),
     salts: &[Salt],
     proof: &Path,
 ) -> Result<Vec<(PathBuf, Opening)>> {
-    let m = &model.metadata;
-    let new: Vec<(&Port, &Salt)> = salts
-        .iter()
-        .filter(|s| s.new)
-        .filter_map(|s| Some((m.inputs.iter().chain(&m.outputs).nth(s.public)?, s)))
-        .collect();
+    let new = new_openings(model, values, salts);
     let names: Vec<&str> = new.iter().map(|(port, _)| port.name.as_str()).collect();
     let paths = opening::beside(proof, &names);
     paths.iter().try_for_each(|path| files::check_output(path))?;
-    let opening = |(port, s): (&Port, &Salt)| {
-        let values = values.tensors[s.public].clone();
-        Opening::new(Tensor::of(m, port), (values, used), s.salt)
-    };
-    Ok(paths.into_iter().zip(new.into_iter().map(opening)).collect())
+    Ok(paths.into_iter().zip(new.into_iter().map(|(_, opening)| opening)).collect())
 }
 
 /// Where the proving key of a model is: where it was said to be, or beside it.
