@@ -733,6 +733,10 @@ mod tests {
         let bytes = [time, balanced, size].map(|f| proof_bytes(&air, &f));
         assert!(bytes[0] > bytes[1] && bytes[1] > bytes[2], "{bytes:?}");
         assert!(size.log_blowup > balanced.log_blowup && balanced.log_blowup > time.log_blowup);
+        // a table of one row is decoded at the least blow-up alone
+        let air = of_heights(&air, &[14, 0]);
+        let p = choose(SecurityTarget { bits: 60, goal: Goal::Size, ..Default::default() }, &air).unwrap();
+        assert_eq!((p.fri.log_blowup, check(&p, &air)), (1, Ok(())));
     }
 
     fn lookups_are_counted_with_their_tuples<E: Extension>() {
