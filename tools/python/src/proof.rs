@@ -115,6 +115,7 @@ impl VerifyingKey {
     ///
     /// # Correctness
     /// Whoever gets a return value holds a proof that `tessera verify` accepts: the same calls in the same order.
+    #[allow(clippy::too_many_arguments)]
     fn verify(
         &self,
         py: Python<'_>,
