@@ -236,10 +236,10 @@ readers! {
     read_bool, opt_bool, bool, "a boolean", |attribute| Some(BoolAttribute::try_from(attribute).ok()?.value());
     /// Reads a string.
     read_string, opt_string, String, "a string",
-        |attribute| Some(StringAttribute::try_from(attribute).ok()?.value().to_owned());
+        |attribute| text_of(StringAttribute::try_from(attribute).ok()?);
     /// Reads a reference to a symbol.
     read_symbol, opt_symbol, String, "a symbol, such as @name",
-        |attribute| Some(FlatSymbolRefAttribute::try_from(attribute).ok()?.value().to_owned());
+        |attribute| symbol_of(FlatSymbolRefAttribute::try_from(attribute).ok()?);
     /// Reads an array of references to symbols.
     read_symbols, opt_symbols, Vec<String>, "an array of symbols, such as [@name]", to_symbols;
     /// Reads an array of affine maps.
@@ -350,8 +350,7 @@ fn to_lists(attribute: Attribute) -> Option<Vec<Vec<i64>>> {
 
 fn to_symbols(attribute: Attribute) -> Option<Vec<String>> {
     let array = ArrayAttribute::try_from(attribute).ok()?;
-    let name =
-        |index| Some(FlatSymbolRefAttribute::try_from(array.element(index).ok()?).ok()?.value().to_owned());
+    let name = |index| symbol_of(FlatSymbolRefAttribute::try_from(array.element(index).ok()?).ok()?);
     (0..array.len()).map(name).collect()
 }
 
@@ -429,4 +428,25 @@ unsafe fn map_from_raw(map: MlirAffineMap) -> Option<IndexMap> {
             .collect::<Option<_>>()?;
         Some(IndexMap { dims: mlirAffineMapGetNumDims(map) as usize, results })
     }
+}
+/// The text of a string attribute; none where it is no UTF-8, which MLIR allows.
+pub fn text_of(attribute: StringAttribute) -> Option<String> {
+    // SAFETY: the attribute is a string attribute, by its type.
+    text(unsafe { mlirStringAttrGetValue(attribute.to_raw()) })
+}
+
+/// The name that a symbol attribute has, as [`text_of`].
+pub fn symbol_of(attribute: FlatSymbolRefAttribute) -> Option<String> {
+    // SAFETY: the attribute is a flat symbol reference, by its type.
+    text(unsafe { mlirFlatSymbolRefAttrGetValue(attribute.to_raw()) })
+}
+
+/// A text of MLIR; none where it is no UTF-8. Empty ones may stand nowhere.
+pub fn text(raw: MlirStringRef) -> Option<String> {
+    if raw.length == 0 {
+        return Some(String::new());
+    }
+    // SAFETY: MLIR's texts are alive as long as their context, and so many bytes long.
+    let bytes = unsafe { std::slice::from_raw_parts(raw.data.cast::<u8>(), raw.length) };
+    String::from_utf8(bytes.to_vec()).ok()
 }

@@ -331,7 +331,7 @@ impl<'c, 'a> Func<'c, 'a> {
 
     fn port_name(&self, attribute: &str, index: usize) -> Option<String> {
         let name = self.port(index, attribute)?.element_by_name(PORT_NAME)?;
-        Some(StringAttribute::try_from(name).ok()?.value().to_owned())
+        attrs::text_of(StringAttribute::try_from(name).ok()?)
     }
 }
 

@@ -204,7 +204,7 @@ fn notes(op: OperationRef) -> Vec<(String, String)> {
         let name = unsafe { melior::ir::Identifier::from_raw(named.name) };
         // SAFETY: the attribute is of the context, which outlives the op.
         let value = unsafe { Attribute::from_raw(named.attribute) };
-        (name.as_string_ref().as_str().unwrap_or_default().to_owned(), value.to_string())
+        (crate::attrs::text(name.as_string_ref().to_raw()).unwrap_or_default(), value.to_string())
     };
     (0..count).map(note).collect()
 }

@@ -46,7 +46,7 @@ pub fn node<'c>(context: &'c Context, name: &str) -> Location<'c> {
 /// The first node name found in a location, looking into fused and call-site locations.
 pub fn node_name(location: Location) -> Option<String> {
     if location.is_name() {
-        return location.name_value().as_string_ref().as_str().ok().map(str::to_owned);
+        return crate::attrs::text(location.name_value().as_string_ref().to_raw());
     }
     parts(location).into_iter().find_map(node_name)
 }
@@ -54,7 +54,7 @@ pub fn node_name(location: Location) -> Option<String> {
 /// File, line and column of a location, looking inside it.
 pub fn file(location: Location) -> Option<(String, usize, usize)> {
     if location.is_file_line_col_range() {
-        let name = location.file_line_col_range_filename().as_string_ref().as_str().ok()?.to_owned();
+        let name = crate::attrs::text(location.file_line_col_range_filename().as_string_ref().to_raw())?;
         return Some((
             name,
             location.file_line_col_range_start_line(),

@@ -270,7 +270,7 @@ pub fn attach(module: OperationRef, name: &str) {
 
 /// The name of a module's parameters.
 pub fn name_of(module: OperationRef) -> Option<String> {
-    Some(StringAttribute::try_from(module.attribute(ATTRIBUTE).ok()?).ok()?.value().to_owned())
+    attrs::text_of(StringAttribute::try_from(module.attribute(ATTRIBUTE).ok()?).ok()?)
 }
 
 /// The parameters of a module; none when it declares none.

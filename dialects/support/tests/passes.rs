@@ -442,3 +442,17 @@ fn patterns_are_read_from_text() {
     assert!(apply("module {}").contains("p.mlir: expected pdl.pattern ops, found none"));
     assert!(apply("pdl.pattern").contains("p.mlir:1:"));
 }
+
+/// MLIR's texts are bytes: none may be empty of them, or be something else than UTF-8, at the cost of a panic.
+#[test]
+fn texts_may_be_empty_or_no_utf8() {
+    let context = context(&[]);
+    for (text, found) in [("", Some("")), ("a", Some("a")), ("\\FF", None)] {
+        let source = format!("module attributes {{tessera.params = \"{text}\"}} {{}} loc(\"{text}\")");
+        let module = tessera_mlir::parse(&context, &source, "test.mlir").unwrap();
+        let op = module.as_operation();
+        assert_eq!(tessera_mlir::params::name_of(op).as_deref(), found);
+        assert_eq!(tessera_mlir::loc::node_name(op.location()).as_deref(), found);
+        assert_eq!(tessera_mlir::attrs::read_string(op, "tessera.params").ok().as_deref(), found);
+    }
+}

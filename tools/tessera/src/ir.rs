@@ -189,7 +189,7 @@ impl Ir {
                 results: op.results().map(|r| r.r#type().to_string()).collect(),
                 attributes: (op.attributes())
                     .map(|(name, value)| {
-                        (name.as_string_ref().as_str().unwrap_or_default().to_owned(), value.to_string())
+                        (attrs::text(name.as_string_ref().to_raw()).unwrap_or_default(), value.to_string())
                     })
                     .collect(),
                 text: splice::text(op),

@@ -135,11 +135,8 @@ fn dtype(descr: &str) -> Option<(bool, char, usize)> {
     let size: usize = chars.as_str().parse().ok()?;
     if kind == 'U' {
         // four bytes a character
-        return ((1..=LONGEST).contains(&size) && matches!(order, '<' | '>' | '=')).then_some((
-            order != '>',
-            kind,
-            4 * size,
-        ));
+        let known = (1..=LONGEST).contains(&size) && matches!(order, '<' | '>' | '=');
+        return known.then(|| (order != '>', kind, 4 * size));
     }
     let known = match kind {
         'f' => matches!(size, 2 | 4 | 8),
@@ -163,8 +160,8 @@ fn readable(descr: &str) -> String {
         Some("M") | Some("m") => return format!("dates ({descr})"),
         _ => return descr.into(),
     };
-    match descr.get(2..).and_then(|s| s.parse::<usize>().ok()) {
-        Some(bytes) => format!("{name}{}", bytes * 8),
+    match descr.get(2..).and_then(|s| s.parse::<u32>().ok()) {
+        Some(bytes) => format!("{name}{}", u64::from(bytes) * 8),
         None => descr.into(),
     }
 }
@@ -302,6 +299,15 @@ mod tests {
     fn fortran_order_is_turned() {
         let a = read(&file("|u1", true, "(2, 3)", &[0, 10, 1, 11, 2, 12])).unwrap();
         assert_eq!(a.numbers, Numbers::I64(vec![0, 1, 2, 10, 11, 12], "uint8"));
+    }
+
+    #[test]
+    fn a_width_beyond_all_numbers_is_refused() {
+        for kind in ["i", "U", "c", "f"] {
+            for width in ["18446744073709551488", "4294967295", "65537"] {
+                assert!(read(&file(&format!("<{kind}{width}"), false, "(2,)", &[0; 16])).is_err());
+            }
+        }
     }
 
     #[test]
