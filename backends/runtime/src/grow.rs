@@ -227,19 +227,7 @@ impl<'p> Growth<'p> {
 /// Rows of which everything is known and which are not done; they are done from now on.
 fn ready(x: &Growing, done: &mut [bool]) -> Vec<bool> {
     let columns = x.values.len() / done.len().max(1);
-    rows_ready(x, done, |row| row * columns..(row + 1) * columns)
-}
-
-/// Likewise, where `of` says what of x belongs to a row.
-pub(crate) fn rows_ready(
-    x: &Growing,
-    done: &mut [bool],
-    of: impl Fn(usize) -> std::ops::Range<usize>,
-) -> Vec<bool> {
-    let known = |row: usize| x.state[of(row)].iter().all(|s| *s != State::Unknown);
-    let ready: Vec<bool> = (0..done.len()).map(|row| !done[row] && known(row)).collect();
-    done.iter_mut().zip(&ready).for_each(|(done, ready)| *done |= ready);
-    ready
+    x.ready(done, |row| row * columns..(row + 1) * columns)
 }
 
 /// Results of rows become known.

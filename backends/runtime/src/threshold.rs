@@ -4,7 +4,6 @@
 //! and the relation that rests on it fails.
 use crate::context::{Context, Refusal};
 use crate::contract::Growing;
-use crate::grow::rows_ready;
 use crate::lookup::LookupRelations;
 use rayon::prelude::*;
 use tessera_api::Step;
@@ -57,7 +56,7 @@ impl Threshold {
 
     /// Rows that are not done and of which all is known that they sum over; they are done from now on.
     pub(crate) fn ready(&self, x: &Growing, done: &mut [bool]) -> Vec<bool> {
-        rows_ready(x, done, |row| row * self.columns..row * self.columns + self.counted(row))
+        x.ready(done, |row| row * self.columns..row * self.columns + self.counted(row))
     }
 
     /// The rows for which `chosen` holds. Errs with the first row that no number suits.

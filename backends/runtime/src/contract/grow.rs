@@ -51,6 +51,14 @@ impl Growing {
         }
     }
 
+    /// Rows that are not done, and of which all is known that `of` says belongs to them; they are done from now on.
+    pub(crate) fn ready(&self, done: &mut [bool], of: impl Fn(usize) -> Range<usize>) -> Vec<bool> {
+        let known = |row: usize| self.state[of(row)].iter().all(|s| *s != State::Unknown);
+        let ready: Vec<bool> = (0..done.len()).map(|row| !done[row] && known(row)).collect();
+        done.iter_mut().zip(&ready).for_each(|(done, ready)| *done |= ready);
+        ready
+    }
+
     /// Where the news are.
     pub(crate) fn news(&self) -> Range<usize> {
         let first = self.fresh.iter().min().copied().unwrap_or(0);
