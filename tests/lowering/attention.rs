@@ -45,6 +45,17 @@ fn check(tape: &[u16]) {
     given.insert("exp", Param::new([EXP.len()], ParamData::I32(EXP.to_vec().into())).unwrap());
     given.insert("mask", integers);
     let (r, n, d) = (rows, columns, wide);
+    // shares as they are, or rounded so that none is 0
+    let (rounded, shares, ty) = match tape.below(3) {
+        0 => {
+            let to = format!("tensor<{heads}x{r}x{n}x!q>");
+            let op = format!(
+                "%7 = qnn.requantize %4 times [1] bias [1] shift 2 clamp [1, 127] : (tensor<{heads}x{r}x{n}x!s>) -> {to}"
+            );
+            (op, "%7", to)
+        }
+        _ => (String::new(), "%4", format!("tensor<{heads}x{r}x{n}x!s>")),
+    };
     let source = format!(
         r#"!q = !quant.uniform<i8<-127:127>:f32, 5.0e-01>
         !t = !quant.uniform<i8<-3:3>:f32, 1.0>
@@ -60,7 +71,8 @@ fn check(tape: &[u16]) {
           %2 = qnn.reshape %1 : tensor<{heads}x{r}x{n}x!t> -> tensor<1x{heads}x{r}x{n}x!t>
           %3 = qnn.softmax %2, %exp mask %mask total 256 : (tensor<1x{heads}x{r}x{n}x!t>, tensor<9xi32>, tensor<{r}x{n}xi32>) -> tensor<1x{heads}x{r}x{n}x!s>
           %4 = qnn.reshape %3 : tensor<1x{heads}x{r}x{n}x!s> -> tensor<{heads}x{r}x{n}x!s>
-          %5 = qnn.matmul %4, %v : (tensor<{heads}x{r}x{n}x!s>, tensor<{heads}x{n}x{d}x!q>) -> tensor<{heads}x{r}x{d}xi32>
+          {rounded}
+          %5 = qnn.matmul {shares}, %v : ({ty}, tensor<{heads}x{n}x{d}x!q>) -> tensor<{heads}x{r}x{d}xi32>
           %6 = qnn.requantize %5 times [1] shift 8 clamp [-127, 127] : (tensor<{heads}x{r}x{d}xi32>) -> tensor<{heads}x{r}x{d}x!q>
           return %6 : tensor<{heads}x{r}x{d}x!q>
         }}"#

@@ -6,10 +6,9 @@
 //!
 //! Invariant: what is known is what [`Prepared::outputs`] says of every input that has the known elements. It rests on every element being written
 //! by one step, or being a sum of products over what a constant wrote ([`Growth::new`] looks), on sums that stay in 64 bits
-//! ([`Contract::grow`] looks), and on rows that compute with what is not known only where nothing depends on it ([`Rows::relevant`]).
+//! ([`Contract::grow`] looks), and on rows that compute with what is not known only where nothing depends on it ([`Waiting`]).
 //!
 //! [`Contract::grow`]: crate::contract::Contract::grow
-//! [`Rows::relevant`]: crate::rows::Rows
 use crate::contract::{Growing, Progress, State};
 use crate::error::RunError;
 use crate::execute::copy_runs;

@@ -237,8 +237,14 @@ impl Rows {
 
     /// Calls `f` with tensor and element of everything that is scattered.
     pub(crate) fn scattered(&self, f: &mut impl FnMut(usize, usize)) {
+        self.scattered_in(0..self.rows, &mut |slot, i| f(self.writes[slot], i));
+    }
+
+    /// Likewise of some rows, with the tensor's position in `writes`.
+    fn scattered_in(&self, rows: impl Iterator<Item = usize> + Clone, f: &mut impl FnMut(usize, usize)) {
         for (slot, index) in &self.scatters {
-            index.iter().filter(|i| **i != ABSENT).for_each(|i| f(self.writes[*slot], *i as usize));
+            let written = rows.clone().map(|row| index[row]).filter(|i| *i != ABSENT);
+            written.for_each(|i| f(*slot, i as usize));
         }
     }
 
@@ -350,10 +356,7 @@ impl Rows {
         let of = |t: usize| &read(t).values[..];
         let ran = self.run_some(&of, None, &mut values, relations, table, Some(&rows));
         outs.iter_mut().zip(values).for_each(|(out, values)| out.values = values);
-        for (slot, index) in &self.scatters {
-            let written = rows.iter().map(|row| index[*row as usize]).filter(|i| *i != ABSENT);
-            written.for_each(|i| outs[*slot].know(i as usize));
-        }
+        self.scattered_in(rows.iter().map(|row| *row as usize), &mut |slot, i| outs[slot].know(i));
         ran
     }
 

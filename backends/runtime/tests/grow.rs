@@ -59,6 +59,12 @@ fn attention(
     let lens = [n * d, n * d, n * n, n * d, n * d, n, n];
     let copies: Vec<i64> =
         copied.iter().enumerate().flat_map(|(to, from)| [to as i64, (from % (n * d)) as i64]).collect();
+    let shares = || Step::Contract {
+        x: 2,
+        w: Factor::Tensor(1),
+        y: 3,
+        loops: vec![turn(n, n, 0, d), turn(n, 1, d, 0), turn(d, 0, 1, 1)],
+    };
     let steps = vec![
         Step::Load { public: 0, tensor: 0 },
         Step::Contract {
@@ -74,19 +80,9 @@ fn attention(
             loops: vec![turn(n, d, 0, n), turn(n, 0, d, 1), turn(d, 1, 1, 0)],
         },
         Step::Fill { constant: 1, dst: 3, places: Seq::compress(2, &whole) },
-        Step::Contract {
-            x: 2,
-            w: Factor::Tensor(1),
-            y: 3,
-            loops: vec![turn(n, n, 0, d), turn(n, 1, d, 0), turn(d, 0, 1, 1)],
-        },
+        shares(),
         // twice the same product
-        Step::Contract {
-            x: 2,
-            w: Factor::Tensor(1),
-            y: 3,
-            loops: vec![turn(n, n, 0, d), turn(n, 1, d, 0), turn(d, 0, 1, 1)],
-        },
+        shares(),
         Step::Gather { src: 3, dst: 4, places: Seq::compress(2, &copies) },
         Step::Greatest { x: 4, columns: d as u32, greatest: 5, at: 6 },
         Step::Publish { tensor: 5, public: 1 },

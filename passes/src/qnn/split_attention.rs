@@ -1,7 +1,7 @@
 //! `qnn-split-attention`: lets blocks of rows compute the scores alone that their masks let them attend to.
 //!
-//! Equation, for scores S = f(q·k) with f element by element, a mask M that leaves out all columns of the rows R but those of C, and shares
-//! that are 0 where the mask leaves out:
+//! Equation, for scores S = f(q·k) with f element by element, and a mask M that leaves out all columns of the rows R but those of C, so that
+//! shares there are 0:
 //!
 //! round(softmax(S, M)·v)[R] = round(softmax(f(q[R]·k[:, C]), M[R, C])·v[C])
 //!
@@ -9,7 +9,9 @@
 
 use melior::ir::{OperationRef, RegionLike, Value, operation::OperationLike};
 use ndarray::{ArrayD, Axis};
+use std::collections::HashMap;
 use std::ops::Range;
+use tessera_circuit::publish::fresh_name;
 use tessera_mlir::build::Cursor;
 use tessera_mlir::compute::rows;
 use tessera_mlir::func::{self, Func};
@@ -46,7 +48,8 @@ impl Pass for SplitAttention {
 
     fn run(&self, module: OperationRef, options: &Options) -> Result<()> {
         let main = Func::main(module)?;
-        let mut split = Split { module, params: None, least: options.int("rows") as usize };
+        let mut split =
+            Split { module, params: None, masks: HashMap::new(), least: options.int("rows") as usize };
         for op in main.ops() {
             let left_out = split.rewrite(op).map_err(|error| error.or_at(op.location()))?;
             options.count("split", (left_out > 0).into());
@@ -91,8 +94,14 @@ impl<'c: 'a, 'a> Attention<'c, 'a> {
             let extents = types::of(next)?.shape;
             next = match QnnOp::decode(op)? {
                 Some(QnnOp::Reshape { x, .. }) if ends(&types::of(x)?.shape) == ends(&extents) => x,
-                Some(QnnOp::Relu { x } | QnnOp::Lookup { x, .. }) => x,
-                Some(QnnOp::Requantize { xs, attrs, .. }) if xs.len() == 1 && is_uniform(&attrs) => xs[0],
+                Some(QnnOp::Relu { x }) => x,
+                // what is made of scores; a share of 0 has to stay 0
+                Some(QnnOp::Lookup { x, .. }) if masked.is_some() => x,
+                Some(QnnOp::Requantize { xs, attrs, .. })
+                    if masked.is_some() && xs.len() == 1 && is_uniform(&attrs) =>
+                {
+                    xs[0]
+                }
                 Some(QnnOp::Softmax { x, mask: Some(mask), .. }) if masked.is_none() => {
                     let Some(mask) = func::global_name(mask) else { return Ok(None) };
                     masked = Some((extents, mask));
@@ -127,6 +136,8 @@ struct Split<'c, 'a> {
     module: OperationRef<'c, 'a>,
     /// Of the module, with those that are new; none while there are no new ones.
     params: Option<Params>,
+    /// Names of blocks of masks, by mask and rows.
+    masks: HashMap<(String, Range<usize>), String>,
     /// Rows of a block at least.
     least: usize,
 }
@@ -246,19 +257,24 @@ impl<'c: 'a, 'a> Split<'c, 'a> {
                 kept.slice_axis_inplace(Axis(axis), part.clone().into());
             }
         }
-        let name = format!("{}.{}_{}", attention.mask, rows.start, rows.end);
         let ty = TensorType::i32(kept.shape()).to_type(cursor.context());
-        if self.params.is_none() {
-            self.params = Some((*params::of(self.module)?).clone());
-        }
-        let Some(params) = &mut self.params else { return Ok(None) };
-        if !params.0.contains_key(&name) {
-            let data: Vec<i32> = kept.iter().map(|&counts| counts as i32).collect();
-            params.insert(name.as_str(), Param::new(kept.shape(), ParamData::I32(data.into()))?);
-            let body = self.module.region(0).ok().and_then(|region| region.first_block());
-            let body = body.ok_or_else(|| Error::new("expected a module with a body"))?;
-            func::declare_global(body, op.location(), &name, ty)?;
-        }
+        let block = (attention.mask.clone(), rows.clone());
+        let name = match self.masks.get(&block) {
+            Some(name) => name.clone(),
+            None => {
+                let of_module = params::of(self.module)?;
+                let params = self.params.get_or_insert_with(|| (*of_module).clone());
+                let base = format!("{}.{}_{}", attention.mask, rows.start, rows.end);
+                let name = fresh_name(&base, |name| params.0.contains_key(name));
+                let data: Vec<i32> = kept.iter().map(|&counts| counts as i32).collect();
+                params.insert(name.as_str(), Param::new(kept.shape(), ParamData::I32(data.into()))?);
+                let body = self.module.region(0).ok().and_then(|region| region.first_block());
+                let body = body.ok_or_else(|| Error::new("expected a module with a body"))?;
+                func::declare_global(body, op.location(), &name, ty)?;
+                self.masks.insert(block, name.clone());
+                name
+            }
+        };
         cursor.value(func::load_global(op.location(), &name, ty)).map(Some)
     }
 }

@@ -7,6 +7,8 @@ PARAMS = {
     # 8 entries that fall from above 256 to two zeros
     "exp": ([9], [300, 200, 130, 80, 50, 30, 10, 0, 0]),
     "causal": ([8, 8], [int(j <= i) for i in range(8) for j in range(8)]),
+    # somebody else's, called as a block of it would be
+    "causal.0_4": ([4, 4], [1] * 16),
     # rows of the last three tokens of seven
     "last": ([1, 1, 3, 7], [int(j <= i + 4) for i in range(3) for j in range(7)]),
     # a position attends to itself and to two before

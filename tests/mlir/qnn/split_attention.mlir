@@ -102,3 +102,25 @@ module attributes {tessera.params = "qnn/masks.safetensors"} {
     return %r3, %r5 : tensor<2x1x4x3x!q>, tensor<1x8x3x!q>
   }
 }
+
+// -----
+
+// And shares that are rounded to something else than 0 where they are 0.
+!q = !quant.uniform<i16<-4095:4095>:f32, 1.000000e-03>
+!t = !quant.uniform<i8<-3:3>:f32, 1.000000e+00>
+!s = !quant.uniform<i32<0:256>:f32, 3.906250e-03>
+module attributes {tessera.params = "qnn/masks.safetensors"} {
+  ml_program.global private @exp(#ml_program.extern<tensor<9xi32>>) : tensor<9xi32>
+  ml_program.global private @causal(#ml_program.extern<tensor<8x8xi32>>) : tensor<8x8xi32>
+  func.func @main(%q: tensor<1x8x3x!q>, %k: tensor<1x3x8x!q>, %v: tensor<1x8x3x!q>) -> tensor<1x8x3x!q> {
+    %exp = ml_program.global_load_const @exp : tensor<9xi32>
+    %mask = ml_program.global_load_const @causal : tensor<8x8xi32>
+    %0 = qnn.matmul %q, %k : (tensor<1x8x3x!q>, tensor<1x3x8x!q>) -> tensor<1x8x8xi32>
+    %1 = qnn.requantize %0 times [1] shift 20 clamp [-3, 3] : (tensor<1x8x8xi32>) -> tensor<1x8x8x!t>
+    %2 = qnn.softmax %1, %exp mask %mask total 256 : (tensor<1x8x8x!t>, tensor<9xi32>, tensor<8x8xi32>) -> tensor<1x8x8x!s>
+    %3 = qnn.requantize %2 times [1] bias [1] shift 0 clamp [-4095, 4095] : (tensor<1x8x8x!s>) -> tensor<1x8x8x!q>
+    %4 = qnn.matmul %3, %v : (tensor<1x8x8x!q>, tensor<1x8x3x!q>) -> tensor<1x8x3xi32>
+    %5 = qnn.requantize %4 times [1] shift 8 clamp [-4095, 4095] : (tensor<1x8x3xi32>) -> tensor<1x8x3x!q>
+    return %5 : tensor<1x8x3x!q>
+  }
+}

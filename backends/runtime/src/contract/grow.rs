@@ -1,14 +1,17 @@
 //! A contraction whose factors become known element by element: products are added once, when both factors are known.
 //!
 //! A product is *determined* where both factors are known, or one of them is known to be 0; an element of y is known when all of its products are.
-use super::{Contract, Factor, RARE, Turn, fits, most};
+use super::{Contract, Factor, Turn, fits, most};
 use rayon::prelude::*;
 use std::ops::Range;
 use tessera_api::with_numbers;
 
+/// Where one of so many elements becomes known, its products are added one by one.
+const RARE: usize = 64;
+
 /// A tensor whose elements become known.
 pub(crate) struct Growing {
-    /// 0 where they are not known.
+    /// Anything where they are not known.
     pub values: Vec<i64>,
     pub state: Vec<State>,
     /// Elements that have become known now.
@@ -70,9 +73,9 @@ impl Growing {
 pub(crate) struct Progress {
     /// By the element of y where turns of the loops that move x begin, or by element of y where both factors are computed: products that are not
     /// determined.
-    missing: Vec<u32>,
+    missing: Vec<u64>,
     /// Of weights: by element of y, beginnings that it hangs on.
-    hangs: Vec<u32>,
+    hangs: Vec<u64>,
     /// Of weights: where an element stands that hangs on a beginning.
     lanes: Vec<usize>,
 }
@@ -85,18 +88,18 @@ const W: Steps = |t| (t.w, t.x, t.y);
 impl Contract {
     /// Nothing is known. `len` elements are in y.
     pub(crate) fn progress(&self, len: usize) -> Progress {
-        let mut missing = vec![0u32; len];
+        let mut missing = vec![0u64; len];
         match self.factor {
             Factor::Computed(_) => {
                 let (kept, summed): (Vec<Turn>, Vec<Turn>) = self.turns.iter().partition(|t| t.y > 0);
                 let products: usize = summed.iter().map(|t| t.extent).product();
-                places(&kept, X, &(0..usize::MAX), &mut |_, _, y| missing[y] += products as u32);
+                places(&kept, X, &(0..usize::MAX), &mut |_, _, y| missing[y] += products as u64);
                 Progress { missing, hangs: vec![], lanes: vec![] }
             }
             Factor::Weights(_) => {
                 let (moving, still): (Vec<Turn>, Vec<Turn>) = self.turns.iter().partition(|t| t.x > 0);
                 places(&moving, X, &(0..usize::MAX), &mut |_, _, y| missing[y] += 1);
-                let (mut lanes, mut hangs) = (vec![], vec![0u32; len]);
+                let (mut lanes, mut hangs) = (vec![], vec![0u64; len]);
                 let still: Vec<Turn> = still.into_iter().filter(|t| t.y > 0).collect();
                 places(&still, X, &(0..usize::MAX), &mut |_, _, y| lanes.push(y));
                 for start in (0..len).filter(|start| missing[*start] > 0) {
@@ -146,9 +149,9 @@ impl Contract {
                     }
                 });
                 let most = x.fresh.iter().map(|i| x.values[*i].unsigned_abs()).max().unwrap_or(0);
-                let vectors = w.narrow.as_ref().filter(|narrow| narrow.takes(most, self.depth));
                 // positions that are not known cost the vectors little, and other ways as much as those that are
-                let rare = if vectors.is_some() { 8 * RARE } else { RARE };
+                let vectors = w.narrow.as_ref().is_some_and(|narrow| narrow.takes(most, self.depth));
+                let rare = if vectors { 8 * RARE } else { RARE };
                 if x.fresh.len() <= x.values.len() / rare + RARE {
                     let Ok(numbers) = w.w.numbers() else { return false };
                     with_numbers!(numbers, |get| self.one_by_one(x, &|i: usize| get(w.offset + i), y));

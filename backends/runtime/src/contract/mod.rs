@@ -22,9 +22,6 @@ use tessera_api::{Blob, ContractLoop, with_numbers};
 /// Sums of this many offsets are tabulated, not looped over.
 const MAX_SUMMED: usize = 1 << 16;
 
-/// Where one of so many elements is known, its products are added one by one.
-const RARE: usize = 64;
-
 /// A loop with checked, non-negative steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Turn {
