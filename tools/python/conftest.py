@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tessera
+import tessera_verify
 
 # the tests run on a copy of this folder, beside the extension that was built
 ROOT = Path(os.environ.get("TESSERA_ROOT") or Path(__file__).resolve().parents[2])
@@ -59,7 +60,7 @@ def examples(request, doctest_namespace, tmp_path, monkeypatch):
     if "gpt." in "".join(e.source for e in request.node.dtest.examples):
         doctest_namespace["gpt"] = request.getfixturevalue("gpt")
     doctest_namespace.update(
-        tessera=tessera, np=np, model=copy.copy(lenet), images=images, image=images[0], labels=request.getfixturevalue("labels")
+        tessera=tessera, tessera_verify=tessera_verify, np=np, model=copy.copy(lenet), images=images, image=images[0], labels=request.getfixturevalue("labels")
     )
 
 

@@ -499,12 +499,27 @@ impl ProvingKey {
         work(py, None, move |_| kept.key.write(&kept.container, &path))
     }
 
-    /// Proofs that it has served, and serves; none where nobody has to count.
-    fn uses(&self, py: Python<'_>) -> PyResult<Option<(u64, u64)>> {
-        self.0.key.used().map_err(|f| raised(py, &f))
+    /// Proofs that it has served, and serves, and what a certificate of a further key takes of it; none where nobody has to count.
+    fn status(&self, py: Python<'_>) -> PyResult<Option<(u64, u64, Option<u64>)>> {
+        let used = self.0.key.used().map_err(|f| raised(py, &f))?;
+        Ok(used.map(|(used, of)| (used, of, self.0.key.certificate_turns())))
     }
 
-    /// The key that its proofs are checked with.
+    /// Makes a further key of the same weights in a file, with its count and the certificate beside it.
+    fn next_epoch(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let kept = Arc::clone(&self.0);
+        work(py, None, move |_| {
+            let certificate = commands::model::certificate(&path)?;
+            kept.key.epoch(&path, &certificate).map(drop)
+        })
+    }
+
+    /// The key that its proofs are checked with, which has no file.
+    fn verifying(&self) -> VerifyingKey {
+        VerifyingKey::without_file(self.0.key.verifying())
+    }
+
+    /// Whether this is that key.
     fn same_as(&self, key: &VerifyingKey) -> bool {
         self.0.key.verifying().digest() == key.digest_of()
     }

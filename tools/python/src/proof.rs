@@ -26,7 +26,8 @@ const OPENING_AT_MOST: u64 = 1 << 30;
 /// What a verifying key's file holds.
 #[pyclass(frozen, module = "tessera._tessera")]
 pub struct VerifyingKey {
-    bytes: Arc<Vec<u8>>,
+    /// None of a key that is known by certificates of another.
+    bytes: Option<Arc<Vec<u8>>>,
     key: Arc<prover::VerifyingKey>,
 }
 
@@ -34,7 +35,20 @@ impl VerifyingKey {
     /// Reads a file's bytes.
     pub fn new(bytes: Vec<u8>) -> Result<VerifyingKey> {
         let key = Arc::new(prover::VerifyingKey::from_bytes(&bytes)?);
-        Ok(VerifyingKey { bytes: Arc::new(bytes), key })
+        Ok(VerifyingKey { bytes: Some(Arc::new(bytes)), key })
+    }
+
+    /// A key that has no file of its own.
+    pub fn without_file(key: prover::VerifyingKey) -> VerifyingKey {
+        VerifyingKey { bytes: None, key: Arc::new(key) }
+    }
+
+    fn file(&self) -> Result<Arc<Vec<u8>>> {
+        self.bytes.clone().ok_or_else(|| {
+            Failure::new("a further key has no file for who verifies").help(
+                "give them the certificate beside it: they verify with the first key, and certificates=[path]",
+            )
+        })
     }
 
     /// What it says of its model.
@@ -66,14 +80,33 @@ impl VerifyingKey {
     }
 
     /// The file's bytes.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.bytes)
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.file().map_err(|f| raised(py, &f))?;
+        Ok(PyBytes::new(py, &bytes))
     }
 
     /// Writes a file, whole or not at all.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        let bytes = Arc::clone(&self.bytes);
+        let bytes = self.file().map_err(|f| raised(py, &f))?;
         work(py, None, move |_| files::write(&path, &bytes))
+    }
+
+    /// The key that the file of a certificate leads to, of the same weights, where this one is worth enough and the one of the digest.
+    ///
+    /// # Correctness
+    /// A digest pins the key from which certificates lead on: [`VerifyingKey::verify`] of the key that they lead to is asked for none.
+    fn next(
+        &self,
+        py: Python<'_>,
+        certificate: PathBuf,
+        min_security: u32,
+        digest: Option<&str>,
+    ) -> PyResult<VerifyingKey> {
+        let (key, key_digest) = (Arc::clone(&self.key), parsed(py, digest)?);
+        work(py, None, move |_| {
+            Policy { min_security, key_digest }.check(&key)?;
+            Ok(VerifyingKey::without_file(prover::certificate(&certificate, &key)?))
+        })
     }
 
     /// What it is of and worth, as JSON.
@@ -126,13 +159,7 @@ impl VerifyingKey {
         roots: BTreeMap<String, String>,
         after: Vec<(Py<VerifyingKey>, PyBackedBytes)>,
     ) -> PyResult<String> {
-        let key_digest = digest.map(str::parse::<Digest>).transpose().map_err(|e| {
-            raised(
-                py,
-                &Failure::new(format!("this is no digest: {e}"))
-                    .help("copy it whole, as VerifyingKey.digest has it"),
-            )
-        })?;
+        let key_digest = parsed(py, digest)?;
         let given =
             input.map(|(arrays, scale)| Ok::<_, PyErr>((data("the input", &arrays)?, scale))).transpose()?;
         let key = Arc::clone(&self.key);
@@ -162,6 +189,16 @@ impl VerifyingKey {
             Ok(serde_json::to_string(&report).unwrap_or_default())
         })
     }
+}
+
+fn parsed(py: Python<'_>, digest: Option<&str>) -> PyResult<Option<Digest>> {
+    digest.map(str::parse::<Digest>).transpose().map_err(|e| {
+        raised(
+            py,
+            &Failure::new(format!("this is no digest: {e}"))
+                .help("copy it whole, as VerifyingKey.digest has it"),
+        )
+    })
 }
 
 /// The committed input of this name, or the only one, and its place.

@@ -21,10 +21,15 @@ fn interpreter(modules: &str) -> PathBuf {
     })
 }
 
-/// A copy of this folder's Python, with the extension that was built with this test.
+/// A copy of this folder's Python, and of the verifier's, with the extensions that were built with this test.
 fn package(room: &Path) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (from, to) in [(".", "."), ("tests", "tests"), ("python/tessera", "tessera")] {
+    for (from, to) in [
+        (".", "."),
+        ("tests", "tests"),
+        ("python/tessera", "tessera"),
+        ("../verify/python/python/tessera_verify", "tessera_verify"),
+    ] {
         let to = room.join(to);
         std::fs::create_dir_all(&to).expect("a folder");
         for entry in std::fs::read_dir(here.join(from)).expect("a folder of this package").flatten() {
@@ -34,9 +39,11 @@ fn package(room: &Path) {
         }
     }
     let me = std::env::current_exe().expect("this test's file");
-    let built = me.parent().expect("a folder").join("lib_tessera.so");
-    assert!(built.exists(), "{} was not built", built.display());
-    std::os::unix::fs::symlink(&built, room.join("tessera/_tessera.abi3.so")).expect("a link");
+    for name in ["tessera", "tessera_verify"] {
+        let built = me.parent().expect("a folder").join(format!("lib_{name}.so"));
+        assert!(built.exists(), "{} was not built", built.display());
+        std::os::unix::fs::symlink(&built, room.join(format!("{name}/_{name}.abi3.so"))).expect("a link");
+    }
 }
 
 fn root() -> PathBuf {
@@ -63,13 +70,19 @@ const USUAL: &str = "numpy, pytest, torch, torchvision";
 
 #[test]
 fn the_package_does_what_its_tests_say() {
-    pytest(USUAL, &["tests", "tessera", "--ignore=tests/test_pages.py"]);
+    pytest(USUAL, &["tests", "tessera", "tessera_verify", "--ignore=tests/test_pages.py"]);
 }
 
 #[test]
 #[ignore = "needs matplotlib: ./x gallery"]
 fn plots_are_drawn() {
     pytest("numpy, pytest, matplotlib", &["tests/test_looking.py::test_plots_are_drawn_on_axes"]);
+}
+
+#[test]
+#[ignore = "needs mypy: ./x gallery"]
+fn types_are_known() {
+    pytest("numpy, pytest, mypy", &["tests/test_stubs.py"]);
 }
 
 /// A test for each page, so that they run side by side.

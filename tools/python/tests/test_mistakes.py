@@ -446,8 +446,8 @@ def test_a_key_that_hides_weights_counts_its_proofs(images, tmp_path):
         return tessera.compile(LENET, calibration=images[:8], scale=1 / 255, **options)
 
     model = compiled()
-    served = model.uses[1]
-    assert model.uses == (0, served) and served >= 2
+    served = model.status().of
+    assert model.status()[:2] == (0, served) and served >= 2
     # nobody would count
     told(lambda: model.prove(images[0]), "beside which its proofs are counted", "model.save")
     model.save(tmp_path / "m.tess")
@@ -457,11 +457,11 @@ def test_a_key_that_hides_weights_counts_its_proofs(images, tmp_path):
     # a second count would let it serve twice as many; where it lies already, nothing is to do
     told(lambda: model.save(tmp_path / "n.tess"), "counts its proofs beside one file", "m.pk")
     model.save(tmp_path / "m.tess")
-    assert model.uses == (1, served)
+    assert model.status()[:2] == (1, served)
     # another session goes on counting, and so does a process
     again = tessera.CompiledModel.load(tmp_path / "m.tess")
     again.prove(images[1])
-    assert again.uses == model.uses == (2, served)
+    assert again.status() == model.status() == (2, served, 1) and model.status().left == served - 2
     text = (tmp_path / "m.uses").read_text()
     (tmp_path / "m.uses").write_text(text.replace('"used":2', f'"used":{served}'))
     told(lambda: again.prove(images[1]), f"has served the {served} proofs")
@@ -473,7 +473,7 @@ def test_a_key_that_hides_weights_counts_its_proofs(images, tmp_path):
     assert not (tmp_path / "o.uses").exists()
     other.setup()
     other.save(tmp_path / "o.tess")
-    assert other.uses == (0, served) and other.verifying_key != model.verifying_key
+    assert other.status()[:2] == (0, served) and other.verifying_key != model.verifying_key
 
 
 def test_two_processes_write_one_key(lenet, images, tmp_path):

@@ -219,8 +219,10 @@ impl ProvingKey {
                 .help("compile with --weights committed --zero-knowledge, and set up without --optimize"));
         };
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let file =
-            file.ok_or_else(|| Failure::new("a key that hides weights makes certificates from its file"))?;
+        let file = file.ok_or_else(|| {
+            Failure::new("a key that hides weights makes certificates from its file, beside which its proofs are counted")
+                .help("write it first: model.save(\"mine.tess\") in Python; tessera setup writes it always")
+        })?;
         // first of all: what is taken is taken, whatever comes of it
         uses::take(&file, &format!("{:#}", self.verifying().digest()), (turns, of))?;
         let Epoch { mut proving, verifying, certificate: proof } = self.key.epoch()?;

@@ -12,9 +12,11 @@
 //! ```
 //!
 //! Invariants: no MLIR, no import, no placement and no witness is in here; a verifier believes its key and nobody else; what it says in
-//! the end is [`report::Report`], of which there is none for a proof that does not hold. Files are read in [`files`] alone, so that
-//! everything else runs in a browser too.
+//! the end is [`report::Report`], of which there is none for a proof that does not hold. Files are read in [`files`], and named in [`command`],
+//! alone, so that everything else runs in a browser too.
 pub mod claim;
+#[cfg(not(target_family = "wasm"))]
+pub mod command;
 pub mod commitments;
 pub mod error;
 #[cfg(not(target_family = "wasm"))]

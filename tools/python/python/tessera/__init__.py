@@ -18,7 +18,7 @@ import logging as _logging
 
 from . import _interrupt, _tessera
 from ._errors import MachineFailure, ProofRejected, TesseraError, UseError
-from ._model import Check, CompiledModel, Port, Refused, check, compile
+from ._model import Check, CompiledModel, Port, Refused, Status, check, compile
 from ._proof import Opening, Proof, Text, Verified, VerifyingKey, commit, verify
 from ._results import Evaluation, Explanation, Generated
 from . import ir
@@ -36,6 +36,7 @@ __all__ = [
     "Proof",
     "ProofRejected",
     "Refused",
+    "Status",
     "TesseraError",
     "Text",
     "UseError",

@@ -64,7 +64,8 @@ def to_numpy(x: Any, what: str) -> np.ndarray:
             )
         if str(x.dtype) == "torch.bfloat16":
             x = x.float()
-        return x.numpy()
+        shared: np.ndarray = x.numpy()
+        return shared
     try:
         array = np.asarray(x)
     except ValueError as e:

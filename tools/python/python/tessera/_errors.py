@@ -44,6 +44,7 @@ _SPELLINGS = [
     (r"--dim NAME=VALUE", r'dims={"NAME": VALUE}'),
     (r"--shape INPUT=1,3,32,32", r'shapes={"INPUT": [1, 3, 32, 32]}'),
     (r"leave out --calibration", r"leave out calibration="),
+    (r"compile with --weights committed --zero-knowledge, and set up without --optimize", r'compile with weights="committed", zero_knowledge=True'),
     (r"compile with more --uses", r"compile with more uses="),
     (r"rename the array, or choose one: .*:NAME", r"give a mapping with that name, or one array for each input"),
     (r"expected a \.npz file with arrays named", r"expected arrays named"),

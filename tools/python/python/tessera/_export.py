@@ -356,7 +356,8 @@ def export_estimator(estimator: Any, example: Any) -> bytes:
         types = [("X", kind(array, array.shape[1]))]
     options = {id(estimator): {"zipmap": False}} if hasattr(estimator, "predict_proba") else None
     try:
-        return to_onnx(estimator, initial_types=types, options=options).SerializeToString()
+        onnx: bytes = to_onnx(estimator, initial_types=types, options=options).SerializeToString()
+        return onnx
     except Exception as e:
         raise use_error(
             f"skl2onnx cannot export this estimator: {str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__}",

@@ -241,6 +241,8 @@ def verified(v: Any) -> str:
         ("key", f"<code>{escape(v.key)}</code>"),
         ("program", f"<code>{escape(v.program)}</code>"),
     ]
+    if v.certified is not None:
+        rows.append(("certified", f"as of the weights of the key <code>{escape(v.certified)}</code>"))
     if v.text is not None:
         words = " ".join(map(str, v.text.prompt)), " ".join(map(str, v.text.generated))
         rows.append(("text", f"after the prompt {escape(words[0])} the tokens {escape(words[1])}"))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -19,6 +19,11 @@ from ._errors import UseError, use_error
 from ._progress import Progress, progress as _progress
 from ._proof import File, Opening, Proof, Verified, VerifyingKey, said, shaped, verify
 from ._results import Evaluation, Explanation, Generated
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._proof import Asked
 
 log = logging.getLogger("tessera")
 
@@ -33,6 +38,22 @@ class Port(NamedTuple):
     #: The smallest and the greatest integer.
     min: int
     max: int
+
+
+class Status(NamedTuple):
+    """How many proofs a key that hides weights has served, as is counted beside its file."""
+
+    #: Proofs, and certificates in their place.
+    used: int
+    #: Proofs that it serves.
+    of: int
+    #: What a certificate of a further key takes of it, and of that; None where it has none.
+    certificate: Optional[int]
+
+    @property
+    def left(self) -> int:
+        """Proofs that it serves still."""
+        return max(0, self.of - self.used)
 
 
 @dataclass
@@ -370,17 +391,24 @@ class CompiledModel:
         self.metadata: dict[str, Any] = json.loads(model.metadata())
 
     @staticmethod
-    def load(path: File) -> CompiledModel:
-        """Reads a ``.tess`` file; the keys beside it, of the same name, are used if they are of this model."""
+    def load(path: File, *, key: Optional[File] = None) -> CompiledModel:
+        """Reads a ``.tess`` file; the keys beside it, of the same name, are used if they are of this model, or the proving key that ``key`` names."""
         path = Path(path)
         model = CompiledModel(_tessera.Model.load(path))
         model._path = path
+        if key is not None:
+            model._take(Path(key))
         return model
+
+    def _take(self, key: Path) -> None:
+        """Proves with this key from now on."""
+        self._proving = _tessera.ProvingKey.load(key, self._model)
+        self._verifying = VerifyingKey(self._proving.verifying())
 
     def save(self, path: File) -> None:
         """Writes a ``.tess`` file, and its keys beside it as ``.pk`` and ``.vk`` where they were made: each whole or not at all.
 
-        A key that hides weights gets a ``.uses`` file, which counts its proofs, and has one place: never copy the two or restore them from a
+        A key that hides weights gets a ``.uses`` file, which counts its proofs (:meth:`status`), and has one place: never copy the two or restore them from a
         backup.
         """
         path = Path(path)
@@ -392,12 +420,12 @@ class CompiledModel:
     @property
     def name(self) -> str:
         """For people."""
-        return self.metadata["name"]
+        return str(self.metadata["name"])
 
     @property
     def batch(self) -> int:
         """Inferences that one proof covers."""
-        return self.metadata["batch"]
+        return int(self.metadata["batch"])
 
     @property
     def inputs(self) -> list[Port]:
@@ -416,12 +444,14 @@ class CompiledModel:
         >>> model.layers[0]
         {'name': '/c1/Conv', 'op': 'conv', 'shape': [1, 6, 28, 28], 'bits': 32}
         """
-        return json.loads(self._model.layers())
+        layers: list[dict[str, Any]] = json.loads(self._model.layers())
+        return layers
 
     @property
     def summary(self) -> dict[str, Any]:
         """Tables of the program, and what a proof is expected to cost."""
-        return json.loads(self._model.summary())
+        summary: dict[str, Any] = json.loads(self._model.summary())
+        return summary
 
     def ir(self, level: str) -> str:
         """The IR of a level, "nn", "qnn" or "circuit", as text.
@@ -465,10 +495,28 @@ class CompiledModel:
         """What others need to check proofs."""
         return self._keys()[1]
 
-    @property
-    def uses(self) -> Optional[tuple[int, int]]:
-        """Proofs that the key has served, and serves, where it hides weights; None where nobody has to count."""
-        return self._keys()[0].uses()
+    def status(self) -> Optional[Status]:
+        """How many proofs a key that hides weights has served and serves; None where nobody has to count. See :meth:`next_epoch`."""
+        found = self._keys()[0].status()
+        return None if found is None else Status(*found)
+
+    def next_epoch(self, path: File) -> CompiledModel:
+        """Makes a further key of the same hidden weights in the file ``path`` (``.pk``), with its count (``.uses``) and a certificate (``.cert``)
+        beside it, which take turns of both keys. Returns the model with that key; another session has it by ``load(model, key=path)``. Who
+        verifies keeps the first key: ``tessera.verify(key, proof, certificates=[certificate])``.
+
+        >>> mine = tessera.compile("fmnist_lenet.onnx", calibration=images[:16], scale=1/255, weights="committed", zero_knowledge=True, uses=4)
+        >>> key = mine.setup()
+        >>> mine.save("mine.tess")
+        >>> further = mine.next_epoch("one.pk")
+        >>> said = tessera.verify(key, further.prove(image), certificates="one.cert")
+        >>> said.certified == key.digest, mine.status().used
+        (True, 1)
+        """
+        self._keys()[0].next_epoch(Path(path))
+        further = self.__copy__()
+        further._take(Path(path))
+        return further
 
     def _given(self, inputs: tuple[Any, ...]) -> list[Given]:
         names = [p.name for p in self.inputs]
@@ -572,7 +620,7 @@ class CompiledModel:
         said, lines, html = self._model.explain()
         return Explanation(json.loads(said), "\n".join(lines), html)
 
-    def verify(self, proof: Union[Proof, bytes, File], **options: Any) -> Verified:
+    def verify(self, proof: Union[Proof, bytes, File], **options: Unpack[Asked]) -> Verified:
         """See :func:`tessera.verify`, with this model's key."""
         return verify(self.verifying_key, proof, **options)
 

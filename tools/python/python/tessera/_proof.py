@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -16,6 +16,20 @@ from ._data import Scale, like, named, scale_text, to_numpy
 from ._errors import use_error
 
 File = Union[str, "PathLike[str]"]
+
+if TYPE_CHECKING:
+    from typing_extensions import TypedDict, Unpack
+
+    class Asked(TypedDict, total=False):
+        """What is asked of :func:`verify` besides."""
+
+        input: Any
+        scale: Scale
+        min_security: int
+        key_digest: Optional[str]
+        roots: Optional[Mapping[str, Union[str, Opening]]]
+        after: Union[None, Proof, Sequence[Proof]]
+        certificates: Union[None, File, Sequence[File]]
 
 
 def shaped(count: int, shape: list[int], flat: np.ndarray) -> np.ndarray:
@@ -66,33 +80,34 @@ class VerifyingKey:
     @property
     def digest(self) -> str:
         """By which it is known; ``verify(..., key_digest=...)`` takes one key and no other."""
-        return self._about["digest"]
+        return str(self._about["digest"])
 
     @property
     def name(self) -> str:
         """The model's name."""
-        return self._about["model"]["name"]
+        return str(self._about["model"]["name"])
 
     @property
     def bits(self) -> float:
         """Bits of security of its proofs."""
-        return self._about["security"]["bits"]
+        return float(self._about["security"]["bits"])
 
     @property
     def regime(self) -> str:
         """What the bits are counted in: "proven" bounds, or "conjectured" ones."""
-        return self._about["security"]["regime"]
+        return str(self._about["security"]["regime"])
 
     @property
     def weights(self) -> Optional[str]:
         """The commitment to the weights, where they are their owner's."""
-        return self._about["weights"]
+        weights: Optional[str] = self._about["weights"]
+        return weights
 
     def audit(self, model: File) -> None:
         """Raises ProofRejected unless this is the key that ``setup`` makes of this ``.tess`` file, or of this published architecture."""
         self._key.audit(Path(model))
 
-    def verify(self, proof: Union[Proof, bytes, File], **options: Any) -> Verified:
+    def verify(self, proof: Union[Proof, bytes, File], **options: Unpack[Asked]) -> Verified:
         """See :func:`verify`."""
         return verify(self, proof, **options)
 
@@ -287,6 +302,8 @@ class Verified:
     committed: dict[str, str] = field(default_factory=dict)
     #: Inputs that are outputs of other proofs: the output and the model of each, by the input's name.
     linked: dict[str, tuple[str, str]] = field(default_factory=dict)
+    #: Digest of the key from which certificates lead to the proof's, where they do.
+    certified: Optional[str] = None
 
     def __bool__(self) -> bool:
         return True
@@ -305,17 +322,25 @@ def verify(
     key_digest: Optional[str] = None,
     roots: Optional[Mapping[str, Union[str, Opening]]] = None,
     after: Union[None, Proof, Sequence[Proof]] = None,
+    certificates: Union[None, File, Sequence[File]] = None,
 ) -> Verified:
     """Whether a proof holds: returns what it says, and raises :class:`ProofRejected` if it does not.
 
     ``input`` asks for more, that the proof is about this input. ``key_digest`` takes the key of this digest and no other, and
     ``min_security`` refuses keys whose proofs are worth fewer bits. ``roots`` asks that inputs or outputs are committed to as these, by name, and
     ``after`` that an input is an output of each of these proofs, which are verified as well, with the keys that they were read for.
+    ``certificates`` are the paths of those that lead from the key to a further one of the same weights, which the proof is of
+    (:meth:`CompiledModel.next_epoch`).
 
     >>> tessera.verify("lenet.vk", "boot.proof").regime
     'proven'
     """
     key = _key(key)
+    paths = [certificates] if isinstance(certificates, (str, PathLike)) else list(certificates or [])
+    for path in paths:
+        key = VerifyingKey(key._key.next(Path(path), min_security, key_digest))
+        # a digest pins the key that they lead from
+        key_digest = None
     before = [after] if isinstance(after, Proof) else list(after or [])
     if not all(isinstance(first, Proof) for first in before):
         raise use_error("these are no proofs to come after", expected="a tessera.Proof, such as Proof.load(path, key)")
@@ -344,6 +369,7 @@ def verify(
         text=None if text is None else Text(text["prompt"], text["generated"]),
         committed={c["name"]: c["root"] for c in said.get("committed", [])},
         linked={link["input"]: (link["output"], link["model"]) for link in said.get("links", [])},
+        certified=said["certified"][0] if "certified" in said else None,
     )
 
 

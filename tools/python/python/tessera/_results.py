@@ -126,7 +126,8 @@ class Evaluation:
     @property
     def errors(self) -> np.ndarray:
         """How far every number of the output moved by quantizing."""
-        return self.quantized_output.astype(np.float64) - self.float_output
+        moved: np.ndarray = self.quantized_output.astype(np.float64) - self.float_output
+        return moved
 
     def plot(self, axes: Any = None) -> Any:
         """Draws with matplotlib, on two axes if they are given: how far outputs moved, and the noise of every layer. Returns the axes."""

@@ -85,9 +85,10 @@ fn status(o: &Status, screen: &Screen) -> Result<()> {
     Ok(())
 }
 
-fn next_epoch(o: &NextEpoch, screen: &Screen) -> Result<()> {
-    let certificate = files::beside(&o.output, "cert");
-    let count = uses::beside(&o.output);
+/// Where the certificate of a further key goes: beside it. Errs where the key, its certificate or its count cannot be written.
+pub fn certificate(output: &Path) -> Result<PathBuf> {
+    let certificate = files::beside(output, "cert");
+    let count = uses::beside(output);
     if count.exists() {
         return Err(Failure::new(
             "there is a count of another key's proofs where the further key's would be",
@@ -95,7 +96,12 @@ fn next_epoch(o: &NextEpoch, screen: &Screen) -> Result<()> {
         .found(count.display().to_string())
         .help("give the further key another name"));
     }
-    [&o.output, &certificate, &count].into_iter().try_for_each(|path| files::check_output(path))?;
+    [output, &certificate, &count].into_iter().try_for_each(files::check_output)?;
+    Ok(certificate)
+}
+
+fn next_epoch(o: &NextEpoch, screen: &Screen) -> Result<()> {
+    let certificate = certificate(&o.output)?;
     let (model, key, path) = read(&o.model, o.key.as_deref())?;
     let bar = screen.progress.phase("making a further key and its certificate", None);
     let (made, time) = timed(|| key.epoch(&o.output, &certificate));
@@ -122,7 +128,7 @@ fn next_epoch(o: &NextEpoch, screen: &Screen) -> Result<()> {
     screen.line(format!(
         "  {}  for proving, with {} beside it: never copy or restore the two",
         report.proving_key,
-        count.display()
+        uses::beside(&o.output).display()
     ));
     screen.line(format!(
         "  {}  {}, for who verifies: with --certificate",

@@ -1,0 +1,18 @@
+"""The compiled half of the package."""
+
+from os import PathLike
+from typing import Optional, Union
+
+Source = Union[bytes, str, "PathLike[str]"]
+
+__version__: str
+
+def verify(
+    own: tuple[Source, Source],
+    min_security: int,
+    key_digest: Optional[str],
+    roots: list[tuple[str, str]],
+    after: list[tuple[Source, Source]],
+    certificates: list[Source],
+) -> tuple[int, str, str]: ...
+def run(arguments: list[str]) -> tuple[str, str, int]: ...
