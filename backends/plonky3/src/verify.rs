@@ -12,7 +12,8 @@ use crate::arithmetic::{
 use crate::eval::{Combiner, Row, combine, prepare};
 use crate::keys::{Proof, Round, VerifyingKey};
 use crate::p3::{
-    Claimed, Claims, Commitment, Opened, Scheme, check_fri_shape, domain, recompose_quotient, vanishing,
+    Claimed, Claims, Commitment, Opened, Scheme, Summed, check_fri_shape, domain, recompose_quotient,
+    vanishing,
 };
 use crate::quotient::Live;
 use crate::security;
@@ -235,14 +236,14 @@ fn claimed<E: Extension>(round: Round, commitment: Commitment, air: &Air, monomi
     if round != Round::Summed {
         return Claimed::Columns(commitment);
     }
-    let matrix = |g: &Group| -> Vec<Vec<F>> {
-        let sums = g.sum_weights(monomials);
-        sums.iter()
-            .flat_map(|w| (0..E::DEGREE).map(|i| w.iter().map(|x| coordinates(x)[i]).collect()))
-            .collect()
+    let matrix = |g: &Group| -> Summed {
+        let all = g.sum_weights(monomials);
+        let coordinate = |w: &[(u32, E)], i: usize| w.iter().map(|(c, x)| (*c, coordinates(x)[i])).collect();
+        let sums = all.iter().flat_map(|w| (0..E::DEGREE).map(|i| coordinate(w, i))).collect();
+        Summed { width: g.summed as usize, sums }
     };
-    let weights = air.groups.iter().filter(|g| !g.sums.is_empty()).map(matrix).collect();
-    Claimed::Sums(commitment, weights)
+    let matrices = air.groups.iter().filter(|g| !g.sums.is_empty()).map(matrix).collect();
+    Claimed::Sums(commitment, matrices)
 }
 
 /// Sparse selectors at ζ: Σ over rows r of the Lagrange polynomial of ωʳ, (ζⁿ − 1)/n · ωʳ/(ζ − ωʳ).

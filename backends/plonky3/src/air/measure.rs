@@ -137,15 +137,15 @@ impl Spans<'_> {
         })
     }
 
-    /// Of every exposed value.
-    fn terminals(&self) -> Vec<Bound> {
+    /// Of columns that are exposed.
+    fn columns(&self, ends: &HashMap<u32, (usize, u32)>) -> HashMap<(usize, u32), Bound> {
         let air = self.air;
         let mut columns: HashMap<(usize, u32), Bound> = HashMap::new();
         for (i, g) in air.groups.iter().enumerate() {
             columns.extend(self.horner(g).map(|(c, s)| ((i, c), Bound::Within(s))));
         }
         // a copy has the values of the Horner column that it is linked to
-        let (ends, summed) = (exposed(air), summed(air));
+        let summed = summed(air);
         for (a, b) in &air.links {
             let of = |t: &u32| ends.get(t).and_then(|at| Some((at.0, *summed.get(at)?)));
             let (Some(a), Some(b)) = (of(a), of(b)) else { continue };
@@ -174,8 +174,7 @@ impl Spans<'_> {
                 columns.insert((i, *column), bound);
             }
         }
-        let of = |t: u32| ends.get(&t).and_then(|at| columns.get(at)).cloned().unwrap_or(Bound::Unknown);
-        (0..air.terminals).map(of).collect()
+        columns
     }
 
     /// Of the monomials of a public tensor's elements.
@@ -270,7 +269,8 @@ impl Air {
     /// See [`Measure::fold_degree`].
     fn fold_degree(&self) -> u64 {
         let spans = Spans { air: self };
-        let terminals = spans.terminals();
+        let ends = exposed(self);
+        let columns = spans.columns(&ends);
         let weights = blinds(self);
         let alpha = self.variables.len();
         let mut total = self.variables.iter().filter(|v| v.is_none()).count() as u64;
@@ -292,7 +292,7 @@ impl Air {
                         spans.public(monomials)
                     }
                     Operand::Terminals(list) => {
-                        let of = |t: &u32| match &terminals[*t as usize] {
+                        let of = |t: &u32| match columns.get(ends.get(t)?)? {
                             Bound::Within(s) => Some(s.clone()),
                             Bound::Unknown => None,
                         };

@@ -101,13 +101,9 @@ impl Group {
     pub fn base_width(&self, degree: usize) -> usize {
         self.sums_at() + degree * self.sums.len()
     }
-    /// For each sum the weight of every summed column, given the monomials' values.
-    pub fn sum_weights<E: Extension>(&self, monomials: &[E]) -> Vec<Vec<E>> {
-        let weights = |d: &Dot| {
-            let mut w = E::zero_vec(self.summed as usize);
-            d.cells.iter().for_each(|(c, p)| w[*c as usize] = p.value(monomials));
-            w
-        };
+    /// For each sum the weight of every summed column that it reads, given the monomials' values.
+    pub fn sum_weights<E: Extension>(&self, monomials: &[E]) -> Vec<Vec<(u32, E)>> {
+        let weights = |d: &Dot| d.cells.iter().map(|(c, p)| (*c, p.value(monomials))).collect();
         self.sums.iter().map(weights).collect()
     }
     /// The first base cell that is a coordinate of a sum.

@@ -4,11 +4,14 @@
 //! allocate beyond the bytes that were read.
 use super::{Air, Dot, EXTRA_VARIABLES, Factor, Group, Mask, Node, Operand, Poly};
 use crate::arithmetic::{DEGREES, F, PrimeField64};
+use std::collections::HashSet;
 use tessera_api::Role;
 use tessera_api::field::is_balanced;
 
 const MAX_LOG_HEIGHT: u8 = 26;
 const MAX_WIDTH: usize = 1 << 16;
+/// Extension columns of all groups: what is known of each is worked out, and takes space.
+const MAX_EXTENSION: u64 = 1 << 17;
 const MAX_EXPONENT: u64 = 1 << 40;
 const MAX_SPARSE: usize = 1 << 12;
 /// A verifier multiplies as often as there are mask rows.
@@ -40,6 +43,9 @@ impl Air {
         let falling = self.groups.windows(2).all(|w| w[0].log_height > w[1].log_height);
         ensure(falling, || "the groups' heights do not fall".into())?;
         self.groups.iter().try_for_each(|g| self.group(g))?;
+        let extension: u64 = self.groups.iter().map(|g| u64::from(g.round2) + u64::from(g.round3)).sum();
+        ensure(extension <= MAX_EXTENSION, || format!("{extension} extension columns"))?;
+        self.exposed()?;
         self.masks()?;
         let committed = self.groups.iter().any(|g| g.fixed + g.witness > 0);
         ensure(committed, || "no columns".into())?;
@@ -87,6 +93,25 @@ impl Air {
         // a multiplicity is a residue: no tuple can be looked up p times
         ensure(self.measure().fractions < F::ORDER_U64, || {
             "more lookups than multiplicities can count".into()
+        })
+    }
+
+    /// Every exposed value is that of one column: none is left to the prover, and a number of them takes as many nodes.
+    fn exposed(&self) -> Check {
+        let mut found = HashSet::new();
+        for g in &self.groups {
+            for n in &g.nodes {
+                let (Node::Terminal { terminal, .. } | Node::Lookups { terminal, .. }) = n else { continue };
+                // a sum over the rows after the masks is exposed where it stands on row 0
+                let elsewhere = g.hiding() && matches!(n, Node::Lookups { .. });
+                ensure(elsewhere || found.insert(*terminal), || {
+                    format!("terminal {terminal} is exposed twice")
+                })?;
+            }
+        }
+        let terminals = self.terminals as usize;
+        ensure(found.len() == terminals, || {
+            format!("{terminals} terminals, of which {} are exposed", found.len())
         })
     }
 
@@ -233,8 +258,15 @@ mod tests {
     fn groups_fall_in_height_and_none_is_too_tall() {
         let air = suite::quick::<Quadratic>().setup(&lookups(1).program).unwrap().1.air;
         let of = |heights: &[u8]| {
-            let group = |h: &u8| Group { log_height: *h, ..air.groups[air.groups.len() - 1].clone() };
-            Air { groups: heights.iter().map(group).collect(), ..air.clone() }.validate()
+            let group = |h: &u8| Group { log_height: *h, witness: 1, ..Group::default() };
+            let nothing = Air {
+                terminals: 0,
+                lookup_terminals: vec![],
+                equations: vec![],
+                links: vec![],
+                ..air.clone()
+            };
+            Air { groups: heights.iter().map(group).collect(), ..nothing }.validate()
         };
         assert_eq!(of(&[MAX_LOG_HEIGHT, 9, 8]), Ok(()));
         for heights in [&[9, 9][..], &[10, 9, 9], &[8, 9]] {
@@ -242,5 +274,48 @@ mod tests {
         }
         assert_eq!(of(&[MAX_LOG_HEIGHT + 1, 9]), Err("a table of 2^27 rows".into()));
         assert_eq!(of(&[]), Err("no tables".into()));
+    }
+
+    /// What is counted in a few bytes takes no more space than what it counts takes in the key.
+    #[test]
+    fn what_is_counted_is_there() {
+        let honest = suite::quick::<Quadratic>().setup(&lookups(1).program).unwrap().1.air;
+        let refused = |change: &dyn Fn(&mut Air)| {
+            let mut air = honest.clone();
+            change(&mut air);
+            air.validate().unwrap_err()
+        };
+        let n = honest.terminals;
+        assert_eq!(honest.validate(), Ok(()));
+        assert_eq!(
+            refused(&|a| a.terminals = 1 << 26),
+            format!("67108864 terminals, of which {n} are exposed")
+        );
+        let first = |a: &mut Air| -> usize {
+            a.groups.iter().position(|g| g.nodes.iter().any(|n| matches!(n, Node::Lookups { .. }))).unwrap()
+        };
+        assert_eq!(
+            refused(&|a| {
+                let g = first(a);
+                let again =
+                    a.groups[g].nodes.iter().find(|n| matches!(n, Node::Lookups { .. })).unwrap().clone();
+                a.groups[g].nodes.push(again);
+            }),
+            "terminal 1 is exposed twice"
+        );
+        let tall = |a: &mut Air| {
+            let lowest = a.groups.pop().unwrap();
+            a.groups =
+                (0..3).map(|i| Group { log_height: 12 - i, round2: 1 << 16, ..Group::default() }).collect();
+            a.groups.push(Group { log_height: 4, ..lowest });
+        };
+        assert!(refused(&tall).ends_with(" extension columns"), "{}", refused(&tall));
+    }
+
+    /// Weights of a sum are those of the columns that it reads.
+    #[test]
+    fn sums_that_read_nothing_weigh_nothing() {
+        let g = Group { summed: 1 << 16, sums: vec![Dot::default(); 1 << 14], ..Group::default() };
+        assert_eq!(g.sum_weights::<Quadratic>(&[]).iter().map(Vec::capacity).sum::<usize>(), 0);
     }
 }

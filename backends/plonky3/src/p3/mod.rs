@@ -24,7 +24,7 @@ use std::sync::{Arc, OnceLock};
 pub use stored::{Stored, decode, encode, loaded, stored};
 use streamed::half;
 pub use streamed::{Streamed, Tree as StreamedTree, commit as commit_streamed};
-pub use summed::{Claimed, sums};
+pub use summed::{Claimed, Summed, sums};
 use summed::{ColumnData, ColumnMmcs};
 
 mod hash;

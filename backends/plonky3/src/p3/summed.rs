@@ -29,8 +29,17 @@ pub enum Claimed {
     Columns(Commitment),
     /// Its columns, one by one, of leaves with salts.
     Salted(Commitment),
-    /// Weighted sums of its columns: for each of its matrices, the weights of each column of sums.
-    Sums(Commitment, Vec<Vec<Vec<F>>>),
+    /// Weighted sums of its columns, matrix by matrix.
+    Sums(Commitment, Vec<Summed>),
+}
+
+/// Sums of a matrix's columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summed {
+    /// Its columns.
+    pub width: usize,
+    /// For each column of sums which of them it reads, all below `width`, with their weights.
+    pub sums: Vec<Vec<(u32, F)>>,
 }
 
 /// Merkle trees over rows.
@@ -164,18 +173,18 @@ impl Mmcs<F> for ColumnMmcs {
         values: &[Vec<R>],
         (proof, behind): &Self::MultiProof,
     ) -> Result<(), OpeningError> {
-        let (commitment, weights) = match claimed {
+        let (commitment, summed) = match claimed {
             Claimed::Salted(commitment) => {
                 return self.verify_salted(commitment, dimensions, indices, values, (proof, behind));
             }
-            Claimed::Sums(commitment, weights) => (commitment, weights),
+            Claimed::Sums(commitment, summed) => (commitment, summed),
             Claimed::Columns(_) if !behind.is_empty() => return Err(OpeningError::Shape),
             Claimed::Columns(commitment) => {
                 let checked = self.tree.verify_multi_batch(commitment, dimensions, indices, values, proof);
                 return checked.map_err(OpeningError::Tree);
             }
         };
-        let matrices = weights.len();
+        let matrices = summed.len();
         if dimensions.len() != matrices || behind.len() != indices.len() || values.len() != indices.len() {
             return Err(OpeningError::Shape);
         }
@@ -183,24 +192,21 @@ impl Mmcs<F> for ColumnMmcs {
             if shown.len() != matrices || rows.len() != matrices {
                 return Err(OpeningError::Shape);
             }
-            for ((shown, row), weights) in shown.iter().zip(rows).zip(weights) {
+            for ((shown, row), Summed { width, sums }) in shown.iter().zip(rows).zip(summed) {
                 let shown = shown.as_ref();
-                if shown.len() != weights.len() || weights.iter().any(|w| w.len() != row.len()) {
+                if shown.len() != sums.len() || row.len() != *width {
                     return Err(OpeningError::Shape);
                 }
-                for (x, w) in shown.iter().zip(weights) {
-                    let sum: F = row.iter().zip(w).map(|(a, b)| *a * *b).sum();
+                for (x, weights) in shown.iter().zip(sums) {
+                    let sum: F = weights.iter().map(|(c, w)| row[*c as usize] * *w).sum();
                     if sum != *x {
                         return Err(OpeningError::Sum);
                     }
                 }
             }
         }
-        let width = |weights: &Vec<Vec<F>>| weights.first().map_or(0, Vec::len);
-        let dimensions: Vec<Dimensions> = dimensions
-            .iter()
-            .zip(weights)
-            .map(|(d, w)| Dimensions { width: width(w), height: d.height })
+        let dimensions: Vec<Dimensions> = (dimensions.iter().zip(summed))
+            .map(|(d, s)| Dimensions { width: s.width, height: d.height })
             .collect();
         let checked = self.tree.verify_multi_batch(commitment, &dimensions, indices, behind, proof);
         checked.map_err(OpeningError::Tree)
@@ -231,15 +237,15 @@ impl ColumnMmcs {
     }
 }
 
-/// Columns of sums of a matrix's rows: an extension column for each list of weights.
-pub fn sums<E: Extension>(m: &Stored, weights: &[Vec<E>]) -> Mat {
+/// Columns of sums of a matrix's rows: an extension column for each list of columns with their weights.
+pub fn sums<E: Extension>(m: &Stored, weights: &[Vec<(u32, E)>]) -> Mat {
     use crate::arithmetic::{PE, PF, PackedFieldExtension, PackedValue, PrimeCharacteristicRing};
     use p3_maybe_rayon::prelude::*;
     let width = E::DEGREE * weights.len();
     let mut out = Mat::new(F::zero_vec(m.height() * width), width);
     for (k, w) in weights.iter().enumerate() {
-        let mut padded = w.clone();
-        padded.resize(m.width.next_multiple_of(PF::WIDTH), E::ZERO);
+        let mut padded = E::zero_vec(m.width.next_multiple_of(PF::WIDTH));
+        w.iter().for_each(|(c, x)| padded[*c as usize] = *x);
         let packed: Vec<PE<E>> = padded.chunks(PF::WIDTH).map(PE::<E>::from_ext_slice).collect();
         out.values.par_chunks_mut(width).zip(m.rowwise_packed_dot_product::<E>(&packed)).for_each(
             |(row, x)| row[E::DEGREE * k..][..E::DEGREE].copy_from_slice(crate::arithmetic::coordinates(&x)),
