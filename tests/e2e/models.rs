@@ -126,6 +126,17 @@ fn one_proof_covers_a_batch_and_fills_it_up() {
     assert_eq!((&proved["inferences"], &proved["padding"]), (&17.into(), &3.into()));
     assert_eq!(integers(&proved), integers(&ran));
     assert_eq!(integers(&verified), integers(&ran));
+    // fewer inputs than it counts, and more: the outputs of others are not said to be of these
+    for given in [16, 18] {
+        let other = npy(dir.path(), "other.npy", &[given, 28, 28], all[..given * n].to_vec());
+        let args = ["verify", "b.proof", "--key", &vk, "--input", &other.to_string_lossy()];
+        let refused = tessera_in(dir.path(), &args);
+        assert!(
+            refused.code == Some(1) && refused.err.contains("another number of inputs"),
+            "{}",
+            refused.err
+        );
+    }
 }
 
 #[test]

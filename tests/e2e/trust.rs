@@ -233,6 +233,41 @@ fn weak_keys_are_refused_unless_they_are_asked_for() {
     assert_eq!(code, Some(1), "the proof of the stronger key is another key's: {err}");
 }
 
+/// What a user reads calls a proof hiding where it is: the command as a whole on demand, a proof that hides something by its name and bits, and
+/// every other one not at all.
+#[test]
+fn only_what_hides_something_is_said_to() {
+    let room = Room::new();
+    let d = room.path();
+    let help = tessera_in(d, &["--help"]).out;
+    assert!(help.contains("with zero knowledge of inputs on demand"), "{help}");
+    assert_eq!(help.matches("zero").count(), 1, "{help}");
+    let said = |proof: &str, key: &str| {
+        let args = ["verify", proof, "--key", key];
+        (ok(d, &args), tessera_in(d, &args).out + &tessera_in(d, &["inspect", key]).out)
+    };
+    let (json, text) = said("m.proof", "m.vk");
+    assert!(json["hiding"].is_null() && json["inputs"][0]["private"] == false, "{json}");
+    assert!(json["inputs"][0]["integers"][0].as_array().is_some_and(|all| all.len() == 64), "{json}");
+    assert!(
+        !["hidden", "hides", "zero knowledge", "private"].iter().any(|word| text.contains(word)),
+        "{text}"
+    );
+
+    let (data, scale) = calibration("digits_mlp");
+    let data = data.to_string_lossy();
+    let options = ["--calibration", &data, "--scale", scale, "--zero-knowledge"];
+    let m = compiled_with("digits_mlp", "digits_private".into(), &options);
+    for extension in ["tess", "pk", "vk"] {
+        std::fs::copy(m.file(extension), room.at(&format!("private.{extension}"))).expect("a copy");
+    }
+    ok(d, &["prove", "private.tess", "--input", "x.npy", "-o", "private.proof"]);
+    let (json, text) = said("private.proof", "private.vk");
+    assert!(json["hiding"].as_f64().is_some_and(|bits| bits > 100.0), "{json}");
+    assert!(json["inputs"][0]["private"] == true && json["inputs"][0]["integers"].is_null(), "{json}");
+    assert!(text.contains("  hidden     "), "{text}");
+}
+
 #[test]
 fn a_proof_has_one_form() {
     let room = Room::new();

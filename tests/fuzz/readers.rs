@@ -4,6 +4,7 @@ use crate::mutate::{Random, mutate};
 use crate::wire;
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
+use tessera::commands::compile::class_names;
 use tessera::data::{Array, DataFile, Numbers, npy};
 use tessera::vocabulary::Vocabulary;
 use tessera_import_onnx::{ImportOptions, Source, read_graph};
@@ -151,6 +152,27 @@ fn vocabulary() {
         change: None,
         // an id has a place, and so have those before it: 2²² of them at most
         memory: (256 << 20, 64),
+        native: false,
+    });
+}
+
+/// Lists of class names; what is read reads the same when it is written again.
+#[test]
+fn labels() {
+    let texts = ["cat\ndog\nbird\n", "T-shirt/top\r\nTrouser\r\n\r\n Pullover \r\n", "鳥\n\u{1b}[31mred\n"];
+    let read = |b: &[u8]| {
+        let Ok(names) = class_names(b) else { return false };
+        assert!(names.iter().all(|n| !n.is_empty() && !n.contains('\n')), "no name: {names:?}");
+        assert_eq!(class_names(names.join("\n").as_bytes()).ok(), Some(names));
+        true
+    };
+    run(&Target {
+        name: "labels",
+        inputs: 20_000,
+        corpus: texts.map(|t| t.as_bytes().to_vec()).into(),
+        read: &read,
+        change: None,
+        memory: MEMORY,
         native: false,
     });
 }

@@ -174,6 +174,25 @@ fn the_rule_itself_tells_right_from_wrong() {
     assert!(wrong.iter().all(|(a, b)| !allowed(a, b)));
 }
 
+/// Lints that are errors are those of every crate: an `unsafe` block says why it is safe.
+#[test]
+fn every_crate_has_the_workspaces_lints() {
+    let m = metadata();
+    let read = |path: &cargo_metadata::camino::Utf8Path| std::fs::read_to_string(path).expect("a manifest");
+    let whole = read(&m.workspace_root.join("Cargo.toml"));
+    let line = "undocumented_unsafe_blocks = \"deny\"";
+    let lints = whole.split("[workspace.lints.clippy]").nth(1).expect("lints of the workspace");
+    assert!(lints.split("\n[").next().is_some_and(|own| own.contains(line)), "{lints}");
+    let mut crates = 0;
+    // an example stands for a crate of somebody else's
+    for p in m.workspace_packages().into_iter().filter(|p| !folder(&m, p).starts_with("examples/")) {
+        let manifest = read(&p.manifest_path);
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{} has lints of its own", p.name);
+        crates += 1;
+    }
+    assert!(crates > 20, "{crates}");
+}
+
 #[test]
 fn every_source_file_opens_with_what_it_is_for() {
     let root = metadata().workspace_root;

@@ -381,7 +381,7 @@ mod tests {
         let mut b = Build::default();
         let fixed = b.constant(&[3, -2, 5, 0]);
         let roots = Roots::new(&b.0).unwrap();
-        let r = relations(&[(0, 15), (-4, 3), (2, 100)]);
+        let r = relations(&[(0, 15), (-4, 3), (2, 100), (10, 18)]);
         let published = HashMap::from([(7, (-9, 1))]);
         let enforced = |lookups: &[(u32, Expr)], e: &Expr| {
             let c = Cluster {
@@ -412,6 +412,7 @@ mod tests {
         for keys in [[(0, cell(1, 0)), (1, cell(1, 0))], [(1, cell(1, 0)), (0, cell(1, 0))]] {
             assert_eq!(one(&keys), Some((-4, 3)));
         }
+        assert_eq!(one(&[(0, cell(1, 0)), (3, cell(1, 0))]), Some((10, 18)));
         // negative coefficients turn ends around
         let keys = [(0, cell(1, 0)), (1, cell(1, 1))];
         assert_eq!(enforced(&keys, &sum(&[cell(-2, 0), cell(3, 1)], 10)), Some((10 - 30 - 12, 10 + 9)));

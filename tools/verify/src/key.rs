@@ -287,7 +287,16 @@ impl ProofFile {
     }
 
     /// Errs unless its public inputs are these, of which `used` inferences count.
+    ///
+    /// # Correctness
+    /// How many count is the prover's word: were they more than are given here, the outputs of others would be said to be of these.
     pub fn is_about(&self, key: &VerifyingKey, inputs: &[Vec<i64>], used: usize) -> Result<()> {
+        if self.used != used {
+            return Err(Error::rejected("the proof holds, but it is about another number of inputs")
+                .expected(format!("a proof about {used}, as many as were given"))
+                .found(format!("one about {}", self.used))
+                .help("give all inputs that the proof is about, and no others"));
+        }
         let ports = key.metadata.inputs.iter().zip(key.statement());
         for (((port, public), proven), given) in ports.zip(&self.publics.tensors).zip(inputs) {
             if public.role.is_committed() {

@@ -162,7 +162,8 @@ impl Metadata {
         let ports = ports.chain(self.outputs.iter().map(|p| (p, false)));
         let fits = |((p, input), public): ((&Port, bool), &Public)| {
             let values = p.shape.iter().try_fold(self.batch, |n, d| n.checked_mul(*d));
-            p.name == public.name && input == public.role.is_input() && values == Some(public.len())
+            let stated = p.min <= public.min && public.max <= p.max;
+            p.name == public.name && input == public.role.is_input() && values == Some(public.len()) && stated
         };
         if self.batch == 0
             || self.inputs.len() + self.outputs.len() != publics.len()
@@ -187,6 +188,7 @@ impl Metadata {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use tessera_api::Role;
 
     /// Of a model with an input of four values, an output of three scores, and two names.
     pub(crate) fn tiny() -> Metadata {
@@ -217,6 +219,46 @@ pub(crate) mod tests {
             },
             pipeline: vec!["cse".into()],
             backend: "plonky3".into(),
+        }
+    }
+
+    /// What the relation holds a port to is what is told of it, or less.
+    #[test]
+    fn ports_are_the_public_tensors() {
+        let public = |name: &str, n: u32, role: Role| Public {
+            name: name.into(),
+            shape: vec![2, 1, n],
+            min: -127,
+            max: 127,
+            role,
+        };
+        let all = [public("x", 4, Role::Input), public("y", 3, Role::Output)];
+        assert!(tiny().check(&all).is_ok());
+        let changes: [&dyn Fn(&mut Public); 7] = [
+            &|p| p.name = "z".into(),
+            &|p| p.shape[0] = 1,
+            &|p| p.min = -128,
+            &|p| p.max = 128,
+            &|p| p.role = Role::Output,
+            &|p| p.role = Role::Input,
+            &|p| p.shape[1] = 2,
+        ];
+        for (i, change) in changes.iter().enumerate() {
+            for at in 0..2 {
+                let mut other = all.clone();
+                change(&mut other[at]);
+                assert_eq!(tiny().check(&other).is_err(), other != all, "change {i} of {at}");
+            }
+        }
+        assert!(tiny().check(&all[..1]).is_err());
+        let mut narrower = all.clone();
+        (narrower[1].min, narrower[1].max) = (-100, 126);
+        assert!(tiny().check(&narrower).is_ok());
+        // a role that hides is one of inputs, or of outputs, too
+        for (at, role) in [(0, Role::Private), (0, Role::CommittedInput), (1, Role::CommittedOutput)] {
+            let mut hidden = all.clone();
+            hidden[at].role = role;
+            assert!(tiny().check(&hidden).is_ok());
         }
     }
 

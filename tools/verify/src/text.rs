@@ -7,7 +7,8 @@ use std::fmt::Display;
 /// Whether a character moves the cursor, changes colours, reorders letters or is not seen.
 fn moves(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Text from a file or a path as a terminal may have it: what [`moves`] is spelled out, line ends too.
@@ -23,7 +24,9 @@ pub fn plain(text: &str) -> String {
 /// JSON as a terminal may have it: the same value, spelled in characters that move nothing. Line ends stand between its tokens.
 pub fn plain_json(json: &str) -> String {
     let spelled = |c: char| match c {
-        c if moves(c) && c != '\n' => format!("\\u{:04x}", c as u32),
+        c if moves(c) && c != '\n' => {
+            c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        }
         c => c.to_string(),
     };
     json.chars().map(spelled).collect()
@@ -132,8 +135,9 @@ mod tests {
 
     #[test]
     fn control_characters_are_spelled_out() {
-        let hostile = "a\x1b]0;t\x07b\rc\nd\u{9b}1me\u{7f}\u{202e}f\tπ";
-        assert_eq!(plain(hostile), "a\\u{1b}]0;t\\u{7}b\\rc\\nd\\u{9b}1me\\u{7f}\\u{202e}f\\tπ");
+        let hostile = "a\x1b]0;t\x07b\rc\nd\u{9b}1me\u{7f}\u{202e}f\tπ\u{61c}\u{ad}\u{e0041}鳥";
+        let spelled = "a\\u{1b}]0;t\\u{7}b\\rc\\nd\\u{9b}1me\\u{7f}\\u{202e}f\\tπ\\u{61c}\\u{ad}\\u{e0041}鳥";
+        assert_eq!(plain(hostile), spelled);
         let json = serde_json::to_string_pretty(&[hostile]).unwrap();
         let shown = plain_json(&json);
         assert!(

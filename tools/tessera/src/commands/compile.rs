@@ -826,14 +826,21 @@ fn print(level: Option<EmitLevel>, text: &str, screen: &Screen) -> Result<()> {
 /// Class names from a list with commas, or from a file with one per line.
 fn labels(given: Option<&str>) -> Result<Vec<String>> {
     let Some(given) = given else { return Ok(vec![]) };
-    let trim = |s: &str| s.trim().to_string();
     if given.contains(',') {
-        return Ok(given.split(',').map(trim).collect());
+        return Ok(given.split(',').map(|s| s.trim().to_string()).collect());
     }
     let path = Path::new(given);
-    let text = String::from_utf8(files::read(path)?)
-        .map_err(|_| Failure::new("class names have to be UTF-8 text, one per line").in_file(path))?;
-    Ok(text.lines().map(trim).filter(|l| !l.is_empty()).collect())
+    class_names(&files::read(path)?).map_err(|f| f.in_file(path))
+}
+
+/// Class names of a file: one per line; empty lines are none.
+///
+/// # Errors
+/// Where it is no UTF-8.
+pub fn class_names(bytes: &[u8]) -> Result<Vec<String>> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| Failure::new("class names have to be UTF-8 text, one per line"))?;
+    Ok(text.lines().map(|l| l.trim().to_string()).filter(|l| !l.is_empty()).collect())
 }
 
 impl From<ImportError> for Failure {
