@@ -82,7 +82,9 @@ def main():
         out.mkdir(parents=True, exist_ok=True)
         for wheel in repaired.iterdir():
             shutil.move(wheel, out / wheel.name)
-            print(out / wheel.name)
+            print(f"pip install {out / wheel.name}")
+            if "torch" in project.get("optional-dependencies", {}):
+                print(f"pip install '{out / wheel.name}[torch]'     # and PyTorch, where that is not installed")
 
 
 if __name__ == "__main__":

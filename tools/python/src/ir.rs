@@ -42,7 +42,7 @@ impl Ir {
     #[staticmethod]
     fn of_model(py: Python<'_>, model: &Model, level: String) -> PyResult<Ir> {
         let model = Arc::clone(&model.0);
-        work(py, None, move |_| Ok(ir::Ir::of_level(&model, &level)?.into()))
+        work(py, None, move |_| Ok(model.with(|model| ir::Ir::of_level(model, &level))?.into()))
     }
 
     /// The module that the import makes of the bytes of an ONNX file, with the calibration data.
@@ -140,7 +140,7 @@ impl Ir {
         work(py, progress.as_ref(), move |steps| {
             let watch = |pass: &str| steps.done(pass);
             let compiled = commands::compile::compile_ir(&ir, &request(&[], &data, &options, &watch)?)?;
-            Ok((Model(Arc::new(compiled.model)), compiled.notes))
+            Ok((Model::from(compiled.model), compiled.notes))
         })
     }
 }

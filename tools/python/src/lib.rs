@@ -1,10 +1,11 @@
 //! The compiled half of the Python package `tessera`: models, keys and proofs as objects, and the work that is done with them.
 //!
 //! Invariants: the work is that of the command, called as a library; it runs on a thread of its own while the interpreter is free, and
-//! Python's signals are looked at all the while; what Python holds lies in memory, never in a mapped file, which may change under a
-//! session that lasts for hours; every failure is raised with all its problems.
+//! Python's signals are looked at all the while; large files are used where they lie, as by the command, and looked at before and after each
+//! call ([`held`]); every failure is raised with all its problems.
 mod arrays;
 mod failure;
+mod held;
 mod ir;
 mod memory;
 mod model;

@@ -1,6 +1,7 @@
 //! Compiled models and proving keys.
 use crate::arrays::{Given, data, flat};
 use crate::failure::raised;
+use crate::held::Held;
 use crate::proof::{self, Opening, Proof, VerifyingKey};
 use crate::work::{Steps, work};
 use numpy::PyArray1;
@@ -17,12 +18,13 @@ use tessera::commands::{self, eval, prove, run};
 use tessera::data::DataFile;
 use tessera::data::bind::{Factor, Inputs};
 use tessera::failure::{Failure, Result};
+use tessera::files::{self, Mapped};
 use tessera::infer::Batch;
 use tessera::measure::timed;
 use tessera::model::Metadata;
 use tessera::pipeline::{self, Goal, Quantizing};
 use tessera::show::program::summary;
-use tessera::{files, infer, levels, prover};
+use tessera::{infer, levels, prover};
 use tessera_api::{Container, FileKind, Regime, Security};
 use tessera_verify::claim::Claim;
 use tessera_verify::commitments::Tensor;
@@ -153,7 +155,7 @@ pub fn compile(
         };
         let pipeline = pipeline::taking_inputs(&pipeline, &options.sources()?)?;
         let compiled = commands::compile::compile_by(&request, &pipeline)?;
-        Ok((Model(Arc::new(compiled.model)), compiled.notes))
+        Ok((Model::from(compiled.model), compiled.notes))
     })
 }
 
@@ -192,7 +194,13 @@ pub fn onnx_inputs(
 
 /// What a model file holds.
 #[pyclass(frozen, module = "tessera._tessera")]
-pub struct Model(pub(crate) Arc<tessera::model::Model>);
+pub struct Model(pub(crate) Arc<Held<tessera::model::Model>>);
+
+impl From<tessera::model::Model> for Model {
+    fn from(model: tessera::model::Model) -> Model {
+        Model(Arc::new(model.into()))
+    }
+}
 
 /// One output of some inferences: its name, the shape of one inference, integers, reals.
 type Output<'py> = (String, Vec<usize>, Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f64>>);
@@ -203,34 +211,38 @@ impl Model {
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Model> {
         work(py, None, move |_| {
-            let model = tessera::model::Model::from_shared(files::load(&path)?);
-            let model = model.map_err(|f| {
-                f.in_file(&path).help("write it with CompiledModel.save, or with: tessera compile")
-            });
-            Ok(Model(Arc::new(model?)))
+            let read = |file: &Mapped| {
+                tessera::model::Model::from_shared(file.bytes()).map_err(|f| {
+                    f.in_file(&path).help("write it with CompiledModel.save, or with: tessera compile")
+                })
+            };
+            Ok(Model(Arc::new(Held::in_file(Mapped::open(&path)?, read)?)))
         })
     }
 
     /// Writes a file, whole or not at all.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let model = Arc::clone(&self.0);
-        work(py, None, move |_| files::write_container(&path, &model.container()).map(drop))
+        let write = move |model: &tessera::model::Model| files::write_container(&path, &model.container());
+        work(py, None, move |_| model.with(write).map(drop))
     }
 
     /// About the model, as JSON.
     fn metadata(&self) -> String {
-        serde_json::to_string(&self.0.metadata).unwrap_or_default()
+        serde_json::to_string(&self.0.known().metadata).unwrap_or_default()
     }
 
     /// Digest of the Program, which keys name.
     fn digest(&self) -> String {
-        format!("{:#}", self.0.digest())
+        format!("{:#}", self.0.known().digest())
     }
 
     /// Tables, and what a proof is expected to cost, as JSON.
     fn summary(&self, py: Python<'_>) -> PyResult<String> {
-        let prediction = prover::predict(&self.0, prover::SECURITY).map_err(|f| raised(py, &f))?;
-        let program = summary(&self.0.program);
+        let predict = |model: &tessera::model::Model| {
+            Ok((prover::predict(model, prover::SECURITY)?, summary(&model.program)))
+        };
+        let (prediction, program) = self.0.with(predict).map_err(|f| raised(py, &f))?;
         Ok(serde_json::json!({ "program": program, "prediction": prediction }).to_string())
     }
 
@@ -238,7 +250,7 @@ impl Model {
     fn explain(&self, py: Python<'_>) -> PyResult<(String, Vec<String>, String)> {
         let model = Arc::clone(&self.0);
         work(py, None, move |_| {
-            let explained = Explained::of(&model)?;
+            let explained = model.with(Explained::of)?;
             let lines = explained.lines();
             let page = explained.page(&lines);
             Ok((explained.json(), lines.into_iter().chain(explained.table(true)).collect(), page))
@@ -248,20 +260,20 @@ impl Model {
     /// The operations of the quantized network, as JSON.
     fn layers(&self, py: Python<'_>) -> PyResult<String> {
         let model = Arc::clone(&self.0);
-        work(py, None, move |_| Ok(serde_json::to_string(&levels::layers(&model)?).unwrap_or_default()))
+        work(py, None, move |_| Ok(serde_json::to_string(&model.with(levels::layers)?).unwrap_or_default()))
     }
 
     /// The IR of a level, as text.
     fn ir(&self, py: Python<'_>, level: &str) -> PyResult<String> {
-        let text = || {
-            let found = self.0.levels.get(level).ok_or_else(|| {
-                let names: Vec<&str> = self.0.levels.keys().map(String::as_str).collect();
+        let text = |model: &tessera::model::Model| {
+            let found = model.levels.get(level).ok_or_else(|| {
+                let names: Vec<&str> = model.levels.keys().map(String::as_str).collect();
                 Failure::new(format!("the model has no IR of the level {level:?}"))
                     .expected(format!("one of {}", names.join(", ")))
             })?;
             Ok(found.text()?)
         };
-        text().map_err(|f: Failure| raised(py, &f))
+        self.0.with(text).map_err(|f| raised(py, &f))
     }
 
     /// Both keys.
@@ -273,12 +285,13 @@ impl Model {
     ) -> PyResult<(ProvingKey, VerifyingKey)> {
         let model = Arc::clone(&self.0);
         let regime = if conjectured { Regime::Conjectured } else { Regime::Proven };
-        work(py, None, move |_| {
-            let keys =
-                prover::keys(&model, Security { bits: security, regime, goal: tessera_api::Goal::Time })?;
-            let proving = ProvingKey::new(keys.proving, &model)?;
+        let security = Security { bits: security, regime, goal: tessera_api::Goal::Time };
+        let make = move |model: &tessera::model::Model| {
+            let keys = prover::keys(model, security)?;
+            let proving = ProvingKey::new(keys.proving, model)?;
             Ok((proving, VerifyingKey::new(keys.verifying.to_bytes())?))
-        })
+        };
+        work(py, None, move |_| model.with(make))
     }
 
     /// Runs inferences at a level. Returns their number, the outputs and notes; the float level has no integers.
@@ -301,16 +314,17 @@ impl Model {
             }
         };
         let (given, model) = (data("the input", &inputs)?, Arc::clone(&self.0));
-        let (count, outputs, notes) = work(py, None, move |_| {
-            let inputs = bound(&model, &given, scale)?;
-            Ok((inputs.count, run::outputs(&model, &inputs, level)?, inputs.notes))
-        })?;
+        let compute = move |model: &tessera::model::Model| {
+            let inputs = bound(model, &given, scale)?;
+            Ok((inputs.count, run::outputs(model, &inputs, level)?, inputs.notes))
+        };
+        let (count, outputs, notes) = work(py, None, move |_| model.with(compute))?;
         let mut integers = outputs.integers.into_iter();
         let one = |(p, values): (&tessera::model::Port, Vec<f64>)| {
             let integers = integers.next().unwrap_or_default();
             (p.name.clone(), p.shape.clone(), flat(py, integers), flat(py, values))
         };
-        Ok((count, self.0.metadata.outputs.iter().zip(outputs.values).map(one).collect(), notes))
+        Ok((count, self.0.known().metadata.outputs.iter().zip(outputs.values).map(one).collect(), notes))
     }
 
     /// Runs one batch and proves its outputs; inputs that openings give, by name, are not among the others. `check` is "auto", "always" or
@@ -328,7 +342,7 @@ impl Model {
     ) -> PyResult<(Proof, Vec<String>, Vec<(String, Opening)>)> {
         let (given, when) = (data("the input", &inputs)?, when(check));
         let (model, key) = (Arc::clone(&self.0), Arc::clone(&key.0));
-        work(py, progress.as_ref(), move |steps| {
+        let prove = move |model: &tessera::model::Model, steps: &Steps| {
             let m = &model.metadata;
             let mut opened = BTreeMap::new();
             for (name, opening) in openings {
@@ -343,10 +357,11 @@ impl Model {
                 let inputs = infer::bind(&others, &given, factor(scale.as_deref())?, None)?;
                 (infer::single(&others, &inputs, Path::new("the input"))?, inputs.notes)
             };
-            let batch = prove::joined(&model, &opened, batch)?;
-            let (proof, openings) = key.proof(&model, (batch, None), when, steps)?;
+            let batch = prove::joined(model, &opened, batch)?;
+            let (proof, openings) = key.with(|key| key.proof(model, (batch, None), when, steps))?;
             Ok((proof, notes, openings))
-        })
+        };
+        work(py, progress.as_ref(), move |steps| model.with(|model| prove(model, steps)))
     }
 
     /// What a model of tokens says after a prompt, the number of its runs, and with a key the proof of it.
@@ -360,25 +375,26 @@ impl Model {
         progress: Option<Bound<'_, PyAny>>,
     ) -> PyResult<(Vec<i64>, usize, Option<Proof>)> {
         let (model, key, when) = (Arc::clone(&self.0), key.map(|key| Arc::clone(&key.0)), when(check));
-        work(py, progress.as_ref(), move |steps| {
+        let say = move |model: &tessera::model::Model, steps: &Steps| {
             let prepared;
             let plan = match &key {
-                Some(key) => key.plan(&model)?,
+                Some(key) => key.known().plan(model)?,
                 None => {
-                    prepared = prove::prepare(&model)?;
+                    prepared = prove::prepare(model)?;
                     &prepared
                 }
             };
             let watch = |run: &str| steps.done(run);
-            let Said { ids, generated, runs } = generate::generate(&model, plan, &prompt, tokens, &watch)?;
+            let Said { ids, generated, runs } = generate::generate(model, plan, &prompt, tokens, &watch)?;
             let claim = Claim { prompt: prompt.len() as u64, generated: generated.len() as u64 };
             let batch = Batch { inputs: vec![ids], used: 1, salts: vec![] };
             let proof = key
-                .map(|key| key.proof(&model, (batch, Some(claim)), when, steps))
+                .map(|key| key.with(|key| key.proof(model, (batch, Some(claim)), when, steps)))
                 .transpose()?
                 .map(|(proof, _)| proof);
             Ok((generated, runs, proof))
-        })
+        };
+        work(py, progress.as_ref(), move |steps| model.with(|model| say(model, steps)))
     }
 
     /// Compares the float and the quantized network, as JSON. Returns notes beside it, and the first outputs of both in real numbers.
@@ -392,14 +408,15 @@ impl Model {
         let given = data("the input", &inputs)?;
         let labels = labels.map(|l| data("the labels", &[l])).transpose()?;
         let model = Arc::clone(&self.0);
-        let (report, notes, [float, quantized]) = work(py, None, move |_| {
-            let inputs = bound(&model, &given, scale)?;
+        let compare = move |model: &tessera::model::Model| {
+            let inputs = bound(model, &given, scale)?;
             let truth = labels.map(|l| eval::truth(&model.metadata, &l, inputs.count)).transpose()?;
-            let (evaluation, time) = timed(|| eval::evaluation(&model, &inputs, truth.as_ref()));
+            let (evaluation, time) = timed(|| eval::evaluation(model, &inputs, truth.as_ref()));
             let mut evaluation = evaluation?;
             let [float, quantized] = std::mem::take(&mut evaluation.outputs);
             Ok((eval::report(&model.metadata, &evaluation, time).json(), inputs.notes, [float, quantized]))
-        })?;
+        };
+        let (report, notes, [float, quantized]) = work(py, None, move |_| model.with(compare))?;
         Ok((report, notes, [flat(py, float), flat(py, quantized)]))
     }
 }
@@ -418,7 +435,7 @@ fn when(check: &str) -> When {
 
 /// What a proving key's file holds.
 #[pyclass(frozen, module = "tessera._tessera")]
-pub struct ProvingKey(Arc<Kept>);
+pub struct ProvingKey(Arc<Held<Kept>>);
 
 struct Kept {
     container: Container,
@@ -468,11 +485,7 @@ impl Kept {
 impl ProvingKey {
     fn new(container: Container, model: &tessera::model::Model) -> Result<ProvingKey> {
         let key = prover::ProvingKey::from_container(container.clone(), model)?;
-        Ok(ProvingKey::kept(container, key))
-    }
-
-    fn kept(container: Container, key: prover::ProvingKey) -> ProvingKey {
-        ProvingKey(Arc::new(Kept { container, key, plan: OnceLock::new() }))
+        Ok(ProvingKey(Arc::new(Kept { container, key, plan: OnceLock::new() }.into())))
     }
 }
 
@@ -482,13 +495,18 @@ impl ProvingKey {
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf, model: &Model) -> PyResult<ProvingKey> {
         let model = Arc::clone(&model.0);
+        // a session may change its folder, and the count stays where it is
+        let path = std::path::absolute(&path).unwrap_or(path);
         work(py, None, move |_| {
-            let container = Container::from_shared(files::load(&path)?, FileKind::ProvingKey);
-            let container = container.map_err(|e| Failure::from(e).in_file(&path))?;
-            // a session may change its folder, and the count stays where it is
-            let path = std::path::absolute(&path).unwrap_or(path);
-            let key = prover::ProvingKey::of_file(container.clone(), &path, &model)?;
-            Ok(ProvingKey::kept(container, key))
+            let read = |file: &Mapped, model: &tessera::model::Model| {
+                let container = Container::from_shared(file.bytes(), FileKind::ProvingKey);
+                let container = container.map_err(|e| Failure::from(e).in_file(&path))?;
+                let key = prover::ProvingKey::of_file(container.clone(), &path, model)?;
+                Ok(Kept { container, key, plan: OnceLock::new() })
+            };
+            let file = Mapped::open(&path)?;
+            let kept = Held::in_file(file, |file| model.with(|model| read(file, model)))?;
+            Ok(ProvingKey(Arc::new(kept)))
         })
     }
 
@@ -496,13 +514,14 @@ impl ProvingKey {
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let kept = Arc::clone(&self.0);
         let path = std::path::absolute(&path).unwrap_or(path);
-        work(py, None, move |_| kept.key.write(&kept.container, &path))
+        work(py, None, move |_| kept.with(|kept| kept.key.write(&kept.container, &path)))
     }
 
     /// Proofs that it has served, and serves, and what a certificate of a further key takes of it; none where nobody has to count.
     fn status(&self, py: Python<'_>) -> PyResult<Option<(u64, u64, Option<u64>)>> {
-        let used = self.0.key.used().map_err(|f| raised(py, &f))?;
-        Ok(used.map(|(used, of)| (used, of, self.0.key.certificate_turns())))
+        let key = &self.0.known().key;
+        let used = key.used().map_err(|f| raised(py, &f))?;
+        Ok(used.map(|(used, of)| (used, of, key.certificate_turns())))
     }
 
     /// Makes a further key of the same weights in a file, with its count and the certificate beside it.
@@ -510,17 +529,17 @@ impl ProvingKey {
         let kept = Arc::clone(&self.0);
         work(py, None, move |_| {
             let certificate = commands::model::certificate(&path)?;
-            kept.key.epoch(&path, &certificate).map(drop)
+            kept.with(|kept| kept.key.epoch(&path, &certificate)).map(drop)
         })
     }
 
     /// The key that its proofs are checked with, which has no file.
     fn verifying(&self) -> VerifyingKey {
-        VerifyingKey::without_file(self.0.key.verifying())
+        VerifyingKey::without_file(self.0.known().key.verifying())
     }
 
     /// Whether this is that key.
     fn same_as(&self, key: &VerifyingKey) -> bool {
-        self.0.key.verifying().digest() == key.digest_of()
+        self.0.known().key.verifying().digest() == key.digest_of()
     }
 }

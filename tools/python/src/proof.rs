@@ -1,6 +1,7 @@
 //! Verifying keys and proofs.
 use crate::arrays::{Given, data, flat};
 use crate::failure::raised;
+use crate::held::Held;
 use crate::work::work;
 use numpy::PyArray1;
 use pyo3::prelude::*;
@@ -11,9 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tessera::commands::commit;
 use tessera::failure::{Failure, Result};
+use tessera::files::{self, Mapped};
+use tessera::infer;
 use tessera::model::{Metadata, Port};
 use tessera::prover::{self, ProofFile};
-use tessera::{files, infer};
 use tessera_api::commitment::Root;
 use tessera_api::{Digest, FileKind, Public};
 use tessera_verify::claim::Claim;
@@ -119,8 +121,9 @@ impl VerifyingKey {
     fn audit(&self, py: Python<'_>, model: PathBuf) -> PyResult<()> {
         let key = Arc::clone(&self.key);
         work(py, None, move |_| {
-            let model = tessera::model::Model::from_shared(files::load(&model)?)?;
-            Ok(key.audit(&model.program, model.digest(), &model.metadata)?)
+            let read = |file: &Mapped| Ok(tessera::model::Model::from_shared(file.bytes())?);
+            let model = Held::in_file(Mapped::open(&model)?, read)?;
+            model.with(|model| Ok(key.audit(&model.program, model.digest(), &model.metadata)?))
         })
     }
 

@@ -440,6 +440,61 @@ def test_a_session_that_was_killed_leaves_no_lock(lenet, images, tmp_path):
     assert tessera.CompiledModel.load(tmp_path / "m.tess").metadata == lenet.metadata
 
 
+@pytest.fixture(scope="module")
+def large(torch):
+    """A model whose files are used where they lie."""
+    net = torch.nn.Sequential(torch.nn.Linear(1024, 2048), torch.nn.ReLU(), torch.nn.Linear(2048, 8)).eval()
+    x = torch.rand(4, 1024)
+    model = tessera.compile(net, calibration=x)
+    model.setup()
+    return model, x[:1]
+
+
+def test_large_files_may_be_replaced_while_they_are_used(large, tmp_path):
+    model, x = large
+    model.save(tmp_path / "m.tess")
+    assert min((tmp_path / name).stat().st_size for name in ("m.tess", "m.pk")) > 16 << 20
+    again = tessera.CompiledModel.load(tmp_path / "m.tess")
+    expected = again.prove(x).output
+    other = tessera.compile(LENET, calibration=np.zeros((1, 1, 28, 28), np.float32))
+    other.setup()
+    other.save(tmp_path / "m.tess")
+    proof = again.prove(x)
+    assert again.verify(proof) and (proof.output == expected).all()
+    # what was loaded may be saved, in its own place and after that was another's
+    again.save(tmp_path / "m.tess")
+    again.save(tmp_path / "m.tess")
+    assert (tessera.CompiledModel.load(tmp_path / "m.tess").run(x) == expected).all()
+    ir = tessera.ir.load(again, level="qnn").text
+    (tmp_path / "m.tess").unlink()
+    assert tessera.ir.load(again, level="qnn").text == ir
+
+
+@pytest.mark.parametrize("how", ["written to", "cut short"])
+@pytest.mark.parametrize("file", ["m.tess", "m.pk"])
+def test_large_files_that_are_changed_while_they_are_used_are_told(large, file, how, tmp_path):
+    model, x = large
+    model.save(tmp_path / "m.tess")
+    again = tessera.CompiledModel.load(tmp_path / "m.tess")
+    again.prove(x)
+    if how == "cut short":
+        os.truncate(tmp_path / file, 100)
+    else:
+        with open(tmp_path / file, "r+b") as f:
+            f.seek(-1, os.SEEK_END)
+            f.write(b"x")
+    uses = [lambda: again.prove(x)]
+    if file == "m.tess":
+        uses += [lambda: again.run(x), again.setup, again.explain, lambda: again.layers, lambda: again.summary, lambda: again.ir("nn")]
+        uses += [lambda: again.evaluate(x), lambda: tessera.ir.load(again, level="nn"), lambda: again.save(tmp_path / "n.tess")]
+    for use in uses:
+        told(use, f"{file} was changed while it was in use", "load it again: tessera.CompiledModel.load(path)", kind=tessera.MachineFailure)
+    # others go on
+    assert model.verify(model.prove(x))
+    model.save(tmp_path / "m.tess")
+    assert tessera.CompiledModel.load(tmp_path / "m.tess").prove(x)
+
+
 def test_a_key_that_hides_weights_counts_its_proofs(images, tmp_path):
     def compiled():
         options = {"weights": "committed", "zero_knowledge": True, "uses": 2}

@@ -2,6 +2,7 @@
 
 import collections
 import inspect
+import sys
 
 import numpy as np
 import pytest
@@ -135,6 +136,14 @@ def test_the_exporter_by_dynamo(torch, small, kind):
     assert model.verify(model.prove(x[:1]))
     part = "features." if kind == "convolutions" else "self_attn"
     assert any(layer["layer"].startswith(part) for layer in model.explain().layers)
+
+
+def test_the_package_onnx_is_not_needed(torch, small, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    net, data = small
+    model = tessera.compile(net, calibration=data)
+    with torch.no_grad():
+        assert (model.run(data, level="nn") - net(data)).abs().max() < 1e-4
 
 
 def test_layers_have_the_modules_names_whatever_exporter_wrote_the_file(images):

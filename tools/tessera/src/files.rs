@@ -28,6 +28,18 @@ struct Input {
     mapped: Option<(u64, SystemTime)>,
 }
 
+impl Input {
+    fn unchanged(&self) -> Result<()> {
+        let Some(mapped) = self.mapped else { return Ok(()) };
+        let now = self.file.metadata().map_err(|e| Failure::io("read", &self.path, &e))?;
+        if state(&now) == Some(mapped) {
+            return Ok(());
+        }
+        Err(Failure::machine(format!("{} was changed while it was in use", self.path.display()))
+            .help("run the command again, on files that nobody writes to"))
+    }
+}
+
 fn inputs() -> MutexGuard<'static, Vec<Input>> {
     static INPUTS: Mutex<Vec<Input>> = Mutex::new(vec![]);
     INPUTS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -45,51 +57,66 @@ pub fn remember(path: &Path) {
     }
 }
 
-/// Forgets what was read, for a process that does one thing after the other: what one has read the next may write. Files that are
-/// in use where they lie stay remembered.
+/// Forgets what was read, for a process that does one thing after the other: what one has read the next may write.
 pub fn forget() {
-    inputs().retain(|i| i.mapped.is_some());
+    inputs().clear();
 }
 
 /// Errs when a file that is in use where it lies is not what it was: what was made of it may be wrong.
 pub fn unchanged() -> Result<()> {
-    for i in inputs().iter().filter(|i| i.mapped.is_some()) {
-        let now = i.file.metadata().map_err(|e| Failure::io("read", &i.path, &e))?;
-        if state(&now) != i.mapped {
-            return Err(Failure::machine(format!("{} was changed while it was in use", i.path.display()))
-                .help("run the command again, on files that nobody writes to"));
-        }
-    }
-    Ok(())
+    inputs().iter().try_for_each(Input::unchanged)
 }
 
-/// The bytes of a file of ours: read if they are few, mapped into memory otherwise, so that only what is used is ever read.
+/// The bytes of a file of ours, which is remembered: read if they are few, mapped into memory otherwise, so that only what is used is ever
+/// read.
 pub fn map(path: &Path) -> Result<Bytes> {
-    let failed = |e: std::io::Error| Failure::io("read", path, &e);
-    let (file, about) = open(path)?;
-    if !about.is_file() || about.len() <= SMALL {
-        return load(path);
-    }
-    // SAFETY: the mapping is read only, and our own files are replaced, never changed in place. Sections are hashed as they
-    // are read, `unchanged` looks again before anything that was made of them is written, and a file that is cut short
-    // meanwhile ends the process with a message.
-    let mapped = unsafe { Mmap::map(&file) }.map_err(failed)?;
-    inputs().push(Input { file, path: path.into(), mapped: state(&about) });
-    Ok(Bytes::from_owner(mapped))
+    let Mapped { bytes, input } = Mapped::open(path)?;
+    inputs().push(input);
+    Ok(bytes)
 }
 
-/// The bytes of a file of ours in memory: for a process that lives longer than the file may.
-pub fn load(path: &Path) -> Result<Bytes> {
-    let failed = |e: std::io::Error| Failure::io("read", path, &e);
-    let (mut file, about) = open(path)?;
-    if !about.is_file() || about.len() == 0 {
-        return read_limited(path, MOST, None).map(Bytes::from);
+/// A file of ours where it lies, as [`map`] has it, for a process that lives longer than the file may stay what it is.
+pub struct Mapped {
+    bytes: Bytes,
+    input: Input,
+}
+
+impl Mapped {
+    /// Maps a file, or reads a small one.
+    pub fn open(path: &Path) -> Result<Mapped> {
+        let failed = |e: std::io::Error| Failure::io("read", path, &e);
+        let (mut file, about) = open(path)?;
+        if !about.is_file() || about.len() == 0 {
+            let (file, bytes) = limited(path, MOST, None)?;
+            return Ok(Mapped {
+                bytes: bytes.into(),
+                input: Input { file, path: path.into(), mapped: None },
+            });
+        }
+        if about.len() <= SMALL {
+            // as aligned as a mapped file, so that columns are used where they lie
+            let mut memory = MmapMut::map_anon(about.len() as usize).map_err(failed)?;
+            file.read_exact(&mut memory).map_err(failed)?;
+            let bytes = Bytes::from_owner(memory.make_read_only().map_err(failed)?);
+            return Ok(Mapped { bytes, input: Input { file, path: path.into(), mapped: None } });
+        }
+        // SAFETY: the mapping is read only, and our own files are replaced, never changed in place. Sections are hashed as they
+        // are read, `unchanged` looks again before anything that was made of them is given away, and a file that is cut short
+        // meanwhile ends the process, the command with a message.
+        let mapped = unsafe { Mmap::map(&file) }.map_err(failed)?;
+        let input = Input { file, path: path.into(), mapped: state(&about) };
+        Ok(Mapped { bytes: Bytes::from_owner(mapped), input })
     }
-    // as aligned as a mapped file, so that columns are used where they lie
-    let mut memory = MmapMut::map_anon(about.len() as usize).map_err(failed)?;
-    file.read_exact(&mut memory).map_err(failed)?;
-    inputs().push(Input { file, path: path.into(), mapped: None });
-    Ok(Bytes::from_owner(memory.make_read_only().map_err(failed)?))
+
+    /// What the file holds.
+    pub fn bytes(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
+    /// Errs when the file is not what it was: what was made of it may be wrong. One that was replaced by another is what it was.
+    pub fn unchanged(&self) -> Result<()> {
+        self.input.unchanged()
+    }
 }
 
 /// Reads a whole file.

@@ -99,11 +99,12 @@ impl Ir {
         Ir::of(&module)
     }
 
-    /// The module that a model has of a level.
+    /// The module that a model has of a level, with a copy of its parameters: it lives longer than a file in which they may lie.
     pub fn of_level(model: &Model, level: &str) -> Result<Ir> {
         let context = tessera_passes::context();
         let opened = crate::levels::open(&context, model, level)?;
-        params::publish(opened.module.as_operation(), "ir", opened.params)?;
+        let params = Params::from_bytes(&opened.params.to_bytes()?)?;
+        params::publish(opened.module.as_operation(), "ir", params)?;
         Ir::of(&opened.module)
     }
 

@@ -54,6 +54,7 @@ _SPELLINGS = [
     (r"make it with: tessera commit --key MODEL\.vk --input DATA -o FILE", r"make it with: tessera.commit(model.verifying_key, data)"),
     (r"say which one, with --name", r"say which one, with name="),
     (r"verify with --root, and the root", r"verify with roots=, and the root"),
+    (r"run the command again, on files that nobody writes to", r"load it again: tessera.CompiledModel.load(path)"),
     (r"verify without --input", r"verify without input="),
 ]
 

@@ -170,7 +170,7 @@ def _exported(module: Any, example: tuple[Any, ...], options: dict[str, Any]) ->
 
     buffer = io.BytesIO()
     # control flow was looked at already; the tracer warns of shapes as well
-    with _plain_attention(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with _plain_attention(), _without_onnx(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
             program = torch.onnx.export(module, example, None if options.get("dynamo") else buffer, **options)
@@ -203,6 +203,31 @@ def _plain_attention() -> Iterator[None]:
             yield
     finally:
         mha.set_fastpath_enabled(before)
+
+
+#: Where PyTorch puts functions of onnxscript into a file that is written, from 2.9 on, and from 2.1.
+_FUNCTIONS = ("torch.onnx._internal.torchscript_exporter.onnx_proto_utils", "torch.onnx._internal.onnx_proto_utils")
+
+
+@contextlib.contextmanager
+def _without_onnx() -> Iterator[None]:
+    """Lets PyTorch's exporter by TorchScript do without the package onnx, where that is not installed: it looks for functions of onnxscript with it, of
+    which there are none then."""
+    place = None
+    if importlib.util.find_spec("onnx") is None:
+        for name in _FUNCTIONS:
+            with contextlib.suppress(ImportError):
+                place = importlib.import_module(name)
+                break
+    if place is None or not hasattr(place, "_add_onnxscript_fn"):
+        yield
+        return
+    before = place._add_onnxscript_fn
+    place._add_onnxscript_fn = lambda file, opsets: file
+    try:
+        yield
+    finally:
+        place._add_onnxscript_fn = before
 
 
 def _not_exported(module: Any, e: Exception) -> UseError:
