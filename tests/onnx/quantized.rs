@@ -348,3 +348,35 @@ module {
     let wrong = Truth::Numbers(vec![vec![0.0; 2]; 100]);
     assert!(tessera_nn_to_qnn::evaluate(&float, &plan, &samples, Some(&wrong)).is_err());
 }
+
+/// What a layer's values do to the output is computed from there on, and is what a run with them gives.
+#[test]
+fn a_run_goes_on_from_the_values_of_a_layer() {
+    let context = context();
+    let source = r#"
+module {
+  func.func @main(%x: tensor<1x4xf32> {nn.name = "x"}) -> (tensor<1x4xf32> {nn.name = "y"}) {
+    %0 = nn.relu %x : tensor<1x4xf32>
+    %1 = nn.add %0, %0 : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
+    %2 = nn.add %0, %1 : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
+    return %2 : tensor<1x4xf32>
+  }
+}"#;
+    let module = tessera_mlir::parse(&context, source, "branches.mlir").unwrap();
+    let plan =
+        FloatPlan::new(&Func::main(module.as_operation()).unwrap(), &params::Params::default()).unwrap();
+    let sample = [ArrayD::from_shape_fn(IxDyn(&[1, 4]), |at| at[1] as f32 - 1.0)];
+    let mut known = vec![];
+    let exact = plan.run_observed(&sample, |_, value| known.push(value.clone())).unwrap();
+    let ten = ArrayD::from_elem(IxDyn(&[1, 4]), 10.0);
+    let relu = &known[0];
+    for (step, expected) in [(0, &ten * 3.0), (1, relu + &ten), (2, ten.clone())] {
+        assert_eq!(plan.run_with(&sample, &known, (step, &known[step])).unwrap(), exact);
+        assert_eq!(plan.run_with(&sample, &known, (step, &ten)).unwrap(), [expected]);
+        // what is known is not computed again
+        let mut other = known.clone();
+        other[0].fill(0.0);
+        let reached = plan.run_with(&sample, &other, (step, &ten)).unwrap();
+        assert_eq!(reached == [ten.clone()], step > 0, "{step}");
+    }
+}

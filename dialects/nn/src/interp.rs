@@ -134,20 +134,24 @@ impl Plan {
         self.0.run(inputs, |step, operands| compute(&step.op.map(|&i| operands[i])), observe)
     }
 
-    /// Runs one inference with the result of the step of that number in the place of what the step would give.
+    /// Runs one inference with the result of the step of that number in the place of what the step would give. What the steps before it give is
+    /// known, and not computed again.
     ///
     /// # Errors
     /// As [`Plan::run`].
     pub fn run_with(
         &self,
         inputs: &[ArrayD<f32>],
-        step: usize,
-        result: &ArrayD<f32>,
+        known: &[ArrayD<f32>],
+        (replaced, result): (usize, &ArrayD<f32>),
     ) -> Result<Vec<ArrayD<f32>>> {
-        let replaced = self.0.steps.get(step).map(|step| step.index);
-        let eval = |step: &Step<NnOp<usize>>, operands: &[&ArrayD<f32>]| match replaced == Some(step.index) {
-            true => Ok(result.clone()),
-            false => compute(&step.op.map(|&i| operands[i])),
+        let eval = |step: &Step<NnOp<usize>>, operands: &[&ArrayD<f32>]| {
+            let number = self.0.steps.partition_point(|other| other.index < step.index);
+            match known.get(number) {
+                _ if number == replaced => Ok(result.clone()),
+                Some(value) if number < replaced => Ok(value.clone()),
+                _ => compute(&step.op.map(|&i| operands[i])),
+            }
         };
         self.0.run(inputs, eval, |_, _| ())
     }

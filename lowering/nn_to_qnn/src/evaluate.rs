@@ -446,11 +446,12 @@ fn follow(
             }
             step += 1;
         })?;
-        let exact = float.run(sample)?;
+        let mut known = vec![];
+        let exact = float.run_observed(sample, |_, value| known.push(value.clone()))?;
         for &layer in &order {
             let Some(value) = stored.get(&pairs[layer].quantized) else { continue };
             let real = dequantize_array(value, &pairs[layer].quant);
-            let reached = float.run_with(sample, pairs[layer].float, &real)?;
+            let reached = float.run_with(sample, &known, (pairs[layer].float, &real))?;
             for (a, b) in exact[0].iter().zip(&reached[0]) {
                 noise[layer].0 += f64::from(*a).powi(2);
                 noise[layer].1 += f64::from(a - b).powi(2);
