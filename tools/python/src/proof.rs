@@ -21,6 +21,7 @@ use tessera_api::{Digest, FileKind, Public};
 use tessera_verify::claim::Claim;
 use tessera_verify::key::{Policy, VERIFYING_KEY_AT_MOST};
 use tessera_verify::report::Report;
+use tessera_verify::text;
 
 /// Bytes of an opening: one of a batch of large images has some millions of values.
 const OPENING_AT_MOST: u64 = 1 << 30;
@@ -147,7 +148,7 @@ impl VerifyingKey {
     }
 
     /// Checks a proof, and that the key is worth enough and the one of the digest; that the proof is about an input, if one is given; that it
-    /// commits to tensors as these roots; and that an input is an output of each of the other proofs. Returns what is proven, as JSON.
+    /// commits to tensors as these roots; and that an input is an output of each of the other proofs. Returns what is proven: as JSON, and for people.
     ///
     /// # Correctness
     /// Whoever gets a return value holds a proof that `tessera verify` accepts: the same calls in the same order.
@@ -161,7 +162,7 @@ impl VerifyingKey {
         input: Option<(Vec<Given<'_>>, Option<String>)>,
         roots: BTreeMap<String, String>,
         after: Vec<(Py<VerifyingKey>, PyBackedBytes)>,
-    ) -> PyResult<String> {
+    ) -> PyResult<(String, String)> {
         let key_digest = parsed(py, digest)?;
         let given =
             input.map(|(arrays, scale)| Ok::<_, PyErr>((data("the input", &arrays)?, scale))).transpose()?;
@@ -189,7 +190,8 @@ impl VerifyingKey {
                 let batch = infer::single(&key.metadata, &inputs, Path::new("the input"))?;
                 report = report.of_input(&key, &proof, &batch.inputs, batch.used)?;
             }
-            Ok(serde_json::to_string(&report).unwrap_or_default())
+            let lines: Vec<String> = report.lines().iter().map(|line| text::plain(line)).collect();
+            Ok((serde_json::to_string(&report).unwrap_or_default(), lines.join("\n")))
         })
     }
 }

@@ -33,6 +33,8 @@ def test_costs_are_told_by_layer(lenet, tmp_path):
     costs = lenet.explain()
     assert sum(layer["seconds"] for layer in costs.layers) == pytest.approx(costs.prediction["prove_cpu_s"])
     assert "/c1/Conv" in str(costs) and "share" in str(costs)
+    # what only the command has is not told
+    assert not any(option in text for option in ("--max-memory", "--lean") for text in (str(costs), costs.html))
     costs.save(tmp_path / "costs.html")
     page = (tmp_path / "costs.html").read_text()
     assert page == costs.html and page.startswith("<!doctype html>") and "<svg" in page

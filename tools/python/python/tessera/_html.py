@@ -11,8 +11,8 @@ from typing import Any, Iterable, Optional
 import numpy as np
 
 _STYLE = "border-collapse:collapse;font-size:90%"
-_CELL = "text-align:left;padding:2px 12px 2px 0;vertical-align:top"
-_NUMBER = "text-align:right;padding:2px 12px 2px 0;vertical-align:top;white-space:nowrap;font-variant-numeric:tabular-nums"
+_CELL = "text-align:left;padding:2px 12px 2px 0;vertical-align:baseline"
+_NUMBER = "text-align:right;padding:2px 12px 2px 0;vertical-align:baseline;white-space:nowrap;font-variant-numeric:tabular-nums"
 _FILL = "#4477aa"
 
 
@@ -86,8 +86,9 @@ def _chart(values: np.ndarray, step: float) -> str:
     line = f'<line x1="0" y1="{height}" x2="{width}" y2="{height}" stroke="currentColor" opacity=".4"/>'
     root = float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
     return (
+        f"root mean square {root:.3g}, in steps of {step:.3g}"
         f'<svg viewBox="0 0 {width} {height + 20}" width="{width}" height="{height + 20}" role="img" style="display:block;margin-top:4px">'
-        f"{bars}{line}{labels}</svg><span>in steps of {step:.3g}; root mean square {root:.3g}</span>"
+        f"{bars}{line}{labels}</svg>"
     )
 
 
@@ -235,25 +236,15 @@ def proof(p: Any) -> str:
 
 
 def verified(v: Any) -> str:
-    """What a proof that holds is worth, and what it hides and commits to."""
-    rows = [
-        ("soundness", f"{v.bits:.1f} bits ({escape(v.regime)} bounds), limited by {escape(v.limited_by)}"),
-        ("key", f"<code>{escape(v.key)}</code>"),
-        ("program", f"<code>{escape(v.program)}</code>"),
-    ]
-    if v.certified is not None:
-        rows.append(("certified", f"as of the weights of the key <code>{escape(v.certified)}</code>"))
-    if v.text is not None:
-        words = " ".join(map(str, v.text.prompt)), " ".join(map(str, v.text.generated))
-        rows.append(("text", f"after the prompt {escape(words[0])} the tokens {escape(words[1])}"))
-    if v.weights is not None:
-        rows.append(("weights", f"their owner's, committed as <code>{escape(v.weights)}</code>"))
-    if v.hiding is not None:
-        rows.append(("hidden", f"what is private, at {v.hiding:.0f} bits"))
-    rows += [("committed", f"<code>{escape(name)}</code> as <code>{escape(root)}</code>") for name, root in v.committed.items()]
-    for name, (output, model) in v.linked.items():
-        rows.append(("linked", f"<code>{escape(name)}</code> is <code>{escape(output)}</code> of {escape(model)}"))
-    return _titled("This proof holds", _table(rows))
+    """A proof that holds: what it says, as the command puts it, a name before each part."""
+    rows: list[list[str]] = []
+    for line in str(v).split("\n"):
+        name, rest = line[:13].strip(), line[13:]
+        if name or not rows:
+            rows.append([name, escape(rest)])
+        else:
+            rows[-1][1] += "<br>" + escape(rest)
+    return _titled("This proof holds", _table((name, text) for name, text in rows))
 
 
 #: What an evaluation's agreement is a share of.
@@ -282,7 +273,6 @@ def evaluation(e: Any) -> str:
         rows += [(f"output {name}", f"cosine {cosine:.5f}, signal to noise {snr:.1f} dB") for name, cosine, snr in e.outputs]
     rows.append((f"{e.outputs[0][0]} moved by" if len(e.outputs) > 1 else "output moved by", _chart(e.errors, e.step)))
     layers = [
-        [f"<code>{escape(name)}</code>", escape(op), *(["", ""] if snr is None else [f"{snr:.1f} dB", _bar(snr / 60)])]
-        for name, op, snr in e.layers
+        [f"<code>{escape(name)}</code>", escape(op), "" if snr is None else _bar(snr / 60, f"{snr:.1f} dB")] for name, op, snr in e.layers
     ]
-    return _titled("Float and quantized", _table(rows), _listed(["layer", "operation", "signal to noise", ""], layers, {2}))
+    return _titled("Float and quantized", _table(rows), _listed(["layer", "operation", "signal to noise"], layers, set()))

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import _export, _html, _tessera
 from ._data import Given, Scale, batches, empty, inferences, is_batches, is_tensor, joined, like, named, scale_text, to_numpy
-from ._errors import UseError, use_error
+from ._errors import UseError, in_python, use_error
 from ._progress import Progress, progress as _progress
 from ._proof import File, Opening, Proof, Verified, VerifyingKey, said, shaped, verify
 from ._results import Evaluation, Explanation, Generated
@@ -618,7 +618,7 @@ class CompiledModel:
         >>> costs.save("lenet.html")
         """
         said, lines, html = self._model.explain()
-        return Explanation(json.loads(said), "\n".join(lines), html)
+        return Explanation(json.loads(said), in_python("\n".join(lines)), in_python(html))
 
     def verify(self, proof: Union[Proof, bytes, File], **options: Unpack[Asked]) -> Verified:
         """See :func:`tessera.verify`, with this model's key."""

@@ -28,7 +28,7 @@ def progress(wanted: Progress, what: str) -> Iterator[Optional[Callable[[str], A
     except ImportError:
         yield None
         return
-    with tqdm(desc=what, unit=" steps", leave=False, bar_format="{desc}: {n_fmt} steps, {elapsed} {postfix}") as bar:
+    with tqdm(desc=what, unit=" steps", leave=False, bar_format="{desc}: {n_fmt} steps, {elapsed}{postfix}") as bar:
 
         def step(name: str) -> None:
             bar.set_postfix_str(name, refresh=False)

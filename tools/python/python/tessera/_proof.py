@@ -280,7 +280,7 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True)
 class Verified:
-    """What a proof that holds says. True, always: a proof that does not hold is an exception."""
+    """What a proof that holds says. True, always: a proof that does not hold is an exception. ``str`` has it for people."""
 
     #: Bits of security.
     bits: float
@@ -304,9 +304,13 @@ class Verified:
     linked: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: Digest of the key from which certificates lead to the proof's, where they do.
     certified: Optional[str] = None
+    _text: str = field(default="", repr=False)
 
     def __bool__(self) -> bool:
         return True
+
+    def __str__(self) -> str:
+        return self._text
 
     def _repr_html_(self) -> str:
         return _html.verified(self)
@@ -356,7 +360,8 @@ def verify(
     about = None if input is None else (named(input, names, "the input"), scale_text(scale))
     known = {name: root.root if isinstance(root, Opening) else root for name, root in (roots or {}).items()}
     pairs = [(first._key._key, first.to_bytes()) for first in before]
-    said = json.loads(key._key.verify(data, min_security, key_digest, about, known, pairs))
+    report, lines = key._key.verify(data, min_security, key_digest, about, known, pairs)
+    said = json.loads(report)
     v, text = said["security"], said.get("text")
     return Verified(
         bits=v["security_bits"],
@@ -370,6 +375,7 @@ def verify(
         committed={c["name"]: c["root"] for c in said.get("committed", [])},
         linked={link["input"]: (link["output"], link["model"]) for link in said.get("links", [])},
         certified=said["certified"][0] if "certified" in said else None,
+        _text=lines,
     )
 
 

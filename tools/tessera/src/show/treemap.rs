@@ -94,7 +94,7 @@ pub fn page(name: &str, parts: &[Part], layers: &[Part], lines: &[String]) -> St
     for (class, of) in KINDS {
         let _ = write!(
             s,
-            "<svg viewBox=\"0 0 12 12\"><rect width=\"12\" height=\"12\" class=\"{class}\"/></svg>{of} "
+            "<span><svg viewBox=\"0 0 12 12\"><rect width=\"12\" height=\"12\" class=\"{class}\"/></svg>{of}</span> "
         );
     }
     s += "</p>\n<table><tr><th>layer</th><th>rows</th><th>cells</th><th>lookups</th><th>key</th><th>proof</th><th>memory</th><th>time</th></tr>\n";
@@ -209,7 +209,7 @@ body{font:15px/1.45 system-ui,sans-serif;max-width:1240px;margin:24px auto;paddi
 h1{font-size:22px;font-weight:600}pre{background:#f4f6f8;padding:12px;border-radius:6px;white-space:pre-wrap}
 input{position:absolute;opacity:0}label{display:inline-block;padding:4px 14px;margin:4px 4px 10px 0;border:1px solid #c6ced8;border-radius:14px;cursor:pointer}
 input:checked+label{background:#1c2430;color:#fff}input:focus-visible+label{outline:2px solid #2f6fd0}
-.legend svg{display:inline-block;width:12px;height:12px;margin:0 5px 0 14px;vertical-align:-1px}.legend{font-size:13px}
+.legend svg{display:inline-block;width:12px;height:12px;margin:0 5px 0 14px;vertical-align:-1px}.legend{font-size:13px}.legend span{white-space:nowrap}
 .map{display:none}.map svg{width:100%;height:auto;display:block}
 #m0:checked~#map0,#m1:checked~#map1,#m2:checked~#map2,#m3:checked~#map3,#m4:checked~#map4{display:block}
 rect{stroke:#fff;stroke-width:.5}rect.layer{fill:none;stroke:#fff;stroke-width:2.5;pointer-events:none}
