@@ -62,6 +62,17 @@ def test_cuda_tensor(torch, lenet):
     x = torch.rand(1, 1, 28, 28).as_subclass(Elsewhere)
     told(lambda: lenet.prove(x), "lies on another device", "a tensor on cuda:0", "x.cpu()")
 
+    class Away(torch.nn.Linear):
+        def named_parameters(self, *args, **options):
+            return ((name, p.data.as_subclass(Elsewhere)) for name, p in super().named_parameters(*args, **options))
+
+    told(
+        lambda: tessera.compile(Away(4, 2).eval(), calibration=torch.rand(4, 4)),
+        "the module lies on another device",
+        "weight on cuda:0",
+        "module.cpu()",
+    )
+
 
 def test_unsupported_module(torch):
     class Odd(torch.nn.Module):
@@ -546,6 +557,48 @@ def test_two_processes_write_one_key(lenet, images, tmp_path):
         assert child.returncode == 0, err
     again = tessera.CompiledModel.load(tmp_path / "m.tess")
     assert again.verify(again.prove(images[0])) and len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("ends", ["itself", "killed"])
+def test_processes_share_a_key_that_hides_weights(ends, tmp_path):
+    """No two proofs have the same turn, and a session that is gone holds no lock and has used its turn."""
+    digits = np.load(MODELS / "digits_test.npz")["images_u8"]
+    options = {"weights": "committed", "zero_knowledge": True, "uses": 40}
+    model = tessera.compile(MODELS / "digits_mlp.onnx", calibration=digits, scale=1 / 16, **options)
+    model.setup()
+    model.save(tmp_path / "m.tess")
+    code = """
+        import sys, numpy as np, tessera
+        path, data, count = sys.argv[1:]
+        model = tessera.CompiledModel.load(path)
+        x = np.load(data)["images_u8"]
+        for i in range(int(count)):
+            proof = model.prove(x[i])
+            assert model.verify(proof)
+            print(i, flush=True)
+            if i == 0:
+                sys.stdin.readline()
+    """
+    count = 5 if ends == "itself" else 1000
+    both = [python(code, tmp_path / "m.tess", MODELS / "digits_test.npz", count, stdin=subprocess.PIPE) for _ in range(2)]
+    said = [child.stdout.readline() for child in both]
+    for child in both:
+        child.stdin.write("go on\n")
+        child.stdin.flush()
+    if ends == "killed":
+        time.sleep(0.1)
+        for child in both:
+            child.kill()
+    for i, child in enumerate(both):
+        out, err = child.communicate(timeout=300)
+        said[i] += out
+        assert ends == "killed" or child.returncode == 0, err
+    proved = sum(text.count("\n") for text in said)
+    used = model.status().used
+    # who is killed has the turn of the proof that it was at
+    assert used == proved == 10 if ends == "itself" else proved <= used <= proved + 2 * len(both)
+    again = tessera.CompiledModel.load(tmp_path / "m.tess")
+    assert again.verify(again.prove(digits[0])) and again.status().used == used + 1
 
 
 def test_threads_work_side_by_side_and_python_runs_meanwhile(lenet, images):
