@@ -1,6 +1,7 @@
 """Modules of PyTorch: exported as they are, with the names of their layers, and left as they were."""
 
 import collections
+import importlib.util
 import inspect
 import sys
 
@@ -114,7 +115,12 @@ def Named(torch):
 def test_attention_layers_of_torch_are_exported_as_operators(torch):
     layer = torch.nn.TransformerEncoderLayer(16, 2, 32, batch_first=True).eval()
     x = torch.randn(16, 6, 16)
-    model = tessera.compile(layer, x[:1], calibration=x)
+    try:
+        model = tessera.compile(layer, x[:1], calibration=x)
+    except tessera.UseError as e:
+        # newer ones are exported by dynamo alone
+        assert importlib.util.find_spec("onnxscript") is None and "pip install onnxscript" in str(e)
+        return
     with torch.no_grad():
         assert (model.run(x, level="nn") - layer(x)).abs().max() < 1e-4
     assert model.verify(model.prove(x[:1]))

@@ -132,9 +132,13 @@ def export(module: Any, example: tuple[Any, ...], names: list[str], exporter: Op
             options["dynamo"] = False
         try:
             return _exported(module, example, options)
-        except UseError:
-            if exporter is not None or not has_dynamo or importlib.util.find_spec("onnxscript") is None:
+        except UseError as e:
+            if exporter is not None or not has_dynamo:
                 raise
+            if importlib.util.find_spec("onnxscript") is None:
+                told = e.problems[0]
+                more = "; PyTorch exports in another way, too, where onnxscript is installed: pip install onnxscript"
+                raise use_error(told["message"], expected=told["expected"], found=told["found"], help=told["help"] + more) from e
             log.info("%s is exported by dynamo, since it cannot be traced", type(module).__name__)
             return _exported(module, example, dynamo)
 
@@ -213,7 +217,7 @@ _FUNCTIONS = ("torch.onnx._internal.torchscript_exporter.onnx_proto_utils", "tor
 def _without_onnx() -> Iterator[None]:
     """Lets PyTorch's exporter by TorchScript do without the package onnx, where that is not installed: it looks for functions of onnxscript with it, of
     which there are none then."""
-    place = None
+    place: Any = None
     if importlib.util.find_spec("onnx") is None:
         for name in _FUNCTIONS:
             with contextlib.suppress(ImportError):
