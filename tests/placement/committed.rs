@@ -30,6 +30,7 @@ fn committed(b: &mut Build, batch: usize, names: &[&str]) -> Case {
     let placed = place_graph(&b.g, &options).unwrap();
     let cost = options.target.cost(&Shape::of(&placed.program));
     assert_eq!(price(&b.g, &options).unwrap(), cost, "a price is the cost of what is placed");
+    monomials::are_apart(&placed.program);
     let len = b.g.values[0].len();
     let input: Vec<i64> = (0..len * batch).map(|_| b.random(-127, 127)).collect();
     let output = input.chunks(len).flat_map(|x| evaluate(&b.g, x).remove(0)).collect();
@@ -74,6 +75,31 @@ fn each_is_committed_to_by_itself() {
     assert_eq!(c.trace.publics.tensors[1], root(&SALTS[0], &c.values[1]).0);
     let c = committed(&mut small_cnn(2), 1, &["x"]);
     assert_eq!(c.trace.publics.tensors[1], c.values[1]);
+}
+
+/// Results of a product that leave the model as they are: the contraction's equation reads the elements themselves.
+#[test]
+fn results_of_a_product_are_committed_to() {
+    let mut b = Build { seed: 4, ..Build::default() };
+    let x = b.input(&[1, 6]);
+    let y = b.linear(x, 3);
+    (b.g.values[y].lo, b.g.values[y].hi) = (-6 * 127 * 9, 6 * 127 * 9);
+    b.output(y);
+    for batch in [1, 2] {
+        let c = committed(&mut b, batch, &["y"]);
+        assert_eq!(c.trace.publics.tensors[1], root(&SALTS[0], &c.values[1]).0);
+        let elements = c.program.tables.iter().position(|t| t.name == "output y").unwrap();
+        let mut other = c.values[1].clone();
+        other[1] += 1;
+        let cells = commitment::cells(&SALTS[0], &other);
+        let mut forged = c.trace.clone();
+        forged.publics.tensors[1] = commitment::root_of(&cells).unwrap().0.to_vec();
+        forged.tables[table(&c.program)] = cells;
+        forged.tables[elements] = other;
+        let failures = tessera_checker::check(&c.program, &forged).unwrap_err();
+        let contraction = |f: &tessera_checker::Failure| matches!(f, tessera_checker::Failure::Equation { name, .. } if name == "contraction");
+        assert!(failures.iter().any(contraction), "{failures:?}");
+    }
 }
 
 /// No cell of elements or of a permutation may be another one, and neither may the root.

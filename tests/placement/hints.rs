@@ -159,7 +159,7 @@ impl Build {
         }
         v
     }
-    fn together(&mut self, xs: &[ValueId]) -> ValueId {
+    pub fn together(&mut self, xs: &[ValueId]) -> ValueId {
         let flat: Vec<ValueId> =
             xs.iter().map(|x| self.view(*x, View::reshape(vec![self.g.values[*x].len()]))).collect();
         let len = flat.iter().map(|x| self.g.values[*x].len()).sum();

@@ -7,6 +7,7 @@ mod attention;
 mod changes;
 mod committed;
 mod hints;
+mod monomials;
 mod owners;
 mod private;
 mod weak;
@@ -211,6 +212,7 @@ fn filled(b: &mut Build, batch: usize, options: PlaceOptions) -> (tessera_api::P
     let len = b.g.values[0].len();
     let input: Vec<i64> = (0..len * batch).map(|_| b.random(-127, 127)).collect();
     let expected: Vec<i64> = input.chunks(len).flat_map(|x| evaluate(&b.g, x).remove(0)).collect();
+    monomials::are_apart(&placed.program);
     let trace = tessera_runtime::run(&placed.program, &placed.plan, vec![input]).unwrap();
     assert_eq!(trace.publics.tensors[1], expected, "the plan disagrees with the circuit\n{}", placed.dump);
     if let Err(failures) = tessera_checker::check(&placed.program, &trace) {

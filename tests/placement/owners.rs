@@ -20,7 +20,7 @@ fn committed() -> PlaceOptions {
 
 /// A network with everything: groups, biases that rows of several shapes read, sums of a pool, a product with parameters, and a parameter
 /// that is added to no product.
-fn network(seed: u64) -> Build {
+pub fn network(seed: u64) -> Build {
     let mut b = Build { seed, ..Build::default() };
     let x = b.input(&[1, 2, 4, 4]);
     let scale = b.parameter(&[2], 1, 2);
@@ -69,6 +69,7 @@ enum End {
 impl Owner {
     fn new(mut circuit: Build, batch: usize) -> Owner {
         let placed = place_graph(&circuit.g, &PlaceOptions { batch, ..committed() }).unwrap();
+        monomials::are_apart(&placed.program);
         let published = placed.program.architecture();
         published.validate().unwrap();
         // one image, as often as there are entries

@@ -554,6 +554,7 @@ fn apart(positions: impl Iterator<Item = (i64, bool)>, most: i64) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::TestCaseError;
     use std::collections::{BTreeMap, BTreeSet};
 
     /// y[n, g, o, i + k, j + l] = Σ x[n, g, c, i, j]·w[g, o, c, k, l], for extents of n, g, o, c, i, j, k, l.
@@ -595,6 +596,50 @@ mod tests {
             wanted.add(indices, &[Nest::new(0, [at as i64], vec![])]).expect("read once");
         }
         wanted
+    }
+
+    /// Whether none that is smaller keeps what is read apart, from the inside out.
+    fn are_smallest(e: &[usize], read: &[bool], batch: usize) -> Result<(), TestCaseError> {
+        let spec = convolution(e);
+        let op = Operation { x: 0, w: 1, y: 2, spec: &spec, holes: &[], source: "" };
+        let indices = Indices::new(&op).unwrap();
+        let wanted = wanted(&indices, spec.result_shape().iter().product(), read).positions();
+        let (strides, image) = indices.strides(&wanted, batch);
+        let (of_x, of_y) = ([e[0], e[4], e[5]], [e[0], e[4] + e[6] - 1, e[5] + e[7] - 1]);
+        let (mut inner, mut span_x, mut span_y) = (vec![0i64], 1i64, 1i64);
+        for a in (0..3).rev() {
+            let at = |st: i64| {
+                (0..of_y[a] as i64).flat_map(|i| inner.iter().map(move |z| i * st + z)).collect::<Vec<i64>>()
+            };
+            let fits = |st: i64| {
+                let z = at(st);
+                wanted
+                    .chunks(z.len())
+                    .all(|c| alone(&z.iter().copied().zip(c.iter().copied()).collect::<Vec<_>>()))
+            };
+            prop_assert!(fits(strides[a]) && !(span_x..strides[a]).any(fits), "axis {}: {:?}", a, strides);
+            prop_assert!((span_x..=span_y.max(span_x)).contains(&strides[a]));
+            inner = at(strides[a]);
+            span_x += (of_x[a] as i64 - 1) * strides[a];
+            span_y += (of_y[a] as i64 - 1) * strides[a];
+        }
+        let fits = |st: i64| {
+            let two = [0, st].map(|from| inner.iter().map(move |z| from + z).zip(wanted.iter().copied()));
+            span_y <= 2 * st && alone(&two.into_iter().flatten().collect::<Vec<_>>())
+        };
+        prop_assert!(fits(image) && !(span_x..image).any(fits), "{} images: {}", batch, image);
+        Ok(())
+    }
+
+    /// Where there is a position or two, nothing is left out.
+    #[test]
+    fn strides_of_tiny_images_are_the_smallest() {
+        for_each_index(&[2; 4], |at| {
+            let [i, j, k, l] = [0, 1, 2, 3].map(|a| at[a] + 1);
+            for read in [&[true][..], &[false], &[true, false], &[false, true], &[false, true, true]] {
+                are_smallest(&[1, 1, 1, 1, i, j, k, l], read, 2).unwrap();
+            }
+        });
     }
 
     proptest! {
@@ -667,6 +712,8 @@ mod tests {
             let all = borders.iter().flat_map(|b| b.s.clone().flat_map(|s| b.z.iter().map(move |z| (s, *z))));
             let listed: Vec<(i64, i64)> = all.collect();
             prop_assert!(listed.iter().copied().eq(border.iter().copied()), "{:?} {:?}", listed, border);
+            let apart = |b: &[Border]| b[0].s.end < b[1].s.start || b[0].z != b[1].z;
+            prop_assert!(borders.windows(2).all(apart), "{:?}", borders);
             let read_z: BTreeSet<i64> = y.iter().filter(|(at, _)| is_read(**at)).map(|(_, to)| to[1]).collect();
             prop_assert!(c.read_exponents(&wanted).into_iter().eq(read_z));
 
@@ -674,6 +721,9 @@ mod tests {
             let own = |s: &Seq| -> Vec<i64> { s.expand(s.len().unwrap() as usize).unwrap() };
             let channels = own(&c.weights.channels);
             let (mut tap_of, mut there, mut rows) = (BTreeMap::new(), 0, 0);
+            let of_a_group = c.weights.parts.len() / e[1].min(c.weights.parts.len());
+            let apart = |p: &[Part]| p[0].taps != p[1].taps || p[0].empty != p[1].empty;
+            prop_assert!(c.weights.parts.chunks(of_a_group).all(|own| own.windows(2).all(apart)));
             for p in &c.weights.parts {
                 let segments = own(&p.segments);
                 prop_assert_eq!(segments.len(), p.count);
@@ -707,33 +757,9 @@ mod tests {
             }
         }
 
-        /// From the inside out, none that is smaller keeps what is read apart.
         #[test]
         fn strides_are_the_smallest((e, read) in partly_read(), batch in 2usize..4) {
-            let spec = convolution(&e);
-            let op = Operation { x: 0, w: 1, y: 2, spec: &spec, holes: &[], source: "" };
-            let indices = Indices::new(&op).unwrap();
-            let wanted = wanted(&indices, spec.result_shape().iter().product(), &read).positions();
-            let (strides, image) = indices.strides(&wanted, batch);
-            let (of_x, of_y) = ([e[0], e[4], e[5]], [e[0], e[4] + e[6] - 1, e[5] + e[7] - 1]);
-            let (mut inner, mut span_x, mut span_y) = (vec![0i64], 1i64, 1i64);
-            for a in (0..3).rev() {
-                let at = |st: i64| (0..of_y[a] as i64).flat_map(|i| inner.iter().map(move |z| i * st + z)).collect::<Vec<i64>>();
-                let fits = |st: i64| {
-                    let z = at(st);
-                    wanted.chunks(z.len()).all(|c| alone(&z.iter().copied().zip(c.iter().copied()).collect::<Vec<_>>()))
-                };
-                prop_assert!(fits(strides[a]) && !(span_x..strides[a]).any(fits), "axis {}: {:?}", a, strides);
-                prop_assert!((span_x..=span_y.max(span_x)).contains(&strides[a]));
-                inner = at(strides[a]);
-                span_x += (of_x[a] as i64 - 1) * strides[a];
-                span_y += (of_y[a] as i64 - 1) * strides[a];
-            }
-            let fits = |st: i64| {
-                let two = [0, st].map(|from| inner.iter().map(move |z| from + z).zip(wanted.iter().copied()));
-                span_y <= 2 * st && alone(&two.into_iter().flatten().collect::<Vec<_>>())
-            };
-            prop_assert!(fits(image) && !(span_x..image).any(fits), "{} images: {}", batch, image);
+            are_smallest(&e, &read, batch)?;
         }
     }
 }

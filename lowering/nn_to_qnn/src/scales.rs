@@ -981,15 +981,4 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::printable;
-
-    #[test]
-    fn printable_scales_survive_printing_and_never_shrink() {
-        for s in [0.1, 1.0 / 127.0, 3.3e-9, 123456.789, 1.0] {
-            let p = printable(s);
-            assert!(p >= s && p <= s * (1.0 + 2e-6), "{s} {p}");
-            assert_eq!(format!("{p:.6e}").parse::<f64>().unwrap(), p);
-        }
-    }
-}
+mod tests;

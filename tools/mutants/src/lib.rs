@@ -41,8 +41,5 @@ pub const ROOMS: &[Room] = &[
         ],
         tests: &[("tessera-circuit-to-program", "lib"), ("tessera-tests", "placement")],
     },
-    Room {
-        files: &["lowering/nn_to_qnn/src/scales.rs"],
-        tests: &[("tessera-nn-to-qnn", "lib"), ("tessera-tests", "lowering")],
-    },
+    Room { files: &["lowering/nn_to_qnn/src/scales.rs"], tests: &[("tessera-nn-to-qnn", "lib")] },
 ];
