@@ -170,3 +170,27 @@ fn groups_and_biases_fill_rows_in_part() {
         }
     }
 }
+
+/// Elements that two readers take turns at, each in an order of its own: more ratios from row to row than one lane may have.
+#[test]
+fn readers_that_take_turns_have_lanes_of_their_own() {
+    const TURNS: usize = 300;
+    let mut b = Build { seed: 11, ..Build::default() };
+    let x = b.input(&[1, 8 * TURNS]);
+    let q = b.affine(vec![(3, x)], 1 << 20, 0, (1 << 21) - 1);
+    let (hi, lo) = (b.value(&[1, 8 * TURNS], 0, (1 << 9) - 1), b.value(&[1, 8 * TURNS], 0, 4095));
+    b.op(CircuitOp::Split { x: q, shift: 12 }, vec![hi, lo]);
+    let rows = b.view(lo, View::reshape(vec![TURNS, 8]));
+    let part =
+        |b: &mut Build, from: i64| b.view(rows, View::window(&[TURNS, 8], &[0, from], &[1, 1], &[TURNS, 4]));
+    let (first, second) = (part(&mut b, 0), part(&mut b, 4));
+    let second = b.view(second, View::transpose(&[TURNS, 4], &[1, 0]));
+    for read in [first, second] {
+        let f = TableFunction::Clamp { lo: 0, hi: 4095, offset: 0, shift: 1, min: 0, max: 127 };
+        let y = b.lookup(read, "half", f, 0, 127);
+        b.output(y);
+    }
+    let (program, _) = filled(&mut b, 1, options());
+    let makers = program.folds.iter().filter(|f| f.name == "elementwise0 links").map(|f| f.lanes.len());
+    assert!(makers.sum::<usize>() >= 2, "one lane has both readers");
+}

@@ -450,6 +450,18 @@ mod tests {
         all
     }
 
+    /// A layer takes what fills it to the last element.
+    #[test]
+    fn a_layer_may_be_full() {
+        let mut uses = Uses::default();
+        for (at, n) in [(0, 3), (3, 1), (0, 4), (2, 2), (0, 2)] {
+            uses.add(7, 4, &Nest::new(at, [0; 4], [(n, 1, [1, 0, 0, 0])]), [0, 0]);
+        }
+        let layers: Vec<usize> =
+            uses.0[&7].iter().map(|l| l.iter().map(|u| elements(&u.at).len()).sum()).collect();
+        assert_eq!(layers, [4, 4, 4]);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

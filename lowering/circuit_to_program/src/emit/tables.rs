@@ -673,7 +673,11 @@ fn moves_with(first: &Seq, lane: &Seq, rows: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contraction::{Indices, Operation};
+    use crate::wanted::Wanted;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
+    use tessera_circuit::semantics::contract::{ContractSpec, ResultIndex};
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
@@ -698,6 +702,162 @@ mod tests {
             let all: Vec<i64> = chunks.iter().enumerate().flat_map(row).collect();
             prop_assert_eq!(Seq::of_runs(2, runs).expand(all.len() / 2).unwrap(), all);
         }
+    }
+
+    /// y[n, g, o, i + k] = Σ x[n, g, c, i]·w[g, o, c, k], with what a part of it is read at.
+    fn contraction(e: [usize; 6], read: &[bool], pack: usize) -> (Contraction, Vec<Border>) {
+        let y = [0, 1, 2].map(ResultIndex::One).into_iter().chain([ResultIndex::Sum(4, 5)]).collect();
+        let of = |map: &[usize]| map.iter().map(|i| e[*i]).collect::<Vec<_>>();
+        let (x, w) = (vec![0, 1, 3, 4], vec![1, 2, 3, 5]);
+        let (of_x, of_w) = (of(&x), of(&w));
+        let spec = ContractSpec::new(6, x, w, y, &of_x, &of_w).unwrap();
+        let op = Operation { x: 0, w: 1, y: 2, spec: &spec, holes: &[], source: "" };
+        let indices = Indices::new(&op).unwrap();
+        let mut wanted = Wanted::none(&indices);
+        let len: usize = spec.result_shape().iter().product();
+        for at in (0..len).filter(|at| read[at % read.len()]) {
+            wanted.add(&indices, &[Nest::new(0, [at as i64], vec![])]).unwrap();
+        }
+        let mut c = Contraction::new(&op, &indices, &wanted, (2, false));
+        c.pack = pack;
+        let borders = c.borders(&wanted);
+        (c, borders)
+    }
+
+    fn lanes(runs: Vec<Run>, rows: usize) -> Vec<i64> {
+        Seq::of_runs(ENTRIES, runs).expand(rows).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Rows of weights: segment by segment, chunks in descending order, tap by tap. What is past the last channel takes no part where it
+        /// is its owner's, if it could mean anything.
+        #[test]
+        fn rows_of_weights_have_their_monomials(
+            e in (1usize..3, 1usize..4, 1usize..6, 1usize..3, 1usize..4, 1usize..4).prop_map(|e| [e.0, e.1, e.2, e.3, e.4, e.5]),
+            (width, committed, pack) in (1usize..5, any::<bool>(), 1usize..3),
+        ) {
+            let (c, _) = contraction(e, &[true], pack);
+            let (channels, rows) = (c.packed_channels(), c.w_rows(width));
+            for lane in 0..width {
+                let mut expected = vec![];
+                for part in &c.weights.parts {
+                    for chunk in (0..part.count).flat_map(|_| (0..channels.div_ceil(width)).rev()) {
+                        let s = chunk * width + lane;
+                        let past = s >= channels && (c.groups > 1 || lane >= channels);
+                        let there = !(committed && past);
+                        let cell = |z: i64| if there { [1, z, s as i64, 0, 0] } else { [0; ENTRIES] };
+                        expected.extend(part.taps.iter().flat_map(|t| cell(t.0)));
+                    }
+                }
+                prop_assert_eq!(lanes(weight_monomials(&c, (width, lane), committed), rows), expected);
+            }
+        }
+
+        /// The same of a bias.
+        #[test]
+        fn rows_of_biases_have_their_monomials(
+            there in prop::collection::vec(any::<bool>(), 1..12),
+            (width, public) in (1usize..5, any::<bool>()),
+        ) {
+            let elements: Vec<Option<i64>> = there.iter().zip(0..).map(|(there, i)| there.then_some(i)).collect();
+            let z = vec![0];
+            let b = Bias { root: 0, id: 0, segment: 0, elements, pack: 1, public, z, batch_stride: 0, source: String::new() };
+            for lane in 0..width {
+                let cell = |chunk: usize| {
+                    let s = chunk * width + lane;
+                    let takes_part = public || there.get(s) == Some(&true);
+                    if takes_part { [1, 0, s as i64, 0, 0] } else { [0; ENTRIES] }
+                };
+                let expected: Vec<i64> = (0..b.w_rows(width)).rev().flat_map(cell).collect();
+                prop_assert_eq!(lanes(parameter_monomials(&b, width, lane), b.w_rows(width)), expected);
+            }
+        }
+
+        /// Each border of each image has one cell, and a chunk of channels no rows that none of them has.
+        #[test]
+        fn rows_of_borders_have_all_of_them(
+            e in (1usize..3, 1usize..3, 1usize..5, 1usize..5, 1usize..4).prop_map(|e| [e.0, e.1, e.2, 1, e.3, e.4]),
+            read in prop::collection::vec(any::<bool>(), 1..20),
+            (width, pack) in (1usize..4, 1usize..3),
+        ) {
+            let (c, borders) = contraction(e, &read, pack);
+            let b = BorderRows::new(&c, &borders, 2, width);
+            let mut all = BTreeSet::new();
+            for border in &borders {
+                for (s, z) in border.s.clone().flat_map(|s| border.z.iter().map(move |z| (s, *z))) {
+                    all.extend([(s, z), (s, z + c.batch_stride)]);
+                }
+            }
+            let mut rows = 0;
+            let mut cells = vec![];
+            for (chunk, z) in b.chunks.iter().map(|i| &b.z[*i]).enumerate() {
+                rows += z.len();
+                for z in z {
+                    let here: Vec<(i64, i64)> = (0..width).map(|l| ((chunk * width + l) as i64, *z)).collect();
+                    prop_assert!(here.iter().any(|at| all.contains(at)), "a row of no border: {:?}", here);
+                    cells.extend(here.into_iter().filter(|(s, z)| b.is_border(*s, *z)));
+                }
+            }
+            prop_assert_eq!((b.rows, b.chunks.len()), (rows, c.s_span().div_ceil(width)));
+            prop_assert_eq!(cells.len(), all.len());
+            prop_assert_eq!(cells.into_iter().collect::<BTreeSet<_>>(), all);
+        }
+
+        /// A lane goes with another where it stands only on rows where that does, with few ratios to it.
+        #[test]
+        fn lanes_that_move_together(
+            rows in prop::collection::vec((0usize..4, 0i64..4, 0usize..8), 1..40),
+            (kinds, step) in (1i64..8, 0i64..3),
+        ) {
+            let first: Vec<i64> = rows.iter().zip(0..).flat_map(|(r, i)| [i64::from(r.2 > 0), i * step, r.1, 0, 1]).collect();
+            let lane: Vec<i64> = rows.iter().zip(0..).flat_map(|(r, i)| [i64::from(r.0 > 0 && (r.2 > 0 || r.1 > 2)), i * step + i % kinds, r.1, 2, 1]).collect();
+            let pairs = || first.chunks(ENTRIES).zip(lane.chunks(ENTRIES)).filter(|(_, b)| b[0] == 1);
+            let ratios: BTreeSet<Vec<i64>> = pairs().map(|(a, b)| (1..ENTRIES).map(|i| b[i] - a[i]).collect()).collect();
+            let together = pairs().all(|(a, _)| a[0] == 1) && ratios.len() <= MAX_RATIOS;
+            let (a, b) = (Seq::compress(ENTRIES, &first), Seq::compress(ENTRIES, &lane));
+            prop_assert_eq!(moves_with(&a, &b, rows.len()), together, "{:?} {:?}", a, b);
+        }
+    }
+
+    fn monomials(rows: usize, step: i64, d: i64) -> Monomials {
+        Monomials(vec![Nest::new(0, [0, 0, d, 0], [(rows, 1, [step, 0, 0, 0])])])
+    }
+
+    /// Lanes of nothing are none; those that move apart are folds of their own.
+    #[test]
+    fn lanes_share_folds() {
+        let lane = |m: Monomials| (Expr::witness(0), m);
+        let all = vec![
+            lane(monomials(9, 1, 0)),
+            lane(Monomials::default()),
+            lane(monomials(9, 1, 4)),
+            lane(monomials(9, 2, 0)),
+        ];
+        let folds = grouped(all, 9);
+        assert_eq!(folds.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(folds[1][0].monomials, monomials(9, 2, 0).seq(9));
+        assert!(grouped(vec![lane(Monomials::default())], 9).is_empty());
+    }
+
+    #[test]
+    fn numbers_of_uses_are_told_once() {
+        let used = |d: i64| Use { at: Nest::new(0, [1, 2, d, 3], vec![]), step: [0, 0] };
+        assert_eq!(numbers(&[used(5), used(2), used(5), used(-1)]), [-1, 2, 5]);
+        assert!(numbers(&[]).is_empty());
+    }
+
+    /// As many steps as there may be, and one more.
+    #[test]
+    fn the_most_steps_are_not_restless() {
+        let lane = |steps: i64| {
+            // the i-th step is i, so that all differ; the first row is not there
+            let z = (0..=steps).map(|i| i * (i + 1) / 2);
+            let rows: Vec<i64> = [0; ENTRIES].into_iter().chain(z.flat_map(|z| [1, z, 0, 0, 0])).collect();
+            is_restless(&Seq::compress(ENTRIES, &rows), rows.len() / ENTRIES)
+        };
+        assert_eq!((lane(MOST_STEPS as i64), lane(MOST_STEPS as i64 + 1)), (false, true));
     }
 
     /// Rows of 8 that two readers take turns at, each in its own order of heads: as many ratios as there are turns. Those of one reader are two.
