@@ -324,3 +324,320 @@ func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: 0.0, 1
   %4 = nn.map "tanh" %3 {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
   return %4 : tensor<2x4xf32>
 }
+// -----
+// a product with one number is that of the sums
+ml_program.global private @w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+ml_program.global private @two(#ml_program.extern : tensor<1xf32>) : tensor<1xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x3xf32> {nn.name = "y0"}) {
+  %w = ml_program.global_load_const @w : tensor<3x4xf32>
+  %two = ml_program.global_load_const @two : tensor<1xf32>
+  %0 = nn.linear %x, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %1 = nn.mul %0, %two {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x3xf32>, tensor<1xf32>) -> tensor<2x3xf32>
+  %2 = nn.map "tanh" %1 {nn.range = array<f64: -1.0, 1.0>} : tensor<2x3xf32>
+  return %2 : tensor<2x3xf32>
+}
+// -----
+// the same of sums that leave the model
+ml_program.global private @w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+ml_program.global private @b(#ml_program.extern : tensor<3xf32>) : tensor<3xf32>
+ml_program.global private @two(#ml_program.extern : tensor<1xf32>) : tensor<1xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x3xf32> {nn.name = "y0"}) {
+  %w = ml_program.global_load_const @w : tensor<3x4xf32>
+  %b = ml_program.global_load_const @b : tensor<3xf32>
+  %two = ml_program.global_load_const @two : tensor<1xf32>
+  %0 = nn.linear %x, %w bias %b {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>, tensor<3xf32>) -> tensor<2x3xf32>
+  %1 = nn.mul %0, %two {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x3xf32>, tensor<1xf32>) -> tensor<2x3xf32>
+  return %1 : tensor<2x3xf32>
+}
+// -----
+// and where sums are exact
+ml_program.global private @w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+ml_program.global private @two(#ml_program.extern : tensor<1xf32>) : tensor<1xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x3xf32> {nn.name = "y0"}, tensor<2x3xf32> {nn.name = "y1"}) {
+  %w = ml_program.global_load_const @w : tensor<3x4xf32>
+  %two = ml_program.global_load_const @two : tensor<1xf32>
+  %n = nn.norm %x centred epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.5>} : tensor<2x4xf32>
+  %0 = nn.linear %n, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %1 = nn.mul %0, %two {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x3xf32>, tensor<1xf32>) -> tensor<2x3xf32>
+  %2 = nn.linear %n, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %3 = nn.mul %2, %two {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x3xf32>, tensor<1xf32>) -> tensor<2x3xf32>
+  %4 = nn.map "gelu" %3 {nn.range = array<f64: -0.2, 4.0>} : tensor<2x3xf32>
+  return %1, %4 : tensor<2x3xf32>, tensor<2x3xf32>
+}
+// -----
+// sums that may grow beyond all bounds are clamped
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -50.0, 60.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}) {
+  %a1 = nn.add %x, %x {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a2 = nn.add %a1, %a1 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a3 = nn.add %a2, %a2 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a4 = nn.add %a3, %a3 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a5 = nn.add %a4, %a4 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a6 = nn.add %a5, %a5 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a7 = nn.add %a6, %a6 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a8 = nn.add %a7, %a7 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a9 = nn.add %a8, %a8 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a10 = nn.add %a9, %a9 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a11 = nn.add %a10, %a10 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a12 = nn.add %a11, %a11 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a13 = nn.add %a12, %a12 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a14 = nn.add %a13, %a13 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a15 = nn.add %a14, %a14 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a16 = nn.add %a15, %a15 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a17 = nn.add %a16, %a16 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a18 = nn.add %a17, %a17 {nn.range = array<f64: -50.0, 60.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %n = nn.norm %a18 centred epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.9>} : tensor<2x4xf32>
+  %g = nn.map "gelu" %n {nn.range = array<f64: -0.2, 2.0>} : tensor<2x4xf32>
+  return %g : tensor<2x4xf32>
+}
+// -----
+// what is taken away has the other ends
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -2.0, 2.0>}, %r: tensor<2x4xf32> {nn.name = "r", nn.range = array<f64: -3.0, 5.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}) {
+  %p = nn.relu %r {nn.range = array<f64: 0.0, 5.0>} : tensor<2x4xf32>
+  %d = nn.sub %x, %p {nn.range = array<f64: -7.0, 2.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %n = nn.norm %d centred epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.9>} : tensor<2x4xf32>
+  %e = nn.add %x, %p {nn.range = array<f64: -2.0, 7.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %o = nn.norm %e centred epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.9>} : tensor<2x4xf32>
+  %f = nn.add %n, %o {nn.range = array<f64: -3.0, 3.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %f : tensor<2x4xf32>
+}
+// -----
+// what clamps leave of exact sums
+ml_program.global private @w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x3xf32> {nn.name = "y0"}, tensor<2x3xf32> {nn.name = "y1"}) {
+  %w = ml_program.global_load_const @w : tensor<3x4xf32>
+  %n = nn.norm %x centred epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.5>} : tensor<2x4xf32>
+  %0 = nn.linear %n, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %1 = nn.relu %0 {nn.range = array<f64: 0.0, 2.0>} : tensor<2x3xf32>
+  %2 = nn.linear %n, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %3 = nn.map "clip" %2 parameters [-2.0, 0.0] {nn.range = array<f64: -2.0, 0.0>} : tensor<2x3xf32>
+  return %1, %3 : tensor<2x3xf32>, tensor<2x3xf32>
+}
+// -----
+// what clamps leave of others
+ml_program.global private @w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x3xf32> {nn.name = "y0"}) {
+  %w = ml_program.global_load_const @w : tensor<3x4xf32>
+  %0 = nn.linear %x, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %1 = nn.map "clip" %0 parameters [-2.0, 0.0] {nn.range = array<f64: -2.0, 0.0>} : tensor<2x3xf32>
+  %2 = nn.mul %1, %1 {nn.range = array<f64: 0.0, 4.0>} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+  %3 = nn.map "tanh" %2 {nn.range = array<f64: 0.0, 1.0>} : tensor<2x3xf32>
+  return %3 : tensor<2x3xf32>
+}
+// -----
+// a scale that is somewhat coarser
+ml_program.global private @big(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -90.0, 100.0>}) -> (tensor<2x3xf32> {nn.name = "y0"}) {
+  %big = ml_program.global_load_const @big : tensor<3x4xf32>
+  %0 = nn.linear %x, %big {nn.range = array<f64: -1.0, 90000.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %1 = nn.relu %0 {nn.range = array<f64: 0.0, 90.0>} : tensor<2x3xf32>
+  %2 = nn.mul %1, %1 {nn.range = array<f64: 0.0, 8100.0>} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+  return %2 : tensor<2x3xf32>
+}
+// -----
+// a grid of 0 to 255
+ml_program.global private @small(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -3.0, 3.0>}) -> (tensor<2x3xf32> {nn.name = "y0"}) {
+  %small = ml_program.global_load_const @small : tensor<3x4xf32>
+  %0 = nn.map "fake_quantize" %x parameters [0.01, 0.0, 255.0] {nn.range = array<f64: 0.0, 2.55>} : tensor<2x4xf32>
+  %1 = nn.linear %0, %small {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %2 = nn.relu %1 {nn.range = array<f64: 0.0, 2.0>} : tensor<2x3xf32>
+  return %2 : tensor<2x3xf32>
+}
+// -----
+// a grid of -100 to 128
+ml_program.global private @small(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -3.0, 3.0>}) -> (tensor<2x3xf32> {nn.name = "y0"}) {
+  %small = ml_program.global_load_const @small : tensor<3x4xf32>
+  %0 = nn.map "fake_quantize" %x parameters [0.01, -100.0, 128.0] {nn.range = array<f64: -1.0, 1.28>} : tensor<2x4xf32>
+  %1 = nn.linear %0, %small {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %2 = nn.relu %1 {nn.range = array<f64: 0.0, 2.0>} : tensor<2x3xf32>
+  return %2 : tensor<2x3xf32>
+}
+// -----
+// a grid of -129 to 100
+ml_program.global private @small(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -3.0, 3.0>}) -> (tensor<2x3xf32> {nn.name = "y0"}) {
+  %small = ml_program.global_load_const @small : tensor<3x4xf32>
+  %0 = nn.map "fake_quantize" %x parameters [0.01, -129.0, 100.0] {nn.range = array<f64: -1.29, 1.0>} : tensor<2x4xf32>
+  %1 = nn.linear %0, %small {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %2 = nn.relu %1 {nn.range = array<f64: 0.0, 2.0>} : tensor<2x3xf32>
+  return %2 : tensor<2x3xf32>
+}
+// -----
+// a grid of -128 to 127
+ml_program.global private @small(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -3.0, 3.0>}) -> (tensor<2x3xf32> {nn.name = "y0"}) {
+  %small = ml_program.global_load_const @small : tensor<3x4xf32>
+  %0 = nn.map "fake_quantize" %x parameters [0.01, -128.0, 127.0] {nn.range = array<f64: -1.28, 1.27>} : tensor<2x4xf32>
+  %1 = nn.linear %0, %small {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %2 = nn.relu %1 {nn.range = array<f64: 0.0, 2.0>} : tensor<2x3xf32>
+  return %2 : tensor<2x3xf32>
+}
+// -----
+// normalized rows that reach about as far, and some that do not
+ml_program.global private @w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -2.0, 2.0>}) -> (tensor<2x3xf32> {nn.name = "y0"}) {
+  %w = ml_program.global_load_const @w : tensor<3x4xf32>
+  %a = nn.norm %x centred epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.5>} : tensor<2x4xf32>
+  %c = nn.norm %x epsilon 1.0e-5 {nn.range = array<f64: -2.6, 3.0>} : tensor<2x4xf32>
+  %e = nn.norm %x centred epsilon 1.0e-5 {nn.range = array<f64: -0.3, 0.3>} : tensor<2x4xf32>
+  %0 = nn.linear %a, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %1 = nn.linear %c, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %2 = nn.linear %e, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %3 = nn.add %0, %1 {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+  %4 = nn.add %3, %2 {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+  return %4 : tensor<2x3xf32>
+}
+// -----
+// a scale that grows after it was read
+ml_program.global private @small(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+ml_program.global private @big(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -90.0, 100.0>}) -> (tensor<2x6xf32> {nn.name = "y0"}, tensor<2x3xf32> {nn.name = "y1"}) {
+  %small = ml_program.global_load_const @small : tensor<3x4xf32>
+  %big = ml_program.global_load_const @big : tensor<3x4xf32>
+  %0 = nn.linear %x, %small {nn.range = array<f64: -1.0, 1.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %1 = nn.relu %0 {nn.range = array<f64: 0.0, 1.0>} : tensor<2x3xf32>
+  %2 = nn.mul %1, %1 {nn.range = array<f64: 0.0, 1.0>} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+  %3 = nn.relu %2 {nn.range = array<f64: 0.0, 1.0>} : tensor<2x3xf32>
+  %4 = nn.linear %x, %big {nn.range = array<f64: -1.0, 1.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %5 = nn.relu %4 {nn.range = array<f64: 0.0, 1.0>} : tensor<2x3xf32>
+  %6 = nn.concat %1, %5 axis 1 {nn.range = array<f64: 0.0, 1.0>} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x6xf32>
+  %7 = nn.mul %6, %6 {nn.range = array<f64: 0.0, 1.0>} : (tensor<2x6xf32>, tensor<2x6xf32>) -> tensor<2x6xf32>
+  %8 = nn.map "tanh" %7 {nn.range = array<f64: 0.0, 1.0>} : tensor<2x6xf32>
+  %9 = nn.mul %3, %3 {nn.range = array<f64: 0.0, 1.0>} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+  %10 = nn.map "tanh" %9 {nn.range = array<f64: 0.0, 1.0>} : tensor<2x3xf32>
+  return %8, %10 : tensor<2x6xf32>, tensor<2x3xf32>
+}
+// -----
+// sums, copies and products of what was zero
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: 0.0, 0.0>}, %z: tensor<2x4xf32> {nn.name = "z", nn.range = array<f64: -3.0, 2.0>}) -> (tensor<4x2xf32> {nn.name = "y0"}, tensor<2x4xf32> {nn.name = "y1"}) {
+  %t = nn.transpose %x perm [1, 0] {nn.range = array<f64: 0.0, 0.0>} : tensor<2x4xf32> -> tensor<4x2xf32>
+  %s = nn.add %t, %t {nn.range = array<f64: 0.0, 0.0>} : (tensor<4x2xf32>, tensor<4x2xf32>) -> tensor<4x2xf32>
+  %u = nn.sub %s, %t {nn.range = array<f64: 0.0, 0.0>} : (tensor<4x2xf32>, tensor<4x2xf32>) -> tensor<4x2xf32>
+  %a = nn.add %x, %z {nn.range = array<f64: -3.0, 2.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %p = nn.mul %a, %x {nn.range = array<f64: 0.0, 0.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %q = nn.map "tanh" %p {nn.range = array<f64: 0.0, 0.0>} : tensor<2x4xf32>
+  %r = nn.add %q, %q {nn.range = array<f64: 0.0, 0.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %k = nn.mul %r, %z {nn.range = array<f64: 0.0, 0.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %l = nn.map "tanh" %u {nn.range = array<f64: 0.0, 0.0>} : tensor<4x2xf32>
+  %o = nn.map "tanh" %k {nn.range = array<f64: 0.0, 0.0>} : tensor<2x4xf32>
+  return %l, %o : tensor<4x2xf32>, tensor<2x4xf32>
+}
+// -----
+// an exponential that reaches far is not steep
+ml_program.global private @w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x3xf32> {nn.name = "y0"}) {
+  %w = ml_program.global_load_const @w : tensor<3x4xf32>
+  %0 = nn.linear %x, %w {nn.range = array<f64: -1.0, 7.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %1 = nn.map "exp" %0 {nn.range = array<f64: 0.36, 1096.0>} : tensor<2x3xf32>
+  return %1 : tensor<2x3xf32>
+}
+// -----
+// a root of small numbers is steep
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: 0.0, 1.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}) {
+  %0 = nn.mul %x, %x {nn.range = array<f64: 0.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %1 = nn.map "sqrt" %0 {nn.range = array<f64: 0.0, 1.0>} : tensor<2x4xf32>
+  %2 = nn.mul %1, %x {nn.range = array<f64: 0.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %3 = nn.map "reciprocal" %2 {nn.range = array<f64: 1.0, 1000.0>} : tensor<2x4xf32>
+  return %3 : tensor<2x4xf32>
+}
+// -----
+// numbers of a sign, and of none
+ml_program.global private @w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+ml_program.global private @b(#ml_program.extern : tensor<3xf32>) : tensor<3xf32>
+ml_program.global private @minus(#ml_program.extern : tensor<3xf32>) : tensor<3xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>, nn.bits = 8 : i64}) -> (tensor<2x3xf32> {nn.name = "y0"}) {
+  %w = ml_program.global_load_const @w : tensor<3x4xf32>
+  %b = ml_program.global_load_const @b : tensor<3xf32>
+  %minus = ml_program.global_load_const @minus : tensor<3xf32>
+  %0 = nn.linear %x, %w {nn.range = array<f64: -2.0, 2.0>, nn.bits = 8 : i64} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %1 = nn.relu %0 {nn.range = array<f64: 0.0, 2.0>, nn.bits = 8 : i64} : tensor<2x3xf32>
+  %2 = nn.add %1, %b {nn.range = array<f64: -1.0, 3.0>, nn.bits = 8 : i64} : (tensor<2x3xf32>, tensor<3xf32>) -> tensor<2x3xf32>
+  %3 = nn.relu %2 {nn.range = array<f64: 0.0, 3.0>, nn.bits = 8 : i64} : tensor<2x3xf32>
+  %4 = nn.add %3, %minus {nn.range = array<f64: -1.0, 3.0>, nn.bits = 8 : i64} : (tensor<2x3xf32>, tensor<3xf32>) -> tensor<2x3xf32>
+  %5 = nn.map "clip" %4 parameters [-0.5, 0.5] {nn.range = array<f64: -0.5, 0.5>, nn.bits = 8 : i64} : tensor<2x3xf32>
+  %6 = nn.mul %5, %3 {nn.range = array<f64: -1.0, 2.0>, nn.bits = 8 : i64} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+  %7 = nn.relu %6 {nn.range = array<f64: 0.0, 2.0>, nn.bits = 8 : i64} : tensor<2x3xf32>
+  %8 = nn.sub %7, %3 {nn.range = array<f64: -3.0, 2.0>, nn.bits = 8 : i64} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+  %9 = nn.map "tanh" %8 {nn.range = array<f64: -1.0, 1.0>} : tensor<2x3xf32>
+  return %9 : tensor<2x3xf32>
+}
+// -----
+// two outputs of one scale
+ml_program.global private @w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<6xf32> {nn.name = "y0"}, tensor<3xf32> {nn.name = "y1"}) {
+  %w = ml_program.global_load_const @w : tensor<3x4xf32>
+  %0 = nn.linear %x, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %1 = nn.reshape %0 {nn.range = array<f64: -2.0, 2.0>} : tensor<2x3xf32> -> tensor<6xf32>
+  %2 = nn.slice %1 starts [0] sizes [3] strides [1] {nn.range = array<f64: -2.0, 2.0>} : tensor<6xf32> -> tensor<3xf32>
+  return %1, %2 : tensor<6xf32>, tensor<3xf32>
+}
+// -----
+// moved sums are compared as they are, and results of functions are not
+ml_program.global private @w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+ml_program.global private @small(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+ml_program.global private @big(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<3xi64> {nn.name = "y0"}, tensor<2xi64> {nn.name = "y1"}, tensor<2xi64> {nn.name = "y2"}) {
+  %w = ml_program.global_load_const @w : tensor<3x4xf32>
+  %small = ml_program.global_load_const @small : tensor<3x4xf32>
+  %big = ml_program.global_load_const @big : tensor<3x4xf32>
+  %0 = nn.linear %x, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %1 = nn.transpose %0 perm [1, 0] {nn.range = array<f64: -2.0, 2.0>} : tensor<2x3xf32> -> tensor<3x2xf32>
+  %2 = nn.argmax %1 : tensor<3x2xf32> -> tensor<3xi64>
+  %3 = nn.linear %x, %small {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %4 = nn.map "sigmoid" %3 {nn.range = array<f64: 0.1, 0.9>} : tensor<2x3xf32>
+  %5 = nn.argmax %4 : tensor<2x3xf32> -> tensor<2xi64>
+  %6 = nn.linear %x, %big {nn.range = array<f64: -900.0, 900.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %7 = nn.relu %6 {nn.range = array<f64: 0.0, 900.0>} : tensor<2x3xf32>
+  %8 = nn.argmax %7 : tensor<2x3xf32> -> tensor<2xi64>
+  return %2, %5, %8 : tensor<3xi64>, tensor<2xi64>, tensor<2xi64>
+}
+// -----
+// results of functions that a precise model compares
+ml_program.global private @w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2xi64> {nn.name = "y0"}, tensor<2xi64> {nn.name = "y1"}) {
+  %w = ml_program.global_load_const @w : tensor<3x4xf32>
+  %n = nn.norm %x centred epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.5>} : tensor<2x4xf32>
+  %g = nn.map "gelu" %n {nn.range = array<f64: -0.2, 1.5>} : tensor<2x4xf32>
+  %a = nn.argmax %g : tensor<2x4xf32> -> tensor<2xi64>
+  %0 = nn.linear %n, %w {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %c = nn.argmax %0 : tensor<2x3xf32> -> tensor<2xi64>
+  return %a, %c : tensor<2xi64>, tensor<2xi64>
+}
+// -----
+// functions of functions, and what is moved between them
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<4x2xf32> {nn.name = "y0"}, tensor<4x2xf32> {nn.name = "y1"}) {
+  %0 = nn.map "sigmoid" %x {nn.range = array<f64: 0.2, 0.8>} : tensor<2x4xf32>
+  %1 = nn.transpose %0 perm [1, 0] {nn.range = array<f64: 0.2, 0.8>} : tensor<2x4xf32> -> tensor<4x2xf32>
+  %2 = nn.map "exp" %1 {nn.range = array<f64: 1.2, 2.3>} : tensor<4x2xf32>
+  %3 = nn.mul %2, %1 {nn.range = array<f64: 0.0, 2.0>} : (tensor<4x2xf32>, tensor<4x2xf32>) -> tensor<4x2xf32>
+  %4 = nn.map "tanh" %3 {nn.range = array<f64: 0.0, 1.0>} : tensor<4x2xf32>
+  return %4, %2 : tensor<4x2xf32>, tensor<4x2xf32>
+}
+// -----
+// a deep network, functions in it, and what is moved behind them
+ml_program.global private @v(#ml_program.extern : tensor<4x4xf32>) : tensor<4x4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}) {
+  %v = ml_program.global_load_const @v : tensor<4x4xf32>
+  %l0 = nn.linear %x, %v {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x4xf32>, tensor<4x4xf32>) -> tensor<2x4xf32>
+  %r0 = nn.relu %l0 {nn.range = array<f64: 0.0, 4.0>} : tensor<2x4xf32>
+  %l1 = nn.linear %r0, %v {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x4xf32>, tensor<4x4xf32>) -> tensor<2x4xf32>
+  %r1 = nn.relu %l1 {nn.range = array<f64: 0.0, 4.0>} : tensor<2x4xf32>
+  %l2 = nn.linear %r1, %v {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x4xf32>, tensor<4x4xf32>) -> tensor<2x4xf32>
+  %r2 = nn.map "sigmoid" %l2 {nn.range = array<f64: 0.1, 0.9>} : tensor<2x4xf32>
+  %l3 = nn.linear %r2, %v {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x4xf32>, tensor<4x4xf32>) -> tensor<2x4xf32>
+  %r3 = nn.relu %l3 {nn.range = array<f64: 0.0, 4.0>} : tensor<2x4xf32>
+  %l4 = nn.linear %r3, %v {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x4xf32>, tensor<4x4xf32>) -> tensor<2x4xf32>
+  %r4 = nn.relu %l4 {nn.range = array<f64: 0.0, 4.0>} : tensor<2x4xf32>
+  %l5 = nn.linear %r4, %v {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x4xf32>, tensor<4x4xf32>) -> tensor<2x4xf32>
+  %r5 = nn.map "sigmoid" %l5 {nn.range = array<f64: 0.1, 0.9>} : tensor<2x4xf32>
+  %l6 = nn.linear %r5, %v {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x4xf32>, tensor<4x4xf32>) -> tensor<2x4xf32>
+  %r6 = nn.relu %l6 {nn.range = array<f64: 0.0, 4.0>} : tensor<2x4xf32>
+  %l7 = nn.linear %r6, %v {nn.range = array<f64: -4.0, 4.0>} : (tensor<2x4xf32>, tensor<4x4xf32>) -> tensor<2x4xf32>
+  %r7 = nn.relu %l7 {nn.range = array<f64: 0.0, 4.0>} : tensor<2x4xf32>
+  %t = nn.transpose %r2 perm [1, 0] {nn.range = array<f64: 0.1, 0.9>} : tensor<2x4xf32> -> tensor<4x2xf32>
+  %u = nn.transpose %t perm [1, 0] {nn.range = array<f64: 0.1, 0.9>} : tensor<4x2xf32> -> tensor<2x4xf32>
+  %p = nn.mul %u, %r7 {nn.range = array<f64: 0.0, 4.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %q = nn.map "tanh" %p {nn.range = array<f64: 0.0, 1.0>} : tensor<2x4xf32>
+  return %q : tensor<2x4xf32>
+}

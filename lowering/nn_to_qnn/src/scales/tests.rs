@@ -26,6 +26,8 @@ fn weights() -> Params {
     put("k", &[2, 1, 3, 3], &|i| wave(i, 6));
     put("kb", &[2], &|i| 3.0 * wave(i, 1));
     put("t", &[6, 4], &|i| 2.0 * wave(i, 11));
+    put("two", &[1], &|_| 2.0);
+    put("minus", &[3], &|i| -0.25 * (i + 1) as f32);
     put("pos", &[4], &|i| [0.5, 1.0, 1.5, 2.0][i]);
     put("neg", &[4], &|i| wave(i, 9));
     put("m", &[4, 4], &|i| if i % 4 > i / 4 { 0.0 } else { 1.0 });
@@ -135,6 +137,33 @@ fn what_holds_of_every_choice() {
         "Signs", "Wide",
     ];
     assert!(all.iter().all(|f| seen.contains(*f)), "{seen:?}");
+}
+
+/// What has no range, or none that is finite, is named.
+#[test]
+fn ranges_have_to_be_known() {
+    let refused = |range: &str| {
+        let text = format!(
+            "func.func @main(%x: tensor<4xf32> {{nn.name = \"x\"{range}}}) -> (tensor<4xf32> {{nn.name = \"y\"}}) {{
+               %0 = nn.relu %x : tensor<4xf32>
+               return %0 : tensor<4xf32>
+             }}"
+        );
+        let context = tessera_mlir::context(&[tessera_nn::dialect()]);
+        let module = tessera_mlir::parse(&context, &text, "test.mlir").unwrap();
+        let (weights, settings) = (Params::default(), Settings::default());
+        let main = Func::main(module.as_operation()).unwrap();
+        let role = |op: &NnOp<_>| families::of(op).role();
+        let model = Model::read(main, &weights, &settings, role, families::check).unwrap();
+        Scales::choose(&model).err().map(|e| e.to_string())
+    };
+    assert_eq!(refused(", nn.range = array<f64: -1.0, 1.0>"), None);
+    let ends = ["0xFFF0000000000000, 1.0", "-1.0, 0x7FF0000000000000"]
+        .map(|ends| format!(", nn.range = array<f64: {ends}>"));
+    for range in ["", &ends[0], &ends[1]] {
+        let why = refused(range).expect("no range");
+        assert!(why.contains("the input \"x\" has no calibrated range"), "{why}");
+    }
 }
 
 #[test]
