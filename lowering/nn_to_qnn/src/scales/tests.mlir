@@ -641,3 +641,29 @@ func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 
   %q = nn.map "tanh" %p {nn.range = array<f64: 0.0, 1.0>} : tensor<2x4xf32>
   return %q : tensor<2x4xf32>
 }
+// -----
+// what is taken away from both ends
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -2.0, 3.0>}, %r: tensor<2x4xf32> {nn.name = "r", nn.range = array<f64: -3.0, 5.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}) {
+  %p = nn.relu %r {nn.range = array<f64: 0.0, 5.0>} : tensor<2x4xf32>
+  %e = nn.add %x, %p {nn.range = array<f64: -2.0, 8.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %d = nn.sub %x, %e {nn.range = array<f64: -10.0, 5.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %n = nn.norm %d epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.9>} : tensor<2x4xf32>
+  return %n : tensor<2x4xf32>
+}
+// -----
+// two inputs of a sign share a scale
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -2.0, 3.0>, nn.bits = 10 : i64}, %r: tensor<2x4xf32> {nn.name = "r", nn.range = array<f64: -3.0, 5.0>, nn.bits = 10 : i64}) -> (tensor<4x4xf32> {nn.name = "y0"}) {
+  %c = nn.concat %x, %r axis 0 {nn.range = array<f64: -3.0, 5.0>, nn.bits = 10 : i64} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<4x4xf32>
+  %m = nn.mul %c, %c {nn.range = array<f64: 0.0, 25.0>, nn.bits = 10 : i64} : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %t = nn.map "tanh" %m {nn.range = array<f64: 0.0, 1.0>} : tensor<4x4xf32>
+  return %t : tensor<4x4xf32>
+}
+// -----
+// copies of sums of what was zero
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: 0.0, 0.0>}) -> (tensor<4x2xf32> {nn.name = "y0"}) {
+  %s = nn.add %x, %x {nn.range = array<f64: 0.0, 0.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t = nn.transpose %s perm [1, 0] {nn.range = array<f64: 0.0, 0.0>} : tensor<2x4xf32> -> tensor<4x2xf32>
+  %u = nn.add %t, %t {nn.range = array<f64: 0.0, 0.0>} : (tensor<4x2xf32>, tensor<4x2xf32>) -> tensor<4x2xf32>
+  %y = nn.map "tanh" %u {nn.range = array<f64: 0.0, 0.0>} : tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
