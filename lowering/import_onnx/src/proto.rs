@@ -45,11 +45,42 @@ pub(crate) fn read(source: Source, options: &ImportOptions) -> Result<ModelProto
     guarded("decoding the file", || load(bytes, directory, options))
 }
 
+/// As much of a model as is looked at before it is read: without weights, which may be most of it.
+#[derive(Clone, PartialEq, Message)]
+struct Outline {
+    #[prost(message, optional, tag = "7")]
+    graph: Option<GraphOutline>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct GraphOutline {
+    #[prost(message, repeated, tag = "1")]
+    node: Vec<NodeProto>,
+    #[prost(message, repeated, tag = "5")]
+    initializer: Vec<TensorOutline>,
+    #[prost(message, repeated, tag = "11")]
+    input: Vec<ValueInfoProto>,
+    #[prost(message, repeated, tag = "12")]
+    output: Vec<ValueInfoProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TensorOutline {
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    string_data: Vec<Vec<u8>>,
+    #[prost(string, tag = "8")]
+    name: String,
+}
+
+fn outline(bytes: &[u8]) -> Result<GraphOutline, ImportError> {
+    let model = Outline::decode(bytes).map_err(|e| ImportError::NotOnnx(e.to_string()))?;
+    Ok(model.graph.unwrap_or_default())
+}
+
 /// Every input that a user gives.
 pub(crate) fn inputs(bytes: &[u8]) -> Result<Vec<InputInfo>, ImportError> {
     guarded("decoding the file", || {
-        let model = ModelProto::decode(bytes).map_err(|e| ImportError::NotOnnx(e.to_string()))?;
-        let graph = model.graph.unwrap_or_default();
+        let graph = outline(bytes)?;
         // old files list their weights as inputs, too
         let weights: HashSet<&str> = graph.initializer.iter().map(|t| &t.name[..]).collect();
         let given = graph.input.iter().filter(|i| !weights.contains(&i.name[..]));
@@ -97,8 +128,7 @@ fn load(bytes: &[u8], directory: Option<&Path>, options: &ImportOptions) -> Resu
 /// The texts of a file, and which inputs and outputs hold some.
 pub(crate) fn texts(bytes: &[u8]) -> Result<Texts, ImportError> {
     guarded("decoding the file", || {
-        let model = ModelProto::decode(bytes).map_err(|e| ImportError::NotOnnx(e.to_string()))?;
-        let graph = model.graph.unwrap_or_default();
+        let graph = outline(bytes)?;
         let of = |ports: &[ValueInfoProto]| {
             let text = |port: &&ValueInfoProto| {
                 let Some(TypeValue::TensorType(t)) = port.r#type.as_ref().and_then(|t| t.value.as_ref())
@@ -109,17 +139,30 @@ pub(crate) fn texts(bytes: &[u8]) -> Result<Texts, ImportError> {
             };
             ports.iter().filter(text).map(|port| port.name.clone()).collect()
         };
-        Ok(Texts { all: known_texts(&graph), inputs: of(&graph.input), outputs: of(&graph.output) })
+        let weights = graph.initializer.iter().flat_map(|t| &t.string_data);
+        Ok(Texts {
+            all: texts_of(&graph.node, weights),
+            inputs: of(&graph.input),
+            outputs: of(&graph.output),
+        })
     })
 }
 
 /// The texts that categories, keys and classes are, and those of tensors, sorted.
 pub(crate) fn known_texts(graph: &GraphProto) -> Vec<String> {
+    texts_of(&graph.node, graph.initializer.iter().flat_map(|t| &t.string_data))
+}
+
+fn texts_of<'g>(nodes: &'g [NodeProto], weights: impl Iterator<Item = &'g Vec<u8>>) -> Vec<String> {
     const LISTS: [&str; 3] = ["cats_strings", "keys_strings", "classlabels_strings"];
-    let attributes = graph.node.iter().flat_map(|n| &n.attribute);
-    let lists = attributes.filter(|a| LISTS.contains(&a.name.as_str())).flat_map(|a| &a.strings);
-    let lists = lists.chain(tensors(graph).flat_map(|(_, t)| &t.string_data));
-    let all: BTreeSet<String> = lists.map(|text| String::from_utf8_lossy(text).into_owned()).collect();
+    let attributes = || nodes.iter().flat_map(|n| &n.attribute);
+    let lists = attributes().filter(|a| LISTS.contains(&a.name.as_str())).flat_map(|a| &a.strings);
+    let constants = attributes().filter_map(|a| a.t.as_ref()).flat_map(|t| &t.string_data);
+    let all: BTreeSet<String> = lists
+        .chain(constants)
+        .chain(weights)
+        .map(|text| String::from_utf8_lossy(text).into_owned())
+        .collect();
     all.into_iter().collect()
 }
 
@@ -482,5 +525,60 @@ fn fix_inputs(graph: &mut GraphProto, options: &ImportOptions) -> Result<(), Imp
         (false, _) => Err(ImportError::Invalid(problems)),
         (_, false) => Err(ImportError::UnknownShape(unknown)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tract_onnx::pb::{AttributeProto, TypeProto, type_proto};
+
+    fn port(name: &str, of: DataType) -> ValueInfoProto {
+        let shape = TensorShapeProto { dim: vec![Dimension::default(); 2] };
+        let tensor = type_proto::Tensor { elem_type: of as i32, shape: Some(shape) };
+        let ty = TypeProto { value: Some(TypeValue::TensorType(tensor)), ..TypeProto::default() };
+        ValueInfoProto { name: name.into(), r#type: Some(ty), ..ValueInfoProto::default() }
+    }
+
+    #[test]
+    fn what_is_looked_at_first_is_what_the_whole_file_says() {
+        let texts = |name: &str, texts: &[&str]| TensorProto {
+            name: name.into(),
+            data_type: DataType::String as i32,
+            string_data: texts.iter().map(|t| t.as_bytes().to_vec()).collect(),
+            raw_data: vec![7; 1000],
+            ..TensorProto::default()
+        };
+        let keys = AttributeProto {
+            name: "keys_strings".into(),
+            strings: vec![b"key".to_vec()],
+            ..AttributeProto::default()
+        };
+        let value = AttributeProto {
+            name: "value".into(),
+            t: Some(texts("", &["in a node"])),
+            ..AttributeProto::default()
+        };
+        let node = NodeProto { op_type: "X".into(), attribute: vec![keys, value], ..NodeProto::default() };
+        let graph = GraphProto {
+            node: vec![node],
+            initializer: vec![texts("w", &["weight", "a"])],
+            input: vec![port("x", DataType::Int64), port("w", DataType::String), port("t", DataType::String)],
+            output: vec![port("y", DataType::Float)],
+            ..GraphProto::default()
+        };
+        let known = known_texts(&graph);
+        let bytes = ModelProto { graph: Some(graph), ..ModelProto::default() }.encode_to_vec();
+        let input = |name: &str, integers| InputInfo { name: name.into(), rank: Some(2), integers };
+        assert_eq!(inputs(&bytes).unwrap(), [input("x", true), input("t", false)]);
+        let found = super::texts(&bytes).unwrap();
+        assert_eq!(
+            (&found.all, &known[..]),
+            (&known, &["a", "in a node", "key", "weight"].map(String::from)[..])
+        );
+        assert_eq!((found.inputs, found.outputs), (vec!["w".to_owned(), "t".to_owned()], vec![]));
+        for cut in [bytes.len() - 1, bytes.len() / 2] {
+            assert!(matches!(inputs(&bytes[..cut]), Err(ImportError::NotOnnx(_))));
+        }
     }
 }
