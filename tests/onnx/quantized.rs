@@ -317,7 +317,7 @@ module {
   ml_program.global private @w(#ml_program.extern<tensor<1x4xf32>>) : tensor<1x4xf32>
   func.func @main(%x: tensor<1x4xf32> {nn.name = "x"}) -> (tensor<1x1xf32> {nn.name = "y"}) {
     %w = ml_program.global_load_const @w : tensor<1x4xf32>
-    %0 = nn.linear %x, %w : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x1xf32>
+    %0 = nn.linear %x, %w : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x1xf32> loc("score")
     return %0 : tensor<1x1xf32>
   }
 }"#;
@@ -345,6 +345,10 @@ module {
     let error = [&found.float, &found.quantized].map(|quality| quality.error.unwrap());
     assert!((error[0] - 1.0).abs() < 1e-6 && (error[1] - 1.0).abs() < 0.05, "{error:?}");
     assert!(found.float.r2.unwrap() < 0.9 && found.cosine.mean > 0.999, "{found:?}");
+    // what the last layer does to the output is its own noise
+    let few = tessera_nn_to_qnn::evaluate(&float, &plan, &samples[..4], None).unwrap();
+    let last = few.layers.last().unwrap();
+    assert!((last.reaches_output_db.unwrap() - last.snr_db).abs() < 0.01 && last.snr_db < 100.0, "{last:?}");
     let wrong = Truth::Numbers(vec![vec![0.0; 2]; 100]);
     assert!(tessera_nn_to_qnn::evaluate(&float, &plan, &samples, Some(&wrong)).is_err());
 }

@@ -131,6 +131,10 @@ const BINS: usize = 48;
 const PROBES: usize = 8;
 /// Layers whose way to the output is followed.
 const FOLLOWED: usize = 12;
+/// Samples in which it is.
+const FOLLOWED_IN: usize = 4;
+/// Samples that one thread looks at in a row.
+const CHUNK: usize = 2;
 
 #[derive(Clone, Default)]
 struct Noise {
@@ -208,14 +212,14 @@ pub fn evaluate(
     let mut pairs = pair_layers(float, quantized);
     spread(float, &samples[..samples.len().min(PROBES)], &mut pairs)?;
     let chunks = samples
-        .par_chunks(8)
+        .par_chunks(CHUNK)
         .enumerate()
         .map(|(chunk, samples)| -> Result<(Vec<Outcome>, Vec<Noise>)> {
             let mut noise = vec![Noise::default(); pairs.len()];
             let mut outcomes = Vec::new();
             for (i, sample) in samples.iter().enumerate() {
                 let outcome = compare(float, quantized, sample, &pairs, &mut noise);
-                outcomes.push(outcome.map_err(|e| e.context(format!("sample {}", chunk * 8 + i)))?);
+                outcomes.push(outcome.map_err(|e| e.context(format!("sample {}", chunk * CHUNK + i)))?);
             }
             Ok((outcomes, noise))
         })
@@ -293,7 +297,7 @@ pub fn evaluate(
             reaches_output_db: None,
         })
         .collect();
-    follow(float, quantized, &samples[..samples.len().min(PROBES)], &pairs, &mut layers)?;
+    follow(float, quantized, &samples[..samples.len().min(FOLLOWED_IN)], &pairs, &mut layers)?;
     Ok(Evaluation {
         samples: outcomes.len(),
         task,
@@ -434,8 +438,8 @@ fn follow(
     let mut order: Vec<usize> = (0..pairs.len()).collect();
     order.sort_by(|&a, &b| layers[a].snr_db.total_cmp(&layers[b].snr_db));
     order.truncate(FOLLOWED);
-    let mut noise = vec![(0.0, 0.0); pairs.len()];
-    for sample in samples {
+    let one = |sample: &Vec<ArrayD<f32>>| -> Result<Vec<(f64, f64)>> {
+        let mut noise = vec![(0.0, 0.0); pairs.len()];
         let inputs = inputs(sample, quantized)?;
         let (mut step, mut stored) = (0, BTreeMap::new());
         quantized.run_tensors(&inputs, |_, value| {
@@ -457,9 +461,12 @@ fn follow(
                 noise[layer].1 += f64::from(a - b).powi(2);
             }
         }
-    }
+        Ok(noise)
+    };
+    let noise = samples.par_iter().map(one).collect::<Result<Vec<_>>>()?;
     for layer in order {
-        layers[layer].reaches_output_db = Some(decibels(noise[layer].0, noise[layer].1));
+        let (signal, noise) = noise.iter().fold((0.0, 0.0), |(s, n), of| (s + of[layer].0, n + of[layer].1));
+        layers[layer].reaches_output_db = Some(decibels(signal, noise));
     }
     Ok(())
 }
