@@ -29,7 +29,7 @@ const OPENING_AT_MOST: u64 = 1 << 30;
 /// What a verifying key's file holds.
 #[pyclass(frozen, module = "tessera._tessera")]
 pub struct VerifyingKey {
-    /// None of a key that is known by certificates of another.
+    /// None of a key that was told by a proving key, or by certificates of another.
     bytes: Option<Arc<Vec<u8>>>,
     key: Arc<prover::VerifyingKey>,
 }
@@ -48,9 +48,8 @@ impl VerifyingKey {
 
     fn file(&self) -> Result<Arc<Vec<u8>>> {
         self.bytes.clone().ok_or_else(|| {
-            Failure::new("a further key has no file for who verifies").help(
-                "give them the certificate beside it: they verify with the first key, and certificates=[path]",
-            )
+            Failure::new("this verifying key was not read from a file, and has none")
+                .help("give others the .vk file that setup made; where this is a further key, the first one's, and the certificate for certificates=[path]")
         })
     }
 

@@ -88,7 +88,7 @@ def test_keys_that_make_no_certificates_and_have_no_file(mine, lenet, digits, tm
     one = mine.next_epoch(tmp_path / "one.pk")
     told(lambda: mine.next_epoch(tmp_path / "one.pk"), "count of another key's proofs", "give the further key another name")
     for file in (one.verifying_key.to_bytes, lambda: one.verifying_key.save(tmp_path / "one.vk")):
-        told(file, "no file for who verifies", "certificates=[path]")
+        told(file, "was not read from a file", "certificates=[path]")
     fresh = tessera.compile(MODELS / "digits_mlp.onnx", calibration=digits, scale=1 / 16, weights="committed", zero_knowledge=True, uses=2)
     told(lambda: fresh.next_epoch(tmp_path / "two.pk"), "from its file", "model.save")
     told(lambda: tessera.CompiledModel.load(tmp_path / "one.pk"), "expected a compiled model", "found a proving key")
