@@ -667,3 +667,18 @@ func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: 0.0, 0
   %y = nn.map "tanh" %u {nn.range = array<f64: 0.0, 0.0>} : tensor<4x2xf32>
   return %y : tensor<4x2xf32>
 }
+// -----
+// sums of numbers of no sign have one, and those with numbers that may be zero have none
+ml_program.global private @w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+ml_program.global private @half(#ml_program.extern : tensor<4xf32>) : tensor<4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>, nn.bits = 8 : i64}) -> (tensor<2x3xf32> {nn.name = "y0"}) {
+  %w = ml_program.global_load_const @w : tensor<3x4xf32>
+  %half = ml_program.global_load_const @half : tensor<4xf32>
+  %0 = nn.relu %x {nn.range = array<f64: 0.0, 1.0>, nn.bits = 8 : i64} : tensor<2x4xf32>
+  %1 = nn.add %0, %half {nn.range = array<f64: 0.0, 2.5>, nn.bits = 8 : i64} : (tensor<2x4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  %2 = nn.mul %1, %1 {nn.range = array<f64: 0.0, 6.0>, nn.bits = 8 : i64} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %3 = nn.linear %2, %w {nn.range = array<f64: -9.0, 9.0>, nn.bits = 8 : i64} : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
+  %4 = nn.mul %3, %3 {nn.range = array<f64: 0.0, 81.0>, nn.bits = 8 : i64} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+  %5 = nn.map "tanh" %4 {nn.range = array<f64: 0.0, 1.0>} : tensor<2x3xf32>
+  return %5 : tensor<2x3xf32>
+}

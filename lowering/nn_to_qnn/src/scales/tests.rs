@@ -27,6 +27,7 @@ fn weights() -> Params {
     put("kb", &[2], &|i| 3.0 * wave(i, 1));
     put("t", &[6, 4], &|i| 2.0 * wave(i, 11));
     put("two", &[1], &|_| 2.0);
+    put("half", &[4], &|i| i as f32 / 2.0);
     put("minus", &[3], &|i| -0.25 * (i + 1) as f32);
     put("pos", &[4], &|i| [0.5, 1.0, 1.5, 2.0][i]);
     put("neg", &[4], &|i| wave(i, 9));
