@@ -189,7 +189,7 @@ mod tests {
 
         fn constant(&mut self, values: &[i64]) -> ValueId {
             let (lo, hi) = (values.iter().copied().min().unwrap(), values.iter().copied().max().unwrap());
-            let ty = CircuitType::new(&[values.len()], lo, hi);
+            let ty = CircuitType::new([values.len()], lo, hi);
             let v = self.op(CircuitOp::Constant { values: values.into(), ty }, &[values.len()], (lo, hi));
             self.0.known.insert(v, Arc::new(publish::param(&[values.len()], values).unwrap()));
             v
@@ -220,7 +220,7 @@ mod tests {
         /// What of its cells reads the value, if that is no output; and the relations that it asks.
         fn packs(&self, reader: Option<(RowProgram, &LookupRelations)>) -> bool {
             let mut b = Build::default();
-            let ty = CircuitType::new(&[1, 3], -9, 9);
+            let ty = CircuitType::new([1, 3], -9, 9);
             let input = CircuitOp::Input { name: "x".into(), visibility: Visibility::Public, ty };
             let x = b.op(input.clone(), &[1, 3], (-9, 9));
             let w = b.op(input, &[self.channels, 3], self.w);
