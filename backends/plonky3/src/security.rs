@@ -87,6 +87,8 @@ pub struct Report {
 const MAX_POW: u8 = 24;
 /// More than this before a challenge is not chosen: a larger extension field costs less.
 const MAX_CHALLENGE_POW: u8 = 16;
+/// As many committed cells for a hash of grinding make it a fiftieth of proving, or less.
+const CELLS_A_HASH: u64 = 32;
 const MAX_QUERIES: u32 = 1000;
 /// Bits of grinding before the queries beyond those of the target, where proofs are to be small: a tenth of a second of one core for a
 /// twentieth of the queries.
@@ -265,23 +267,38 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
     if h < 3 {
         return Err(format!("the tallest table has 2^{h} rows; FRI needs at least 2^3"));
     }
-    let mut decodings = decodings(target.regime, air);
-    if target.goal == Goal::Time {
-        // at the least rate unique decoding needs about a fifth more queries than the Johnson radius, and its theorems are old and simple
-        decodings.truncate(1);
-    }
+    let decodings = decodings(target.regime, air);
+    // where time counts, a larger radius is taken only if its grinding is hardly noticed
+    let free = |d: Decoding, p: &SecurityParams| {
+        d == decodings[0] || target.goal != Goal::Time || ground(p, air) <= committed(air) / CELLS_A_HASH
+    };
     let lowest = lowest(air);
     let ways = ways(target.goal).into_iter().filter(|(log_blowup, _)| *log_blowup == 1 || lowest > 0);
     let (mut reached, mut refused) = (vec![], None);
     for (way, d) in ways.flat_map(|way| decodings.iter().map(move |d| (way, *d))) {
         match reach(target, air, &m, d, way) {
             Err(why) => refused = refused.or(Some(why)),
-            Ok(p) => reached.push((proof_bytes(air, &p.fri), p)),
+            Ok(p) if free(d, &p) => reached.push((proof_bytes(air, &p.fri), p)),
+            Ok(_) => {}
         }
     }
     // of two that are as small the first
     let best = reached.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
     best.map(|b| b.1).ok_or_else(|| refused.unwrap_or_else(|| "there is no way to open columns".into()))
+}
+
+/// Hashes that grinding takes before all challenges but the queries, on average.
+fn ground(p: &SecurityParams, air: &Air) -> u64 {
+    let layers = (air.log_height() as u64).div_ceil(p.fri.log_arity.into());
+    let hashes = |pow: u8| if pow == 0 { 0 } else { 1 << pow };
+    let once = [p.fri.batch_pow, p.challenge_pow, p.composition_pow, p.point_pow];
+    once.map(hashes).iter().sum::<u64>() + layers * hashes(p.fri.commit_pow)
+}
+
+/// Cells that a proof commits to.
+fn committed(air: &Air) -> u64 {
+    let columns = |g: &Group| u64::from(g.witness) + u64::from(air.degree) * u64::from(g.round2 + g.round3);
+    air.groups.iter().map(|g| columns(g) << g.log_height).sum()
 }
 
 /// The height of the lowest committed matrix, as a power of two.
@@ -636,7 +653,7 @@ mod tests {
                 missing(&["constraint composition"]),
                 missing(&["folds", "lookups"]),
             ];
-            match choose(target, &air) {
+            match reach(target, &air, &air.measure(), Decoding::Unique, (1, 3)) {
                 Ok(p) => {
                     let pows =
                         [p.fri.commit_pow, p.fri.batch_pow, p.point_pow, p.composition_pow, p.challenge_pow];
@@ -739,6 +756,27 @@ mod tests {
         assert_eq!((p.fri.log_blowup, check(&p, &air)), (1, Ok(())));
     }
 
+    /// A larger radius takes fewer queries, and is taken where grinding for it is nothing beside what is committed.
+    fn time_takes_what_is_free<E: Extension>() {
+        let air = key::<E>(&lookups(1)).air;
+        for (log_height, witness) in [(10, 20), (14, 200), (18, 50)] {
+            let g = Group { log_height, witness, ..air.groups[0].clone() };
+            let air = Air { groups: vec![g], ..air.clone() };
+            let queries = |bits| {
+                let target = SecurityTarget { bits, ..Default::default() };
+                let p = choose(target, &air).unwrap();
+                assert!(ground(&p, &air) * CELLS_A_HASH <= committed(&air) || bits > 100, "{p:?}");
+                let unique = reach(target, &air, &air.measure(), Decoding::Unique, (1, 3)).unwrap();
+                (p.fri.queries, unique.fri.queries)
+            };
+            let (own, unique) = queries(100);
+            assert!(own * 10 < unique * 9, "{own} and {unique} queries over 2^{log_height} rows");
+            // with a small field a larger radius would take as much grinding as everything else
+            let (own, unique) = queries(110);
+            assert_eq!(own == unique, E::DEGREE == 2, "{own} and {unique} queries over 2^{log_height} rows");
+        }
+    }
+
     fn lookups_are_counted_with_their_tuples<E: Extension>() {
         for seed in 0..4 {
             let c = lookups(seed);
@@ -820,6 +858,7 @@ mod tests {
         reports_name_what_a_relation_has,
         targets_have_an_end,
         columns_are_opened_in_the_way_that_suits_the_goal,
+        time_takes_what_is_free,
         grinding_makes_up_for_what_a_field_lacks,
         impossible_parameters_are_refused,
         simulated_proofs_differ_by_the_chance_of_bad_challenges,
