@@ -121,7 +121,7 @@ impl VerifyingKey {
     fn audit(&self, py: Python<'_>, model: PathBuf) -> PyResult<()> {
         let key = Arc::clone(&self.key);
         work(py, None, move |_| {
-            let read = |file: &Mapped| Ok(tessera::model::Model::from_shared(file.bytes())?);
+            let read = |file: &Mapped| tessera::model::Model::from_shared(file.bytes());
             let model = Held::in_file(Mapped::open(&model)?, read)?;
             model.with(|model| Ok(key.audit(&model.program, model.digest(), &model.metadata)?))
         })
