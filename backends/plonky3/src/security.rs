@@ -112,7 +112,7 @@ const POINTS: usize = 2;
 /// Larger parameters of list decoding are not tried.
 const MOST_LISTED: usize = 100;
 
-/// The analyses that may be used, the one that keys are made by first.
+/// The analyses that may be used, the one that asks for the least grinding first.
 ///
 /// # Correctness
 /// * A commitment of weights by their owner stands for one list of columns in all proofs. Only within the unique decoding radius does
@@ -251,7 +251,7 @@ fn ways(goal: Goal) -> Vec<(u8, u8)> {
     }
 }
 
-/// Parameters that reach the target: with the fewest queries, or, where size counts, with the smallest proof that is predicted.
+/// Parameters that reach the target with the smallest proof that is predicted, of those that suit the goal.
 /// Err(why) where none do.
 pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, String> {
     if target.grinding > MAX_POW {
@@ -328,12 +328,14 @@ fn reach(
     };
     let mut p = SecurityParams { target, fri, challenge_pow: 0, composition_pow: 0, point_pow: 0 };
     let (h, bits) = (air.log_height(), target.bits as f64);
-    let reaches = |queries: &u32| {
+    let misses = |queries: &u32| {
         let fri = FriConfig { queries: *queries, ..p.fri };
-        terms(&SecurityParams { fri, ..p }, air, m, d)[0].1 >= bits
+        terms(&SecurityParams { fri, ..p }, air, m, d)[0].1 < bits
     };
-    p.fri.queries = (1..=MAX_QUERIES)
-        .find(reaches)
+    // a query more is never worth less
+    let numbers: Vec<u32> = (1..=MAX_QUERIES).collect();
+    p.fri.queries = *numbers
+        .get(numbers.partition_point(misses))
         .ok_or_else(|| format!("{MAX_QUERIES} queries do not reach {bits} bits over 2^{h} rows"))?;
     for (name, found) in terms(&p, air, m, d) {
         if found >= bits {
