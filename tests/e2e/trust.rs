@@ -81,9 +81,10 @@ fn a_machine_without_memory_or_threads_never_calls_a_proof_false() {
         }
     }
     assert!(seen.contains_key(&Some(0)) && seen.len() > 1, "{seen:?}");
-    // room for the program, and not for the stacks of so many threads
-    let (code, err) =
-        room.shell("ulimit -v 1048576; RAYON_NUM_THREADS=1024 exec tessera verify m.proof --key m.vk");
+    // room for the program, and not for the stack of one thread more
+    let (code, err) = room.shell(
+        "ulimit -v 1048576; RUST_MIN_STACK=2147483648 RAYON_NUM_THREADS=4 exec tessera verify m.proof --key m.vk",
+    );
     assert!(code == Some(3) && err.contains("cannot be started"), "{code:?} {err}");
     for (threads, code) in [("1", 0), ("0", 0), ("100000", 2), ("many", 2), ("-1", 2)] {
         let line = format!("RAYON_NUM_THREADS={threads} exec tessera verify m.proof --key m.vk");

@@ -120,5 +120,8 @@ fn attention_in_blocks_is_attention() {
         })
         .unwrap_or_else(|error| panic!("{error}"));
     let left_out = pass::statistics().into_iter().find(|count| count.name == "left out");
-    assert!(left_out.is_some_and(|count| count.count > 300), "hardly anything is left out");
+    assert!(
+        left_out.as_ref().is_some_and(|count| count.count > 50),
+        "hardly anything is left out: {left_out:?}"
+    );
 }

@@ -183,7 +183,11 @@ fn error_of(steps: &[Step], seed: u64) -> (f64, String) {
 
 proptest! {
     // a bound on a statistic: the same networks every time
-    #![proptest_config(ProptestConfig { rng_seed: proptest::test_runner::RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+    #![proptest_config(ProptestConfig {
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(256)
+    })]
 
     #[test]
     fn quantized_networks_stand_for_the_float_ones(
