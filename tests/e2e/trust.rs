@@ -91,6 +91,14 @@ fn a_machine_without_memory_or_threads_never_calls_a_proof_false() {
         let (found, err) = room.shell(&line);
         assert_eq!(found, Some(code), "{threads}: {err}");
     }
+    // an older name of the same, which is asked where nothing else says how many
+    for more in ["", "RAYON_NUM_THREADS=0 "] {
+        let line = format!(
+            "ulimit -v 16777216; {more}RAYON_RS_NUM_CPUS=100000 exec tessera verify m.proof --key m.vk"
+        );
+        let (found, err) = room.shell(&line);
+        assert_eq!(found, Some(0), "{line}: {err}");
+    }
 }
 
 #[test]
@@ -232,6 +240,47 @@ fn weak_keys_are_refused_unless_they_are_asked_for() {
     }
     let (code, err) = room.run(&["verify", "m.proof", "--key", "m.vk", "--min-security", "60"]);
     assert_eq!(code, Some(1), "the proof of the stronger key is another key's: {err}");
+}
+
+/// What rests on a conjecture counts for a policy where a user says so, and a report says how much of it is proven.
+#[test]
+fn bits_of_a_conjecture_count_where_they_are_asked_for() {
+    let room = Room::new();
+    let d = room.path();
+    ok(d, &["setup", "m.tess", "--regime", "conjectured"]);
+    ok(d, &["prove", "m.tess", "--input", "x.npy", "-o", "c.proof"]);
+    for command in [["verify", "c.proof"], ["audit", "m.tess"]] {
+        let args = [&command[..], &["--key", "m.vk"]].concat();
+        let (code, err) = room.run(&args);
+        assert!(
+            code == Some(2)
+                && err.contains("at least 96 proven bits")
+                && err.contains("--regime conjectured"),
+            "{err}"
+        );
+        let json = ok(d, &[&args[..], &["--regime", "conjectured"]].concat());
+        assert!(json["security"].is_null() || json["security"]["regime"] == "conjectured", "{json}");
+        // or fewer that are proven
+        ok(d, &[&args[..], &["--min-security", "30"]].concat());
+        let (code, err) =
+            room.run(&[&args[..], &["--regime", "conjectured", "--min-security", "120"]].concat());
+        assert!(code == Some(2) && err.contains("at least 120 bits of security"), "{err}");
+    }
+    let args = ["verify", "c.proof", "--key", "m.vk", "--regime", "conjectured"];
+    let security = ok(d, &args)["security"].clone();
+    let [all, proven] = ["security_bits", "proven_bits"].map(|bits| security[bits].as_f64().expect("bits"));
+    assert!(all >= 100.0 && (30.0..80.0).contains(&proven), "{security}");
+    let said = format!("{all:.1} bits (conjectured regime; {proven:.1} of them proven)");
+    assert!(tessera_in(d, &args).out.contains(&said), "{said}");
+    // the verifier alone is of the same mind
+    let alone = |more: &[&str]| {
+        let run = std::process::Command::new(env!("CARGO_BIN_EXE_tessera-verify-under-test"));
+        let mut run = run;
+        run.current_dir(d).args(["m.vk", "c.proof"]).args(more).output().expect("the verifier").status.code()
+    };
+    assert_eq!(alone(&[]), Some(2));
+    assert_eq!(alone(&["--regime", "conjectured"]), Some(0));
+    assert_eq!(alone(&["--regime", "hopeful"]), Some(2));
 }
 
 /// What a user reads calls a proof hiding where it is: the command as a whole on demand, a proof that hides something by its name and bits, and

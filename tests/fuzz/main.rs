@@ -10,6 +10,7 @@ mod driver;
 mod known;
 mod mutate;
 mod numbers;
+mod parts;
 mod readers;
 mod tessera_files;
 mod wire;

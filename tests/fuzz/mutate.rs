@@ -1,6 +1,7 @@
 //! Changes to a file's bytes: flips, odd numbers in the encodings our formats use, cuts, copies, pieces of other files.
 //!
 //! Invariant: the bytes are a function of the corpus and of the generator's state.
+use crate::wire::take_varint;
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 pub struct Random(pub u64);
@@ -67,6 +68,17 @@ pub fn varint(mut x: u64) -> Vec<u8> {
     }
 }
 
+/// Changes a number where it stands, as a length or a value of postcard: to another near it, or an odd one.
+pub fn renumber(b: &mut Vec<u8>, r: &mut Random) {
+    let at = r.below(b.len());
+    let mut rest = &b[at..];
+    let Some(number) = take_varint(&mut rest) else { return };
+    let width = b.len() - at - rest.len();
+    let other =
+        if r.below(2) == 0 { number.wrapping_add(r.below(5) as u64).wrapping_sub(2) } else { r.odd() };
+    b.splice(at..at + width, varint(other));
+}
+
 fn overwrite(b: &mut Vec<u8>, at: usize, with: &[u8]) {
     let end = (at + with.len()).min(b.len());
     b.splice(at..end, with.iter().copied());
@@ -120,4 +132,16 @@ fn varints_are_postcards() {
     for x in [0, 1, 127, 128, 1 << 32, u64::MAX] {
         assert_eq!(Some(varint(x)), postcard::to_allocvec(&x).ok());
     }
+}
+
+#[test]
+fn numbers_change_where_they_stand() {
+    let (mut r, honest) = (Random(3), postcard::to_allocvec(&[300u64, 5, 1 << 40]).expect("bytes"));
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..200 {
+        let mut b = honest.clone();
+        renumber(&mut b, &mut r);
+        seen.extend(postcard::from_bytes::<[u64; 3]>(&b));
+    }
+    assert!(seen.len() > 40 && seen.iter().any(|n| n[0] == 301) && seen.iter().any(|n| n[2] == u64::MAX));
 }

@@ -3,8 +3,9 @@
 //!
 //! Changes: bytes of the whole file; bytes of one section, the checksum made right again; numbers of a section's value.
 use crate::driver::{MEMORY, Target, run};
-use crate::mutate::{Random, mutate};
+use crate::mutate::{Random, mutate, renumber};
 use crate::numbers::changed;
+use crate::parts::{Parts, head};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::OnceLock;
 use tessera::model::{Calibration, LEVELS, Level, Metadata, Model, Port};
@@ -30,6 +31,21 @@ pub struct Files {
     opening: Vec<u8>,
     /// Of a key whose weights are hidden.
     certificate: Option<Vec<u8>>,
+}
+
+impl Files {
+    /// All of them.
+    pub fn all(&self) -> Vec<(&Vec<u8>, FileKind)> {
+        let mut all = vec![
+            (&self.tess, FileKind::Model),
+            (&self.pk, FileKind::ProvingKey),
+            (&self.vk, FileKind::VerifyingKey),
+            (&self.proof, FileKind::Proof),
+            (&self.opening, FileKind::Opening),
+        ];
+        all.extend(self.certificate.as_ref().map(|c| (c, FileKind::Certificate)));
+        all
+    }
 }
 
 /// All of them, made once.
@@ -161,73 +177,73 @@ fn made(
 }
 
 /// Changes numbers of a section that holds a `T`.
-fn in_section<T: Serialize + DeserializeOwned>(c: &mut Container, name: &str, r: &mut Random) {
-    if let Ok(value) = c.get::<T>(name)
+fn in_section<T: Serialize + DeserializeOwned>(parts: &mut Parts, name: &str, r: &mut Random) {
+    if let Some(value) = parts.get::<T>(name)
         && let Some(value) = changed(&value, r)
+        && let (Ok(bytes), Some(body)) = (postcard::to_stdvec(&value), parts.body(name))
     {
-        c.put(name, &value);
+        *body = bytes;
     }
 }
 
-/// Length of a file's head with its checksum: what stands before the first section.
-fn head(file: &[u8]) -> usize {
-    (52..file.len().min(4096))
-        .find(|at| file.get(*at..at + 32) == Some(blake3::hash(&file[..*at]).as_bytes()))
-        .map_or(file.len(), |at| at + 32)
+/// Changes the head of a file, and makes its checksum right again; the whole file where it has no head.
+fn change_head(file: &mut Vec<u8>, all: &[Vec<u8>], r: &mut Random) {
+    let Some(head) = head(file) else { return mutate(file, all, r) };
+    let bodies = file.split_off(head);
+    file.truncate(head - 32);
+    mutate(file, all, r);
+    file.extend(blake3::hash(file).as_bytes());
+    file.extend(bodies);
 }
 
 /// A changed file of this kind.
 fn change(kind: FileKind, file: &[u8], all: &[Vec<u8>], r: &mut Random) -> Vec<u8> {
     let mut bytes = file.to_vec();
-    let Ok(mut c) = Container::from_bytes(file, kind) else { return bytes };
-    match r.below(8) {
-        0 => mutate(&mut bytes, all, r),
-        // the head too, under a right checksum
-        1 => {
-            let head = head(file);
-            bytes.truncate(head - 32);
-            mutate(&mut bytes, all, r);
-            bytes.extend(blake3::hash(&bytes).as_bytes());
-            bytes.extend(&file[head..]);
-        }
-        2..5 => {
-            let names: Vec<String> = c.sections().map(|(name, _)| name.to_owned()).collect();
-            let name = &names[r.below(names.len())];
-            if let Ok(body) = c.bytes(name) {
-                let mut body = body.to_vec();
-                mutate(&mut body, all, r);
-                c.insert(name, body);
-            }
-            bytes = c.to_bytes();
-        }
-        _ => {
-            match (kind, r.below(5)) {
-                (FileKind::Model, 0) => in_section::<WitnessPlan>(&mut c, "plan", r),
-                (FileKind::Model | FileKind::ProvingKey | FileKind::VerifyingKey, 1) => {
-                    in_section::<Metadata>(&mut c, "metadata", r)
-                }
-                (FileKind::Model, _) => in_section::<Program>(&mut c, "program", r),
-                (FileKind::Proof, 0) => in_section::<Publics>(&mut c, "publics", r),
-                (FileKind::Proof, 1) if c.contains("claim") => in_section::<Claim>(&mut c, "claim", r),
-                (FileKind::Proof | FileKind::Certificate, _) => in_section::<
-                    tessera_plonky3::keys::Proof<tessera_plonky3::arithmetic::Quadratic>,
-                >(&mut c, "proof", r),
-                (FileKind::Opening, _) => in_section::<Opening>(&mut c, "opening", r),
-                (FileKind::ProvingKey | FileKind::VerifyingKey, _) => {
-                    in_section::<tessera_plonky3::VerifyingKey>(&mut c, "key", r);
-                }
-            }
-            // a forger makes the file belong to what is in it
-            if let (FileKind::ProvingKey, Ok(k)) = (kind, c.get::<tessera_plonky3::VerifyingKey>("key")) {
-                c.parent = k.program;
-            }
-            if let (FileKind::Opening, Ok(opening)) = (kind, c.get::<Opening>("opening")) {
-                c.parent = opening.root().digest();
-            }
-            bytes = c.to_bytes();
-        }
+    let way = r.below(32);
+    if way < 4 {
+        mutate(&mut bytes, all, r);
+        return bytes;
     }
-    bytes
+    let Some(mut parts) = Parts::of(file).filter(|p| way >= 8 && !p.sections.is_empty()) else {
+        change_head(&mut bytes, all, r);
+        return bytes;
+    };
+    let at = r.below(parts.sections.len());
+    match way {
+        8..16 => mutate(&mut parts.sections[at].1, all, r),
+        16..31 => (0..1 + r.below(3)).for_each(|_| renumber(&mut parts.sections[at].1, r)),
+        // numbers of what a section holds, whatever they are encoded as, which takes as long as all others
+        _ => match (kind, r.below(5)) {
+            (FileKind::Model, 0) => in_section::<WitnessPlan>(&mut parts, "plan", r),
+            (FileKind::Model | FileKind::ProvingKey | FileKind::VerifyingKey, 1) => {
+                in_section::<Metadata>(&mut parts, "metadata", r)
+            }
+            (FileKind::Model, _) => in_section::<Program>(&mut parts, "program", r),
+            (FileKind::Proof, 0) => in_section::<Publics>(&mut parts, "publics", r),
+            (FileKind::Proof, 1) if parts.body("claim").is_some() => {
+                in_section::<Claim>(&mut parts, "claim", r)
+            }
+            (FileKind::Proof | FileKind::Certificate, _) => in_section::<
+                tessera_plonky3::keys::Proof<tessera_plonky3::arithmetic::Quadratic>,
+            >(&mut parts, "proof", r),
+            (FileKind::Opening, _) => in_section::<Opening>(&mut parts, "opening", r),
+            (FileKind::ProvingKey | FileKind::VerifyingKey, _) => {
+                in_section::<tessera_plonky3::VerifyingKey>(&mut parts, "key", r);
+            }
+        },
+    }
+    // a forger makes the file belong to what is in it
+    if r.below(4) > 0 {
+        let key = |p: &mut Parts| p.get::<tessera_plonky3::VerifyingKey>("key").map(|k| k.program);
+        let root = |p: &mut Parts| p.get::<Opening>("opening").map(|o| o.root().digest());
+        let parent = match kind {
+            FileKind::ProvingKey => key(&mut parts),
+            FileKind::Opening => root(&mut parts),
+            _ => None,
+        };
+        parent.into_iter().for_each(|digest| parts.belongs_to(digest));
+    }
+    parts.to_bytes()
 }
 
 /// Fuzzes one kind of file.
@@ -246,20 +262,13 @@ fn kind(
 #[test]
 fn container() {
     let read = |b: &[u8]| FileKind::ALL.iter().any(|k| Container::from_bytes(b, *k).is_ok());
-    let corpus = files().iter().flat_map(|f| [&f.tess, &f.pk, &f.vk, &f.proof, &f.opening]).cloned();
-    let corpus = corpus.chain(files().iter().filter_map(|f| f.certificate.clone())).collect();
+    let corpus = files().iter().flat_map(|f| f.all()).map(|(bytes, _)| bytes.clone()).collect();
     let change = |b: &[u8], all: &[Vec<u8>], r: &mut Random| {
         let mut b = b.to_vec();
-        let head = head(&b);
-        if r.below(2) == 0 && head >= 32 {
-            // the head, under a right checksum
-            let bodies = b.split_off(head);
-            b.truncate(head - 32);
-            mutate(&mut b, all, r);
-            b.extend(blake3::hash(&b).as_bytes());
-            b.extend(bodies);
+        if r.below(2) == 0 {
+            change_head(&mut b, all, r)
         } else {
-            mutate(&mut b, all, r);
+            mutate(&mut b, all, r)
         }
         b
     };

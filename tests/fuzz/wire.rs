@@ -14,7 +14,8 @@ enum Body {
     Bytes(Vec<u8>),
 }
 
-fn take_varint(b: &mut &[u8]) -> Option<u64> {
+/// The next number.
+pub fn take_varint(b: &mut &[u8]) -> Option<u64> {
     let mut x = 0;
     for i in 0..10 {
         let (&byte, rest) = b.split_first()?;
@@ -27,7 +28,8 @@ fn take_varint(b: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn take<'a>(b: &mut &'a [u8], n: usize) -> Option<&'a [u8]> {
+/// The next bytes.
+pub fn take<'a>(b: &mut &'a [u8], n: usize) -> Option<&'a [u8]> {
     let (head, rest) = b.split_at_checked(n)?;
     *b = rest;
     Some(head)

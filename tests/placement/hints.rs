@@ -170,7 +170,7 @@ impl Build {
     }
 }
 
-fn quotients(seed: u64) -> Build {
+pub fn quotients(seed: u64) -> Build {
     let mut b = Build { seed, ..Build::default() };
     let x = b.input(&[4]);
     let u = b.affine(vec![(37, x)], 4699, 0, 9398);
@@ -180,7 +180,7 @@ fn quotients(seed: u64) -> Build {
     b
 }
 
-fn mantissas(seed: u64) -> Build {
+pub fn mantissas(seed: u64) -> Build {
     let mut b = Build { seed, ..Build::default() };
     let x = b.input(&[3]);
     let u = b.affine(vec![(37, x)], 4699, 0, 9398);
@@ -190,7 +190,7 @@ fn mantissas(seed: u64) -> Build {
     b
 }
 
-fn rows(seed: u64, causal: bool) -> Build {
+pub fn rows(seed: u64, causal: bool) -> Build {
     let mut b = Build { seed, ..Build::default() };
     let x = b.input(&[3, 3]);
     let t = b.softmax(x, causal);
@@ -199,7 +199,7 @@ fn rows(seed: u64, causal: bool) -> Build {
 }
 
 /// Every number stands twice in its row.
-fn twice(seed: u64) -> Build {
+pub fn twice(seed: u64) -> Build {
     let mut b = Build { seed, ..Build::default() };
     let x = b.input(&[2, 2]);
     let x = b.view(x, View::dense(vec![2, 2, 2], 0, vec![2, 0, 1]));
@@ -210,7 +210,7 @@ fn twice(seed: u64) -> Build {
     b
 }
 
-fn codes(seed: u64) -> Build {
+pub fn codes(seed: u64) -> Build {
     let mut b = Build { seed, ..Build::default() };
     let x = b.input(&[2]);
     let x = b.affine(vec![(1, x)], 127, 0, 254);

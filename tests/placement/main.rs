@@ -6,6 +6,7 @@
 mod attention;
 mod changes;
 mod committed;
+mod forms;
 mod hints;
 mod monomials;
 mod owners;

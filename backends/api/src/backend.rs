@@ -190,6 +190,8 @@ pub enum VerifyError {
 pub struct Verified {
     /// Bits of security in the regime the key was made for.
     pub security_bits: f64,
+    /// Of them, those that rest on no conjecture.
+    pub proven_bits: f64,
     /// "proven" or "conjectured".
     pub regime: String,
     /// The soundness term that limits.
@@ -210,6 +212,17 @@ pub enum Regime {
     Proven,
     /// A conjecture that gives smaller proofs.
     Conjectured,
+}
+
+impl std::str::FromStr for Regime {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Regime, String> {
+        match s {
+            "proven" => Ok(Regime::Proven),
+            "conjectured" => Ok(Regime::Conjectured),
+            other => Err(format!("there is no regime {other:?}: expected proven or conjectured")),
+        }
+    }
 }
 
 /// What parameters of a proof system are chosen for, where it offers a choice. The security is the same.
@@ -238,8 +251,10 @@ pub struct Security {
 /// What keys offer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Offer {
-    /// Bits of security.
+    /// Bits of security in the regime that the keys were made for.
     pub bits: f64,
+    /// Of them, those that rest on no conjecture.
+    pub proven: f64,
     /// "proven" or "conjectured".
     pub regime: String,
     /// The term of the analysis that limits.
@@ -252,12 +267,18 @@ pub struct Offer {
     pub hiding: Option<f64>,
 }
 
+/// How many of these bits are proven, for people, where not all are.
+pub fn proven_of(bits: f64, proven: f64) -> String {
+    if proven < bits { format!("; {proven:.1} of them proven") } else { String::new() }
+}
+
 impl Offer {
     /// For people.
     pub fn text(&self) -> String {
+        let proven = proven_of(self.bits, self.proven);
         let hiding = self.hiding.map_or(String::new(), |b| format!("; {b:.1} bits of zero knowledge"));
         format!(
-            "{:.1} bits of security ({} regime), limited by {}{hiding}",
+            "{:.1} bits of security ({} regime{proven}), limited by {}{hiding}",
             self.bits, self.regime, self.limited_by
         )
     }

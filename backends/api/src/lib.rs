@@ -26,7 +26,7 @@ pub mod validate;
 
 pub use backend::{
     Backend, Capabilities, CheckError, Epoch, Goal, Keys, Offer, ProveError, Prover, Regime, Security,
-    SetupError, Sizes, Target, Timings, Verified, Verifier, VerifyError,
+    SetupError, Sizes, Target, Timings, Verified, Verifier, VerifyError, proven_of,
 };
 pub use blob::Blob;
 pub use bytes::Bytes;

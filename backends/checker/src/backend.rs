@@ -139,6 +139,7 @@ impl Verifier for Key {
         let limit = "random points of the fold equations".to_owned();
         Offer {
             bits,
+            proven: bits,
             regime: "proven".into(),
             limited_by: limit.clone(),
             degree: 1,
@@ -196,6 +197,7 @@ pub fn verify(program: &Program, trace: &Trace) -> Result<Verified, VerifyError>
     })?;
     Ok(Verified {
         security_bits: POINTS as f64 * BITS_PER_POINT,
+        proven_bits: POINTS as f64 * BITS_PER_POINT,
         regime: "proven".into(),
         limited_by: "random points of the fold equations".into(),
     })

@@ -128,7 +128,8 @@ impl Verifier for VerifyingKey {
         let r = self.security_report();
         let degree = self.air.degree;
         let hiding = crate::security::hiding(&self.security, &self.air);
-        Offer { bits: r.bits, regime: r.regime, limited_by: r.limited_by, degree, terms: r.terms, hiding }
+        let (bits, proven) = (r.bits, r.proven);
+        Offer { bits, proven, regime: r.regime, limited_by: r.limited_by, degree, terms: r.terms, hiding }
     }
 
     fn weights(&self) -> Option<Digest> {

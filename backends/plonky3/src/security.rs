@@ -75,6 +75,8 @@ pub struct SecurityParams {
 pub struct Report {
     /// The least of the terms.
     pub bits: f64,
+    /// The same without any conjecture.
+    pub proven: f64,
     /// "proven" or "conjectured".
     pub regime: String,
     /// Name of the least term.
@@ -230,12 +232,18 @@ fn least(terms: &[(String, f64)]) -> (String, f64) {
 pub fn report(p: &SecurityParams, air: &Air) -> Report {
     let m = air.measure();
     // each gives a valid bound of its own
-    let all = decodings(p.target.regime, air).into_iter().map(|d| (d, terms(p, air, &m, d)));
-    let best = all.reduce(|best, t| if least(&best.1).1 >= least(&t.1).1 { best } else { t });
-    let (d, terms) = best.unwrap_or((Decoding::Unique, vec![]));
+    let best = |regime: Regime| {
+        let all = decodings(regime, air).into_iter().map(|d| (d, terms(p, air, &m, d)));
+        let best = all.reduce(|best, t| if least(&best.1).1 >= least(&t.1).1 { best } else { t });
+        best.unwrap_or((Decoding::Unique, vec![]))
+    };
+    let (d, terms) = best(p.target.regime);
     let (limited_by, bits) = least(&terms);
-    let regime = if d == Decoding::Random { "conjectured" } else { "proven" };
-    Report { bits, regime: regime.into(), limited_by, terms }
+    let (regime, proven) = match d {
+        Decoding::Random => ("conjectured", least(&best(Regime::Proven).1).1),
+        Decoding::Unique | Decoding::List(_) => ("proven", bits),
+    };
+    Report { bits, proven, regime: regime.into(), limited_by, terms }
 }
 
 /// Ways to open columns that are weighed against each other for this goal: (inverse rate, folding arity), as powers of two.
@@ -476,6 +484,21 @@ mod tests {
             let mut p = vk.security;
             p.fri.queries = p.fri.queries * 2 / 3;
             assert!(check(&p, &vk.air).is_err());
+        }
+    }
+
+    fn bits_of_a_conjecture_are_none_that_are_proven<E: Extension>() {
+        let c = lookups(1);
+        for regime in [Regime::Proven, Regime::Conjectured] {
+            let target = SecurityTarget { bits: 60, regime, grinding: 2, goal: Goal::Time };
+            let vk = suite::Over::<E>::new(target).setup(&c.program).unwrap().1;
+            let found = vk.security_report();
+            let as_proven = SecurityTarget { regime: Regime::Proven, ..target };
+            let proven = report(&SecurityParams { target: as_proven, ..vk.security }, &vk.air);
+            assert_eq!((found.proven, proven.proven), (proven.bits, proven.bits));
+            // two queries of a proven regime are worth one of the conjecture
+            let less = found.bits - found.proven;
+            assert!(if regime == Regime::Proven { less == 0.0 } else { less > 20.0 }, "{found:?}");
         }
     }
 
@@ -853,6 +876,7 @@ mod tests {
     both!(
         list_decoding_is_bounded_by_the_smallest_table,
         committed_weights_are_decoded_uniquely_whatever_is_asked_for,
+        bits_of_a_conjecture_are_none_that_are_proven,
         a_folding_round_is_a_curve_of_the_degree_of_its_arity,
         grinding_makes_its_own_challenge_dearer,
         challenges_are_bad_for_any_column_of_a_list,

@@ -130,7 +130,7 @@ pub(crate) fn protocol<E: Extension>(
     }
     terminals(air, &proof.terminals, &monomials, &challenges.0, publics)?;
     let r = security::report(p, air);
-    Ok(Verified { security_bits: r.bits, regime: r.regime, limited_by: r.limited_by })
+    Ok(Verified { security_bits: r.bits, proven_bits: r.proven, regime: r.regime, limited_by: r.limited_by })
 }
 
 /// What the identity at a point outside of the domain is evaluated with.

@@ -119,7 +119,15 @@ impl Verifier for Key {
 
     fn offer(&self) -> Offer {
         let limited_by = "the reference checker's random points".to_owned();
-        Offer { bits: 90.0, regime: "proven".into(), limited_by, degree: 1, terms: vec![], hiding: None }
+        Offer {
+            bits: 90.0,
+            proven: 90.0,
+            regime: "proven".into(),
+            limited_by,
+            degree: 1,
+            terms: vec![],
+            hiding: None,
+        }
     }
 
     fn weights(&self) -> Option<Digest> {

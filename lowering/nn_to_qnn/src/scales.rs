@@ -140,7 +140,7 @@ impl Group {
     /// numbers of steps, since the clamp to each is a table.
     fn enlarge(&mut self, scale: f64) {
         const FEWEST: i64 = 15;
-        if self.reach > 0.0 && self.is_clamped() {
+        if self.is_clamped() {
             let coarser = (self.finest() as f64 * scale / self.reach).log2() / 2.0;
             let most = self.finest() >> (2 * coarser.round().clamp(0.0, 16.0) as u32);
             self.most = most.clamp(FEWEST.min(self.most), self.most);
@@ -161,7 +161,7 @@ impl Group {
                 Width { bits: if min >= -128 && max < 128 { 8 } else { 16 }, min, max }
             }
             Format::Narrow | Format::Chosen(_) | Format::Fine => {
-                let bits = if self.most < 1 << 7 { 8 } else { 16 };
+                let bits = if self.most <= i8::MAX.into() { 8 } else { 16 };
                 Width { bits, min: if self.is_unsigned() { 0 } else { -self.most }, max: self.most }
             }
             Format::Features => Width { bits: 32, min: 1 - (1 << 30), max: (1 << 30) - 1 },
@@ -274,7 +274,7 @@ impl Scales {
             // what the greatest possible value takes
             f if f == Format::Normed || (f == Format::Open && self.normed[value]) => {
                 let (min, max) = self.interval(value);
-                Width { bits: if max < 1 << 15 { 16 } else { 32 }, min, max }
+                Width { bits: if max <= i16::MAX.into() { 16 } else { 32 }, min, max }
             }
             _ => group.width(),
         };
@@ -346,8 +346,8 @@ impl Scales {
     fn choose_by(model: &Model, clamped: bool) -> Result<Self> {
         let (group_of, count) = join(model);
         let mut groups = formats(model, &group_of, count)?;
-        for (op, info) in model.ops.iter().enumerate().filter(|_| clamped) {
-            groups[group_of[model.outcome(op)]].clamped |= info.role == Role::Adds;
+        // exact sums are those that flow into normalizations, at the scale of what these read
+        for info in model.ops.iter().filter(|_| clamped) {
             if let NnOp::Norm { .. } = info.decoded {
                 groups[group_of[info.operands[0]]].clamped = true;
             }
@@ -446,7 +446,6 @@ impl Scales {
             let format = self.group(out).format;
             self.intervals[out] = match (info.role, format) {
                 _ if info.fused_into.is_some() || info.term_of.is_some() => continue,
-                _ if model.values[out].indices => continue,
                 (Role::Sums | Role::Table | Role::Rows, Format::Open | Format::Normed | Format::Compared) => {
                     let bound = families::of(&info.decoded).bound(model, self, op);
                     let (low, high) = model.fused_clamp(op);
@@ -476,7 +475,7 @@ impl Scales {
     fn make_room(&mut self, model: &Model) {
         for _ in 0..=model.ops.len() {
             let mut changed = false;
-            let rounds = |op: &usize| !model.ops[*op].keeps_scale() && model.ops[*op].term_of.is_none();
+            let rounds = |op: &usize| !model.ops[*op].keeps_scale();
             for op in (0..model.ops.len()).filter(rounds) {
                 let group = self.group_of[model.outcome(op)];
                 if self.groups[group].is_exact(model) {
@@ -885,8 +884,7 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
             let group = &mut seen[group_of[test.operand]];
             group.bits = group.bits.max(Some(TESTED_BITS));
             group.tested = true;
-        } else if model.ops[op].accumulates() && model.ops[op].term_of.is_none() && features::reads(model, op)
-        {
+        } else if features::reads(model, op) {
             // sums that reach far beyond what was seen, so they are clamped even where they leave the model
             seen[out].clamped = true;
         }
@@ -970,8 +968,7 @@ fn formats(model: &Model, group_of: &[usize], count: usize) -> Result<Vec<Group>
         };
         let out = group_of[model.outcome(model.rounded_by(op))];
         let reach = |v: usize| groups[group_of[v]].width().max;
-        let values = [a, b].iter().all(|&v| model.term(v).is_none() && is_real_value(model, v));
-        let rounded = values && model.constant(op).is_none() && !groups[out].is_exact(model);
+        let rounded = model.constant(op).is_none() && !groups[out].is_exact(model);
         if rounded && reach(a).saturating_mul(reach(b)) > WIDE_PRODUCT {
             seen[out].bits = seen[out].bits.max(Some(seen[out].most_bits));
             groups[out] = choose(seen[out].clone())?;

@@ -17,7 +17,7 @@ use tessera::infer;
 use tessera::model::{Metadata, Port};
 use tessera::prover::{self, ProofFile};
 use tessera_api::commitment::Root;
-use tessera_api::{Digest, FileKind, Public};
+use tessera_api::{Digest, FileKind, Public, Regime};
 use tessera_verify::claim::Claim;
 use tessera_verify::key::{Policy, VERIFYING_KEY_AT_MOST};
 use tessera_verify::report::Report;
@@ -101,12 +101,12 @@ impl VerifyingKey {
         &self,
         py: Python<'_>,
         certificate: PathBuf,
-        min_security: u32,
+        least: (u32, String),
         digest: Option<&str>,
     ) -> PyResult<VerifyingKey> {
-        let (key, key_digest) = (Arc::clone(&self.key), parsed(py, digest)?);
+        let (key, key_digest, (min_security, regime)) = (Arc::clone(&self.key), parsed(py, digest)?, least);
         work(py, None, move |_| {
-            Policy { min_security, key_digest }.check(&key)?;
+            Policy { min_security, regime: known(&regime)?, key_digest }.check(&key)?;
             Ok(VerifyingKey::without_file(prover::certificate(&certificate, &key)?))
         })
     }
@@ -156,18 +156,19 @@ impl VerifyingKey {
         &self,
         py: Python<'_>,
         proof: Vec<u8>,
-        min_security: u32,
+        least: (u32, String),
         digest: Option<&str>,
         input: Option<(Vec<Given<'_>>, Option<String>)>,
         roots: BTreeMap<String, String>,
         after: Vec<(Py<VerifyingKey>, PyBackedBytes)>,
     ) -> PyResult<(String, String)> {
-        let key_digest = parsed(py, digest)?;
+        let (key_digest, (min_security, regime)) = (parsed(py, digest)?, least);
         let given =
             input.map(|(arrays, scale)| Ok::<_, PyErr>((data("the input", &arrays)?, scale))).transpose()?;
         let key = Arc::clone(&self.key);
         work(py, None, move |_| {
-            Policy { min_security, key_digest }.check(&key)?;
+            let regime = known(&regime)?;
+            Policy { min_security, regime, key_digest }.check(&key)?;
             let proof = ProofFile::from_bytes(&proof, &key)?;
             let mut report = Report::new(&key, &proof)?;
             for (name, root) in roots {
@@ -180,7 +181,7 @@ impl VerifyingKey {
             for (first, proof) in after {
                 // a digest pins one key
                 let key = &first.get().key;
-                Policy { min_security, key_digest: None }.check(key)?;
+                Policy { min_security, regime, key_digest: None }.check(key)?;
                 report = report.after(&Report::new(key, &ProofFile::from_bytes(&proof, key)?)?)?;
             }
             if let Some((given, scale)) = given {
@@ -193,6 +194,10 @@ impl VerifyingKey {
             Ok((serde_json::to_string(&report).unwrap_or_default(), lines.join("\n")))
         })
     }
+}
+
+fn known(regime: &str) -> Result<Regime> {
+    regime.parse().map_err(|e: String| Failure::new(e))
 }
 
 fn parsed(py: Python<'_>, digest: Option<&str>) -> PyResult<Option<Digest>> {

@@ -402,6 +402,9 @@ pub struct Policy {
     /// Refuse keys whose proofs are worth fewer bits of security
     #[arg(long, default_value_t = 96, value_name = "BITS")]
     pub min_security: u32,
+    /// Which bits count for that: those that are proven, or those of a conjecture, too, where a key was made for it
+    #[arg(long, value_enum, default_value = "proven")]
+    pub regime: Regime,
     /// Refuse every other key than that of this digest, which setup, audit, inspect and verify print
     #[arg(long, value_name = "DIGEST")]
     pub key_digest: Option<Digest>,

@@ -45,15 +45,20 @@ pub fn panicked(payload: &(dyn Any + Send)) -> Failure {
 /// Starts the threads that work in parallel, as many as `RAYON_NUM_THREADS` says, or one a core.
 pub fn start_threads() -> Result<()> {
     let name = "RAYON_NUM_THREADS";
+    let mut threads = 0;
     if let Some(given) = std::env::var_os(name).filter(|v| !v.is_empty()) {
         let number = given.to_str().and_then(|s| s.parse::<usize>().ok());
-        if number.is_none_or(|n| n > MOST_THREADS) {
-            return Err(Failure::new(format!("{name} is no usable number of threads"))
+        threads = number.filter(|n| *n <= MOST_THREADS).ok_or_else(|| {
+            Failure::new(format!("{name} is no usable number of threads"))
                 .expected(format!("1 to {MOST_THREADS}, or 0 for one a core"))
-                .found(given.to_string_lossy()));
-        }
+                .found(given.to_string_lossy())
+        })?;
     }
-    rayon::ThreadPoolBuilder::new().build_global().map_err(|e| {
+    if threads == 0 {
+        threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    }
+    // told the number, it asks no other variable for one, as RAYON_RS_NUM_CPUS
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|e| {
         Failure::machine(format!("the threads that work in parallel cannot be started: {e}"))
             .help("give the process more memory or more threads, or set RAYON_NUM_THREADS=1")
     })

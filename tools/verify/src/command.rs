@@ -23,6 +23,8 @@ Arguments:
 Options:
       --key-digest DIGEST   Refuse every other key than that of this digest
       --min-security BITS   Refuse keys whose proofs are worth fewer bits of security [default: 96]
+      --regime REGIME       Which bits count for that: those that are proven, or those of a conjecture, too, where a key was made for
+                            it: proven, conjectured [default: proven]
       --root NAME=ROOT      Check, too, that the input or output of this name is committed as ROOT
       --after KEY PROOF     Check this proof, too, and that its committed outputs are inputs of the one that is verified
       --certificate FILE    PROOF is of a further key of the same weights, which this certificate of KEY is of; twice, where that one's
@@ -89,6 +91,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Request, lexopt::Error> {
             Long("json") => {}
             Long("key-digest") => checks.policy.key_digest = Some(parser.value()?.parse()?),
             Long("min-security") => checks.policy.min_security = parser.value()?.parse()?,
+            Long("regime") => checks.policy.regime = parser.value()?.parse()?,
             Long("root") => {
                 let text = parser.value()?.string()?;
                 let (name, root) = text.rsplit_once('=').ok_or("--root: expected NAME=ROOT")?;
@@ -121,7 +124,7 @@ fn verified(Files { key, proof }: &Files, policy: Policy, certificates: &[PathBu
     for path in certificates {
         read = files::certificate(path, &read)?;
     }
-    read.at_least(policy.min_security)?;
+    policy.worth(&read)?;
     Report::new(&read, &files::proof(proof, &read)?).map_err(|e| e.in_file(proof))
 }
 

@@ -97,13 +97,14 @@ impl Error {
     /// A file that the system does not give or take.
     pub fn io(what: &str, path: &Path, e: &std::io::Error) -> Error {
         use std::io::ErrorKind::{
-            InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied,
+            AlreadyExists, InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound,
+            PermissionDenied,
         };
         let error = Error::new(format!("cannot {what} {}: {}", path.display(), reason(e)));
         match e.kind() {
             NotFound => error.help("check the path; it is relative to the current directory"),
             PermissionDenied => error.help("check the permissions of the file and its directory"),
-            IsADirectory | NotADirectory | InvalidFilename | InvalidInput => error,
+            AlreadyExists | IsADirectory | NotADirectory | InvalidFilename | InvalidInput => error,
             // a full disk, a disk that fails, no memory
             _ => Error { kind: Kind::Machine, ..error },
         }
@@ -225,6 +226,8 @@ mod tests {
         assert_eq!(Error::io("write", Path::new("x"), &full).kind, Kind::Machine);
         let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
         assert_eq!(Error::io("read", Path::new("x"), &gone).kind, Kind::Use);
+        let taken = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        assert_eq!(Error::io("make the directory", Path::new("x"), &taken).kind, Kind::Use);
         let said = |e: Error| e.json().contains("\"verified\"");
         assert!(said(Error::rejected("x")) && !said(Error::machine("x")) && !said(Error::new("x")));
     }

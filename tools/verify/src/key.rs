@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 use crate::metadata::{Metadata, Port};
 use serde::Serialize;
 use tessera_api::{
-    Backend, CheckError, Container, Digest, FileError, FileKind, Offer, Program, Public, Publics, Verified,
-    Verifier, container::digest_of,
+    Backend, CheckError, Container, Digest, FileError, FileKind, Offer, Program, Public, Publics, Regime,
+    Verified, Verifier, container::digest_of,
 };
 
 /// The most bytes of a verifying key: nothing in one grows with a model's weights or activations.
@@ -28,13 +28,15 @@ pub fn backend(name: &str) -> Result<&'static dyn Backend> {
 pub struct Policy {
     /// Keys whose proofs are worth fewer bits of security are refused.
     pub min_security: u32,
+    /// Which bits count: those that are proven, or those of a conjecture, too, where a key was made for it.
+    pub regime: Regime,
     /// Every other key than that of this digest is refused.
     pub key_digest: Option<Digest>,
 }
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { min_security: 96, key_digest: None }
+        Policy { min_security: 96, regime: Regime::Proven, key_digest: None }
     }
 }
 
@@ -42,7 +44,33 @@ impl Policy {
     /// Errs when a key is not good enough.
     pub fn check(&self, key: &VerifyingKey) -> Result<()> {
         self.key_digest.map_or(Ok(()), |digest| key.pinned(digest))?;
-        key.at_least(self.min_security)
+        self.worth(key)
+    }
+
+    /// Errs when a key's proofs are worth too little: certificates that lead to it count.
+    pub fn worth(&self, key: &VerifyingKey) -> Result<()> {
+        let (offer, least) = (key.offer(), f64::from(self.min_security));
+        let counted = match self.regime {
+            Regime::Proven => offer.proven,
+            Regime::Conjectured => offer.bits,
+        };
+        if counted >= least {
+            return Ok(());
+        }
+        let (what, help) = match self.regime {
+            Regime::Proven if offer.bits >= least => (
+                "proven bits of security",
+                "make keys with: tessera setup --security 100; or count those of the conjecture, too, with --regime conjectured",
+            ),
+            _ => (
+                "bits of security",
+                "make keys with: tessera setup --security 100; or say how little is enough, with --min-security",
+            ),
+        };
+        Err(Error::new("the proofs of this verifying key are worth too little")
+            .expected(format!("at least {} {what}", self.min_security))
+            .found(offer.text())
+            .help(help))
     }
 }
 
@@ -58,8 +86,8 @@ pub struct VerifyingKey {
 struct Certified {
     /// Digest of the key that was.
     root: Digest,
-    /// What each certificate on the way is worth.
-    bits: Vec<f64>,
+    /// What each certificate on the way is worth: all bits, and those that are proven.
+    bits: Vec<[f64; 2]>,
 }
 
 /// The most certificates from a key that was read to one that proofs are of.
@@ -120,7 +148,7 @@ impl VerifyingKey {
             }
             other => other.into(),
         })?;
-        bits.push(verified.security_bits);
+        bits.push([verified.security_bits, verified.proven_bits]);
         Ok(VerifyingKey { key, metadata: self.metadata.clone(), certified: Some(Certified { root, bits }) })
     }
 
@@ -129,11 +157,14 @@ impl VerifyingKey {
         self.certified.as_ref().map(|c| (c.root, c.bits.len()))
     }
 
-    /// What a proof of so many bits is worth together with the certificates: one of them has to be false.
-    fn together(&self, bits: f64) -> f64 {
-        let certificates = self.certified.iter().flat_map(|c| &c.bits);
-        let chance: f64 = certificates.map(|b| (bits - b).exp2()).sum();
-        bits - (1.0 + chance).log2()
+    /// What a proof of so many bits, and of so many that are proven, is worth together with the certificates: one of them has to be false.
+    fn together(&self, bits: [f64; 2]) -> [f64; 2] {
+        let of = |which: usize| {
+            let certificates = self.certified.iter().flat_map(|c| &c.bits);
+            let chance: f64 = certificates.map(|b| (bits[which] - b[which]).exp2()).sum();
+            bits[which] - (1.0 + chance).log2()
+        };
+        [of(0), of(1)]
     }
 
     /// More bytes than the file of any certificate has.
@@ -157,22 +188,11 @@ impl VerifyingKey {
             .found(format!("{own:#}, of {}", self.metadata.name)))
     }
 
-    /// Errs when its proofs are worth less than this.
-    pub fn at_least(&self, bits: u32) -> Result<()> {
-        let offer = self.offer();
-        if offer.bits >= f64::from(bits) {
-            return Ok(());
-        }
-        Err(Error::new("the proofs of this verifying key are worth too little")
-            .expected(format!("at least {bits} bits of security"))
-            .found(offer.text())
-            .help("make keys with: tessera setup --security 100; or say how little is enough, with --min-security"))
-    }
-
     /// What its proofs are worth.
     pub fn offer(&self) -> Offer {
         let offer = self.key.offer();
-        Offer { bits: self.together(offer.bits), ..offer }
+        let [bits, proven] = self.together([offer.bits, offer.proven]);
+        Offer { bits, proven, ..offer }
     }
 
     /// The tensors that proofs speak about, inputs first.
@@ -231,7 +251,8 @@ impl VerifyingKey {
     /// Exit code 0 of `tessera verify`, and every [`Report`](crate::report::Report), rests on this call and on nothing else.
     pub fn verify(&self, proof: &ProofFile) -> Result<Verified> {
         let mut verified = self.key.verify(&proof.publics, &proof.proof)?;
-        verified.security_bits = self.together(verified.security_bits);
+        let bits = self.together([verified.security_bits, verified.proven_bits]);
+        [verified.security_bits, verified.proven_bits] = bits;
         proof.claim.map_or(Ok(()), |claim| claim.text(&self.metadata, &proof.publics).map(drop))?;
         Ok(verified)
     }

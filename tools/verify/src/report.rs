@@ -10,7 +10,7 @@ use crate::statement::{Statement, outputs_of, statement};
 use crate::text;
 use serde::Serialize;
 use tessera_api::commitment::Root;
-use tessera_api::{Public, Verified};
+use tessera_api::{Public, Verified, proven_of};
 
 /// See the module's text.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -214,8 +214,11 @@ impl Report {
         }
         let v = &self.security;
         lines.push(format!(
-            "  security   {:.1} bits ({} regime), limited by {}",
-            v.security_bits, v.regime, v.limited_by
+            "  security   {:.1} bits ({} regime{}), limited by {}",
+            v.security_bits,
+            v.regime,
+            proven_of(v.security_bits, v.proven_bits),
+            v.limited_by
         ));
         lines
     }

@@ -682,3 +682,182 @@ func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 
   %5 = nn.map "tanh" %4 {nn.range = array<f64: 0.0, 1.0>} : tensor<2x3xf32>
   return %5 : tensor<2x3xf32>
 }
+// -----
+// normalized rows that are added up, and normalized again
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}) {
+  %n = nn.norm %x centred epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.5>} : tensor<2x4xf32>
+  %a = nn.add %n, %x {nn.range = array<f64: -2.5, 2.5>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %m = nn.norm %a centred epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.5>} : tensor<2x4xf32>
+  return %m : tensor<2x4xf32>
+}
+// -----
+// normalized rows that just fit 16 bits
+func.func @main(%x: tensor<2x64xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x64xf32> {nn.name = "y0"}) {
+  %n = nn.norm %x centred epsilon 1.0e-5 {nn.range = array<f64: -1.9, 1.9>} : tensor<2x64xf32>
+  %g = nn.map "gelu" %n {nn.range = array<f64: -0.2, 1.9>} : tensor<2x64xf32>
+  return %g : tensor<2x64xf32>
+}
+// -----
+// normalized rows of two steps
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}) {
+  %n = nn.norm %x centred epsilon 1.0e-5 {nn.range = array<f64: -8000.0, 8000.0>} : tensor<2x4xf32>
+  %g = nn.map "gelu" %n {nn.range = array<f64: -0.2, 8000.0>} : tensor<2x4xf32>
+  return %g : tensor<2x4xf32>
+}
+// -----
+// a scale that is just what sums need
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -126.9999365, 126.9999365>}, %z: tensor<2x4xf32> {nn.name = "z", nn.range = array<f64: -126.9999365, 126.9999365>}) -> (tensor<2x4xf32> {nn.name = "y0"}) {
+  %m = nn.mul %x, %z {nn.range = array<f64: -1008.6395038799958, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t = nn.map "tanh" %m {nn.range = array<f64: -1.0e6, 1.0>} : tensor<2x4xf32>
+  return %t : tensor<2x4xf32>
+}
+// -----
+// multipliers that are one over a power of two, and sums that just leave a bit
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -126.9999365, 126.9999365>}, %z: tensor<2x4xf32> {nn.name = "z", nn.range = array<f64: -126.9999365, 126.9999365>}) -> (tensor<2x4xf32> {nn.name = "y0"}) {
+  %m = nn.mul %x, %z {nn.range = array<f64: -32751.983624, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t = nn.map "tanh" %m {nn.range = array<f64: -1.0e6, 1.0>} : tensor<2x4xf32>
+  return %t : tensor<2x4xf32>
+}
+// -----
+// sums that leave no bit more, and some that need it
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -126.9999365, 126.9999365>}, %z: tensor<2x4xf32> {nn.name = "z", nn.range = array<f64: -126.9999365, 126.9999365>}) -> (tensor<2x4xf32> {nn.name = "y0"}, tensor<2x4xf32> {nn.name = "y1"}) {
+  %a = nn.mul %x, %z {nn.range = array<f64: -2003.3525969711773, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t = nn.mul %a, %a {nn.range = array<f64: 0.0, 4000000.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %b = nn.mul %x, %z {nn.range = array<f64: -1524000.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %u = nn.mul %b, %b {nn.range = array<f64: 0.0, 4000000.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %t, %u : tensor<2x4xf32>, tensor<2x4xf32>
+}
+// -----
+// a precise product with a grid, whose multiplier is one over a power of two
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}, %z: tensor<2x4xf32> {nn.name = "z", nn.range = array<f64: -1.0, 1.0>}, %r: tensor<2x4xf32> {nn.name = "r", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}, tensor<2x4xf32> {nn.name = "y1"}) {
+  %q = nn.map "fake_quantize" %z parameters [0.0625, -64.0, 63.0] {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
+  %m = nn.mul %x, %q {nn.range = array<f64: -1.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t = nn.map "tanh" %m {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
+  %n = nn.norm %r centred epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.5>} : tensor<2x4xf32>
+  return %t, %n : tensor<2x4xf32>, tensor<2x4xf32>
+}
+// -----
+// what is multiplied by zeros
+ml_program.global private @zero(#ml_program.extern : tensor<4xf32>) : tensor<4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}) {
+  %zero = ml_program.global_load_const @zero : tensor<4xf32>
+  %m = nn.mul %x, %zero {nn.range = array<f64: 0.0, 0.0>} : (tensor<2x4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  %t = nn.map "tanh" %m {nn.range = array<f64: 0.0, 0.0>} : tensor<2x4xf32>
+  return %t : tensor<2x4xf32>
+}
+// -----
+// a logarithm of small numbers is steep
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}) {
+  %m = nn.mul %x, %x {nn.range = array<f64: 0.01, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %g = nn.map "log" %m {nn.range = array<f64: -4.7, 0.0>} : tensor<2x4xf32>
+  return %g : tensor<2x4xf32>
+}
+// -----
+// what is decided of a moved input
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<4x2xf32> {nn.name = "y0"}) {
+  %t = nn.transpose %x perm [1, 0] {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32> -> tensor<4x2xf32>
+  %s = nn.map "step" %t {nn.range = array<f64: 0.0, 1.0>} : tensor<4x2xf32>
+  return %s : tensor<4x2xf32>
+}
+// -----
+// shares times what is never negative
+func.func @main(%q: tensor<4x4xf32> {nn.name = "q", nn.range = array<f64: -2.0, 2.0>}, %c: tensor<4x4xf32> {nn.name = "c", nn.range = array<f64: -3.0, 3.0>}) -> (tensor<4x4xf32> {nn.name = "y0"}) {
+  %s = nn.matmul %q, %c {nn.range = array<f64: -20.0, 20.0>} : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %h = nn.softmax %s {nn.range = array<f64: 0.0, 1.0>} : (tensor<4x4xf32>) -> tensor<4x4xf32>
+  %p = nn.relu %c {nn.range = array<f64: 0.0, 3.0>} : tensor<4x4xf32>
+  %m = nn.matmul %h, %p {nn.range = array<f64: 0.0, 3.0>, nn.bits = 8 : i64} : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %t = nn.map "tanh" %m {nn.range = array<f64: 0.0, 1.0>} : tensor<4x4xf32>
+  return %t : tensor<4x4xf32>
+}
+// -----
+// products that are compared are no sums of weights
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}, %z: tensor<2x4xf32> {nn.name = "z", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2xi64> {nn.name = "y0"}) {
+  %m = nn.mul %x, %z {nn.range = array<f64: -1.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a = nn.argmax %m : tensor<2x4xf32> -> tensor<2xi64>
+  return %a : tensor<2xi64>
+}
+// -----
+// a precise model tests values of 13 bits
+ml_program.global private @pos(#ml_program.extern : tensor<4xf32>) : tensor<4xf32>
+ml_program.global private @one(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+ml_program.global private @b(#ml_program.extern : tensor<3xf32>) : tensor<3xf32>
+func.func @main(%x: tensor<1x4xf32> {nn.name = "x", nn.range = array<f64: 0.0, 7.0>}, %r: tensor<2x4xf32> {nn.name = "r", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<1x3xf32> {nn.name = "y0"}, tensor<2x4xf32> {nn.name = "y1"}) {
+  %pos = ml_program.global_load_const @pos : tensor<4xf32>
+  %one = ml_program.global_load_const @one : tensor<3x4xf32>
+  %b = ml_program.global_load_const @b : tensor<3xf32>
+  %s = nn.mul %x, %pos {nn.range = array<f64: 0.0, 9.0>} : (tensor<1x4xf32>, tensor<4xf32>) -> tensor<1x4xf32>
+  %l = nn.linear %s, %one {nn.range = array<f64: -9.0, 9.0>} : (tensor<1x4xf32>, tensor<3x4xf32>) -> tensor<1x3xf32>
+  %d = nn.sub %l, %b {nn.range = array<f64: -9.0, 9.0>} : (tensor<1x3xf32>, tensor<3xf32>) -> tensor<1x3xf32>
+  %p = nn.map "step" %d {nn.range = array<f64: 0.0, 1.0>} : tensor<1x3xf32>
+  %n = nn.norm %r centred epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.5>} : tensor<2x4xf32>
+  return %p, %n : tensor<1x3xf32>, tensor<2x4xf32>
+}
+// -----
+// two inputs side by side that are tested
+ml_program.global private @one(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+func.func @main(%x: tensor<1x2xf32> {nn.name = "x", nn.range = array<f64: 0.0, 7.0>}, %z: tensor<1x2xf32> {nn.name = "z", nn.range = array<f64: 0.0, 9.0>}) -> (tensor<1x3xf32> {nn.name = "y0"}) {
+  %one = ml_program.global_load_const @one : tensor<3x4xf32>
+  %c = nn.concat %x, %z axis 1 {nn.range = array<f64: 0.0, 9.0>} : (tensor<1x2xf32>, tensor<1x2xf32>) -> tensor<1x4xf32>
+  %l = nn.linear %c, %one {nn.range = array<f64: -9.0, 9.0>} : (tensor<1x4xf32>, tensor<3x4xf32>) -> tensor<1x3xf32>
+  %p = nn.map "step" %l {nn.range = array<f64: 0.0, 1.0>} : tensor<1x3xf32>
+  return %p : tensor<1x3xf32>
+}
+// -----
+// what numbers alone read is not tested by that
+ml_program.global private @pos(#ml_program.extern : tensor<4xf32>) : tensor<4xf32>
+ml_program.global private @neg(#ml_program.extern : tensor<4xf32>) : tensor<4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}, %z: tensor<2x4xf32> {nn.name = "z", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}, tensor<2x4xf32> {nn.name = "y1"}) {
+  %pos = ml_program.global_load_const @pos : tensor<4xf32>
+  %neg = ml_program.global_load_const @neg : tensor<4xf32>
+  %u = nn.mul %x, %z {nn.range = array<f64: -1.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %a = nn.mul %u, %pos {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  %c = nn.add %u, %neg {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  %t = nn.map "tanh" %a {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
+  %v = nn.map "tanh" %c {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
+  return %t, %v : tensor<2x4xf32>, tensor<2x4xf32>
+}
+// -----
+// large precise models compare results of functions
+ml_program.global private @huge(#ml_program.extern : tensor<512x520xf32>) : tensor<512x520xf32>
+func.func @main(%x: tensor<1x520xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}, %r: tensor<2x4xf32> {nn.name = "r", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<1x512xf32> {nn.name = "y0"}, tensor<2xi64> {nn.name = "y1"}) {
+  %huge = ml_program.global_load_const @huge : tensor<512x520xf32>
+  %l = nn.linear %x, %huge {nn.range = array<f64: -1.0, 1.0>} : (tensor<1x520xf32>, tensor<512x520xf32>) -> tensor<1x512xf32>
+  %t = nn.map "tanh" %l {nn.range = array<f64: -1.0, 1.0>} : tensor<1x512xf32>
+  %n = nn.norm %r centred epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.5>} : tensor<2x4xf32>
+  %g = nn.map "gelu" %n {nn.range = array<f64: -0.2, 1.5>} : tensor<2x4xf32>
+  %a = nn.argmax %g : tensor<2x4xf32> -> tensor<2xi64>
+  return %t, %a : tensor<1x512xf32>, tensor<2xi64>
+}
+// -----
+// products of many bits with numbers in a deep network
+ml_program.global private @pos(#ml_program.extern : tensor<4xf32>) : tensor<4xf32>
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>, nn.bits = 16 : i64}, %z: tensor<2x4xf32> {nn.name = "z", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}, tensor<2x4xf32> {nn.name = "y1"}) {
+  %pos = ml_program.global_load_const @pos : tensor<4xf32>
+  %p = nn.mul %x, %pos {nn.range = array<f64: -2.0, 2.0>} : (tensor<2x4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  %q = nn.map "tanh" %p {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
+  %m0 = nn.mul %z, %z {nn.range = array<f64: -1.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t0 = nn.map "tanh" %m0 {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
+  %m1 = nn.mul %t0, %t0 {nn.range = array<f64: -1.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t1 = nn.map "tanh" %m1 {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
+  %m2 = nn.mul %t1, %t1 {nn.range = array<f64: -1.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t2 = nn.map "tanh" %m2 {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
+  %m3 = nn.mul %t2, %t2 {nn.range = array<f64: -1.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t3 = nn.map "tanh" %m3 {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
+  %m4 = nn.mul %t3, %t3 {nn.range = array<f64: -1.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t4 = nn.map "tanh" %m4 {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
+  %m5 = nn.mul %t4, %t4 {nn.range = array<f64: -1.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t5 = nn.map "tanh" %m5 {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
+  %m6 = nn.mul %t5, %t5 {nn.range = array<f64: -1.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t6 = nn.map "tanh" %m6 {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
+  %m7 = nn.mul %t6, %t6 {nn.range = array<f64: -1.0, 1.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t7 = nn.map "tanh" %m7 {nn.range = array<f64: -1.0, 1.0>} : tensor<2x4xf32>
+  return %q, %t7 : tensor<2x4xf32>, tensor<2x4xf32>
+}
+// -----
+// products of grids that are not too wide
+func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -1.0, 1.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}) {
+  %q = nn.map "fake_quantize" %x parameters [0.001, -2048.0, 2048.0] {nn.range = array<f64: -2.0, 2.0>} : tensor<2x4xf32>
+  %m = nn.mul %q, %q {nn.range = array<f64: 0.0, 4.0>} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %t = nn.map "tanh" %m {nn.range = array<f64: 0.0, 1.0>} : tensor<2x4xf32>
+  return %t : tensor<2x4xf32>
+}

@@ -32,6 +32,8 @@ fn weights() -> Params {
     put("pos", &[4], &|i| [0.5, 1.0, 1.5, 2.0][i]);
     put("neg", &[4], &|i| wave(i, 9));
     put("m", &[4, 4], &|i| if i % 4 > i / 4 { 0.0 } else { 1.0 });
+    put("zero", &[4], &|_| 0.0);
+    put("huge", &[512, 520], &|i| wave(i, 5) / 1000.0);
     all
 }
 

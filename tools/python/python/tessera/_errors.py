@@ -37,6 +37,7 @@ _SPELLINGS = [
     (r"with --scale or scale=:", r"with scale=:"),
     (r"with: tessera setup --security (\d+)", r"with: model.setup(security=\1)"),
     (r"with --min-security", r"with min_security="),
+    (r"with --regime conjectured", r'with regime="conjectured"'),
     (r"with: tessera setup(?: MODEL\.tess)?", r"with: model.setup()"),
     (r"with: tessera compile MODEL\.onnx --tokens", r"with: tessera.compile(..., tokens=True)"),
     (r"with: tessera compile MODEL\.onnx", r"with: tessera.compile(...).save(path)"),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         input: Any
         scale: Scale
         min_security: int
+        regime: str
         key_digest: Optional[str]
         roots: Optional[Mapping[str, Union[str, Opening]]]
         after: Union[None, Proof, Sequence[Proof]]
@@ -282,10 +283,12 @@ class Text(NamedTuple):
 class Verified:
     """What a proof that holds says. True, always: a proof that does not hold is an exception. ``str`` has it for people."""
 
-    #: Bits of security.
+    #: Bits of security, in the regime that the key was made for.
     bits: float
     #: "proven" or "conjectured".
     regime: str
+    #: Bits that rest on no conjecture.
+    proven_bits: float
     #: The source of error that limits the bits.
     limited_by: str
     #: Digest of the verifying key.
@@ -323,6 +326,7 @@ def verify(
     input: Any = None,
     scale: Scale = None,
     min_security: int = 96,
+    regime: str = "proven",
     key_digest: Optional[str] = None,
     roots: Optional[Mapping[str, Union[str, Opening]]] = None,
     after: Union[None, Proof, Sequence[Proof]] = None,
@@ -331,7 +335,8 @@ def verify(
     """Whether a proof holds: returns what it says, and raises :class:`ProofRejected` if it does not.
 
     ``input`` asks for more, that the proof is about this input. ``key_digest`` takes the key of this digest and no other, and
-    ``min_security`` refuses keys whose proofs are worth fewer bits. ``roots`` asks that inputs or outputs are committed to as these, by name, and
+    ``min_security`` refuses keys whose proofs are worth fewer bits: fewer that are proven, or with ``regime="conjectured"`` those of the
+    conjecture, too, that a key was made for. ``roots`` asks that inputs or outputs are committed to as these, by name, and
     ``after`` that an input is an output of each of these proofs, which are verified as well, with the keys that they were read for.
     ``certificates`` are the paths of those that lead from the key to a further one of the same weights, which the proof is of
     (:meth:`CompiledModel.next_epoch`).
@@ -342,7 +347,7 @@ def verify(
     key = _key(key)
     paths = [certificates] if isinstance(certificates, (str, PathLike)) else list(certificates or [])
     for path in paths:
-        key = VerifyingKey(key._key.next(Path(path), min_security, key_digest))
+        key = VerifyingKey(key._key.next(Path(path), (min_security, regime), key_digest))
         # a digest pins the key that they lead from
         key_digest = None
     before = [after] if isinstance(after, Proof) else list(after or [])
@@ -360,12 +365,13 @@ def verify(
     about = None if input is None else (named(input, names, "the input"), scale_text(scale))
     known = {name: root.root if isinstance(root, Opening) else root for name, root in (roots or {}).items()}
     pairs = [(first._key._key, first.to_bytes()) for first in before]
-    report, lines = key._key.verify(data, min_security, key_digest, about, known, pairs)
+    report, lines = key._key.verify(data, (min_security, regime), key_digest, about, known, pairs)
     said = json.loads(report)
     v, text = said["security"], said.get("text")
     return Verified(
         bits=v["security_bits"],
         regime=v["regime"],
+        proven_bits=v["proven_bits"],
         limited_by=v["limited_by"],
         key=said["key"],
         program=said["program"],

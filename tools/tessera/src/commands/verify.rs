@@ -28,14 +28,14 @@ pub fn run(o: &Verify, screen: &Screen) -> Result<()> {
     for path in &o.certificate {
         key = prover::certificate(path, &key)?;
     }
-    key.at_least(o.policy.min_security)?;
+    o.policy.wanted().worth(&key)?;
     let proof = prover::proof(&o.proof, &key)?;
     let mut before = vec![];
     for [key, proof] in o.after.as_chunks::<2>().0 {
         let key_of = prover::verifying_key(key)?;
         // a digest pins one key
-        let policy = Policy { min_security: o.policy.min_security, key_digest: None };
-        policy.check(&key_of).map_err(|f| f.in_file(key))?;
+        let policy = tessera_verify::key::Policy { key_digest: None, ..o.policy.wanted() };
+        policy.check(&key_of).map_err(|e| e.in_file(key))?;
         before.push((key_of, proof));
     }
     let vocabulary = o.vocab.as_deref().map(Vocabulary::read).transpose()?;
@@ -69,9 +69,12 @@ pub fn run(o: &Verify, screen: &Screen) -> Result<()> {
 impl Policy {
     /// Errs when a key is not good enough.
     pub fn check(&self, key: &VerifyingKey) -> Result<()> {
-        let policy =
-            tessera_verify::key::Policy { min_security: self.min_security, key_digest: self.key_digest };
-        Ok(policy.check(key)?)
+        Ok(self.wanted().check(key)?)
+    }
+
+    fn wanted(&self) -> tessera_verify::key::Policy {
+        let (min_security, regime) = (self.min_security, self.regime.into());
+        tessera_verify::key::Policy { min_security, regime, key_digest: self.key_digest }
     }
 }
 

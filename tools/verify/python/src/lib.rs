@@ -57,7 +57,7 @@ fn verified((key, proof): &(Source, Source), policy: Policy, certificates: &[Sou
     for certificate in certificates {
         read = certificate.next(&read)?;
     }
-    read.at_least(policy.min_security)?;
+    policy.worth(&read)?;
     Report::new(&read, &proof.proof(&read)?).map_err(|e| proof.named(e))
 }
 
@@ -66,7 +66,7 @@ fn verified((key, proof): &(Source, Source), policy: Policy, certificates: &[Sou
 fn verify(
     py: Python<'_>,
     own: (Source, Source),
-    min_security: u32,
+    least: (u32, String),
     key_digest: Option<String>,
     roots: Vec<(String, String)>,
     after: Vec<(Source, Source)>,
@@ -75,14 +75,16 @@ fn verify(
     let report = || {
         let key_digest = key_digest.map(|digest| digest.parse()).transpose();
         let key_digest = key_digest.map_err(|e| Error::new(format!("this is no digest: {e}")))?;
-        let mut report = verified(&own, Policy { min_security, key_digest }, &certificates)?;
+        let (min_security, regime) = least;
+        let regime = regime.parse().map_err(|e: String| Error::new(e))?;
+        let mut report = verified(&own, Policy { min_security, regime, key_digest }, &certificates)?;
         for (name, root) in roots {
             let root = root.parse().map_err(|e| Error::new(format!("this is no root: {e}")))?;
             report = report.of_root(&name, root).map_err(|e| own.1.named(e))?;
         }
         for first in &after {
             // a digest pins one key
-            let policy = Policy { min_security, key_digest: None };
+            let policy = Policy { min_security, regime, key_digest: None };
             report = report.after(&verified(first, policy, &[])?).map_err(|e| own.1.named(e))?;
         }
         Ok(report)

@@ -84,6 +84,11 @@ class Verified:
         return str(self.report["security"]["regime"])
 
     @property
+    def proven_bits(self) -> float:
+        """Bits that rest on no conjecture."""
+        return float(self.report["security"]["proven_bits"])
+
+    @property
     def outputs(self) -> dict[str, list[list[Any]]]:
         """Of every output by name, the numbers or the texts of each inference, in row-major order; none of one that is committed to."""
         return {o["name"]: o.get("texts") or o["values"] for o in self.report["outputs"]}
@@ -94,6 +99,7 @@ def verify(
     proof: Source,
     *,
     min_security: int = 96,
+    regime: str = "proven",
     key_digest: Optional[str] = None,
     roots: Optional[Mapping[str, str]] = None,
     after: Sequence[tuple[Source, Source]] = (),
@@ -101,8 +107,8 @@ def verify(
 ) -> Verified:
     """Whether a proof holds: returns what it says, and raises :class:`ProofRejected` if it does not.
 
-    ``key_digest`` takes the key of this digest and no other, and ``min_security`` refuses keys whose proofs are worth fewer bits. ``roots`` asks that
-    inputs or outputs are committed to as these, by name; ``after`` are keys and proofs of which an output is an input of this one; ``certificates`` lead
+    ``key_digest`` takes the key of this digest and no other, and ``min_security`` refuses keys whose proofs are worth fewer bits: fewer
+    that are proven, or with ``regime="conjectured"`` those of the conjecture, too, that a key was made for. ``roots`` asks that inputs or outputs are committed to as these, by name; ``after`` are keys and proofs of which an output is an input of this one; ``certificates`` lead
     from the key to a further one of the same weights, which the proof is of.
 
     >>> tessera_verify.verify("lenet.vk", "boot.proof", key_digest="00")
@@ -113,7 +119,7 @@ def verify(
     if not 0 <= min_security < 1 << 32:
         raise ValueError(f"min_security is a number of bits, not {min_security}")
     code, said, text = _tessera_verify.verify(
-        (key, proof), min_security, key_digest, list((roots or {}).items()), list(after), list(certificates)
+        (key, proof), (min_security, regime), key_digest, list((roots or {}).items()), list(after), list(certificates)
     )
     if code == 0:
         return Verified(json.loads(said), text)

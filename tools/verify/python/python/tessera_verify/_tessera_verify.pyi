@@ -9,7 +9,7 @@ __version__: str
 
 def verify(
     own: tuple[Source, Source],
-    min_security: int,
+    least: tuple[int, str],
     key_digest: Optional[str],
     roots: list[tuple[str, str]],
     after: list[tuple[Source, Source]],

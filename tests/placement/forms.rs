@@ -1,0 +1,70 @@
+//! The form of what is placed: sizes of tables and folds, and a digest of the whole Program and of its plan.
+//!
+//! That a form is right is shown elsewhere, by checkers and interpreters; that it has become another one, as right and dearer, is seen here
+//! alone. Where a change is meant, `./x bless -p tessera-tests` writes the new forms.
+use super::attention::{Sizes, attention};
+use super::*;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+fn digest<T: serde::Serialize>(x: &T) -> String {
+    blake3::hash(&postcard::to_stdvec(x).unwrap()).to_hex()[..16].into()
+}
+
+fn form(out: &mut String, title: &str, b: &Build, options: &PlaceOptions) {
+    let placed = place_graph(&b.g, options).unwrap_or_else(|e| panic!("{title}: {e}"));
+    let (program, plan) = (placed.program, placed.plan);
+    writeln!(out, "# {title}, batch {}", options.batch).unwrap();
+    for t in &program.tables {
+        let (fixed, witness) = (t.fixed.len(), t.witness.len());
+        let (lookups, constraints) = (t.lookups.len(), t.constraints.len());
+        writeln!(
+            out,
+            "{}: {} rows, {fixed} fixed, {witness} witness, {lookups} lookups, {constraints} constraints",
+            t.name, t.rows
+        )
+        .unwrap();
+    }
+    let folds: Vec<String> = program.folds.iter().map(|f| format!("{} {}", f.name, f.lanes.len())).collect();
+    writeln!(out, "folds: {}", folds.join(", ")).unwrap();
+    writeln!(out, "program {}, plan {}\n", digest(&program), digest(&plan)).unwrap();
+}
+
+#[test]
+fn forms_are_as_they_were() {
+    let of = |batch: usize| PlaceOptions { batch, ..PlaceOptions::new(tessera_backends::default()) };
+    let mut out = String::new();
+    for batch in [1, 3] {
+        let hints: [(&str, Build); 6] = [
+            ("quotients", hints::quotients(1)),
+            ("mantissas", hints::mantissas(1)),
+            ("softmax", hints::rows(1, false)),
+            ("causal softmax", hints::rows(1, true)),
+            ("greatest", hints::twice(1)),
+            ("codes", hints::codes(1)),
+        ];
+        let others = [
+            ("cnn", small_cnn(1)),
+            ("eight channels", eight_channels(1 << 20)),
+            ("pool", pooled(1, [2, 2])),
+            ("overlapping pool", pooled(1, [3, 3])),
+            ("network", owners::network(1)),
+            ("attention", attention(1, Sizes { keys: 2, repeats: 2, rows: 3, columns: 2, size: 3 })),
+        ];
+        for (title, b) in hints.iter().chain(&others) {
+            form(&mut out, title, b, &of(batch));
+        }
+        let network = owners::network(1);
+        for (x_width, w_width) in [(3, 2), (4, 5)] {
+            for committed in [false, true] {
+                let title = format!("network, widths {x_width} and {w_width}, committed {committed}");
+                let widths = PlaceOptions { x_width: Some(x_width), w_width: Some(w_width), ..of(batch) };
+                form(&mut out, &title, &network, &PlaceOptions { committed, biases: Some(true), ..widths });
+            }
+        }
+        let visibility: BTreeMap<_, _> = ["x", "y"].map(|n| (n.to_string(), Visibility::Committed)).into();
+        form(&mut out, "both committed", &small_cnn(1), &PlaceOptions { visibility, ..of(batch) });
+        form(&mut out, "private", &small_cnn(1), &PlaceOptions { zero_knowledge: true, ..of(batch) });
+    }
+    insta::assert_snapshot!(out);
+}
