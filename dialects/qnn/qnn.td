@@ -277,7 +277,8 @@ def QNN_TransposeOp : QNN_View<"transpose"> {
 def QNN_ConcatOp : QNN_View<"concat"> {
   let summary = "Tensors of one scale one after the other along an axis";
   let description = [{
-    Operands have equal element types: operands of different scales are requantized to a common one first.
+    Operands have equal scales: those of different scales are requantized to a common one first. The element type of the result holds the
+    stored values of all of them.
   }];
   let arguments = (ins Variadic<QNN_Quantized>:$inputs, I64Attr:$axis);
   let assemblyFormat = "$inputs `axis` $axis attr-dict `:` functional-type(operands, results)";

@@ -276,12 +276,15 @@ impl<V> QnnOp<V> {
                 let types = xs.iter().map(of).collect::<Result<Vec<_>>>()?;
                 let shapes = types.iter().map(|ty| ty.shape.as_slice()).collect::<Vec<_>>();
                 let shape = shape::concat(&shapes, *axis)?;
-                if let Some(index) = types.iter().position(|ty| ty.elem != types[0].elem) {
-                    return Err(Error::new(format!(
-                        "operand {index}: expected the element type of operand 0; requantize to one scale first"
-                    )));
+                let mut quant = types[0].quantization()?.clone();
+                for (index, ty) in types.iter().enumerate() {
+                    quant = quant.joined(ty.quantization()?).ok_or_else(|| {
+                        Error::new(format!(
+                            "operand {index}: expected the scale of operand 0; requantize to one scale first"
+                        ))
+                    })?;
                 }
-                Ok(TensorType { shape, elem: types[0].elem.clone() })
+                Ok(TensorType::quant(shape, quant))
             }
         }
     }

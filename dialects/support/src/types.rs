@@ -73,6 +73,17 @@ impl Quant {
         (self.bits, self.min, self.max, self.axis, scales)
     }
 
+    /// What holds the stored values of both, where these have the same scales.
+    pub fn joined(&self, other: &Quant) -> Option<Quant> {
+        let bits = |q: &Quant| q.scales.iter().map(|scale| scale.to_bits()).collect::<Vec<_>>();
+        (self.axis == other.axis && bits(self) == bits(other)).then(|| Quant {
+            bits: self.bits.max(other.bits),
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+            ..self.clone()
+        })
+    }
+
     /// Eight bits, symmetric: stored values in −127..127.
     pub fn i8(scale: f64) -> Self {
         Self { bits: 8, min: -127, max: 127, scales: vec![scale], axis: None }

@@ -196,6 +196,16 @@ pub fn evaluate(
     samples: &[Vec<ArrayD<f32>>],
     truth: Option<&Truth>,
 ) -> Result<Evaluation> {
+    evaluate_watched(float, quantized, (samples, truth), &|| ())
+}
+
+/// As [`evaluate`], of samples and what is right of them; `compared` is called whenever one more sample went through both networks.
+pub fn evaluate_watched(
+    float: &tessera_nn::interp::Plan,
+    quantized: &tessera_qnn::interp::Plan,
+    (samples, truth): (&[Vec<ArrayD<f32>>], Option<&Truth>),
+    compared: &(dyn Fn() + Sync),
+) -> Result<Evaluation> {
     if samples.is_empty() {
         return Err(Error::new("evaluation needs at least one sample, found none"));
     }
@@ -220,6 +230,7 @@ pub fn evaluate(
             for (i, sample) in samples.iter().enumerate() {
                 let outcome = compare(float, quantized, sample, &pairs, &mut noise);
                 outcomes.push(outcome.map_err(|e| e.context(format!("sample {}", chunk * CHUNK + i)))?);
+                compared();
             }
             Ok((outcomes, noise))
         })

@@ -25,7 +25,7 @@ mod separate;
 
 pub use bits::{Fidelity, Goal, NnChooseBits, Outcome, choose_bits};
 pub use calibrate::{Method, NnCalibrate, attach_samples, calibrate};
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, evaluate, evaluate_watched};
 pub use quantize::{ConvertNnToQnn, Settings, quantize, quantized_name};
 
 /// The passes of this crate.

@@ -18,6 +18,7 @@ use crate::features;
 use crate::grid::{self, Grid};
 use crate::model::{Model, OpInfo, Role, Source};
 use melior::ir::operation::OperationLike;
+use std::collections::BTreeSet;
 use tessera_mlir::functions::Map;
 use tessera_mlir::types::Quant;
 use tessera_mlir::{Error, Result};
@@ -402,7 +403,7 @@ impl Scales {
         let (copies, shifts, normed) = (vec![None; ops], vec![ROOMY_SHIFT; ops], normed(model));
         let mut scales = Scales { group_of, groups, intervals, copies, shifts, normed };
         scales.make_room(model);
-        scales.bound_open(model);
+        scales.hold_open(model);
         if scales.keep_sums(model) {
             scales.bound_open(model);
         }
@@ -430,6 +431,31 @@ impl Scales {
             }
         }
         any
+    }
+
+    /// Makes the steps of what is not clamped so large that 32 bits hold it: what was seen may be next to nothing of what may be, as in means
+    /// of normalized rows.
+    fn hold_open(&mut self, model: &Model) {
+        const DOUBLINGS: usize = 64;
+        const MOST: i64 = i32::MAX as i64;
+        for _ in 0..DOUBLINGS {
+            self.bound_open(model);
+            let full = |&v: &usize| {
+                let ((low, high), group) = (self.intervals[v], self.group(v));
+                group.format == Format::Open
+                    && !group.clamped
+                    && !model.values[v].indices
+                    && (low <= -MOST || high >= MOST)
+            };
+            let groups: BTreeSet<usize> =
+                (0..model.values.len()).filter(full).map(|v| self.group_of[v]).collect();
+            if groups.is_empty() {
+                return;
+            }
+            groups
+                .iter()
+                .for_each(|&group| self.groups[group].scale = printable(2.0 * self.groups[group].scale));
+        }
     }
 
     /// Intervals of what is not clamped, which follow from the operands' in the order of the ops.

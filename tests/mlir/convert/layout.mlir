@@ -17,3 +17,14 @@ func.func @main(%x: tensor<5x2x!q> {nn.name = "x"}) -> (tensor<4x2x!q> {nn.name 
   %1 = qnn.concat %0, %0 axis 0 : (tensor<2x2x!q>, tensor<2x2x!q>) -> tensor<4x2x!q>
   return %1 : tensor<4x2x!q>
 }
+
+// -----
+
+// The result holds the integers of both.
+!q = !quant.uniform<i8<-127:127>:f32, 5.000000e-01>
+!p = !quant.uniform<i16<0:1000>:f32, 5.000000e-01>
+!r = !quant.uniform<i16<-127:1000>:f32, 5.000000e-01>
+func.func @main(%x: tensor<1x2x!q> {nn.name = "x"}, %y: tensor<1x2x!p> {nn.name = "y"}) -> (tensor<1x4x!r> {nn.name = "z"}) {
+  %0 = qnn.concat %x, %y axis 1 : (tensor<1x2x!q>, tensor<1x2x!p>) -> tensor<1x4x!r>
+  return %0 : tensor<1x4x!r>
+}

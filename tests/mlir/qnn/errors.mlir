@@ -112,7 +112,7 @@ func.func @clamp(%x: tensor<1x4xi32>) {
 !r = !quant.uniform<i8<-127:127>:f32, 2.5e-02>
 
 func.func @concat(%x: tensor<2x!q>, %y: tensor<2x!r>) {
-  // expected-error@+1 {{operand 1: expected the element type of operand 0; requantize to one scale first}}
+  // expected-error@+1 {{operand 1: expected the scale of operand 0; requantize to one scale first}}
   %0 = qnn.concat %x, %y axis 0 : (tensor<2x!q>, tensor<2x!r>) -> tensor<4x!q>
   return
 }

@@ -282,16 +282,20 @@ impl Model {
         py: Python<'_>,
         security: u32,
         conjectured: bool,
+        progress: Option<Bound<'_, PyAny>>,
     ) -> PyResult<(ProvingKey, VerifyingKey)> {
         let model = Arc::clone(&self.0);
         let regime = if conjectured { Regime::Conjectured } else { Regime::Proven };
         let security = Security { bits: security, regime, goal: tessera_api::Goal::Time };
-        let make = move |model: &tessera::model::Model| {
+        let make = move |model: &tessera::model::Model, steps: &Steps| {
             let keys = prover::keys(model, security)?;
+            steps.done("keys made")?;
             let proving = ProvingKey::new(keys.proving, model)?;
-            Ok((proving, VerifyingKey::new(keys.verifying.to_bytes())?))
+            let verifying = VerifyingKey::new(keys.verifying.to_bytes())?;
+            steps.done("keys read")?;
+            Ok((proving, verifying))
         };
-        work(py, None, move |_| model.with(make))
+        work(py, progress.as_ref(), move |steps| model.with(|model| make(model, steps)))
     }
 
     /// Runs inferences at a level. Returns their number, the outputs and notes; the float level has no integers.
@@ -404,19 +408,22 @@ impl Model {
         inputs: Vec<Given<'py>>,
         scale: Option<String>,
         labels: Option<Given<'py>>,
+        progress: Option<Bound<'py, PyAny>>,
     ) -> PyResult<(String, Vec<String>, [Bound<'py, PyArray1<f32>>; 2])> {
         let given = data("the input", &inputs)?;
         let labels = labels.map(|l| data("the labels", &[l])).transpose()?;
         let model = Arc::clone(&self.0);
-        let compare = move |model: &tessera::model::Model| {
+        let compare = move |model: &tessera::model::Model, steps: &Steps| {
             let inputs = bound(model, &given, scale)?;
             let truth = labels.map(|l| eval::truth(&model.metadata, &l, inputs.count)).transpose()?;
-            let (evaluation, time) = timed(|| eval::evaluation(model, &inputs, truth.as_ref()));
+            let compared = || steps.tell("input compared");
+            let (evaluation, time) = timed(|| eval::evaluation(model, &inputs, truth.as_ref(), &compared));
             let mut evaluation = evaluation?;
             let [float, quantized] = std::mem::take(&mut evaluation.outputs);
             Ok((eval::report(&model.metadata, &evaluation, time).json(), inputs.notes, [float, quantized]))
         };
-        let (report, notes, [float, quantized]) = work(py, None, move |_| model.with(compare))?;
+        let (report, notes, [float, quantized]) =
+            work(py, progress.as_ref(), move |steps| model.with(|model| compare(model, steps)))?;
         Ok((report, notes, [flat(py, float), flat(py, quantized)]))
     }
 }

@@ -67,15 +67,21 @@ pub struct Steps {
 }
 
 impl Steps {
+    /// Tells that a step is done.
+    pub fn tell(&self, step: &str) {
+        (self.tell)(step.to_owned());
+    }
+
     /// Tells that a step is done, and ends the work where nobody waits for it.
     pub fn done(&self, step: &str) -> Result<()> {
-        (self.tell)(step.to_owned());
+        self.tell(step);
         tessera_cancel::point();
         Ok(())
     }
 }
 
-/// Does `f`. `progress`, if there is one, is called with the name of every step.
+/// Does `f`. `progress`, if there is one, is called with the name of every step; where it is a bar, its method `waiting` between steps, so that time
+/// is seen to pass.
 pub fn work<T: Send + 'static>(
     py: Python<'_>,
     progress: Option<&Bound<'_, PyAny>>,
@@ -135,6 +141,7 @@ fn wait_for<T: Send>(
     mut receiver: Receiver<Event<T>>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Result<T>> {
+    let bar = progress.filter(|p| p.hasattr("waiting").unwrap_or(false));
     loop {
         let event;
         (receiver, event) = py.detach(move || {
@@ -145,7 +152,7 @@ fn wait_for<T: Send>(
         match event {
             Ok(Event::Done(result)) => return Ok(result),
             Ok(Event::Step(step)) => drop(progress.map(|p| p.call1((step,))).transpose()?),
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => drop(bar.map(|b| b.call_method0("waiting")).transpose()?),
             Err(RecvTimeoutError::Disconnected) => {
                 return Ok(Err(Failure::machine("the work ended without a result")));
             }

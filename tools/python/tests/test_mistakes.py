@@ -261,6 +261,30 @@ def test_what_is_no_model(torch, lenet, tmp_path):
         pickle.dumps(lenet)
 
 
+def test_what_is_meant_by_what_is_no_model(torch, images, tmp_path):
+    def refused(model, *words):
+        told(lambda: tessera.compile(model, calibration=images[:4], scale=1 / 255), "no model that can be compiled", *words)
+
+    net = torch.nn.Linear(4, 2).eval()
+    with open(LENET, "rb") as file:
+        refused(file, "file.read()")
+    refused([net], "torch.nn.Sequential(*modules)")
+    refused(net.parameters(), "found    generator")
+    for module, words in [("keras.src.models", "tf2onnx"), ("onnxruntime.capi", "the path of the ONNX file")]:
+        refused(type("Foreign", (), {"__module__": module})(), words)
+    refused(type("Pipeline", (), {"model": net})(), "Pipeline.model")
+    pointer = tmp_path / "net.onnx"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    told(lambda: tessera.compile(pointer, calibration=images[:4], scale=1 / 255), "git lfs pull")
+    told(lambda: tessera.compile("net.keras", calibration=images[:4]), "export it to ONNX")
+    told(lambda: tessera.ir.load("net.mlir"), "tessera.ir.read(path)")
+    # what the package onnx reads, and what PyTorch's newer exporter gives
+    read = type("ModelProto", (), {"SerializeToString": lambda self: LENET.read_bytes()})()
+    program = type("ONNXProgram", (), {"model_proto": read, "__call__": None})()
+    for model in (read, program, LENET.read_bytes()):
+        assert tessera.compile(model, calibration=images[:4], scale=1 / 255, name="lenet").name == "lenet"
+
+
 def test_a_module_that_gives_no_tensor(torch):
     class Silent(torch.nn.Module):
         def forward(self, x):
@@ -282,7 +306,47 @@ def test_options_that_do_not_exist(lenet, images):
     told(lambda: tessera.compile(LENET, calibration=images[:4], scale="x"), "a number or a fraction")
     told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, weights="secret"), "public or committed")
     told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, uses=3), "a number of proofs with zero knowledge and committed weights")
-    told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, batch=0), "a batch of 1 to 65536")
+    told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1, batch=1 << 20), "a batch of 1 to 65536")
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"batch": 0}, "batch is no such number"),
+        ({"batch": 2.0}, "a whole number of 1 or more"),
+        ({"batch": "2"}, "found    '2'"),
+        ({"batch": True}, "found    True"),
+        ({"calibration_samples": -1}, "calibration_samples is no such number"),
+        ({"uses": 0}, "uses is no such number"),
+        ({"percentile": 0}, "a number of 50 to 100"),
+        ({"target_cosine": 2}, "a number of 0 to 1"),
+        ({"max_accuracy_loss": "small"}, "a number of 0 to 100"),
+        ({"labels": "abc"}, "one text for each"),
+        ({"labels": 10}, "one text for each"),
+        ({"visibility": "private"}, "a dictionary by name"),
+        ({"dims": ["N"]}, "a dictionary by name"),
+        ({"dims": {"N": 0}}, "dims['N'] is no such number"),
+        ({"shapes": {"x": [1, 1, 28.0, 28]}}, "shapes['x'] is no such number"),
+        ({"input_from": {"x": "features"}}, "the verifying key of the other"),
+        ({"scale": (1 / 255, 1 / 255)}, "one number for all integers"),
+        ({"scale": np.array([1 / 255] * 3)}, "in its forward"),
+        ({"scale": float("nan")}, "a finite number or a fraction"),
+    ],
+)
+def test_options_of_the_wrong_kind(images, options, words):
+    told(lambda: tessera.compile(LENET, calibration=images[:4], **{"scale": 1 / 255, **options}), words)
+
+
+def test_options_may_be_numbers_of_numpy_and_torch(torch, images, tmp_path):
+    for scale in (np.float64(1 / 255), torch.tensor(1 / 255, dtype=torch.float64), np.float32(0.5)):
+        model = tessera.compile(LENET, calibration=images[:4], scale=scale, batch=np.int64(2), labels=np.arange(10))
+        assert model.batch == 2
+    assert model.prove(images[0]).labels[0] in "0123456789"
+    told(lambda: model.setup(security="high"), "security is no such number")
+    told(lambda: model.setup(security=96.0), "a whole number")
+    (tmp_path / "file").write_text("")
+    told(lambda: tessera.compile(LENET, calibration=images[:4], scale=1 / 255, dump_ir=tmp_path / "file"), "names a folder")
+    told(lambda: model.run(np.ma.masked_greater(images[0].astype(np.float32) / 255, 0.5)), "x.filled(0)")
 
 
 def test_what_to_do_is_said_in_python(lenet, images):
@@ -631,6 +695,7 @@ def test_progress_is_told_and_an_error_of_the_listener_ends_the_work(images):
     steps = []
     model = tessera.compile(LENET, calibration=images[:8], scale=1 / 255, progress=steps.append)
     assert "convert-nn-to-qnn" in steps and steps[-1] == "place"
+    model.setup()
 
     def enough(step):
         raise RuntimeError(step)

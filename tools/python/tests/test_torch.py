@@ -91,6 +91,7 @@ def test_inputs_by_keyword_and_outputs_by_name(torch):
     data = {"attention_mask": torch.ones(8, 8, dtype=torch.long), "input_ids": torch.randint(0, 50, (8, 8))}
     model = tessera.compile(net, {k: v[:1] for k, v in data.items()}, calibration=data)
     assert [p.name for p in model.inputs] == ["input_ids", "attention_mask"]
+    assert [p.name for p in model.outputs] == ["logits", "pooled"] and model.name == "Encoder"
     one = {k: v[3:4] for k, v in data.items()}
     logits, pooled = model.run(one)
     with torch.no_grad():
@@ -102,6 +103,26 @@ def test_inputs_by_keyword_and_outputs_by_name(torch):
     # what gives a mapping may be called in order as well
     in_order = tessera.compile(torch.nn.Sequential(net.dense, Named(torch)).eval(), torch.zeros(1, 16), calibration=torch.rand(8, 16))
     assert in_order.outputs[0].shape[-1] == 16
+
+
+def test_a_module_that_asks_for_its_own_mode_is_in_evaluation(torch):
+    class Noisy(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.dense = torch.nn.Linear(8, 4)
+
+        def forward(self, x, scale=None):
+            y = torch.nn.functional.dropout(self.dense(x), 0.5, training=self.training)
+            return {"scores": y if scale is None else y * scale}
+
+    net, data = Noisy(), torch.rand(16, 8)
+    for example in (data[:1], {"x": data[:1]}):
+        model = tessera.compile(net, example, calibration=[{"x": data}])
+        assert net.training and net.dense.training
+        with torch.no_grad():
+            assert (model.run(data) - net.eval()(data)["scores"]).abs().max() < 0.05
+        assert model.outputs[0].name == "scores"
+        net.train()
 
 
 def Named(torch):
@@ -214,3 +235,113 @@ def test_outputs_are_named_by_what_a_module_gives(torch):
     assert names(lambda y: Pair(y, y + 1)) == ["score", "bias"]
     # the same tensor twice
     assert names(lambda y: (y, y)) == ["output0", "output1"]
+
+
+def networks(torch):
+    """Small networks as engineers write them: each with inputs by keyword for some inferences."""
+    nn, F = torch.nn, torch.nn.functional
+
+    class ClassToken(nn.Module):
+        """Attention over what a learned token was put before."""
+
+        def __init__(self):
+            super().__init__()
+            self.token = nn.Parameter(torch.randn(1, 1, 8))
+            self.attention, self.norm, self.head = nn.MultiheadAttention(8, 2, batch_first=True), nn.LayerNorm(8), nn.Linear(8, 3)
+
+        def forward(self, x):
+            x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1)
+            return self.head(self.norm(x + self.attention(x, x, x, need_weights=False)[0])[:, 0])
+
+    class UNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down, self.middle, self.up = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1), nn.ConvTranspose2d(4, 4, 2, stride=2)
+            self.norm, self.out = nn.GroupNorm(2, 8), nn.Conv2d(8, 1, 1)
+
+        def forward(self, image):
+            skip = F.silu(self.down(image))
+            return torch.sigmoid(self.out(self.norm(torch.cat([self.up(F.leaky_relu(self.middle(F.max_pool2d(skip, 2)))), skip], 1))))
+
+    class Audio(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.features = nn.Sequential(nn.Conv1d(1, 4, 9, stride=4), nn.BatchNorm1d(4), nn.ELU(), nn.MaxPool1d(2), nn.Conv1d(4, 8, 3, dilation=2), nn.PReLU())
+            self.head = nn.Linear(8, 3)
+
+        def forward(self, wave):
+            return F.log_softmax(self.head(self.features(wave.unsqueeze(1)).amax(-1)), -1)
+
+    class Policy(nn.Module):
+        """Two outputs with names."""
+
+        Result = collections.namedtuple("Result", "logits value")
+
+        def __init__(self):
+            super().__init__()
+            self.trunk, self.policy, self.value = nn.Sequential(nn.Linear(6, 8), nn.Tanh()), nn.Linear(8, 4), nn.Linear(8, 1)
+
+        def forward(self, observation):
+            hidden = self.trunk(observation)
+            return self.Result(self.policy(hidden), self.value(hidden).squeeze(-1))
+
+    class Text(nn.Module):
+        """The mean of the words that a mask leaves."""
+
+        def __init__(self):
+            super().__init__()
+            self.words, self.head = nn.Embedding(20, 8, padding_idx=0), nn.Linear(8, 2)
+
+        def forward(self, ids, mask, labels=None):
+            share = mask.unsqueeze(-1).float()
+            return {"loss": labels, "logits": self.head((self.words(ids) * share).sum(1) / share.sum(1).clamp(min=1))}
+
+    class Recommender(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.users, self.items, self.bias = nn.Embedding(10, 4), nn.Embedding(12, 4), nn.Embedding(12, 1)
+
+        def forward(self, user, item):
+            return torch.sigmoid((self.users(user) * self.items(item)).sum(-1) + self.bias(item).squeeze(-1))
+
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cells, self.head = nn.GRU(3, 4, batch_first=True), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.head(self.cells(x)[0].mean(1))
+
+    class Flat(nn.Module):
+        """A mean of what is normalized, which is next to nothing."""
+
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.InstanceNorm2d(2, affine=True)
+
+        def forward(self, x):
+            return self.norm(x).mean((2, 3))
+
+    yield ClassToken(), {"x": torch.randn(8, 4, 8)}
+    yield UNet(), {"image": torch.rand(8, 1, 8, 8)}
+    yield Audio(), {"wave": torch.randn(8, 64)}
+    yield Policy(), {"observation": torch.randn(8, 6)}
+    yield Text(), {"ids": torch.randint(1, 20, (8, 5)), "mask": (torch.rand(8, 5) > 0.3).long().index_fill(1, torch.tensor([0]), 1)}
+    yield Recommender(), {"user": torch.randint(0, 10, (8,)), "item": torch.randint(0, 12, (8,))}
+    yield Recurrent(), {"x": torch.randn(8, 4, 3)}
+    yield Flat(), {"x": torch.rand(8, 2, 6, 6)}
+
+
+def test_networks_as_engineers_write_them(torch):
+    found = []
+    for net, data in networks(torch):
+        net.eval()
+        model = tessera.compile(net, {name: x[:1] for name, x in data.items()}, calibration=data)
+        with torch.no_grad():
+            expected = net(**data)
+        expected = [x for x in (expected.values() if isinstance(expected, dict) else expected if isinstance(expected, tuple) else [expected]) if x is not None]
+        results = model.run(data)
+        for a, b in zip(results if isinstance(results, tuple) else [results], expected):
+            assert a.shape == b.shape and (a - b).abs().max() < 0.05, type(net)
+        found.append([port.name for port in model.outputs])
+    assert found == [["output"], ["output"], ["output"], ["logits", "value"], ["logits"], ["output"], ["output"], ["output"]]

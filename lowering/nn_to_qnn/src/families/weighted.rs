@@ -11,6 +11,7 @@ use crate::grid;
 use crate::model::{Model, Role};
 use crate::scales::{Format, Scales, printable};
 use melior::ir::operation::OperationLike;
+use std::borrow::Cow;
 use tessera_mlir::params::ParamData;
 use tessera_mlir::types::{Quant, TensorType};
 use tessera_mlir::{Error, Result, loc};
@@ -30,7 +31,7 @@ impl Family for Weighted {
 
     fn check(&self, model: &Model, op: usize) -> Result<()> {
         let layer = Layer::of(model, op)?;
-        let finite = layer.weights.iter().all(|w| w.iter().all(|v| v.is_finite()));
+        let finite = layer.weights.iter().all(|v| v.is_finite());
         if finite && layer.bias.is_none_or(|b| b.iter().all(|v| v.is_finite())) {
             Ok(())
         } else {
@@ -48,7 +49,7 @@ impl Family for Weighted {
         // is the roomy one at least.
         let limit = weight_max(model, op);
         let grid = f64::max(typical(&layer) / limit / good(limit), out / s_x / 65536.0);
-        let channel = |(c, w): (usize, &Vec<f32>)| {
+        let channel = |(c, w): (usize, &[f32])| {
             let (up, down) = w.iter().fold((0.0, 0.0), |(u, d): (f64, f64), &w| {
                 (u + f64::from(w).max(0.0), d + f64::from(w).min(0.0))
             });
@@ -57,7 +58,7 @@ impl Family for Weighted {
             let step = greatest(w) / limit + grid;
             least.abs().max(most.abs()) + 0.5 * step * reach * w.len() as f64
         };
-        layer.weights.iter().enumerate().map(channel).fold(0.0, f64::max)
+        layer.channels().enumerate().map(channel).fold(0.0, f64::max)
     }
 
     fn convert<'c, 'a>(&self, e: &mut Emitter<'c, 'a, '_, '_>, op: usize) -> Result<Converted<'c, 'a>> {
@@ -72,9 +73,9 @@ impl Family for Weighted {
         let grid = s_y / (s_x * 2f64.powi(e.scales.shift(model, op) as i32));
         let (mut multipliers, mut units, mut intervals) = (vec![], vec![], vec![]);
         let (mut stored, mut biases, mut weight_scales) = (Vec::<i64>::new(), Vec::<i32>::new(), vec![]);
-        let own = (0..layer.weights.len()).any(|c| layer.own_step(model, e.scales, op, c).is_some());
+        let own = (0..layer.channels().len()).any(|c| layer.own_step(model, e.scales, op, c).is_some());
         let limit = if own { weight_max(model, op).max(255.0) } else { weight_max(model, op) };
-        for (channel, w) in layer.weights.iter().enumerate() {
+        for (channel, w) in layer.channels().enumerate() {
             let least = layer.least_step(channel, limit, (s_x, (lo, hi)));
             let multiplier = (least / grid).ceil().clamp(1.0, f64::from(i32::MAX));
             let (multiplier, s_w) = match (test, layer.own_step(model, e.scales, op, channel)) {
@@ -160,8 +161,8 @@ impl Accumulate for Weighted {
         let Ok(layer) = Layer::of(model, op) else { return 0.0 };
         let (limit, s_x) = (weight_max(model, op), layer.operand(model, scales, op).0);
         let step =
-            |c: usize| layer.own_step(model, scales, op, c).unwrap_or(greatest(&layer.weights[c]) / limit);
-        (0..layer.weights.len()).map(step).fold(0.0, f64::max) * s_x
+            |c: usize| layer.own_step(model, scales, op, c).unwrap_or(greatest(layer.channel(c)) / limit);
+        (0..layer.channels().len()).map(step).fold(0.0, f64::max) * s_x
     }
 
     fn has_unit(&self) -> bool {
@@ -172,7 +173,8 @@ impl Accumulate for Weighted {
         let layer = Layer::of(model, op).ok()?;
         let (step, stored) = layer.operand(model, scales, op);
         let limit = weight_max(model, op);
-        let least = (0..layer.weights.len()).map(|channel| layer.least_step(channel, limit, (step, stored)));
+        let least =
+            (0..layer.channels().len()).map(|channel| layer.least_step(channel, limit, (step, stored)));
         Some(least.fold(0.0, f64::max) * step)
     }
 }
@@ -190,9 +192,11 @@ fn good(limit: f64) -> f64 {
     (16.0 * 127.0 / limit).max(2.0)
 }
 
-/// The float weights of a layer, one list per output channel.
+/// The float weights of a layer, those of one output channel after those of another.
 struct Layer<'m> {
-    weights: Vec<Vec<f32>>,
+    weights: Cow<'m, [f32]>,
+    /// Weights of a channel.
+    length: usize,
     bias: Option<&'m [f32]>,
     /// How features of the operand are brought to one reach; the weights are of them then.
     features: Option<Normalized>,
@@ -211,15 +215,24 @@ impl<'m> Layer<'m> {
         if channels == 0 || weights.is_empty() || weights.len() % channels != 0 {
             return Err(Error::new("the weights have no elements"));
         }
-        let mut weights: Vec<Vec<f32>> =
-            weights.chunks_exact(weights.len() / channels).map(<[f32]>::to_vec).collect();
-        let features = Normalized::of(model, op);
-        for (w, unit) in
-            weights.iter_mut().flat_map(|w| w.iter_mut().zip(features.iter().flat_map(|f| &f.units)))
-        {
-            *w *= *unit as f32;
-        }
-        Ok(Layer { weights, bias, features })
+        let (length, features) = (weights.len() / channels, Normalized::of(model, op));
+        let weights = match &features {
+            Some(features) => {
+                let units = weights.chunks_exact(length).flat_map(|w| w.iter().zip(&features.units));
+                Cow::Owned(units.map(|(w, unit)| w * *unit as f32).collect())
+            }
+            None => Cow::Borrowed(weights),
+        };
+        Ok(Layer { weights, length, bias, features })
+    }
+
+    /// The weights of each channel.
+    fn channels(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.weights.chunks_exact(self.length)
+    }
+
+    fn channel(&self, channel: usize) -> &[f32] {
+        &self.weights[channel * self.length..][..self.length]
     }
 
     /// Scale and interval of the stored integers that the weights meet.
@@ -233,7 +246,7 @@ impl<'m> Layer<'m> {
 
     /// The least step of a channel's weights with which the largest of them is at most the greatest there is, and no sum leaves 32 bits.
     fn least_step(&self, channel: usize, limit: f64, (s_x, (lo, hi)): (f64, (i64, i64))) -> f64 {
-        let w = &self.weights[channel];
+        let w = self.channel(channel);
         let reach = hi.max(-lo) as f64;
         let sums =
             w.iter().map(|&w| f64::from(w).abs()).sum::<f64>() * reach + self.bias(channel).abs() / s_x;
@@ -247,7 +260,7 @@ impl<'m> Layer<'m> {
             && scales.group(model.outcome(model.rounded_by(op))).format == Format::Grid;
         // the bias counts in the same steps
         let (s_x, bias) = (self.operand(model, scales, op).0, self.bias(channel));
-        let step = on_grids.then(|| grid::scale_of(&self.weights[channel], bias / s_x)).flatten()?;
+        let step = on_grids.then(|| grid::scale_of(self.channel(channel), bias / s_x)).flatten()?;
         let least = self.least_step(channel, 255.0, self.operand(model, scales, op));
         (step >= least * (1.0 - 1e-6)).then_some(step)
     }
@@ -263,7 +276,7 @@ fn greatest(weights: &[f32]) -> f64 {
 
 /// The greatest weight of the typical channel.
 fn typical(layer: &Layer) -> f64 {
-    let mut all: Vec<f64> = layer.weights.iter().map(|w| greatest(w)).collect();
+    let mut all: Vec<f64> = layer.channels().map(greatest).collect();
     all.sort_by(f64::total_cmp);
     all[all.len() / 2]
 }

@@ -390,6 +390,15 @@ func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -50.0,
   return %g : tensor<2x4xf32>
 }
 // -----
+// a mean of normalized rows, which is next to nothing, has steps that let 32 bits hold what it may be
+func.func @main(%x: tensor<1x2x2x2xf32> {nn.name = "x", nn.range = array<f64: 0.0, 1.0>}) -> (tensor<1x2x1x1xf32> {nn.name = "y0"}) {
+  %f = nn.reshape %x {nn.range = array<f64: 0.0, 1.0>} : tensor<1x2x2x2xf32> -> tensor<2x4xf32>
+  %n = nn.norm %f centred epsilon 1.0e-5 {nn.range = array<f64: -1.5, 1.9>} : tensor<2x4xf32>
+  %i = nn.reshape %n {nn.range = array<f64: -1.5, 1.9>} : tensor<2x4xf32> -> tensor<1x2x2x2xf32>
+  %m = nn.avg_pool %i kernel [2, 2] strides [1, 1] {nn.range = array<f64: -1.0e-8, 1.0e-8>} : tensor<1x2x2x2xf32> -> tensor<1x2x1x1xf32>
+  return %m : tensor<1x2x1x1xf32>
+}
+// -----
 // what is taken away has the other ends
 func.func @main(%x: tensor<2x4xf32> {nn.name = "x", nn.range = array<f64: -2.0, 2.0>}, %r: tensor<2x4xf32> {nn.name = "r", nn.range = array<f64: -3.0, 5.0>}) -> (tensor<2x4xf32> {nn.name = "y0"}) {
   %p = nn.relu %r {nn.range = array<f64: 0.0, 5.0>} : tensor<2x4xf32>

@@ -6,6 +6,7 @@ Nothing is rescaled or reshaped silently, torch is never imported here, and an a
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -66,6 +67,8 @@ def to_numpy(x: Any, what: str) -> np.ndarray:
             x = x.float()
         shared: np.ndarray = x.numpy()
         return shared
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise use_error(f"{what} has values that are masked, and no value of a proof is missing", help="fill them: x.filled(0)")
     try:
         array = np.asarray(x)
     except ValueError as e:
@@ -207,6 +210,16 @@ def scale_text(scale: Scale) -> Optional[str]:
     """What integers are multiplied by, as a fraction: 1/255 divides exactly as NumPy does."""
     if scale is None or isinstance(scale, str):
         return scale
+    if hasattr(scale, "item") and getattr(scale, "ndim", 0) == 0:
+        # a number of NumPy or torch
+        scale = scale.item()
+    if not isinstance(scale, (int, float, Fraction)) or scale != scale or abs(scale) == math.inf:
+        raise use_error(
+            "scale is one number for all integers of an input",
+            expected="a finite number or a fraction, such as 1/255",
+            found=repr(scale),
+            help="numbers for channels, as of transforms.Normalize, are part of the network: x = (x - mean) / std in its forward",
+        )
     if isinstance(scale, float):
         near = Fraction(scale).limit_denominator(1 << 16)
         if float(near) != scale:

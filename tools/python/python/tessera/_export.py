@@ -15,7 +15,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Mapping
-from typing import Any, Iterator, Optional
+from typing import Any, Callable, Iterator, Optional
 
 from ._data import is_table, is_tensor, to_numpy
 from ._errors import UseError, use_error
@@ -62,23 +62,33 @@ def input_names(module: Any, count: int) -> list[str]:
     return (plain + more)[:count]
 
 
-def adapted(module: Any, keywords: Optional[list[str]]) -> Any:
-    """A module that takes its inputs one by one and gives tensors, of one that takes them by these keywords, or gives a mapping, as models of Hugging
-    Face do. Its layers keep their names: it has the other's parts for its own."""
+def _called(module: Any, call: Callable[..., Any]) -> Any:
+    """A module that is called in another way. Its layers keep their names: it has the other's parts for its own."""
     import torch
 
-    class Adapted(torch.nn.Module):
+    class Called(torch.nn.Module):
         def forward(self, *tensors: Any) -> Any:
-            given = module(*tensors) if keywords is None else module(**dict(zip(keywords, tensors)))
-            if not isinstance(given, Mapping):
-                return given
-            results = tuple(x for x in given.values() if is_tensor(x))
-            return results[0] if len(results) == 1 else results
+            return call(*tensors)
 
-    whole = Adapted()
+    Called.__name__ = type(module).__name__
+    whole = Called()
     whole._modules, whole._parameters, whole._buffers = module._modules, module._parameters, module._buffers
-    whole.training = module.training
-    return whole
+    return whole.eval()
+
+
+def _in_order(module: Any, keywords: list[str]) -> Any:
+    """A module that takes its inputs one by one, of one that takes them by these keywords, as models of Hugging Face do."""
+    return _called(module, lambda *tensors: module(**dict(zip(keywords, tensors))))
+
+
+def _unpacked(module: Any) -> Any:
+    """A module that gives the tensors of a mapping, of one that gives the mapping."""
+
+    def call(*tensors: Any) -> Any:
+        results = tuple(x for x in module(*tensors).values() if is_tensor(x))
+        return results[0] if len(results) == 1 else results
+
+    return _called(module, call)
 
 
 def by_keyword(module: Any, given: Mapping[str, Any]) -> list[str]:
@@ -107,17 +117,19 @@ def examples(given: Any) -> tuple[Any, ...]:
     return tuple(x.detach().cpu() for x in tensors)
 
 
-def export(module: Any, example: tuple[Any, ...], names: list[str], exporter: Optional[str] = None) -> bytes:
-    """The ONNX file of a module for inputs of these shapes, by PyTorch's exporter "torchscript", which every version has, or "dynamo". Where nothing
+def export(module: Any, example: tuple[Any, ...], names: list[str], exporter: Optional[str] = None, by_name: bool = False) -> bytes:
+    """The ONNX file of a module for inputs of these shapes, given in order or by name, by PyTorch's exporter "torchscript", which every version has, or "dynamo". Where nothing
     is said, the second is asked what the first cannot do, where it is installed."""
     import torch
 
     _check_weights(module)
     with _evaluating(module):
+        if by_name:
+            module = _in_order(module, names)
         results = _check_control_flow(module, example)
         outputs = _output_names(module, results, names)
         if isinstance(results, Mapping):
-            module = adapted(module, None)
+            module = _unpacked(module)
         has_dynamo = "dynamo" in inspect.signature(torch.onnx.export).parameters
         if exporter == "dynamo" and not has_dynamo:
             raise use_error(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 import numpy as np
 
 from . import _export, _html, _tessera
-from ._data import Given, Scale, batches, empty, inferences, is_batches, is_tensor, joined, like, named, scale_text, to_numpy
+from ._data import Given, Scale, batches, empty, is_batches, is_tensor, joined, like, named, scale_text, to_numpy
 from ._errors import UseError, in_python, use_error
+from ._options import Options, count, mapping
 from ._progress import Progress, progress as _progress
 from ._proof import File, Opening, Proof, Verified, VerifyingKey, said, shaped, verify
 from ._results import Evaluation, Explanation, Generated
@@ -54,36 +56,6 @@ class Status(NamedTuple):
     def left(self) -> int:
         """Proofs that it serves still."""
         return max(0, self.of - self.used)
-
-
-@dataclass
-class _Options:
-    """As the compiled half reads them."""
-
-    name: str
-    file: Optional[Path]
-    scale: Optional[str] = None
-    batch: int = 1
-    committed: bool = False
-    zero_knowledge: bool = False
-    uses: Optional[int] = None
-    backend: Optional[str] = None
-    percentile: Optional[float] = None
-    target_cosine: Optional[float] = None
-    max_accuracy_loss: Optional[float] = None
-    samples: int = 256
-    labels: list[str] = field(default_factory=list)
-    dims: dict[str, int] = field(default_factory=dict)
-    shapes: dict[str, list[int]] = field(default_factory=dict)
-    dump_ir: Optional[Path] = None
-    tokens: bool = False
-    shortest_prompt: int = 1
-    visibility: dict[str, str] = field(default_factory=dict)
-    input_from: list[tuple[str, _tessera.VerifyingKey, str]] = field(default_factory=list)
-
-
-def _options(name: str, file: Optional[Path], shapes: Optional[dict[str, list[int]]], **more: Any) -> _Options:
-    return _Options(name, file, shapes={k: list(v) for k, v in (shapes or {}).items()}, **more)
 
 
 def _calibration(onnx: bytes, file: Optional[Path], calibration: Any, samples: int) -> list[list[Given]]:
@@ -149,8 +121,6 @@ def compile(
     <tessera.CompiledModel fmnist_lenet: x [1, 1, 28, 28] -> y [1, 10]>
     """
     _check_options(weights, exporter)
-    if not 1 <= shortest_prompt < 1 << 32:
-        raise use_error("there is no such prompt", expected="1 token or more", found=repr(shortest_prompt))
     module = getattr(model, "_ir", None)
     if module is None and calibration is None:
         raise use_error(
@@ -172,7 +142,7 @@ def compile(
         items = _calibration(onnx, file, calibration, calibration_samples)
     else:
         items = [] if calibration is None else list(batches(calibration, ["input"], "the calibration data", calibration_samples))
-    options = _options(
+    options = Options(
         name or found,
         file,
         scale=scale_text(scale),
@@ -180,16 +150,16 @@ def compile(
         committed=weights == "committed",
         zero_knowledge=zero_knowledge,
         uses=uses,
-        visibility=dict(visibility or {}),
-        input_from=[(name, key._key, output) for name, (key, output) in (input_from or {}).items()],
+        visibility=visibility or {},
+        input_from=[_source(name, source) for name, source in mapping("input_from", input_from, '{"x": (key, "y")}').items()],
         backend=backend,
         percentile=percentile,
         target_cosine=target_cosine,
         max_accuracy_loss=max_accuracy_loss,
         samples=calibration_samples,
-        labels=list(labels or []),
-        dims=dict(dims or {}),
-        shapes=shapes,
+        labels=[] if labels is None else labels,
+        dims=dims or {},
+        shapes=shapes or {},
         dump_ir=None if dump_ir is None else Path(dump_ir),
         tokens=tokens,
         shortest_prompt=shortest_prompt,
@@ -263,21 +233,32 @@ def check(
     if _export.is_module(model) and example_inputs is None:
         raise _no_example()
     onnx, file, found = _onnx(model, example_inputs, None, exporter)
-    options = _options(
+    options = Options(
         name or found,
         file,
         batch=batch,
         committed=weights == "committed",
         zero_knowledge=zero_knowledge,
         backend=backend,
-        dims=dict(dims or {}),
-        shapes=shapes,
+        dims=dims or {},
+        shapes=shapes or {},
     )
     with _progress(progress, f"checking {options.name}") as step:
         said, lines = _tessera.check(onnx, options, step)
     about = json.loads(said)
     refused = [Refused(r.get("operator"), r["reason"], r["nodes"], r.get("help")) for r in about["refused"]]
     return Check(about["supported"], about["operators"], refused, about.get("expected"), lines)
+
+
+def _source(name: str, source: Any) -> tuple[str, _tessera.VerifyingKey, str]:
+    """An input that is an output of another model, for the compiled half."""
+    if not (isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], VerifyingKey)):
+        raise use_error(
+            f"input_from[{name!r}] names no output of another model",
+            expected='the verifying key of the other and the name of its output, such as (first.verifying_key, "features")',
+            found=repr(source),
+        )
+    return name, source[0]._key, source[1]
 
 
 def _check_options(weights: str, exporter: Optional[str]) -> None:
@@ -297,7 +278,7 @@ def _onnx(model: Any, example_inputs: Any, calibration: Any, exporter: Optional[
         if isinstance(example_inputs, Mapping):
             names = _export.by_keyword(model, example_inputs)
             example = _export.examples([example_inputs[k] for k in names])
-            return _export.export(_export.adapted(model, names), example, names, exporter), None, name
+            return _export.export(model, example, names, exporter, by_name=True), None, name
         example = _export.examples(example_inputs)
         names = _export.input_names(model, len(example))
         return _export.export(model, example, names, exporter), None, name
@@ -311,6 +292,11 @@ def _onnx(model: Any, example_inputs: Any, calibration: Any, exporter: Optional[
         if isinstance(example, (str, PathLike)):
             raise use_error("an estimator is exported for rows of some kind, and no example was given", help="add example_inputs, such as X[:1]")
         return _export.export_estimator(model, example), None, type(model).__name__
+    if hasattr(model, "model_proto"):
+        # what PyTorch's newer exporter gives
+        model = model.model_proto
+    if hasattr(model, "SerializeToString"):
+        model = model.SerializeToString()
     if isinstance(model, bytes):
         return model, None, "model"
     if isinstance(model, (str, PathLike)):
@@ -318,9 +304,12 @@ def _onnx(model: Any, example_inputs: Any, calibration: Any, exporter: Optional[
         if path.suffix in _ELSEWHERE:
             raise use_error("this is no ONNX file", found=str(path), help=_ELSEWHERE[path.suffix])
         try:
-            return path.read_bytes(), path, path.stem
+            onnx = path.read_bytes()
         except OSError as e:
             raise use_error(f"cannot read {path}: {e.strerror}", help="check the path of the ONNX file") from None
+        if onnx.startswith(b"version https://git-lfs"):
+            raise use_error("this file stands for one that Git LFS keeps elsewhere", found=str(path), help="fetch it: git lfs pull")
+        return onnx, path, path.stem
     raise use_error(
         "this is no model that can be compiled",
         expected="a torch.nn.Module, the path or bytes of an ONNX file, or a scikit-learn estimator",
@@ -334,7 +323,9 @@ _ELSEWHERE = {
     ".tess": "it is compiled already: tessera.CompiledModel.load(path)",
     **dict.fromkeys((".pt", ".pth", ".ckpt", ".bin"), "read it into its module, module.load_state_dict(torch.load(path)), and give that"),
     ".safetensors": "read it into its module, module.load_state_dict(safetensors.torch.load_file(path)), and give that",
-    ".mlir": "read it by tessera.ir.load(path), and give that",
+    ".mlir": "read it by tessera.ir.read(path), and give that",
+    **dict.fromkeys((".h5", ".keras", ".pb", ".tflite"), "export it to ONNX, as tf2onnx does, and give the path of that"),
+    **dict.fromkeys((".pkl", ".joblib"), "read it, joblib.load(path), and give the estimator"),
 }
 
 
@@ -346,6 +337,17 @@ def _instead(model: Any) -> Optional[str]:
         return f"make one: {model.__name__}(...)"
     if isinstance(model, Mapping):
         return "of weights alone the network is not known: module.load_state_dict(weights), and give the module"
+    if hasattr(model, "read"):
+        return "give the path of the file, or what it holds: file.read()"
+    if _export.is_module(getattr(model, "model", None)):
+        return f"give the module inside of it: {type(model).__name__}.model"
+    framework = type(model).__module__.split(".")[0]
+    if framework in ("keras", "tensorflow", "jax", "flax"):
+        return "export it to ONNX, as tf2onnx and jax2onnx do, and give the path of that"
+    if framework == "onnxruntime":
+        return "give the path of the ONNX file that it was made of"
+    if isinstance(model, (list, tuple)):
+        return "a list of modules is one by torch.nn.Sequential(*modules)"
     if callable(model):
         return "make a module of it: a torch.nn.Module whose forward calls it"
     return None
@@ -461,7 +463,7 @@ class CompiledModel:
         """
         return self._model.ir(level)
 
-    def setup(self, security: int = 100, regime: str = "proven") -> VerifyingKey:
+    def setup(self, security: int = 100, regime: str = "proven", *, progress: Progress = None) -> VerifyingKey:
         """Makes the keys. The same model and options give the same keys, but for keys that hide weights, which are random.
 
         >>> model.setup(security=96).bits >= 96
@@ -469,11 +471,13 @@ class CompiledModel:
         """
         if regime not in ("proven", "conjectured"):
             raise use_error("there is no such regime", expected='"proven" or "conjectured"', found=repr(regime))
-        self._proving, key = self._model.setup(security, regime == "conjectured")
+        security = count("security", security)
+        with _progress(progress, f"making the keys of {self.name}") as step:
+            self._proving, key = self._model.setup(security, regime == "conjectured", step)
         self._verifying = VerifyingKey(key)
         return self._verifying
 
-    def _keys(self) -> tuple[_tessera.ProvingKey, VerifyingKey]:
+    def _keys(self, progress: Progress = None) -> tuple[_tessera.ProvingKey, VerifyingKey]:
         if self._proving is None and self._path is not None:
             pk, vk = self._path.with_suffix(".pk"), self._path.with_suffix(".vk")
             if pk.exists() and vk.exists():
@@ -486,7 +490,7 @@ class CompiledModel:
                     )
                 self._proving, self._verifying = proving, verifying
         if self._proving is None or self._verifying is None:
-            self.setup()
+            self.setup(progress=progress)
         assert self._proving is not None and self._verifying is not None
         return self._proving, self._verifying
 
@@ -572,7 +576,7 @@ class CompiledModel:
         True
         """
         _check_when(check)
-        key, _ = self._keys()
+        key, _ = self._keys(progress)
         with _progress(progress, f"proving {self.name}") as step:
             inputs, openings = self._opened(inputs)
             arrays = self._given(inputs) if inputs else []
@@ -604,7 +608,7 @@ class CompiledModel:
         if tokens is not None and tokens < 1:
             raise use_error("there is nothing to generate", expected="1 token or more", found=repr(tokens))
         prompt = [int(i) for i in ids.reshape(-1)]
-        key = self._keys()[0] if prove else None
+        key = self._keys(progress)[0] if prove else None
         with _progress(progress, f"generating with {self.name}") as step:
             said, runs, proof = self._model.generate(key, prompt, tokens, check, step)
         return Generated(prompt, said, runs, None if proof is None else Proof(proof, self.verifying_key))
@@ -624,7 +628,9 @@ class CompiledModel:
         """See :func:`tessera.verify`, with this model's key."""
         return verify(self.verifying_key, proof, **options)
 
-    def evaluate(self, data: Any, labels: Any = None, *, scale: Scale = None, samples: Optional[int] = None) -> Evaluation:
+    def evaluate(
+        self, data: Any, labels: Any = None, *, scale: Scale = None, samples: Optional[int] = None, progress: Progress = None
+    ) -> Evaluation:
         """What quantizing costs: the float and the integer network on the same inputs, and their accuracy where labels are given.
 
         ``data`` is what calibration may be; of a loader, labels are the element after the inputs. At most ``samples`` are used.
@@ -640,7 +646,7 @@ class CompiledModel:
                 items.append(named(item, names, "the input"))
                 if isinstance(item, (tuple, list)) and len(item) > len(names):
                     found.append(np.atleast_1d(named(item[len(names)], ["labels"], "the labels")[0].flat))
-                rows += inferences(items[-1], len(shapes[0]))
+                rows += _counted(items[-1], shapes[0])
                 if samples is not None and rows >= samples:
                     break
             labels = np.concatenate(found) if found else None
@@ -653,7 +659,8 @@ class CompiledModel:
             given = [_rows(g, samples) for g in given]
             labels = None if labels is None else np.asarray(labels)[:samples]
         classes = None if labels is None else named(labels, ["labels"], "the labels")[0]
-        said, notes, both = self._model.evaluate(given, scale_text(scale), classes)
+        with _progress(progress, f"evaluating {self.name}", _counted(given, shapes[0])) as step:
+            said, notes, both = self._model.evaluate(given, scale_text(scale), classes, step)
         _note(notes)
         report, shape = json.loads(said), self.metadata["outputs"][0]["shape"]
         return Evaluation.of(report, [shaped(report["samples"], shape, flat) for flat in both], self.outputs[0].scale)
@@ -688,6 +695,11 @@ def _check_when(check: str) -> None:
 
 def _port(p: dict[str, Any]) -> Port:
     return Port(p["name"], tuple(p["shape"]), p["scale"], p["min"], p["max"])
+
+
+def _counted(given: list[Given], shape: tuple[int, ...]) -> int:
+    """How many inferences there are, of an input of this shape; its axes of extent 1 may be left out."""
+    return max(1, given[0].flat.size // max(1, math.prod(shape)))
 
 
 def _rows(g: Given, most: int) -> Given:

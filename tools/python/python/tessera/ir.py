@@ -24,7 +24,8 @@ import numpy as np
 from . import _html, _tessera
 from ._data import Scale, named, scale_text
 from ._errors import use_error
-from ._model import CompiledModel, _calibration, _onnx, _options
+from ._model import CompiledModel, _calibration, _onnx
+from ._options import Options
 from ._progress import Progress, progress as _progress
 from ._proof import File
 
@@ -233,7 +234,7 @@ def load(
         return Module(_tessera.Ir.of_model(model._model, level))
     onnx, file, found = _onnx(model, example_inputs, calibration, exporter)
     items = [] if calibration is None else _calibration(onnx, file, calibration, calibration_samples)
-    options = _options(name or found, file, scale=scale_text(scale), samples=calibration_samples, dims=dict(dims or {}), shapes=shapes)
+    options = Options(name or found, file, scale=scale_text(scale), samples=calibration_samples, dims=dims or {}, shapes=shapes or {})
     return Module(_tessera.Ir.import_(onnx, items, options))
 
 

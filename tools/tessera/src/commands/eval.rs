@@ -9,7 +9,7 @@ use crate::screen::Screen;
 use crate::show::fidelity;
 use crate::{files, infer, levels, show};
 use serde::Serialize;
-use tessera_nn_to_qnn::evaluate::{Evaluation, Layer, Output, Quality, Task, Truth, evaluate};
+use tessera_nn_to_qnn::evaluate::{Evaluation, Layer, Output, Quality, Task, Truth, evaluate_watched};
 
 /// What is told of an evaluation.
 #[derive(Serialize)]
@@ -78,12 +78,17 @@ pub fn report<'a>(m: &'a Metadata, e: &'a Evaluation, time: Time) -> Report<'a> 
     }
 }
 
-/// Runs the float and the quantized network of a model on the same inputs.
-pub fn evaluation(model: &Model, inputs: &Inputs, truth: Option<&Truth>) -> Result<Evaluation> {
+/// Runs the float and the quantized network of a model on the same inputs; `compared` is called after each of them.
+pub fn evaluation(
+    model: &Model,
+    inputs: &Inputs,
+    truth: Option<&Truth>,
+    compared: &(dyn Fn() + Sync),
+) -> Result<Evaluation> {
     let context = tessera_passes::context();
     let (float, quantized) = (levels::nn(&context, model)?, levels::qnn(&context, model)?);
     let samples = levels::samples(&model.metadata.inputs, inputs)?;
-    Ok(evaluate(&float, &quantized, &samples, truth)?)
+    Ok(evaluate_watched(&float, &quantized, (&samples, truth), compared)?)
 }
 
 /// Runs the command.
@@ -92,8 +97,10 @@ pub fn run(o: &Eval, screen: &Screen) -> Result<()> {
     let m = &model.metadata;
     let inputs = infer::read(m, &o.input, o.data.scale, None, screen)?;
     let truth = o.labels.as_ref().map(|path| truth(m, &DataFile::read(path)?, inputs.count)).transpose()?;
-    let bar = screen.progress.phase(&format!("comparing on {}", show::plural(inputs.count, "input")), None);
-    let (evaluation, time) = timed(|| evaluation(&model, &inputs, truth.as_ref()));
+    let bar = screen
+        .progress
+        .counted(&format!("comparing on {}", show::plural(inputs.count, "input")), inputs.count);
+    let (evaluation, time) = timed(|| evaluation(&model, &inputs, truth.as_ref(), &|| bar.inc(1)));
     bar.finish_and_clear();
     let e = evaluation?;
     let report = report(m, &e, time);
