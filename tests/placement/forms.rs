@@ -6,6 +6,7 @@ use super::attention::{Sizes, attention};
 use super::*;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use tessera_circuit::ops::Hint;
 
 fn digest<T: serde::Serialize>(x: &T) -> String {
     blake3::hash(&postcard::to_stdvec(x).unwrap()).to_hex()[..16].into()
@@ -30,6 +31,43 @@ fn form(out: &mut String, title: &str, b: &Build, options: &PlaceOptions) {
     writeln!(out, "program {}, plan {}\n", digest(&program), digest(&plan)).unwrap();
 }
 
+/// An input of which two readers read all, and a part.
+fn read_twice() -> Build {
+    let mut b = Build { seed: 3, ..Build::default() };
+    let x = b.input(&[1, 8]);
+    let part = b.view(x, View::window(&[1, 8], &[0, 0], &[1, 1], &[1, 3]));
+    let (q, r) = (b.affine(vec![(2, x)], 1, -253, 255), b.affine(vec![(3, part)], 1, -380, 382));
+    b.output(q);
+    b.output(r);
+    b
+}
+
+/// A row that holds for the greatest number of one entering value and the least of another.
+fn one_padding() -> Build {
+    let mut b = Build { seed: 3, ..Build::default() };
+    let x = b.input(&[2, 4]);
+    let [u, v] = [0, 1].map(|i| b.view(x, View::window(&[2, 4], &[i, 0], &[1, 1], &[1, 4])));
+    let far = b.minus(u, (1, v), 0);
+    let y = b.range(far, 250, 254);
+    b.output(y);
+    b
+}
+
+/// The same of a value and the results of two hints.
+fn padding_of_hints() -> Build {
+    let mut b = Build { seed: 3, ..Build::default() };
+    let x = b.input(&[2, 9]);
+    let [p, q] = [0, 4].map(|from| b.view(x, View::window(&[2, 9], &[0, from], &[1, 1], &[2, 4])));
+    let z = b.view(x, View::dense(vec![2], 8, vec![9]));
+    let [most, place] = b.hint(p, Hint::Greatest, &[(-127, 127), (0, 3)])[..] else { unreachable!() };
+    let [other, last] = b.hint(q, Hint::Greatest, &[(-127, 127), (0, 3)])[..] else { unreachable!() };
+    let terms = vec![(1, z), (-1, most), (1000, place), (1, other), (5000, last)];
+    let far = b.affine(terms, 0, -381, 18381);
+    let y = b.range(far, 18376, 18381);
+    b.output(y);
+    b
+}
+
 #[test]
 fn forms_are_as_they_were() {
     let of = |batch: usize| PlaceOptions { batch, ..PlaceOptions::new(tessera_backends::default()) };
@@ -50,6 +88,12 @@ fn forms_are_as_they_were() {
             ("overlapping pool", pooled(1, [3, 3])),
             ("network", owners::network(1)),
             ("attention", attention(1, Sizes { keys: 2, repeats: 2, rows: 3, columns: 2, size: 3 })),
+            ("several makers", monomials::several_makers()),
+            ("first part read twice", read_twice()),
+            ("two readers in turn, few", monomials::turns(&[0, 4], 3)),
+            ("three readers in turn, many", monomials::turns(&[0, 4, 8], 300)),
+            ("one padding of nine", one_padding()),
+            ("one padding of many, with hints", padding_of_hints()),
         ];
         for (title, b) in hints.iter().chain(&others) {
             form(&mut out, title, b, &of(batch));
@@ -62,6 +106,9 @@ fn forms_are_as_they_were() {
                 form(&mut out, &title, &network, &PlaceOptions { committed, biases: Some(true), ..widths });
             }
         }
+        let heads = attention(2, Sizes { keys: 2, repeats: 1, rows: 3, columns: 5, size: 3 });
+        let widths = PlaceOptions { x_width: Some(3), w_width: Some(2), ..of(batch) };
+        form(&mut out, "attention, widths 3 and 2", &heads, &widths);
         let visibility: BTreeMap<_, _> = ["x", "y"].map(|n| (n.to_string(), Visibility::Committed)).into();
         form(&mut out, "both committed", &small_cnn(1), &PlaceOptions { visibility, ..of(batch) });
         form(&mut out, "private", &small_cnn(1), &PlaceOptions { zero_knowledge: true, ..of(batch) });

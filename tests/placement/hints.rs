@@ -16,13 +16,13 @@ use tessera_circuit_to_program::{PlaceOptions, place_graph};
 use tessera_runtime::RunError;
 
 impl Build {
-    fn hint(&mut self, x: ValueId, hint: Hint, intervals: &[(i64, i64)]) -> Vec<ValueId> {
+    pub fn hint(&mut self, x: ValueId, hint: Hint, intervals: &[(i64, i64)]) -> Vec<ValueId> {
         let shape = hint.shape(&self.shape(x)).unwrap();
         let results: Vec<ValueId> = intervals.iter().map(|(lo, hi)| self.value(&shape, *lo, *hi)).collect();
         self.op(CircuitOp::Hint { x, hint, intervals: intervals.to_vec() }, results.clone());
         results
     }
-    fn range(&mut self, x: ValueId, lo: i64, hi: i64) -> ValueId {
+    pub fn range(&mut self, x: ValueId, lo: i64, hi: i64) -> ValueId {
         let y = self.value(&self.shape(x), lo, hi);
         self.op(CircuitOp::Range { x, interval: (lo, hi) }, vec![y])
     }
@@ -40,7 +40,7 @@ impl Build {
         self.op(CircuitOp::Lookup { x, tables, intervals }, results.clone());
         results
     }
-    fn minus(&mut self, a: ValueId, b: (i64, ValueId), constant: i64) -> ValueId {
+    pub fn minus(&mut self, a: ValueId, b: (i64, ValueId), constant: i64) -> ValueId {
         let ((a0, a1), (b0, b1)) = (self.interval(a), self.interval(b.1));
         let (lo, hi) = (a0 - b.0 * b1 + constant, a1 - b.0 * b0 + constant);
         self.affine(vec![(1, a), (-b.0, b.1)], constant, lo, hi)

@@ -119,20 +119,24 @@ fn results_of_a_product_are_outputs() {
 #[test]
 fn rows_read_several_makers() {
     for batch in [1, 2] {
-        let mut b = Build { seed: 7, ..Build::default() };
-        let x = b.input(&[1, 4]);
-        let (u, v) = (b.linear(x, 3), b.linear(x, 5));
-        for y in [u, v] {
-            (b.g.values[y].lo, b.g.values[y].hi) = (-4 * 127 * 9, 4 * 127 * 9);
-        }
-        let all = b.together(&[u, x, v]);
-        let all = b.view(all, View::reshape(vec![1, 12]));
-        let q = b.requantize(all, 0, -127);
-        let y = b.linear(q, 2);
-        let q = b.requantize(y, 0, -127);
-        b.output(q);
-        run(&mut b, batch, options());
+        run(&mut several_makers(), batch, options());
     }
+}
+
+pub fn several_makers() -> Build {
+    let mut b = Build { seed: 7, ..Build::default() };
+    let x = b.input(&[1, 4]);
+    let (u, v) = (b.linear(x, 3), b.linear(x, 5));
+    for y in [u, v] {
+        (b.g.values[y].lo, b.g.values[y].hi) = (-4 * 127 * 9, 4 * 127 * 9);
+    }
+    let all = b.together(&[u, x, v]);
+    let all = b.view(all, View::reshape(vec![1, 12]));
+    let q = b.requantize(all, 0, -127);
+    let y = b.linear(q, 2);
+    let q = b.requantize(y, 0, -127);
+    b.output(q);
+    b
 }
 
 /// Layers of one kind share a table: each row has its own numbers, and what is padding in them is zero.
@@ -174,23 +178,26 @@ fn groups_and_biases_fill_rows_in_part() {
 /// Elements that two readers take turns at, each in an order of its own: more ratios from row to row than one lane may have.
 #[test]
 fn readers_that_take_turns_have_lanes_of_their_own() {
-    const TURNS: usize = 300;
+    let (program, _) = filled(&mut turns(&[0, 4], 300), 1, options());
+    let makers = program.folds.iter().filter(|f| f.name == "elementwise0 links").map(|f| f.lanes.len());
+    assert!(makers.sum::<usize>() >= 2, "one lane has both readers");
+}
+
+/// Rows of four elements for each reader, which begin there; every second reader reads them column by column.
+pub fn turns(readers: &[i64], rows: usize) -> Build {
     let mut b = Build { seed: 11, ..Build::default() };
-    let x = b.input(&[1, 8 * TURNS]);
+    let width = 4 * readers.len();
+    let x = b.input(&[1, width * rows]);
     let q = b.affine(vec![(3, x)], 1 << 20, 0, (1 << 21) - 1);
-    let (hi, lo) = (b.value(&[1, 8 * TURNS], 0, (1 << 9) - 1), b.value(&[1, 8 * TURNS], 0, 4095));
+    let (hi, lo) = (b.value(&[1, width * rows], 0, (1 << 9) - 1), b.value(&[1, width * rows], 0, 4095));
     b.op(CircuitOp::Split { x: q, shift: 12 }, vec![hi, lo]);
-    let rows = b.view(lo, View::reshape(vec![TURNS, 8]));
-    let part =
-        |b: &mut Build, from: i64| b.view(rows, View::window(&[TURNS, 8], &[0, from], &[1, 1], &[TURNS, 4]));
-    let (first, second) = (part(&mut b, 0), part(&mut b, 4));
-    let second = b.view(second, View::transpose(&[TURNS, 4], &[1, 0]));
-    for read in [first, second] {
+    let all = b.view(lo, View::reshape(vec![rows, width]));
+    for (i, from) in readers.iter().enumerate() {
+        let part = b.view(all, View::window(&[rows, width], &[0, *from], &[1, 1], &[rows, 4]));
+        let read = if i % 2 == 0 { part } else { b.view(part, View::transpose(&[rows, 4], &[1, 0])) };
         let f = TableFunction::Clamp { lo: 0, hi: 4095, offset: 0, shift: 1, min: 0, max: 127 };
         let y = b.lookup(read, "half", f, 0, 127);
         b.output(y);
     }
-    let (program, _) = filled(&mut b, 1, options());
-    let makers = program.folds.iter().filter(|f| f.name == "elementwise0 links").map(|f| f.lanes.len());
-    assert!(makers.sum::<usize>() >= 2, "one lane has both readers");
+    b
 }

@@ -69,14 +69,20 @@ fn put(path: &Path, text: &[u8]) -> Result<(), String> {
         .map_err(|e| format!("{}: {e}", path.display()))
 }
 
-/// All mutants, and the binaries that hold them.
+/// All mutants of the rooms that have one whose name is wanted, and the binaries that hold them.
 ///
 /// # Errors
 /// When the copy cannot be written, or does not compile whatever is left out.
-pub fn build(root: &Path, copy: &Path, target: &Path) -> Result<(Vec<Named>, Vec<Binary>), String> {
+pub fn build(
+    root: &Path,
+    copy: &Path,
+    target: &Path,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<(Vec<Named>, Vec<Binary>), String> {
     let names = git(root)?;
-    let (mut sources, mut all) = (vec![], vec![]);
+    let (mut sources, mut all, mut rooms) = (vec![], vec![], vec![]);
     for (number, room) in ROOMS.iter().enumerate() {
+        let before = (sources.len(), all.len());
         for path in names.iter().filter(|n| chosen(room, n)) {
             let text = std::fs::read_to_string(root.join(path)).map_err(|e| format!("{path}: {e}"))?;
             let file = File::new(&text).map_err(|e| format!("{path}: {e}"))?;
@@ -91,6 +97,15 @@ pub fn build(root: &Path, copy: &Path, target: &Path) -> Result<(Vec<Named>, Vec
             }));
             sources.push(Source { path: path.clone(), file, first });
         }
+        if all[before.1..].iter().any(|m: &Named| wanted(&m.name)) {
+            rooms.push(room);
+        } else {
+            sources.truncate(before.0);
+            all.truncate(before.1);
+        }
+    }
+    if rooms.is_empty() {
+        return Ok((vec![], vec![]));
     }
     let woven: BTreeSet<&str> = sources.iter().map(|s| &s.path[..]).collect();
     let roots: BTreeSet<String> =
@@ -116,10 +131,12 @@ pub fn build(root: &Path, copy: &Path, target: &Path) -> Result<(Vec<Named>, Vec
             put(&copy.join(&s.path), woven.text.as_bytes())?;
             texts.insert(&s.path[..], woven);
         }
-        match compile(copy, target)? {
+        match compile(copy, target, &rooms)? {
             Ok(binaries) => {
-                let lines = all.iter().filter(|m| !m.compiles).map(|m| m.key() + "\n");
-                put(&remembered, lines.collect::<String>().as_bytes())?;
+                let mut lines: BTreeSet<String> =
+                    all.iter().filter(|m| !m.compiles).map(Named::key).collect();
+                lines.extend(known.iter().map(|line| line.to_string()));
+                put(&remembered, lines.into_iter().map(|line| line + "\n").collect::<String>().as_bytes())?;
                 return Ok((all, binaries));
             }
             Err(errors) => {
@@ -138,7 +155,7 @@ fn chosen(room: &Room, path: &str) -> bool {
 }
 
 /// The binaries, or the errors.
-fn compile(copy: &Path, target: &Path) -> Result<Result<Vec<Binary>, Vec<Value>>, String> {
+fn compile(copy: &Path, target: &Path, rooms: &[&Room]) -> Result<Result<Vec<Binary>, Vec<Value>>, String> {
     let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
     cargo.args([
         "test",
@@ -151,7 +168,7 @@ fn compile(copy: &Path, target: &Path) -> Result<Result<Vec<Binary>, Vec<Value>>
         "--quiet",
     ]);
     cargo.arg("--target-dir").arg(target).current_dir(copy);
-    let tests: BTreeSet<_> = ROOMS.iter().flat_map(|r| r.tests).collect();
+    let tests: BTreeSet<_> = rooms.iter().flat_map(|r| r.tests).collect();
     let packages: BTreeSet<_> = tests.iter().map(|(p, _)| *p).collect();
     cargo.args(packages.iter().flat_map(|p| ["-p", p]));
     cargo.arg("--lib");

@@ -104,7 +104,8 @@ fn mutants(o: &Options) -> Result<bool, String> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let folder = std::path::absolute(target.join("mutants")).map_err(|e| e.to_string())?;
     let start = Instant::now();
-    let (all, binaries) = build(&root, &folder.join("copy"), &folder.join("build"))?;
+    let wanted = |name: &str| name.contains(&o.only);
+    let (all, binaries) = build(&root, &folder.join("copy"), &folder.join("build"), wanted)?;
     eprintln!("{} mutants built in {:.0?}", all.len(), start.elapsed());
     let mut chosen: Vec<usize> = (0..all.len()).filter(|i| all[*i].name.contains(&o.only)).collect();
     chosen = chosen.into_iter().skip(o.shard.0).step_by(o.shard.1).collect();

@@ -6,8 +6,10 @@
 use crate::failure::{Failure, Result};
 use memmap2::{Mmap, MmapMut};
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{File, Metadata, Permissions};
 use std::io::{ErrorKind, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -187,7 +189,10 @@ fn write_by<T>(path: &Path, f: impl FnOnce(&mut Piecewise) -> std::io::Result<T>
     check_output(path)?;
     unchanged()?;
     let failed = |e: std::io::Error| Failure::io("write", path, &e);
-    let mut prefix = path.file_name().unwrap_or_default().to_os_string();
+    // a name has 255 bytes at most, and this one has some more
+    const MOST: usize = 200;
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let mut prefix = OsStr::from_bytes(&name[..name.len().min(MOST)]).to_os_string();
     prefix.push(".");
     // created exclusively; removed when anything below fails
     let mut part = {
@@ -300,7 +305,9 @@ mod tests {
         assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
         write(&at("other"), b"new").unwrap();
         assert_eq!(std::fs::read(at("read")).unwrap(), b"read");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 6);
+        // a name as long as names may be
+        write(&at(&"n".repeat(255)), b"new").unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 7);
     }
 
     #[test]

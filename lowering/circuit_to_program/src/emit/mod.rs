@@ -70,10 +70,10 @@ impl Use {
 #[derive(Default)]
 struct Uses(BTreeMap<ValueId, Vec<Vec<Use>>>, HashMap<ValueId, Filled>);
 
-/// How many elements the layers of a root use. What is broadcast has as many layers as it has copies, nearly all of them full.
+/// How many elements the layers of a root leave. What is broadcast has as many layers as it has copies, nearly all of them full.
 #[derive(Default)]
 struct Filled {
-    used: Vec<i64>,
+    left: Vec<i64>,
     /// Layers before this one use all elements.
     open: usize,
 }
@@ -83,30 +83,35 @@ impl Uses {
     fn add(&mut self, root: ValueId, len: usize, at: &Nest<4>, step: [i64; 2]) {
         let (layers, filled) = (self.0.entry(root).or_default(), self.1.entry(root).or_default());
         for at in at.once() {
-            let room = |l: &usize| filled.used[*l] + at.len() <= len as i64;
+            let room = |l: &usize| at.len() <= filled.left[*l];
             let free = (filled.open..layers.len()).filter(room).find(|&l| apart(&layers[l], &at));
             let l = free.unwrap_or_else(|| {
                 layers.push(vec![]);
-                filled.used.push(0);
+                filled.left.push(len as i64);
                 layers.len() - 1
             });
-            filled.used[l] += at.len();
+            filled.left[l] -= at.len();
             layers[l].push(Use { at, step });
-            while filled.used.get(filled.open) == Some(&(len as i64)) {
+            while filled.left.get(filled.open) == Some(&0) {
                 filled.open += 1;
             }
         }
     }
 }
 
+/// Whether two intervals, ends included, have a number in common.
+fn overlap(a: (i64, i64), b: (i64, i64)) -> bool {
+    a.1 >= b.0 && a.0 <= b.1
+}
+
 /// Whether no element of `at` is used in a layer.
 fn apart(layer: &[Use], at: &Nest<4>) -> bool {
     let (lo, hi) = at.span();
-    let near: Vec<&Use> = layer.iter().filter(|u| u.at.span().1 >= lo && u.at.span().0 <= hi).collect();
+    let near: Vec<&Use> = layer.iter().filter(|u| overlap(u.at.span(), (lo, hi))).collect();
     if near.is_empty() {
         return true;
     }
-    let mut taken = vec![false; (hi - lo) as usize + 1];
+    let mut taken = vec![false; (lo..=hi).count()];
     at.visit(&mut |e, _| taken[(e - lo) as usize] = true);
     let mut free = true;
     for u in near {
@@ -460,6 +465,18 @@ mod tests {
         let layers: Vec<usize> =
             uses.0[&7].iter().map(|l| l.iter().map(|u| elements(&u.at).len()).sum()).collect();
         assert_eq!(layers, [4, 4, 4]);
+        // full ones are not looked at again
+        assert_eq!((&uses.1[&7].left[..], uses.1[&7].open), (&[0; 3][..], 3));
+        uses.add(7, 4, &Nest::new(1, [0; 4], [(2, 1, [1, 0, 0, 0])]), [0, 0]);
+        assert_eq!((&uses.1[&7].left[..], uses.1[&7].open), (&[0, 0, 0, 2][..], 3));
+    }
+
+    #[test]
+    fn intervals_overlap_where_they_have_a_number_in_common() {
+        let all = || (0..5).flat_map(|lo| (lo..5).map(move |hi| (lo, hi)));
+        for (a, b) in all().flat_map(|a| all().map(move |b| (a, b))) {
+            assert_eq!(overlap(a, b), (a.0..=a.1).any(|x| (b.0..=b.1).contains(&x)), "{a:?} {b:?}");
+        }
     }
 
     proptest! {

@@ -297,7 +297,7 @@ impl Emitter<'_> {
             for l in 0..width {
                 let mut terms = vec![];
                 for t in 0..c.pack {
-                    let channel = |s: i64| c.channels_at(s).nth(t).filter(|_| s < c.s_span() as i64);
+                    let channel = |s: i64| c.channels_at(s).nth(t);
                     let present = |s: i64, z: i64| channel(s).is_some() && rows.is_border(s, z);
                     let place = |s: i64| ([channel(s).unwrap_or(0) * c.y_span as i64], [1]);
                     let index = Seq::of_runs(1, rows.runs(l, present, [-1], place));
@@ -389,7 +389,8 @@ impl Emitter<'_> {
                 }
                 Instruction::Computed(i, result) => {
                     let rows = c.len * self.p.batch;
-                    let index = sequence(&[c.order.rows(self.p.batch)], rows, [-1]);
+                    // every row has one
+                    let index = sequence(&[c.order.rows(self.p.batch)], rows, [0]);
                     ops.push(RowOp::Gather { tensor: computed[*i][*result], index, default: 0, dst });
                 }
                 step => ops.extend(step.row_op(dst)),

@@ -580,9 +580,10 @@ fn part_monomials(c: &Contraction, part: &Part, (width, lane): (usize, usize), c
     let absent = |chunk: usize| s(chunk) >= c.packed_channels() as i64;
     let own = part.taps.len();
     if part.empty || committed && absent(0) {
-        return vec![run([0; ENTRIES], [(own * chunks * segments, [0; ENTRIES])])];
+        let cells = [own, chunks, segments].iter().product();
+        return vec![run([0; ENTRIES], [(cells, [0; ENTRIES])])];
     }
-    let ragged = committed && c.groups > 1 && absent(chunks - 1);
+    let ragged = committed && c.groups > 1 && (0..chunks).any(absent);
     if let ([taps], false) = (&taps.runs[..], ragged) {
         let own = taps.loops.iter().map(|(n, d)| (*n as usize, [0, d[0], 0, 0, 0]));
         let around = [(chunks, [0, 0, -(width as i64), 0, 0]), (segments, [0; ENTRIES])];
@@ -658,8 +659,7 @@ fn moves_with(first: &Seq, lane: &Seq, rows: usize) -> bool {
                 ratios.len() <= MAX_RATIOS
             }
     };
-    let alike = |(a, b): (&Run, &Run)| a.loops == b.loops;
-    if first.runs.len() == lane.runs.len() && first.runs.iter().zip(&lane.runs).all(alike) {
+    if first.runs.iter().map(|r| &r.loops).eq(lane.runs.iter().map(|r| &r.loops)) {
         return first.runs.iter().zip(&lane.runs).all(|(a, b)| fits(&a.start, &b.start));
     }
     let Ok(first) = first.expand(rows) else { return false };
