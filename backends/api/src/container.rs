@@ -295,6 +295,10 @@ impl Container {
         let value: T = match postcard::take_from_bytes(&bytes) {
             Ok((v, [])) => v,
             Ok(_) => return Err(FileError::Damaged(format!("section {name:?} has trailing bytes"))),
+            // a length that is far too large is the one where addresses have 64 bits, the other in a browser
+            Err(postcard::Error::DeserializeUnexpectedEnd | postcard::Error::DeserializeBadVarint) => {
+                return Err(FileError::Damaged(format!("section {name:?} ends inside of a value")));
+            }
             Err(e) => return Err(FileError::Damaged(format!("section {name:?}: {e}"))),
         };
         match postcard::serialize_with_flavor(&value, Same(&bytes)) {
@@ -495,6 +499,12 @@ mod tests {
         for longer in [vec![0x81, 0], vec![0x81, 0x80, 0], vec![1, 0]] {
             c.insert("used", longer);
             assert!(c.get::<u64>("used").is_err());
+        }
+        // whatever is too long for what, and on whatever machine
+        for endless in [vec![5, 1], vec![0x80; 4], vec![0xff, 0xff, 0xff, 0xff, 0xff, 1], vec![0xff; 20]] {
+            c.insert("list", endless);
+            let e = c.get::<Vec<u32>>("list").unwrap_err().to_string();
+            assert!(e.contains("section \"list\" ends inside of a value"), "{e}");
         }
         assert!(again.only(&["list", "used"]).is_ok());
         let e = again.only(&["used"]).unwrap_err().to_string();
