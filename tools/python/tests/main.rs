@@ -80,6 +80,15 @@ fn plots_are_drawn() {
 }
 
 #[test]
+#[ignore = "needs tqdm: ./x gallery"]
+fn bars_are_drawn() {
+    pytest(
+        "numpy, pytest, tqdm",
+        &["tests/test_progress.py::test_a_terminal_shows_bars_and_a_file_does_not"],
+    );
+}
+
+#[test]
 #[ignore = "needs mypy: ./x gallery"]
 fn types_are_known() {
     pytest("numpy, pytest, mypy", &["tests/test_stubs.py"]);
