@@ -278,7 +278,7 @@ pub fn choose(target: SecurityTarget, air: &Air) -> Result<SecurityParams, Strin
     let decodings = decodings(target.regime, air);
     // where time counts, a larger radius is taken only if its grinding is hardly noticed
     let free = |d: Decoding, p: &SecurityParams| {
-        d == decodings[0] || target.goal != Goal::Time || ground(p, air) <= committed(air) / CELLS_A_HASH
+        d == decodings[0] || target.goal != Goal::Time || is_hardly_noticed(ground(p, air), committed(air))
     };
     let lowest = lowest(air);
     let ways = ways(target.goal).into_iter().filter(|(log_blowup, _)| *log_blowup == 1 || lowest > 0);
@@ -301,6 +301,11 @@ fn ground(p: &SecurityParams, air: &Air) -> u64 {
     let hashes = |pow: u8| if pow == 0 { 0 } else { 1 << pow };
     let once = [p.fri.batch_pow, p.challenge_pow, p.composition_pow, p.point_pow];
     once.map(hashes).iter().sum::<u64>() + layers * hashes(p.fri.commit_pow)
+}
+
+/// Whether so many hashes are a fiftieth of proving so many cells, or less.
+fn is_hardly_noticed(hashes: u64, cells: u64) -> bool {
+    hashes <= cells / CELLS_A_HASH
 }
 
 /// Cells that a proof commits to.
@@ -485,6 +490,37 @@ mod tests {
             p.fri.queries = p.fri.queries * 2 / 3;
             assert!(check(&p, &vk.air).is_err());
         }
+    }
+
+    fn grinding_is_weighed_against_cells<E: Extension>() {
+        let vk = key::<E>(&lookups(1));
+        let group = |witness, round2, round3, log_height| Group {
+            witness,
+            round2,
+            round3,
+            log_height,
+            ..vk.air.groups[0].clone()
+        };
+        let air = Air { groups: vec![group(5, 3, 2, 4), group(1, 0, 7, 2)], ..vk.air.clone() };
+        let degree = E::DEGREE as u64;
+        assert_eq!(committed(&air), (5 + 5 * degree) * 16 + (1 + 7 * degree) * 4);
+        let mut p = vk.security;
+        (p.fri.batch_pow, p.challenge_pow, p.composition_pow, p.point_pow) = (3, 0, 4, 0);
+        (p.fri.commit_pow, p.fri.log_arity) = (5, 3);
+        // four layers of a table of 2^12 rows, eight parts each
+        assert_eq!(ground(&p, &of_heights(&vk.air, &[12])), 8 + 16 + 4 * 32);
+        assert_eq!(ground(&p, &of_heights(&vk.air, &[13])), 8 + 16 + 5 * 32);
+        p.fri.commit_pow = 0;
+        assert_eq!(ground(&p, &of_heights(&vk.air, &[12])), 8 + 16);
+        assert!(is_hardly_noticed(3, 96) && !is_hardly_noticed(3, 95) && is_hardly_noticed(0, 1));
+    }
+
+    fn eight_rows_are_enough_and_four_are_not<E: Extension>() {
+        let vk = key::<E>(&lookups(1));
+        let target = SecurityTarget { bits: 60, regime: Regime::Proven, grinding: 2, goal: Goal::Time };
+        assert!(choose(target, &of_heights(&vk.air, &[3])).is_ok());
+        let why = choose(target, &of_heights(&vk.air, &[2])).unwrap_err();
+        assert!(why.contains("the tallest table has 2^2 rows"), "{why}");
     }
 
     fn bits_of_a_conjecture_are_none_that_are_proven<E: Extension>() {
@@ -876,6 +912,8 @@ mod tests {
     both!(
         list_decoding_is_bounded_by_the_smallest_table,
         committed_weights_are_decoded_uniquely_whatever_is_asked_for,
+        grinding_is_weighed_against_cells,
+        eight_rows_are_enough_and_four_are_not,
         bits_of_a_conjecture_are_none_that_are_proven,
         a_folding_round_is_a_curve_of_the_degree_of_its_arity,
         grinding_makes_its_own_challenge_dearer,

@@ -12,7 +12,7 @@ use tessera_mutants::trial::{Outcome, Test, names};
 
 const USAGE: &str = "usage: ./x mutants [PART OF A NAME] [--minutes N] [--each SECONDS] [--shard K/N]
 
-A mutant's name is FILE:LINE:COLUMN: FUNCTION: CHANGE. Building and running every test once comes before the minutes (20). A mutant
+A mutant's name is FILE:LINE:COLUMN: FUNCTION: CHANGE; several parts stand between bars, 'verify.rs|pack.rs'. Building and running every test once comes before the minutes (20). A mutant
 is given up after the seconds (300), the quickest tests first.";
 
 struct Options {
@@ -104,10 +104,10 @@ fn mutants(o: &Options) -> Result<bool, String> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let folder = std::path::absolute(target.join("mutants")).map_err(|e| e.to_string())?;
     let start = Instant::now();
-    let wanted = |name: &str| name.contains(&o.only);
+    let wanted = |name: &str| o.only.split('|').any(|part| name.contains(part));
     let (all, binaries) = build(&root, &folder.join("copy"), &folder.join("build"), wanted)?;
     eprintln!("{} mutants built in {:.0?}", all.len(), start.elapsed());
-    let mut chosen: Vec<usize> = (0..all.len()).filter(|i| all[*i].name.contains(&o.only)).collect();
+    let mut chosen: Vec<usize> = (0..all.len()).filter(|i| wanted(&all[*i].name)).collect();
     chosen = chosen.into_iter().skip(o.shard.0).step_by(o.shard.1).collect();
     // where time ends early, something of every file was tried
     let mut places: Vec<usize> = (0..chosen.len()).collect();
