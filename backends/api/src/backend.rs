@@ -292,15 +292,19 @@ pub struct Sizes {
     pub proving_key: u64,
     /// The proving key as [`Backend::lean`] leaves it.
     pub lean_key: u64,
+    /// The proving key of [`Backend::compact_keys`]; none where there is no such thing.
+    pub compact_key: Option<u64>,
     /// The verifying key.
     pub verifying_key: u64,
     /// A proof.
     pub proof: u64,
     /// Of memory, while keys are made, beside the Program.
     pub setup_memory: u64,
+    /// The same of compact keys.
+    pub compact_setup_memory: Option<u64>,
     /// Of memory, while a proof is made, beside the Program.
     pub prove_memory: u64,
-    /// The same where memory is saved ([`Prover::save_memory`]); none where that cannot be done.
+    /// The same with a compact key; none where there is no such thing.
     pub least_memory: Option<u64>,
     /// What is committed, as it is compiled: more is known of it than of the [`Shape`].
     pub cost: Cost,
@@ -330,6 +334,15 @@ pub trait Backend: Target {
     /// # Errors
     /// Before any work where the Program or the security is beyond the backend.
     fn keys(&self, program: &Program, security: Security) -> Result<Keys, SetupError>;
+
+    /// As [`Backend::keys`], with a proving key that leaves out what a proof can make anew: it is smaller, takes less memory to make and to
+    /// prove with, and proofs take longer. Verifying keys and proofs are the same. The keys themselves where there is no such thing.
+    ///
+    /// # Errors
+    /// As of [`Backend::keys`], and where what is proven does not allow it.
+    fn compact_keys(&self, program: &Program, security: Security) -> Result<Keys, SetupError> {
+        self.keys(program, security)
+    }
 
     /// What keys and proofs of a Program will take, without making any: its data are not looked at. By default nothing but what its shape
     /// says.

@@ -46,15 +46,25 @@ impl Plonky3 {
     }
 }
 
+/// A key's files.
+fn keys(key: &ProvingKey) -> Keys {
+    Keys {
+        proving: key.to_container(),
+        verifying: key.vk.to_container(),
+        offer: key.vk.offer(),
+        uses: key.uses(),
+    }
+}
+
 impl Backend for Plonky3 {
     fn keys(&self, program: &Program, security: Security) -> Result<Keys, SetupError> {
-        let (pk, vk) = Plonky3 { target: self.asked(security) }.setup(program)?;
-        Ok(Keys {
-            proving: pk.to_container(),
-            verifying: vk.to_container(),
-            offer: vk.offer(),
-            uses: pk.uses(),
-        })
+        let (pk, _) = Plonky3 { target: self.asked(security) }.setup(program)?;
+        Ok(keys(&pk))
+    }
+
+    fn compact_keys(&self, program: &Program, security: Security) -> Result<Keys, SetupError> {
+        self.admit(program)?;
+        Ok(keys(&crate::keys::setup_compact(program, self.asked(security))?))
     }
 
     fn sizes(&self, program: &Program, security: Security) -> Result<Sizes, SetupError> {
@@ -98,7 +108,11 @@ impl Prover for ProvingKey {
     }
 
     fn memory(&self) -> (u64, Option<u64>) {
-        crate::sizes::memory(&self.compiled, self.vk.security.fri.log_blowup)
+        let log_blowup = self.vk.security.fri.log_blowup;
+        match self.is_compact() {
+            true => (crate::sizes::least_memory(&self.compiled, log_blowup), None),
+            false => crate::sizes::memory(&self.compiled, log_blowup),
+        }
     }
 
     fn save_memory(&mut self) -> bool {

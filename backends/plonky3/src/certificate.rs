@@ -23,9 +23,9 @@ use crate::arithmetic::{Cubic, Extension, Mat, Quadratic};
 use crate::epochs::{relation, selectors};
 use crate::hiding::random::Seed;
 use crate::hiding::weights;
-use crate::keys::{FixedColumns, ProvingKey, VerifyingKey, assembled, masked};
+use crate::keys::{Extensions, FixedColumns, ProvingKey, VerifyingKey, assembled, masked};
 use crate::p3::{Commitment, Committed, extend, matrices, stored};
-use crate::prove::{Sealed, Source};
+use crate::prove::{Proven, Sealed};
 use crate::{Plonky3, Proof, adversary, prove};
 use std::sync::Arc;
 use tessera_api::{
@@ -54,7 +54,7 @@ pub(crate) fn key_of(vk: &VerifyingKey) -> Option<VerifyingKey> {
 
 /// The owner's columns of a key's groups, those without any left out, with their extensions and what their commitment is of.
 fn columns(key: &ProvingKey) -> (Vec<Mat>, Vec<Mat>) {
-    let plain = key.model.iter().filter(|m| m.width > 0).cloned().collect();
+    let plain = key.model.iter().filter(|m| m.width > 0).map(|m| Mat::clone(m)).collect();
     let extended = key.model_committed.iter().flat_map(|c| matrices(c)).cloned().collect();
     (plain, extended)
 }
@@ -79,16 +79,19 @@ impl ProvingKey {
     /// Another key of the same weights.
     fn again(&self, entropy: [u8; 32]) -> Result<ProvingKey, ProveError> {
         let log_blowup = self.vk.security.fri.log_blowup;
-        let model = masked(&self.compiled, self.model.clone(), &Seed::of_weights(&entropy, &self.vk.program));
+        let of = |all: &[Arc<Mat>]| all.iter().map(|m| Mat::clone(m)).collect::<Vec<_>>();
+        let model = masked(&self.compiled, of(&self.model), &Seed::of_weights(&entropy, &self.vk.program));
         let used = model.iter().filter(|m| m.width > 0).cloned();
         let columns = FixedColumns {
-            fixed: self.fixed.clone(),
-            fixed_extended: self.committed.iter().flat_map(|c| matrices(c)).cloned().collect(),
-            model_extended: used.map(|m| extend(m, log_blowup)).collect(),
+            fixed: of(&self.fixed),
+            extensions: Extensions::Kept {
+                fixed: self.committed.iter().flat_map(|c| matrices(c)).cloned().collect(),
+                model: used.map(|m| extend(m, log_blowup)).collect(),
+                summed: self.summed_tree.iter().flat_map(|t| t.extended()).cloned().collect(),
+                summed_tree: self.summed_tree.as_ref().map(|t| t.digests().clone()),
+            },
             model,
             summed: self.summed.clone(),
-            summed_extended: self.summed_tree.iter().flat_map(|t| t.matrices()).cloned().collect(),
-            summed_tree: self.summed_tree.as_ref().map(|t| t.digests().clone()),
             entropy: Some(entropy),
         };
         let compiled = self.compiled.clone();
@@ -129,12 +132,14 @@ impl ProvingKey {
         let (model, model_extended) = columns(self);
         let columns_of = FixedColumns {
             fixed,
-            fixed_extended,
             model,
-            model_extended,
             summed: r.compiled.air.groups.iter().map(|_| stored(Mat::new(vec![], 0))).collect(),
-            summed_extended: vec![],
-            summed_tree: None,
+            extensions: Extensions::Kept {
+                fixed: fixed_extended,
+                model: model_extended,
+                summed: vec![],
+                summed_tree: None,
+            },
             entropy: self.entropy,
         };
         let key = assembled(Arc::new(r.program), self.vk.program, (r.compiled, r.security), columns_of, None);
@@ -143,7 +148,7 @@ impl ProvingKey {
         let (commitment, data) = tree(new, extended)?;
         let mark = commitment.roots().iter().flatten().map(|b| i64::from(*b)).collect();
         let sealed = Sealed { columns, commitment, data, mark };
-        prove::prove_of(&key, Source::Sealed(Box::new(sealed)), tamper).map(|(proof, _)| proof)
+        prove::prove_of(&key, Proven::Sealed(Box::new(sealed)), tamper).map(|(proof, _)| proof)
     }
 }
 

@@ -8,7 +8,7 @@
 //! them: what stands after them is not read before the next reset.
 use crate::adversary::Tamper;
 use crate::air::compile::Compiled;
-use crate::air::{Air, Copy, Factor, Group};
+use crate::air::{Air, Factor, Group};
 use crate::arithmetic::lanes::{Arithmetic, Packed, Single, Weights};
 use crate::arithmetic::rows::Strips;
 use crate::arithmetic::{Columns, Extension, F, Mat, PF, PackedValue, PrimeCharacteristicRing, signed};
@@ -114,7 +114,7 @@ impl<E: Extension> Task<'_, E> {
 fn sweep<E: Extension>(
     base: &[&Mat],
     height: usize,
-    tasks: &[Task<E>],
+    tasks: &[&Task<E>],
     out: &mut Columns<E>,
     extra: &mut Columns<E>,
 ) {
@@ -127,7 +127,7 @@ fn sweep<E: Extension>(
 
 fn sweep_rows<A: Arithmetic>(
     base: &[&Mat],
-    tasks: &[Task<A::E>],
+    tasks: &[&Task<A::E>],
     out: &mut Columns<A::E>,
     extra: &mut Columns<A::E>,
 ) {
@@ -229,26 +229,37 @@ pub fn sums<E: Extension>(air: &Air, summed: &[Stored], monomials: &[E]) -> Vec<
     air.groups.iter().zip(summed).map(|(g, m)| crate::p3::sums(m, &g.sum_weights(monomials))).collect()
 }
 
-/// A Horner column whose lanes are swept into it; its ratios stand in a scratch column.
-struct Fold {
+/// Folds, or running sums, that are swept at a time: each has scratch columns.
+const AT_ONCE: usize = 16;
+
+/// A Horner column.
+struct Fold<'a, E: Extension> {
     column: usize,
-    ratio: usize,
+    ratio: &'a Weights<E>,
+    parts: &'a [ReadyPart<E>],
 }
 
-/// A running sum, with the scratch columns of its ratios and ends.
-struct RunningSum<'a> {
+/// A running sum.
+struct RunningSum<'a, E: Extension> {
     column: usize,
-    ratio: usize,
-    end: usize,
+    ratio: &'a Weights<E>,
+    end: &'a Weights<E>,
     factors: &'a [Factor],
 }
 
-impl RunningSum<'_> {
-    /// Computes the sum into its column of `out`. Factors stand in `from`, or in `out` where none is given.
-    fn fill<E: Extension>(&self, out: &mut Columns<E>, from: Option<&Columns<E>>, scratch: &Columns<E>) {
+impl<E: Extension> RunningSum<'_, E> {
+    /// Computes the sum into its column of `out`, of its ratios and ends on all rows. Factors stand in `from`, or in `out` where none is
+    /// given.
+    fn fill(
+        &self,
+        out: &mut Columns<E>,
+        from: Option<&Columns<E>>,
+        scratch: &Columns<E>,
+        [ratio, end]: [usize; 2],
+    ) {
         let (w, h) = (out.width, out.height());
         for r in 0..h {
-            let end = scratch.at(r, self.end);
+            let end = scratch.at(r, end);
             let mut added = E::ZERO;
             if end != E::ZERO {
                 let factors = from.unwrap_or(out);
@@ -256,7 +267,7 @@ impl RunningSum<'_> {
             }
             out.values[r * w + self.column] = added;
         }
-        scan(out, self.column, |r| scratch.at(r, self.ratio));
+        scan(out, self.column, |r| scratch.at(r, ratio));
     }
 }
 
@@ -287,37 +298,32 @@ impl<E: Extension> Total<E> {
     }
 }
 
-/// What a round computes of a group: first a sweep by rows, then running values; each knows its scratch columns.
+/// What a round computes of a group: first a sweep by rows, then running values.
 struct Work<'a, E: Extension> {
-    tasks: Vec<Task<'a, E>>,
-    /// How many scratch columns there are.
-    scratch: usize,
-    folds: Vec<Fold>,
-    sums: Vec<RunningSum<'a>>,
+    folds: Vec<Fold<'a, E>>,
+    lookups: Vec<Task<'a, E>>,
+    sums: Vec<RunningSum<'a, E>>,
     totals: Vec<Total<E>>,
 }
 
 impl<'a, E: Extension> Work<'a, E> {
     /// What computes the extension columns in `range`, the first of which is the round's first.
     fn new(nodes: &'a [Ready<E>], range: Range<u32>) -> Work<'a, E> {
-        let mut work = Work { tasks: vec![], scratch: 0, folds: vec![], sums: vec![], totals: vec![] };
+        let mut work = Work { folds: vec![], lookups: vec![], sums: vec![], totals: vec![] };
         let place = |c: usize| range.contains(&(c as u32)).then(|| c - range.start as usize);
         for node in nodes {
             match node {
                 Ready::Horner { column, ratio, parts } => {
-                    let Some(out) = place(*column) else { continue };
-                    let extra = work.slot();
-                    work.tasks.push(Task::Horner { out, extra, ratio, parts });
-                    work.folds.push(Fold { column: out, ratio: extra });
+                    let Some(column) = place(*column) else { continue };
+                    work.folds.push(Fold { column, ratio, parts });
                 }
                 Ready::Sum { column, ratio, end, factors } => {
                     let Some(column) = place(*column) else { continue };
-                    let (ratio, end) = (work.dot(ratio), work.dot(end));
                     work.sums.push(RunningSum { column, ratio, end, factors });
                 }
                 Ready::Lookups { column, terminal, share, pairs } => {
                     let Some(out) = place(*column) else { continue };
-                    work.tasks.push(Task::Lookups { out, pairs });
+                    work.lookups.push(Task::Lookups { out, pairs });
                     work.totals.push(Total { column: out, terminal: *terminal, share: *share });
                 }
                 Ready::Base(..) | Ready::Terminal { .. } | Ready::Start { .. } => {}
@@ -326,31 +332,48 @@ impl<'a, E: Extension> Work<'a, E> {
         work
     }
 
-    fn slot(&mut self) -> usize {
-        self.scratch += 1;
-        self.scratch - 1
+    /// Folds, and the sums of what is looked up on each row.
+    fn rows(&self, base: &[&Mat], height: usize, out: &mut Columns<E>) {
+        let mut folds = self.folds.chunks(AT_ONCE);
+        let mut tasks: Vec<&Task<E>> = self.lookups.iter().collect();
+        loop {
+            let some = folds.next().unwrap_or_default();
+            if some.is_empty() && tasks.is_empty() {
+                return;
+            }
+            let horner = |(extra, f): (usize, &Fold<'a, E>)| Task::Horner {
+                out: f.column,
+                extra,
+                ratio: f.ratio,
+                parts: f.parts,
+            };
+            let horner: Vec<Task<E>> = some.iter().enumerate().map(horner).collect();
+            tasks.extend(&horner);
+            let mut ratios = Columns::new(height, some.len());
+            sweep(base, height, &tasks, out, &mut ratios);
+            for (k, f) in some.iter().enumerate() {
+                scan(out, f.column, |r| ratios.at(r, k));
+            }
+            tasks = vec![];
+        }
     }
 
-    /// The scratch column in which a weighted sum will stand.
-    fn dot(&mut self, dot: &'a Weights<E>) -> usize {
-        let extra = self.slot();
-        self.tasks.push(Task::Dot { extra, dot });
-        extra
-    }
-
-    /// Sweeps over the rows; `width` columns of the round, and the scratch columns.
-    fn sweep(&self, base: &[&Mat], height: usize, width: u32) -> (Columns<E>, Columns<E>) {
-        let (mut out, mut scratch) =
-            (Columns::new(height, width as usize), Columns::new(height, self.scratch));
-        sweep(base, height, &self.tasks, &mut out, &mut scratch);
-        (out, scratch)
+    /// Running sums of what stands in `from`, or in `out` where none is given.
+    fn sums(&self, base: &[&Mat], out: &mut Columns<E>, from: Option<&Columns<E>>) {
+        for some in self.sums.chunks(AT_ONCE) {
+            let dots: Vec<&Weights<E>> = some.iter().flat_map(|s| [s.ratio, s.end]).collect();
+            let scratch = dot_columns(base, out.height(), &dots);
+            some.iter().zip((0..).step_by(2)).for_each(|(s, k)| s.fill(out, from, &scratch, [k, k + 1]));
+        }
     }
 }
 
-/// What is not 0 on the rows of a copy: in the table it is from, and in the table it stands in.
-struct Marks<E: Extension> {
-    from: Weights<E>,
-    to: Weights<E>,
+/// Weighted sums of a group's cells, a column each.
+fn dot_columns<E: Extension>(base: &[&Mat], height: usize, dots: &[&Weights<E>]) -> Columns<E> {
+    let tasks: Vec<Task<E>> = dots.iter().enumerate().map(|(extra, dot)| Task::Dot { extra, dot }).collect();
+    let mut out = Columns::new(height, dots.len());
+    sweep(base, height, &tasks.iter().collect::<Vec<_>>(), &mut Columns::new(height, 0), &mut out);
+    out
 }
 
 /// What later rounds are computed of.
@@ -374,41 +397,31 @@ pub fn round2<E: Extension>(
 ) -> Vec<Columns<E>> {
     let Given { air, base, monomials, hiding } = *given;
     let ready: Vec<Vec<Ready<E>>> = air.groups.iter().map(|g| prepare(g, monomials)).collect();
-    let marks = |c: &Copy| Marks { from: c.from_end.weights(monomials), to: c.to_end.weights(monomials) };
-    let marks: Vec<Marks<E>> = compiled.copies.iter().map(marks).collect();
-    let mut works: Vec<Work<E>> =
+    let works: Vec<Work<E>> =
         ready.iter().zip(&air.groups).map(|(nodes, g)| Work::new(nodes, 0..g.round2)).collect();
-    // scratch columns that mark a copy's rows, in its source and where it goes
-    let marked: Vec<[usize; 2]> = (compiled.copies.iter().zip(&marks))
-        .map(|(c, m)| [works[c.from.0 as usize].dot(&m.from), works[c.to.0 as usize].dot(&m.to)])
-        .collect();
     let mut all: Vec<Columns<E>> = vec![];
-    let mut scratches = vec![];
     for ((work, group), base) in works.iter().zip(&air.groups).zip(base) {
-        let (mut out, scratch) = work.sweep(base, group.height(), group.round2);
-        for f in &work.folds {
-            scan(&mut out, f.column, |r| scratch.at(r, f.ratio));
-        }
+        let mut out = Columns::new(group.height(), group.round2 as usize);
+        work.rows(base, group.height(), &mut out);
         all.push(out);
-        scratches.push(scratch);
     }
-    for (k, (copy, slots)) in compiled.copies.iter().zip(&marked).enumerate() {
+    for (k, copy) in compiled.copies.iter().enumerate() {
         let (from, to) = (copy.from.0 as usize, copy.to.0 as usize);
-        let on = |g: usize, slot: usize| {
-            let s: &Columns<E> = &scratches[g];
-            (0..s.height()).filter(move |r| s.at(*r, slot) != E::ZERO)
+        let marked = |g: usize, mark: Weights<E>| {
+            let marks = dot_columns(&base[g], air.groups[g].height(), &[&mark]);
+            (0..marks.height()).filter(move |r| marks.at(*r, 0) != E::ZERO)
         };
         let h = all[from].height();
         let value = |r: usize| all[from].at((r + 1) % h, copy.from.1 as usize);
-        let mut values: Vec<E> = on(from, slots[0]).map(value).collect();
+        let mut values: Vec<E> = marked(from, copy.from_end.weights(monomials)).map(value).collect();
         tamper.copied(k, &mut values);
         let w = all[to].width;
-        for (r, v) in on(to, slots[1]).zip(values) {
+        for (r, v) in marked(to, copy.to_end.weights(monomials)).zip(values) {
             all[to].values[r * w + copy.to.1 as usize] = v;
         }
     }
-    for (((work, group), out), scratch) in works.iter().zip(&air.groups).zip(&mut all).zip(&scratches) {
-        work.sums.iter().for_each(|s| s.fill(out, None, scratch));
+    for (((work, group), out), base) in works.iter().zip(&air.groups).zip(&mut all).zip(base) {
+        work.sums(base, out, None);
         for t in &work.totals {
             terminals[t.terminal] = t.fill(out, group.masks as usize);
         }
@@ -468,8 +481,9 @@ pub fn round3<E: Extension>(
             return Columns::new(group.height(), 0);
         }
         let work = Work::new(&ready[g], group.round2..group.round2 + group.round3);
-        let (mut out, scratch) = work.sweep(&given.base[g], group.height(), group.round3);
-        work.sums.iter().for_each(|s| s.fill(&mut out, Some(&second[g]), &scratch));
+        let mut out = Columns::new(group.height(), group.round3 as usize);
+        work.rows(&given.base[g], group.height(), &mut out);
+        work.sums(&given.base[g], &mut out, Some(&second[g]));
         out
     };
     let mut all: Vec<Columns<E>> = groups.iter().enumerate().map(column).collect();

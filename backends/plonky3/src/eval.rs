@@ -11,6 +11,7 @@
 use crate::air::{Blind, Dot, Factor, Group, Mask, Node};
 use crate::arithmetic::lanes::{Arithmetic, Weights};
 use crate::arithmetic::{Extension, F, Field, PrimeCharacteristicRing, signed};
+use std::ops::Range;
 
 /// What is added to a Horner column, with its constants.
 pub struct ReadyPart<E: Extension> {
@@ -39,6 +40,58 @@ pub enum Ready<E: Extension> {
 }
 
 impl<E: Extension> Ready<E> {
+    /// Marks the base cells, and the extension columns, that are read.
+    pub fn reads(&self, base: &mut [bool], extension: &mut [bool]) {
+        let mut dot = |w: &Weights<E>| w.columns.iter().for_each(|c| base[*c as usize] = true);
+        match self {
+            Ready::Base(_, products) => {
+                products.iter().flat_map(|p| &p.1).for_each(|c| base[*c as usize] = true);
+            }
+            Ready::Horner { column, ratio, parts } => {
+                dot(ratio);
+                parts.iter().flat_map(|p| p.gate.iter().chain([&p.dot])).for_each(dot);
+                parts.iter().filter_map(|p| p.sum).for_each(|s| base[s..s + E::DEGREE].fill(true));
+                extension[*column] = true;
+            }
+            Ready::Sum { column, ratio, end, factors } => {
+                dot(ratio);
+                dot(end);
+                extension[*column] = true;
+                let read = |f: &Factor| match f {
+                    Factor::Current(c) | Factor::Next(c) => *c as usize,
+                };
+                factors.iter().for_each(|f| extension[read(f)] = true);
+            }
+            Ready::Terminal { column, first, blind, .. } => {
+                base[*first] = true;
+                extension[*column] = true;
+                match blind {
+                    Some((_, Mask::Cells(cells))) => cells.iter().for_each(|c| base[*c as usize] = true),
+                    Some((_, Mask::Next(c))) => extension[*c as usize] = true,
+                    None => {}
+                }
+            }
+            Ready::Start { column, here } => {
+                base[*here] = true;
+                extension[*column] = true;
+            }
+            Ready::Lookups { column, pairs, .. } => {
+                pairs.iter().flatten().for_each(|f| dot(&f.1));
+                pairs.iter().flatten().filter_map(|f| f.0).for_each(|m| base[m as usize] = true);
+                extension[*column..*column + pairs.len()].fill(true);
+            }
+        }
+    }
+
+    /// Constraints of it that are combined by Horner.
+    fn constraints(&self) -> usize {
+        match self {
+            Ready::Base(..) => 0,
+            Ready::Terminal { .. } | Ready::Start { .. } | Ready::Horner { .. } | Ready::Sum { .. } => 1,
+            Ready::Lookups { pairs, .. } => pairs.len(),
+        }
+    }
+
     /// Marks the extension columns that are read on the next row.
     pub fn reads_next(&self, read: &mut [bool]) {
         match self {
@@ -182,7 +235,7 @@ pub fn blind<A: Arithmetic>((weight, mask): &(A::E, Mask), base: &[A::B], next: 
 /// Powers of α for the constraints of a group.
 pub struct Combiner<E: Extension> {
     alpha: E,
-    /// α^n of the base constraints, then their powers from the highest down.
+    /// α^n of the base constraints and of what others are combined after these, then powers of the base constraints from the highest down.
     shift: E,
     base: Weights<E>,
     /// α^n of all constraints on rows.
@@ -192,20 +245,27 @@ pub struct Combiner<E: Extension> {
 impl<E: Extension> Combiner<E> {
     /// For a group with these nodes.
     pub fn new(nodes: &[Ready<E>], alpha: E) -> Combiner<E> {
-        let n = nodes.iter().filter(|r| matches!(r, Ready::Base(..))).count();
-        let mut powers = vec![E::ONE; n];
+        Combiner::of(nodes, 0..nodes.len(), alpha)
+    }
+
+    /// For some of a group's nodes, where no rows are masks: what these combine to is their share of what all do.
+    pub fn of(nodes: &[Ready<E>], some: Range<usize>, alpha: E) -> Combiner<E> {
+        let base = |all: &[Ready<E>]| all.iter().filter(|r| matches!(r, Ready::Base(..))).count();
+        let (n, after) = (base(&nodes[some.clone()]), &nodes[some.end..]);
+        let mut powers = vec![alpha.exp_u64(base(after) as u64); n];
         for i in (0..n.saturating_sub(1)).rev() {
             powers[i] = powers[i + 1] * alpha;
         }
-        let count = |r: &Ready<E>| match r {
-            Ready::Terminal { .. } | Ready::Start { .. } => 0,
-            Ready::Lookups { pairs, .. } => pairs.len(),
-            Ready::Base(..) | Ready::Horner { .. } | Ready::Sum { .. } => 1,
+        let horner = base(nodes) + after.iter().map(Ready::constraints).sum::<usize>();
+        let on_rows = |r: &Ready<E>| match r {
+            Ready::Base(..) => 1,
+            r if r.at_one_row() => 0,
+            r => r.constraints(),
         };
         Combiner {
             alpha,
-            shift: alpha.exp_u64(n as u64),
-            rows: alpha.exp_u64(nodes.iter().map(count).sum::<usize>() as u64),
+            shift: alpha.exp_u64(horner as u64),
+            rows: alpha.exp_u64(nodes.iter().map(on_rows).sum::<usize>() as u64),
             base: Weights::new(E::ZERO, (0..n as u32).collect(), powers),
         }
     }

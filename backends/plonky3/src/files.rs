@@ -7,41 +7,44 @@ use crate::Proof;
 use crate::air::Group;
 use crate::air::compile::compile;
 use crate::arithmetic::{Cubic, Extension};
-use crate::keys::{FixedColumns, ProvingKey, Round, VerifyingKey, assemble, limits_of};
-use crate::p3::{SALT, Stored, decode, encode, loaded, matrices};
+use crate::keys::{Extensions, FixedColumns, ProvingKey, Round, VerifyingKey, assemble, limits_of};
+use crate::p3::{Committed, SALT, Stored, decode, encode, loaded, matrices};
 use crate::security;
+use bytes::Bytes;
 use std::sync::Arc;
 use tessera_api::{Container, Digest, FileError, FileKind, Program};
 
-/// Sections of a proving key.
-const PROVING: [&str; 9] = [
-    "key",
-    "entropy",
-    "fixed",
-    "model",
-    "summed",
-    "fixed.extended",
-    "model.extended",
-    "summed.extended",
-    "summed.tree",
-];
-/// Those that say the rest: columns can be made again of the Program.
+/// Sections of every proving key.
 const LEAN: [&str; 2] = ["key", "entropy"];
+/// Those of columns.
+const COLUMNS: [&str; 3] = ["fixed", "model", "summed"];
+/// Those of extensions, which a compact key has not.
+const EXTENSIONS: [&str; 4] = ["fixed.extended", "model.extended", "summed.extended", "summed.tree"];
+/// Those of the digests of trees, whose leaves a compact key has not.
+const TREES: [&str; 3] = ["fixed.tree", "model.tree", "summed.tree"];
 
-/// Sections of columns.
-pub fn columns() -> impl Iterator<Item = &'static str> {
-    PROVING.into_iter().filter(|name| !LEAN.contains(name))
+/// Sections beside those of a lean key: of a compact one, or of one with extensions.
+pub fn columns(compact: bool) -> impl Iterator<Item = &'static str> {
+    COLUMNS.into_iter().chain(if compact { &TREES[..] } else { &EXTENSIONS }.iter().copied())
 }
 
 /// A proving key without its columns, which its reader makes again.
 pub fn lean(key: &Container) -> Container {
     let mut c = key.clone();
-    columns().for_each(|name| c.remove(name));
+    columns(true).chain(columns(false)).for_each(|name| c.remove(name));
     c
 }
 
 fn kind(c: &Container, expected: FileKind) -> Result<(), FileError> {
     if c.kind == expected { Ok(()) } else { Err(FileError::Kind { expected, found: c.kind }) }
+}
+
+/// The digests of a tree whose leaves are made anew; nothing of no tree.
+fn digests(data: Option<&Committed>) -> Bytes {
+    match data {
+        Some(Committed::Streamed(s)) => s.tree().bytes().clone(),
+        _ => Bytes::new(),
+    }
 }
 
 impl VerifyingKey {
@@ -93,22 +96,27 @@ impl VerifyingKey {
 
 impl ProvingKey {
     /// As a file that belongs to the Program, which is not in it. Fixed columns stand there with their low-degree extensions, as
-    /// they are used.
+    /// they are used; in a compact key with the digests of their trees.
     pub fn to_container(&self) -> Container {
         let mut c = Container::new(FileKind::ProvingKey, self.vk.program);
         c.put("key", &self.vk);
         c.put("entropy", &self.entropy);
-        c.insert("fixed", encode(&self.fixed));
-        c.insert("model", encode(&self.model));
+        c.insert("fixed", encode(self.fixed.iter().map(|m| &**m)));
+        c.insert("model", encode(self.model.iter().map(|m| &**m)));
         c.insert("summed", encode(&self.summed));
+        let summed = self.summed_tree.as_ref().map(|t| t.digests().clone()).unwrap_or_default();
+        c.insert("summed.tree", summed);
+        if self.is_compact() {
+            c.insert("fixed.tree", digests(self.committed.as_ref()));
+            c.insert("model.tree", digests(self.model_committed.as_ref()));
+            return c;
+        }
         let extended = self.committed.iter().flat_map(|c| matrices(c));
         c.insert("fixed.extended", encode(extended));
         let extended = self.model_committed.iter().flat_map(|c| matrices(c));
         c.insert("model.extended", encode(extended));
-        let extended = self.summed_tree.iter().flat_map(|t| t.matrices());
+        let extended = self.summed_tree.iter().flat_map(|t| t.extended());
         c.insert("summed.extended", encode(extended));
-        let digests = self.summed_tree.as_ref().map(|t| t.digests().clone());
-        c.insert("summed.tree", digests.unwrap_or_default());
         c
     }
 
@@ -118,10 +126,11 @@ impl ProvingKey {
     /// # Correctness
     /// A prover that was given wrong columns makes proofs that are rejected, nothing worse. Extensions are hashed again, and must have the
     /// commitments of the verifying part; but summed columns, which are most of a large key, are not where they are large: their tree lies
-    /// beside them, and its root is that of the verifying part.
+    /// beside them, and its root is that of the verifying part. So it is with all columns of a compact key.
     pub fn from_container(c: &Container, program: Arc<Program>) -> Result<ProvingKey, FileError> {
         kind(c, FileKind::ProvingKey)?;
-        c.only(&PROVING)?;
+        let compact = c.contains("fixed.tree");
+        c.only(&LEAN.into_iter().chain(columns(compact)).collect::<Vec<_>>())?;
         let vk: VerifyingKey = c.get("key")?;
         c.check_parent(vk.program)?;
         let damaged = |why: String| FileError::Damaged(why);
@@ -142,21 +151,33 @@ impl ProvingKey {
         };
         let log_blowup = vk.security.fri.log_blowup;
         let entropy: Option<[u8; 32]> = c.get("entropy")?;
-        if !columns().any(|name| c.contains(name)) {
+        if !columns(compact).any(|name| c.contains(name)) {
             let columns = FixedColumns::new(&program, &vk.program, (&compiled, log_blowup), entropy);
             let columns = columns.map_err(|e| damaged(format!("its columns cannot be made again: {e}")))?;
             let key = assemble(program, vk.program, compiled, vk.security, columns).map_err(damaged)?;
             return if key.vk == vk { Ok(key) } else { Err(foreign()) };
         }
+        if compact && vk.air.budget().is_some() {
+            return Err(damaged("a compact key of proofs that hide something".into()));
+        }
         let loaded = |c: Vec<Stored>| c.into_iter().map(loaded).collect::<Vec<_>>();
+        let extensions = match compact {
+            true => {
+                let [fixed, model, summed] = TREES.map(|name| c.bytes_in_place(name));
+                Extensions::Anew(Some([fixed?, model?, summed?]))
+            }
+            false => Extensions::Kept {
+                fixed: loaded(read("fixed.extended", |g| g.fixed, log_blowup)?),
+                model: loaded(read("model.extended", |g| g.model, log_blowup)?),
+                summed: read("summed.extended", |g| g.summed, log_blowup)?,
+                summed_tree: c.is_large().then(|| c.bytes_in_place("summed.tree")).transpose()?,
+            },
+        };
         let columns = FixedColumns {
             fixed: loaded(read("fixed", |g| g.fixed, 0)?),
-            fixed_extended: loaded(read("fixed.extended", |g| g.fixed, log_blowup)?),
             model: loaded(read("model", |g| g.model, 0)?),
-            model_extended: loaded(read("model.extended", |g| g.model, log_blowup)?),
             summed: read("summed", |g| g.summed, 0)?,
-            summed_extended: read("summed.extended", |g| g.summed, log_blowup)?,
-            summed_tree: c.is_large().then(|| c.bytes_in_place("summed.tree")).transpose()?,
+            extensions,
             entropy,
         };
         let key = assemble(program, vk.program, compiled, vk.security, columns).map_err(damaged)?;

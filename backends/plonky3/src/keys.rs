@@ -12,8 +12,8 @@ use crate::hiding::random::Seed;
 use crate::hiding::tails::{self, Points, Tails};
 use crate::hiding::weights;
 use crate::p3::{
-    Commitment, Committed, FriProof, Kept, LOG_QUOTIENT, Opened, Stored, SummedTree, commit_extended,
-    commit_summed, extend, stored,
+    Commitment, Committed, Digests, FriProof, Kept, LOG_QUOTIENT, Opened, Stored, SummedTree,
+    commit_extended, commit_streamed, extend, stored, streamed,
 };
 use crate::queries::budget;
 use crate::quotient::Live;
@@ -72,16 +72,16 @@ pub struct ProvingKey {
     /// Its digest.
     pub digest: Digest,
     pub(crate) compiled: Compiled,
-    /// Whether extensions of columns are made anew wherever they are read, and not kept.
+    /// Whether extensions of a proof's columns are made anew wherever they are read, and not kept; those of the key may be kept.
     pub(crate) streams: bool,
-    pub(crate) fixed: Vec<Mat>,
+    pub(crate) fixed: Vec<Arc<Mat>>,
     pub(crate) sparse: Vec<Mat>,
     pub(crate) sparse_extended: Vec<Mat>,
     pub(crate) hiding: Option<Beyond>,
     /// Where the randomness of the commitment to hidden weights comes from.
     pub(crate) entropy: Option<[u8; 32]>,
     pub(crate) committed: Option<Committed>,
-    pub(crate) model: Vec<Mat>,
+    pub(crate) model: Vec<Arc<Mat>>,
     pub(crate) model_committed: Option<Committed>,
     pub(crate) summed: Vec<Stored>,
     pub(crate) summed_tree: Option<SummedTree>,
@@ -97,6 +97,13 @@ pub(crate) struct Beyond {
 }
 
 impl ProvingKey {
+    /// Whether it holds no extensions of its columns.
+    pub fn is_compact(&self) -> bool {
+        let anew = |data: &Option<Committed>| matches!(data, Some(Committed::Streamed(_)));
+        let summed = self.summed_tree.as_ref().is_some_and(|t| t.extended().is_empty());
+        anew(&self.committed) || anew(&self.model_committed) || summed
+    }
+
     /// From now on, extensions of columns are made anew wherever they are read: proofs are the same, and take less memory and more time. Not
     /// of a proof that hides something; says whether it is done.
     pub fn save_memory(&mut self) -> bool {
@@ -127,24 +134,54 @@ pub struct Proof<E: Extension> {
     pub fri: FriProof<E>,
 }
 
-/// The fixed columns of all groups on the trace domain, and the low-degree extensions of those that exist.
+/// The fixed columns of all groups on the trace domain.
 pub(crate) struct FixedColumns {
     pub fixed: Vec<Mat>,
-    pub fixed_extended: Vec<Mat>,
     pub model: Vec<Mat>,
-    pub model_extended: Vec<Mat>,
     pub summed: Vec<Stored>,
-    pub summed_extended: Vec<Stored>,
-    /// The digests of their tree, where they are known.
-    pub summed_tree: Option<Bytes>,
+    /// Of those that exist.
+    pub extensions: Extensions,
     /// Of hidden weights: what their free rows and salts are drawn from.
     pub entropy: Option<[u8; 32]>,
+}
+
+/// Low-degree extensions of a key's columns.
+pub(crate) enum Extensions {
+    /// All of them.
+    Kept {
+        fixed: Vec<Mat>,
+        model: Vec<Mat>,
+        summed: Vec<Stored>,
+        /// The digests of the tree of summed columns, where they are known.
+        summed_tree: Option<Bytes>,
+    },
+    /// None: they are made anew wherever they are read. The digests of the trees of fixed, model and summed columns, where they are known;
+    /// nothing of a tree without columns.
+    Anew(Option<[Bytes; 3]>),
 }
 
 /// Keys of a Program, with challenges of the least degree that reaches the target.
 pub fn setup(program: &Program, target: SecurityTarget) -> Result<ProvingKey, SetupError> {
     let (compiled, security) = planned(program, target)?;
-    filled(program.clone(), program.digest(), compiled, security)
+    filled(program.clone(), program.digest(), (compiled, security), false)
+}
+
+/// Keys of a Program that hold no extensions of their columns.
+///
+/// # Errors
+/// As of [`setup`], and where proofs hide something.
+pub fn setup_compact(program: &Program, target: SecurityTarget) -> Result<ProvingKey, SetupError> {
+    let (compiled, security) = planned(program, target)?;
+    if compiled.air.budget().is_some() {
+        return Err(unsupported("keys of proofs that hide something hold the extensions of their columns"));
+    }
+    filled(program.clone(), program.digest(), (compiled, security), true)
+}
+
+/// A key without its extensions.
+#[cfg(test)]
+pub(crate) fn compacted(key: &ProvingKey) -> Result<ProvingKey, SetupError> {
+    filled(Program::clone(&key.program), key.vk.program, (key.compiled.clone(), key.vk.security), true)
 }
 
 /// Keys of a Program, with challenges of this degree.
@@ -155,7 +192,7 @@ pub(crate) fn setup_over(
     degree: usize,
 ) -> Result<ProvingKey, SetupError> {
     let (compiled, security) = planned_over(program, target, degree)?;
-    filled(program.clone(), program.digest(), compiled, security)
+    filled(program.clone(), program.digest(), (compiled, security), false)
 }
 
 /// What keys of a Program will be, before any column is made: with challenges of the least degree that reaches the target;
@@ -211,22 +248,24 @@ pub fn build(
     parameters: impl FnOnce(&Air) -> Result<SecurityParams, SetupError>,
 ) -> Result<ProvingKey, SetupError> {
     let (compiled, security) = relation(&program, limits, parameters)?;
-    filled(program, program_digest, compiled, security)
+    filled(program, program_digest, (compiled, security), false)
 }
 
-/// Keys of a compiled relation.
+/// Keys of a compiled relation; compact ones hold no extensions.
 fn filled(
     program: Program,
     program_digest: Digest,
-    compiled: Compiled,
-    security: SecurityParams,
+    (compiled, security): (Compiled, SecurityParams),
+    compact: bool,
 ) -> Result<ProvingKey, SetupError> {
     let entropy = match weights::hidden(&compiled.air) {
         false => None,
         true => Some(Seed::entropy().map_err(|e| unsupported(&e))?),
     };
-    let columns =
-        FixedColumns::new(&program, &program_digest, (&compiled, security.fri.log_blowup), entropy)?;
+    let columns = match compact {
+        true => FixedColumns::compact(&program, &compiled)?,
+        false => FixedColumns::new(&program, &program_digest, (&compiled, security.fri.log_blowup), entropy)?,
+    };
     assemble(Arc::new(program), program_digest, compiled, security, columns).map_err(|e| unsupported(&e))
 }
 
@@ -246,16 +285,26 @@ impl FixedColumns {
             let used = all.iter().filter(|m| m.width > 0).cloned();
             used.map(|m| extend(m, log_blowup)).collect()
         };
-        Ok(FixedColumns {
-            fixed_extended: extended(&fixed),
-            model_extended: extended(&model),
-            model,
-            summed_extended: extended(&summed).into_iter().map(stored).collect(),
-            fixed,
-            summed: summed.into_iter().map(stored).collect(),
+        let extensions = Extensions::Kept {
+            fixed: extended(&fixed),
+            model: extended(&model),
+            summed: extended(&summed).into_iter().map(stored).collect(),
             summed_tree: None,
+        };
+        Ok(FixedColumns {
+            fixed,
+            model,
+            summed: summed.into_iter().map(stored).collect(),
+            extensions,
             entropy,
         })
+    }
+
+    /// The columns of a Program alone.
+    fn compact(program: &Program, compiled: &Compiled) -> Result<FixedColumns, SetupError> {
+        let [fixed, model, summed] = compiled.fixed(program)?;
+        let summed = summed.into_iter().map(stored).collect();
+        Ok(FixedColumns { fixed, model, summed, extensions: Extensions::Anew(None), entropy: None })
     }
 }
 
@@ -303,6 +352,24 @@ pub(crate) fn assemble(
     assembled(program, program_digest, (compiled, security), columns, epochs)
 }
 
+/// The commitment to the extensions of columns that are made anew, none of no columns; nothing where these are the digests of others.
+fn anew(
+    columns: &[Arc<Mat>],
+    digests: Option<Bytes>,
+    log_blowup: u8,
+) -> Option<Option<(Commitment, Committed)>> {
+    let used: Vec<Arc<Mat>> = columns.iter().filter(|m| m.width > 0).cloned().collect();
+    let tree = match digests {
+        Some(digests) if used.is_empty() => return digests.is_empty().then_some(None),
+        Some(digests) => {
+            let tallest = used.iter().map(|m| m.values.len() / m.width).max()?;
+            Some(Digests::new(tallest.trailing_zeros() as usize + usize::from(log_blowup), digests)?)
+        }
+        None => commit_streamed(&used.iter().map(|m| &**m).collect::<Vec<_>>(), log_blowup),
+    };
+    Some(tree.map(|tree| (tree.commitment(), streamed(used, log_blowup, tree))))
+}
+
 /// [`assemble`], where what certificates are of is known.
 pub(crate) fn assembled(
     program: Arc<Program>,
@@ -311,23 +378,40 @@ pub(crate) fn assembled(
     columns: FixedColumns,
     epochs: Option<Box<Epochs>>,
 ) -> Result<ProvingKey, String> {
-    let (commitment, committed) = commit_extended(columns.fixed_extended).unzip();
-    let (model_commitment, model_committed) = match &columns.entropy {
-        Some(entropy) => weights::commit(columns.model_extended, &Seed::of_weights(entropy, &program_digest)),
-        None => commit_extended(columns.model_extended),
-    }
-    .unzip();
-    let foreign = "the tree of its summed columns is one of others";
-    let (summed_commitment, summed_tree) = match columns.summed_tree {
-        Some(digests) if columns.summed_extended.is_empty() => {
-            digests.is_empty().then_some((None, None)).ok_or(foreign)?
+    let FixedColumns { fixed, model, summed, extensions, entropy } = columns;
+    let [fixed, model] = [fixed, model].map(|all| all.into_iter().map(Arc::new).collect::<Vec<_>>());
+    let foreign = "the tree of its columns is one of others";
+    let streams = matches!(extensions, Extensions::Anew(_));
+    let ((commitment, committed), (model_commitment, model_committed), summed_tree) = match extensions {
+        Extensions::Kept { fixed, model, summed, summed_tree } => {
+            let model = match &entropy {
+                Some(entropy) => weights::commit(model, &Seed::of_weights(entropy, &program_digest)),
+                None => commit_extended(model),
+            };
+            let tree = match summed_tree {
+                Some(digests) if summed.is_empty() => digests.is_empty().then_some(None).ok_or(foreign)?,
+                Some(digests) => Some(Kept::new(summed, digests).ok_or(foreign)?),
+                None => (!summed.is_empty()).then(|| Kept::commit(summed)),
+            };
+            (commit_extended(fixed).unzip(), model.unzip(), tree)
         }
-        Some(digests) => {
-            let kept = Kept::new(columns.summed_extended, digests).ok_or(foreign)?;
-            (Some(kept.commitment()), Some(Arc::new(kept)))
+        Extensions::Anew(trees) => {
+            let log_blowup = security.fri.log_blowup;
+            let [of_fixed, of_model, of_summed] = trees.map_or([None, None, None], |all| all.map(Some));
+            let anew = |columns: &[Arc<Mat>], digests: Option<Bytes>| {
+                anew(columns, digests, log_blowup).ok_or(foreign).map(Option::unzip)
+            };
+            let used: Vec<Stored> = summed.iter().filter(|m| m.width > 0).cloned().collect();
+            let tree = match of_summed {
+                Some(digests) if used.is_empty() => digests.is_empty().then_some(None).ok_or(foreign)?,
+                Some(digests) => Some(Kept::of_columns(used, log_blowup, digests).ok_or(foreign)?),
+                None => Kept::commit_columns(used, log_blowup),
+            };
+            (anew(&fixed, of_fixed)?, anew(&model, of_model)?, tree)
         }
-        None => commit_summed(columns.summed_extended).unzip(),
     };
+    let summed_commitment = summed_tree.as_ref().map(Kept::commitment);
+    let summed_tree = summed_tree.map(Arc::new);
     let sparse: Vec<Mat> = compiled.air.groups.iter().map(sparse).collect();
     let sparse_extended = sparse.iter().cloned().map(|m| extend(m, LOG_QUOTIENT as u8)).collect();
     let hiding = compiled.air.budget().map(|b| {
@@ -336,8 +420,8 @@ pub(crate) fn assembled(
         let live = |g: &Group| Live::of(g.log_height, g.masks).map(|l| l.extended());
         Beyond {
             live: compiled.air.groups.iter().filter_map(live).collect(),
-            fixed: columns.fixed.iter().map(|m| (m.width > 0).then(|| tails(m))).collect(),
-            model: columns.model.iter().map(|m| (m.width > 0).then(|| tails(m))).collect(),
+            fixed: fixed.iter().map(|m| (m.width > 0).then(|| tails(m))).collect(),
+            model: model.iter().map(|m| (m.width > 0).then(|| tails(m))).collect(),
             sparse: sparse.iter().map(tails).collect(),
         }
     });
@@ -351,9 +435,8 @@ pub(crate) fn assembled(
         epochs,
     };
     let digest = vk.digest();
-    let FixedColumns { fixed, model, summed, entropy, .. } = columns;
     Ok(ProvingKey {
-        streams: false,
+        streams,
         program,
         vk,
         digest,

@@ -4,6 +4,7 @@
 //! not depend on the number of threads.
 use crate::adversary::{Claims, Drawn, Honest, Tamper};
 use crate::air::{Air, Group, symbol};
+use crate::arithmetic::rows::Excerpt;
 use crate::arithmetic::{Columns, Extension, Mat, flatten};
 use crate::clock::Clock;
 use crate::columns::{self, Given};
@@ -14,14 +15,21 @@ use crate::hiding::segments::{self, Segments};
 use crate::hiding::tails::{self, Points, Tails};
 use crate::keys::{Proof, ProvingKey, Round};
 use crate::p3::{
-    Commitment, Committed, Scheme, Watch, commit_extended, commit_quotients, commit_salted, commit_streamed,
-    extend, extend_coefficients, half_of, half_rows, matrices, streamed, with_sums,
+    Commitment, Committed, Digests, Scheme, Watch, commit_extended, commit_quotients, commit_salted,
+    commit_streamed, extend, extend_coefficients, half_of, half_rows, matrices, streamed, with_sums,
 };
 use crate::quotient::{self, Live};
 use crate::security;
 use crate::transcript::{Find, Transcript};
 use p3_maybe_rayon::prelude::*;
+use std::ops::Range;
+use std::sync::Arc;
 use tessera_api::{ProveError, Publics, Timings, Trace};
+
+/// Columns that are made anew at a time, on so many rows: half a gigabyte, or 64 columns; in tests those of a single constraint.
+pub(crate) fn most_columns(height: usize) -> usize {
+    if cfg!(test) { 1 } else { ((1 << 26) / height).max(64) }
+}
 
 /// The prover's commitments: of a hiding proof with tails of what is committed, and salts.
 struct Commit<'a, E: Extension> {
@@ -43,7 +51,9 @@ impl<E: Extension> Commit<'_, E> {
         let (mut extended, mut tails) = (vec![], vec![]);
         let log_blowup = self.key.vk.security.fri.log_blowup;
         if self.key.streams {
-            let (commitment, tree) = commit_streamed(&columns.iter().collect::<Vec<_>>(), log_blowup).unzip();
+            let tree = commit_streamed(&columns.iter().collect::<Vec<_>>(), log_blowup);
+            let commitment = tree.as_ref().map(Digests::commitment);
+            let columns = columns.into_iter().map(Arc::new).collect();
             return Done { commitment, data: tree.map(|tree| streamed(columns, log_blowup, tree)), tails };
         }
         match self.hiding {
@@ -123,17 +133,68 @@ fn tails_of<'a>(air: &Air, round: Round, all: &'a [Tails], group: usize) -> Opti
     all.get(round.shapes(air).iter().position(|s| s.group == group)?)
 }
 
+/// The coordinates of columns, side by side.
+fn flat<E: Extension>(all: Vec<Columns<E>>) -> Vec<Mat> {
+    all.into_iter().map(|c| flatten(c.values, c.width)).collect()
+}
+
+/// The columns with these coordinates.
+fn elements<E: Extension>(m: Mat) -> Columns<E> {
+    Columns { width: m.width / E::DEGREE, values: E::reconstitute_from_base(m.values) }
+}
+
+/// Columns on the extension.
+enum Source<'a> {
+    /// The matrix at a place of a commitment.
+    Committed(&'a Committed, usize),
+    /// A matrix.
+    Extended(&'a Mat),
+}
+
+/// Some columns of a matrix on a half of the extension.
+struct Made {
+    matrix: Mat,
+    columns: Vec<Range<usize>>,
+    width: usize,
+}
+
+impl Made {
+    fn excerpt(&self) -> Excerpt<'_> {
+        Excerpt { matrix: &self.matrix, columns: self.columns.clone(), width: self.width }
+    }
+}
+
+/// Of matrices of these widths, which stand side by side, the columns that are read: of the matrix with this first column and width.
+fn excerpts(
+    all: &[(Source, usize)],
+    read: impl Fn(usize, usize) -> Vec<Range<usize>>,
+    (which, height): (usize, usize),
+) -> Vec<Made> {
+    let mut first = 0;
+    let mut made = vec![];
+    for (source, width) in all {
+        let columns = read(first, *width);
+        first += width;
+        let matrix = match source {
+            Source::Committed(data, at) => half_of(data, *at, &columns, which, height),
+            Source::Extended(m) => Some(half_rows(m, &columns, which, height)),
+        };
+        made.extend(matrix.map(|matrix| Made { matrix, columns, width: *width }));
+    }
+    made
+}
+
 /// Proves that `trace` satisfies the key's Program; `tamper` may change anything on the way.
 pub fn prove<E: Extension>(
     key: &ProvingKey,
     trace: Trace,
     tamper: &mut dyn Tamper<E>,
 ) -> Result<(Proof<E>, Timings), ProveError> {
-    prove_of(key, Source::Trace(trace), tamper)
+    prove_of(key, Proven::Trace(trace), tamper)
 }
 
 /// What is proven with.
-pub(crate) enum Source {
+pub(crate) enum Proven {
     /// Cells of the Program's tables.
     Trace(Trace),
     /// Columns that are committed already. The statement is empty.
@@ -153,7 +214,7 @@ pub(crate) struct Sealed {
 /// [`prove`], of a witness that may be committed already.
 pub(crate) fn prove_of<E: Extension>(
     key: &ProvingKey,
-    source: Source,
+    proven: Proven,
     tamper: &mut dyn Tamper<E>,
 ) -> Result<(Proof<E>, Timings), ProveError> {
     let mut clock = Clock::new();
@@ -162,9 +223,9 @@ pub(crate) fn prove_of<E: Extension>(
         let why = format!("challenges of degree {} for a key of degree {}", E::DEGREE, air.degree);
         return Err(ProveError::Internal(why));
     }
-    let (trace, sealed) = match source {
-        Source::Trace(trace) => (trace, None),
-        Source::Sealed(sealed) => {
+    let (trace, sealed) = match proven {
+        Proven::Trace(trace) => (trace, None),
+        Proven::Sealed(sealed) => {
             let publics = Publics { tensors: vec![] };
             (Trace { tables: vec![sealed.mark.clone()], publics }, Some(sealed))
         }
@@ -197,10 +258,8 @@ pub(crate) fn prove_of<E: Extension>(
     let mut tree = None;
     let Done { commitment: c1, data: mut d1, tails: t1 } = match sealed {
         None if key.streams => {
-            let made = commit_streamed(&witness.iter().filter(present).collect::<Vec<_>>(), log_blowup);
-            let (commitment, made) = made.unzip();
-            tree = made;
-            Done { commitment, data: None, tails: vec![] }
+            tree = commit_streamed(&witness.iter().filter(present).collect::<Vec<_>>(), log_blowup);
+            Done { commitment: tree.as_ref().map(Digests::commitment), data: None, tails: vec![] }
         }
         None => commit(Round::Witness, witness.iter().filter(present).cloned().collect(), tamper),
         Some(sealed) => {
@@ -234,10 +293,18 @@ pub(crate) fn prove_of<E: Extension>(
     tamper.round2(&mut second);
     clock.lap("round-2 columns");
 
-    let flat = |all: &[Columns<E>]| -> Vec<Mat> {
-        all.iter().filter(|c| c.width > 0).map(|c| flatten(c.values.clone(), c.width)).collect()
+    let mut tree2 = None;
+    let Done { commitment: c2, data: mut d2, tails: t2 } = match key.streams {
+        true => {
+            let columns = flat(second);
+            tree2 = commit_streamed(&columns.iter().filter(present).collect::<Vec<_>>(), log_blowup);
+            second = columns.into_iter().map(elements).collect();
+            Done { commitment: tree2.as_ref().map(Digests::commitment), data: None, tails: vec![] }
+        }
+        false => {
+            commit(Round::Second, flat(second.clone()).into_iter().filter(|m| m.width > 0).collect(), tamper)
+        }
     };
-    let Done { commitment: c2, data: d2, tails: t2 } = commit(Round::Second, flat(&second), tamper);
     transcript.round2(c2.as_ref());
     clock.lap("commit round 2");
 
@@ -249,14 +316,20 @@ pub(crate) fn prove_of<E: Extension>(
         let given = Given { air, base: &base, monomials: &monomials, hiding: hiding.as_ref() };
         let mut columns = columns::round3(&given, &second, &mut terminals, tamper);
         tamper.round3(&mut columns);
-        third = commit(Round::Third, flat(&columns), tamper);
+        third = commit(Round::Third, flat(columns).into_iter().filter(|m| m.width > 0).collect(), tamper);
         transcript.round3(third.commitment.as_ref());
         clock.lap("round 3");
     }
     drop(base);
+    let made_anew = |columns: Vec<Mat>, tree: Digests| {
+        let columns = columns.into_iter().filter(|m| m.width > 0).map(Arc::new).collect();
+        streamed(columns, log_blowup, tree)
+    };
     if let Some(tree) = tree {
-        let columns = std::mem::take(&mut witness).into_iter().filter(|m| m.width > 0);
-        d1 = Some(streamed(columns.collect(), log_blowup, tree));
+        d1 = Some(made_anew(std::mem::take(&mut witness), tree));
+    }
+    if let Some(tree) = tree2 {
+        d2 = Some(made_anew(flat(std::mem::take(&mut second)), tree));
     }
     let Done { commitment: c3, data: d3, tails: t3 } = third;
     let sums: Vec<Mat> = sums.into_iter().filter(|m| m.width > 0).collect();
@@ -288,31 +361,61 @@ pub(crate) fn prove_of<E: Extension>(
             [of(Round::Fixed, g), of(Round::Model, g), sparse, of(Round::Witness, g), of(Round::Summed, g)];
         quotient::Input {
             log_height: air.groups[g].log_height,
-            base: base.into_iter().flatten().collect(),
-            extension: [of(Round::Second, g), of(Round::Third, g)].into_iter().flatten().collect(),
+            base: base.into_iter().flatten().map(Excerpt::whole).collect(),
+            extension: [of(Round::Second, g), of(Round::Third, g)]
+                .into_iter()
+                .flatten()
+                .map(Excerpt::whole)
+                .collect(),
             nodes: &nodes[g],
+            summed: vec![0..nodes[g].len()],
             terminals: &terminals,
             alpha,
             live: key.hiding.as_ref().map(|h| &h.live[g]),
         }
     };
     let all = 0..air.groups.len();
-    // what is made anew is made for one half of one group at a time
-    let by_halves = |g: usize| -> Vec<E> {
-        let height = air.groups[g].height();
-        let half = |which: usize| -> Vec<E> {
-            let of = |round: Round| place(round, g).and_then(|(data, at)| half_of(data, at, which, height));
-            let sparse = Some(half_rows(&key.sparse_extended[g], which, height));
-            let base = [of(Round::Fixed), of(Round::Model), sparse, of(Round::Witness), of(Round::Summed)];
-            let extension = [of(Round::Second), of(Round::Third)];
-            let (base, extension) = (base.iter().flatten(), extension.iter().flatten());
-            let input = quotient::Input { base: base.collect(), extension: extension.collect(), ..input(g) };
-            quotient::half(&input, which, 0)
+    // what is made anew is made for one half of one group at a time, and for some of its constraints
+    let by_parts = |g: usize| -> Vec<E> {
+        let group = &air.groups[g];
+        let height = group.height();
+        let source = |round: Round| {
+            place(round, g).map(|(data, at)| (Source::Committed(data, at), round.width(group, E::DEGREE)))
         };
-        [half(0), half(1)].concat()
+        let sparse = &key.sparse_extended[g];
+        let base = [
+            source(Round::Fixed),
+            source(Round::Model),
+            Some((Source::Extended(sparse), sparse.width)),
+            source(Round::Witness),
+            source(Round::Summed),
+        ];
+        let base: Vec<(Source, usize)> = base.into_iter().flatten().collect();
+        let extension: Vec<(Source, usize)> =
+            [source(Round::Second), source(Round::Third)].into_iter().flatten().collect();
+        let mut sums = E::zero_vec(2 * height);
+        for part in quotient::parts(
+            &nodes[g],
+            [group.base_width(E::DEGREE), (group.round2 + group.round3) as usize],
+            most_columns(height),
+        ) {
+            for (which, sums) in sums.chunks_exact_mut(height).enumerate() {
+                let base = excerpts(&base, |first, width| part.base(first, width), (which, height));
+                let extension = excerpts(
+                    &extension,
+                    |first, width| part.extension(first, width, E::DEGREE),
+                    (which, height),
+                );
+                let [base, extension] =
+                    [&base, &extension].map(|all| all.iter().map(Made::excerpt).collect());
+                let input = quotient::Input { base, extension, summed: part.nodes.clone(), ..input(g) };
+                sums.iter_mut().zip(quotient::half(&input, which, 0)).for_each(|(sum, x)| *sum += x);
+            }
+        }
+        sums
     };
     let mut quotients: Vec<Vec<E>> = match key.streams {
-        true => all.clone().map(by_halves).collect(),
+        true => all.clone().map(by_parts).collect(),
         false => all.clone().into_par_iter().map(|g| quotient::evaluate(&input(g))).collect(),
     };
     tamper.quotients(&mut quotients);

@@ -3,7 +3,7 @@
 //! Invariant: constraints have degree at most 3 in columns of degree below n, so the quotient has degree below 2n and its two
 //! halves have degree below n. It is evaluated on 2n points of the extension: in bit-reversed order the first 2n rows of an extension to more. Where m rows are masks, it has up to m − 2 coefficients more, which its values at a few more points give.
 use crate::arithmetic::lanes::{Arithmetic, Packed, Single};
-use crate::arithmetic::rows::{Strips, extension_cells};
+use crate::arithmetic::rows::{Excerpt, Strips, extension_cells, used_strips};
 use crate::arithmetic::{
     Extension, F, Field, Mat, PF, PackedValue, PrimeCharacteristicRing, TwoAdicField, coordinates,
 };
@@ -12,6 +12,7 @@ use crate::hiding::tails::{Points, Tails};
 use crate::p3::{LOG_QUOTIENT, extend_coefficients};
 use p3_maybe_rayon::prelude::*;
 use p3_util::reverse_bits_len;
+use std::ops::Range;
 
 const BLOCK: usize = 512;
 
@@ -19,12 +20,14 @@ const BLOCK: usize = 512;
 pub struct Input<'a, E: Extension> {
     /// Height of the trace as a power of two.
     pub log_height: u8,
-    /// Fixed, sparse and witness columns.
-    pub base: Vec<&'a Mat>,
-    /// Round 2 and round 3.
-    pub extension: Vec<&'a Mat>,
-    /// Constraints.
+    /// Fixed, sparse and witness columns, as far as they are read.
+    pub base: Vec<Excerpt<'a>>,
+    /// Round 2 and round 3, as far as they are read.
+    pub extension: Vec<Excerpt<'a>>,
+    /// All constraints.
     pub nodes: &'a [Ready<E>],
+    /// Those that are summed.
+    pub summed: Vec<Range<usize>>,
     /// Exposed values.
     pub terminals: &'a [E],
     /// The challenge that combines constraints.
@@ -122,15 +125,17 @@ fn rows<A: Arithmetic>(input: &Input<A::E>, which: usize, start: usize) -> Vec<A
     let gn = F::GENERATOR.exp_power_of_2(input.log_height as usize);
     let vanishing = if which == 0 { gn - F::ONE } else { -gn - F::ONE };
     let inverse = vanishing.inverse();
-    let columns = Strips::new(&input.base, |_| true);
+    let columns = Strips::of(&input.base, |_| true);
     let live: Vec<&Mat> = input.live.into_iter().collect();
     let live = Strips::new(&live, |_| true);
-    let extension = Strips::new(&input.extension, |_| true);
+    let extension = Strips::of(&input.extension, |_| true);
+    let parts: Vec<(&[Ready<A::E>], Combiner<A::E>)> = (input.summed.iter())
+        .map(|r| (&input.nodes[r.clone()], Combiner::of(input.nodes, r.clone(), input.alpha)))
+        .collect();
     // of the row after, few columns are read
-    let mut read = vec![false; input.extension.iter().map(|m| m.width / A::E::DEGREE).sum()];
-    input.nodes.iter().for_each(|n| n.reads_next(&mut read));
-    let after_it = Strips::new(&input.extension, |c| read[c / A::E::DEGREE]);
-    let combiner = Combiner::new(input.nodes, input.alpha);
+    let mut read = vec![false; input.extension.iter().map(|e| e.width / A::E::DEGREE).sum()];
+    parts.iter().flat_map(|p| p.0).for_each(|n| n.reads_next(&mut read));
+    let after_it = Strips::of(&input.extension, |c| read[c / A::E::DEGREE]);
     let terminals: Vec<A::X> = input.terminals.iter().map(|t| A::constant(*t)).collect();
     let mut out = A::E::zero_vec(size);
     out.par_chunks_mut(BLOCK).enumerate().for_each(|(b, out)| {
@@ -154,12 +159,86 @@ fn rows<A: Arithmetic>(input: &Input<A::E>, which: usize, start: usize) -> Vec<A
             extension_cells::<A>(&there, &mut next);
             live.load::<A>(&at, &mut factor);
             let r = Row::<A> { base: &row, current: &current, next: &next, live: factor.first().copied() };
-            let v = combine::<A>(input.nodes, &combiner, &r, &terminals, &mut scratch);
-            let v = A::scale(v, A::base(inverse));
+            let mut sum = A::X::ZERO;
+            for (nodes, combiner) in &parts {
+                sum += combine::<A>(nodes, combiner, &r, &terminals, &mut scratch);
+            }
+            let v = A::scale(sum, A::base(inverse));
             (0..A::LANES).for_each(|l| out[i + l] = A::lane(&v, l));
         }
     });
     out
+}
+
+/// Constraints that are summed together, and the columns that they read.
+pub struct Part {
+    /// Of the group's nodes.
+    pub nodes: Vec<Range<usize>>,
+    base: Vec<bool>,
+    extension: Vec<bool>,
+}
+
+impl Part {
+    /// Columns of a matrix that are read, strip by strip: of the base matrix of so many columns whose first is this one.
+    pub fn base(&self, first: usize, width: usize) -> Vec<Range<usize>> {
+        used_strips(width, |c| self.base[first + c])
+    }
+
+    /// As [`Part::base`], of an extension matrix, in base columns.
+    pub fn extension(&self, first: usize, width: usize, degree: usize) -> Vec<Range<usize>> {
+        used_strips(width, |c| self.extension[(first + c) / degree])
+    }
+
+    fn columns(&self, degree: usize) -> usize {
+        let count = |used: &[bool]| used.iter().filter(|u| **u).count();
+        count(&self.base) + degree * count(&self.extension)
+    }
+
+    /// Takes a node with what it reads.
+    fn add(&mut self, node: usize, reads: &Part) {
+        let merge = |all: &mut Vec<bool>, more: &[bool]| all.iter_mut().zip(more).for_each(|(a, b)| *a |= b);
+        merge(&mut self.base, &reads.base);
+        merge(&mut self.extension, &reads.extension);
+        match self.nodes.last_mut().filter(|r| r.end == node) {
+            Some(r) => r.end = node + 1,
+            None => self.nodes.push(node..node + 1),
+        }
+    }
+
+    fn has(&self, other: &Part) -> bool {
+        let within = |few: &[bool], many: &[bool]| few.iter().zip(many).all(|(f, m)| !f | m);
+        within(&other.base, &self.base) && within(&other.extension, &self.extension)
+    }
+}
+
+/// Divides a group's nodes so that each part reads `most` columns, or those of a single node: a node comes to a part that reads all of its
+/// columns, or to the last one. Of so many base cells and extension columns.
+pub fn parts<E: Extension>(nodes: &[Ready<E>], [base, extension]: [usize; 2], most: usize) -> Vec<Part> {
+    let mut parts: Vec<Part> = vec![];
+    for (i, node) in nodes.iter().enumerate() {
+        let nothing = || Part { nodes: vec![], base: vec![false; base], extension: vec![false; extension] };
+        let mut reads = nothing();
+        node.reads(&mut reads.base, &mut reads.extension);
+        if let Some(part) = parts.iter_mut().find(|p| p.has(&reads)) {
+            part.add(i, &reads);
+            continue;
+        }
+        if let Some(last) = parts.last_mut() {
+            let mut both = Part {
+                nodes: last.nodes.clone(),
+                base: last.base.clone(),
+                extension: last.extension.clone(),
+            };
+            both.add(i, &reads);
+            if both.columns(E::DEGREE) <= most {
+                *last = both;
+                continue;
+            }
+        }
+        reads.nodes.push(i..i + 1);
+        parts.push(reads);
+    }
+    parts
 }
 
 /// The two halves of a quotient, each as evaluations on its coset in natural order, one base column for each coordinate.

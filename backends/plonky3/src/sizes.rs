@@ -43,20 +43,35 @@ pub fn sizes(program: &Program, target: SecurityTarget) -> Result<Sizes, SetupEr
     key.put("key", &vk);
     key.put("entropy", &crate::hiding::weights::hidden(air).then_some([0u8; 32]));
     let lean = key.to_bytes().len() as u64;
-    files::columns().for_each(|name| key.insert(name, vec![]));
+    let mut compact_key = key.clone();
+    files::columns(false).for_each(|name| key.insert(name, vec![]));
+    files::columns(true).for_each(|name| compact_key.insert(name, vec![]));
     let cells: u64 = air.groups.iter().map(|g| u64::from(g.fixed + g.model + g.summed) << g.log_height).sum();
     let blowup = 1u64 << security.fri.log_blowup;
     let columns = cells * CELL * (1 + blowup);
-    // a digest for each node of the tree of summed columns
-    let summed = air.groups.iter().filter(|g| g.summed > 0).map(|g| (2 * blowup) << g.log_height).max();
-    let digests = summed.map_or(0, |nodes| (nodes - 1) * DIGEST);
-    let (prove_memory, least_memory) = memory(&compiled, security.fri.log_blowup);
+    // a digest for each node of a tree
+    let digests = |width: fn(&Group) -> u32| {
+        let tallest = air.groups.iter().filter(|g| width(g) > 0).map(|g| (2 * blowup) << g.log_height).max();
+        tallest.map_or(0, |nodes| (nodes - 1) * DIGEST)
+    };
+    let summed = digests(|g| g.summed);
+    let trees = digests(|g| g.fixed) + digests(|g| g.model) + summed;
+    let can_be_compact = air.budget().is_none();
+    let compact = |bytes: u64| can_be_compact.then_some(bytes);
+    let prove_memory = memory(&compiled, security.fri.log_blowup).0;
+    let least_memory = least_memory(&compiled, security.fri.log_blowup);
     Ok(Sizes {
         // columns, their extensions, both once more as a file, and a transform on the way
         setup_memory: cells * 3 * (1 + blowup) * CELL,
+        // columns, once more as a file, and those that are extended at a time
+        compact_setup_memory: compact(
+            2 * (cells * CELL + trees)
+                + made(&compiled, blowup, |g| u64::from(g.fixed.max(g.model).max(g.summed))),
+        ),
+        compact_key: compact(compact_key.to_bytes().len() as u64 + cells * CELL + trees),
         prove_memory,
-        least_memory,
-        proving_key: key.to_bytes().len() as u64 + columns + digests,
+        least_memory: compact(least_memory),
+        proving_key: key.to_bytes().len() as u64 + columns + summed,
         lean_key: lean,
         verifying_key: verifying,
         proof: proof_bytes(air, &security.fri) as u64,
@@ -64,33 +79,71 @@ pub fn sizes(program: &Program, target: SecurityTarget) -> Result<Sizes, SetupEr
     })
 }
 
-/// Bytes of memory that a proof takes, and those it takes where extensions are made anew, if they can be.
+/// Bytes of memory that a proof takes with a key that holds extensions, and those it takes with that key where extensions of a proof's columns
+/// are made anew, if they can be.
 pub fn memory(compiled: &Compiled, log_blowup: u8) -> (u64, Option<u64>) {
     let air = &compiled.air;
-    let (blowup, degree) = (1u64 << log_blowup, u64::from(air.degree));
-    let of = |width: fn(&Group) -> u32| -> u64 {
-        air.groups.iter().map(|g| u64::from(width(g)) << g.log_height).sum()
-    };
-    let (fixed, summed, witness) = (of(|g| g.fixed + g.model), of(|g| g.summed), of(|g| g.witness));
-    let extension = degree * of(|g| g.round2 + g.round3);
+    let blowup = 1u64 << log_blowup;
+    let Cells { fixed, summed, witness, extension, .. } = Cells::of(compiled);
     // columns of the key where they lie, of which the plain ones are read into memory; of a large key only the sums' operands are read, and rows
     // of their extension
     let unread = summed * CELL * blowup;
     let read = (fixed + summed) * CELL * (1 + blowup) - if unread > HASHED as u64 { unread } else { 0 };
     let key = read + 3 * CELL * fixed;
-    let opening = ROW * blowup * of(|_| 1);
     // the witness as it was computed, as columns and extended; columns of later rounds as elements and extended; vectors of the opening
-    let kept = key + (2 + blowup) * CELL * (witness + extension) + opening;
-    // columns, those of later rounds twice, and the largest that is made anew: a part of a round's columns with its extension, or half of all
-    // extensions of a group
-    let anew = |g: &Group| {
-        let all = u64::from(g.fixed + g.model + g.witness) + degree * u64::from(g.round2 + g.round3);
-        let part = u64::from(g.witness.max(degree as u32 * g.round2)).min(PART) * (1 + blowup);
-        (all.max(part) * CELL) << g.log_height
-    };
-    let anew = air.groups.iter().map(anew).max().unwrap_or(0);
-    let least = key + CELL * (witness + 2 * extension) + anew + opening;
-    (kept, air.budget().is_none().then_some(least))
+    let kept = key + (2 + blowup) * CELL * (witness + extension) + opening(compiled, blowup);
+    (kept, air.budget().is_none().then_some(key + anew(compiled, blowup)))
+}
+
+/// Bytes of memory that a proof takes with a compact key, whose columns are read into memory but for those that are summed.
+pub fn least_memory(compiled: &Compiled, log_blowup: u8) -> u64 {
+    let Cells { fixed, summed, .. } = Cells::of(compiled);
+    (2 * fixed + summed) * CELL + anew(compiled, 1 << log_blowup)
+}
+
+/// Cells of a relation.
+struct Cells {
+    fixed: u64,
+    summed: u64,
+    witness: u64,
+    /// Of rounds 2 and 3, in base cells.
+    extension: u64,
+    rows: u64,
+}
+
+impl Cells {
+    fn of(compiled: &Compiled) -> Cells {
+        let of = |width: fn(&Group) -> u32| -> u64 {
+            compiled.air.groups.iter().map(|g| u64::from(width(g)) << g.log_height).sum()
+        };
+        Cells {
+            fixed: of(|g| g.fixed + g.model),
+            summed: of(|g| g.summed),
+            witness: of(|g| g.witness),
+            extension: u64::from(compiled.air.degree) * of(|g| g.round2 + g.round3),
+            rows: of(|_| 1),
+        }
+    }
+}
+
+/// Vectors of the opening.
+fn opening(compiled: &Compiled, blowup: u64) -> u64 {
+    ROW * blowup * Cells::of(compiled).rows
+}
+
+/// What is held where extensions of a proof's columns are made anew, beside the key: the columns, and the most of what is on the way.
+fn anew(compiled: &Compiled, blowup: u64) -> u64 {
+    let Cells { witness, extension, .. } = Cells::of(compiled);
+    // scratch columns of round 2 take about as much as what they lead to
+    let degree = u64::from(compiled.air.degree);
+    let part = made(compiled, blowup, |g| u64::from(g.witness).max(degree * u64::from(g.round2)));
+    CELL * (witness + extension) + (CELL * extension).max(part).max(opening(compiled, blowup))
+}
+
+/// Columns that are extended at a time, with their extensions, where the widest group of each height has so many.
+fn made(compiled: &Compiled, blowup: u64, width: impl Fn(&Group) -> u64) -> u64 {
+    let of = |g: &Group| (width(g).min(PART) * (1 + blowup) * CELL) << g.log_height;
+    compiled.air.groups.iter().map(of).max().unwrap_or(0)
 }
 
 /// What is committed, by groups, as it is compiled.

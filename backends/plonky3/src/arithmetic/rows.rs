@@ -3,13 +3,14 @@
 //! Invariant: positions are reduced modulo the height before anything is read.
 use super::lanes::Arithmetic;
 use super::{Extension, F, Mat, PF, PackedValue};
+use std::ops::Range;
 
 /// Neighbouring columns of a matrix, as many as a machine vector has lanes, or fewer.
 struct Strip<'a> {
     matrix: &'a Mat,
     column: usize,
     /// Where they stand in the row.
-    cells: std::ops::Range<usize>,
+    cells: Range<usize>,
 }
 
 /// Columns of a group, possibly in several matrices, as base cells of one row.
@@ -18,19 +19,59 @@ pub struct Strips<'a> {
     width: usize,
 }
 
+/// Some columns of a matrix, side by side: whole strips of it.
+pub struct Excerpt<'a> {
+    /// These columns.
+    pub matrix: &'a Mat,
+    /// Which of the whole matrix they are, in its order.
+    pub columns: Vec<Range<usize>>,
+    /// Columns of the whole matrix.
+    pub width: usize,
+}
+
+impl<'a> Excerpt<'a> {
+    /// All columns.
+    pub fn whole(matrix: &'a Mat) -> Excerpt<'a> {
+        Excerpt { matrix, columns: vec![0..matrix.width], width: matrix.width }
+    }
+}
+
+/// The strips of a matrix of so many columns in which one is used, neighbouring ones as one range.
+pub fn used_strips(width: usize, used: impl Fn(usize) -> bool) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = vec![];
+    for first in (0..width).step_by(PF::WIDTH) {
+        let strip = first..width.min(first + PF::WIDTH);
+        if !strip.clone().any(&used) {
+            continue;
+        }
+        match ranges.last_mut().filter(|r| r.end == first) {
+            Some(r) => r.end = strip.end,
+            None => ranges.push(strip),
+        }
+    }
+    ranges
+}
+
 impl<'a> Strips<'a> {
     /// All columns of `matrices`, side by side; strips in which no column is used are not read.
     pub fn new(matrices: &[&'a Mat], used: impl Fn(usize) -> bool) -> Strips<'a> {
+        Strips::of(&matrices.iter().map(|m| Excerpt::whole(m)).collect::<Vec<_>>(), used)
+    }
+    /// As [`Strips::new`], of which no more than excerpts are at hand: cells of other columns keep what they have.
+    pub fn of(excerpts: &[Excerpt<'a>], used: impl Fn(usize) -> bool) -> Strips<'a> {
         let mut strips = vec![];
         let mut width = 0;
-        for matrix in matrices {
-            for column in (0..matrix.width).step_by(PF::WIDTH) {
-                let cells = width + column..width + matrix.width.min(column + PF::WIDTH);
+        for e in excerpts {
+            let mut column = 0;
+            for first in e.columns.iter().flat_map(|c| c.clone().step_by(PF::WIDTH)) {
+                let cells = width + first..width + e.width.min(first + PF::WIDTH);
+                let next = column + cells.len();
                 if cells.clone().any(&used) {
-                    strips.push(Strip { matrix, column, cells });
+                    strips.push(Strip { matrix: e.matrix, column, cells });
                 }
+                column = next;
             }
-            width += matrix.width;
+            width += e.width;
         }
         Strips { strips, width }
     }
@@ -60,6 +101,30 @@ mod tests {
     use crate::arithmetic::{PrimeCharacteristicRing, Quadratic};
     type Packed = crate::arithmetic::lanes::Packed<Quadratic>;
     type Single = crate::arithmetic::lanes::Single<Quadratic>;
+
+    /// Of what an excerpt has, the same as of the whole; other cells are left alone.
+    #[test]
+    fn excerpts_hold_the_cells_of_their_strips() {
+        let w = PF::WIDTH;
+        let width = 3 * w + 1;
+        let whole = Mat::new((0..8 * width).map(F::from_usize).collect(), width);
+        let columns = used_strips(width, |c| c == w || c == width - 1);
+        assert_eq!(columns, if w == 1 { vec![1..2, 3..4] } else { vec![w..2 * w, 3 * w..width] });
+        assert_eq!(used_strips(width, |c| c >= w), [w..width]);
+        let cells = (0..8)
+            .flat_map(|r| columns.iter().flat_map(move |c| (r, c.clone()).1.map(move |c| r * width + c)));
+        let cells: Vec<F> = cells.map(F::from_usize).collect();
+        let excerpt = Mat::new(cells, w + 1);
+        let all = [Excerpt { matrix: &excerpt, columns: columns.clone(), width }, Excerpt::whole(&whole)];
+        let strips = Strips::of(&all, |_| true);
+        let mut row = vec![F::TWO; 2 * width];
+        strips.load::<Single>(&[5], &mut row);
+        for c in 0..width {
+            let there = columns.iter().any(|range| range.contains(&c));
+            assert_eq!(row[c], if there { whole.values[5 * width + c] } else { F::TWO });
+            assert_eq!(row[width + c], whole.values[5 * width + c]);
+        }
+    }
 
     /// Whole strips, a narrow one, rows far apart.
     #[test]

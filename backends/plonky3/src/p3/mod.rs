@@ -6,6 +6,7 @@
 //! Invariants: nothing here reads a length from a proof before comparing it with what the key demands; no function's
 //! result depends on the number of threads.
 use crate::arithmetic::{Extension, F, Field, Mat, PrimeCharacteristicRing, TwoAdicField};
+pub use digests::Digests;
 pub use kept::Kept;
 pub use open::Watch;
 use p3_commit::{ExtensionMmcs, Mmcs as _, Pcs as _, PolynomialSpace};
@@ -20,13 +21,15 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 pub use sponge::DEAF;
 pub use sponge::Sponge;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 pub use stored::{Stored, decode, encode, loaded, stored};
 use streamed::half;
-pub use streamed::{Streamed, Tree as StreamedTree, commit as commit_streamed};
+pub use streamed::{Streamed, commit as commit_streamed};
 pub use summed::{Claimed, Summed, sums};
 use summed::{ColumnData, ColumnMmcs};
 
+mod digests;
 mod hash;
 mod kept;
 mod open;
@@ -195,12 +198,6 @@ fn commit(extended: Vec<Mat>) -> (Commitment, Committed) {
     (commitment, ColumnData::Tree(data))
 }
 
-/// Commits to low-degree extensions of summed columns, none if there is no matrix.
-pub fn commit_summed(extended: Vec<Stored>) -> Option<(Commitment, SummedTree)> {
-    let (c, tree) = (!extended.is_empty()).then(|| Kept::commit(extended))?;
-    Some((c, Arc::new(tree)))
-}
-
 /// The summed columns' tree with the low-degree extensions of the sums of one proof.
 pub fn with_sums(tree: &SummedTree, sums: Vec<Mat>) -> Committed {
     ColumnData::Summed { tree: tree.clone(), sums }
@@ -229,22 +226,29 @@ pub fn commit_quotients(chunks: Vec<(u8, [Mat; 2])>, log_blowup: u8) -> (Commitm
 }
 
 /// Columns on the trace domain with the tree of their extensions.
-pub fn streamed(columns: Vec<Mat>, log_blowup: u8, tree: StreamedTree) -> Committed {
+pub fn streamed(columns: Vec<Arc<Mat>>, log_blowup: u8, tree: Digests) -> Committed {
     ColumnData::Streamed(Streamed::new(columns, log_blowup, tree))
 }
 
-/// A half of an extension on twice the rows: of the matrix at a place.
-pub fn half_of(data: &Committed, at: usize, which: usize, rows: usize) -> Option<Mat> {
+/// A half of an extension on twice the rows: of some columns of the matrix at a place, side by side.
+pub fn half_of(
+    data: &Committed,
+    at: usize,
+    columns: &[Range<usize>],
+    which: usize,
+    rows: usize,
+) -> Option<Mat> {
     match data {
-        ColumnData::Streamed(s) => Some(half(s.columns().get(at)?, which)),
-        data => Some(half_rows(matrices(data).get(at)?, which, rows)),
+        ColumnData::Streamed(s) => Some(half(s.columns().get(at)?, columns, which)),
+        data => Some(half_rows(matrices(data).get(at)?, columns, which, rows)),
     }
 }
 
 /// The rows of a half.
-pub fn half_rows(m: &Mat, which: usize, rows: usize) -> Mat {
-    let first = which * rows * m.width;
-    Mat::new(m.values[first..first + rows * m.width].to_vec(), m.width)
+pub fn half_rows(m: &Mat, columns: &[Range<usize>], which: usize, rows: usize) -> Mat {
+    let all = m.values.chunks_exact(m.width).skip(which * rows).take(rows);
+    let values = all.flat_map(|row| columns.iter().flat_map(|c| row[c.clone()].iter().copied()));
+    Mat::new(values.collect(), columns.iter().map(ExactSizeIterator::len).sum())
 }
 
 /// The committed low-degree extensions; none where they are made anew.

@@ -171,7 +171,7 @@ impl<'a> Known<'a> {
 
 fn known<'a>(mmcs: &ColumnMmcs, data: &'a Committed) -> Vec<Known<'a>> {
     match data {
-        Committed::Streamed(s) => s.columns().iter().map(Known::Trace).collect(),
+        Committed::Streamed(s) => s.columns().iter().map(|m| Known::Trace(m)).collect(),
         data => mmcs.get_matrices(data).into_iter().map(Known::Extension).collect(),
     }
 }
@@ -449,6 +449,7 @@ mod tests {
     use super::*;
     use crate::arithmetic::Quadratic;
     use p3_commit::Pcs;
+    use std::sync::Arc;
 
     /// A proof is a function of the transcript, so both ways give the same bytes.
     #[test]
@@ -487,8 +488,8 @@ mod tests {
                 commit_extended(r.iter().map(|m| extend(m.clone(), log_blowup)).collect()).unwrap().1
             };
             let streaming = |r: &Vec<Mat>| -> Committed {
-                let tree = commit_streamed(&r.iter().collect::<Vec<_>>(), log_blowup).unwrap().1;
-                streamed(r.clone(), log_blowup, tree)
+                let tree = commit_streamed(&r.iter().collect::<Vec<_>>(), log_blowup).unwrap();
+                streamed(r.iter().cloned().map(Arc::new).collect(), log_blowup, tree)
             };
             let data: Vec<Committed> = columns.iter().map(extended).collect();
             // some of them in memory, the others made anew

@@ -3,16 +3,20 @@
 //!
 //! # Correctness
 //! A prover uses this, no verifier. The tree is the one that p3 makes of the extensions, and so are its openings.
+use super::digests::{DIGEST, Digests};
 use super::hash::{RowHash, parts};
-use super::kept::paths;
-use super::{Commitment, NodeHash, coset, extend};
+use super::kept::Opening;
+use super::{NodeHash, coset, extend};
 use crate::arithmetic::{F, Mat, PrimeCharacteristicRing};
+use p3_matrix::dense::DenseMatrix;
 use p3_maybe_rayon::prelude::*;
-use p3_merkle_tree::PrunedMerklePaths;
 use p3_symmetric::PseudoCompressionFunction;
+use std::borrow::Borrow;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// A digest.
-type Digest = [u8; 32];
+type Digest = [u8; DIGEST];
 
 /// Rows or nodes handed to one task.
 const BLOCK: usize = 1024;
@@ -21,46 +25,51 @@ const COLUMNS: usize = 64;
 
 /// Columns of a round, and the tree of their extensions.
 pub struct Streamed {
-    columns: Vec<Mat>,
+    columns: Vec<Arc<Mat>>,
     log_blowup: u8,
-    tree: Tree,
+    tree: Digests,
 }
 
-/// All digests of a tree, layer by layer from the leaves to the root.
-pub struct Tree(Vec<Vec<Digest>>);
+/// Columns, wherever they lie.
+pub trait Cells: Borrow<[F]> + Sync {}
+impl<V: Borrow<[F]> + Sync> Cells for V {}
 
-/// Commits to the extensions of matrices with heights that are powers of two; none if there is none.
-pub fn commit(columns: &[&Mat], log_blowup: u8) -> Option<(Commitment, Tree)> {
-    let height = |m: &&Mat| (m.values.len() / m.width) << log_blowup;
-    let of = |wanted: usize| columns.iter().filter(|m| height(m) == wanted).copied().collect::<Vec<_>>();
-    let tallest = columns.iter().map(height).max()?;
-    let mut layers = vec![leaves(&of(tallest), log_blowup)];
+fn height<V: Cells>(m: &DenseMatrix<F, V>) -> usize {
+    m.values.borrow().len() / m.width
+}
+
+/// The tree of the extensions of matrices with heights that are powers of two; none if there is none.
+pub fn commit<V: Cells>(columns: &[&DenseMatrix<F, V>], log_blowup: u8) -> Option<Digests> {
+    let extended = |m: &DenseMatrix<F, V>| height(m) << log_blowup;
+    let of = |wanted: usize| columns.iter().filter(|m| extended(m) == wanted).copied().collect::<Vec<_>>();
+    let tallest = columns.iter().map(|m| extended(m)).max()?;
+    let mut all = leaves(&of(tallest), log_blowup);
+    all.reserve(tallest - 1);
     let node = |pair: &[Digest; 2]| NodeHash::new(super::Blake3 {}).compress(*pair);
     let mut len = tallest;
     while len > 1 {
-        let below = layers.last().map_or(&[][..], Vec::as_slice);
+        let below = all.len() - len..all.len();
         len /= 2;
         let mut layer = vec![Digest::default(); len];
         layer
             .par_iter_mut()
             .with_min_len(BLOCK)
-            .zip(below.as_chunks::<2>().0)
+            .zip(all[below].as_chunks::<2>().0)
             .for_each(|(n, pair)| *n = node(pair));
         let rows = of(len);
         if !rows.is_empty() {
             let rows = leaves(&rows, log_blowup);
             layer.par_iter_mut().with_min_len(BLOCK).zip(&rows).for_each(|(n, row)| *n = node(&[*n, *row]));
         }
-        layers.push(layer);
+        all.append(&mut layer);
     }
-    let root = layers.last().and_then(|l| l.first().copied())?;
-    Some((Commitment::new(vec![root]), Tree(layers)))
+    Digests::new(tallest.trailing_zeros() as usize, all.into_flattened().into())
 }
 
 /// Digests of the rows of extensions, matrices of one height side by side.
-fn leaves(columns: &[&Mat], log_blowup: u8) -> Vec<Digest> {
+fn leaves<V: Cells>(columns: &[&DenseMatrix<F, V>], log_blowup: u8) -> Vec<Digest> {
     let width = columns.iter().map(|m| m.width).sum();
-    let height = columns.first().map_or(0, |m| m.values.len() / m.width);
+    let height = columns.first().map_or(0, |m| height(m));
     let mut digests = vec![Digest::default(); height << log_blowup];
     for (at, n) in parts(width) {
         tessera_cancel::point();
@@ -73,70 +82,88 @@ fn leaves(columns: &[&Mat], log_blowup: u8) -> Vec<Digest> {
 }
 
 /// Columns `at..at + n` of matrices of one height.
-fn side_by_side(columns: &[&Mat], at: usize, n: usize) -> Mat {
-    let height = columns.first().map_or(0, |m| m.values.len() / m.width);
+fn side_by_side<V: Cells>(columns: &[&DenseMatrix<F, V>], at: usize, n: usize) -> Mat {
+    let height = columns.first().map_or(0, |m| height(m));
     let mut out = Mat::new(F::zero_vec(height * n), n);
     let mut first = 0;
     for m in columns {
         let (from, to) = (at.max(first), (at + n).min(first + m.width));
         if from < to {
-            out.values.par_chunks_mut(n).zip(m.values.par_chunks(m.width)).with_min_len(BLOCK).for_each(
-                |(out, row)| {
+            out.values
+                .par_chunks_mut(n)
+                .zip(m.values.borrow().par_chunks(m.width))
+                .with_min_len(BLOCK)
+                .for_each(|(out, row)| {
                     out[from - at..to - at].copy_from_slice(&row[from - first..to - first]);
-                },
-            );
+                });
         }
         first += m.width;
     }
     out
 }
 
+/// Rows of the tallest extensions, and those of the others that lie above them: per index, per matrix.
+pub(super) fn rows<V: Cells>(
+    columns: &[impl Borrow<DenseMatrix<F, V>>],
+    log_blowup: u8,
+    indices: &[usize],
+) -> Vec<Vec<Vec<F>>> {
+    let tallest = columns.iter().map(|m| height(m.borrow())).max().unwrap_or(1);
+    let mut rows = vec![vec![vec![]; columns.len()]; indices.len()];
+    for (k, m) in columns.iter().map(Borrow::borrow).enumerate() {
+        for at in (0..m.width).step_by(COLUMNS) {
+            tessera_cancel::point();
+            let n = COLUMNS.min(m.width - at);
+            let extended = extend(side_by_side(&[m], at, n), log_blowup);
+            for (rows, index) in rows.iter_mut().zip(indices) {
+                rows[k].extend_from_slice(&extended.values[index / (tallest / height(m)) * n..][..n]);
+            }
+        }
+    }
+    rows
+}
+
 impl Streamed {
     /// Columns with the tree of their extensions.
-    pub fn new(columns: Vec<Mat>, log_blowup: u8, tree: Tree) -> Streamed {
+    pub fn new(columns: Vec<Arc<Mat>>, log_blowup: u8, tree: Digests) -> Streamed {
         Streamed { columns, log_blowup, tree }
     }
 
     /// The columns.
-    pub fn columns(&self) -> &[Mat] {
+    pub fn columns(&self) -> &[Arc<Mat>] {
         &self.columns
+    }
+
+    /// The tree.
+    pub fn tree(&self) -> &Digests {
+        &self.tree
     }
 
     /// Heights of the extensions.
     pub fn heights(&self) -> Vec<usize> {
-        self.columns.iter().map(|m| (m.values.len() / m.width) << self.log_blowup).collect()
+        self.columns.iter().map(|m| height(m) << self.log_blowup).collect()
     }
 
     /// Opens rows of the tallest extensions, and those of the others that lie above them.
-    pub fn open(&self, indices: &[usize]) -> (Vec<Vec<Vec<F>>>, PrunedMerklePaths<u8, 32>) {
-        let heights = self.heights();
-        let tallest = heights.iter().copied().max().unwrap_or(1);
-        let mut rows = vec![vec![vec![]; self.columns.len()]; indices.len()];
-        for (k, (m, height)) in self.columns.iter().zip(&heights).enumerate() {
-            for at in (0..m.width).step_by(COLUMNS) {
-                tessera_cancel::point();
-                let n = COLUMNS.min(m.width - at);
-                let extended = extend(side_by_side(&[m], at, n), self.log_blowup);
-                for (rows, index) in rows.iter_mut().zip(indices) {
-                    rows[k].extend_from_slice(&extended.values[index / (tallest / height) * n..][..n]);
-                }
-            }
-        }
-        let digest = |layer: usize, index: usize| self.tree.0[layer][index];
-        (rows, paths(tallest.trailing_zeros() as usize, indices, digest))
+    pub fn open(&self, indices: &[usize]) -> Opening {
+        (rows(&self.columns, self.log_blowup, indices), self.tree.paths(indices))
     }
 }
 
-/// A half of what [`extend`] makes for an inverse rate of two: its first or its second half of rows.
-pub fn half(m: &Mat, which: usize) -> Mat {
-    let height = m.values.len() / m.width;
-    let mut out = Mat::new(F::zero_vec(m.values.len()), m.width);
-    for at in (0..m.width).step_by(COLUMNS) {
-        tessera_cancel::point();
-        let n = COLUMNS.min(m.width - at);
-        let values = coset(side_by_side(&[m], at, n), which, height);
-        let rows = out.values.par_chunks_mut(m.width).zip(values.values.par_chunks(n)).with_min_len(BLOCK);
-        rows.for_each(|(out, row)| out[at..at + n].copy_from_slice(row));
+/// A half of what [`extend`] makes of some columns for an inverse rate of two: its first or its second half of rows, columns side by side.
+pub fn half(m: &Mat, columns: &[Range<usize>], which: usize) -> Mat {
+    let width = columns.iter().map(ExactSizeIterator::len).sum();
+    let mut out = Mat::new(F::zero_vec(height(m) * width), width);
+    let mut first = 0;
+    for part in columns {
+        for at in part.clone().step_by(COLUMNS) {
+            tessera_cancel::point();
+            let n = COLUMNS.min(part.end - at);
+            let values = coset(side_by_side(&[m], at, n), which, height(m));
+            let rows = out.values.par_chunks_mut(width).zip(values.values.par_chunks(n)).with_min_len(BLOCK);
+            rows.for_each(|(out, row)| out[first..first + n].copy_from_slice(row));
+            first += n;
+        }
     }
     out
 }
@@ -160,11 +187,11 @@ mod tests {
             (2, &[(4, 1), (32, 9), (1, 2)]),
         ] {
             let columns: Vec<Mat> = shapes.iter().enumerate().map(|(i, s)| matrix(i, s.0, s.1)).collect();
-            let (root, tree) = commit(&columns.iter().collect::<Vec<_>>(), log_blowup).unwrap();
+            let tree = commit(&columns.iter().collect::<Vec<_>>(), log_blowup).unwrap();
             let (expected, data) =
                 commit_extended(columns.iter().map(|m| extend(m.clone(), log_blowup)).collect()).unwrap();
-            assert_eq!(root, expected);
-            let streamed = Streamed::new(columns, log_blowup, tree);
+            assert_eq!(tree.commitment(), expected);
+            let streamed = Streamed::new(columns.into_iter().map(Arc::new).collect(), log_blowup, tree);
             let most = shapes.iter().map(|s| s.0).max().unwrap() << log_blowup;
             for indices in [vec![0], vec![most - 1, 0, most / 2, 0], (0..most).step_by(3).collect()] {
                 let (rows, paths) = streamed.open(&indices);
@@ -179,7 +206,11 @@ mod tests {
         for (height, width) in [(1, 1), (8, 3), (64, 130)] {
             let m = matrix(5, height, width);
             let whole = extend(m.clone(), 1).values;
-            assert_eq!([half(&m, 0).values, half(&m, 1).values].concat(), whole);
+            let [first, second] = [0, 1].map(|which| half(&m, &[0..width], which).values);
+            assert_eq!([first, second].concat(), whole);
+            let (some, last) = (half(&m, &[0..1, width - 1..width], 1), height * width);
+            let row = |i: usize| [whole[last + i * width], whole[last + i * width + width - 1]];
+            assert_eq!(some.values, (0..height).flat_map(row).collect::<Vec<_>>());
             // of a larger extension, the first rows
             assert_eq!(whole, extend(m, 2).values[..whole.len()]);
         }

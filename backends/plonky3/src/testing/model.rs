@@ -5,6 +5,7 @@ use super::*;
 use crate::adversary::Honest;
 use crate::arithmetic::{F, PrimeCharacteristicRing};
 use crate::keys::{ProvingKey, audit};
+use std::sync::Arc;
 
 /// A convolution with committed weights, and its key.
 pub fn case<E: Extension>() -> (Case, ProvingKey) {
@@ -66,7 +67,7 @@ fn a_proof_is_of_one_model<E: Extension>() {
 
 fn weights_that_are_not_the_committed_ones_are_rejected<E: Extension>() {
     let (c, mut key) = case::<E>();
-    let m = key.model.iter_mut().find(|m| m.width > 0).unwrap();
+    let m = Arc::make_mut(key.model.iter_mut().find(|m| m.width > 0).unwrap());
     *m.values.last_mut().unwrap() += F::ONE;
     let (proof, _) = crate::prove_with::<E>(&key, c.trace.clone(), &mut Honest).unwrap();
     assert!(quick::<E>().verify(&key.vk, &c.trace.publics, &proof).is_err());

@@ -1,10 +1,12 @@
 //! Completeness: honest proofs of every family verify.
 use super::join::{join, shape};
 use super::*;
+use crate::files::lean;
 use crate::keys::{self, Proof};
 use crate::security::Goal;
 use crate::{ProvingKey, SecurityTarget, VerifyingKey};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// All families with one seed.
 pub fn all(seed: u64) -> Vec<Case> {
@@ -70,10 +72,26 @@ fn check_for<E: Extension>(c: &Case, goal: Goal) {
     }
     // what is kept in memory, and what is made anew, is nobody's business but the prover's
     if pk.save_memory() {
-        let (again, _) = b.prove(&pk, c.trace.clone()).unwrap_or_else(|e| panic!("{}: {e}", c.name));
         let bytes = |p: &Proof<E>| postcard::to_allocvec(p).expect("a proof serializes");
-        assert!(bytes(&again) == bytes(&proof), "{}: another proof where memory is saved", c.name);
+        let compact = compacted(&pk, &c.program);
+        for pk in [&pk, &compact] {
+            let (again, _) = b.prove(pk, c.trace.clone()).unwrap_or_else(|e| panic!("{}: {e}", c.name));
+            assert!(bytes(&again) == bytes(&proof), "{}: another proof where memory is saved", c.name);
+        }
     }
+}
+
+/// The key without its extensions, as its file has it.
+fn compacted(pk: &ProvingKey, program: &Program) -> ProvingKey {
+    let compact = crate::keys::compacted(pk).unwrap();
+    assert_eq!(compact.vk, pk.vk);
+    let file = compact.to_container();
+    let full = pk.to_container();
+    let read = ProvingKey::from_container(&file, Arc::new(program.clone())).unwrap();
+    let columns = [&pk.vk.fixed, &pk.vk.model, &pk.vk.summed].into_iter().any(Option::is_some);
+    assert_eq!(read.is_compact(), columns);
+    assert_eq!(lean(&file).to_bytes(), lean(&full).to_bytes());
+    read
 }
 
 fn reshaped_tables_verify<E: Extension>() {

@@ -7,7 +7,7 @@ use crate::adversary::Honest;
 use crate::air::compile::compile;
 use crate::arithmetic::{F, Field, Mat, PrimeCharacteristicRing, signed};
 use crate::hiding::weights;
-use crate::keys::{FixedColumns, ProvingKey, Round, assemble, audit, limits_of};
+use crate::keys::{Extensions, FixedColumns, ProvingKey, Round, assemble, audit, limits_of};
 use crate::p3::{extend, loaded, stored};
 use crate::{SecurityTarget, VerifyingKey};
 
@@ -54,19 +54,22 @@ pub fn changed(key: &ProvingKey, cells: &[(usize, usize, F)]) -> ProvingKey {
         let used = all.iter().filter(|m| m.width > 0).cloned();
         used.map(|m| extend(m, log_blowup)).collect()
     };
-    let mut model = key.model.clone();
+    let [fixed, mut model] =
+        [&key.fixed, &key.model].map(|all| all.iter().map(|m| Mat::clone(m)).collect::<Vec<_>>());
     let m = &mut model[place(key).0];
     cells.iter().for_each(|(row, column, by)| m.values[row * m.width + column] += *by);
     let summed: Vec<Mat> = key.summed.iter().cloned().map(loaded).collect();
     let columns = FixedColumns {
-        fixed: key.fixed.clone(),
-        fixed_extended: extended(&key.fixed),
-        model_extended: extended(&model),
+        extensions: Extensions::Kept {
+            fixed: extended(&fixed),
+            model: extended(&model),
+            summed: extended(&summed).into_iter().map(stored).collect(),
+            summed_tree: None,
+        },
+        fixed,
         model,
         summed: key.summed.clone(),
-        summed_extended: extended(&summed).into_iter().map(stored).collect(),
         entropy: key.entropy,
-        summed_tree: None,
     };
     assemble(key.program.clone(), key.vk.program, compiled, key.vk.security, columns).unwrap()
 }
