@@ -82,6 +82,58 @@ fn a_lean_key_proves_the_same() {
 }
 
 #[test]
+fn a_compact_key_proves_the_same() {
+    let (m, tess, dir) = with_image("fmnist_lenet", &[1, 1, 28, 28]);
+    let d = dir.path();
+    std::fs::copy(tess, d.join("m.tess")).expect("a copy");
+    ok(
+        d,
+        &[
+            "prove",
+            "m.tess",
+            "--key",
+            &m.file("pk").to_string_lossy(),
+            "--input",
+            "x.npy",
+            "-o",
+            "full.proof",
+        ],
+    );
+    let said = ok(d, &["inspect", "m.tess"]);
+    let at = |what: &str| number(&said, &format!("/prediction/{what}")) as u64;
+    let setup = ok(d, &["setup", "m.tess", "--compact"]);
+    assert_eq!(setup["compact"], true);
+    // at most so much: cells need fewer bytes than what they are of may
+    near(at("compact_key_bytes") as f64, number(&setup, "/proving_key_bytes"), 25.0, "compact key");
+    assert!(at("compact_key_bytes") < at("proving_key_bytes") / 3, "{said}");
+    let read = |name: &str| std::fs::read(d.join(name)).expect("a file");
+    assert_eq!(read("m.vk"), std::fs::read(m.file("vk")).expect("a key"));
+    ok(d, &["prove", "m.tess", "--input", "x.npy", "-o", "compact.proof"]);
+    assert!(read("full.proof") == read("compact.proof"), "the proof is another one");
+    // what it takes to make and to prove with is what decides
+    let limited =
+        |limit: u64| tessera_in(d, &["setup", "m.tess", "--json", "--max-memory", &limit.to_string()]);
+    let most = at("setup_memory_bytes").max(at("memory_bytes"));
+    let least = at("compact_setup_memory_bytes");
+    assert!(least < at("setup_memory_bytes"), "{said}");
+    for (limit, compact) in [(most, false), (most - 1, true), (least, true)] {
+        let ran = limited(limit);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert!(
+            ran.out.contains(&format!("\"compact\":{compact}"))
+                || ran.out.contains(&format!("\"compact\": {compact}")),
+            "{limit}: {}",
+            ran.out
+        );
+    }
+    let little = limited(least - 1);
+    assert_eq!(little.code, Some(2), "{}", little.out);
+    for words in ["takes more memory than it may", "a limit of", "--max-memory", "help "] {
+        assert!(little.err.contains(words), "{words:?} is not said:\n{}", little.err);
+    }
+}
+
+#[test]
 fn a_model_is_checked_without_data() {
     let dir = tempfile::tempdir().expect("a directory");
     let d = dir.path();

@@ -115,7 +115,7 @@ fn hidden() -> Files {
     made("hidden", placed(WEIGHTS, &params, &options), vec![vec![1, -2, 3, 7]], None)
 }
 
-/// The files of a model with this name. Numbers are tokens where something is claimed of them.
+/// The files of a model with this name. Numbers are tokens, and the key is compact, where something is claimed of them.
 fn made(
     name: &str,
     (program, plan): (Program, WitnessPlan),
@@ -153,7 +153,8 @@ fn made(
         |l: &str| (l.to_string(), Level { text: format!("// {l}\n").into(), params: vec![1, 2].into() });
     let levels = LEVELS.into_iter().map(level).collect();
     let model = Model::new(metadata, program, plan, levels);
-    let made = keys(&model, Security { bits: 40, regime: Regime::Proven, goal: Goal::Time }).expect("keys");
+    let security = Security { bits: 40, regime: Regime::Proven, goal: Goal::Time };
+    let made = keys(&model, security, claim.is_some()).expect("keys");
     let (pk, vk) = (made.proving.to_bytes(), made.verifying.to_bytes());
     // hidden weights are proven with from a file, beside which turns are counted
     let dir = tempfile::tempdir().expect("a folder");

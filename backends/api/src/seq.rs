@@ -190,6 +190,19 @@ impl Seq {
         runs.flat_map(|run| Walk { run, turns: vec![0; run.loops.len()], value: Some(run.start[0]) })
     }
 
+    /// The least and the greatest entry, or 0 and 0 of none.
+    pub fn bounds(&self) -> (i64, i64) {
+        let entry = |r: &Run, k: usize| {
+            r.loops.iter().fold((r.start[k], r.start[k]), |(least, most), (count, step)| {
+                let turns = i64::from(count.saturating_sub(1));
+                let last = step.get(k).copied().unwrap_or(0).saturating_mul(turns);
+                (least.saturating_add(last.min(0)), most.saturating_add(last.max(0)))
+            })
+        };
+        let all = self.runs.iter().flat_map(|r| (0..r.start.len()).map(move |k| entry(r, k)));
+        all.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((0, 0))
+    }
+
     /// All vectors, row-major. Errs, before allocating, unless there are exactly `expected`.
     pub fn expand(&self, expected: usize) -> Result<Vec<i64>, SeqError> {
         self.check(self.dim as usize, expected as u64)?;
@@ -305,6 +318,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn bounds_are_those_of_the_entries(
+            entries in prop::collection::vec(prop_oneof![-3..3i64, -1000..1000i64], 0..40),
+        ) {
+            let all = entries.iter().copied();
+            let expected = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
+            prop_assert_eq!(Seq::compress(1, &entries).bounds(), expected);
+        }
+
         #[test]
         fn compress_then_expand_is_the_identity(v in prop::collection::vec(0i64..4, 0..60), dim in 1usize..3) {
             let n = v.len() / dim;

@@ -8,7 +8,7 @@ use crate::air::Group;
 use crate::air::compile::compile;
 use crate::arithmetic::{Cubic, Extension};
 use crate::keys::{Extensions, FixedColumns, ProvingKey, Round, VerifyingKey, assemble, limits_of};
-use crate::p3::{Committed, SALT, Stored, decode, encode, loaded, matrices};
+use crate::p3::{Committed, SALT, Stored, decode, encode, loaded, matrices, stored, typed};
 use crate::security;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -101,16 +101,20 @@ impl ProvingKey {
         let mut c = Container::new(FileKind::ProvingKey, self.vk.program);
         c.put("key", &self.vk);
         c.put("entropy", &self.entropy);
-        c.insert("fixed", encode(self.fixed.iter().map(|m| &**m)));
-        c.insert("model", encode(self.model.iter().map(|m| &**m)));
-        c.insert("summed", encode(&self.summed));
         let summed = self.summed_tree.as_ref().map(|t| t.digests().clone()).unwrap_or_default();
         c.insert("summed.tree", summed);
+        let (fixed, model) = (self.fixed.iter().map(|m| &**m), self.model.iter().map(|m| &**m));
         if self.is_compact() {
+            c.insert("fixed", typed::encode(fixed));
+            c.insert("model", typed::encode(model));
+            c.insert("summed", typed::encode(&self.summed));
             c.insert("fixed.tree", digests(self.committed.as_ref()));
             c.insert("model.tree", digests(self.model_committed.as_ref()));
             return c;
         }
+        c.insert("fixed", encode(fixed));
+        c.insert("model", encode(model));
+        c.insert("summed", encode(&self.summed));
         let extended = self.committed.iter().flat_map(|c| matrices(c));
         c.insert("fixed.extended", encode(extended));
         let extended = self.model_committed.iter().flat_map(|c| matrices(c));
@@ -120,8 +124,8 @@ impl ProvingKey {
         c
     }
 
-    /// Reads the key of `program`, whose digest the caller has compared with the file's parent. Columns are used where they lie; a lean key
-    /// has none, and they are made again of the Program's data.
+    /// Reads the key of `program`, whose digest the caller has compared with the file's parent. Columns are used where they lie; those of
+    /// a compact key are read into memory, and a lean key has none: they are made again of the Program's data.
     ///
     /// # Correctness
     /// A prover that was given wrong columns makes proofs that are rejected, nothing worse. Extensions are hashed again, and must have the
@@ -142,12 +146,15 @@ impl ProvingKey {
             return Err(foreign());
         }
         security::check(&vk.security, &vk.air).map_err(FileError::Damaged)?;
-        let read = |section: &str, width: fn(&Group) -> u32, log_blowup: u8| {
-            let shapes = vk.air.groups.iter().map(|g| (g.height() << log_blowup, width(g) as usize));
+        let shapes = |width: fn(&Group) -> u32, log_blowup: u8| -> Vec<(usize, usize)> {
+            let all = vk.air.groups.iter().map(|g| (g.height() << log_blowup, width(g) as usize));
             // matrices without columns are committed nowhere
-            let shapes: Vec<_> = shapes.filter(|s| log_blowup == 0 || s.1 > 0).collect();
-            decode(&c.bytes_in_place(section)?, &shapes)
-                .ok_or_else(|| damaged(format!("section {section:?} has not the size of its columns")))
+            all.filter(|s| log_blowup == 0 || s.1 > 0).collect()
+        };
+        let other = |section: &str| damaged(format!("section {section:?} does not hold its columns"));
+        let read = |section: &str, width: fn(&Group) -> u32, log_blowup: u8| {
+            let all = decode(&c.bytes_in_place(section)?, &shapes(width, log_blowup));
+            all.ok_or_else(|| other(section))
         };
         let log_blowup = vk.security.fri.log_blowup;
         let entropy: Option<[u8; 32]> = c.get("entropy")?;
@@ -161,24 +168,33 @@ impl ProvingKey {
             return Err(damaged("a compact key of proofs that hide something".into()));
         }
         let loaded = |c: Vec<Stored>| c.into_iter().map(loaded).collect::<Vec<_>>();
-        let extensions = match compact {
+        let columns = match compact {
             true => {
+                let read = |section: &str, width: fn(&Group) -> u32| {
+                    typed::decode(&c.bytes_in_place(section)?, &shapes(width, 0))
+                        .ok_or_else(|| other(section))
+                };
                 let [fixed, model, summed] = TREES.map(|name| c.bytes_in_place(name));
-                Extensions::Anew(Some([fixed?, model?, summed?]))
+                FixedColumns {
+                    extensions: Extensions::Anew(Some([fixed?, model?, summed?])),
+                    fixed: read("fixed", |g| g.fixed)?,
+                    model: read("model", |g| g.model)?,
+                    summed: read("summed", |g| g.summed)?.into_iter().map(stored).collect(),
+                    entropy,
+                }
             }
-            false => Extensions::Kept {
-                fixed: loaded(read("fixed.extended", |g| g.fixed, log_blowup)?),
-                model: loaded(read("model.extended", |g| g.model, log_blowup)?),
-                summed: read("summed.extended", |g| g.summed, log_blowup)?,
-                summed_tree: c.is_large().then(|| c.bytes_in_place("summed.tree")).transpose()?,
+            false => FixedColumns {
+                extensions: Extensions::Kept {
+                    fixed: loaded(read("fixed.extended", |g| g.fixed, log_blowup)?),
+                    model: loaded(read("model.extended", |g| g.model, log_blowup)?),
+                    summed: read("summed.extended", |g| g.summed, log_blowup)?,
+                    summed_tree: c.is_large().then(|| c.bytes_in_place("summed.tree")).transpose()?,
+                },
+                fixed: loaded(read("fixed", |g| g.fixed, 0)?),
+                model: loaded(read("model", |g| g.model, 0)?),
+                summed: read("summed", |g| g.summed, 0)?,
+                entropy,
             },
-        };
-        let columns = FixedColumns {
-            fixed: loaded(read("fixed", |g| g.fixed, 0)?),
-            model: loaded(read("model", |g| g.model, 0)?),
-            summed: read("summed", |g| g.summed, 0)?,
-            extensions,
-            entropy,
         };
         let key = assemble(program, vk.program, compiled, vk.security, columns).map_err(damaged)?;
         if key.vk != vk {

@@ -7,12 +7,13 @@ use crate::air::{Group, Node};
 use crate::arithmetic::DEGREES;
 use crate::files;
 use crate::keys::{VerifyingKey, planned};
-use crate::p3::Commitment;
+use crate::p3::{Commitment, typed};
 use crate::rounds::Round;
 use crate::security::SecurityTarget;
 use crate::size::proof_bytes;
 use tessera_api::container::HASHED;
-use tessera_api::{Container, Cost, FileKind, Program, SetupError, Sizes};
+use tessera_api::matrix::Block;
+use tessera_api::{Container, Cost, FileKind, FixedColumn, Program, SetupError, Sizes, Table, Values};
 
 /// Bytes of a cell of a column.
 const CELL: u64 = 8;
@@ -68,7 +69,7 @@ pub fn sizes(program: &Program, target: SecurityTarget) -> Result<Sizes, SetupEr
             2 * (cells * CELL + trees)
                 + made(&compiled, blowup, |g| u64::from(g.fixed.max(g.model).max(g.summed))),
         ),
-        compact_key: compact(compact_key.to_bytes().len() as u64 + cells * CELL + trees),
+        compact_key: compact(compact_key.to_bytes().len() as u64 + narrow(&compiled, program) + trees),
         prove_memory,
         least_memory: compact(least_memory),
         proving_key: key.to_bytes().len() as u64 + columns + summed,
@@ -77,6 +78,44 @@ pub fn sizes(program: &Program, target: SecurityTarget) -> Result<Sizes, SetupEr
         proof: proof_bytes(air, &security.fri) as u64,
         cost: cost(&compiled),
     })
+}
+
+/// Bytes of the columns of a compact key, at most: what is known of their cells without a look at data.
+fn narrow(compiled: &Compiled, program: &Program) -> u64 {
+    let air = &compiled.air;
+    let columns: u64 = air.groups.iter().map(|g| u64::from(g.fixed + g.model + g.summed)).sum();
+    let table = |(i, t): (usize, &Table)| {
+        let (place, factor) = (&compiled.places[i], u64::from(compiled.factors[i]));
+        let one = |c: &FixedColumn| u64::from(typed::width(bounds(program, c))) * factor;
+        let bytes = t.fixed.iter().map(one).sum::<u64>() + compiled.dense[i].len() as u64;
+        bytes << air.groups[place.group].log_height
+    };
+    columns + program.tables.iter().enumerate().map(table).sum::<u64>()
+}
+
+/// Between what the cells of a fixed column are.
+fn bounds(program: &Program, column: &FixedColumn) -> (i64, i64) {
+    let held = |constant: u32| {
+        let half = program
+            .constants
+            .get(constant as usize)
+            .map_or(i64::MIN, |c| i64::MIN >> (64 - 8 * c.width().bytes()));
+        (half, -(half + 1))
+    };
+    let (least, most) = match &column.values {
+        Values::Seq(seq) => seq.bounds(),
+        Values::Gather { constant, .. } => held(*constant),
+        Values::Matrix { matrix, .. } => {
+            let m = &program.matrices[*matrix as usize];
+            let of = |b: &Block| {
+                let (least, most) = held(b.constant);
+                let units = (0..b.pack).map(|i| m.radix.saturating_pow(i)).fold(0, i64::saturating_add);
+                (least.saturating_mul(units), most.saturating_mul(units))
+            };
+            m.blocks.iter().map(of).fold((0, 0), |a, b| (a.0.min(b.0), a.1.max(b.1)))
+        }
+    };
+    (least.min(column.padding), most.max(column.padding))
 }
 
 /// Bytes of memory that a proof takes with a key that holds extensions, and those it takes with that key where extensions of a proof's columns

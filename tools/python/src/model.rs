@@ -288,7 +288,8 @@ impl Model {
         let regime = if conjectured { Regime::Conjectured } else { Regime::Proven };
         let security = Security { bits: security, regime, goal: tessera_api::Goal::Time };
         let make = move |model: &tessera::model::Model, steps: &Steps| {
-            let keys = prover::keys(model, security)?;
+            let compact = prover::compact(model, security, false, None)?;
+            let keys = prover::keys(model, security, compact)?;
             steps.done("keys made")?;
             let proving = ProvingKey::new(keys.proving, model)?;
             let verifying = VerifyingKey::new(keys.verifying.to_bytes())?;

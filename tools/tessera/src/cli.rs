@@ -426,6 +426,14 @@ pub struct Setup {
     /// long as setup
     #[arg(long)]
     pub lean: bool,
+    /// Keep no extensions of columns in the proving key: it is about a third as large, takes a fraction of the memory to make and to prove
+    /// with, and proofs take more time. Not of proofs that hide something
+    #[arg(long)]
+    pub compact: bool,
+    /// The most memory that making the keys, and proving with them, may take, like 12GiB: beyond it they are compact; what that cannot do
+    /// is refused [default: what the machine has free, which refuses nothing]
+    #[arg(long, value_name = "BYTES")]
+    pub max_memory: Option<ByteCount>,
     /// What the parameters are chosen for, at the same security: proving time, or smaller proofs (more time, memory and larger
     /// proving keys)
     #[arg(long, value_enum, default_value = "time")]

@@ -24,10 +24,34 @@ pub fn backend(name: &str) -> Result<&'static dyn Backend> {
     Ok(tessera_verify::key::backend(name)?)
 }
 
+/// Whether keys should be compact: where they are asked for, and where making others, or proving with them, takes more memory than may be
+/// taken; without a limit that is what the machine has free.
+///
+/// # Errors
+/// Where there is a limit, and making keys takes more in any case.
+pub fn compact(model: &Model, security: Security, asked: bool, limit: Option<u64>) -> Result<bool> {
+    let Some(most) = limit.or_else(measure::free_memory) else { return Ok(asked) };
+    let p = predict(model, security)?;
+    let compact =
+        p.compact_setup_memory_bytes.filter(|_| asked || p.setup_memory_bytes.max(p.memory_bytes) > most);
+    let needed = compact.unwrap_or(p.setup_memory_bytes);
+    if limit.is_some() && needed > most {
+        return Err(Failure::new("making the keys takes more memory than it may")
+            .expected(format!("a limit of {} or more", show::bytes(needed)))
+            .found(format!("--max-memory of {}", show::bytes(most)))
+            .help("compile with a smaller --batch, or for a shorter text"));
+    }
+    Ok(asked || compact.is_some())
+}
+
 /// Makes the keys of a model, of the backend that it was placed for.
-pub fn keys(model: &Model, security: Security) -> Result<Keys> {
+pub fn keys(model: &Model, security: Security, compact: bool) -> Result<Keys> {
     let backend = backend(&model.metadata.backend)?;
-    let mut keys = backend.keys(&model.with_weights()?.program, security)?;
+    let program = &model.with_weights()?.program;
+    let mut keys = match compact {
+        true => backend.compact_keys(program, security),
+        false => backend.keys(program, security),
+    }?;
     keys.proving.put("metadata", &model.metadata);
     keys.verifying.put("metadata", &model.metadata);
     Ok(keys)
@@ -60,8 +84,10 @@ pub fn predict_program(program: &Program, metadata: &Metadata, security: Securit
         proof_bytes: proof,
         proving_key_bytes: sizes.proving_key + added,
         lean_key_bytes: sizes.lean_key + added,
+        compact_key_bytes: sizes.compact_key.map(|key| key + added).filter(|key| *key < sizes.proving_key),
         verifying_key_bytes: sizes.verifying_key + added,
         setup_memory_bytes: sizes.setup_memory + held,
+        compact_setup_memory_bytes: sizes.compact_setup_memory.map(|memory| memory + held),
         memory_bytes: sizes.prove_memory + held,
         least_memory_bytes: sizes
             .least_memory
@@ -253,7 +279,9 @@ impl ProvingKey {
             return Err(Failure::new("proving takes more memory than it may")
                 .expected(format!("a limit of {expected} or more"))
                 .found(format!("--max-memory of {}", show::bytes(most)))
-                .help("compile with a smaller --batch, or for a shorter text"));
+                .help(
+                    "make compact keys, with setup --compact; or compile with a smaller --batch, or for a shorter text",
+                ));
         }
         Ok(least.filter(|_| self.key.save_memory()))
     }

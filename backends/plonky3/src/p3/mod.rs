@@ -37,6 +37,7 @@ mod sponge;
 mod stored;
 mod streamed;
 mod summed;
+pub mod typed;
 
 /// Collision resistance of the hash, in bits.
 pub const COLLISION_BITS: usize = 128;

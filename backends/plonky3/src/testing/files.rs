@@ -108,10 +108,10 @@ fn damaged_compact_keys_are_refused_or_prove_nothing() {
             if body.is_empty() {
                 continue;
             }
-            assert!(put(body[32..].to_vec()).is_err(), "a shorter {name}");
+            assert!(put(body[1..].to_vec()).is_err(), "a shorter {name}");
             // its last digest is the root; another digest or cell is not seen, and leads to proofs that are refused
             let mut other = body.clone();
-            other[body.len() - 1 - if name.ends_with("tree") { 0 } else { 7 }] ^= 1;
+            *other.last_mut().unwrap() ^= 1;
             match put(other) {
                 Err(_) => assert!(name.ends_with("tree"), "{name}"),
                 Ok(key) => {

@@ -56,8 +56,8 @@ _SPELLINGS = [
     (r"say which one, with --name", r"say which one, with name="),
     (r"verify with --root, and the root", r"verify with roots=, and the root"),
     (r"run the command again, on files that nobody writes to", r"load it again: tessera.CompiledModel.load(path)"),
-    (r" \(down to [^()]* with --max-memory\)", ""),
-    (r" \([^()]* with setup --lean\)", ""),
+    (r" \([^()]* with setup --(compact|lean)\)", ""),
+    (r"make compact keys, with setup --compact; or ", ""),
     (r"verify without --input", r"verify without input="),
 ]
 

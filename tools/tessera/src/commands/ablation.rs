@@ -235,7 +235,7 @@ impl Provable {
         let backend = prover::backend(&model.metadata.backend)?;
         let counts = backend.cost(&Shape::of(&model.program));
         let predicted_s = backend.prices().seconds(&counts);
-        let keys = prover::keys(&model, security)?;
+        let keys = prover::keys(&model, security, false)?;
         let key = ProvingKey::from_container(keys.proving, &model)?;
         let (images, _) = f.images()?;
         let inputs = infer::bind(&model.metadata, &images, None, None)?;

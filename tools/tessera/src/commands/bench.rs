@@ -245,7 +245,7 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path) -> Result<Value> {
         }
         "setup" => {
             let model = Model::read(&file("tess"))?;
-            let (keys, times) = repeat(o.runs, || prover::keys(&model, security))?;
+            let (keys, times) = repeat(o.runs, || prover::keys(&model, security, false))?;
             let m = medians(&times, Some(peak_rss_mb()));
             let proving_bytes = files::write_container(&file("pk"), &keys.proving)?;
             let verifying_bytes = files::write_container(&file("vk"), &keys.verifying)?;

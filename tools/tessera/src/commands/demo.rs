@@ -108,7 +108,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
     // setup
     let bar = screen.progress.phase("making the keys", None);
     let security = Security { bits: 100, regime: Regime::Proven, goal: Goal::Time };
-    let (keys, setup_time) = timed(|| prover::keys(&model, security));
+    let (keys, setup_time) = timed(|| prover::keys(&model, security, false));
     bar.finish_and_clear();
     let keys = keys?;
     let (pk, vk) = (files::beside(&path, "pk"), files::beside(&path, "vk"));

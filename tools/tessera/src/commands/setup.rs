@@ -16,6 +16,8 @@ struct Report {
     key: String,
     proving_key: String,
     proving_key_bytes: u64,
+    /// Whether the proving key holds no extensions of its columns.
+    compact: bool,
     verifying_key: String,
     verifying_key_bytes: u64,
     security: Offer,
@@ -38,9 +40,11 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
     let (pk, vk) = (files::beside(&o.model, "pk"), files::beside(&o.model, "vk"));
     let count = uses::beside(&pk);
     [&pk, &vk, &count].into_iter().try_for_each(|path| files::check_output(path))?;
-    let bar = screen.progress.phase("making the keys", None);
     let security = Security { bits: o.security, regime: o.regime.into(), goal: o.optimize.into() };
-    let (keys, time) = timed(|| prover::keys(&model, security));
+    let compact = prover::compact(&model, security, o.compact, o.max_memory.map(|most| most.0));
+    let compact = compact.map_err(|f| f.in_file(&o.model))?;
+    let bar = screen.progress.phase("making the keys", None);
+    let (keys, time) = timed(|| prover::keys(&model, security, compact));
     bar.finish_and_clear();
     let mut keys = keys.map_err(|f| f.in_file(&o.model))?;
     if o.lean {
@@ -64,6 +68,7 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
         key,
         proving_key: pk.display().to_string(),
         proving_key_bytes: proving_bytes,
+        compact,
         verifying_key: vk.display().to_string(),
         verifying_key_bytes: verifying_bytes,
         security: keys.offer,
@@ -82,7 +87,12 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
     ));
     let [read, made, write] = [read, time, write].map(|time| show::seconds(time.wall_s));
     screen.line(format!("  time       reading {read}, keys {made}, writing {write}"));
-    screen.line(format!("  {}  {}, for proving", report.proving_key, show::bytes(report.proving_key_bytes)));
+    let kind = if compact && !o.lean { "compact, " } else { "" };
+    screen.line(format!(
+        "  {}  {kind}{}, for proving",
+        report.proving_key,
+        show::bytes(report.proving_key_bytes)
+    ));
     screen.line(format!(
         "  {}  {}, for verifying",
         report.verifying_key,

@@ -130,13 +130,17 @@ pub struct Prediction {
     pub proving_key_bytes: u64,
     /// Bytes of the proving key of `setup --lean`.
     pub lean_key_bytes: u64,
+    /// Bytes of the proving key of `setup --compact`, if that is less.
+    pub compact_key_bytes: Option<u64>,
     /// Bytes of the verifying key.
     pub verifying_key_bytes: u64,
     /// Bytes of memory while keys are made.
     pub setup_memory_bytes: u64,
+    /// The same of compact keys.
+    pub compact_setup_memory_bytes: Option<u64>,
     /// Bytes of memory while proving.
     pub memory_bytes: u64,
-    /// The same with as little as can be, if that is less.
+    /// The same with a compact key, if that is less.
     pub least_memory_bytes: Option<u64>,
 }
 
@@ -154,7 +158,7 @@ impl Prediction {
                     seconds(self.prove_cpu_s),
                     bytes(self.memory_bytes),
                     self.least_memory_bytes.map_or_else(String::new, |least| format!(
-                        " (down to {} with --max-memory)",
+                        " ({} with setup --compact)",
                         bytes(least)
                     ))
                 ),
@@ -163,11 +167,19 @@ impl Prediction {
             (
                 "keys",
                 format!(
-                    "{} for proving ({} with setup --lean), {} for verifying; {} of memory to make them",
+                    "{} for proving ({}{} with setup --lean), {} for verifying; {} of memory to make them{}",
                     bytes(self.proving_key_bytes),
+                    self.compact_key_bytes
+                        .map_or_else(String::new, |key| format!("{} with setup --compact, ", bytes(key))),
                     bytes(self.lean_key_bytes),
                     bytes(self.verifying_key_bytes),
-                    bytes(self.setup_memory_bytes)
+                    bytes(self.setup_memory_bytes),
+                    self.compact_setup_memory_bytes
+                        .filter(|memory| *memory < self.setup_memory_bytes)
+                        .map_or_else(String::new, |memory| format!(
+                            " ({} with setup --compact)",
+                            bytes(memory)
+                        ))
                 ),
             ),
             (
