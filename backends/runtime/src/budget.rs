@@ -56,7 +56,8 @@ pub(crate) fn indices(
     budget: &mut Budget,
 ) -> Result<Box<[u32]>, String> {
     seq.check(1, entries as u64).map_err(|e| e.to_string())?;
-    budget.elements(entries as u64).map_err(|e| e.to_string())?;
+    // two of them take as much as an element
+    budget.elements(entries.div_ceil(2) as u64).map_err(|e| e.to_string())?;
     let (mut out, mut wrong) = (Vec::with_capacity(entries), None);
     seq.visit(entries, &mut |_, v| match v[0] {
         -1 => out.push(ABSENT),

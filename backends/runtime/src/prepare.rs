@@ -155,7 +155,8 @@ fn within(places: &Seq, k: usize, len: usize) -> Result<(), String> {
 /// Nests of (element of what is written, element of what is read), of so many elements each.
 fn copied(places: &Seq, lens: [usize; 2], ctx: &mut Context) -> Result<Box<[Run]>, Refusal> {
     let count = places.len().and_then(|n| places.check(2, n).map(|()| n)).map_err(|e| e.to_string())?;
-    ctx.budget.elements(count)?;
+    // they are kept as they are; each is copied
+    ctx.budget.operations(count.into())?;
     for (k, len) in lens.into_iter().enumerate() {
         within(places, k, len)?;
     }

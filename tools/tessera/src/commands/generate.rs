@@ -52,9 +52,15 @@ pub fn run(o: &Generate, screen: &Screen) -> Result<()> {
     // what could fail afterwards fails before long work
     let proof = o.output.as_ref().map(|output| -> Result<_> {
         files::check_output(output)?;
-        let mut key = ProvingKey::read(&prove::key_path(o.key.as_deref(), &o.model)?, &model)?;
-        prove::fit(&mut key, &model, o.max_memory, screen)?;
-        Ok((output, key))
+        let open = |screen: &Screen| -> Result<ProvingKey> {
+            let mut key = ProvingKey::read(&prove::key_path(o.key.as_deref(), &o.model)?, &model)?;
+            prove::fit(&mut key, &model, o.max_memory, screen)?;
+            Ok(key)
+        };
+        let key = open(screen)?;
+        // a large key makes room for the text, and is opened again
+        let key = if key.is_large() { None } else { Some(key) };
+        Ok((output, move || key.map_or_else(|| open(screen), Ok)))
     });
     let proof = proof.transpose()?;
 
@@ -80,9 +86,10 @@ pub fn run(o: &Generate, screen: &Screen) -> Result<()> {
     let made = match proof {
         None => None,
         Some((output, key)) => {
+            let key = key()?;
             let batch = Batch { inputs: vec![ids], used: 1, salts: vec![] };
             let Proven { made, .. } =
-                prove::make(&model, &key, (&plan, batch), (output, Some(claim), o.check), screen)?;
+                prove::make(&model, &key, (plan, batch), (output, Some(claim), o.check), screen)?;
             screen.line(made.line("the text", &m.name, measure::whole()));
             Some(made)
         }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tessera_api::commitment::Root;
 use tessera_api::{Public, Publics, Timings, Trace};
-use tessera_runtime::Prepared;
+use tessera_runtime::{Limits, Prepared};
 use tessera_verify::claim::Claim;
 use tessera_verify::commitments::{Tensor, ports};
 
@@ -103,7 +103,7 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
     let used = batch.used;
     let (plan, prepared) = timed(|| prepare(&model));
     let Proven { file, values, mut made } =
-        make(&model, &key, (&plan?, batch), (&o.output, None, o.check), screen)?;
+        make(&model, &key, (plan?, batch), (&o.output, None, o.check), screen)?;
     made.witness = made.witness + prepared;
     let statement = statement(m, &values.tensors[m.inputs.len()..], used, m.batch - used);
     let report = Report { model: m.name.clone(), statement, read, made, whole: measure::whole() };
@@ -143,7 +143,7 @@ pub struct Proven {
 pub fn make(
     model: &Model,
     key: &ProvingKey,
-    (plan, batch): (&Prepared, Batch),
+    (plan, batch): (Prepared, Batch),
     (output, claim, when): (&Path, Option<Claim>, When),
     screen: &Screen,
 ) -> Result<Proven> {
@@ -152,7 +152,9 @@ pub fn make(
     let proving = format!("proving {}", show::plural(batch.used, "inference"));
     let bar = screen.progress.phase("running the network", None);
     let (used, salts) = (batch.used, batch.salts.clone());
-    let (filled, witness) = timed(|| fill(plan, batch));
+    let (filled, witness) = timed(|| fill(&plan, batch));
+    // the prover needs its memory
+    drop(plan);
     bar.finish_and_clear();
     let (trace, values) = filled?;
     let bar = screen.progress.phase(&proving, Some(wall));
@@ -214,10 +216,13 @@ pub fn verifies(bytes: &[u8], key: &VerifyingKey) -> Result<()> {
     })
 }
 
-/// The model's witness plan, ready to run.
+/// The model's witness plan, ready to run: of elements as many as the machine has free memory for, if that is more than usual.
 pub fn prepare(model: &Model) -> Result<Prepared> {
     let model = model.with_weights()?;
-    Prepared::new(&model.program, &model.plan)
+    let usual = Limits::default();
+    let room = measure::free_memory().map_or(0, |bytes| bytes / 8);
+    let limits = Limits { elements: usual.elements.max(room), ..usual };
+    Prepared::with_limits(&model.program, &model.plan, limits)
         .map_err(|e| Failure::new(format!("the witness plan does not fit the model: {e}")))
 }
 
