@@ -26,9 +26,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use tessera_api::{ProveError, Publics, Timings, Trace};
 
-/// Columns that are made anew at a time, on so many rows: half a gigabyte, or 64 columns; in tests those of a single constraint.
+/// Columns that are made anew at a time, on so many rows: a gigabyte, or 64 columns; in tests those of a single constraint.
 pub(crate) fn most_columns(height: usize) -> usize {
-    if cfg!(test) { 1 } else { ((1 << 26) / height).max(64) }
+    if cfg!(test) { 1 } else { ((1 << 27) / height).max(64) }
 }
 
 /// The prover's commitments: of a hiding proof with tails of what is committed, and salts.

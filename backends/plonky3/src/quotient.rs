@@ -204,39 +204,29 @@ impl Part {
             None => self.nodes.push(node..node + 1),
         }
     }
-
-    fn has(&self, other: &Part) -> bool {
-        let within = |few: &[bool], many: &[bool]| few.iter().zip(many).all(|(f, m)| !f | m);
-        within(&other.base, &self.base) && within(&other.extension, &self.extension)
-    }
 }
 
-/// Divides a group's nodes so that each part reads `most` columns, or those of a single node: a node comes to a part that reads all of its
-/// columns, or to the last one. Of so many base cells and extension columns.
+/// Divides a group's nodes so that each part reads `most` columns, or those of a single node, and few columns are read by several parts: a node
+/// comes to the part for which it adds fewest columns. Of so many base cells and extension columns.
 pub fn parts<E: Extension>(nodes: &[Ready<E>], [base, extension]: [usize; 2], most: usize) -> Vec<Part> {
     let mut parts: Vec<Part> = vec![];
     for (i, node) in nodes.iter().enumerate() {
-        let nothing = || Part { nodes: vec![], base: vec![false; base], extension: vec![false; extension] };
-        let mut reads = nothing();
+        let mut reads = Part { nodes: vec![], base: vec![false; base], extension: vec![false; extension] };
         node.reads(&mut reads.base, &mut reads.extension);
-        if let Some(part) = parts.iter_mut().find(|p| p.has(&reads)) {
-            part.add(i, &reads);
-            continue;
-        }
-        if let Some(last) = parts.last_mut() {
-            let mut both = Part {
-                nodes: last.nodes.clone(),
-                base: last.base.clone(),
-                extension: last.extension.clone(),
-            };
-            both.add(i, &reads);
-            if both.columns(E::DEGREE) <= most {
-                *last = both;
-                continue;
+        let added = |p: &Part| {
+            let new = |all: &[bool], more: &[bool]| all.iter().zip(more).filter(|(a, m)| !**a && **m).count();
+            new(&p.base, &reads.base) + E::DEGREE * new(&p.extension, &reads.extension)
+        };
+        // of several the last: neighbours read the same
+        let fits = parts.iter().enumerate().rev().map(|(k, p)| (k, added(p)));
+        let fits = fits.filter(|(k, new)| *new == 0 || parts[*k].columns(E::DEGREE) + new <= most);
+        match fits.min_by_key(|(_, new)| *new) {
+            Some((k, _)) => parts[k].add(i, &reads),
+            None => {
+                reads.nodes.push(i..i + 1);
+                parts.push(reads);
             }
         }
-        reads.nodes.push(i..i + 1);
-        parts.push(reads);
     }
     parts
 }

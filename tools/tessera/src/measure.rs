@@ -92,6 +92,21 @@ pub fn keep_freed_memory() {
     }
 }
 
+/// Before work that takes so many bytes: where that is more than half of what the machine has free, what is freed goes back to the system from
+/// now on, and none of it lies idle.
+pub fn expect(bytes: u64) {
+    if free_memory().is_none_or(|free| bytes <= free / 2) {
+        return;
+    }
+    #[cfg(target_env = "gnu")]
+    // SAFETY: as in `keep_freed_memory`; trimming returns free pages alone
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 1 << 27);
+        libc::malloc_trim(0);
+    }
+}
+
 /// What a measurement was made on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Machine {

@@ -41,6 +41,7 @@ pub fn compact(model: &Model, security: Security, asked: bool, limit: Option<u64
             .found(format!("--max-memory of {}", show::bytes(most)))
             .help("compile with a smaller --batch, or for a shorter text"));
     }
+    measure::expect(needed);
     Ok(asked || compact.is_some())
 }
 
@@ -270,6 +271,7 @@ impl ProvingKey {
         let held = held(&model.program);
         let (kept, least) = self.key.memory();
         let (kept, least) = (kept + held, least.map(|least| least + held));
+        measure::expect(kept);
         let Some(most) = limit.or_else(measure::free_memory).filter(|most| kept > *most) else {
             return Ok(None);
         };

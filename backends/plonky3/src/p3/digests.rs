@@ -3,11 +3,15 @@
 //! # Correctness
 //! A prover uses this, no verifier. Digests that are not those of the rows give openings that are refused.
 use super::Commitment;
+use crate::arithmetic::F;
 use bytes::Bytes;
 use p3_merkle_tree::PrunedMerklePaths;
 
 /// Bytes of a digest.
 pub const DIGEST: usize = 32;
+
+/// What is opened: per index, per matrix a row; and the digests that are not computed from those.
+pub type Opening = (Vec<Vec<Vec<F>>>, PrunedMerklePaths<u8, DIGEST>);
 
 /// All digests of a tree, layer by layer from the leaves to the root, each layer half as long as the one before.
 #[derive(Clone)]

@@ -4,14 +4,13 @@
 //!
 //! # Correctness
 //! A prover uses this, no verifier. Digests that are not those of the columns give openings that are refused.
-use super::digests::{DIGEST, Digests};
+use super::digests::{DIGEST, Digests, Opening};
 use super::streamed::{self, rows};
 use super::{Commitment, Stored, tree};
 use crate::arithmetic::F;
 use bytes::Bytes;
 use p3_commit::Mmcs as _;
 use p3_matrix::Matrix as _;
-use p3_merkle_tree::PrunedMerklePaths;
 
 /// Extensions, and the digests of their tree.
 pub struct Kept {
@@ -25,9 +24,6 @@ enum Matrices {
     /// Columns on the trace domain, which are extended where rows are opened, to this inverse rate as a power of two.
     Columns(Vec<Stored>, u8),
 }
-
-/// What is opened: per index, per matrix a row; and the digests that are not computed from those.
-pub type Opening = (Vec<Vec<Vec<F>>>, PrunedMerklePaths<u8, DIGEST>);
 
 fn layers(matrices: &[Stored]) -> usize {
     matrices.iter().map(|m| m.height().trailing_zeros() as usize).max().unwrap_or(0)

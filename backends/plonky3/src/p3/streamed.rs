@@ -3,9 +3,8 @@
 //!
 //! # Correctness
 //! A prover uses this, no verifier. The tree is the one that p3 makes of the extensions, and so are its openings.
-use super::digests::{DIGEST, Digests};
+use super::digests::{DIGEST, Digests, Opening};
 use super::hash::{RowHash, parts};
-use super::kept::Opening;
 use super::{NodeHash, coset, extend};
 use crate::arithmetic::{F, Mat, PrimeCharacteristicRing};
 use p3_matrix::dense::DenseMatrix;
@@ -153,6 +152,11 @@ impl Streamed {
 /// A half of what [`extend`] makes of some columns for an inverse rate of two: its first or its second half of rows, columns side by side.
 pub fn half(m: &Mat, columns: &[Range<usize>], which: usize) -> Mat {
     let width = columns.iter().map(ExactSizeIterator::len).sum();
+    if let [all] = columns
+        && all.len() <= COLUMNS
+    {
+        return coset(side_by_side(&[m], all.start, width), which, height(m));
+    }
     let mut out = Mat::new(F::zero_vec(height(m) * width), width);
     let mut first = 0;
     for part in columns {
