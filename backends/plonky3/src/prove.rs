@@ -368,7 +368,7 @@ pub(crate) fn prove_of<E: Extension>(
                 .map(Excerpt::whole)
                 .collect(),
             nodes: &nodes[g],
-            summed: vec![0..nodes[g].len()],
+            summed: std::iter::once(0..nodes[g].len()).collect(),
             terminals: &terminals,
             alpha,
             live: key.hiding.as_ref().map(|h| &h.live[g]),

@@ -210,7 +210,8 @@ mod tests {
         for (height, width) in [(1, 1), (8, 3), (64, 130)] {
             let m = matrix(5, height, width);
             let whole = extend(m.clone(), 1).values;
-            let [first, second] = [0, 1].map(|which| half(&m, &[0..width], which).values);
+            let all: Vec<Range<usize>> = std::iter::once(0..width).collect();
+            let [first, second] = [0, 1].map(|which| half(&m, &all, which).values);
             assert_eq!([first, second].concat(), whole);
             let (some, last) = (half(&m, &[0..1, width - 1..width], 1), height * width);
             let row = |i: usize| [whole[last + i * width], whole[last + i * width + width - 1]];
