@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// CPU seconds of all threads, and wall seconds.
@@ -81,9 +82,13 @@ pub fn peak_rss_mb() -> f64 {
     usage.ru_maxrss as f64 * 1024.0 / 1e6
 }
 
+/// Whether freed memory is kept.
+static KEEPS: AtomicBool = AtomicBool::new(false);
+
 /// Keeps what is freed for what is allocated next. A prover frees and allocates matrices of hundreds of megabytes; glibc gives each
 /// back to the system, whose fresh pages cost a tenth of a proof.
 pub fn keep_freed_memory() {
+    KEEPS.store(true, Ordering::Relaxed);
     #[cfg(target_env = "gnu")]
     // SAFETY: both are thresholds in bytes, which other threads read under the allocator's lock or once; a refusal changes nothing
     unsafe {
@@ -92,10 +97,10 @@ pub fn keep_freed_memory() {
     }
 }
 
-/// Before work that takes so many bytes: where that is more than half of what the machine has free, what is freed goes back to the system from
-/// now on, and none of it lies idle.
+/// Before work that takes so many bytes: where freed memory is kept, and that is more than half of what the machine has free, what is freed goes
+/// back to the system from now on, and none of it lies idle. The allocator of another program, as that of a Python process is, is left alone.
 pub fn expect(bytes: u64) {
-    if free_memory().is_none_or(|free| bytes <= free / 2) {
+    if !KEEPS.load(Ordering::Relaxed) || free_memory().is_none_or(|free| bytes <= free / 2) {
         return;
     }
     #[cfg(target_env = "gnu")]

@@ -31,6 +31,12 @@ pub fn backend(name: &str) -> Result<&'static dyn Backend> {
 /// Where there is a limit, and making keys takes more in any case.
 pub fn compact(model: &Model, security: Security, asked: bool, limit: Option<u64>) -> Result<bool> {
     let Some(most) = limit.or_else(measure::free_memory) else { return Ok(asked) };
+    let backend = backend(&model.metadata.backend)?;
+    let rough = backend.prices().memory(&backend.cost(&Shape::of(&model.program)));
+    // far from what the machine has: predicting closer would compile the Program once more
+    if limit.is_none() && !asked && 8.0 * rough < most as f64 {
+        return Ok(false);
+    }
     let p = predict(model, security)?;
     let compact =
         p.compact_setup_memory_bytes.filter(|_| asked || p.setup_memory_bytes.max(p.memory_bytes) > most);
@@ -85,7 +91,10 @@ pub fn predict_program(program: &Program, metadata: &Metadata, security: Securit
         proof_bytes: proof,
         proving_key_bytes: sizes.proving_key + added,
         lean_key_bytes: sizes.lean_key + added,
-        compact_key_bytes: sizes.compact_key.map(|key| key + added).filter(|key| *key < sizes.proving_key),
+        compact_key_bytes: sizes
+            .compact_key
+            .map(|key| key + added)
+            .filter(|key| *key < sizes.proving_key + added),
         verifying_key_bytes: sizes.verifying_key + added,
         setup_memory_bytes: sizes.setup_memory + held,
         compact_setup_memory_bytes: sizes.compact_setup_memory.map(|memory| memory + held),
