@@ -232,3 +232,74 @@ fn a_cost_is_explained_layer_by_layer() {
     let wrong = tessera_in(d, &["explain", &tess, "--measured", "page.html"]);
     assert_eq!(wrong.code, Some(2), "{}", wrong.err);
 }
+
+/// Prices of a machine on which any proof takes a minute and rows are free, for whom bytes are dear, as `calibrate-machine` would write them.
+const SLOW: &str = r#"{
+  "backend": "plonky3",
+  "machine": "a slow one",
+  "prices": {
+    "proof": 6e10, "height": 5e4, "row": 0, "fixed_cell": 15, "summed_cell": 4, "witness_cell": 50, "extension_cell": 110, "lookup": 70,
+    "node": 1.5, "path_bytes": 1592, "opening_bytes": 1978, "cell_bytes": 32, "verify": 3e6, "verify_byte": 5.5, "byte": 220
+  }
+}"#;
+
+#[test]
+fn a_model_placed_by_other_prices_is_audited_right() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    std::fs::write(d.join("slow.json"), SLOW).expect("a file");
+    let onnx = models().join("digits_mlp.onnx").to_string_lossy().into_owned();
+    let (data, scale) = calibration("digits_mlp");
+    let data = data.to_string_lossy().into_owned();
+    let compile = ["compile", &onnx, "--calibration", &data, "--scale", scale, "--prices", "slow.json", "-o"];
+    for to in ["slow.tess", "again.tess"] {
+        ok(d, &[&compile[..], &[to]].concat());
+    }
+    let read = |name: &str| std::fs::read(d.join(name)).expect("a file");
+    assert!(read("slow.tess") == read("again.tess"), "equal models, data, options and prices");
+    ok(d, &["setup", "slow.tess"]);
+    let right = ok(d, &["audit", "slow.tess", "--key", "slow.vk"]);
+    // more, narrower rows: another program, whose keys are no others'
+    let shipped = compiled("digits_mlp", 1);
+    let tess = shipped.file("tess").to_string_lossy().into_owned();
+    let own = ok(d, &["audit", &tess, "--key", &shipped.file("vk").to_string_lossy()]);
+    assert_ne!(right["program"], own["program"]);
+    assert_eq!(tessera_in(d, &["audit", &tess, "--key", "slow.vk"]).code, Some(1));
+    let seconds = |tess: &str| number(&ok(d, &["inspect", tess]), "/prediction/prove_cpu_s");
+    assert!(seconds("slow.tess") > 50.0 && seconds(&tess) < 1.0, "a model is predicted by its own prices");
+
+    for (name, text, said) in [
+        ("cut.json", &SLOW[..200], "this is no file of prices"),
+        ("other.json", &SLOW.replace("plonky3", "checker"), "prices of another proof system"),
+        ("below.json", &SLOW.replace("\"row\": 0", "\"row\": -1"), "has to be at least 0"),
+        ("less.json", &SLOW.replace("\"height\": 5e4,", ""), "missing field `height`"),
+    ] {
+        std::fs::write(d.join(name), text).expect("a file");
+        let options = ["compile", &onnx, "--calibration", &data, "--scale", scale, "--prices", name];
+        let ran = tessera_in(d, &options);
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(ran.err.contains(said) && ran.err.contains(name), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_machine_is_measured_by_proofs_that_hold() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    let r = ok(d, &["calibrate-machine", "--model", "digits_mlp", "--runs", "1", "-o", "here.json"]);
+    let points = r["points"].as_array().expect("points");
+    assert!(points.len() > 3, "{r}");
+    for p in points {
+        assert!(number(p, "/prove_s") > 0.0 && number(p, "/verify_s") > 0.0, "{r}");
+        let bytes = number(p, "/proof_bytes");
+        assert!(bytes > 1e5 && bytes < 1e6, "{r}");
+    }
+    // what is written is what compile takes
+    let onnx = models().join("digits_mlp.onnx").to_string_lossy().into_owned();
+    let (data, scale) = calibration("digits_mlp");
+    let data = data.to_string_lossy();
+    let options = ["--calibration", &data, "--scale", scale, "--prices", "here.json", "-o", "m.tess"];
+    ok(d, &[&["compile", &onnx], &options[..]].concat());
+    let wrong = tessera_in(d, &["calibrate-machine", "--model", "nothing"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.err);
+}

@@ -64,6 +64,7 @@ impl Cost {
 
 /// What a prover charges for each kind in [`Cost`]: nanoseconds of one core, except where said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Prices {
     /// A proof of anything.
     pub proof: f64,
@@ -99,6 +100,38 @@ pub struct Prices {
 }
 
 impl Prices {
+    /// All of them, by name.
+    pub fn named(&mut self) -> [(&'static str, &mut f64); 15] {
+        [
+            ("proof", &mut self.proof),
+            ("height", &mut self.height),
+            ("row", &mut self.row),
+            ("fixed_cell", &mut self.fixed_cell),
+            ("summed_cell", &mut self.summed_cell),
+            ("witness_cell", &mut self.witness_cell),
+            ("extension_cell", &mut self.extension_cell),
+            ("lookup", &mut self.lookup),
+            ("node", &mut self.node),
+            ("path_bytes", &mut self.path_bytes),
+            ("opening_bytes", &mut self.opening_bytes),
+            ("cell_bytes", &mut self.cell_bytes),
+            ("verify", &mut self.verify),
+            ("verify_byte", &mut self.verify_byte),
+            ("byte", &mut self.byte),
+        ]
+    }
+
+    /// Checks that each is a number of at least 0.
+    ///
+    /// # Errors
+    /// With the first price that is not.
+    pub fn check(mut self) -> Result<(), String> {
+        match self.named().into_iter().find(|(_, price)| !(price.is_finite() && **price >= 0.0)) {
+            Some((name, price)) => Err(format!("the price {name:?} is {price}, and has to be at least 0")),
+            None => Ok(()),
+        }
+    }
+
     /// Predicted proving time in seconds of one core.
     pub fn seconds(&self, c: &Cost) -> f64 {
         1e-9 * (self.proof + self.height * c.groups.len() as f64 + self.by_rows(c))

@@ -18,7 +18,7 @@ mod tables;
 pub mod wanted;
 
 use std::collections::BTreeMap;
-use tessera_api::{Cost, Program, Shape, Target, WitnessPlan};
+use tessera_api::{Cost, Prices, Program, Shape, Target, WitnessPlan};
 use tessera_circuit::graph::Circuit;
 use tessera_circuit::ops::Visibility;
 
@@ -63,8 +63,10 @@ impl PlaceError {
 pub struct PlaceOptions {
     /// Inferences per proof, at least 1.
     pub batch: usize,
-    /// The backend that will prove: what it can express is what is placed, what it charges decides how.
+    /// The backend that will prove: what it can express is what is placed.
     pub target: &'static dyn Target,
+    /// What decides how: what the backend charges, or what it costs on some machine.
+    pub prices: Prices,
     /// Activation cells per row; chosen by cost when absent.
     pub x_width: Option<usize>,
     /// Weight cells per row; chosen by cost when absent.
@@ -99,6 +101,7 @@ impl PlaceOptions {
         PlaceOptions {
             batch: 1,
             target,
+            prices: target.prices(),
             x_width: None,
             w_width: None,
             pack: true,
@@ -160,7 +163,7 @@ fn decide(g: &Circuit, options: &PlaceOptions) -> Result<(placement::Placement, 
         return Ok(first);
     }
     let other = placed(Some(false))?;
-    let prices = options.target.prices();
+    let prices = &options.prices;
     Ok(if prices.weigh(&other.1) < prices.weigh(&first.1) { other } else { first })
 }
 

@@ -13,7 +13,7 @@ use crate::wanted::Wanted;
 use crate::{PlaceError, PlaceOptions, order, pack, tables};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
-use tessera_api::{Capabilities, FoldShape, Shape, TableShape, Target, TermShape};
+use tessera_api::{Capabilities, FoldShape, Prices, Shape, TableShape, Target, TermShape};
 use tessera_circuit::CircuitOp;
 use tessera_circuit::graph::{Circuit, ValueId};
 use tessera_circuit::ops::Visibility;
@@ -76,6 +76,8 @@ fn visibility_of(options: &PlaceOptions, name: &str, own: Visibility, input: boo
 pub struct Heights {
     /// Who says so.
     pub target: &'static dyn Target,
+    /// What rows and cells cost.
+    pub prices: Prices,
     /// For how many proofs rows are left free: none where proofs hide nothing.
     pub hiding: u32,
 }
@@ -151,7 +153,7 @@ pub fn place(g: &Circuit, options: &PlaceOptions) -> Result<Placement, PlaceErro
     } else {
         0
     };
-    let heights = Heights { target: options.target, hiding };
+    let heights = Heights { target: options.target, prices: options.prices, hiding };
     let contracts: Vec<(ValueId, Contract)> = contracts(g, &roots)?;
     let mut operations = vec![];
     for (y, c) in &contracts {
@@ -545,7 +547,7 @@ fn widths(
     heights: Heights,
 ) -> (usize, usize) {
     let target = options.target;
-    let (capabilities, prices) = (target.capabilities(), target.prices());
+    let (capabilities, prices) = (target.capabilities(), &options.prices);
     let of = |wanted: Option<usize>, all: &[usize]| wanted.map_or(all.to_vec(), |w| vec![w]);
     let segments = p.contractions.iter().map(|k| c[*k].segments).sum::<usize>() + p.biases.len();
     let mut best: Option<((usize, f64), (usize, usize))> = None;

@@ -80,7 +80,7 @@ fn cost(k: &RowProgram, rows: usize, heights: Heights) -> f64 {
         folds: folds.to_vec(),
         terms: vec![TermShape::Sum(0), TermShape::Sum(1)],
     };
-    target.prices().weigh(&target.cost(&shape))
+    heights.prices.weigh(&target.cost(&shape))
 }
 
 /// The cheapest division found: all in one table, or for some power of two the largest that fit, and the rest divided likewise.

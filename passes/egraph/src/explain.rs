@@ -3,6 +3,7 @@
 //! Invariant: what is printed is in the order of classes and nodes, so that it is the same in every run.
 
 use crate::extract::{Choice, Extractor, canonical};
+use crate::ilp::Decided;
 use crate::op::{Arg, Node, Op};
 use crate::space::Space;
 use egg::{Explanation, Id, TreeTerm};
@@ -72,7 +73,7 @@ where
 pub fn choice<O: Op>(
     space: &mut Space<O>,
     graph: &Graph<O::Node>,
-    choice: &Choice,
+    (choice, by): (&Choice, Decided),
     which: &str,
 ) -> Result<String> {
     let line = which.parse::<usize>().ok();
@@ -124,12 +125,13 @@ pub fn choice<O: Op>(
                         show(space, &canonical(space, &origin))
                     );
                 }
-                proofs.push((text.len(), id, now, canonical(space, &origin)));
+                let sole = extractor.members(class).len() == 1;
+                proofs.push((text.len(), id, now, canonical(space, &origin), sole));
             }
         }
     }
     // from the last on, since what is put in moves what follows
-    for (at, id, now, origin) in proofs.into_iter().rev() {
+    for (at, id, now, origin, sole) in proofs.into_iter().rev() {
         let why = match now {
             None => "  nothing that was chosen reads it\n".to_owned(),
             Some(node) if node == origin => "  nothing equal is cheaper\n".to_owned(),
@@ -141,7 +143,10 @@ pub fn choice<O: Op>(
                 } else {
                     rules.join(", ")
                 };
-                format!("  equal by {how}; chosen by search\n")
+                format!(
+                    "  equal by {how}; chosen by {}\n",
+                    if sole { "equality: it has no other form" } else { by.text() }
+                )
             }
         };
         text.insert_str(at, &why);

@@ -24,7 +24,15 @@ pub struct Choice {
 }
 
 /// An op on classes: two nodes that differ in their result are one op.
-type Applied = (OpId, Box<[Id]>);
+pub type Applied = (OpId, Box<[Id]>);
+
+impl Choice {
+    /// With these members for their classes.
+    pub fn with(mut self, nodes: impl IntoIterator<Item = (Id, Node)>) -> Self {
+        self.nodes.extend(nodes);
+        self
+    }
+}
 
 /// The choice of least cost that is found.
 pub struct Extractor<'s, O: Op> {
@@ -204,8 +212,7 @@ impl<'s, O: Op> Extractor<'s, O> {
     /// The classes that a choice computes.
     pub fn reached(&self, choice: &Choice) -> BTreeSet<Id> {
         let mut reached = BTreeSet::new();
-        let stays = self.space.stays.iter().flat_map(|stays| stays.operands.iter());
-        let mut todo: Vec<Id> = stays.chain(&self.space.returns).map(|&id| self.space.find(id)).collect();
+        let mut todo: Vec<Id> = self.roots().into_iter().collect();
         while let Some(class) = todo.pop() {
             if reached.insert(class) {
                 todo.extend(self.chosen(choice, class).into_iter().flat_map(|node| node.operands.iter()));
@@ -243,6 +250,17 @@ impl<'s, O: Op> Extractor<'s, O> {
             }
         }
         Ok((choice, cost))
+    }
+
+    /// The classes that the function says or returns.
+    pub fn roots(&self) -> BTreeSet<Id> {
+        let stays = self.space.stays.iter().flat_map(|stays| stays.operands.iter());
+        stays.chain(&self.space.returns).map(|&id| self.space.find(id)).collect()
+    }
+
+    /// What an op costs; none where it is no op of this e-graph.
+    pub fn price(&self, op: &Applied) -> Option<&Price> {
+        self.prices.get(op)
     }
 
     /// The members of a class, in order.

@@ -1,7 +1,7 @@
 //! The optimizer: equal forms of a function side by side in an e-graph, and the cheapest of them written back.
 //!
 //! A dialect's op enum, generic over its operands, is the language ([`op`]); rules are text ([`text`]); [`space`] is the e-graph with what is
-//! known of each class, [`rewrite`] applies rules to it, [`extract`] chooses by prices. What is equal, a dialect says in a file of its
+//! known of each class, [`rewrite`] applies rules to it, [`extract`] chooses by prices, step by step, and [`ilp`] all at once. What is equal, a dialect says in a file of its
 //! own ([`circuit`]).
 //!
 //! Source: equality saturation, Tate et al. 2009; the e-graph is that of egg, Willsey et al. 2021.
@@ -12,12 +12,14 @@
 pub mod circuit;
 pub mod explain;
 pub mod extract;
+pub mod ilp;
 pub mod op;
 pub mod optimize;
 pub mod rewrite;
 pub mod space;
 pub mod text;
 
+pub use ilp::Decided;
 pub use optimize::{Optimize, Optimized, Request, beside, optimize, rules};
 
 /// The passes of this crate.

@@ -3,6 +3,7 @@
 use crate::circuit::Beside;
 use crate::explain;
 use crate::extract::Extractor;
+use crate::ilp::{self, Decided};
 use crate::op::Op;
 use crate::rewrite::Limits;
 use crate::space::Space;
@@ -47,6 +48,8 @@ pub struct Request {
     pub target: TargetSpec,
     /// By how much of its cost, in thousandths, another form must be cheaper.
     pub margin: u64,
+    /// Whether an integer program is asked too, where the search is not at its end.
+    pub ilp: bool,
     /// Whether every class is wanted as text.
     pub print: bool,
     /// The node or the line whose ops are to be explained; none where empty.
@@ -56,7 +59,15 @@ pub struct Request {
 impl Request {
     /// With these rules, for this backend, and the limits that the pass has where nothing is said.
     pub fn new(rules: Vec<Rule<CircuitOp<()>>>, target: TargetSpec) -> Self {
-        Self { rules, limits: Limits::default(), target, margin: 0, print: false, explain: String::new() }
+        Self {
+            rules,
+            limits: Limits::default(),
+            target,
+            margin: 0,
+            ilp: false,
+            print: false,
+            explain: String::new(),
+        }
     }
 }
 
@@ -74,6 +85,8 @@ pub struct Optimized {
     pub rounds: usize,
     /// Whether nothing new was left to find.
     pub saturated: bool,
+    /// What found the cheapest form.
+    pub by: Decided,
     /// What was asked for, as text.
     pub text: String,
     /// Why the cheapest form was not taken: its intervals are not proven.
@@ -94,7 +107,18 @@ pub fn optimize(circuit: &Circuit, request: &Request) -> Result<Optimized> {
     }
     let extractor = Extractor::new(&space);
     let before = extractor.cost_of(&circuit.graph)?;
-    let (choice, after) = extractor.best()?;
+    let (mut choice, mut after) = extractor.best()?;
+    let mut by = Decided::Search;
+    if let Some(found) = request.ilp.then(|| ilp::best(&extractor)).flatten() {
+        by = match found.cost < after {
+            true => Decided::Ilp,
+            false if found.optimal => Decided::Optimal,
+            false => Decided::Search,
+        };
+        if by == Decided::Ilp {
+            (choice, after) = (found.choice, found.cost);
+        }
+    }
     let mut text = String::new();
     if request.print {
         text += &explain::classes(&space, &extractor, &choice);
@@ -102,7 +126,7 @@ pub fn optimize(circuit: &Circuit, request: &Request) -> Result<Optimized> {
     let enough =
         u128::from(before.saturating_sub(after)) * 1000 > u128::from(before) * u128::from(request.margin);
     let mut outcome =
-        Optimized { circuit: None, before, after, applied, rounds, saturated, text, refused: None };
+        Optimized { circuit: None, before, after, applied, rounds, saturated, by, text, refused: None };
     if enough {
         let found =
             extractor.write(&choice, &circuit.graph).and_then(|graph| beside(circuit, graph, space.env()));
@@ -112,7 +136,7 @@ pub fn optimize(circuit: &Circuit, request: &Request) -> Result<Optimized> {
         }
     }
     if !request.explain.is_empty() {
-        outcome.text += &explain::choice(&mut space, &circuit.graph, &choice, &request.explain)?;
+        outcome.text += &explain::choice(&mut space, &circuit.graph, (&choice, by), &request.explain)?;
     }
     Ok(outcome)
 }
@@ -220,6 +244,12 @@ impl Pass for Optimize {
                         1000,
                     ),
                     OptionSpec::boolean(
+                        "ilp",
+                        "choose by an integer program where that finds a cheaper form than the search; of e-graphs of at most 1500 ops that \
+                         can be needed",
+                        false,
+                    ),
+                    OptionSpec::boolean(
                         "print-egraph",
                         "print every class and its members on standard error",
                         false,
@@ -253,6 +283,7 @@ impl Pass for Optimize {
             limits: Limits { rounds: at_least("rounds"), nodes: at_least("nodes"), ..Limits::default() },
             target,
             margin: options.int("margin") as u64,
+            ilp: options.boolean("ilp"),
             print: options.boolean("print-egraph"),
             explain: options.text("explain-choice").to_owned(),
         };

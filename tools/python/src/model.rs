@@ -81,6 +81,7 @@ impl Options {
             },
             forms: Default::default(),
             limits: Default::default(),
+            prices: None,
         }
         .checked()
     }

@@ -48,7 +48,7 @@ pub enum Command {
     /// Say whether an ONNX model can be proven, what stands in the way, and what it would take; without data
     Check(Check),
     /// Compile an ONNX model: import, quantize, lower, and write model.tess
-    Compile(Compile),
+    Compile(Box<Compile>),
     /// Make the proving key and the verifying key of a compiled model, beside it
     Setup(Setup),
     /// Write what is public of a model with committed weights: its architecture
@@ -77,6 +77,8 @@ pub enum Command {
     Demo(Demo),
     /// Measure compiling, setting up, proving and verifying the models of the test suite
     Bench(Bench),
+    /// Measure what proofs cost on this machine, and write the prices by which compile places models for it
+    CalibrateMachine(CalibrateMachine),
     /// Print completions of this command for a shell
     Completions(Completions),
     /// Write manual pages of this command, a page each subcommand
@@ -274,6 +276,10 @@ pub struct Compile {
     /// The most bytes of memory that proving may take, like 2GiB, likewise
     #[arg(long, value_name = "BYTES")]
     pub max_memory: Option<ByteCount>,
+    /// Place the model by prices that tessera calibrate-machine wrote, in place of the backend's own; they are kept in the model, and what
+    /// is predicted of it is predicted by them
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<PathBuf>,
     /// Write the IR after every pass to this directory; each file can be edited, and compiled from there
     #[arg(long, value_name = "DIR")]
     pub dump_ir: Option<PathBuf>,
@@ -776,6 +782,23 @@ pub struct Bench {
     /// Where the stages leave files for one another
     #[arg(long, hide = true)]
     pub work: Option<PathBuf>,
+}
+
+/// `tessera calibrate-machine`
+#[derive(Debug, Args)]
+pub struct CalibrateMachine {
+    /// Where to write the prices
+    #[arg(long, short, value_name = "FILE", default_value = "prices.json")]
+    pub output: PathBuf,
+    /// Proofs of each program; the median counts
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub runs: u32,
+    /// Only programs of these networks
+    #[arg(long, value_name = "NAME")]
+    pub model: Vec<String>,
+    /// The proof system that is measured
+    #[arg(long, default_value_t = tessera_backends::default().name().to_owned(), value_name = "NAME")]
+    pub backend: String,
 }
 
 /// `tessera completions`

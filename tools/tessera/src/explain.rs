@@ -6,7 +6,7 @@
 //! Invariant: parts add up to what is predicted of the whole.
 use crate::failure::Result;
 use crate::model::Model;
-use crate::prover::backend;
+use crate::prover::{self, backend};
 use crate::show::program::Prediction;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -60,7 +60,7 @@ impl Part {
 /// All parts of a model's proof, of which this much is predicted.
 pub fn parts(model: &Model, prediction: &Prediction) -> Result<Vec<Part>> {
     let backend = backend(&model.metadata.backend)?;
-    let prices = backend.prices();
+    let prices = prover::prices(model)?;
     let (program, whole) = (&*model.program, Shape::of(&model.program));
     let owners = owners(program, &model.plan);
     let base = prices.seconds(&Cost::default());

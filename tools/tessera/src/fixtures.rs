@@ -108,6 +108,17 @@ pub const ABLATED: [Fixture; 5] = [
     generated("encoder", networks::encoder, &[64, 512]),
 ];
 
+/// What a machine is measured by.
+pub const CALIBRATED: [Fixture; 7] = [
+    LENET,
+    DIGITS,
+    generated("mlp", networks::mlp, &[784]),
+    generated("mobilenet", networks::mobilenet, &[3, 32, 32]),
+    generated("resnet18", networks::resnet18, &[3, 32, 32]),
+    VGG,
+    generated("encoder", networks::encoder, &[64, 512]),
+];
+
 /// Generated images a fixture has.
 const IMAGES: usize = 16;
 

@@ -35,6 +35,8 @@ const fn form(name: &'static str, off: Off, summary: &'static str) -> Form {
 
 /// Equal forms side by side in an e-graph, and the cheapest taken.
 pub const EGRAPH: &str = "egraph";
+/// Forms of the e-graph are chosen by an integer program too.
+pub const ILP: &str = "ilp";
 /// Forms that the e-graph finds are placed, and rules left out that do not gain there.
 pub const SEARCH: &str = "search";
 /// Convolutions as products of polynomials.
@@ -108,6 +110,11 @@ pub const FORMS: &[Form] = &[
         "layers of one kind are divided into tables such that little is padding",
     ),
     form(EGRAPH, Off::Asked, "equal forms stand side by side in an e-graph, and the cheapest is taken"),
+    form(
+        ILP,
+        Off::Asked,
+        "an integer program chooses among the e-graph's forms too, and what is placed at less cost is taken",
+    ),
     form(
         SEARCH,
         Off::Asked,

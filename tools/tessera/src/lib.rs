@@ -28,6 +28,8 @@ pub mod opening;
 pub mod optimize;
 #[cfg(feature = "compiler")]
 pub mod pipeline;
+#[cfg(feature = "compiler")]
+pub mod prices;
 pub mod process;
 pub mod prover;
 pub mod screen;

@@ -49,7 +49,8 @@ impl Limits {
         place: impl Fn(&PlaceOptions) -> Result<Placed, PlaceError>,
     ) -> Result<Chosen> {
         let predict = |placed: &Placed, goal| {
-            prover::predict_program(&placed.program, metadata, Security { goal, ..prover::SECURITY })
+            let security = Security { goal, ..prover::SECURITY };
+            prover::predict_program(&placed.program, metadata, &options.prices, security)
         };
         let placed = place(options)?;
         let prediction = predict(&placed, Goal::Time)?;

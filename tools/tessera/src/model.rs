@@ -1,6 +1,6 @@
 //! `model.tess`: the compiled model as one file, and what people and scripts want to know about it.
 //!
-//! Sections: `program`, `plan`, `metadata`, and per IR level `LEVEL.mlir` (text) and `LEVEL.params` (safetensors), so
+//! Sections: `program`, `plan`, `metadata`, `prices` where they are not the backend's, and per IR level `LEVEL.mlir` (text) and `LEVEL.params` (safetensors), so
 //! that running, comparing and re-compiling work from this file alone. Levels are not looked at before they are used: proving
 //! needs none. Nothing here needs MLIR.
 //!
@@ -11,7 +11,7 @@ use crate::files;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use tessera_api::{Bytes, Container, Digest, FileError, FileKind, Program, Section, WitnessPlan};
+use tessera_api::{Bytes, Container, Digest, FileError, FileKind, Prices, Program, Section, WitnessPlan};
 pub use tessera_verify::metadata::{Calibration, Metadata, Port};
 
 /// The levels whose IR a model carries, from the top.
@@ -46,6 +46,8 @@ pub struct Model {
     pub plan: WitnessPlan,
     /// IR by level name; see [`LEVELS`].
     pub levels: BTreeMap<String, Level>,
+    /// What decided how it was placed, where that is not what the backend charges.
+    pub prices: Option<Prices>,
     /// Digest of the Program, which keys name.
     digest: Digest,
 }
@@ -59,7 +61,7 @@ impl Model {
         levels: BTreeMap<String, Level>,
     ) -> Model {
         let digest = program.digest();
-        Model { metadata, program: Arc::new(program), plan, levels, digest }
+        Model { metadata, program: Arc::new(program), plan, levels, prices: None, digest }
     }
 
     /// Digest of the Program, which keys name.
@@ -74,6 +76,7 @@ impl Model {
             program: Arc::new(self.program.architecture()),
             plan: WitnessPlan::default(),
             levels: BTreeMap::new(),
+            prices: self.prices,
             digest: self.digest,
         })
     }
@@ -97,6 +100,9 @@ impl Model {
         c.put("metadata", &self.metadata);
         self.program.store(&mut c);
         c.put("plan", &self.plan);
+        if let Some(prices) = &self.prices {
+            c.put("prices", prices);
+        }
         for (name, level) in &self.levels {
             c.insert(&format!("{name}.mlir"), level.text.clone());
             c.insert(&format!("{name}.params"), level.params.clone());
@@ -118,8 +124,9 @@ impl Model {
     pub fn from_shared(bytes: Bytes) -> Result<Model> {
         let c = Container::from_shared(bytes, FileKind::Model)?;
         let of_levels = LEVELS.iter().flat_map(|l| [format!("{l}.mlir"), format!("{l}.params")]);
-        let names: Vec<String> =
-            of_levels.chain(["constants", "metadata", "plan", "program"].map(String::from)).collect();
+        let names: Vec<String> = of_levels
+            .chain(["constants", "metadata", "plan", "prices", "program"].map(String::from))
+            .collect();
         c.only(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
         let mut levels = BTreeMap::new();
         // a model compiled from IR has no levels above it
@@ -133,6 +140,7 @@ impl Model {
             program: Arc::new(Program::load(&c)?),
             plan: c.get("plan")?,
             levels,
+            prices: c.contains("prices").then(|| c.get("prices")).transpose()?,
             digest: c.digest("program")?,
         };
         if model.program.has_committed() {
@@ -140,6 +148,9 @@ impl Model {
         }
         model.program.validate().map_err(|e| FileError::Damaged(format!("section \"program\": {e}")))?;
         model.metadata.check(&model.program.publics)?;
+        if let Some(prices) = model.prices {
+            prices.check().map_err(|e| FileError::Damaged(format!("section \"prices\": {e}")))?;
+        }
         Ok(model)
     }
 

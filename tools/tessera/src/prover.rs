@@ -13,8 +13,8 @@ use crate::uses;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tessera_api::{
-    Backend, Blob, Bytes, Container, Digest, Epoch, FileKind, Keys, Program, Prover, Public, Security, Shape,
-    Timings, Trace,
+    Backend, Blob, Bytes, Container, Digest, Epoch, FileKind, Keys, Prices, Program, Prover, Public,
+    Security, Shape, Timings, Trace,
 };
 use tessera_verify::key::VERIFYING_KEY_AT_MOST;
 pub use tessera_verify::key::{ProofFile, VerifyingKey};
@@ -32,7 +32,7 @@ pub fn backend(name: &str) -> Result<&'static dyn Backend> {
 pub fn compact(model: &Model, security: Security, asked: bool, limit: Option<u64>) -> Result<bool> {
     let Some(most) = limit.or_else(measure::free_memory) else { return Ok(asked) };
     let backend = backend(&model.metadata.backend)?;
-    let rough = backend.prices().memory(&backend.cost(&Shape::of(&model.program)));
+    let rough = prices(model)?.memory(&backend.cost(&Shape::of(&model.program)));
     // far from what the machine has: predicting closer would compile the Program once more
     if limit.is_none() && !asked && 8.0 * rough < most as f64 {
         return Ok(false);
@@ -64,21 +64,30 @@ pub fn keys(model: &Model, security: Security, compact: bool) -> Result<Keys> {
     Ok(keys)
 }
 
-/// Seconds of one core that a proof of this model will take, by its backend's prices: from its shape alone, at once.
+/// The prices by which a model was placed and is predicted: its own, or those of its backend.
+pub fn prices(model: &Model) -> Result<Prices> {
+    Ok(model.prices.unwrap_or(backend(&model.metadata.backend)?.prices()))
+}
+
+/// Seconds of one core that a proof of this model will take, by its prices: from its shape alone, at once.
 pub fn seconds(model: &Model) -> Result<f64> {
     let backend = backend(&model.metadata.backend)?;
-    Ok(backend.prices().seconds(&backend.cost(&Shape::of(&model.program))))
+    Ok(prices(model)?.seconds(&backend.cost(&Shape::of(&model.program))))
 }
 
 /// What a model takes with keys of this security: its backend compiles the Program for it, and makes nothing.
 pub fn predict(model: &Model, security: Security) -> Result<Prediction> {
-    predict_program(&model.program, &model.metadata, security)
+    predict_program(&model.program, &model.metadata, &prices(model)?, security)
 }
 
 /// As [`predict`], of a Program that is no model yet.
-pub fn predict_program(program: &Program, metadata: &Metadata, security: Security) -> Result<Prediction> {
+pub fn predict_program(
+    program: &Program,
+    metadata: &Metadata,
+    prices: &Prices,
+    security: Security,
+) -> Result<Prediction> {
     let backend = backend(&metadata.backend)?;
-    let prices = backend.prices();
     let sizes = backend.sizes(program, security)?;
     let added = bytes_of(metadata);
     // as many numbers as there are public values, of two bytes mostly

@@ -234,7 +234,7 @@ impl Provable {
     fn of(f: &Fixture, model: Model, security: Security) -> Result<Provable> {
         let backend = prover::backend(&model.metadata.backend)?;
         let counts = backend.cost(&Shape::of(&model.program));
-        let predicted_s = backend.prices().seconds(&counts);
+        let predicted_s = prover::prices(&model)?.seconds(&counts);
         let keys = prover::keys(&model, security, false)?;
         let key = ProvingKey::from_container(keys.proving, &model)?;
         let (images, _) = f.images()?;
@@ -408,7 +408,7 @@ fn points(models: &[Ablation]) -> Vec<(usize, f64, f64)> {
 }
 
 /// Kendall's τ of predicted and measured numbers, over pairs of models that count, and that are more than a share apart.
-fn tau(points: &[(usize, f64, f64)], counts: impl Fn(usize, usize) -> bool, apart: f64) -> f64 {
+pub fn tau(points: &[(usize, f64, f64)], counts: impl Fn(usize, usize) -> bool, apart: f64) -> f64 {
     let (mut sum, mut pairs) = (0.0, 0.0);
     for (i, a) in points.iter().enumerate() {
         for b in &points[i + 1..] {

@@ -219,6 +219,7 @@ impl Inputs {
                 backend: tessera_backends::default(),
                 forms,
                 limits: Default::default(),
+                prices: None,
             },
             quantizing: Quantizing::default(),
             samples: 256,

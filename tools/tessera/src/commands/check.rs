@@ -66,6 +66,7 @@ pub fn run(o: &Check, screen: &Screen) -> Result<()> {
         backend: backend(&o.backend)?,
         forms: Default::default(),
         limits: Default::default(),
+        prices: None,
     };
     let request = Request {
         name: name.clone(),

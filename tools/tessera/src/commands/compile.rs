@@ -14,7 +14,7 @@ use crate::pipeline::Quantizing;
 use crate::prover::{self, backend};
 use crate::screen::Screen;
 use crate::show::program::{Prediction, ProgramSummary, summary};
-use crate::{files, forms, optimize, pipeline, show};
+use crate::{files, forms, optimize, pipeline, prices, show};
 use melior::{
     Context,
     ir::{Module, OperationRef, operation::OperationLike},
@@ -23,7 +23,7 @@ use ndarray::ArrayD;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
-use tessera_api::{Backend, Digest, Target, TargetSpec, spec};
+use tessera_api::{Backend, Digest, Prices, TargetSpec, spec};
 use tessera_circuit::ops::Visibility;
 use tessera_circuit::ports::ports;
 use tessera_circuit_to_program::{PlaceError, PlaceOptions, place};
@@ -83,9 +83,16 @@ pub struct Placing {
     pub forms: Forms,
     /// The most that a proof may take.
     pub limits: Limits,
+    /// What decides how it is placed, where that is not what the backend charges.
+    pub prices: Option<Prices>,
 }
 
 impl Placing {
+    /// The prices that decide.
+    pub fn prices(&self) -> Prices {
+        self.prices.unwrap_or_else(|| self.backend.prices())
+    }
+
     /// Errs where this version cannot do it.
     pub fn checked(self) -> Result<Placing> {
         let hides = self.zero_knowledge || self.visibility.values().any(|v| *v != Visible::Public);
@@ -299,26 +306,27 @@ fn lower<'c>(
     placing: &Placing,
     (dump, watch): (Option<&Path>, Watch),
 ) -> Result<Lowered<'c>> {
-    let lowered = run_passes(start, &placing.forms.pipeline(pipeline), placing.backend, (dump, watch))?;
+    let lowered = run_passes(start, &placing.forms.pipeline(pipeline), placing, (dump, watch))?;
     match placing.forms.has(EGRAPH) && level_of(lowered.module.as_operation())? == "circuit" {
         true => optimized(lowered, placing, dump),
         false => Ok(lowered),
     }
 }
 
-/// Runs the passes, for a backend.
+/// Runs the passes, for a backend and its prices.
 fn run_passes<'c>(
     start: Start<'c>,
     pipeline: &str,
-    backend: &dyn Target,
+    placing: &Placing,
     (dump, watch): (Option<&Path>, Watch),
 ) -> Result<Lowered<'c>> {
     if let Some(dir) = dump {
         std::fs::create_dir_all(dir).map_err(|e| Failure::io("make the directory", dir, &e))?;
     }
     let Start { mut module, about } = start;
-    let (op, target) = (module.as_operation(), TargetSpec::of(backend).to_string());
-    attrs::set(op, spec::ATTRIBUTE, attrs::string(context_of(op.location()), &target));
+    let target = TargetSpec { capabilities: placing.backend.capabilities(), prices: placing.prices() };
+    let op = module.as_operation();
+    attrs::set(op, spec::ATTRIBUTE, attrs::string(context_of(op.location()), &target.to_string()));
     let levels = pipeline::run(&mut module, pipeline, dump, watch)?;
     params::forget(&samples_name(&about.name));
     Ok(Lowered { module, about, pipeline: pipeline.to_owned(), levels })
@@ -349,8 +357,7 @@ fn optimized<'c>(mut lowered: Lowered<'c>, placing: &Placing, dump: Option<&Path
 }
 
 fn place_options(placing: &Placing) -> PlaceOptions {
-    let Placing { batch, weights, zero_knowledge, ref visibility, uses, backend, ref forms, limits: _ } =
-        *placing;
+    let Placing { batch, weights, zero_knowledge, ref visibility, uses, backend, ref forms, .. } = *placing;
     let seen = |v: &Visible| match v {
         Visible::Public => Visibility::Public,
         Visible::Private => Visibility::Private,
@@ -362,6 +369,7 @@ fn place_options(placing: &Placing) -> PlaceOptions {
         zero_knowledge,
         visibility: visibility.iter().map(|(name, v)| (name.clone(), seen(v))).collect(),
         uses: uses.unwrap_or(USES),
+        prices: placing.prices(),
         ..PlaceOptions::new(backend)
     })
 }
@@ -408,7 +416,8 @@ fn finish(lowered: Lowered, labels: &[String], placing: &Placing, dump: Option<&
         files::write(&dir.join("program.txt"), placed.dump.as_bytes())?;
     }
     metadata.check(&placed.program.publics)?;
-    let model = Model::new(metadata, placed.program, placed.plan, levels);
+    let mut model = Model::new(metadata, placed.program, placed.plan, levels);
+    model.prices = placing.prices;
     let bits = Outcome::read(module.as_operation());
     Ok(Compiled { model, prediction, goal, placement: placed.dump, notes, bits })
 }
@@ -565,7 +574,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         let pipeline = o.pass_pipeline.clone().unwrap_or_else(by_default);
         let pipeline = pipeline::taking_inputs(&pipeline, &sources(o)?)?;
         let lowered = match o.pass_pipeline {
-            Some(_) => run_passes(start, &pipeline, placing.backend, (dump, &|_| Ok(())))?,
+            Some(_) => run_passes(start, &pipeline, &placing, (dump, &|_| Ok(())))?,
             None => lower(start, &pipeline, &placing, (dump, &|_| Ok(())))?,
         };
         match o.emit {
@@ -707,6 +716,7 @@ fn placing(o: &Compile) -> Result<Placing> {
         backend: backend(&o.backend)?,
         forms: Forms::without(o.without.iter().map(String::as_str))?,
         limits: Limits { proof: o.max_proof_size, memory: o.max_memory },
+        prices: o.prices.as_deref().map(|path| prices::read(path, &o.backend)).transpose()?,
     }
     .checked()
 }

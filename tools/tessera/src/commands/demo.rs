@@ -83,6 +83,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
             backend: tessera_backends::default(),
             forms: Default::default(),
             limits: Default::default(),
+            prices: None,
         },
         quantizing: Quantizing::default(),
         samples: 256,

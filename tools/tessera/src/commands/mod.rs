@@ -9,6 +9,8 @@ pub mod audit;
 #[cfg(feature = "compiler")]
 pub mod bench;
 #[cfg(feature = "compiler")]
+pub mod calibrate;
+#[cfg(feature = "compiler")]
 pub mod check;
 pub mod commit;
 #[cfg(feature = "compiler")]
@@ -54,6 +56,8 @@ pub fn run(command: &Command, screen: &Screen) -> Result<()> {
         Command::Demo(o) => demo::run(o, screen),
         #[cfg(feature = "compiler")]
         Command::Bench(o) => bench::run(o, screen),
+        #[cfg(feature = "compiler")]
+        Command::CalibrateMachine(o) => calibrate::run(o, screen),
         #[cfg(not(feature = "compiler"))]
         _ => Err(without_compiler()),
     }
