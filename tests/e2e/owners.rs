@@ -111,6 +111,7 @@ fn a_key_that_hides_weights_counts_its_proofs() {
     std::fs::remove_file(d.join("mine.uses")).expect("the count");
     texts.push(conversation(d, &[], prove));
     texts.push(conversation(d, &[], &["compile", "none.onnx", "--uses", "3", "--zero-knowledge"]));
+    texts.push(conversation(d, &[], &["setup", "mine.tess", "--compact"]));
     insta::assert_snapshot!(without_digests(&texts.join("\n\n")).replace(&uses.to_string(), "N"));
 }
 

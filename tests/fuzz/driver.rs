@@ -10,8 +10,9 @@
 use crate::allocation::peak;
 use crate::coverage::Seen;
 use crate::mutate::{Random, mutate};
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -115,18 +116,48 @@ fn watched(t: &Target, input: &[u8], report: &mut Report) -> Result<bool, String
     Ok(taken)
 }
 
-/// Writes a failing input where it can be found.
-fn save(name: &str, input: &[u8]) -> PathBuf {
-    save_as(format!("{name}-{}", &blake3::hash(input).to_hex()[..12]), input)
+/// Where an input of this name is kept.
+fn place(name: &str) -> PathBuf {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("fuzz");
+    if let Err(e) = std::fs::create_dir_all(&dir) {
+        eprintln!("{}: {e}", dir.display());
+    }
+    dir.join(format!("{name}.bin"))
 }
 
-fn save_as(name: String, input: &[u8]) -> PathBuf {
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("fuzz");
-    let path = dir.join(format!("{name}.bin"));
-    if let Err(e) = std::fs::create_dir_all(&dir).and_then(|()| std::fs::write(&path, input)) {
+/// Writes a failing input where it can be found.
+fn save(name: &str, input: &[u8]) -> PathBuf {
+    let path = place(&format!("{name}-{}", &blake3::hash(input).to_hex()[..12]));
+    if let Err(e) = std::fs::write(&path, input) {
         eprintln!("the input cannot be written: {e}");
     }
     path
+}
+
+/// The input that is being read, in a file that outlives the process. It stays open: ext4 writes a file that is emptied and closed to the
+/// disk at once, which takes longer than reading most inputs.
+struct Last(std::fs::File);
+
+impl Last {
+    fn new(path: &Path) -> std::io::Result<Last> {
+        std::fs::File::create(path).map(Last)
+    }
+
+    fn write(&self, input: &[u8]) -> std::io::Result<()> {
+        self.0.write_all_at(input, 0)?;
+        self.0.set_len(input.len() as u64)
+    }
+}
+
+#[test]
+fn the_last_input_is_in_its_file() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("last");
+    let last = Last::new(&path).expect("a file");
+    for input in [&b"a long input"[..], b"short", b"", b"again"] {
+        last.write(input).expect("written");
+        assert_eq!(std::fs::read(&path).expect("the file"), input);
+    }
 }
 
 /// Ends the process when one input runs on and on: nothing can stop it from outside. Lives as long as the sender.
@@ -165,6 +196,8 @@ pub fn fuzz(t: &Target, seed: u64, time: Option<Duration>) -> Result<Report, Fin
     let current = Arc::new(Mutex::new((Instant::now(), vec![])));
     let (_until_the_end, end) = mpsc::channel();
     watchdog(t.name, current.clone(), end);
+    let last = (t.native && time.is_some()).then(|| Last::new(&place(&format!("{}-last", t.name))));
+    let last = last.transpose().expect("a file for the input");
     let (start, mut r) = (Instant::now(), Random(seed));
     let inputs = std::env::var("FUZZ_INPUTS").ok().and_then(|s| s.parse().ok()).unwrap_or(t.inputs);
     for i in 0.. {
@@ -180,8 +213,8 @@ pub fn fuzz(t: &Target, seed: u64, time: Option<Duration>) -> Result<Report, Fin
             None => mutate(&mut input, &t.corpus, &mut r),
         }
         *current.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), input.clone());
-        if t.native && time.is_some() {
-            save_as(format!("{}-last", t.name), &input);
+        if let Some(last) = &last {
+            last.write(&input).expect("the input is written");
         }
         seen.start();
         watched(t, &input, &mut report).map_err(|e| finding(e, &input))?;

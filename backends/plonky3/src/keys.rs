@@ -22,6 +22,7 @@ use crate::security::{Goal, Report, SecurityParams, SecurityTarget, choose, repo
 use crate::size::proof_bytes;
 use crate::unsupported;
 use bytes::Bytes;
+use p3_matrix::Matrix as _;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tessera_api::container::digest_of;
@@ -361,10 +362,7 @@ fn anew(
     let used: Vec<Arc<Mat>> = columns.iter().filter(|m| m.width > 0).cloned().collect();
     let tree = match digests {
         Some(digests) if used.is_empty() => return digests.is_empty().then_some(None),
-        Some(digests) => {
-            let tallest = used.iter().map(|m| m.values.len() / m.width).max()?;
-            Some(Digests::new(tallest.trailing_zeros() as usize + usize::from(log_blowup), digests)?)
-        }
+        Some(digests) => Some(Digests::over(used.iter().map(|m| m.height()), log_blowup, digests)?),
         None => commit_streamed(&used.iter().map(|m| &**m).collect::<Vec<_>>(), log_blowup),
     };
     Some(tree.map(|tree| (tree.commitment(), streamed(used, log_blowup, tree))))

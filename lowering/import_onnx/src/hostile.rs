@@ -226,6 +226,43 @@ fn constants_that_grow_are_refused_before_they_are_computed() {
     }
 }
 
+/// Whatever numbers stand there, and whatever is padded.
+#[test]
+fn paddings_are_any_numbers() {
+    let text = |mode: &str| pb::AttributeProto {
+        name: "mode".into(),
+        r#type: pb::attribute_proto::AttributeType::String as i32,
+        s: mode.into(),
+        ..Default::default()
+    };
+    for mode in ["constant", "edge", "reflect", "wrap"] {
+        for (before, after) in
+            [(i64::MIN, 0), (0, i64::MIN), (i64::MIN, i64::MIN), (i64::MAX, i64::MAX), (1, 2)]
+        {
+            for (x, pads) in [("x", vec![0, before, 0, after]), ("none", vec![before, after])] {
+                let pad = pb::NodeProto { attribute: vec![text(mode)], ..node("Pad", &[x, "p"], "y") };
+                let weights = vec![integers("p", &pads), floats("none", &[0])];
+                let e =
+                    read_graph(Source::Bytes(&model(vec![pad], weights)), &ImportOptions::default()).err();
+                // what has no elements may stay so
+                assert!(x == "none" || e.is_some() == (before != 1), "{mode} {before} {after}: {e:?}");
+                assert!(!matches!(e, Some(ImportError::Crash { .. })), "{mode} {before} {after}: {e:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn factors_of_gemm_are_matrices() {
+    for dims in [&[4][..], &[1, 4, 3]] {
+        for gemm in [node("Gemm", &["x", "w"], "y"), node("Gemm", &["w", "x"], "y")] {
+            let bytes = model(vec![gemm], vec![floats("w", dims)]);
+            let e = read_graph(Source::Bytes(&bytes), &ImportOptions::default()).map(|_| ()).unwrap_err();
+            assert!(e.to_string().contains(&format!("one has {} axes", dims.len())), "{e}");
+        }
+    }
+}
+
 #[test]
 fn shape_arithmetic_of_exporters_is_followed() {
     // [batch, -1] of a reshape, as PyTorch writes it for an open batch

@@ -28,8 +28,12 @@ pub fn backend(name: &str) -> Result<&'static dyn Backend> {
 /// taken; without a limit that is what the machine has free.
 ///
 /// # Errors
-/// Where there is a limit, and making keys takes more in any case.
+/// Where they are asked for and proofs hide something; where there is a limit, and making keys takes more in any case.
 pub fn compact(model: &Model, security: Security, asked: bool, limit: Option<u64>) -> Result<bool> {
+    if asked && model.program.zero_knowledge {
+        return Err(Failure::new("there are no compact keys of a model whose proofs hide something")
+            .help("leave out --compact; --lean makes a proving key of some kilobytes, with which a proof takes as long as setup besides"));
+    }
     let Some(most) = limit.or_else(measure::free_memory) else { return Ok(asked) };
     let backend = backend(&model.metadata.backend)?;
     let rough = prices(model)?.memory(&backend.cost(&Shape::of(&model.program)));

@@ -99,6 +99,11 @@ try {
     await q.choose("proof", join(cases, good, "x.proof"));
     assert.equal((await q.answer()).kind, "verified");
   };
+  await test("the page's own proof is verified until somebody asks something", async () => {
+    const q = await open();
+    while ((await q.evaluate("rehearsed")) === null) await pause(5);
+    assert.equal(await q.evaluate("rehearsed"), 12);
+  });
   await test("an empty or senseless number of bits is refused", async () => {
     const q = await open();
     for (const bits of ["", "-1", "1e9", "96.5"]) {

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::key::{Policy, ProofFile, VERIFYING_KEY_AT_MOST, VerifyingKey};
 use crate::report::Report;
 use crate::text;
+use tessera_api::{Container, FileKind, Publics};
 
 /// A key as the page has it.
 pub fn read_key(bytes: &[u8]) -> Result<VerifyingKey> {
@@ -40,6 +41,18 @@ pub fn verify(key: &Result<VerifyingKey>, proof: &[u8], digest: &str, min_securi
     report().map_or_else(|e| e.json(), |report| text::json(&report))
 }
 
+/// Verifies a proof with a key of the backend alone, which tell of no model: engines compile what runs often, and the first proof that
+/// somebody asks about should not have to wait for that. Says whether it held.
+pub fn rehearse(key: &[u8], proof: &[u8]) -> bool {
+    let verify = || {
+        let key = Container::from_bytes(key, FileKind::VerifyingKey).ok()?;
+        let mut proof = Container::from_bytes(proof, FileKind::Proof).ok()?;
+        let publics: Publics = proof.take("publics").ok()?;
+        tessera_backends::default().verifier(&key).ok()?.verify(&publics, &proof).ok()
+    };
+    verify().is_some()
+}
+
 fn within(bytes: &[u8], most: u64, what: &str) -> Result<()> {
     if bytes.len() as u64 <= most {
         return Ok(());
@@ -52,7 +65,7 @@ fn within(bytes: &[u8], most: u64, what: &str) -> Result<()> {
 /// What WebAssembly exports.
 #[cfg(target_family = "wasm")]
 mod exports {
-    use super::{VerifyingKey, about, read_key, verify};
+    use super::{VerifyingKey, about, read_key, rehearse, verify};
     use crate::error::Result;
     use std::cell::RefCell;
 
@@ -102,6 +115,14 @@ mod exports {
             s.answer = verify(s.key.get_or_insert_with(none), proof, &digest, min_security);
             s.answer.len()
         })
+    }
+
+    /// Verifies the sample that was written, a key of so many bytes and a proof: 1 where it holds. No answer changes.
+    #[unsafe(no_mangle)]
+    extern "C" fn tessera_rehearse(key: usize) -> u32 {
+        let given = with(|s| std::mem::take(&mut s.given));
+        let (key, proof) = given.split_at(key.min(given.len()));
+        u32::from(rehearse(key, proof))
     }
 
     /// Where the answer is.

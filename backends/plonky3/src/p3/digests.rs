@@ -28,6 +28,12 @@ impl Digests {
         (all.len() == expected).then_some(Digests { layers, all })
     }
 
+    /// Those of a tree over matrices of these heights, which are powers of two, extended to this inverse rate as a power of two; none where
+    /// these are more or fewer, or there is no matrix.
+    pub fn over(heights: impl Iterator<Item = usize>, log_blowup: u8, all: Bytes) -> Option<Digests> {
+        Digests::new(heights.max()?.trailing_zeros() as usize + usize::from(log_blowup), all)
+    }
+
     /// The root.
     pub fn commitment(&self) -> Commitment {
         Commitment::new(vec![self.digest(self.layers, 0)])

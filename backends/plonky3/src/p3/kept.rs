@@ -25,8 +25,8 @@ enum Matrices {
     Columns(Vec<Stored>, u8),
 }
 
-fn layers(matrices: &[Stored]) -> usize {
-    matrices.iter().map(|m| m.height().trailing_zeros() as usize).max().unwrap_or(0)
+fn heights(matrices: &[Stored]) -> impl Iterator<Item = usize> {
+    matrices.iter().map(|m| m.height())
 }
 
 impl Kept {
@@ -36,7 +36,7 @@ impl Kept {
         let bytes = postcard::to_allocvec(&data).expect("a tree serializes");
         let digests = digests(&bytes).expect("p3 serializes matrices, then layers of digests");
         let digests =
-            Digests::new(layers(&matrices), digests.into()).expect("each layer has half of the digests");
+            Digests::over(heights(&matrices), 0, digests.into()).expect("each layer has half of the digests");
         Kept { matrices: Matrices::Extended(matrices), digests }
     }
 
@@ -48,13 +48,13 @@ impl Kept {
 
     /// Matrices with the digests of their tree; none where these are more or fewer.
     pub fn new(matrices: Vec<Stored>, digests: Bytes) -> Option<Kept> {
-        let digests = Digests::new(layers(&matrices), digests)?;
+        let digests = Digests::over(heights(&matrices), 0, digests)?;
         Some(Kept { matrices: Matrices::Extended(matrices), digests })
     }
 
     /// Columns with the digests of the tree of their extensions; none where these are more or fewer.
     pub fn of_columns(columns: Vec<Stored>, log_blowup: u8, digests: Bytes) -> Option<Kept> {
-        let digests = Digests::new(layers(&columns) + usize::from(log_blowup), digests)?;
+        let digests = Digests::over(heights(&columns), log_blowup, digests)?;
         Some(Kept { matrices: Matrices::Columns(columns, log_blowup), digests })
     }
 
@@ -80,9 +80,9 @@ impl Kept {
     pub fn open(&self, indices: &[usize]) -> Opening {
         let rows = match &self.matrices {
             Matrices::Extended(all) => {
-                let tallest = layers(all);
+                let tallest = heights(all).max().unwrap_or(1);
                 let row = |index: usize, m: &Stored| -> Vec<F> {
-                    let at = index >> (tallest - m.height().trailing_zeros() as usize);
+                    let at = index / (tallest / m.height());
                     m.row(at).into_iter().flatten().collect()
                 };
                 indices.iter().map(|i| all.iter().map(|m| row(*i, m)).collect()).collect()

@@ -11,6 +11,7 @@ use crate::arithmetic::{Extension, F, Mat, PrimeCharacteristicRing};
 use crate::keys::Proof;
 use crate::transcript::Skew;
 use crate::{ProvingKey, prove_with};
+use tessera_checker::testing::Family;
 
 fn rejected<E: Extension>(key: &ProvingKey, c: &Case, publics: &Publics, t: &mut dyn Tamper<E>, what: &str) {
     let (proof, _) = prove_with(key, c.trace.clone(), t).unwrap();
@@ -344,7 +345,67 @@ fn a_table_with_more_columns_than_the_key_says_is_rejected<E: Extension>() {
     }
 }
 
+/// Proofs of two statements of one Program.
+fn two_statements<E: Extension>() -> (ProvingKey, [(Publics, Proof<E>); 2]) {
+    let mut c = tessera_checker::testing::case(Family::Mixed, 3);
+    // FRI needs a table of some height
+    c.program.tables[0].log_height = c.program.tables[0].log_height.max(3);
+    let key = quick::<E>().setup(&c.program).unwrap().0;
+    let mut other = c.inputs.clone();
+    other[0][0] += if other[0][0] > 0 { -1 } else { 1 };
+    let proofs = [c.inputs, other].map(|inputs| {
+        let trace = tessera_runtime::run(&c.program, &c.plan, inputs).unwrap();
+        (trace.publics.clone(), quick::<E>().prove(&key, trace).unwrap().0)
+    });
+    (key, proofs)
+}
+
+/// An adaptive prover says what it said once before, wherever that suits it: any mixture of what two proofs sent is a proof of neither
+/// statement.
+fn mixtures_of_two_proofs_are_rejected<E: Extension>() {
+    let (key, [(one, a), (two, b)]) = two_statements::<E>();
+    assert_ne!(one, two);
+    let rounds = a.commitments.len();
+    // bits: the statement, each commitment, what is opened, exposed values with proofs of work, folding commitments, rows with the rest
+    for mask in 0..1u32 << (5 + rounds) {
+        let of = |bit: usize| mask >> bit & 1 == 1;
+        let mut p = a.clone();
+        for (i, to) in p.commitments.iter_mut().enumerate().filter(|(i, _)| of(5 + i)) {
+            *to = b.commitments[i].clone();
+        }
+        if of(1) {
+            p.opened = b.opened.clone();
+        }
+        if of(2) {
+            (p.terminals, p.witnesses) = (b.terminals.clone(), b.witnesses.clone());
+        }
+        if of(3) {
+            p.fri.commit_phase_commits = b.fri.commit_phase_commits.clone();
+            p.fri.final_poly = b.fri.final_poly.clone();
+        }
+        if of(4) {
+            let (commits, last) = (p.fri.commit_phase_commits, p.fri.final_poly);
+            p.fri = b.fri.clone();
+            (p.fri.commit_phase_commits, p.fri.final_poly) = (commits, last);
+        }
+        let verdict = quick::<E>().verify(&key.vk, if of(0) { &two } else { &one }, &p);
+        let whole = mask == 0 || mask + 1 == 1 << (5 + rounds);
+        assert_eq!(verdict.is_ok(), whole, "{mask:b}");
+    }
+}
+
+/// What a key of few bits accepts, one of more refuses, though all columns and names are the same.
+fn a_proof_of_a_weaker_key_is_rejected<E: Extension>() {
+    let (weak, [(publics, proof), _]) = two_statements::<E>();
+    let strong = Over::<E>::new(crate::SecurityTarget { bits: 40, ..quick::<E>().target });
+    let strong = strong.setup(&weak.program).unwrap().0;
+    assert!(quick::<E>().verify(&weak.vk, &publics, &proof).is_ok());
+    assert!(quick::<E>().verify(&strong.vk, &publics, &proof).is_err());
+}
+
 both!(
+    mixtures_of_two_proofs_are_rejected,
+    a_proof_of_a_weaker_key_is_rejected,
     a_table_with_more_columns_than_the_key_says_is_rejected,
     a_changed_cell_of_any_column_is_rejected,
     wrongly_copied_segment_values_are_rejected,

@@ -210,7 +210,7 @@ fn pad(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     let mut x = x.clone();
     for (i, &axis) in axes.iter().enumerate() {
         let (before, after) = (list[i], list[i + axes.len()]);
-        let cut = |p: i64| usize::try_from(-p).unwrap_or(0);
+        let cut = |p: i64| usize::try_from(p.saturating_neg()).unwrap_or(0);
         let left = shape[axis].saturating_sub(cut(before)).saturating_sub(cut(after));
         x = b.slice(&x, axis, cut(before), left, 1)?;
         shape[axis] = left;
@@ -227,6 +227,9 @@ fn pad(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
             continue;
         }
         let extent = shape[axis] as i64;
+        if extent == 0 {
+            return Err(format!("padding an axis without elements in mode \"{mode}\" is not supported"));
+        }
         let mut to = b.shape(&x);
         to[axis] = to[axis].saturating_add(low[axis]).saturating_add(high[axis]);
         b.room(&x, &to)?;

@@ -46,6 +46,9 @@ pub(super) fn multiply(b: &mut Builder, x: &Value, y: &Value) -> Result<Value, R
 fn gemm(t: &mut Translator, n: &Node) -> Result<Vec<Value>, Reason> {
     let (x, y, b) = (n.input(0)?, n.input(1)?, &mut t.build);
     n.int("broadcast");
+    if let Some(rank) = [x, y].map(|v| b.shape(v).len()).into_iter().find(|rank| *rank != 2) {
+        return Err(format!("its factors are matrices, and one has {rank} axes"));
+    }
     let axes = |turned: bool, [a, c]: [char; 2]| if turned { vec![c, a] } else { vec![a, c] };
     let x = Indexed { value: x.clone(), axes: axes(n.flag("transA"), ['m', 'k']) };
     let y = Indexed { value: y.clone(), axes: axes(n.flag("transB"), ['k', 'n']) };

@@ -49,18 +49,14 @@ pub fn run(o: &Generate, screen: &Screen) -> Result<()> {
     };
     let wanted = o.tokens.map(|n| n as usize);
     let count = fitting(&speech, &prompt, wanted)?;
+    let read = || ProvingKey::read(&prove::key_path(o.key.as_deref(), &o.model)?, &model);
     // what could fail afterwards fails before long work
     let proof = o.output.as_ref().map(|output| -> Result<_> {
         files::check_output(output)?;
-        let open = |screen: &Screen| -> Result<ProvingKey> {
-            let mut key = ProvingKey::read(&prove::key_path(o.key.as_deref(), &o.model)?, &model)?;
-            prove::fit(&mut key, &model, o.max_memory, screen)?;
-            Ok(key)
-        };
-        let key = open(screen)?;
+        let mut key = read()?;
+        prove::fit(&mut key, &model, o.max_memory, screen)?;
         // a large key makes room for the text, and is opened again
-        let key = if key.is_large() { None } else { Some(key) };
-        Ok((output, move || key.map_or_else(|| open(screen), Ok)))
+        Ok((output, if key.is_large() { None } else { Some(key) }))
     });
     let proof = proof.transpose()?;
 
@@ -86,7 +82,14 @@ pub fn run(o: &Generate, screen: &Screen) -> Result<()> {
     let made = match proof {
         None => None,
         Some((output, key)) => {
-            let key = key()?;
+            let key = match key {
+                Some(key) => key,
+                None => {
+                    let mut key = read()?;
+                    key.fit(&model, o.max_memory.map(|most| most.0))?;
+                    key
+                }
+            };
             let batch = Batch { inputs: vec![ids], used: 1, salts: vec![] };
             let Proven { made, .. } =
                 prove::make(&model, &key, (plan, batch), (output, Some(claim), o.check), screen)?;
