@@ -110,13 +110,16 @@ impl Prover for ProvingKey {
     fn memory(&self) -> (u64, Option<u64>) {
         let log_blowup = self.vk.security.fri.log_blowup;
         match self.is_compact() {
-            true => (crate::sizes::least_memory(&self.compiled, log_blowup), None),
+            true => {
+                let (kept, least) = crate::sizes::compact_memory(&self.compiled, log_blowup);
+                (kept, Some(least))
+            }
             false => crate::sizes::memory(&self.compiled, log_blowup),
         }
     }
 
-    fn save_memory(&mut self) -> bool {
-        self.save_memory()
+    fn save_memory(&mut self, spare: u64) -> bool {
+        self.save_memory(spare)
     }
 
     fn prove(&self, trace: Trace) -> Result<(Container, Timings), ProveError> {

@@ -73,8 +73,9 @@ pub struct ProvingKey {
     /// Its digest.
     pub digest: Digest,
     pub(crate) compiled: Compiled,
-    /// Whether extensions of a proof's columns are made anew wherever they are read, and not kept; those of the key may be kept.
-    pub(crate) streams: bool,
+    /// How many bytes beyond the least a proof may take, where not all extensions of its columns need be held: those are that these bytes hold,
+    /// and others are made anew wherever they are read.
+    pub(crate) spare: Option<u64>,
     pub(crate) fixed: Vec<Arc<Mat>>,
     pub(crate) sparse: Vec<Mat>,
     pub(crate) sparse_extended: Vec<Mat>,
@@ -105,11 +106,12 @@ impl ProvingKey {
         anew(&self.committed) || anew(&self.model_committed) || summed
     }
 
-    /// From now on, extensions of columns are made anew wherever they are read: proofs are the same, and take less memory and more time. Not
-    /// of a proof that hides something; says whether it is done.
-    pub fn save_memory(&mut self) -> bool {
-        self.streams = self.vk.air.budget().is_none();
-        self.streams
+    /// From now on, extensions of columns are made anew wherever they are read, but for those that fit into so many bytes: proofs are the same,
+    /// and take less memory and more time. Not of a proof that hides something; says whether it is done.
+    pub fn save_memory(&mut self, spare: u64) -> bool {
+        let can = self.vk.air.budget().is_none();
+        self.spare = can.then_some(spare);
+        can
     }
 
     /// How many proofs may be made with this key: with one more, what they show would tell of the weights that they hide. None where
@@ -379,7 +381,7 @@ pub(crate) fn assembled(
     let FixedColumns { fixed, model, summed, extensions, entropy } = columns;
     let [fixed, model] = [fixed, model].map(|all| all.into_iter().map(Arc::new).collect::<Vec<_>>());
     let foreign = "the tree of its columns is one of others";
-    let streams = matches!(extensions, Extensions::Anew(_));
+    let compact = matches!(extensions, Extensions::Anew(_));
     let ((commitment, committed), (model_commitment, model_committed), summed_tree) = match extensions {
         Extensions::Kept { fixed, model, summed, summed_tree } => {
             let model = match &entropy {
@@ -434,7 +436,8 @@ pub(crate) fn assembled(
     };
     let digest = vk.digest();
     Ok(ProvingKey {
-        streams,
+        // what a compact key has not is made anew
+        spare: compact.then_some(u64::MAX),
         program,
         vk,
         digest,

@@ -4,7 +4,6 @@
 //! not depend on the number of threads.
 use crate::adversary::{Claims, Drawn, Honest, Tamper};
 use crate::air::{Air, Group, symbol};
-use crate::arithmetic::rows::Excerpt;
 use crate::arithmetic::{Columns, Extension, Mat, flatten};
 use crate::clock::Clock;
 use crate::columns::{self, Given};
@@ -16,24 +15,20 @@ use crate::hiding::tails::{self, Points, Tails};
 use crate::keys::{Proof, ProvingKey, Round};
 use crate::p3::{
     Commitment, Committed, Digests, Scheme, Watch, commit_extended, commit_quotients, commit_salted,
-    commit_streamed, extend, extend_coefficients, half_of, half_rows, matrices, streamed, with_sums,
+    commit_streamed, extend, extend_coefficients, hold_extension, streamed, with_sums,
 };
-use crate::quotient::{self, Live};
+use crate::quotient::{self, Live, Sources, held};
 use crate::security;
 use crate::transcript::{Find, Transcript};
 use p3_maybe_rayon::prelude::*;
-use std::ops::Range;
 use std::sync::Arc;
 use tessera_api::{ProveError, Publics, Timings, Trace};
-
-/// Columns that are made anew at a time, on so many rows: a gigabyte, or 64 columns; in tests those of a single constraint.
-pub(crate) fn most_columns(height: usize) -> usize {
-    if cfg!(test) { 1 } else { ((1 << 27) / height).max(64) }
-}
 
 /// The prover's commitments: of a hiding proof with tails of what is committed, and salts.
 struct Commit<'a, E: Extension> {
     key: &'a ProvingKey,
+    /// Whether extensions are not held.
+    streams: bool,
     hiding: Option<&'a Hiding>,
     tamper: &'a mut dyn Tamper<E>,
 }
@@ -50,7 +45,7 @@ impl<E: Extension> Commit<'_, E> {
     fn columns(&mut self, round: Round, columns: Vec<Mat>) -> Done {
         let (mut extended, mut tails) = (vec![], vec![]);
         let log_blowup = self.key.vk.security.fri.log_blowup;
-        if self.key.streams {
+        if self.streams {
             let tree = commit_streamed(&columns.iter().collect::<Vec<_>>(), log_blowup);
             let commitment = tree.as_ref().map(Digests::commitment);
             let columns = columns.into_iter().map(Arc::new).collect();
@@ -130,7 +125,7 @@ fn of_groups(air: &Air, columns: &[Mat]) -> Result<Vec<Mat>, ProveError> {
 
 /// The tails of a group's matrix in a round, if it has one.
 fn tails_of<'a>(air: &Air, round: Round, all: &'a [Tails], group: usize) -> Option<&'a Tails> {
-    all.get(round.shapes(air).iter().position(|s| s.group == group)?)
+    all.get(round.place(air, group)?)
 }
 
 /// The coordinates of columns, side by side.
@@ -141,47 +136,6 @@ fn flat<E: Extension>(all: Vec<Columns<E>>) -> Vec<Mat> {
 /// The columns with these coordinates.
 fn elements<E: Extension>(m: Mat) -> Columns<E> {
     Columns { width: m.width / E::DEGREE, values: E::reconstitute_from_base(m.values) }
-}
-
-/// Columns on the extension.
-enum Source<'a> {
-    /// The matrix at a place of a commitment.
-    Committed(&'a Committed, usize),
-    /// A matrix.
-    Extended(&'a Mat),
-}
-
-/// Some columns of a matrix on a half of the extension.
-struct Made {
-    matrix: Mat,
-    columns: Vec<Range<usize>>,
-    width: usize,
-}
-
-impl Made {
-    fn excerpt(&self) -> Excerpt<'_> {
-        Excerpt { matrix: &self.matrix, columns: self.columns.clone(), width: self.width }
-    }
-}
-
-/// Of matrices of these widths, which stand side by side, the columns that are read: of the matrix with this first column and width.
-fn excerpts(
-    all: &[(Source, usize)],
-    read: impl Fn(usize, usize) -> Vec<Range<usize>>,
-    (which, height): (usize, usize),
-) -> Vec<Made> {
-    let mut first = 0;
-    let mut made = vec![];
-    for (source, width) in all {
-        let columns = read(first, *width);
-        first += width;
-        let matrix = match source {
-            Source::Committed(data, at) => half_of(data, *at, &columns, which, height),
-            Source::Extended(m) => Some(half_rows(m, &columns, which, height)),
-        };
-        made.extend(matrix.map(|matrix| Made { matrix, columns, width: *width }));
-    }
-    made
 }
 
 /// Proves that `trace` satisfies the key's Program; `tamper` may change anything on the way.
@@ -247,17 +201,20 @@ pub(crate) fn prove_of<E: Extension>(
     tamper.witness(&mut witness);
     clock.lap("fill columns");
 
+    let (whole, spare) = held(air, p.fri.log_blowup, key.spare.unwrap_or(u64::MAX));
+    // where all extensions are held in the end, they are from the beginning
+    let streams = whole.len() < air.groups.len();
     let commit = |round: Round, columns: Vec<Mat>, tamper: &mut dyn Tamper<E>| {
-        Commit { key, hiding: hiding.as_ref(), tamper }.columns(round, columns)
+        Commit { key, streams, hiding: hiding.as_ref(), tamper }.columns(round, columns)
     };
-    if key.streams && hiding.is_some() {
+    if streams && hiding.is_some() {
         return Err(ProveError::Internal("hidden columns are kept, and not made anew".into()));
     }
     let log_blowup = p.fri.log_blowup;
     let present = |m: &&Mat| m.width > 0;
     let mut tree = None;
     let Done { commitment: c1, data: mut d1, tails: t1 } = match sealed {
-        None if key.streams => {
+        None if streams => {
             tree = commit_streamed(&witness.iter().filter(present).collect::<Vec<_>>(), log_blowup);
             Done { commitment: tree.as_ref().map(Digests::commitment), data: None, tails: vec![] }
         }
@@ -279,7 +236,7 @@ pub(crate) fn prove_of<E: Extension>(
     let mut monomials = symbol::evaluate(&air.monomials, &challenges.0);
     let sums = columns::sums(air, &key.summed, &monomials);
     let again = |extended: Vec<Mat>| {
-        Commit::<E> { key, hiding: hiding.as_ref(), tamper: &mut Honest }
+        Commit::<E> { key, streams, hiding: hiding.as_ref(), tamper: &mut Honest }
             .extended(Round::Witness, extended)
             .map(|c| c.1)
     };
@@ -294,7 +251,7 @@ pub(crate) fn prove_of<E: Extension>(
     clock.lap("round-2 columns");
 
     let mut tree2 = None;
-    let Done { commitment: c2, data: mut d2, tails: t2 } = match key.streams {
+    let Done { commitment: c2, data: mut d2, tails: t2 } = match streams {
         true => {
             let columns = flat(second);
             tree2 = commit_streamed(&columns.iter().filter(present).collect::<Vec<_>>(), log_blowup);
@@ -331,7 +288,7 @@ pub(crate) fn prove_of<E: Extension>(
     if let Some(tree) = tree2 {
         d2 = Some(made_anew(flat(std::mem::take(&mut second)), tree));
     }
-    let Done { commitment: c3, data: d3, tails: t3 } = third;
+    let Done { commitment: c3, data: mut d3, tails: t3 } = third;
     let sums: Vec<Mat> = sums.into_iter().filter(|m| m.width > 0).collect();
     let (sums, t0) = extended_sums(sums, log_blowup, hiding.as_ref());
     let sums = key.summed_tree.as_ref().map(|tree| with_sums(tree, sums));
@@ -344,79 +301,37 @@ pub(crate) fn prove_of<E: Extension>(
     // α: all constraints are checked as one combination ("constraint composition")
     let alpha = transcript.alpha(&terminals, p).ok_or_else(refused)?;
 
-    let (fixed, model) = (key.committed.as_ref(), key.model_committed.as_ref());
-    let sources: [Option<&Committed>; 6] =
-        [fixed, model, sums.as_ref(), d1.as_ref(), d2.as_ref(), d3.as_ref()];
-    let place = |round: Round, g: usize| -> Option<(&Committed, usize)> {
-        let at = round.shapes(air).iter().position(|s| s.group == g)?;
-        let k = Round::ALL.iter().position(|r| *r == round)?;
-        Some((sources[k]?, at))
-    };
-    // none of what is made anew
-    let of = |round: Round, g: usize| place(round, g).and_then(|(data, at)| matrices(data).get(at).copied());
-    let nodes: Vec<Vec<Ready<E>>> = air.groups.iter().map(|g| prepare(g, &monomials)).collect();
-    let input = |g: usize| -> quotient::Input<E> {
-        let sparse = Some(&key.sparse_extended[g]);
-        let base =
-            [of(Round::Fixed, g), of(Round::Model, g), sparse, of(Round::Witness, g), of(Round::Summed, g)];
-        quotient::Input {
-            log_height: air.groups[g].log_height,
-            base: base.into_iter().flatten().map(Excerpt::whole).collect(),
-            extension: [of(Round::Second, g), of(Round::Third, g)]
-                .into_iter()
-                .flatten()
-                .map(Excerpt::whole)
-                .collect(),
-            nodes: &nodes[g],
-            summed: std::iter::once(0..nodes[g].len()).collect(),
-            terminals: &terminals,
-            alpha,
-            live: key.hiding.as_ref().map(|h| &h.live[g]),
-        }
-    };
-    let all = 0..air.groups.len();
-    // what is made anew is made for one half of one group at a time, and for some of its constraints
-    let by_parts = |g: usize| -> Vec<E> {
-        let group = &air.groups[g];
-        let height = group.height();
-        let source = |round: Round| {
-            place(round, g).map(|(data, at)| (Source::Committed(data, at), round.width(group, E::DEGREE)))
-        };
-        let sparse = &key.sparse_extended[g];
-        let base = [
-            source(Round::Fixed),
-            source(Round::Model),
-            Some((Source::Extended(sparse), sparse.width)),
-            source(Round::Witness),
-            source(Round::Summed),
-        ];
-        let base: Vec<(Source, usize)> = base.into_iter().flatten().collect();
-        let extension: Vec<(Source, usize)> =
-            [source(Round::Second), source(Round::Third)].into_iter().flatten().collect();
-        let mut sums = E::zero_vec(2 * height);
-        for part in quotient::parts(
-            &nodes[g],
-            [group.base_width(E::DEGREE), (group.round2 + group.round3) as usize],
-            most_columns(height),
-        ) {
-            for (which, sums) in sums.chunks_exact_mut(height).enumerate() {
-                let base = excerpts(&base, |first, width| part.base(first, width), (which, height));
-                let extension = excerpts(
-                    &extension,
-                    |first, width| part.extension(first, width, E::DEGREE),
-                    (which, height),
-                );
-                let [base, extension] =
-                    [&base, &extension].map(|all| all.iter().map(Made::excerpt).collect());
-                let input = quotient::Input { base, extension, summed: part.nodes.clone(), ..input(g) };
-                sums.iter_mut().zip(quotient::half(&input, which, 0)).for_each(|(sum, x)| *sum += x);
+    for g in &whole {
+        for (round, data) in [(Round::Witness, &mut d1), (Round::Second, &mut d2), (Round::Third, &mut d3)] {
+            if let (Some(data), Some(at)) = (data.as_mut(), round.place(air, *g)) {
+                hold_extension(data, at);
             }
         }
-        sums
+    }
+    let (fixed, model) = (key.committed.as_ref(), key.model_committed.as_ref());
+    let sources = [fixed, model, sums.as_ref(), d1.as_ref(), d2.as_ref(), d3.as_ref()];
+    let nodes: Vec<Vec<Ready<E>>> = air.groups.iter().map(|g| prepare(g, &monomials)).collect();
+    let input = |g: usize| quotient::Input::<E> {
+        log_height: air.groups[g].log_height,
+        base: vec![],
+        extension: vec![],
+        nodes: &nodes[g],
+        summed: std::iter::once(0..nodes[g].len()).collect(),
+        terminals: &terminals,
+        alpha,
+        live: key.hiding.as_ref().map(|h| &h.live[g]),
     };
-    let mut quotients: Vec<Vec<E>> = match key.streams {
-        true => all.clone().map(by_parts).collect(),
-        false => all.clone().into_par_iter().map(|g| quotient::evaluate(&input(g))).collect(),
+    let columns = Sources { air, committed: sources, sparse: &key.sparse_extended };
+    let all = 0..air.groups.len();
+    let mut quotients: Vec<Vec<E>> = match key.spare {
+        None => all.into_par_iter().map(|g| columns.whole(input(g), g)).collect(),
+        Some(_) => {
+            let one = |g| match whole.contains(&g) {
+                true => columns.whole(input(g), g),
+                false => columns.by_parts(&input(g), g, spare),
+            };
+            all.map(one).collect()
+        }
     };
     tamper.quotients(&mut quotients);
     clock.lap("quotient");
@@ -450,7 +365,7 @@ pub(crate) fn prove_of<E: Extension>(
             tamper.last(&mut last);
             let all = segments.into_iter().map(|s| s.tall).chain([last]);
             let extended = all.map(|m| extend_coefficients(m, log_blowup)).collect();
-            let mut commit = Commit { key, hiding: Some(h), tamper };
+            let mut commit = Commit { key, streams, hiding: Some(h), tamper };
             let none = || ProveError::Internal("a quotient without columns".into());
             commit.extended(Round::Quotient, extended).ok_or_else(none)?
         }

@@ -68,6 +68,11 @@ impl Round {
         }
     }
 
+    /// The place of a group's matrix among those of this round, if it has one.
+    pub fn place(self, air: &Air, group: usize) -> Option<usize> {
+        self.shapes(air).iter().position(|s| s.group == group)
+    }
+
     /// How many points each matrix is opened at.
     pub fn points(self) -> usize {
         match self {

@@ -60,7 +60,7 @@ pub fn sizes(program: &Program, target: SecurityTarget) -> Result<Sizes, SetupEr
     let can_be_compact = air.budget().is_none();
     let compact = |bytes: u64| can_be_compact.then_some(bytes);
     let prove_memory = memory(&compiled, security.fri.log_blowup).0;
-    let least_memory = least_memory(&compiled, security.fri.log_blowup);
+    let (_, least_memory) = compact_memory(&compiled, security.fri.log_blowup);
     Ok(Sizes {
         // columns, their extensions, both once more as a file, and a transform on the way
         setup_memory: cells * 3 * (1 + blowup) * CELL,
@@ -134,10 +134,13 @@ pub fn memory(compiled: &Compiled, log_blowup: u8) -> (u64, Option<u64>) {
     (kept, air.budget().is_none().then_some(key + anew(compiled, blowup)))
 }
 
-/// Bytes of memory that a proof takes with a compact key, whose columns are read into memory but for those that are summed.
-pub fn least_memory(compiled: &Compiled, log_blowup: u8) -> u64 {
-    let Cells { fixed, summed, .. } = Cells::of(compiled);
-    (2 * fixed + summed) * CELL + anew(compiled, 1 << log_blowup)
+/// As [`memory`], with a compact key, whose columns are read into memory but for those that are summed.
+pub fn compact_memory(compiled: &Compiled, log_blowup: u8) -> (u64, u64) {
+    let blowup = 1u64 << log_blowup;
+    let Cells { fixed, summed, witness, extension, .. } = Cells::of(compiled);
+    let key = (2 * fixed + summed) * CELL;
+    let kept = (2 + blowup) * CELL * (witness + extension) + opening(compiled, blowup);
+    (key + kept, key + anew(compiled, blowup))
 }
 
 /// Cells of a relation.

@@ -97,7 +97,7 @@ pub fn predict_program(
     // as many numbers as there are public values, of two bytes mostly
     let statement: usize = program.publics.iter().map(Public::stated).sum();
     let proof = sizes.proof + 2 * statement as u64;
-    let held = held(program);
+    let (held, kept) = held(program);
     Ok(Prediction {
         prove_cpu_s: prices.seconds(&sizes.cost),
         verify_cpu_s: prices.verify_seconds(proof),
@@ -115,16 +115,20 @@ pub fn predict_program(
         least_memory_bytes: sizes
             .least_memory
             .filter(|least| *least < sizes.prove_memory)
-            .map(|least| least + held),
+            .map(|least| least + kept),
         cost: sizes.cost,
     })
 }
 
 /// Bytes of memory that are taken before anything is made or proven: the command, and of a model's weights what its file holds and what
-/// inference packs, 16 bits, or floats of 64 where they have more.
-fn held(program: &Program) -> u64 {
-    let packed = |c: &Blob| c.width().bytes() + if c.width().bytes() > 2 { 8 } else { 2 };
-    COMMAND + program.constants.iter().map(|c| (c.len() * packed(c)) as u64).sum::<u64>()
+/// inference packs, 16 bits, or floats of 64 where they have more. And those of them that are taken where what inference packs is given back.
+fn held(program: &Program) -> (u64, u64) {
+    let packed = |c: &Blob| if c.width().bytes() > 2 { 8 } else { 2 };
+    let sum = |of: &dyn Fn(&Blob) -> usize| -> u64 {
+        program.constants.iter().map(|c| (c.len() * of(c)) as u64).sum()
+    };
+    let kept = COMMAND + sum(&|c| c.width().bytes());
+    (kept + sum(&packed), kept)
 }
 
 /// Bytes of memory that the command takes before it does anything.
@@ -284,17 +288,19 @@ impl ProvingKey {
         Ok(digest)
     }
 
-    /// Keeps the memory that proofs take within a limit, or within what the machine has free where there is none: beyond it they take less, and
-    /// more time. What they will take then is said.
+    /// Keeps the memory that proofs take within a limit, or within what the machine has free where there is none: where they would take more they
+    /// take less, and more time. What they will take then is said.
     ///
     /// # Errors
     /// Where there is a limit, and they take more in any case.
     pub fn fit(&mut self, model: &Model, limit: Option<u64>) -> Result<Option<u64>> {
-        let held = held(&model.program);
+        let (held, still) = held(&model.program);
         let (kept, least) = self.key.memory();
-        let (kept, least) = (kept + held, least.map(|least| least + held));
+        let (kept, least) = (kept + held, least.map(|least| least + still));
         measure::expect(kept);
-        let Some(most) = limit.or_else(measure::free_memory).filter(|most| kept > *most) else {
+        // others may want some of what is free
+        let room = || measure::free_memory().map(|free| free / 10 * 9);
+        let Some(most) = limit.or_else(room).filter(|most| kept > *most) else {
             return Ok(None);
         };
         let fits = least.is_some_and(|least| least <= most) || limit.is_none();
@@ -307,7 +313,9 @@ impl ProvingKey {
                     "make compact keys, with setup --compact; or compile with a smaller --batch, or for a shorter text",
                 ));
         }
-        Ok(least.filter(|_| self.key.save_memory()))
+        let takes = least.map(|least| least.max(most));
+        let spare = |least| most.saturating_sub(least);
+        Ok(takes.filter(|_| least.is_some_and(|least| self.key.save_memory(spare(least)))))
     }
 
     /// Proves a trace, of which `used` inferences were asked for. A key that hides weights has so many turns, and this is one.

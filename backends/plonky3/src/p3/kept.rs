@@ -5,9 +5,8 @@
 //! # Correctness
 //! A prover uses this, no verifier. Digests that are not those of the columns give openings that are refused.
 use super::digests::{DIGEST, Digests, Opening};
-use super::streamed::{self, rows};
+use super::streamed::{self, rows, rows_above};
 use super::{Commitment, Stored, tree};
-use crate::arithmetic::F;
 use bytes::Bytes;
 use p3_commit::Mmcs as _;
 use p3_matrix::Matrix as _;
@@ -78,17 +77,17 @@ impl Kept {
 
     /// Opens rows of the tallest matrices, and those of the others that lie above them.
     pub fn open(&self, indices: &[usize]) -> Opening {
-        let rows = match &self.matrices {
-            Matrices::Extended(all) => {
-                let tallest = heights(all).max().unwrap_or(1);
-                let row = |index: usize, m: &Stored| -> Vec<F> {
-                    let at = index / (tallest / m.height());
-                    m.row(at).into_iter().flatten().collect()
-                };
-                indices.iter().map(|i| all.iter().map(|m| row(*i, m)).collect()).collect()
-            }
-            Matrices::Columns(columns, log_blowup) => rows(columns, *log_blowup, indices),
+        let (all, log_blowup) = match &self.matrices {
+            Matrices::Extended(all) => (all, 0),
+            Matrices::Columns(all, log_blowup) => (all, *log_blowup),
         };
+        let heights: Vec<usize> = heights(all).map(|h| h << log_blowup).collect();
+        let rows = rows_above(&heights, indices, |k, at| match &self.matrices {
+            Matrices::Extended(all) => {
+                at.iter().map(|i| all[k].row(*i).into_iter().flatten().collect()).collect()
+            }
+            Matrices::Columns(all, log_blowup) => rows(&all[k], *log_blowup, at),
+        });
         (rows, self.digests.paths(indices))
     }
 }
@@ -112,7 +111,7 @@ fn digests(tree: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::super::{extend, loaded, stored};
     use super::*;
-    use crate::arithmetic::{Mat, PrimeCharacteristicRing};
+    use crate::arithmetic::{F, Mat, PrimeCharacteristicRing};
 
     fn matrices(shapes: &[(usize, usize)]) -> Vec<Stored> {
         let cell = |m: usize, i: usize| F::from_usize(i * 0x9e37_79b9 + m * 77);

@@ -21,10 +21,11 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 pub use sponge::DEAF;
 pub use sponge::Sponge;
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 pub use stored::{Stored, decode, encode, loaded, stored};
-use streamed::half;
+use streamed::{Held, half, whole};
 pub use streamed::{Streamed, commit as commit_streamed};
 pub use summed::{Claimed, Summed, sums};
 use summed::{ColumnData, ColumnMmcs};
@@ -240,8 +241,29 @@ pub fn half_of(
     rows: usize,
 ) -> Option<Mat> {
     match data {
-        ColumnData::Streamed(s) => Some(half(s.columns().get(at)?, columns, which)),
+        ColumnData::Streamed(s) => Some(match s.columns().get(at)? {
+            Held::Trace(m) => half(m, columns, which),
+            Held::Extension(m) => half_rows(m, columns, which, rows),
+        }),
         data => Some(half_rows(matrices(data).get(at)?, columns, which, rows)),
+    }
+}
+
+/// The first rows of the extension of the matrix at a place, at an inverse rate as a power of two, or all of it where it is held.
+pub fn extended(data: &Committed, at: usize, log_blowup: u8) -> Option<Cow<'_, Mat>> {
+    match data {
+        ColumnData::Streamed(s) => Some(match s.columns().get(at)? {
+            Held::Trace(m) => Cow::Owned(whole(m, log_blowup)),
+            Held::Extension(m) => Cow::Borrowed(m),
+        }),
+        data => Some(Cow::Borrowed(matrices(data).get(at)?)),
+    }
+}
+
+/// Holds the extension of the matrix at a place from now on, where it would be made anew.
+pub fn hold_extension(data: &mut Committed, at: usize) {
+    if let ColumnData::Streamed(s) = data {
+        s.extend(at);
     }
 }
 

@@ -7,6 +7,7 @@
 //! # Correctness
 //! None rests here: a wrong value makes a proof that the verifier refuses. The order in which columns take powers of α is
 //! p3's: matrices in order of commitment, for each height a running count of (column, point) pairs.
+use super::streamed::Held;
 use super::{ColumnMmcs, Committed, FriProof, Opened, Sponge, extend, extend_coefficients, interpolate};
 use crate::arithmetic::dot::{Constant, MOST, Sum};
 use crate::arithmetic::lanes::{Arithmetic, Packed, Single, Weights};
@@ -171,7 +172,13 @@ impl<'a> Known<'a> {
 
 fn known<'a>(mmcs: &ColumnMmcs, data: &'a Committed) -> Vec<Known<'a>> {
     match data {
-        Committed::Streamed(s) => s.columns().iter().map(|m| Known::Trace(m)).collect(),
+        Committed::Streamed(s) => {
+            let of = |held: &'a Held| match held {
+                Held::Trace(m) => Known::Trace(m),
+                Held::Extension(m) => Known::Extension(m),
+            };
+            s.columns().iter().map(of).collect()
+        }
         data => mmcs.get_matrices(data).into_iter().map(Known::Extension).collect(),
     }
 }

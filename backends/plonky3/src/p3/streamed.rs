@@ -24,9 +24,17 @@ const COLUMNS: usize = 64;
 
 /// Columns of a round, and the tree of their extensions.
 pub struct Streamed {
-    columns: Vec<Arc<Mat>>,
+    columns: Vec<Held>,
     log_blowup: u8,
     tree: Digests,
+}
+
+/// Columns of one height.
+pub enum Held {
+    /// Their values on the trace domain.
+    Trace(Arc<Mat>),
+    /// Their extension, rows in bit-reversed order.
+    Extension(Mat),
 }
 
 /// Columns, wherever they lie.
@@ -101,22 +109,15 @@ fn side_by_side<V: Cells>(columns: &[&DenseMatrix<F, V>], at: usize, n: usize) -
     out
 }
 
-/// Rows of the tallest extensions, and those of the others that lie above them: per index, per matrix.
-pub(super) fn rows<V: Cells>(
-    columns: &[impl Borrow<DenseMatrix<F, V>>],
-    log_blowup: u8,
-    indices: &[usize],
-) -> Vec<Vec<Vec<F>>> {
-    let tallest = columns.iter().map(|m| height(m.borrow())).max().unwrap_or(1);
-    let mut rows = vec![vec![vec![]; columns.len()]; indices.len()];
-    for (k, m) in columns.iter().map(Borrow::borrow).enumerate() {
-        for at in (0..m.width).step_by(COLUMNS) {
-            tessera_cancel::point();
-            let n = COLUMNS.min(m.width - at);
-            let extended = extend(side_by_side(&[m], at, n), log_blowup);
-            for (rows, index) in rows.iter_mut().zip(indices) {
-                rows[k].extend_from_slice(&extended.values[index / (tallest / height(m)) * n..][..n]);
-            }
+/// Rows of the extension of columns.
+pub(super) fn rows<V: Cells>(m: &DenseMatrix<F, V>, log_blowup: u8, indices: &[usize]) -> Vec<Vec<F>> {
+    let mut rows = vec![Vec::with_capacity(m.width); indices.len()];
+    for at in (0..m.width).step_by(COLUMNS) {
+        tessera_cancel::point();
+        let n = COLUMNS.min(m.width - at);
+        let extended = extend(side_by_side(&[m], at, n), log_blowup);
+        for (row, index) in rows.iter_mut().zip(indices) {
+            row.extend_from_slice(&extended.values[index * n..][..n]);
         }
     }
     rows
@@ -125,12 +126,19 @@ pub(super) fn rows<V: Cells>(
 impl Streamed {
     /// Columns with the tree of their extensions.
     pub fn new(columns: Vec<Arc<Mat>>, log_blowup: u8, tree: Digests) -> Streamed {
-        Streamed { columns, log_blowup, tree }
+        Streamed { columns: columns.into_iter().map(Held::Trace).collect(), log_blowup, tree }
     }
 
     /// The columns.
-    pub fn columns(&self) -> &[Arc<Mat>] {
+    pub fn columns(&self) -> &[Held] {
         &self.columns
+    }
+
+    /// Holds the extension of the matrix at a place from now on, instead of its columns.
+    pub fn extend(&mut self, at: usize) {
+        if let Some(Held::Trace(m)) = self.columns.get(at) {
+            self.columns[at] = Held::Extension(whole(m, self.log_blowup));
+        }
     }
 
     /// The tree.
@@ -140,13 +148,57 @@ impl Streamed {
 
     /// Heights of the extensions.
     pub fn heights(&self) -> Vec<usize> {
-        self.columns.iter().map(|m| height(m) << self.log_blowup).collect()
+        let of = |held: &Held| match held {
+            Held::Trace(m) => height(m) << self.log_blowup,
+            Held::Extension(m) => height(m),
+        };
+        self.columns.iter().map(of).collect()
     }
 
     /// Opens rows of the tallest extensions, and those of the others that lie above them.
     pub fn open(&self, indices: &[usize]) -> Opening {
-        (rows(&self.columns, self.log_blowup, indices), self.tree.paths(indices))
+        let rows = rows_above(&self.heights(), indices, |k, at| match &self.columns[k] {
+            Held::Trace(m) => rows(m, self.log_blowup, at),
+            Held::Extension(m) => at.iter().map(|i| m.values[i * m.width..][..m.width].to_vec()).collect(),
+        });
+        (rows, self.tree.paths(indices))
     }
+}
+
+/// Of extensions of these heights, rows of the tallest, and those of the others that lie above them: per index, per matrix. `rows(k, at)` are
+/// those of the k-th.
+pub(super) fn rows_above(
+    heights: &[usize],
+    indices: &[usize],
+    rows: impl Fn(usize, &[usize]) -> Vec<Vec<F>>,
+) -> Vec<Vec<Vec<F>>> {
+    let tallest = heights.iter().copied().max().unwrap_or(1);
+    let mut all = vec![vec![]; indices.len()];
+    for (k, height) in heights.iter().enumerate() {
+        let at: Vec<usize> = indices.iter().map(|i| i / (tallest / height)).collect();
+        all.iter_mut().zip(rows(k, &at)).for_each(|(all, row)| all.push(row));
+    }
+    all
+}
+
+/// What [`extend`] makes of columns, some of which are on the way at a time.
+pub fn whole(m: &Mat, log_blowup: u8) -> Mat {
+    if m.width <= COLUMNS {
+        return extend(m.clone(), log_blowup);
+    }
+    let mut out = Mat::new(F::zero_vec(m.values.len() << log_blowup), m.width);
+    for at in (0..m.width).step_by(COLUMNS) {
+        let n = COLUMNS.min(m.width - at);
+        write(&mut out, at, &extend(side_by_side(&[m], at, n), log_blowup));
+    }
+    out
+}
+
+/// Writes columns where they stand in a matrix of as many rows.
+fn write(out: &mut Mat, first: usize, columns: &Mat) {
+    let (width, n) = (out.width, columns.width);
+    let rows = out.values.par_chunks_mut(width).zip(columns.values.par_chunks(n)).with_min_len(BLOCK);
+    rows.for_each(|(out, row)| out[first..first + n].copy_from_slice(row));
 }
 
 /// A half of what [`extend`] makes of some columns for an inverse rate of two: its first or its second half of rows, columns side by side.
@@ -163,9 +215,7 @@ pub fn half(m: &Mat, columns: &[Range<usize>], which: usize) -> Mat {
         for at in part.clone().step_by(COLUMNS) {
             tessera_cancel::point();
             let n = COLUMNS.min(part.end - at);
-            let values = coset(side_by_side(&[m], at, n), which, height(m));
-            let rows = out.values.par_chunks_mut(width).zip(values.values.par_chunks(n)).with_min_len(BLOCK);
-            rows.for_each(|(out, row)| out[first..first + n].copy_from_slice(row));
+            write(&mut out, first, &coset(side_by_side(&[m], at, n), which, height(m)));
             first += n;
         }
     }

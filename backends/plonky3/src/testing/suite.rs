@@ -71,12 +71,21 @@ fn check_for<E: Extension>(c: &Case, goal: Goal) {
         panic!("{}: {e}", c.name);
     }
     // what is kept in memory, and what is made anew, is nobody's business but the prover's
-    if pk.save_memory() {
-        let bytes = |p: &Proof<E>| postcard::to_allocvec(p).expect("a proof serializes");
-        let compact = compacted(&pk, &c.program);
-        for pk in [&pk, &compact] {
-            let (again, _) = b.prove(pk, c.trace.clone()).unwrap_or_else(|e| panic!("{}: {e}", c.name));
-            assert!(bytes(&again) == bytes(&proof), "{}: another proof where memory is saved", c.name);
+    let bytes = |p: &Proof<E>| postcard::to_allocvec(p).expect("a proof serializes");
+    let again = |pk: &ProvingKey, spare: u64| {
+        let (again, _) = b.prove(pk, c.trace.clone()).unwrap_or_else(|e| panic!("{}: {e}", c.name));
+        assert!(bytes(&again) == bytes(&proof), "{}: another proof with {spare} bytes to spare", c.name);
+    };
+    if !pk.save_memory(0) {
+        return;
+    }
+    let mut compact = compacted(&pk, &c.program);
+    // extensions of none, of the smaller ones, of all
+    again(&compact, u64::MAX);
+    for spare in [0, 1 << 12] {
+        for pk in [&mut pk, &mut compact] {
+            pk.save_memory(spare);
+            again(pk, spare);
         }
     }
 }

@@ -14,6 +14,9 @@ use p3_maybe_rayon::prelude::*;
 use p3_util::reverse_bits_len;
 use std::ops::Range;
 
+mod sources;
+pub use sources::{Sources, held};
+
 const BLOCK: usize = 512;
 
 /// A group's low-degree extensions and constants.
