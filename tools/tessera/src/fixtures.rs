@@ -41,6 +41,13 @@ pub enum Source {
         /// Shape of an image, without the batch.
         image: &'static [usize],
     },
+    /// A language model with random weights, GPT-2 small, which says tokens after a prompt until there are so many positions, and random texts.
+    Text {
+        /// Positions.
+        positions: usize,
+        /// Tokens of the shortest prompt.
+        prompt: usize,
+    },
 }
 
 const FMNIST: &[u8] = include_bytes!("../../../tests/models/fmnist_lenet_test1000.npz");
@@ -99,6 +106,13 @@ pub const ALL: [Fixture; 14] = [
     Fixture { name: "vgg16_zk", zero_knowledge: true, ..VGG },
 ];
 
+/// What is measured where it is asked for by name: each takes minutes.
+pub const TEXTS: [Fixture; 2] = [text("gpt2_16", 16, 8), text("gpt2_64", 64, 32)];
+
+const fn text(name: &'static str, positions: usize, prompt: usize) -> Fixture {
+    Fixture { name, source: Source::Text { positions, prompt }, divisor: 1.0, ..LENET }
+}
+
 /// What is measured form by form, in this order.
 pub const ABLATED: [Fixture; 5] = [
     LENET,
@@ -121,6 +135,8 @@ pub const CALIBRATED: [Fixture; 7] = [
 
 /// Generated images a fixture has.
 const IMAGES: usize = 16;
+/// Generated texts a fixture has.
+const TEXTS_OF_EACH: usize = 4;
 
 /// What the classes of Fashion-MNIST are called.
 pub const CLOTHES: [&str; 10] = [
@@ -139,7 +155,7 @@ pub const CLOTHES: [&str; 10] = [
 impl Fixture {
     /// The one of that name.
     pub fn find(name: &str) -> Option<Fixture> {
-        ALL.into_iter().find(|f| f.name == name)
+        ALL.into_iter().chain(TEXTS).find(|f| f.name == name)
     }
 
     /// The ONNX file.
@@ -147,12 +163,28 @@ impl Fixture {
         match self.source {
             Source::Shipped { onnx, .. } => Cow::Borrowed(onnx),
             Source::Generated { onnx, .. } => Cow::Owned(onnx()),
+            Source::Text { positions, .. } => Cow::Owned(networks::gpt(networks::gpt2(positions))),
         }
     }
 
-    /// Images, and what their integers are multiplied by.
-    pub fn images(&self) -> Result<(DataFile, Factor)> {
+    /// What a network of tokens is made to say tokens by, after prompts of so many at least.
+    pub fn prompt(&self) -> Option<usize> {
+        match self.source {
+            Source::Text { prompt, .. } => Some(prompt),
+            _ => None,
+        }
+    }
+
+    /// Images or texts, and what their integers are multiplied by, where they are no ids.
+    pub fn data(&self) -> Result<(DataFile, Option<Factor>)> {
         let file = match self.source {
+            Source::Text { positions, .. } => {
+                let ids = networks::texts(TEXTS_OF_EACH, positions, networks::gpt2(positions).vocabulary);
+                let array =
+                    Array { shape: vec![TEXTS_OF_EACH, positions], numbers: Numbers::I64(ids, "int64") };
+                let arrays = vec![(None, array)];
+                return Ok((DataFile { path: self.name.into(), arrays, unreadable: vec![] }, None));
+            }
             Source::Shipped { .. } => {
                 let mut file = self.labelled()?;
                 let images = file.take("images_u8")?;
@@ -166,14 +198,14 @@ impl Fixture {
                 DataFile { path: self.name.into(), arrays: vec![(None, array)], unreadable: vec![] }
             }
         };
-        Ok((file, Factor { numerator: 1.0, denominator: self.divisor }))
+        Ok((file, Some(Factor { numerator: 1.0, denominator: self.divisor })))
     }
 
     /// All arrays of a shipped data set, labels among them.
     pub fn labelled(&self) -> Result<DataFile> {
         match self.source {
             Source::Shipped { data, .. } => DataFile::parse(data, Path::new(self.name)),
-            Source::Generated { .. } => Err(Failure::new(format!("{} has no labels", self.name))),
+            _ => Err(Failure::new(format!("{} has no labels", self.name))),
         }
     }
 }
@@ -185,7 +217,7 @@ mod tests {
     #[test]
     fn every_fixture_has_images_and_shipped_ones_have_labels() {
         for f in ALL {
-            let (images, _) = f.images().unwrap();
+            let (images, _) = f.data().unwrap();
             let n = images.arrays[0].1.shape[0];
             assert!(n >= f.batch, "{}", f.name);
             if let Source::Shipped { .. } = f.source {
@@ -193,6 +225,10 @@ mod tests {
                 assert_eq!(labels.shape, [n], "{}", f.name);
             }
             assert_eq!(Fixture::find(f.name).unwrap().batch, f.batch);
+        }
+        for f in TEXTS {
+            let (texts, factor) = Fixture::find(f.name).unwrap().data().unwrap();
+            assert!(factor.is_none() && f.prompt().unwrap() <= texts.arrays[0].1.shape[1], "{}", f.name);
         }
         assert!(Fixture::find("nothing").is_none());
     }

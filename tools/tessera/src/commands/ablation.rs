@@ -237,7 +237,7 @@ impl Provable {
         let predicted_s = prover::prices(&model)?.seconds(&counts);
         let keys = prover::keys(&model, security, false)?;
         let key = ProvingKey::from_container(keys.proving, &model)?;
-        let (images, _) = f.images()?;
+        let (images, _) = f.data()?;
         let inputs = infer::bind(&model.metadata, &images, None, None)?;
         let batches = infer::batches(&model.metadata, &inputs);
         let provable = Provable { plan: prove::prepare(&model)?, key, batches, counts, predicted_s };

@@ -2,16 +2,16 @@
 //!
 //! Invariant: every stage of every model runs in a process of its own, so that its peak memory is its own; within it,
 //! medians over equal runs, reading files left out.
-use super::{ablation, compile, prove};
+use super::{ablation, compile, generate, prove};
 use crate::cli::{Bench, Regime};
 use crate::data::DataFile;
 use crate::data::bind::Factor;
 use crate::failure::{Failure, Result};
-use crate::fixtures::{ABLATED, ALL, Fixture};
+use crate::fixtures::{ABLATED, ALL, Fixture, TEXTS};
 use crate::forms::Forms;
 use crate::measure::{Machine, Time, median, peak_rss_mb, timed};
 use crate::model::Model;
-use crate::pipeline::Quantizing;
+use crate::pipeline::{self, Quantizing};
 use crate::prover::{self, ProofFile, ProvingKey};
 use crate::screen::Screen;
 use crate::show::report;
@@ -42,7 +42,7 @@ pub fn run(o: &Bench, screen: &Screen) -> Result<()> {
     } else {
         let find = |n: &String| {
             Fixture::find(n).ok_or_else(|| {
-                let names: Vec<&str> = ALL.iter().map(|f| f.name).collect();
+                let names: Vec<&str> = ALL.iter().chain(&TEXTS).map(|f| f.name).collect();
                 Failure::new(format!("there is no benchmark {n:?}")).expected(names.join(", "))
             })
         };
@@ -190,15 +190,15 @@ fn repeat<T>(runs: u32, mut f: impl FnMut() -> Result<T>) -> Result<(T, Vec<Time
 pub struct Inputs {
     fixture: Fixture,
     onnx: Cow<'static, [u8]>,
-    images: DataFile,
-    factor: Factor,
+    data: DataFile,
+    factor: Option<Factor>,
 }
 
 impl Inputs {
     /// Reads or makes them.
     pub fn of(f: &Fixture) -> Result<Inputs> {
-        let (images, factor) = f.images()?;
-        Ok(Inputs { fixture: *f, onnx: f.onnx(), images, factor })
+        let (data, factor) = f.data()?;
+        Ok(Inputs { fixture: *f, onnx: f.onnx(), data, factor })
     }
 
     /// What is asked of the compiler.
@@ -208,8 +208,8 @@ impl Inputs {
             name: f.name.into(),
             onnx: &self.onnx,
             file: None,
-            data: std::slice::from_ref(&self.images),
-            factor: Some(self.factor),
+            data: std::slice::from_ref(&self.data),
+            factor: self.factor,
             placing: compile::Placing {
                 batch: f.batch,
                 weights: f.weights,
@@ -239,7 +239,12 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path) -> Result<Value> {
         "compile" => {
             let inputs = Inputs::of(f)?;
             let request = inputs.request(Forms::default());
-            let (compiled, times) = repeat(o.runs, || compile::compile(&request))?;
+            let pipeline = pipeline::default("nn", request.quantizing);
+            let pipeline = match f.prompt() {
+                Some(prompt) => pipeline::saying_tokens(&pipeline, prompt as u32 - 1),
+                None => pipeline,
+            };
+            let (compiled, times) = repeat(o.runs, || compile::compile_by(&request, &pipeline))?;
             let m = medians(&times, Some(peak_rss_mb()));
             let bytes = files::write_container(&file("tess"), &compiled.model.container())?;
             Ok(json!({ "compile": m, "model_bytes": bytes }))
@@ -260,10 +265,17 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path) -> Result<Value> {
             let model = Model::read(&file("tess"))?;
             let (key, load) = timed(|| ProvingKey::read(&file("pk"), &model));
             let key = key?;
-            let (images, _) = f.images()?;
-            let inputs = infer::bind(&model.metadata, &images, None, None)?;
-            let batch = infer::batches(&model.metadata, &inputs).remove(0);
+            let (data, _) = f.data()?;
+            let inputs = infer::bind(&model.metadata, &data, None, None)?;
+            let mut batch = infer::batches(&model.metadata, &inputs).remove(0);
             let plan = prove::prepare(&model)?;
+            let mut said = None;
+            if let Some(prompt) = f.prompt() {
+                let prompt = &batch.inputs[0][..prompt];
+                let (text, time) = timed(|| generate::generate(&model, &plan, prompt, None, &|_| Ok(())));
+                batch.inputs = vec![text?.ids];
+                said = Some(time);
+            }
             let (mut witness, mut times, mut last) = (vec![], vec![], None);
             for _ in 0..o.runs.max(1) {
                 let (trace, t) = timed(|| prove::fill(&plan, batch.clone()));
@@ -285,6 +297,7 @@ fn measure(o: &Bench, f: &Fixture, stage: &str, dir: &Path) -> Result<Value> {
                 .collect();
             Ok(json!({
                 "load_key": load,
+                "generate": said,
                 "witness": medians(&witness, None),
                 "prove": m,
                 "prove_phases": phases,

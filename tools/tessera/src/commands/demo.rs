@@ -57,7 +57,7 @@ pub fn run(o: &Demo, screen: &Screen) -> Result<()> {
 fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
     let watch = Stopwatch::start();
     let lenet = Fixture::find("fmnist_lenet").ok_or_else(|| Failure::new("this build carries no demo"))?;
-    let (images, factor) = lenet.images()?;
+    let (images, factor) = lenet.data()?;
     let style = screen.style;
     let step = |n: usize, text: &str, time: Option<f64>| {
         let time = time.map_or(String::new(), |t| style.dim(&show::seconds(t)));
@@ -73,7 +73,7 @@ fn demo(o: &Demo, dir: &Path, screen: &Screen) -> Result<()> {
         onnx: &lenet.onnx(),
         file: None,
         data: std::slice::from_ref(&images),
-        factor: Some(factor),
+        factor,
         placing: compile::Placing {
             batch: 1,
             weights: Weights::Public,
