@@ -157,7 +157,7 @@ fn measure(network: usize, f: &Fixture, model: &Model, runs: u32) -> Result<Poin
     let backend = prover::backend(&model.metadata.backend)?;
     let keys = prover::keys(model, prover::SECURITY, false)?;
     let key = ProvingKey::from_container(keys.proving, model)?;
-    let (images, _) = f.images()?;
+    let (images, _) = f.data()?;
     let inputs = infer::bind(&model.metadata, &images, None, None)?;
     let batches = infer::batches(&model.metadata, &inputs);
     let plan = prove::prepare(model)?;
