@@ -3,7 +3,7 @@ use crate::support::*;
 use serde_json::Value;
 use std::path::Path;
 use tempfile::TempDir;
-use tessera_import_onnx::write::Writer;
+use tessera_import_onnx::write::{Conv, Writer};
 
 fn number(v: &Value, at: &str) -> f64 {
     v.pointer(at).and_then(Value::as_f64).unwrap_or_else(|| panic!("no number at {at}: {v}"))
@@ -302,4 +302,56 @@ fn a_machine_is_measured_by_proofs_that_hold() {
     ok(d, &[&["compile", &onnx], &options[..]].concat());
     let wrong = tessera_in(d, &["calibrate-machine", "--model", "nothing"]);
     assert_eq!(wrong.code, Some(2), "{}", wrong.err);
+}
+
+/// Three convolutions of one image, added: by the distributive law they are one.
+#[test]
+fn a_network_is_proven_in_an_equal_form_that_is_cheaper() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let d = dir.path();
+    let mut w = Writer::new("branches");
+    let x = w.input("x", &[1, 16, 16, 16]);
+    let branch = |w: &mut Writer, seed: usize| {
+        let weights: Vec<f32> =
+            (0..32 * 16 * 9).map(|i| ((i * 37 + seed * 11) % 17) as f32 / 17.0 - 0.5).collect();
+        let biases: Vec<f32> = (0..32).map(|i| (i + seed) as f32 / 80.0).collect();
+        w.conv(&x, ([32, 16, 3, 3], &weights), &biases, Conv { stride: 1, pad: 1, groups: 1 })
+    };
+    let [a, b, c] = [1, 2, 3].map(|seed| branch(&mut w, seed));
+    let sum = w.add(&a, &b);
+    let sum = w.add(&sum, &c);
+    let y = w.relu(&sum);
+    std::fs::write(d.join("branches.onnx"), w.finish(&y)).expect("a file");
+    let draw = |i: usize| ((i * 29) % 23) as f32 / 11.0 - 1.0;
+    npy(d, "x.npy", &[4, 16, 16, 16], (0..4 * 4096).map(draw).collect());
+    npy(d, "one.npy", &[1, 16, 16, 16], (0..4096).map(draw).collect());
+    let compile = |to: &str, more: &[&str]| {
+        let all = ["compile", "branches.onnx", "--calibration", "x.npy", "-o", to];
+        let ran = tessera_in(d, &[&all[..], more].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        ran.err
+    };
+    compile("plain.tess", &[]);
+    let said = compile("equal.tess", &["--optimize-network"]);
+    assert!(said.contains("nn-optimize: predicted"), "{said}");
+    let proven = |name: &str| {
+        let (tess, vk, proof) = (format!("{name}.tess"), format!("{name}.vk"), format!("{name}.proof"));
+        ok(d, &["setup", &tess]);
+        let r = ok(d, &["prove", &tess, "--input", "one.npy", "-o", &proof]);
+        ok(d, &["verify", &proof, "--key", &vk]);
+        let seconds = number(&ok(d, &["inspect", &tess]), "/prediction/prove_cpu_s");
+        let outputs = r
+            .pointer("/outputs/0/values/0")
+            .and_then(Value::as_array)
+            .unwrap_or_else(|| panic!("{r}"))
+            .clone();
+        (seconds, outputs)
+    };
+    let ((before, plain), (after, equal)) = (proven("plain"), proven("equal"));
+    assert!(after < 0.98 * before, "{after} {before}");
+    let value = |v: &Value| v.as_f64().expect("a number");
+    let most = plain.iter().map(value).fold(0.0, f64::max);
+    assert!(most > 0.5 && plain.len() == equal.len());
+    let apart = plain.iter().zip(&equal).map(|(a, b)| (value(a) - value(b)).abs()).fold(0.0, f64::max);
+    assert!(apart < 0.05 * most, "{apart} of {most}");
 }

@@ -324,7 +324,9 @@ impl<'s, O: Op> Extractor<'s, O> {
         let ops = self.ops(choice).ok_or_else(|| Error::new("the choice goes in a circle"))?;
         let from = self.sources(choice, &ops);
         let order = self.order(choice, &ops, &from);
-        let mut written: Graph<O::Node> = Graph::default();
+        let arguments = source.arguments;
+        let values = source.values[..arguments].to_vec();
+        let mut written: Graph<O::Node> = Graph { arguments, values, ..Graph::default() };
         let mut proofs = O::proofs(self.space.env());
         let mut values: HashMap<(OpId, Box<[Id]>, u8), ValueId> = HashMap::new();
         let find = |values: &HashMap<_, ValueId>, class: Id| -> Result<ValueId> {
@@ -334,6 +336,10 @@ impl<'s, O: Op> Extractor<'s, O> {
         };
         for index in order {
             let (op, classes) = &ops[index];
+            if let Some(argument) = self.space.op(*op).is_argument() {
+                values.insert((*op, classes.clone(), 0), argument);
+                continue;
+            }
             let operands: Vec<(ValueId, O::Type)> = classes
                 .iter()
                 .map(|&class| find(&values, class).map(|value| (value, written.values[value].clone())))

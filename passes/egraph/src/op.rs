@@ -83,6 +83,16 @@ pub trait Op: Clone + Eq + Hash + Debug + 'static {
         inferred: Vec<Self::Type>,
     ) -> Result<Vec<Self::Type>>;
 
+    /// An argument of the function; `None` where functions have none.
+    fn argument(_index: usize, _ty: &Self::Type) -> Option<Self> {
+        None
+    }
+
+    /// Which argument of the function this is.
+    fn is_argument(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether the op is part of what the function says, used or not.
     fn stays(&self) -> bool;
 

@@ -4,6 +4,7 @@ use crate::circuit::Beside;
 use crate::explain;
 use crate::extract::Extractor;
 use crate::ilp::{self, Decided};
+use crate::network::Form;
 use crate::op::Op;
 use crate::rewrite::Limits;
 use crate::space::Space;
@@ -23,15 +24,21 @@ use tessera_mlir::{Error, Result, attrs, diag, params};
 /// The rules of the circuit dialect that are shipped.
 pub const CIRCUIT_RULES: &str = include_str!("../rules/circuit.rules");
 
+/// The rules of the nn dialect that are shipped.
+pub const NETWORK_RULES: &str = include_str!("../rules/nn.rules");
+
 /// The rules that are shipped, as markdown.
 ///
 /// # Errors
 /// When they do not read.
 pub fn reference() -> Result<String> {
     let rules = text::read::<CircuitOp<()>>(CIRCUIT_RULES, <CircuitOp<()> as Op>::NAMES)?;
+    let network = text::read::<Form<()>>(NETWORK_RULES, <Form<()> as Op>::NAMES)?;
     Ok(format!(
-        "## Of circuits\n\nBoth sides are the same integers, bit for bit.\n\n{}",
-        text::render(&rules)
+        "## Of circuits\n\nBoth sides are the same integers, bit for bit.\n\n{}\n## Of networks\n\n[`nn-optimize`](passes.md#nn-optimize) finds \
+         forms by these. Both sides are the same function of real numbers, up to rounding.\n\n{}",
+        text::render(&rules),
+        text::render(&network)
     ))
 }
 

@@ -86,20 +86,25 @@ pub struct Space<O: Op> {
 }
 
 impl<O: Op> Space<O> {
-    /// Of a function without arguments.
+    /// Of a function.
     ///
     /// # Errors
-    /// When it has arguments.
+    /// When it has arguments, and functions of its dialect have none.
     pub fn of(graph: &Graph<O::Node>, env: O::Env) -> Result<Self> {
-        if graph.arguments > 0 {
-            return Err(Error::new("expected a function without arguments"));
-        }
         let facts = Facts { env, ops: Ops::default() };
         let egraph = EGraph::new(facts).with_explanations_enabled().without_explanation_length_optimization();
         let mut space = Space { egraph, stays: vec![], returns: vec![], origins: vec![], applied: vec![] };
         let nowhere =
             Node { op: space.egraph.analysis.ops.number_of_none(), result: 0, operands: Box::new([]) };
         space.origins = vec![(nowhere, Id::from(0)); graph.values.len()];
+        for index in 0..graph.arguments {
+            let op = O::argument(index, &graph.values[index])
+                .ok_or_else(|| Error::new("expected a function without arguments"))?;
+            let op = space.egraph.analysis.ops.number(op);
+            let made = Node { op, result: 0, operands: Box::new([]) };
+            let id = space.egraph.add_uncanonical(made.clone());
+            space.origins[index] = (made, id);
+        }
         for (source, node) in graph.ops.iter().enumerate() {
             let (op, operands) = O::of(&space.egraph.analysis.env, &node.op);
             let operands: Vec<Id> = operands.into_iter().map(|value| space.origins[value].1).collect();

@@ -269,6 +269,10 @@ pub struct Compile {
     /// Leave out a form of the circuit or of its placement, to measure what it is worth, or all of them: docs/benchmarks.md has them
     #[arg(long, value_name = "FORM", conflicts_with = "pass_pipeline")]
     pub without: Vec<String>,
+    /// Look for an equal form of the network too, such as layers of one input merged, before it is quantized; it is taken where its proof is
+    /// predicted to take less time. Its integers are rounded otherwise: compare both with tessera eval
+    #[arg(long, conflicts_with = "pass_pipeline")]
+    pub optimize_network: bool,
     /// The most bytes a proof may have, like 800KiB: the fastest placement and parameters are taken that are predicted to keep to it, and
     /// what setup has to be told is said
     #[arg(long, value_name = "BYTES")]

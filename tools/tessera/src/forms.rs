@@ -128,6 +128,8 @@ pub struct Forms {
     without: Vec<&'static Form>,
     /// Rules of the e-graph that are left out.
     pub rules: Vec<String>,
+    /// Whether equal forms of the network are tried too, which is no default: their integers are rounded otherwise.
+    pub network: bool,
 }
 
 impl Forms {
@@ -146,6 +148,11 @@ impl Forms {
             forms.without.extend(named);
         }
         Ok(forms)
+    }
+
+    /// With or without equal forms of the network.
+    pub fn with_network(self, network: bool) -> Forms {
+        Forms { network, ..self }
     }
 
     /// Whether a form is taken.

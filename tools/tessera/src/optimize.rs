@@ -19,7 +19,7 @@ use tessera_egraph::{Decided, Optimized, Request, optimize, rules};
 use tessera_mlir::{attrs, params};
 
 /// By how much a form must be predicted to be faster: the error of predictions, as docs/benchmarks.md has it.
-const ERROR: f64 = 0.02;
+pub const ERROR: f64 = 0.02;
 
 /// Forms that are placed, at most, and ops that all of them have together, but for the first.
 const MOST_PLACED: usize = 32;

@@ -24,12 +24,13 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use tessera_api::{Backend, Digest, Prices, TargetSpec, spec};
+use tessera_circuit::graph::Circuit;
 use tessera_circuit::ops::Visibility;
 use tessera_circuit::ports::ports;
 use tessera_circuit_to_program::{PlaceError, PlaceOptions, place};
 use tessera_import_onnx::{ImportError, ImportOptions, Source, Texts};
 use tessera_mlir::types::{self, Elem};
-use tessera_mlir::{attrs, context_of, func::Func, params};
+use tessera_mlir::{attrs, context_of, func::Func, params, print_with_locations};
 use tessera_nn_to_qnn::{Goal, Outcome, attach_samples, calibrate::SAMPLES};
 use zk_opt::pipeline::level_of;
 
@@ -167,6 +168,7 @@ struct Start<'c> {
 }
 
 /// What goes into the metadata beside what the circuit says.
+#[derive(Clone)]
 struct About {
     name: String,
     source: Digest,
@@ -306,11 +308,63 @@ fn lower<'c>(
     placing: &Placing,
     (dump, watch): (Option<&Path>, Watch),
 ) -> Result<Lowered<'c>> {
+    if placing.forms.network && level_of(start.module.as_operation())? == "nn" {
+        return lower_network(start, pipeline, placing, (dump, watch));
+    }
     let lowered = run_passes(start, &placing.forms.pipeline(pipeline), placing, (dump, watch))?;
     match placing.forms.has(EGRAPH) && level_of(lowered.module.as_operation())? == "circuit" {
         true => optimized(lowered, placing, dump),
         false => Ok(lowered),
     }
+}
+
+/// As [`lower`], of a network or of a form that equals it, whichever is predicted to be proven faster.
+fn lower_network<'c>(
+    start: Start<'c>,
+    pipeline: &str,
+    placing: &Placing,
+    (dump, watch): (Option<&Path>, Watch),
+) -> Result<Lowered<'c>> {
+    let (text, samples) =
+        (print_with_locations(start.module.as_operation()), samples_name(&start.about.name));
+    let context = context_of(start.module.as_operation().location());
+    let kept = params::get(&samples).ok();
+    let again = || -> Result<Start<'c>> {
+        // running passes forgets the samples
+        if let Some(kept) = &kept {
+            params::put(samples.as_str(), (**kept).clone());
+        }
+        Ok(Start { module: tessera_mlir::parse(context, &text, "network.mlir")?, about: start.about.clone() })
+    };
+    let own = Placing { forms: placing.forms.clone().with_network(false), ..placing.clone() };
+    let equal = format!("builtin.module(nn-optimize,{}", pipeline.trim_start_matches("builtin.module("));
+    let prices = placing.prices();
+    let seconds = |lowered: &Lowered| -> Result<f64> {
+        let op = lowered.module.as_operation();
+        let circuit = Circuit::read(op, &*params::of(op)?)?;
+        Ok(prices.seconds(&tessera_circuit_to_program::price(&circuit, &place_options(placing))?))
+    };
+    let plain = lower(again()?, pipeline, &own, (None, watch))?;
+    let other = lower(again()?, &equal, &own, (None, watch))?;
+    if level_of(plain.module.as_operation())? != "circuit" {
+        return Ok(plain);
+    }
+    let (before, after) = (seconds(&plain)?, seconds(&other)?);
+    let better = after < before * (1.0 - optimize::ERROR);
+    if dump.is_some() {
+        let pipeline = if better { &equal } else { pipeline };
+        return lower(again()?, pipeline, &own, (dump, watch));
+    }
+    if !better {
+        return Ok(plain);
+    }
+    let mut other = other;
+    other.about.notes.push(format!(
+        "nn-optimize: predicted {} in place of {}; compare both with tessera eval",
+        show::seconds(after),
+        show::seconds(before)
+    ));
+    Ok(other)
 }
 
 /// Runs the passes, for a backend and its prices.
@@ -714,7 +768,7 @@ fn placing(o: &Compile) -> Result<Placing> {
         visibility: o.visibility.iter().map(|n| (n.name.clone(), n.value)).collect(),
         uses: o.uses,
         backend: backend(&o.backend)?,
-        forms: Forms::without(o.without.iter().map(String::as_str))?,
+        forms: Forms::without(o.without.iter().map(String::as_str))?.with_network(o.optimize_network),
         limits: Limits { proof: o.max_proof_size, memory: o.max_memory },
         prices: o.prices.as_deref().map(|path| prices::read(path, &o.backend)).transpose()?,
     }
