@@ -42,6 +42,18 @@ fn read_twice() -> Build {
     b
 }
 
+/// An output of which the first numbers are results of a product, and the last are none.
+fn product_first() -> Build {
+    let mut b = Build { seed: 3, ..Build::default() };
+    let x = b.input(&[1, 4]);
+    let u = b.linear(x, 3);
+    (b.g.values[u].lo, b.g.values[u].hi) = (-4 * 127 * 9, 4 * 127 * 9);
+    let all = b.together(&[u, x]);
+    let all = b.view(all, View::reshape(vec![1, 7]));
+    b.output(all);
+    b
+}
+
 /// A row that holds for the greatest number of one entering value and the least of another.
 fn one_padding() -> Build {
     let mut b = Build { seed: 3, ..Build::default() };
@@ -91,8 +103,10 @@ fn forms_are_as_they_were() {
             ("several makers", monomials::several_makers()),
             ("first part read twice", read_twice()),
             ("two readers in turn, few", monomials::turns(&[0, 4], 3)),
+            ("two readers in turn, many", monomials::turns(&[0, 4], 300)),
             ("three readers in turn, many", monomials::turns(&[0, 4, 8], 300)),
             ("one padding of nine", one_padding()),
+            ("a product's results first", product_first()),
             ("one padding of many, with hints", padding_of_hints()),
         ];
         for (title, b) in hints.iter().chain(&others) {
