@@ -302,7 +302,7 @@ fn limits_are_kept_or_refused_with_a_number() {
     let cells = |limits: &[&str]| with(limits)["program"]["tables"].to_string();
     assert_ne!(cells(&["--without", "limbs"]), cells(&[]));
     let ran = tessera_in(dir.path(), &[&compile[..], &["--without", "nothing"]].concat());
-    assert!(ran.code == Some(2) && ran.err.contains("egraph, search, all"), "{}", ran.err);
+    assert!(ran.code == Some(2) && ran.err.contains("egraph, ilp, search, all"), "{}", ran.err);
 }
 
 #[test]
