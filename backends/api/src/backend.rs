@@ -406,10 +406,10 @@ pub trait Prover: Send + Sync {
         (0, None)
     }
 
-    /// From now on, proofs take less memory and more time, where the backend can do that: the least, and up to so many bytes more. Says
-    /// whether it can. Proofs are the same.
-    fn save_memory(&mut self, spare: u64) -> bool {
-        let _ = spare;
+    /// From now on, proofs take no more memory beside the Program than so many bytes, or the least, and more time, where the backend can do that;
+    /// says whether it can. Proofs are the same.
+    fn save_memory(&mut self, most: u64) -> bool {
+        let _ = most;
         false
     }
 

@@ -118,8 +118,8 @@ impl Prover for ProvingKey {
         }
     }
 
-    fn save_memory(&mut self, spare: u64) -> bool {
-        self.save_memory(spare)
+    fn save_memory(&mut self, most: u64) -> bool {
+        self.save_memory(most)
     }
 
     fn prove(&self, trace: Trace) -> Result<(Container, Timings), ProveError> {

@@ -143,6 +143,15 @@ pub fn compact_memory(compiled: &Compiled, log_blowup: u8) -> (u64, u64) {
     (key + kept, key + anew(compiled, blowup))
 }
 
+/// Bytes of memory that are held while quotients are made and openings, with a compact key or one that has extensions, where no extensions of a
+/// proof's columns are.
+pub fn standing(compiled: &Compiled, log_blowup: u8, compact: bool) -> u64 {
+    let blowup = 1u64 << log_blowup;
+    let Cells { fixed, summed, witness, extension, .. } = Cells::of(compiled);
+    let key = summed + if compact { 2 * fixed } else { (4 + blowup) * fixed };
+    CELL * (key + witness + extension) + opening(compiled, blowup).max(crate::quotient::PART)
+}
+
 /// Cells of a relation.
 struct Cells {
     fixed: u64,

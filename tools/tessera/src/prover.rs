@@ -314,8 +314,7 @@ impl ProvingKey {
                 ));
         }
         let takes = least.map(|least| least.max(most));
-        let spare = |least| most.saturating_sub(least);
-        Ok(takes.filter(|_| least.is_some_and(|least| self.key.save_memory(spare(least)))))
+        Ok(takes.filter(|_| self.key.save_memory(most.saturating_sub(still))))
     }
 
     /// Proves a trace, of which `used` inferences were asked for. A key that hides weights has so many turns, and this is one.

@@ -15,7 +15,7 @@ use p3_util::reverse_bits_len;
 use std::ops::Range;
 
 mod sources;
-pub use sources::{Sources, held};
+pub use sources::{PART, Sources, held};
 
 const BLOCK: usize = 512;
 

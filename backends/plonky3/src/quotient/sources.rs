@@ -14,7 +14,7 @@ use std::ops::Range;
 /// Bytes of a cell.
 const CELL: usize = 8;
 /// Bytes that are made anew at a time, at least.
-const PART: u64 = 1 << 30;
+pub const PART: u64 = 1 << 30;
 /// Columns that are made anew at a time, at least.
 const COLUMNS: usize = 64;
 

@@ -80,11 +80,11 @@ fn check_for<E: Extension>(c: &Case, goal: Goal) {
         return;
     }
     let mut compact = compacted(&pk, &c.program);
-    // extensions of none, of the smaller ones, of all
+    // extensions of all, of none, of the smaller groups
     again(&compact, u64::MAX);
     for spare in [0, 1 << 12] {
         for pk in [&mut pk, &mut compact] {
-            pk.save_memory(spare);
+            pk.spare = Some(spare);
             again(pk, spare);
         }
     }

@@ -592,6 +592,8 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     setup_optimize: Option<&'static str>,
     time: Time,
+    /// What it went to, and to writing the file after it.
+    parts: BTreeMap<&'static str, Time>,
     peak_rss_mb: f64,
 }
 
@@ -608,12 +610,14 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
     let dump = o.dump_ir.as_deref();
     let bar = screen.progress.phase(&format!("compiling {name}"), None);
     let context = tessera_passes::context();
+    let mut parts = vec![];
     let (done, time) = timed(|| {
-        let start = if is_ir(&o.model) {
-            read_ir(&context, o, &name, &bytes)?
-        } else {
-            read_onnx(&context, o, &name, &bytes, placing.clone())?
-        };
+        let (start, import) = timed(|| match is_ir(&o.model) {
+            true => read_ir(&context, o, &name, &bytes),
+            false => read_onnx(&context, o, &name, &bytes, placing.clone()),
+        });
+        let start = start?;
+        parts.push(("importing", import));
         let level = level_of(start.module.as_operation())?;
         if o.tokens && level != "nn" {
             return Err(Failure::new(format!(
@@ -627,15 +631,21 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         };
         let pipeline = o.pass_pipeline.clone().unwrap_or_else(by_default);
         let pipeline = pipeline::taking_inputs(&pipeline, &sources(o)?)?;
-        let lowered = match o.pass_pipeline {
-            Some(_) => run_passes(start, &pipeline, &placing, (dump, &|_| Ok(())))?,
-            None => lower(start, &pipeline, &placing, (dump, &|_| Ok(())))?,
-        };
+        let (lowered, passes) = timed(|| match o.pass_pipeline {
+            Some(_) => run_passes(start, &pipeline, &placing, (dump, &|_| Ok(()))),
+            None => lower(start, &pipeline, &placing, (dump, &|_| Ok(()))),
+        });
+        let lowered = lowered?;
+        parts.push(("passes", passes));
         match o.emit {
             Some(level) if level != EmitLevel::Program => {
                 Ok(Done::Level(emit(level, &lowered)?, lowered.about.notes))
             }
-            _ => finish(lowered, &labels, &placing, dump).map(|compiled| Done::Model(Box::new(compiled))),
+            _ => {
+                let (compiled, place) = timed(|| finish(lowered, &labels, &placing, dump));
+                parts.push(("placing", place));
+                compiled.map(|compiled| Done::Model(Box::new(compiled)))
+            }
         }
     });
     bar.finish_and_clear();
@@ -653,7 +663,9 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         return print(o.emit, &compiled.placement, screen);
     }
 
-    let bytes = files::write_container(&path, &compiled.model.container())?;
+    let (written, write) = timed(|| files::write_container(&path, &compiled.model.container()));
+    let bytes = written?;
+    parts.push(("writing", write));
     let m = &compiled.model.metadata;
     let report = Report {
         model: path.display().to_string(),
@@ -663,6 +675,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         bits: compiled.bits.as_ref(),
         setup_optimize: compiled.goal,
         time,
+        parts: parts.iter().copied().collect(),
         peak_rss_mb: peak_rss_mb(),
     };
     screen.json(&report);
@@ -675,6 +688,7 @@ pub fn run(o: &Compile, screen: &Screen) -> Result<()> {
         report.model,
         show::bytes(report.bytes)
     ));
+    screen.line(format!("  {}", show::clocks(parts)));
     for (role, p) in m.inputs.iter().map(|p| ("input ", p)).chain(m.outputs.iter().map(|p| ("output", p))) {
         let stored = if p.texts.is_empty() { format!("step {:.6}", p.scale) } else { show::texts(&p.texts) };
         screen.line(format!("  {role} {} {:?}, {stored}", p.name, p.shape));

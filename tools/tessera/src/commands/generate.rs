@@ -34,7 +34,8 @@ struct Report<'a> {
 
 /// Runs the command.
 pub fn run(o: &Generate, screen: &Screen) -> Result<()> {
-    let model = Model::read(&o.model)?;
+    let (model, read_model) = timed(|| Model::read(&o.model));
+    let model = model?;
     let m = &model.metadata;
     let speech = speech(&model).map_err(|f| f.in_file(&o.model))?;
     let vocabulary = o.vocab.as_deref().map(Vocabulary::read).transpose()?;
@@ -51,14 +52,18 @@ pub fn run(o: &Generate, screen: &Screen) -> Result<()> {
     let count = fitting(&speech, &prompt, wanted)?;
     let read = || ProvingKey::read(&prove::key_path(o.key.as_deref(), &o.model)?, &model);
     // what could fail afterwards fails before long work
-    let proof = o.output.as_ref().map(|output| -> Result<_> {
-        files::check_output(output)?;
-        let mut key = read()?;
-        prove::fit(&mut key, &model, o.max_memory, screen)?;
-        // a large key makes room for the text, and is opened again
-        Ok((output, if key.is_large() { None } else { Some(key) }))
-    });
-    let proof = proof.transpose()?;
+    let open = || {
+        let proof = o.output.as_ref().map(|output| -> Result<_> {
+            files::check_output(output)?;
+            let mut key = read()?;
+            prove::fit(&mut key, &model, o.max_memory, screen)?;
+            // a large key makes room for the text, and is opened again
+            Ok((output, if key.is_large() { None } else { Some(key) }))
+        });
+        proof.transpose()
+    };
+    let (proof, read_key) = timed(open);
+    let proof = proof?;
 
     let bar = screen.progress.phase(&format!("generating {}", show::plural(count, "token")), None);
     let plan = prove::prepare(&model)?;
@@ -82,18 +87,21 @@ pub fn run(o: &Generate, screen: &Screen) -> Result<()> {
     let made = match proof {
         None => None,
         Some((output, key)) => {
-            let key = match key {
-                Some(key) => key,
-                None => {
-                    let mut key = read()?;
-                    key.fit(&model, o.max_memory.map(|most| most.0))?;
-                    key
+            let (key, read_again) = timed(|| -> Result<_> {
+                if let Some(key) = key {
+                    return Ok(key);
                 }
-            };
+                let mut key = read()?;
+                key.fit(&model, o.max_memory.map(|most| most.0))?;
+                Ok(key)
+            });
+            let key = key?;
             let batch = Batch { inputs: vec![ids], used: 1, salts: vec![] };
             let Proven { made, .. } =
                 prove::make(&model, &key, (plan, batch), (output, Some(claim), o.check), screen)?;
             screen.line(made.line("the text", &m.name, measure::whole()));
+            let before = [("reading", read_model + read_key + read_again), ("generating", generate)];
+            screen.line(format!("  {}", made.parts(&before)));
             Some(made)
         }
     };

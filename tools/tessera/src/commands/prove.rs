@@ -66,14 +66,11 @@ impl Made {
         )
     }
 
-    /// What the time went to.
-    pub fn parts(&self, read: Time) -> String {
+    /// What the time went to, and before that to these.
+    pub fn parts(&self, before: &[(&str, Time)]) -> String {
         let check = self.check.map(|time| ("checking it", time));
-        let parts = [("reading", read), ("inference", self.witness), ("proof", self.prove)];
-        let parts = parts.into_iter().chain(check).chain([("writing", self.write)]);
-        let all: Vec<String> =
-            parts.map(|(what, time)| format!("{what} {}", show::seconds(time.wall_s))).collect();
-        format!("time       {}", all.join(", "))
+        let parts = before.iter().copied().chain([("inference", self.witness), ("proof", self.prove)]);
+        show::clocks(parts.chain(check).chain([("writing", self.write)]))
     }
 }
 
@@ -111,7 +108,7 @@ pub fn run(o: &Prove, screen: &Screen) -> Result<()> {
     let s = &report.statement;
     screen.line(report.made.line(&show::plural(s.inferences, "inference"), &m.name, report.whole));
     s.lines(10).iter().for_each(|l| screen.line(format!("  {l}")));
-    screen.line(format!("  {}", report.made.parts(read)));
+    screen.line(format!("  {}", report.made.parts(&[("reading", read)])));
     for (port, public) in ports(m, &model.program.publics).filter(|(_, p)| p.role.is_committed()) {
         let at = model.program.publics.iter().position(|p| std::ptr::eq(p, public));
         let root = at.and_then(|i| Root::of(&file.publics.tensors[i])).unwrap_or_default();

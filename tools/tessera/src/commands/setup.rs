@@ -85,8 +85,7 @@ pub fn run(o: &Setup, screen: &Screen) -> Result<()> {
         model.digest(),
         show::seconds(report.whole.wall_s)
     ));
-    let [read, made, write] = [read, time, write].map(|time| show::seconds(time.wall_s));
-    screen.line(format!("  time       reading {read}, keys {made}, writing {write}"));
+    screen.line(format!("  {}", show::clocks([("reading", read), ("keys", time), ("writing", write)])));
     let kind = if compact && !o.lean { "compact, " } else { "" };
     screen.line(format!(
         "  {}  {kind}{}, for proving",

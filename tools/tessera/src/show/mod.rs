@@ -10,7 +10,14 @@ pub mod progress;
 pub mod report;
 pub mod treemap;
 
+use crate::measure::Time;
 pub use tessera_verify::text::{bytes, count, is_plain, plain, plain_json, plural, probabilities, seconds};
+
+/// What time went to, part by part.
+pub fn clocks<'a>(parts: impl IntoIterator<Item = (&'a str, Time)>) -> String {
+    let part = |(what, time): (&str, Time)| format!("{what} {}", seconds(time.wall_s));
+    format!("time       {}", parts.into_iter().map(part).collect::<Vec<_>>().join(", "))
+}
 
 /// What the terminal understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
