@@ -149,7 +149,9 @@ pub fn standing(compiled: &Compiled, log_blowup: u8, compact: bool) -> u64 {
     let blowup = 1u64 << log_blowup;
     let Cells { fixed, summed, witness, extension, .. } = Cells::of(compiled);
     let key = summed + if compact { 2 * fixed } else { (4 + blowup) * fixed };
-    CELL * (key + witness + extension) + opening(compiled, blowup).max(crate::quotient::PART)
+    // of the trees of the witness, of round 2 and of quotients
+    let digests = 3 * 2 * DIGEST * blowup * Cells::of(compiled).rows;
+    CELL * (key + witness + extension) + digests + opening(compiled, blowup).max(crate::quotient::PART)
 }
 
 /// Cells of a relation.
