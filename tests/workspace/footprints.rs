@@ -78,12 +78,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Files of source below a folder, without those that only test.
+/// Files of source below a folder, without those that only test, measure or show.
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a readable folder").flatten() {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         if path.is_dir() {
-            if !["tests", "testing", "target", "benches"].contains(&&name[..]) {
+            if !["tests", "testing", "target", "benches", "examples"].contains(&&name[..]) {
                 sources(&path, into);
             }
         } else if ["rs", "td", "cpp", "h", "toml"].iter().any(|e| path.extension().is_some_and(|x| x == *e)) {

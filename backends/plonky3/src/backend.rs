@@ -119,7 +119,9 @@ impl Prover for ProvingKey {
     }
 
     fn save_memory(&mut self, most: u64) -> bool {
-        self.save_memory(most)
+        let log_blowup = self.vk.security.fri.log_blowup;
+        let standing = crate::sizes::standing(&self.compiled, log_blowup, self.is_compact());
+        self.save_memory(most.saturating_sub(standing))
     }
 
     fn prove(&self, trace: Trace) -> Result<(Container, Timings), ProveError> {

@@ -20,7 +20,6 @@ use crate::quotient::Live;
 pub use crate::rounds::{Round, Shape};
 use crate::security::{Goal, Report, SecurityParams, SecurityTarget, choose, report};
 use crate::size::proof_bytes;
-use crate::sizes;
 use crate::unsupported;
 use bytes::Bytes;
 use p3_matrix::Matrix as _;
@@ -107,12 +106,11 @@ impl ProvingKey {
         anew(&self.committed) || anew(&self.model_committed) || summed
     }
 
-    /// From now on, extensions of columns are made anew wherever they are read, but for those with which a proof takes no more than so many bytes:
-    /// proofs are the same, and take less memory and more time. Not of a proof that hides something; says whether it is done.
-    pub fn save_memory(&mut self, most: u64) -> bool {
+    /// From now on, extensions of columns are made anew wherever they are read, but for those that so many bytes hold beyond the least: proofs are
+    /// the same, and take less memory and more time. Not of a proof that hides something; says whether it is done.
+    pub fn save_memory(&mut self, spare: u64) -> bool {
         let can = self.vk.air.budget().is_none();
-        let standing = sizes::standing(&self.compiled, self.vk.security.fri.log_blowup, self.is_compact());
-        self.spare = can.then_some(most.saturating_sub(standing));
+        self.spare = can.then_some(spare);
         can
     }
 

@@ -836,6 +836,11 @@ mod tests {
             let (own, unique) = queries(110);
             assert_eq!(own == unique, E::DEGREE == 2, "{own} and {unique} queries over 2^{log_height} rows");
         }
+        // the first analysis is taken whatever grinding costs: a proof that takes long is better than none
+        let g = Group { log_height: 4, witness: 1, ..air.groups[0].clone() };
+        let air = Air { groups: vec![g], ..air };
+        let p = choose(SecurityTarget { bits: 110, ..Default::default() }, &air).unwrap();
+        assert_eq!(ground(&p, &air) * CELLS_A_HASH > committed(&air), E::DEGREE == 2, "{p:?}");
     }
 
     fn lookups_are_counted_with_their_tuples<E: Extension>() {

@@ -84,7 +84,7 @@ fn check_for<E: Extension>(c: &Case, goal: Goal) {
     again(&compact, u64::MAX);
     for spare in [0, 1 << 12] {
         for pk in [&mut pk, &mut compact] {
-            pk.spare = Some(spare);
+            assert!(pk.save_memory(spare));
             again(pk, spare);
         }
     }
