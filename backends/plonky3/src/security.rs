@@ -839,8 +839,9 @@ mod tests {
         // the first analysis is taken whatever grinding costs: a proof that takes long is better than none
         let g = Group { log_height: 4, witness: 1, ..air.groups[0].clone() };
         let air = Air { groups: vec![g], ..air };
-        let p = choose(SecurityTarget { bits: 110, ..Default::default() }, &air).unwrap();
-        assert_eq!(ground(&p, &air) * CELLS_A_HASH > committed(&air), E::DEGREE == 2, "{p:?}");
+        let reached = |bits| choose(SecurityTarget { bits, ..Default::default() }, &air).ok();
+        let dear = |p: SecurityParams| ground(&p, &air) * CELLS_A_HASH > committed(&air);
+        assert_eq!((100..=128).filter_map(reached).any(dear), E::DEGREE == 2);
     }
 
     fn lookups_are_counted_with_their_tuples<E: Extension>() {
