@@ -493,7 +493,8 @@ impl Kept {
 
 impl ProvingKey {
     fn new(container: Container, model: &tessera::model::Model) -> Result<ProvingKey> {
-        let key = prover::ProvingKey::from_container(container.clone(), model)?;
+        let mut key = prover::ProvingKey::from_container(container.clone(), model)?;
+        key.fit(model, None)?;
         Ok(ProvingKey(Arc::new(Kept { container, key, plan: OnceLock::new() }.into())))
     }
 }
@@ -510,7 +511,8 @@ impl ProvingKey {
             let read = |file: &Mapped, model: &tessera::model::Model| {
                 let container = Container::from_shared(file.bytes(), FileKind::ProvingKey);
                 let container = container.map_err(|e| Failure::from(e).in_file(&path))?;
-                let key = prover::ProvingKey::of_file(container.clone(), &path, model)?;
+                let mut key = prover::ProvingKey::of_file(container.clone(), &path, model)?;
+                key.fit(model, None)?;
                 Ok(Kept { container, key, plan: OnceLock::new() })
             };
             let file = Mapped::open(&path)?;
