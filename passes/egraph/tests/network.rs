@@ -24,12 +24,13 @@ use tessera_mlir::types::TensorType;
 use tessera_mlir::{Error, Place};
 use tessera_nn::interp;
 use tessera_nn::ops::{Binary, NnOp};
+use trials::{Outcome, all_compute_the_same, every_condition_is_needed};
+
+mod trials;
 
 type NetworkRule = Rule<Form<()>>;
 
-/// Cases in which a rule applies.
-const CASES: usize = 1000;
-/// Networks that are made to get there, at most.
+/// Networks that are made for a rule, at most.
 const TRIES: usize = 200_000;
 
 fn rules() -> Vec<NetworkRule> {
@@ -374,15 +375,6 @@ fn near(a: &[ArrayD<f64>], b: &[ArrayD<f64>]) -> bool {
 }
 
 /// What a rule does to a network that was made for it.
-enum Outcome {
-    /// It does not apply.
-    Nothing,
-    /// All forms compute the same.
-    Equal,
-    /// One does not, or is refused.
-    Wrong(String),
-}
-
 fn try_rule(rule: &NetworkRule, rng: &mut SmallRng) -> Outcome {
     let Some((graph, params)) = network(rule, rng) else { return Outcome::Nothing };
     let inputs: Vec<ArrayD<f64>> = graph.values[..graph.arguments]
@@ -421,42 +413,13 @@ fn try_rule(rule: &NetworkRule, rng: &mut SmallRng) -> Outcome {
 
 #[test]
 fn both_sides_of_every_rule_compute_the_same() {
-    let mut few = vec![];
-    for (index, rule) in rules().iter().enumerate() {
-        let mut rng = SmallRng::seed_from_u64(index as u64);
-        let mut equal = 0;
-        for _ in 0..TRIES {
-            match try_rule(rule, &mut rng) {
-                Outcome::Nothing => {}
-                Outcome::Equal => equal += 1,
-                Outcome::Wrong(what) => panic!("rule {}: {what}", rule.name),
-            }
-            if equal == CASES {
-                break;
-            }
-        }
-        if equal < CASES {
-            few.push((rule.name.clone(), equal));
-        }
-    }
-    assert!(few.is_empty(), "these hardly ever apply: {few:?}");
+    all_compute_the_same(&rules(), TRIES, try_rule);
 }
 
 /// Whoever leaves out a condition of a rule is caught, by the same networks.
 #[test]
 fn every_condition_of_every_rule_is_needed() {
-    let mut missed = vec![];
-    for (index, rule) in rules().iter().enumerate() {
-        for condition in 0..rule.conditions.len() {
-            let mut broken = rule.clone();
-            broken.conditions.remove(condition);
-            let mut rng = SmallRng::seed_from_u64(index as u64);
-            if !(0..TRIES / 4).any(|_| matches!(try_rule(&broken, &mut rng), Outcome::Wrong(_))) {
-                missed.push(format!("{} without its condition {condition}", rule.name));
-            }
-        }
-    }
-    assert!(missed.is_empty(), "nothing goes wrong: {missed:?}");
+    every_condition_is_needed(&rules(), TRIES, try_rule);
 }
 
 /// Two branches of one shape become one; what is known is computed, and the network computes what it did.

@@ -7,7 +7,6 @@
 use egg::Id;
 use ndarray::{ArrayD, IxDyn};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tessera_api::{Prices, TargetSpec};
 use tessera_circuit::graph::{Circuit, Node, ValueId};
@@ -24,12 +23,13 @@ use tessera_egraph::rewrite::Limits;
 use tessera_egraph::space::Space;
 use tessera_egraph::text::{self, Expr, Head, Operand, Rule, Term};
 use tessera_mlir::Place;
+use trials::{Outcome, all_compute_the_same, every_condition_is_needed};
+
+mod trials;
 
 type CircuitRule = Rule<CircuitOp<()>>;
 
-/// Cases in which a rule applies.
-const CASES: usize = 1000;
-/// Circuits that are made to get there, at most.
+/// Circuits that are made for a rule, at most.
 const TRIES: usize = 400_000;
 
 fn rules() -> Vec<CircuitRule> {
@@ -462,15 +462,6 @@ fn inputs(circuit: &Circuit, rng: &mut SmallRng) -> Vec<ArrayD<i64>> {
 }
 
 /// What a rule does to a circuit that was made for it.
-enum Outcome {
-    /// It does not apply.
-    Nothing,
-    /// All forms compute the same.
-    Equal,
-    /// One does not, or is refused.
-    Wrong(String),
-}
-
 fn try_rule(rule: &CircuitRule, rng: &mut SmallRng) -> Outcome {
     let Some((circuit, roots)) = circuit(rule, rng) else { return Outcome::Nothing };
     if proof::prove(&circuit).is_err() {
@@ -520,41 +511,13 @@ fn try_rule(rule: &CircuitRule, rng: &mut SmallRng) -> Outcome {
 
 #[test]
 fn both_sides_of_every_rule_compute_the_same() {
-    let mut seen = BTreeMap::new();
-    for (index, rule) in rules().iter().enumerate() {
-        let mut rng = SmallRng::seed_from_u64(index as u64);
-        let mut equal = 0;
-        for _ in 0..TRIES {
-            match try_rule(rule, &mut rng) {
-                Outcome::Nothing => {}
-                Outcome::Equal => equal += 1,
-                Outcome::Wrong(what) => panic!("rule {}: {what}", rule.name),
-            }
-            if equal == CASES {
-                break;
-            }
-        }
-        seen.insert(rule.name.clone(), equal);
-    }
-    let few: Vec<_> = seen.iter().filter(|(_, equal)| **equal < CASES).collect();
-    assert!(few.is_empty(), "these hardly ever apply: {few:?}");
+    all_compute_the_same(&rules(), TRIES, try_rule);
 }
 
 /// Whoever leaves out a condition of a rule is caught, by the same circuits.
 #[test]
 fn every_condition_of_every_rule_is_needed() {
-    let mut missed = vec![];
-    for (index, rule) in rules().iter().enumerate() {
-        for condition in 0..rule.conditions.len() {
-            let mut broken = rule.clone();
-            broken.conditions.remove(condition);
-            let mut rng = SmallRng::seed_from_u64(index as u64);
-            if !(0..TRIES / 4).any(|_| matches!(try_rule(&broken, &mut rng), Outcome::Wrong(_))) {
-                missed.push(format!("{} without its condition {condition}", rule.name));
-            }
-        }
-    }
-    assert!(missed.is_empty(), "nothing goes wrong: {missed:?}");
+    every_condition_is_needed(&rules(), TRIES, try_rule);
 }
 
 /// The least cost of all choices for these classes.
